@@ -1,0 +1,1 @@
+//! io_uring and portable back ends behind one interface.

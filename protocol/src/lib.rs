@@ -1,0 +1,1 @@
+//! Bytes and meaning: the Blynk wire protocol, without I/O.

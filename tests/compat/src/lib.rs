@@ -1,0 +1,1 @@
+//! Real Blynk clients against the binary.

@@ -1,0 +1,1 @@
+//! Tens of thousands of simple devices.

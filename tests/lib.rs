@@ -1,0 +1,1 @@
+//! Checks over the whole source tree live in `tidy.rs`.

@@ -1,0 +1,1 @@
+//! Deterministic simulation of shards, devices and completions.
