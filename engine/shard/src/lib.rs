@@ -1,1 +1,27 @@
-//! One core's world: connections, devices, timers, sans-IO.
+//! One core's world: connections, devices, timers and limits of one shard, without I/O.
+//!
+//! The whole crate is one state machine, [`Shard`], with one shape:
+//! `shard.handle(now, input, &mut effects)`. Time is an argument, randomness is a seed given at
+//! start, and whatever must happen outside (send, close, move, tell another shard) is pushed to
+//! [`Effects`] in the order in which it must be carried out. A driver (`engine/src/core.rs`) or the
+//! simulator (`tests/sim`) carries it out.
+//!
+//! A shard never blocks, never waits for another shard, and shares no memory with it: shards write
+//! each other [`Letter`]s, and the control plane writes them [`Command`]s. Both are plain data.
+
+mod command;
+mod effects;
+mod end;
+mod ids;
+mod input;
+mod letter;
+pub mod limits;
+mod settings;
+
+pub use command::{Command, DeviceRow, DeviceView, Push, Report, RequestId, ShardStatus};
+pub use effects::{Effect, Effects, SendRange};
+pub use end::{Blame, End};
+pub use ids::{ConnRef, Digest, ShardId, Slot, home_of, index_owner_of};
+pub use input::{Input, Receive};
+pub use letter::{Cargo, Letter, Purpose};
+pub use settings::Settings;

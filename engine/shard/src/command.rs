@@ -1,0 +1,167 @@
+//! What the control plane asks of a shard, and the answers.
+
+use linchpin_protocol::model::{DeviceId, Pin, Template, TemplateId};
+
+use crate::{Digest, End, Settings};
+
+/// The asker's number; comes back with the [`Report`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct RequestId(pub u64);
+
+/// Something the server itself sends to a device.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Push {
+    /// `HARDWARE vw|dw|aw`: set a pin. Also becomes the latest value.
+    Write {
+        /// The pin.
+        pin: Pin,
+        /// Raw value.
+        value: Box<[u8]>,
+    },
+    /// `INTERNAL ota url`: fetch and install firmware.
+    Ota {
+        /// Where from, http or https.
+        url: Box<str>,
+    },
+    /// `INTERNAL dbg reboot`.
+    Reboot,
+    /// `DEBUG_PRINT` text.
+    Debug {
+        /// The text.
+        text: Box<str>,
+    },
+}
+
+/// One question or order. Every command with a [`RequestId`] is answered exactly once, in the same call of `handle`.
+#[derive(Debug)]
+pub enum Command {
+    /// Add or replace a template (to every shard).
+    PutTemplate(Box<Template>),
+    /// Add a device (to its home). Answered by nothing: given at start and by `device add`.
+    AddDevice {
+        /// The device.
+        device: DeviceId,
+        /// Its template, if it has one; must be known.
+        template: Option<TemplateId>,
+    },
+    /// Add an index entry (to the digest's owner).
+    IndexToken {
+        /// Keyed digest of the device's token.
+        digest: Digest,
+        /// The device.
+        device: DeviceId,
+    },
+    /// New settings (reload); connections that stand keep what they were admitted with.
+    Configure(Box<Settings>),
+    /// What a shard holds and counts.
+    Status(RequestId),
+    /// Rows of the devices that live here, ordered by id: at most `limit` with ids above `after`.
+    Devices {
+        /// Where to answer.
+        request: RequestId,
+        /// Only ids above this one; 0 = from the first.
+        after: u32,
+        /// At most this many rows.
+        limit: u32,
+    },
+    /// One device with its latest values.
+    Device {
+        /// Where to answer.
+        request: RequestId,
+        /// The device; this shard is its home.
+        device: DeviceId,
+    },
+    /// Send something to a device.
+    Push {
+        /// Where to answer.
+        request: RequestId,
+        /// The device; this shard is its home.
+        device: DeviceId,
+        /// What to send.
+        push: Push,
+    },
+    /// Stop taking logins and end all connections, at most `per_second` of them a second; devices that understand it
+    /// are told where to go first.
+    Drain {
+        /// Host and port for CONNECT_REDIRECT; `None` = close only.
+        redirect: Option<(Box<str>, u16)>,
+        /// Pace; at least 1.
+        per_second: u32,
+    },
+}
+
+/// The answer to a [`Command`].
+#[derive(Debug)]
+pub enum Report {
+    /// Done; for `Push`: handed to the connection.
+    Done,
+    /// The id is not known here.
+    NoSuchDevice,
+    /// The device is not connected; a pin value was stored and will be there at its next sync.
+    Offline,
+    /// The template says no to this pin or value.
+    Rejected(linchpin_protocol::Fault),
+    /// Answer to `Status`.
+    Status(Box<ShardStatus>),
+    /// Answer to `Devices`.
+    Devices(Vec<DeviceRow>),
+    /// Answer to `Device`.
+    Device(Box<DeviceView>),
+}
+
+/// A line of a device list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeviceRow {
+    /// The device.
+    pub id: DeviceId,
+    /// Its template.
+    pub template: Option<TemplateId>,
+    /// Has a logged-in connection.
+    pub online: bool,
+    /// When it was last heard, Unix seconds; 0 = never since the start.
+    pub last_seen_s: u64,
+}
+
+/// Everything a shard knows of one device.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeviceView {
+    /// The list's line.
+    pub row: DeviceRow,
+    /// Latest values in the order of their pins: pin, raw value, Unix ms of the write.
+    pub values: Vec<(Pin, Box<[u8]>, u64)>,
+    /// Properties: pin, name, raw value.
+    pub properties: Vec<(Pin, Box<str>, Box<[u8]>)>,
+    /// Metadata: name, value.
+    pub metadata: Vec<(Box<str>, Box<str>)>,
+    /// The key/value pairs of the device's INTERNAL info.
+    pub firmware: Vec<(Box<str>, Box<str>)>,
+    /// Most recent events, oldest first: code, description, Unix ms.
+    pub events: Vec<(Box<str>, Box<str>, u64)>,
+    /// Peer address of the connection.
+    pub peer: Option<std::net::SocketAddr>,
+    /// How the previous connection ended.
+    pub last_end: Option<End>,
+}
+
+/// What a shard holds and has counted since its start.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ShardStatus {
+    /// Connections in the table, in any state.
+    pub connections: u64,
+    /// Logged-in connections.
+    pub online: u64,
+    /// Devices that live here.
+    pub devices: u64,
+    /// Bytes that connections hold beyond their fixed structures.
+    pub ledger_bytes: u64,
+    /// Frames received from logged-in devices.
+    pub frames: u64,
+    /// Successful logins.
+    pub logins: u64,
+    /// Frames dropped by the message quota.
+    pub dropped: u64,
+    /// Connections that moved to another shard.
+    pub moved_out: u64,
+    /// Ended connections by end code, only codes that occurred, in the order of their codes.
+    pub ends: Vec<(End, u64)>,
+}

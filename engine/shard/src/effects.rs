@@ -1,0 +1,187 @@
+//! What a shard wants done: an out-parameter, filled by `handle` and carried out by the tick, in order.
+
+use crate::{End, Letter, Receive, Report, RequestId, ShardId, Slot};
+use linchpin_protocol::model::DeviceId;
+
+/// Bytes `start..end` of [`Effects::arena`] for one connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SendRange {
+    /// The connection.
+    pub slot: Slot,
+    /// First byte in the arena.
+    pub start: u32,
+    /// One past the last byte.
+    pub end: u32,
+}
+
+/// One thing to do besides sending. To be carried out in the order of [`Effects::list`]: a letter before a transfer
+/// reaches the lane before the descriptor travels.
+#[derive(Debug)]
+pub enum Effect {
+    /// Start receiving. Never given while the same slot is armed.
+    Arm {
+        /// The connection.
+        slot: Slot,
+        /// Once or until closed.
+        receive: Receive,
+    },
+    /// Close after the bytes of this tick's send were handed to the kernel; `Input::Closed` follows.
+    Close {
+        /// The connection.
+        slot: Slot,
+    },
+    /// Close with a reset, unsent bytes are dropped; `Input::Closed` follows.
+    Abort {
+        /// The connection.
+        slot: Slot,
+    },
+    /// Move the descriptor to another shard. Nothing is armed. `Input::Closed` follows here on success,
+    /// `Input::TransferFailed` otherwise.
+    Transfer {
+        /// The connection, here.
+        slot: Slot,
+        /// Its home.
+        to: ShardId,
+        /// Names its [`crate::Cargo`] there.
+        token: u64,
+    },
+    /// Deliver a letter to another shard, never to the shard itself.
+    Letter {
+        /// The addressee.
+        to: ShardId,
+        /// What to tell it.
+        letter: Letter,
+    },
+    /// Answer a [`crate::Command`].
+    Report {
+        /// The asker's number.
+        to: RequestId,
+        /// The answer.
+        report: Report,
+    },
+    /// A connection ended: for the log and, later, the diary. The slot may still be closing.
+    Ended {
+        /// The connection.
+        slot: Slot,
+        /// The device, once it is known.
+        device: Option<DeviceId>,
+        /// Why.
+        end: End,
+    },
+}
+
+/// The out-parameter of `handle`. Kept over ticks so that a warm shard allocates nothing; [`Effects::clear`] empties it
+/// after the tick has carried everything out.
+#[derive(Debug, Default)]
+pub struct Effects {
+    /// Bytes of all sends of the tick.
+    pub arena: Vec<u8>,
+    /// At most one entry a connection: answers are merged, so the driver never has two sends of one socket in flight.
+    pub sends: Vec<SendRange>,
+    /// Everything else, in order.
+    pub list: Vec<Effect>,
+    /// By slot: position in `sends` + 1, or 0. Only entries of `sends` are non-zero.
+    send_of_slot: Vec<u32>,
+}
+
+impl Effects {
+    /// Empty.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Append bytes for `slot` to this tick's send. `write` appends to the buffer that it is given and must not touch
+    /// what stands there already. Returns how many bytes it appended.
+    pub fn send(&mut self, slot: Slot, write: impl FnOnce(&mut Vec<u8>)) -> usize {
+        let ix = slot.index();
+        if self.send_of_slot.len() <= ix {
+            self.send_of_slot.resize(ix + 1, 0);
+        }
+        let known = self.send_of_slot[ix] as usize;
+        let arena_end = self.arena.len() as u32;
+        if known == 0 {
+            self.sends.push(SendRange { slot, start: arena_end, end: arena_end });
+            self.send_of_slot[ix] = self.sends.len() as u32;
+        } else if self.sends[known - 1].end != arena_end {
+            // Others wrote in between: move what this connection has to the end, so that its bytes stay one range.
+            let range = self.sends[known - 1];
+            self.arena.extend_from_within(range.start as usize..range.end as usize);
+            self.sends[known - 1] =
+                SendRange { slot, start: arena_end, end: arena_end + (range.end - range.start) };
+        }
+        let at = self.send_of_slot[ix] as usize - 1;
+        let before = self.arena.len();
+        write(&mut self.arena);
+        self.sends[at].end = self.arena.len() as u32;
+        self.arena.len() - before
+    }
+
+    /// Bytes that wait for `slot` in this tick.
+    #[must_use]
+    pub fn pending_bytes(&self, slot: Slot) -> usize {
+        match self.send_of_slot.get(slot.index()) {
+            Some(&at) if at > 0 => (self.sends[at as usize - 1].end - self.sends[at as usize - 1].start) as usize,
+            _ => 0,
+        }
+    }
+
+    /// Take back what waits for `slot` (its connection is aborted).
+    pub fn drop_sends(&mut self, slot: Slot) {
+        if let Some(&at) = self.send_of_slot.get(slot.index())
+            && at > 0
+        {
+            let range = &mut self.sends[at as usize - 1];
+            range.end = range.start;
+        }
+    }
+
+    /// Push one effect.
+    pub fn push(&mut self, effect: Effect) {
+        self.list.push(effect);
+    }
+
+    /// Nothing to do?
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.sends.is_empty() && self.list.is_empty()
+    }
+
+    /// Forget what was carried out; keeps the memory up to `limits::EFFECTS_KEPT_BYTES`.
+    pub fn clear(&mut self) {
+        for range in &self.sends {
+            self.send_of_slot[range.slot.index()] = 0;
+        }
+        self.sends.clear();
+        self.list.clear();
+        self.arena.clear();
+        if self.arena.capacity() > crate::limits::EFFECTS_KEPT_BYTES {
+            self.arena.shrink_to(crate::limits::EFFECTS_KEPT_BYTES);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_of_one_connection_are_one_range_even_when_others_write_between() {
+        let mut fx = Effects::new();
+        fx.send(Slot(3), |b| b.extend_from_slice(b"abc"));
+        fx.send(Slot(9), |b| b.extend_from_slice(b"xy"));
+        fx.send(Slot(3), |b| b.extend_from_slice(b"def"));
+        fx.send(Slot(3), |b| b.extend_from_slice(b"g"));
+        let of = |slot| {
+            let r = fx.sends.iter().find(|r| r.slot == slot).expect("has a send");
+            &fx.arena[r.start as usize..r.end as usize]
+        };
+        assert_eq!(fx.sends.len(), 2);
+        assert_eq!(of(Slot(3)), b"abcdefg");
+        assert_eq!(of(Slot(9)), b"xy");
+        assert_eq!(fx.pending_bytes(Slot(3)), 7);
+        fx.clear();
+        assert!(fx.is_empty());
+        assert_eq!(fx.pending_bytes(Slot(3)), 0);
+    }
+}

@@ -1,0 +1,146 @@
+//! Every way in which a connection can end: one variant, one code, one sentence, one fix.
+
+use linchpin_protocol::Fault;
+
+/// Who can do something about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Blame {
+    /// Nothing is wrong.
+    Nobody,
+    /// The network between the device and the server.
+    Network,
+    /// The device: its sketch, library or token.
+    Device,
+    /// The operator: limits or configuration of the server.
+    Operator,
+    /// Linchpin itself.
+    Server,
+}
+
+macro_rules! ends {
+    ($( $name:ident = $code:literal, $blame:ident, $what:literal, $fix:literal; )*) => {
+        /// Why a connection ended. Codes never change their meaning; the first digits group them: `E01` network,
+        /// `E02` what the peer sent, `E03` login, `E04` limits, `E05` the server's own reasons.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        #[repr(u16)]
+        pub enum End { $( #[doc = $what] $name = $code, )* }
+
+        impl End {
+            /// All of them, in the order of their codes.
+            pub const ALL: &'static [End] = &[ $( End::$name, )* ];
+
+            /// Who can do something about it.
+            #[must_use]
+            pub const fn blame(self) -> Blame { match self { $( End::$name => Blame::$blame, )* } }
+
+            /// What happened, one sentence.
+            #[must_use]
+            pub const fn what(self) -> &'static str { match self { $( End::$name => $what, )* } }
+
+            /// What to do about it, one sentence.
+            #[must_use]
+            pub const fn fix(self) -> &'static str { match self { $( End::$name => $fix, )* } }
+        }
+    };
+}
+
+ends! {
+    PeerClosed = 101, Nobody, "The device closed the connection.",
+        "Nothing to do: it reconnects when it wants to.";
+    PeerReset = 102, Network, "The connection was reset by the device or the network.",
+        "If it happens often, look at the device's power supply, its Wi-Fi signal and firewalls on the way.";
+    HeartbeatMissed = 103, Network, "Nothing was heard from the device for 2.3 times its heartbeat.",
+        "Look at the device's power and network; if its sketch blocks for long, call Blynk.run() more often or raise BLYNK_HEARTBEAT.";
+    LoginTimeout = 104, Device, "No complete login came in time after the connection was accepted.",
+        "Check that the client speaks the Blynk protocol; port scanners and health checks end like this too.";
+    FrameTooLarge = 201, Device, "A frame announced a body longer than the server takes.",
+        "Send smaller values; if the client is not a Blynk library, check that it writes the length in big-endian.";
+    UnknownCommand = 202, Device, "A frame had a command number that the Blynk protocol does not have.",
+        "Check that the client speaks the Blynk device protocol and does not lose bytes.";
+    CommandBeforeLogin = 203, Device, "A command came before the login.",
+        "Send HARDWARE_LOGIN (29) with the token first and wait for status 200.";
+    UnknownProtocol = 204, Device, "The first byte belongs to no protocol that this port speaks.",
+        "Point a Blynk device at this port; it starts with byte 0x1d.";
+    TlsNotServed = 205, Operator, "The client started TLS, which this port does not speak yet.",
+        "Use the plain port with BLYNK_USE_DIRECT_CONNECT or a client without SSL.";
+    HttpNotServed = 206, Operator, "The client sent an HTTP request, which this version does not answer yet.",
+        "Use a Blynk device library; the HTTP API comes with a later version.";
+    MqttNotServed = 207, Operator, "The client sent an MQTT packet, which this version does not answer.",
+        "Use a Blynk device library.";
+    LoginTooLong = 208, Device, "More bytes came before the login than a login needs.",
+        "Send HARDWARE_LOGIN (29) with the 32-character token as the first frame.";
+    TokenShape = 301, Device, "The token in the login is not 32 characters of A-Z, a-z, 0-9, - and _.",
+        "Copy the token again; it has exactly 32 characters.";
+    TokenUnknown = 302, Device, "No device has the token of the login.",
+        "Copy the token of the device again: `linchpin device list` shows the devices.";
+    TemplateMismatch = 303, Device, "The device's firmware names another template than the device has.",
+        "Set BLYNK_TEMPLATE_ID in the sketch to the template of the device, or add a device with that template.";
+    TakenOver = 304, Device, "The same device logged in again; the newest login wins.",
+        "If both are alive, two boards use one token: give each its own device.";
+    TakeoverTooOften = 305, Device, "The device logged in too often in a short time.",
+        "If two boards use one token give each its own; if one board reconnects in a loop, look at why it drops.";
+    AddressThrottled = 306, Device, "Too many logins with unknown tokens came from this address.",
+        "Find the device with the wrong token at this address; it may log in again within minutes.";
+    DeviceRemoved = 307, Operator, "The device was removed or its token was replaced.",
+        "Add the device again or write its new token into the sketch.";
+    Flood = 401, Device, "The device kept sending far more messages than its quota after being told.",
+        "Send fewer messages (use a BlynkTimer, never virtualWrite in loop()), or raise limits.messages_per_second.";
+    AddressCap = 402, Operator, "Too many connections from one address.",
+        "Raise limits.per_address if many devices share an address.";
+    OutboundFull = 403, Device, "The device does not read what is sent to it.",
+        "Look at the device's network; if it is busy for long, call Blynk.run() more often, or raise limits.outbound_bytes.";
+    HomeFull = 501, Operator, "The shard that owns the device has no free connection slot.",
+        "Raise the descriptor limit (LimitNOFILE) or the number of shards.";
+    Busy = 502, Operator, "The server was too busy to resolve the login in time.",
+        "The device will retry; if it happens often, add shards or cores.";
+    Drained = 503, Operator, "The server is shutting down or being drained.",
+        "Nothing to do: the device reconnects when the server is back.";
+    Redirected = 504, Operator, "The device was sent to another server.",
+        "Nothing to do: the device connects there.";
+    CarryFull = 505, Operator, "The memory for unfinished input of this shard is used up.",
+        "The device will retry; look for clients that send half frames, or add memory or shards.";
+}
+
+impl End {
+    /// The number in the code.
+    #[must_use]
+    pub const fn number(self) -> u16 {
+        self as u16
+    }
+}
+
+impl std::fmt::Display for End {
+    /// `E0103`.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "E{:04}", self.number())
+    }
+}
+
+/// A fault that ends the connection, as its end code.
+#[must_use]
+pub(crate) const fn of_fault(fault: Fault) -> End {
+    match fault {
+        Fault::BodyTooLarge { .. } => End::FrameTooLarge,
+        Fault::BeforeLogin { .. } => End::CommandBeforeLogin,
+        Fault::TokenShape { .. } => End::TokenShape,
+        Fault::LoginTooLong { .. } => End::LoginTooLong,
+        _ => End::UnknownCommand,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_unique_sorted_and_explained() {
+        for pair in End::ALL.windows(2) {
+            assert!(pair[0].number() < pair[1].number(), "{} and {} are out of order", pair[0], pair[1]);
+        }
+        for end in End::ALL {
+            assert!(end.what().ends_with('.') && end.what().len() > 20, "{end} needs a sentence");
+            assert!(end.fix().ends_with('.') && end.fix().len() > 20, "{end} needs a fix");
+        }
+        assert_eq!(End::HeartbeatMissed.to_string(), "E0103");
+    }
+}

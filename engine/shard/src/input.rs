@@ -1,0 +1,95 @@
+//! What can happen to a shard: the one argument of [`crate::Shard::handle`].
+
+use std::net::SocketAddr;
+
+use crate::{Command, Letter, ShardId, Slot};
+
+/// How a connection receives: see [`crate::Effect::Arm`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Receive {
+    /// One [`Input::Received`], then nothing is armed (before the connection reached its home).
+    Once,
+    /// Stays armed until the connection is closed.
+    Stay,
+}
+
+/// One event. The driver (or the simulator) guarantees: nothing is reported for a slot before `Accepted` or `Arrived`
+/// and nothing after `Closed`; after `PeerClosed` or `Failed` the slot stays the shard's until the shard closes it.
+#[derive(Debug)]
+pub enum Input<'a> {
+    /// A connection was accepted into `slot`; nothing is armed yet.
+    Accepted {
+        /// Free slot that the driver chose.
+        slot: Slot,
+        /// The peer's address.
+        peer: SocketAddr,
+    },
+    /// Bytes of the peer, 1 or more, at any cut. The buffer is the shard's until the call returns.
+    Received {
+        /// The connection.
+        slot: Slot,
+        /// Its bytes, in the driver's receive buffer.
+        bytes: &'a mut [u8],
+    },
+    /// The peer will send nothing more (FIN).
+    PeerClosed {
+        /// The connection.
+        slot: Slot,
+    },
+    /// The connection broke (reset, timeout of TCP).
+    Failed {
+        /// The connection.
+        slot: Slot,
+        /// The operating system's error number.
+        errno: i32,
+    },
+    /// The socket took only part of what was sent. The driver keeps the rest; the shard sends nothing more to this
+    /// connection until `Drained`.
+    Blocked {
+        /// The connection.
+        slot: Slot,
+    },
+    /// What was kept at `Blocked` has left.
+    Drained {
+        /// The connection.
+        slot: Slot,
+    },
+    /// The slot is free again; answers [`crate::Effect::Close`], and comes after a successful transfer too.
+    Closed {
+        /// The slot that is free now.
+        slot: Slot,
+    },
+    /// A connection that another shard transferred has reached this one; its state comes in [`Letter::Moving`] with
+    /// the same token, before or after.
+    Arrived {
+        /// The token that the sending shard chose.
+        token: u64,
+        /// Free slot that the driver chose here.
+        slot: Slot,
+    },
+    /// A transfer did not happen (the table at home is full): the connection is still in `slot`, nothing is armed.
+    TransferFailed {
+        /// The token of [`crate::Effect::Transfer`].
+        token: u64,
+        /// The connection, here.
+        slot: Slot,
+    },
+    /// Another shard writes.
+    Letter {
+        /// The sender.
+        from: ShardId,
+        /// What it says.
+        letter: Letter,
+    },
+    /// A letter of this shard could not be delivered: the lane to `to` and its bounded outbox are full.
+    Undelivered {
+        /// The shard that could not be reached.
+        to: ShardId,
+        /// The letter, given back.
+        letter: Letter,
+    },
+    /// The control plane asks; the answer goes out as [`crate::Effect::Report`].
+    Command(Command),
+    /// Time has passed: expire what is due. To be given at least when [`crate::Shard::deadline`] has come.
+    Timer,
+}

@@ -1,0 +1,94 @@
+//! What shards write each other. Plain data: a letter may one day cross a machine border.
+
+use std::net::SocketAddr;
+
+use linchpin_protocol::blynk::Session;
+use linchpin_protocol::model::{DeviceId, Pin, Status};
+
+use crate::{ConnRef, Digest};
+
+/// Why a token is looked up; travels with the question and comes back with the answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// A connection logs in.
+    Login,
+    /// A logged-in device opens a bridge to another device (`BRIDGE pin i token`).
+    Bridge {
+        /// Message id to answer.
+        id: u16,
+        /// The bridge pin that will stand for the target.
+        bridge_pin: u8,
+    },
+}
+
+/// A connection on its way home: everything but the descriptor.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Cargo {
+    /// The device that it logs in as.
+    pub device: DeviceId,
+    /// The peer's address.
+    pub peer: SocketAddr,
+    /// State of the wire: the login is not answered yet, home answers it.
+    pub session: Session,
+    /// Message id of the login.
+    pub login_id: u16,
+    /// Bytes that were received after the login frame; home feeds them after its answer.
+    pub carry: Vec<u8>,
+}
+
+/// One letter.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Letter {
+    /// To the owner of the digest's index entry: which device is it?
+    Resolve {
+        /// Keyed digest of the token.
+        digest: Digest,
+        /// The connection that asks.
+        asker: ConnRef,
+        /// Why.
+        purpose: Purpose,
+    },
+    /// The owner's answer, to the asker's shard.
+    Resolved {
+        /// The connection that asked.
+        asker: ConnRef,
+        /// The device, if the token is known.
+        device: Option<DeviceId>,
+        /// As in the question.
+        purpose: Purpose,
+    },
+    /// State of a connection whose descriptor travels with the same token.
+    Moving {
+        /// Names the pair of letter and descriptor; unique per sender.
+        token: u64,
+        /// The state.
+        cargo: Box<Cargo>,
+    },
+    /// The descriptor did not travel: forget the cargo.
+    MoveRevoked {
+        /// The token of `Moving`.
+        token: u64,
+    },
+    /// To the home of `device`: a bridge write of another device.
+    Bridge {
+        /// The target.
+        device: DeviceId,
+        /// The writing connection, to be answered only when the write is refused.
+        asker: ConnRef,
+        /// Message id of the write.
+        id: u16,
+        /// Target pin.
+        pin: Pin,
+        /// Raw value, multi values NUL-joined.
+        value: Box<[u8]>,
+    },
+    /// A late answer to a frame of the asker's connection.
+    Answer {
+        /// The connection.
+        asker: ConnRef,
+        /// Message id.
+        id: u16,
+        /// What to answer.
+        status: Status,
+    },
+}

@@ -1,0 +1,114 @@
+//! Every bound of a shard, with its unit and reason. `docs/limits.md` lists them.
+
+/// Messages a second and device on average (the current cloud's figure).
+pub const MESSAGES_PER_SECOND: u32 = 50;
+/// Messages at once after a pause: the legacy server lets the first 100 of a burst pass.
+pub const MESSAGE_BURST: u32 = 100;
+/// At most one "quota" answer (status 1) in this time, as the legacy server does, ms.
+pub const QUOTA_NOTICE_MS: u64 = 60_000;
+/// More drops than this within [`FLOOD_WINDOW_MS`] end the connection.
+pub const FLOOD_DROPS: u32 = 200;
+/// Window for [`FLOOD_DROPS`], ms.
+pub const FLOOD_WINDOW_MS: u64 = 10_000;
+
+/// Connections from one address at a time. Generous: cellular fleets share addresses.
+pub const PER_ADDRESS: u32 = 65_536;
+/// Buckets of the address tables; a power of two. An address hashes to one bucket, so memory is fixed.
+pub const ADDRESS_BUCKETS: usize = 65_536;
+/// Failed logins that one address may collect before its further failures are closed without an answer.
+pub const LOGIN_FAILURE_BURST: u32 = 200;
+/// Failed logins a second that an address earns back.
+pub const LOGIN_FAILURES_PER_SECOND: u32 = 1;
+/// Logins of one device at once (each ends the one before): two devices with one token fight no faster than this.
+pub const TAKEOVER_BURST: u32 = 10;
+/// Logins a second that a device earns back.
+pub const TAKEOVERS_PER_SECOND: u32 = 1;
+
+/// Accept to complete login frame, ms.
+pub const LOGIN_TIMEOUT_MS: u32 = 5_000;
+/// Bytes kept before login on the Blynk wire: a login frame is 37.
+pub const LOGIN_BUFFER_BYTES: usize = 128;
+/// Bytes kept of an HTTP head.
+pub const HTTP_HEAD_BYTES: usize = 8 * 1024;
+/// A refused login stays open this long after its answer, ms, so that the client reads status 9 and not a reset.
+pub const REFUSAL_LINGER_MS: u64 = 1_000;
+/// A login that another shard must resolve or that travels home gives up after this time, ms. Below the C++ library's
+/// 6 s, so that it hears the reason.
+pub const HOME_TIMEOUT_MS: u64 = 4_000;
+/// A connection that is told to close but whose close is not reported is counted as stuck after this time, ms.
+pub const CLOSE_TIMEOUT_MS: u64 = 10_000;
+
+/// Heartbeat of a device that announces none, s (the current cloud's default).
+pub const HEARTBEAT_S: u32 = 45;
+/// Smallest heartbeat taken from a device, s.
+pub const HEARTBEAT_MIN_S: u32 = 5;
+/// Largest heartbeat taken from a device, s (the C++ library's own bound).
+pub const HEARTBEAT_MAX_S: u32 = 3_600;
+/// A device that is silent for `heartbeat * HEARTBEAT_NUMERATOR / HEARTBEAT_DENOMINATOR` is offline: factor 2.3.
+pub const HEARTBEAT_NUMERATOR: u64 = 23;
+/// See [`HEARTBEAT_NUMERATOR`].
+pub const HEARTBEAT_DENOMINATOR: u64 = 10;
+
+/// Bytes that may wait for a device that does not read, after coalescing.
+pub const OUTBOUND_BYTES: u32 = 64 * 1024;
+/// A session that logged in with command 2 gets one frame a send, this far apart, ms.
+pub const PACED_SEND_MS: u64 = 50;
+/// Frames for a session that has not had its info answered wait at most this long after login, ms.
+pub const INFO_WAIT_MS: u64 = 1_000;
+
+/// Bytes of an unfinished frame that a connection keeps: one whole frame.
+pub const CARRY_BYTES: usize = linchpin_protocol::limits::MAX_BODY_BYTES + linchpin_protocol::blynk::HEADER_BYTES;
+/// Connections on their way to this shard at a time.
+pub const ARRIVALS: usize = 8_192;
+/// Bytes of unread input that a moving connection carries.
+pub const CARGO_BYTES: usize = 4 * 1024;
+/// Bridges of one connection (the legacy server's figure).
+pub const BRIDGES: usize = 100;
+/// Distinct device info blobs that a shard shares between devices of the same firmware.
+pub const INFO_BLOBS: usize = 65_536;
+/// Bytes of info that a device may have stored.
+pub const INFO_BYTES: usize = 1_024;
+/// Pins with a latest value per device: three kinds of 256.
+pub const PINS: usize = 768;
+/// Bytes of all latest values of a device.
+pub const VALUES_BYTES: usize = 32 * 1024;
+/// Properties per device.
+pub const PROPERTIES: usize = 256;
+/// Metadata fields per device.
+pub const METADATA: usize = 64;
+/// Most recent events kept per device.
+pub const EVENTS_KEPT: usize = 16;
+/// Events a device may log in 24 hours (the current cloud's figure).
+pub const EVENTS_PER_DAY: u32 = 100;
+/// Same event code at most once in this time, ms.
+pub const EVENT_REPEAT_MS: u64 = 1_000;
+
+/// Capacity of a lane between two shards, letters.
+pub const LANE_LETTERS: usize = 1_024;
+/// Letters that wait for a full lane, per destination, before senders are refused.
+pub const OUTBOX_LETTERS: usize = 8_192;
+/// Rows of one device list page.
+pub const LIST_ROWS: u32 = 1_000;
+/// The send arena keeps at most this much memory over ticks, bytes.
+pub const EFFECTS_KEPT_BYTES: usize = 1 << 20;
+
+/// Width of a slot of the timer wheel, ms.
+pub const WHEEL_TICK_MS: u64 = 64;
+/// Slots of the timer wheel; a power of two. Longer deadlines go round again.
+pub const WHEEL_SLOTS: usize = 1_024;
+/// Entries that one tick expires at most, so that a mass expiry cannot stall the loop.
+pub const EXPIRE_PER_TICK: usize = 2_048;
+
+const _: () = assert!(ADDRESS_BUCKETS.is_power_of_two() && WHEEL_SLOTS.is_power_of_two());
+const _: () = assert!(LOGIN_BUFFER_BYTES >= linchpin_protocol::limits::MAX_LOGIN_FRAME_BYTES);
+const _: () = assert!(LOGIN_BUFFER_BYTES <= CARGO_BYTES && CARGO_BYTES <= CARRY_BYTES);
+const _: () = assert!(HOME_TIMEOUT_MS < 6_000, "the C++ library gives up after 6 s");
+const _: () = assert!((LOGIN_TIMEOUT_MS as u64) < 6_000);
+const _: () = assert!(HEARTBEAT_MIN_S <= HEARTBEAT_S && HEARTBEAT_S <= HEARTBEAT_MAX_S);
+const _: () = assert!(FLOOD_DROPS > MESSAGE_BURST);
+const _: () = assert!(
+    OUTBOUND_BYTES as usize >= linchpin_protocol::limits::MAX_BODY_BYTES + linchpin_protocol::blynk::HEADER_BYTES,
+    "the largest frame must fit a waiting queue"
+);
+const _: () = assert!(VALUES_BYTES > linchpin_protocol::limits::MAX_VALUE_BYTES);
+const _: () = assert!(LANE_LETTERS <= OUTBOX_LETTERS);
