@@ -1,6 +1,6 @@
 //! What a shard wants done: an out-parameter, filled by `handle` and carried out by the tick, in order.
 
-use crate::{End, Letter, Receive, Report, RequestId, ShardId, Slot};
+use crate::{Cargo, End, Letter, Receive, Report, RequestId, ShardId, Slot};
 use linchpin_protocol::model::DeviceId;
 
 /// Bytes `start..end` of [`Effects::arena`] for one connection.
@@ -14,8 +14,8 @@ pub struct SendRange {
     pub end: u32,
 }
 
-/// One thing to do besides sending. To be carried out in the order of [`Effects::list`]: a letter before a transfer
-/// reaches the lane before the descriptor travels.
+/// One thing to do besides sending. To be carried out in the order of [`Effects::list`], closes after the sends of the
+/// same tick.
 #[derive(Debug)]
 pub enum Effect {
     /// Start receiving. Never given while the same slot is armed.
@@ -35,15 +35,18 @@ pub enum Effect {
         /// The connection.
         slot: Slot,
     },
-    /// Move the descriptor to another shard. Nothing is armed. `Input::Closed` follows here on success,
-    /// `Input::TransferFailed` otherwise.
+    /// Move a connection to another shard. Nothing is armed. The tick delivers `Letter::Moving { token, cargo }` first
+    /// and, if the lane refuses it, gives it back as `Input::Undelivered` and moves nothing; then the descriptor
+    /// travels. `Input::Closed` follows here on success, `Input::TransferFailed` otherwise.
     Transfer {
         /// The connection, here.
         slot: Slot,
         /// Its home.
         to: ShardId,
-        /// Names its [`crate::Cargo`] there.
+        /// Names the cargo there.
         token: u64,
+        /// Its state.
+        cargo: Box<Cargo>,
     },
     /// Deliver a letter to another shard, never to the shard itself.
     Letter {
