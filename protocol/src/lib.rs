@@ -1,1 +1,20 @@
 //! Bytes and meaning: the Blynk wire protocol, without I/O.
+//!
+//! Everything here is a pure function of its arguments: time is an argument, received bytes are borrowed, and what is to
+//! be sent is appended to the caller's buffer. Three layers:
+//!
+//! - [`model`]: the nouns (token, pin, value, template), parsed once and valid from then on.
+//! - [`Action`]: what a peer may ask, whatever the wire; [`Fault`]: a peer's mistake, with the one mapping to a [`Status`].
+//! - [`blynk`]: the wire. [`blynk::split`] cuts frames, [`blynk::Session`] turns the frames of one device connection into
+//!   actions, [`blynk::codec`] writes frames, [`blynk::DeviceSession`] is the device's side of the same conversation.
+
+pub mod action;
+pub mod blynk;
+pub mod fault;
+pub mod limits;
+pub mod model;
+pub mod sniff;
+
+pub use action::{Action, Channel, ClockQuery, InfoPairs, PinList, SyncPins};
+pub use fault::{Fault, Status};
+pub use sniff::{Sniff, sniff};

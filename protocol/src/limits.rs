@@ -1,0 +1,99 @@
+//! Every bound of the wire, with its unit and reason. Relations that must hold are asserted at compile time.
+
+/// Longest body of a frame that the server takes, bytes: the documentation's 2^15. The field could say 65,535.
+pub const MAX_BODY_BYTES: usize = 32_768;
+
+/// Longest first frame of a connection, bytes. A login needs 5 + 32; the rest is room for white space around the token.
+pub const MAX_LOGIN_FRAME_BYTES: usize = 128;
+
+/// Command numbers from here on do not exist in any dialect: the stream is not Blynk, or it lost bytes.
+pub const COMMAND_NUMBERS: u8 = 100;
+
+/// Length of a device token, characters: 24 random bytes in base64.
+pub const TOKEN_BYTES: usize = 32;
+
+/// Random bytes behind a token.
+pub const TOKEN_SEED_BYTES: usize = 24;
+
+/// Longest template id, bytes. Those in circulation have 11 to 13.
+pub const MAX_TEMPLATE_ID_BYTES: usize = 16;
+
+/// Longest value of a pin, all parts and their separators, bytes (the current cloud's figure for a string).
+pub const MAX_VALUE_BYTES: usize = 1_024;
+
+/// Pins that one SYNC or PROPERTY frame may list: one of each index. Without it one frame could ask for thousands of
+/// answers of [`MAX_VALUE_BYTES`] each.
+pub const MAX_PINS_LISTED: usize = 256;
+
+/// Writes inside one GROUP; later ones get their own time. Our choice: a group is one row of a chart.
+pub const GROUP_WRITES: u8 = 100;
+
+/// Longest GROUP, seconds; a device that forgot to end it goes on without.
+pub const GROUP_S: u32 = 10;
+
+/// How far the explicit time of a GROUP may lie from the server's, ms: 31 days, the month of the batch interfaces.
+pub const STAMP_RANGE_MS: u64 = 31 * 24 * 3_600 * 1_000;
+
+/// Longest property name, bytes. The longest known one has 21.
+pub const MAX_PROPERTY_NAME_BYTES: usize = 32;
+
+/// Longest event code, bytes (our choice).
+pub const MAX_EVENT_CODE_BYTES: usize = 64;
+
+/// Longest event description, characters (the current cloud's figure).
+pub const MAX_EVENT_DESCRIPTION_CHARS: usize = 300;
+
+/// Longest name of a metadata field, bytes (our choice).
+pub const MAX_META_NAME_BYTES: usize = 64;
+
+/// Longest value of a metadata field, bytes: as a pin's.
+pub const MAX_META_VALUE_BYTES: usize = MAX_VALUE_BYTES;
+
+/// Longest push notification, characters (the legacy server's figure).
+pub const MAX_PUSH_CHARS: usize = 255;
+
+/// Longest SMS, characters (the legacy server's figure).
+pub const MAX_SMS_CHARS: usize = 160;
+
+/// Longest tweet, characters (the network's own figure).
+pub const MAX_TWEET_CHARS: usize = 280;
+
+/// Bridges of one connection (the legacy server's figure).
+pub const BRIDGES: usize = 100;
+
+/// What a device takes that announces no `buff-in`, bytes (the legacy server's figure: 255 less a header).
+pub const DEFAULT_BUFF_IN_BYTES: usize = 250;
+
+/// Longest host name in a redirect, bytes: what the C++ library keeps.
+pub const MAX_REDIRECT_HOST_BYTES: usize = 63;
+
+/// How long a device waits for the answer to its login, ms (C++ library 1.x).
+pub const DEVICE_LOGIN_TIMEOUT_MS: u64 = 6_000;
+
+/// A device gives up when it hears nothing for its heartbeat and this long, ms: three answer times.
+pub const DEVICE_SILENCE_MS: u64 = 3 * DEVICE_LOGIN_TIMEOUT_MS;
+
+/// Smallest and largest heartbeat of the C++ library, seconds.
+pub const DEVICE_HEARTBEAT_S: std::ops::RangeInclusive<u16> = 10..=3_600;
+
+const _: () = assert!(
+    MAX_BODY_BYTES <= u16::MAX as usize,
+    "the header counts bodies in 16 bits"
+);
+const _: () = assert!(MAX_LOGIN_FRAME_BYTES > 5 + TOKEN_BYTES, "a login must fit");
+const _: () = assert!(TOKEN_SEED_BYTES * 4 == TOKEN_BYTES * 3, "base64 without padding");
+const _: () = assert!(
+    MAX_TEMPLATE_ID_BYTES <= u8::MAX as usize,
+    "its length is kept in 8 bits"
+);
+const _: () = assert!(
+    "vw".len() + 1 + "255".len() + 1 + MAX_VALUE_BYTES <= MAX_BODY_BYTES,
+    "every value must fit"
+);
+const _: () =
+    assert!("meta".len() + 1 + "set".len() + 1 + MAX_META_NAME_BYTES + 1 + MAX_META_VALUE_BYTES <= MAX_BODY_BYTES);
+const _: () = assert!(MAX_EVENT_CODE_BYTES + 1 + MAX_EVENT_DESCRIPTION_CHARS * 4 <= MAX_BODY_BYTES);
+const _: () = assert!(
+    "vr".len() + MAX_PINS_LISTED * 4 <= MAX_BODY_BYTES,
+    "all pins can be listed at once"
+);

@@ -1,0 +1,18 @@
+//! The nouns of the wire, parsed once: whoever holds one need not check it again.
+
+mod datastream;
+mod ids;
+mod pin;
+mod property;
+mod time;
+mod token;
+mod value;
+
+pub use crate::fault::Status;
+pub use datastream::{Datastream, Template, ValueKind};
+pub use ids::{DeviceId, TemplateId};
+pub use pin::{Pin, PinKind};
+pub use property::is_known_property;
+pub use time::{Millis, Now, UnixMillis};
+pub use token::Token;
+pub use value::{Number, ValueRef};
