@@ -101,6 +101,11 @@ pub enum Report {
     Offline,
     /// The template says no to this pin or value.
     Rejected(linchpin_protocol::Fault),
+    /// The device announced a receive buffer that is too small for it; nothing was sent.
+    TooLarge {
+        /// The announced size, bytes.
+        buff_in: u16,
+    },
     /// Answer to `Status`.
     Status(Box<ShardStatus>),
     /// Answer to `Devices`.

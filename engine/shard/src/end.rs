@@ -124,6 +124,7 @@ pub(crate) const fn of_fault(fault: Fault) -> End {
         Fault::BeforeLogin { .. } => End::CommandBeforeLogin,
         Fault::TokenShape { .. } => End::TokenShape,
         Fault::LoginTooLong { .. } => End::LoginTooLong,
+        Fault::TemplateIdShape { .. } => End::TemplateMismatch,
         _ => End::UnknownCommand,
     }
 }

@@ -2,8 +2,9 @@
 
 use std::net::SocketAddr;
 
+use linchpin_protocol::Status;
 use linchpin_protocol::blynk::Session;
-use linchpin_protocol::model::{DeviceId, Pin, Status};
+use linchpin_protocol::model::{DeviceId, Pin};
 
 use crate::{ConnRef, Digest};
 

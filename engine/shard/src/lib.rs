@@ -9,19 +9,42 @@
 //! A shard never blocks, never waits for another shard, and shares no memory with it: shards write
 //! each other [`Letter`]s, and the control plane writes them [`Command`]s. Both are plain data.
 
+mod address;
+mod arrivals;
+mod attach;
+mod attributes;
+mod blobs;
+mod bridge;
 mod command;
+mod connection;
+mod counters;
+mod device;
+mod drain;
 mod effects;
 mod end;
+mod entry;
 mod ids;
+mod index;
 mod input;
 mod letter;
 pub mod limits;
+mod live;
+mod operate;
+mod outbound;
+mod outlet;
+mod pins;
+mod quota;
 mod settings;
+mod shard;
+mod values;
+mod wheel;
 
 pub use command::{Command, DeviceRow, DeviceView, Push, Report, RequestId, ShardStatus};
 pub use effects::{Effect, Effects, SendRange};
 pub use end::{Blame, End};
 pub use ids::{ConnRef, Digest, ShardId, Slot, home_of, index_owner_of};
+pub use index::digest;
 pub use input::{Input, Receive};
 pub use letter::{Cargo, Letter, Purpose};
 pub use settings::Settings;
+pub use shard::{Shard, ShardOptions};

@@ -35,8 +35,12 @@ pub const REFUSAL_LINGER_MS: u64 = 1_000;
 /// A login that another shard must resolve or that travels home gives up after this time, ms. Below the C++ library's
 /// 6 s, so that it hears the reason.
 pub const HOME_TIMEOUT_MS: u64 = 4_000;
-/// A connection that is told to close but whose close is not reported is counted as stuck after this time, ms.
-pub const CLOSE_TIMEOUT_MS: u64 = 10_000;
+/// The shard itself standing still for longer than this (stopped, starved) is a stall: devices could not be heard, ms.
+pub const STALL_MS: u64 = 1_000;
+/// After a stall devices get its length, and at most this, before their silence counts, ms.
+pub const STALL_GRACE_MS: u64 = 60_000;
+/// A drain ends its next few connections this often, ms; divides 1,000.
+pub const DRAIN_STEP_MS: u64 = 100;
 
 /// Heartbeat of a device that announces none, s (the current cloud's default).
 pub const HEARTBEAT_S: u32 = 45;
@@ -62,8 +66,9 @@ pub const CARRY_BYTES: usize = linchpin_protocol::limits::MAX_BODY_BYTES + linch
 pub const ARRIVALS: usize = 8_192;
 /// Bytes of unread input that a moving connection carries.
 pub const CARGO_BYTES: usize = 4 * 1024;
-/// Bridges of one connection (the legacy server's figure).
-pub const BRIDGES: usize = 100;
+/// Bytes of unfinished input and waiting output of all connections of a shard; beyond it the next one to keep half a
+/// frame ends.
+pub const LEDGER_BYTES: usize = 256 << 20;
 /// Distinct device info blobs that a shard shares between devices of the same firmware.
 pub const INFO_BLOBS: usize = 65_536;
 /// Bytes of info that a device may have stored.
@@ -112,3 +117,5 @@ const _: () = assert!(
 );
 const _: () = assert!(VALUES_BYTES > linchpin_protocol::limits::MAX_VALUE_BYTES);
 const _: () = assert!(LANE_LETTERS <= OUTBOX_LETTERS);
+const _: () = assert!(1_000 % DRAIN_STEP_MS == 0);
+const _: () = assert!(LEDGER_BYTES > 1_000 * CARRY_BYTES);

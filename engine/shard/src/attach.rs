@@ -1,0 +1,70 @@
+//! At home: a login is answered, the newest connection of a device wins.
+
+use linchpin_protocol::Status;
+use linchpin_protocol::blynk::codec;
+use linchpin_protocol::limits::DEFAULT_BUFF_IN_BYTES;
+use linchpin_protocol::model::{DeviceId, Now};
+
+use crate::connection::{NO_DEVICE, Phase, Ticks, gate};
+use crate::device::SlotNiche;
+use crate::{Effect, Effects, End, Receive, Shard, Slot, limits};
+
+impl Shard {
+    /// The connection in `slot` logs in as `device`, which lives here. Nothing is armed yet.
+    pub(crate) fn attach(&mut self, now: Now, slot: Slot, device: DeviceId, login_id: u16, fx: &mut Effects) {
+        let Some(position) = self.devices.find(device) else {
+            // Its index entry outlived it.
+            return self.refuse_login(now, slot, login_id, Status::InvalidToken, End::DeviceRemoved, fx);
+        };
+        if self.drain.is_some() {
+            return self.end(now, slot, End::Drained, fx);
+        }
+        let record = &mut self.devices[position];
+        if !record.logins.take(now.mono, limits::TAKEOVERS_PER_SECOND, limits::TAKEOVER_BURST) {
+            return self.refuse_login(now, slot, login_id, Status::QuotaLimit, End::TakeoverTooOften, fx);
+        }
+        if let Some(old) = record.connection() {
+            self.end(now, old, End::TakenOver, fx);
+        }
+        let record = &mut self.devices[position];
+        record.slot = Some(SlotNiche::new(slot));
+        record.seen_s = now.wall.seconds() as u32;
+        self.counters.online += 1;
+        self.counters.logins += 1;
+
+        let heartbeat_s = self.settings.heartbeat_s.min(limits::HEARTBEAT_MAX_S) as u16;
+        let connection = &mut self.connections[slot];
+        connection.session.accept();
+        connection.phase = Phase::Live;
+        connection.device = position;
+        connection.heartbeat_s = heartbeat_s;
+        connection.buff_in = DEFAULT_BUFF_IN_BYTES as u16;
+        connection.heard = Ticks::at(now.mono);
+        connection.deadline = Ticks::at(now.mono.after(limits::INFO_WAIT_MS + limits::WHEEL_TICK_MS));
+        connection.gate = gate::QUIET;
+        if connection.session.first_frame_only() {
+            connection.gate |= gate::PACED;
+        }
+        let carry = self.connections.hold(slot, |c| c.carry.take());
+        self.answer(now, slot, fx, |out| codec::response(out, login_id, Status::Ok));
+        fx.push(Effect::Arm { slot, receive: Receive::Stay });
+        self.set_live_timer(slot);
+        if let Some(mut carry) = carry {
+            self.feed(now, slot, &mut carry, fx);
+        }
+    }
+
+    /// The device of a connection has no connection any more. The connection still knows its device, for the log.
+    pub(crate) fn leave_device(&mut self, now: Now, slot: Slot, end: End) {
+        let position = self.connections[slot].device;
+        if position == NO_DEVICE {
+            return;
+        }
+        let record = &mut self.devices[position];
+        if record.connection() == Some(slot) {
+            record.slot = None;
+            record.seen_s = now.wall.seconds() as u32;
+            record.last_end = Some(end);
+        }
+    }
+}

@@ -1,0 +1,254 @@
+//! One connection: what a shard keeps for a socket, as few bytes as it takes.
+
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+
+use linchpin_protocol::blynk::Session;
+use linchpin_protocol::model::{DeviceId, Millis};
+
+use crate::outbound::Outbound;
+use crate::{End, ShardId, Slot};
+
+/// Where a connection stands. Transitions: `Free -> Opening -> Resolving -> (Leaving | Live | Refused) -> Closing ->
+/// Free`, and at home `Free -> Live | Refused`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// No connection in this slot.
+    Free,
+    /// Accepted; the login is not complete.
+    Opening,
+    /// The token is being looked up.
+    Resolving {
+        /// Message id of the login.
+        login_id: u16,
+    },
+    /// On its way home; the descriptor may travel at any moment.
+    Leaving {
+        /// Where to.
+        home: ShardId,
+    },
+    /// Logged in, at home.
+    Live,
+    /// Answered with a refusal; stays open a moment so that the client reads it.
+    Refused(End),
+    /// Told to close; nothing is sent or read any more.
+    Closing,
+}
+
+/// A peer's address in 18 bytes (`SocketAddr` takes 32).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Peer {
+    ip: [u8; 16],
+    port: u16,
+}
+
+impl Peer {
+    pub(crate) fn new(address: SocketAddr) -> Self {
+        let ip = match address.ip() {
+            IpAddr::V4(v4) => v4.to_ipv6_mapped().octets(),
+            IpAddr::V6(v6) => v6.octets(),
+        };
+        Self { ip, port: address.port() }
+    }
+
+    pub(crate) fn ip(self) -> IpAddr {
+        Ipv6Addr::from(self.ip).to_canonical()
+    }
+
+    pub(crate) fn address(self) -> SocketAddr {
+        SocketAddr::new(self.ip(), self.port)
+    }
+}
+
+/// Time in wheel ticks, 4 bytes: enough for 8 years of uptime.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Ticks(u32);
+
+impl Ticks {
+    /// Rounds down.
+    pub(crate) fn at(time: Millis) -> Self {
+        Self((time.0 / crate::limits::WHEEL_TICK_MS) as u32)
+    }
+
+    pub(crate) fn millis(self) -> Millis {
+        Millis(u64::from(self.0) * crate::limits::WHEEL_TICK_MS)
+    }
+}
+
+/// Why frames wait in [`Extra::outbound`] instead of leaving at once: bits of [`Connection::gate`].
+pub(crate) mod gate {
+    /// The socket is full.
+    pub(crate) const BLOCKED: u8 = 1;
+    /// One frame a send: a client that parses only the first frame of each read (it logged in with command 2).
+    pub(crate) const PACED: u8 = 2;
+    /// Logged in, but its INFO is not answered yet: pushes wait.
+    pub(crate) const QUIET: u8 = 4;
+}
+
+/// What few connections have.
+#[derive(Debug, Default)]
+pub(crate) struct Extra {
+    /// Frames that wait.
+    pub(crate) outbound: Outbound,
+    /// Earliest time of the next paced send.
+    pub(crate) next_paced: Millis,
+    /// Targets of bridge pins.
+    pub(crate) bridges: Vec<(u8, DeviceId)>,
+}
+
+/// No device yet.
+pub(crate) const NO_DEVICE: u32 = u32::MAX;
+
+/// One slot of the connection table.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    /// State of the wire.
+    pub(crate) session: Session,
+    /// Unfinished input.
+    #[allow(clippy::box_collection, reason = "8 bytes instead of 24 in a table of idle connections")]
+    pub(crate) carry: Option<Box<Vec<u8>>>,
+    /// Queue and bridges, if any.
+    pub(crate) extra: Option<Box<Extra>>,
+    /// When bytes last came.
+    pub(crate) heard: Ticks,
+    /// When the current phase must be over (not `Live`, where `heard` decides).
+    pub(crate) deadline: Ticks,
+    /// Tells connections that use the same slot one after the other apart.
+    pub(crate) serial: u32,
+    /// Position in the device table, or [`NO_DEVICE`].
+    pub(crate) device: u32,
+    /// Where it stands.
+    pub(crate) phase: Phase,
+    /// The peer.
+    pub(crate) peer: Peer,
+    /// Announced heartbeat, s.
+    pub(crate) heartbeat_s: u16,
+    /// Announced receive buffer: a body must be shorter.
+    pub(crate) buff_in: u16,
+    /// Bits of [`gate`].
+    pub(crate) gate: u8,
+}
+
+// An idle device costs this, its device record and the timer's links: docs/limits.md.
+const _: () = assert!(size_of::<Connection>() <= 96);
+
+impl Connection {
+    pub(crate) fn free() -> Self {
+        Self {
+            session: Session::new(),
+            carry: None,
+            extra: None,
+            heard: Ticks(0),
+            deadline: Ticks(0),
+            serial: 0,
+            device: NO_DEVICE,
+            phase: Phase::Free,
+            peer: Peer { ip: [0; 16], port: 0 },
+            heartbeat_s: 0,
+            buff_in: 0,
+            gate: 0,
+        }
+    }
+
+    /// Bytes that this connection holds beyond its fixed structure: its cell of the ledger.
+    pub(crate) fn cell_bytes(&self) -> usize {
+        let carry = self.carry.as_ref().map_or(0, |c| c.capacity() + size_of::<Vec<u8>>());
+        let extra = self.extra.as_ref().map_or(0, |e| {
+            size_of::<Extra>() + e.outbound.heap_bytes() + e.bridges.capacity() * size_of::<(u8, DeviceId)>()
+        });
+        carry + extra
+    }
+
+    /// The extra, made on first use.
+    pub(crate) fn extra_mut(&mut self) -> &mut Extra {
+        self.extra.get_or_insert_default()
+    }
+
+    /// Silence after which the device counts as gone.
+    pub(crate) fn silence_ms(&self) -> u64 {
+        use crate::limits::{HEARTBEAT_DENOMINATOR, HEARTBEAT_NUMERATOR};
+        u64::from(self.heartbeat_s) * 1_000 * HEARTBEAT_NUMERATOR / HEARTBEAT_DENOMINATOR
+    }
+}
+
+/// The connection table of a shard, by slot, with the ledger over it.
+#[derive(Debug)]
+pub(crate) struct Connections {
+    table: Vec<Connection>,
+    /// Connections in any phase but `Free`.
+    pub(crate) used: usize,
+    /// Sum of all cells.
+    pub(crate) ledger_bytes: usize,
+    next_serial: u32,
+}
+
+impl Connections {
+    /// Room for `slots` without moving; memory is used as slots are used.
+    pub(crate) fn with_capacity(slots: usize) -> Self {
+        Self { table: Vec::with_capacity(slots), used: 0, ledger_bytes: 0, next_serial: 0 }
+    }
+
+    /// Put a new connection in a free slot.
+    pub(crate) fn open(&mut self, slot: Slot, peer: SocketAddr, now: Millis) -> &mut Connection {
+        while self.table.len() <= slot.index() {
+            self.table.push(Connection::free());
+        }
+        self.next_serial = self.next_serial.wrapping_add(1);
+        self.used += 1;
+        let connection = &mut self.table[slot.index()];
+        debug_assert_eq!(connection.phase, Phase::Free, "the driver gave {slot:?} twice");
+        *connection = Connection::free();
+        connection.serial = self.next_serial;
+        connection.peer = Peer::new(peer);
+        connection.phase = Phase::Opening;
+        connection.heard = Ticks::at(now);
+        connection
+    }
+
+    /// Forget a closed connection. Its cell must be empty already.
+    pub(crate) fn release(&mut self, slot: Slot) {
+        debug_assert_eq!(self[slot].cell_bytes(), 0);
+        if self[slot].phase != Phase::Free {
+            self.used -= 1;
+        }
+        self[slot].phase = Phase::Free;
+        self[slot].device = NO_DEVICE;
+    }
+
+    /// The connection in `slot`, if there is one.
+    pub(crate) fn get(&self, slot: Slot) -> Option<&Connection> {
+        self.table.get(slot.index()).filter(|c| c.phase != Phase::Free)
+    }
+
+    /// Change what a connection holds and keep the ledger right.
+    pub(crate) fn hold<R>(&mut self, slot: Slot, change: impl FnOnce(&mut Connection) -> R) -> R {
+        let connection = &mut self.table[slot.index()];
+        let before = connection.cell_bytes();
+        let result = change(connection);
+        let after = connection.cell_bytes();
+        self.ledger_bytes = self.ledger_bytes + after - before;
+        result
+    }
+
+    /// Slots that were ever used.
+    pub(crate) fn len(&self) -> usize {
+        self.table.len()
+    }
+
+    /// All connections with their slots.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (Slot, &Connection)> {
+        self.table.iter().enumerate().filter(|(_, c)| c.phase != Phase::Free).map(|(ix, c)| (Slot(ix as u32), c))
+    }
+}
+
+impl std::ops::Index<Slot> for Connections {
+    type Output = Connection;
+    fn index(&self, slot: Slot) -> &Connection {
+        &self.table[slot.index()]
+    }
+}
+
+impl std::ops::IndexMut<Slot> for Connections {
+    fn index_mut(&mut self, slot: Slot) -> &mut Connection {
+        &mut self.table[slot.index()]
+    }
+}

@@ -1,0 +1,35 @@
+//! What a shard counts. Plain integers: only the shard's own thread touches them.
+
+use crate::End;
+
+/// Counters since the start.
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    /// Logged-in connections now.
+    pub(crate) online: u64,
+    /// Frames from logged-in devices.
+    pub(crate) frames: u64,
+    /// Successful logins.
+    pub(crate) logins: u64,
+    /// Frames that the quota dropped.
+    pub(crate) dropped: u64,
+    /// Connections that went home to another shard.
+    pub(crate) moved_out: u64,
+    /// Frames that were not sent because the device's receive buffer is too small for them.
+    pub(crate) unsendable: u64,
+    ends: [u64; End::ALL.len()],
+}
+
+impl Counters {
+    /// Count an end.
+    pub(crate) fn ended(&mut self, end: End) {
+        if let Ok(at) = End::ALL.binary_search(&end) {
+            self.ends[at] += 1;
+        }
+    }
+
+    /// Ends that occurred, with their counts.
+    pub(crate) fn ends(&self) -> Vec<(End, u64)> {
+        End::ALL.iter().zip(self.ends).filter(|(_, n)| *n > 0).map(|(end, n)| (*end, n)).collect()
+    }
+}

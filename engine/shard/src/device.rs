@@ -1,0 +1,160 @@
+//! One device at its home: what outlives its connections.
+
+use linchpin_protocol::model::{DeviceId, Millis, Template, TemplateId};
+
+use crate::attributes::Attributes;
+use crate::blobs::BlobId;
+use crate::quota::{Bucket, Flood};
+use crate::values::Values;
+use crate::{End, Slot};
+
+/// What few devices have.
+#[derive(Debug, Default)]
+pub(crate) struct Rare {
+    /// Properties, metadata, events.
+    pub(crate) attributes: Attributes,
+    /// Drops by the message quota.
+    pub(crate) flood: Flood,
+}
+
+/// The record of a device.
+#[derive(Debug)]
+pub(crate) struct Device {
+    /// Latest value of each pin.
+    pub(crate) values: Values,
+    /// Properties and the like.
+    pub(crate) rare: Option<Box<Rare>>,
+    /// Message quota.
+    pub(crate) messages: Bucket,
+    /// Login quota.
+    pub(crate) logins: Bucket,
+    /// The id.
+    pub(crate) id: DeviceId,
+    /// Its connection.
+    pub(crate) slot: Option<SlotNiche>,
+    /// What its firmware said of itself.
+    pub(crate) firmware: Option<BlobId>,
+    /// When it was last heard, Unix seconds; 0 = never.
+    pub(crate) seen_s: u32,
+    /// Position of its template + 1; 0 = none.
+    pub(crate) template: u16,
+    /// How the previous connection ended.
+    pub(crate) last_end: Option<End>,
+}
+
+/// A slot in 4 bytes with room for `None`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct SlotNiche(std::num::NonZeroU32);
+
+impl SlotNiche {
+    pub(crate) fn new(slot: Slot) -> Self {
+        Self(std::num::NonZeroU32::MIN.saturating_add(slot.0))
+    }
+
+    pub(crate) fn get(self) -> Slot {
+        Slot(self.0.get() - 1)
+    }
+}
+
+// The other half of what an idle device costs: docs/limits.md.
+const _: () = assert!(size_of::<Device>() <= 72);
+
+impl Device {
+    pub(crate) fn connection(&self) -> Option<Slot> {
+        self.slot.map(SlotNiche::get)
+    }
+
+    pub(crate) fn rare_mut(&mut self) -> &mut Rare {
+        self.rare.get_or_insert_default()
+    }
+}
+
+/// The devices that live on this shard.
+#[derive(Debug, Default)]
+pub(crate) struct Devices {
+    table: Vec<Device>,
+    /// Ascending ids with their positions: ids are given in order, so adding appends and no hash table is needed.
+    by_id: Vec<(DeviceId, u32)>,
+}
+
+impl Devices {
+    /// Add a device; a known id is left as it is.
+    pub(crate) fn add(&mut self, id: DeviceId, template: u16, now: Millis, settings: &crate::Settings) {
+        let at = match self.by_id.binary_search_by_key(&id, |e| e.0) {
+            Ok(at) => {
+                self.table[self.by_id[at].1 as usize].template = template;
+                return;
+            }
+            Err(at) => at,
+        };
+        self.by_id.insert(at, (id, self.table.len() as u32));
+        self.table.push(Device {
+            values: Values::default(),
+            rare: None,
+            messages: Bucket::full(settings.message_burst, now),
+            logins: Bucket::full(crate::limits::TAKEOVER_BURST, now),
+            id,
+            slot: None,
+            firmware: None,
+            seen_s: 0,
+            template,
+            last_end: None,
+        });
+    }
+
+    /// Position of a device.
+    pub(crate) fn find(&self, id: DeviceId) -> Option<u32> {
+        self.by_id.binary_search_by_key(&id, |e| e.0).ok().map(|at| self.by_id[at].1)
+    }
+
+    /// Positions of devices with ids above `after`, ascending.
+    pub(crate) fn above(&self, after: u32) -> impl Iterator<Item = u32> {
+        let from = self.by_id.partition_point(|e| e.0.get() <= after);
+        self.by_id[from..].iter().map(|e| e.1)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.table.len()
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, &Device)> {
+        self.table.iter().enumerate().map(|(ix, d)| (ix as u32, d))
+    }
+}
+
+impl std::ops::Index<u32> for Devices {
+    type Output = Device;
+    fn index(&self, at: u32) -> &Device {
+        &self.table[at as usize]
+    }
+}
+
+impl std::ops::IndexMut<u32> for Devices {
+    fn index_mut(&mut self, at: u32) -> &mut Device {
+        &mut self.table[at as usize]
+    }
+}
+
+/// Templates that this shard knows; devices refer to them by position.
+#[derive(Debug, Default)]
+pub(crate) struct Templates(Vec<Template>);
+
+impl Templates {
+    /// Add or replace.
+    pub(crate) fn put(&mut self, template: Template) {
+        match self.0.iter_mut().find(|t| t.id == template.id) {
+            Some(known) => *known = template,
+            None => self.0.push(template),
+        }
+    }
+
+    /// Position + 1 of a template, 0 when it is not known.
+    pub(crate) fn number(&self, id: TemplateId) -> u16 {
+        self.0.iter().position(|t| t.id == id).map_or(0, |at| at as u16 + 1)
+    }
+
+    /// The template with a number.
+    pub(crate) fn get(&self, number: u16) -> Option<&Template> {
+        usize::from(number).checked_sub(1).and_then(|at| self.0.get(at))
+    }
+}
