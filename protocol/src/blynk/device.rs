@@ -1,240 +1,19 @@
 //! The device's side of a connection, as the C++ library behaves: for tests, virtual devices and load.
 
-use std::fmt;
+mod event;
+mod options;
+mod send;
 
-use crate::Fault;
+pub use event::{DeviceEnd, DeviceEvent};
+pub use options::{DeviceOptions, LoginCommand};
+
 use crate::limits::{DEVICE_LOGIN_TIMEOUT_MS, DEVICE_SILENCE_MS};
-use crate::model::{Millis, Pin, PinKind, TemplateId, Token, UnixMillis, ValueRef};
-use crate::{Status, blynk::codec::device as write};
+use crate::model::{Millis, Pin, PinKind, Token, ValueRef};
+use crate::{Fault, Status};
 
+use super::codec::device as write;
 use super::frame::{Frame, Split, split};
 use super::{Command, body};
-
-/// Which of the two login commands a device uses.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum LoginCommand {
-    /// HARDWARE_LOGIN (29), as almost all do.
-    #[default]
-    Current,
-    /// LOGIN (2), as the Python `blynklib` does.
-    Old,
-}
-
-impl LoginCommand {
-    const fn command(self) -> Command {
-        match self {
-            Self::Current => Command::Login,
-            Self::Old => Command::LoginOld,
-        }
-    }
-}
-
-/// What a kind of device is like. Shared by all devices of the kind and lent to each call.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DeviceOptions {
-    /// How it logs in.
-    pub login_command: LoginCommand,
-    /// Seconds without traffic after which it pings, 1 or more; the C++ library takes 10 to 3600.
-    pub heartbeat_s: u16,
-    /// It ends the connection at a body of so many bytes or more.
-    pub buff_in_bytes: u16,
-    /// The library's version (`ver`).
-    pub library: Box<str>,
-    /// The board's name (`dev`).
-    pub board: Box<str>,
-    /// The template of its firmware (`fw-type` and `tmpl`).
-    pub template: Option<TemplateId>,
-    /// The firmware's version (`fw`).
-    pub firmware: Option<Box<str>>,
-    /// When the firmware was built (`build`).
-    pub build: Option<Box<str>>,
-    /// The kind of link (`conn`).
-    pub connection: Option<Box<str>>,
-}
-
-impl Default for DeviceOptions {
-    fn default() -> Self {
-        Self {
-            login_command: LoginCommand::Current,
-            heartbeat_s: 40,
-            buff_in_bytes: 4_096,
-            library: "1.4.0".into(),
-            board: "Linux".into(),
-            template: None,
-            firmware: None,
-            build: None,
-            connection: None,
-        }
-    }
-}
-
-impl DeviceOptions {
-    /// The INTERNAL frame in which a device introduces itself.
-    fn introduce(&self, out: &mut Vec<u8>, id: u16) {
-        let (heartbeat, buff_in) = (self.heartbeat_s.to_string(), self.buff_in_bytes.to_string());
-        let template = self.template.as_ref().map(TemplateId::as_str);
-        let pairs = [
-            ("ver", Some(&*self.library)),
-            ("h-beat", Some(&*heartbeat)),
-            ("buff-in", Some(&*buff_in)),
-            ("dev", Some(&*self.board)),
-            ("fw-type", template),
-            ("fw", self.firmware.as_deref()),
-            ("build", self.build.as_deref()),
-            ("conn", self.connection.as_deref()),
-            ("tmpl", template),
-        ];
-        let mut fields: Vec<&[u8]> = Vec::with_capacity(2 * pairs.len() + 1);
-        for (key, value) in pairs {
-            fields.extend(
-                value
-                    .map(|value| [key.as_bytes(), value.as_bytes()])
-                    .into_iter()
-                    .flatten(),
-            );
-        }
-        // The library ends its list with a NUL.
-        fields.push(b"");
-        write::internal(out, id, &fields);
-    }
-
-    fn heartbeat_ms(&self) -> u64 {
-        u64::from(self.heartbeat_s.max(1)) * 1_000
-    }
-}
-
-/// What the server did.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DeviceEvent<'a> {
-    /// The login was accepted; the introduction has been written behind.
-    LoggedIn,
-    /// The introduction was accepted.
-    InfoAccepted,
-    /// A pin was set, by an app or by another device's bridge.
-    Write {
-        /// Which.
-        pin: Pin,
-        /// To what; may be empty.
-        value: ValueRef<'a>,
-        /// Message id.
-        id: u16,
-    },
-    /// The server asks for the value of a pin: answer with [`DeviceSession::answer`].
-    Read {
-        /// Which.
-        pin: Pin,
-        /// Message id.
-        id: u16,
-    },
-    /// Pins get their modes: `pin NUL mode NUL ...`.
-    PinMode {
-        /// As on the wire, unchecked.
-        pairs: &'a [u8],
-    },
-    /// INTERNAL: an answer about the clock or metadata, or a push.
-    Internal {
-        /// Message id.
-        id: u16,
-        /// Fields joined by NUL.
-        body: &'a [u8],
-    },
-    /// An answer, other than that to the login.
-    Response {
-        /// Message id of the question.
-        id: u16,
-        /// The number as received; see [`Status::from_code`].
-        status: u16,
-    },
-    /// Connect there with the same token; the session ends with [`DeviceEnd::Redirected`].
-    Redirect {
-        /// The host's name or address.
-        host: &'a str,
-        /// `None`: the port in use.
-        port: Option<u16>,
-    },
-    /// A text for the console.
-    Debug {
-        /// Usually UTF-8.
-        text: &'a [u8],
-    },
-}
-
-/// Why a device closes its connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DeviceEnd {
-    /// The login was not answered in time.
-    LoginTimeout,
-    /// The login was refused, by a status other than 200 and 4.
-    LoginRefused {
-        /// The number as received.
-        status: u16,
-    },
-    /// The server said that the device is not logged in (status 5).
-    NotAuthenticated,
-    /// Nothing was heard for the heartbeat and 18 s.
-    Silent {
-        /// How long, ms.
-        silent_ms: u64,
-    },
-    /// The server sent a command that devices do not know.
-    UnknownCommand {
-        /// Its number.
-        command: u8,
-    },
-    /// The server sent a message id of 0.
-    IdZero,
-    /// The server sent a body that is not shorter than the receive buffer.
-    BodyTooLarge {
-        /// Announced by the header.
-        len_bytes: usize,
-        /// The receive buffer.
-        buff_in_bytes: usize,
-    },
-    /// The server sent the device elsewhere.
-    Redirected,
-}
-
-impl fmt::Display for DeviceEnd {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::LoginTimeout => {
-                write!(
-                    f,
-                    "the login was not answered within {DEVICE_LOGIN_TIMEOUT_MS} ms; is it a Blynk server?"
-                )
-            }
-            Self::LoginRefused { status } => match Status::from_code(*status) {
-                Some(status) => write!(f, "the login was refused with status {status}; check the token"),
-                None => write!(
-                    f,
-                    "the login was refused with the unknown status {status}; check the token"
-                ),
-            },
-            Self::NotAuthenticated => f.write_str("the server says that the device is not logged in; log in again"),
-            Self::Silent { silent_ms } => {
-                write!(f, "nothing was heard from the server for {silent_ms} ms; connect again")
-            }
-            Self::UnknownCommand { command } => {
-                write!(
-                    f,
-                    "the server sent command {command}, which devices do not know; connect again"
-                )
-            }
-            Self::IdZero => f.write_str("the server sent message id 0, ids start at 1; connect again"),
-            Self::BodyTooLarge {
-                len_bytes,
-                buff_in_bytes,
-            } => write!(
-                f,
-                "the server sent a body of {len_bytes} bytes into a buffer of {buff_in_bytes}, it must be shorter; \
-                 connect again"
-            ),
-            Self::Redirected => f.write_str("the server sent the device elsewhere; connect there"),
-        }
-    }
-}
-
-impl std::error::Error for DeviceEnd {}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
@@ -256,7 +35,6 @@ const LOGIN_ID: u16 = 1;
 const INFO_ID: u16 = 2;
 
 /// One connection of one device. Allocates only while a frame is incomplete.
-#[derive(Debug)]
 pub struct DeviceSession {
     state: State,
     last_in: Millis,
@@ -268,6 +46,18 @@ pub struct DeviceSession {
 }
 
 const _: () = assert!(size_of::<DeviceSession>() <= 128, "fleets hold tens of thousands");
+
+/// What is kept of a frame may be a secret: only its length is shown.
+impl std::fmt::Debug for DeviceSession {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (state, carried_bytes) = (self.state, self.carry.len());
+        write!(
+            f,
+            "DeviceSession {{ state: {state:?}, last_id: {}, carried_bytes: {carried_bytes} }}",
+            self.last_id
+        )
+    }
+}
 
 impl Default for DeviceSession {
     fn default() -> Self {
@@ -499,105 +289,6 @@ impl DeviceSession {
         self.last_out = now;
         self.last_id = self.last_id.checked_add(1).unwrap_or(1);
         self.last_id
-    }
-}
-
-/// What a logged-in device sends. Each appends one frame to `out` and returns its message id. The caller keeps the
-/// limits of the protocol; a body beyond `limits::MAX_BODY_BYTES` is not written.
-impl DeviceSession {
-    /// Set a pin.
-    pub fn write(&mut self, now: Millis, pin: Pin, value: &[u8], out: &mut Vec<u8>) -> u16 {
-        let id = self.next_id(now);
-        write::write(out, id, pin, value);
-        id
-    }
-
-    /// Answer [`DeviceEvent::Read`], with its id.
-    pub fn answer(&mut self, now: Millis, id: u16, pin: Pin, value: &[u8], out: &mut Vec<u8>) {
-        self.last_out = now;
-        write::write(out, id, pin, value);
-    }
-
-    /// Ask for the latest values of these pins; of all for an empty list.
-    pub fn sync(&mut self, now: Millis, pins: &[Pin], out: &mut Vec<u8>) -> u16 {
-        let id = self.next_id(now);
-        if pins.is_empty() {
-            write::sync_all(out, id)
-        } else {
-            write::sync(out, id, pins)
-        }
-        id
-    }
-
-    /// Change how virtual pins are shown; several values are joined by NUL.
-    pub fn property(&mut self, now: Millis, pins: &[u8], name: &str, values: &[u8], out: &mut Vec<u8>) -> u16 {
-        let id = self.next_id(now);
-        write::property(out, id, pins, name, values);
-        id
-    }
-
-    /// Log an event.
-    pub fn event(&mut self, now: Millis, code: &str, description: Option<&str>, out: &mut Vec<u8>) -> u16 {
-        let id = self.next_id(now);
-        write::event_log(out, id, code, description);
-        id
-    }
-
-    /// Resolve the most recent event of this code, or all.
-    pub fn event_clear(&mut self, now: Millis, code: &str, all: bool, out: &mut Vec<u8>) -> u16 {
-        let id = self.next_id(now);
-        write::event_clear(out, id, code, all);
-        id
-    }
-
-    /// Ping.
-    pub fn ping(&mut self, now: Millis, out: &mut Vec<u8>) -> u16 {
-        self.last_ping = now;
-        let id = self.next_id(now);
-        write::ping(out, id);
-        id
-    }
-
-    /// INTERNAL with these fields, such as `utc`, `time` or `meta`, `get`, a name.
-    pub fn internal(&mut self, now: Millis, parts: &[&[u8]], out: &mut Vec<u8>) -> u16 {
-        let id = self.next_id(now);
-        write::internal(out, id, parts);
-        id
-    }
-
-    /// Begin a group of writes of one moment: the server's, or this one.
-    pub fn group_begin(&mut self, now: Millis, stamp: Option<UnixMillis>, out: &mut Vec<u8>) -> u16 {
-        let id = self.next_id(now);
-        write::group_begin(out, id, stamp);
-        id
-    }
-
-    /// End the group.
-    pub fn group_end(&mut self, now: Millis, out: &mut Vec<u8>) -> u16 {
-        let id = self.next_id(now);
-        write::group_end(out, id);
-        id
-    }
-
-    /// Let `slot` stand for the device with this token.
-    pub fn bridge_init(&mut self, now: Millis, slot: u8, token: &Token, out: &mut Vec<u8>) -> u16 {
-        let id = self.next_id(now);
-        write::bridge_init(out, id, slot, token);
-        id
-    }
-
-    /// Set a pin of the device that `slot` stands for.
-    pub fn bridge_write(&mut self, now: Millis, slot: u8, pin: Pin, value: &[u8], out: &mut Vec<u8>) -> u16 {
-        let id = self.next_id(now);
-        write::bridge_write(out, id, slot, pin, value);
-        id
-    }
-
-    /// TWEET, EMAIL, PUSH_NOTIFICATION or SMS.
-    pub fn notify(&mut self, now: Millis, command: Command, parts: &[&[u8]], out: &mut Vec<u8>) -> u16 {
-        let id = self.next_id(now);
-        write::notify(out, id, command, parts);
-        id
     }
 }
 
