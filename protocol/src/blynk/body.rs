@@ -275,3 +275,217 @@ pub(super) fn group(body: &[u8]) -> Result<GroupMark, Fault> {
     let mut mark = terminated(alt((begin_at, begin, end)), (opt(tag(NUL)), eof));
     found(mark.parse(body)).ok_or(wrong_shape(Command::Group, "b, or t, NUL, a Unix time in ms, or e"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Status;
+
+    const TOKEN: &[u8] = b"abcdefghijklmnopqrstuvwxyz012345";
+
+    fn refused(result: Result<Action<'_>, Fault>, status: Status) {
+        let fault = result.expect_err("must be refused");
+        assert_eq!((fault.status(), fault.ends()), (Some(status), false), "{fault}");
+    }
+
+    fn write(kind: PinKind, index: u8, value: &[u8]) -> Result<Action<'_>, Fault> {
+        Ok(Action::Write {
+            pin: Pin { kind, index },
+            value: ValueRef(value),
+            at: None,
+        })
+    }
+
+    #[test]
+    fn writes_keep_everything_behind_the_pin() {
+        assert_eq!(hardware(b"vw\x001\x0042", None), write(PinKind::Virtual, 1, b"42"));
+        assert_eq!(
+            hardware(b"vw\x000\0hi\x001\x002.5", None),
+            write(PinKind::Virtual, 0, b"hi\x001\x002.5")
+        );
+        assert_eq!(
+            hardware(b"vw\x007\0\0\x01\xff", None),
+            write(PinKind::Virtual, 7, b"\0\x01\xff")
+        );
+        assert_eq!(hardware(b"dw\x003\x000", None), write(PinKind::Digital, 3, b"0"));
+        assert_eq!(hardware(b"aw\0A0\x00512", None), write(PinKind::Analog, 0, b"512"));
+        let long = [&b"vw\x001\0"[..], &[b'x'; MAX_VALUE_BYTES]].concat();
+        assert_eq!(hardware(&long, None), write(PinKind::Virtual, 1, &long[5..]));
+    }
+
+    #[test]
+    fn malformed_writes_are_illegal_commands() {
+        let bad: [&[u8]; 12] = [
+            b"",
+            b"vw\0",
+            b"aw\x001",
+            b"aw\x001\0",
+            b"vw\0\x001",
+            b"vw\0x\x001",
+            b"vw\x00256\x001",
+            b"vw\x00-1\x001",
+            b"xw\x001\x001",
+            b"vww\x001\x001",
+            b"\0w\x001\x001",
+            b"vw 1 1",
+        ];
+        for body in bad {
+            refused(hardware(body, None), Status::IllegalCommand);
+        }
+        let long = [&b"vw\x001\0"[..], &[b'x'; MAX_VALUE_BYTES + 1]].concat();
+        refused(hardware(&long, None), Status::IllegalCommandBody);
+    }
+
+    #[test]
+    fn echoes_of_the_servers_questions_do_nothing() {
+        for body in [&b"vr\x005"[..], b"dr\x003", b"ar\x001", b"vu\x001"] {
+            assert_eq!(hardware(body, None), Ok(Action::Nothing));
+        }
+        assert_eq!(
+            hardware(b"pm\x001\0out", None),
+            Ok(Action::PinMode { pairs: b"1\0out" })
+        );
+    }
+
+    #[test]
+    fn syncs_name_pins_or_nothing() {
+        assert_eq!(sync(b""), Ok(Action::Sync(SyncPins::All)));
+        let pins = |body| match sync(body) {
+            Ok(Action::Sync(SyncPins::Listed(pins))) => pins.iter().map(|pin| pin.to_string()).collect::<Vec<_>>(),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(pins(b"vr\x000\x001\x009"), ["V0", "V1", "V9"]);
+        assert_eq!(pins(b"dr\x003"), ["D3"]);
+        assert_eq!(pins(b"vr\0\x001\0"), ["V1"]);
+        assert_eq!(pins(b"vr").len(), 0);
+        for body in [&b"\0"[..], b"v", b"vw\x001", b"xr\x001", b"vr\0x", b"vr\x00256"] {
+            refused(sync(body), Status::IllegalCommand);
+        }
+        let many = [&b"vr"[..], &b"\x001".repeat(MAX_PINS_LISTED)].concat();
+        assert!(sync(&many).is_ok());
+        refused(sync(&[&many[..], b"\x001"].concat()), Status::IllegalCommand);
+    }
+
+    #[test]
+    fn properties_have_leading_pins() {
+        let Ok(Action::Property { pins, name, values }) = property(b"1\x002\x003\0labels\0a\0b") else {
+            panic!("three pins and two values")
+        };
+        assert_eq!(pins.iter().map(|pin| pin.index).collect::<Vec<_>>(), [1, 2, 3]);
+        assert_eq!((name, values), ("labels", ValueRef(b"a\0b")));
+        let bad: [&[u8]; 11] = [
+            b"",
+            b"0",
+            b"0\0",
+            b"0\0color",
+            b"0\0color\0",
+            b"color\0#23C48E",
+            b"256\0color\0x",
+            b"1x\0color\0x",
+            b"0\0Color\0x",
+            b"0\0\0x",
+            b"0\0\xff\0x",
+        ];
+        for body in bad {
+            refused(property(body), Status::IllegalCommandBody);
+        }
+    }
+
+    #[test]
+    fn events_have_codes() {
+        let log = |code, description| Ok(Action::EventLog { code, description });
+        assert_eq!(event_log(b"ev"), log("ev", None));
+        assert_eq!(event_log(b"ev\0"), log("ev", None));
+        assert_eq!(event_log("ev\0über\0".as_bytes()), log("ev", Some("über")));
+        let longest = format!("ev\0{}", "ü".repeat(MAX_EVENT_DESCRIPTION_CHARS));
+        assert!(event_log(longest.as_bytes()).is_ok(), "the limit counts characters");
+        for body in [
+            b"".to_vec(),
+            b"\0x".to_vec(),
+            b"ev\0\xff".to_vec(),
+            (longest + "x").into_bytes(),
+            vec![b'c'; 65],
+        ] {
+            refused(event_log(&body), Status::IllegalCommandBody);
+        }
+        let clear = |code, all| Ok(Action::EventClear { code, all });
+        assert_eq!(event_clear(b"ev"), clear("ev", false));
+        assert_eq!(event_clear(b"ev\0all"), clear("ev", true));
+        refused(event_clear(b"ev\0some"), Status::IllegalCommandBody);
+        refused(event_clear(b""), Status::IllegalCommandBody);
+    }
+
+    #[test]
+    fn bridges_open_and_write() {
+        let init = [&b"9\0i\0"[..], TOKEN].concat();
+        let token = Token::parse(TOKEN).expect("valid");
+        assert_eq!(bridge(&init), Ok(Action::BridgeInit { slot: 9, token }));
+        let (pin, value) = (Pin::new_virtual(3), ValueRef(b"1"));
+        assert_eq!(
+            bridge(b"9\0vw\x003\x001"),
+            Ok(Action::BridgeWrite { slot: 9, pin, value })
+        );
+        refused(bridge(&init[..init.len() - 1]), Status::NotAllowed);
+        for body in [
+            &b""[..],
+            b"9",
+            b"9\0",
+            b"9\0i",
+            b"x\0i\0t",
+            b"9\0vr\x003",
+            b"9\0vw\x003\0",
+            b"256\0vw\x003\x001",
+        ] {
+            refused(bridge(body), Status::IllegalCommand);
+        }
+    }
+
+    #[test]
+    fn notifications_are_checked_before_they_are_refused() {
+        let notify = |channel| Ok(Action::Notify { channel });
+        assert_eq!(
+            notification(Command::Push, "ü".repeat(255).as_bytes()),
+            notify(Channel::Push)
+        );
+        assert_eq!(notification(Command::Sms, &[b's'; 160]), notify(Channel::Sms));
+        assert_eq!(notification(Command::Tweet, b"t"), notify(Channel::Tweet));
+        let longest = [(Command::Push, 256), (Command::Sms, 161), (Command::Tweet, 281)];
+        for (command, len) in longest {
+            refused(notification(command, &vec![b'x'; len]), Status::NotificationInvalidBody);
+            refused(notification(command, b""), Status::NotificationInvalidBody);
+            refused(notification(command, b"\xff"), Status::NotificationInvalidBody);
+        }
+        assert_eq!(email(b"a@b.c\0s\0m"), notify(Channel::Email));
+        assert_eq!(email(b"subject\0text"), notify(Channel::Email));
+        refused(email(b"text"), Status::IllegalCommand);
+        refused(email(b"text\0"), Status::IllegalCommand);
+        assert_eq!(Channel::Email.refusal(), Status::NotAllowed);
+        for channel in [Channel::Push, Channel::Sms, Channel::Tweet] {
+            assert_eq!(channel.refusal(), Status::NotificationNotAuthorized);
+        }
+    }
+
+    #[test]
+    fn groups_have_three_marks() {
+        assert_eq!(group(b"b"), Ok(GroupMark::Begin));
+        assert_eq!(group(b"e\0"), Ok(GroupMark::End));
+        assert_eq!(
+            group(b"t\x001700000000123"),
+            Ok(GroupMark::BeginAt(UnixMillis(1_700_000_000_123)))
+        );
+        for body in [
+            &b""[..],
+            b"x",
+            b"bb",
+            b"t",
+            b"t\0",
+            b"t\0x",
+            b"t\0-1",
+            b"t\x0018446744073709551616",
+            b"t\x001\x002",
+        ] {
+            let fault = group(body).expect_err("must be refused");
+            assert_eq!(fault.status(), Some(Status::IllegalCommandBody), "{body:?}");
+        }
+    }
+}

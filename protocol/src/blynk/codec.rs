@@ -156,3 +156,96 @@ fn decimal(number: u8, digits: &mut [u8; 3]) -> &[u8] {
     };
     &digits[start..]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::PinKind;
+
+    fn written(write: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
+        let mut out = b"before".to_vec();
+        write(&mut out);
+        assert!(out.starts_with(b"before"), "what stood there stays");
+        out.split_off(6)
+    }
+
+    #[test]
+    fn responses_carry_a_status_and_never_id_0() {
+        assert_eq!(written(|out| response(out, 1, Status::Ok)), [0, 0, 1, 0, 200]);
+        assert_eq!(
+            written(|out| response(out, 0xabcd, Status::InvalidToken)),
+            [0, 0xab, 0xcd, 0, 9]
+        );
+        assert_eq!(written(|out| response(out, 0, Status::Ok)), [0, 0, 1, 0, 200]);
+    }
+
+    #[test]
+    fn writes_of_every_pin_have_the_length_that_was_foretold() {
+        for packed in 0..0x300 {
+            let pin = Pin::from_u16(packed).expect("three kinds");
+            let bytes = written(|out| hardware_write(out, 7, pin, b"a\0b"));
+            assert_eq!(bytes.len(), HEADER_BYTES + hardware_write_len(pin, b"a\0b"));
+            let body = format!("{}w\0{}\0a\0b", char::from(pin.kind.letter()), pin.index);
+            assert_eq!(&bytes[HEADER_BYTES..], body.as_bytes());
+        }
+    }
+
+    #[test]
+    fn an_empty_value_keeps_its_separator() {
+        let pin = Pin {
+            kind: PinKind::Virtual,
+            index: 1,
+        };
+        assert_eq!(
+            written(|out| hardware_write(out, 0x700a, pin, b"")),
+            b"\x14\x70\x0a\0\x05vw\x001\0"
+        );
+        assert_eq!(
+            written(|out| bridge(out, 1, pin, b"9")),
+            b"\x0f\0\x01\0\x06vw\x001\x009"
+        );
+    }
+
+    #[test]
+    fn short_internal_keys_keep_their_nul() {
+        assert_eq!(written(|out| internal(out, 2, &[b"rtc"])), b"\x11\0\x02\0\x04rtc\0");
+        assert_eq!(
+            written(|out| internal(out, 2, &[b"rtc", b""])),
+            b"\x11\0\x02\0\x04rtc\0"
+        );
+        assert_eq!(written(|out| internal(out, 2, &[b"acon"])), b"\x11\0\x02\0\x04acon");
+    }
+
+    #[test]
+    fn redirects_may_leave_the_port_out() {
+        assert_eq!(
+            written(|out| redirect(out, 3, "h.io", Some(80))),
+            b"\x29\0\x03\0\x07h.io\x0080"
+        );
+        assert_eq!(written(|out| redirect(out, 3, "h.io", None)), b"\x29\0\x03\0\x04h.io");
+        assert_eq!(written(|out| debug(out, 3, "hi")), b"\x37\0\x03\0\x02hi");
+    }
+
+    #[test]
+    fn a_body_must_be_shorter_than_the_buffer() {
+        assert!(fits(249, DEFAULT_BUFF_IN_BYTES));
+        assert!(!fits(250, DEFAULT_BUFF_IN_BYTES));
+        assert!(!fits(0, 0));
+    }
+
+    #[test]
+    #[cfg(not(debug_assertions))]
+    fn a_body_that_nobody_takes_is_left_out_whole() {
+        let bytes = written(|out| hardware(out, 3, &[&[0; MAX_BODY_BYTES + 1]]));
+        assert_eq!(bytes, b"");
+    }
+
+    #[test]
+    fn the_longest_body_is_written() {
+        let bytes = written(|out| hardware(out, 3, &[&[7; MAX_BODY_BYTES]]));
+        assert_eq!(
+            (bytes.len(), &bytes[..5]),
+            (HEADER_BYTES + MAX_BODY_BYTES, &b"\x14\0\x03\x80\0"[..])
+        );
+    }
+}

@@ -144,3 +144,141 @@ pub fn app_connected(out: &mut Vec<u8>, id: u16) {
 pub fn app_disconnected(out: &mut Vec<u8>, id: u16) {
     codec::internal(out, id, &[b"adis"]);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fault(body: &[u8]) -> Fault {
+        request(body).expect_err("must be refused")
+    }
+
+    #[test]
+    fn requests_are_told_by_their_first_key() {
+        let clock = |query| Ok(Action::Clock(query));
+        assert_eq!(request(b"rtc"), clock(ClockQuery::Rtc));
+        assert_eq!(request(b"rtc\0sync"), clock(ClockQuery::Rtc));
+        assert_eq!(request(b"utc\0time"), clock(ClockQuery::Time));
+        assert_eq!(request(b"utc\0iso\0"), clock(ClockQuery::Iso));
+        assert_eq!(request(b"utc\0tz"), clock(ClockQuery::Tz));
+        assert_eq!(request(b"utc\0tz_name"), clock(ClockQuery::TzName));
+        assert_eq!(request(b"utc\0tz_rule"), clock(ClockQuery::TzRule));
+        assert_eq!(request(b"utc\0dst_next"), clock(ClockQuery::DstNext));
+        assert_eq!(
+            request(b"meta\0get\0Serial Number"),
+            Ok(Action::MetaGet { name: "Serial Number" })
+        );
+        assert_eq!(
+            request(b"meta\0set\0A\0b c"),
+            Ok(Action::MetaSet {
+                name: "A",
+                value: "b c"
+            })
+        );
+        assert_eq!(request(b"meta\0set\0A\0"), Ok(Action::MetaSet { name: "A", value: "" }));
+        for echo in ["ota\0http://h/f", "vfs\0x", "dbg\0reboot", "acon", "adis\0"] {
+            assert_eq!(request(echo.as_bytes()), Ok(Action::Nothing), "{echo:?}");
+        }
+    }
+
+    #[test]
+    fn everything_else_is_about_the_device() {
+        for body in [
+            "ver\x001.4.0\0",
+            "mcu\x000.1",
+            "ncp\x001",
+            "rtcx",
+            "tmpl\0TMPL1",
+            "h-beat\x0010",
+        ] {
+            let info = InfoPairs::new(body.as_bytes());
+            assert_eq!(request(body.as_bytes()), Ok(Action::Info(info)), "{body:?}");
+        }
+    }
+
+    #[test]
+    fn malformed_bodies_are_refused_and_the_stream_goes_on() {
+        let bad: [&[u8]; 9] = [
+            b"",
+            b"\0ver",
+            b"utc",
+            b"utc\0now",
+            b"meta",
+            b"meta\0get",
+            b"meta\0get\0",
+            b"meta\0set\0\0v",
+            b"meta\0set\0a\0\xff",
+        ];
+        for body in bad {
+            let fault = fault(body);
+            assert_eq!(
+                (fault.status(), fault.ends()),
+                (Some(crate::Status::IllegalCommandBody), false),
+                "{body:?}"
+            );
+        }
+        let name = [&b"meta\0get\0"[..], &[b'n'; MAX_META_NAME_BYTES + 1]].concat();
+        assert!(matches!(fault(&name), Fault::TextTooLong { len: 65, limit: 64, .. }));
+        let value = [&b"meta\0set\0n\0"[..], &[b'v'; MAX_META_VALUE_BYTES + 1]].concat();
+        assert!(matches!(
+            fault(&value),
+            Fault::TextTooLong {
+                len: 1025,
+                limit: 1024,
+                ..
+            }
+        ));
+    }
+
+    #[test]
+    fn clocks_answer_in_utc() {
+        let wall = UnixMillis(1_700_000_000_123);
+        let answer = |query| {
+            let mut out = Vec::new();
+            clock_answer(&mut out, 7, query, wall);
+            String::from_utf8(out.split_off(5)).expect("text").replace('\0', " ")
+        };
+        assert_eq!(answer(ClockQuery::Rtc), "rtc 1700000000");
+        assert_eq!(answer(ClockQuery::Time), "utc time 1700000000123");
+        assert_eq!(answer(ClockQuery::Iso), "utc iso 2023-11-14T22:13:20+00:00");
+        assert_eq!(answer(ClockQuery::Tz), "utc tz 0 0");
+        assert_eq!(answer(ClockQuery::TzName), "utc tz_name UTC");
+        assert_eq!(answer(ClockQuery::TzRule), "utc tz_rule UTC0");
+        assert_eq!(answer(ClockQuery::DstNext), "utc dst_next 0 0 0 0");
+    }
+
+    #[test]
+    fn dates_follow_the_calendar() {
+        let known = [
+            (0, (1970, 1, 1)),
+            (58, (1970, 2, 28)),
+            (59, (1970, 3, 1)),
+            (11_016, (2000, 2, 29)),
+            (11_017, (2000, 3, 1)),
+            (19_782, (2024, 2, 29)),
+            (20_818, (2026, 12, 31)),
+            (47_540, (2100, 2, 28)),
+            (47_541, (2100, 3, 1)),
+        ];
+        for (days, date) in known {
+            assert_eq!(civil_date(days), date, "{days} days");
+        }
+        let mut out = Vec::new();
+        clock_answer(&mut out, 1, ClockQuery::Iso, UnixMillis(u64::MAX));
+        assert!(out.len() > 5, "no time is too late");
+    }
+
+    #[test]
+    fn pushes() {
+        let push = |write: fn(&mut Vec<u8>)| {
+            let mut out = Vec::new();
+            write(&mut out);
+            out.split_off(5)
+        };
+        assert_eq!(push(|out| meta_answer(out, 1, "A", "b")), b"meta\0A\0b");
+        assert_eq!(push(|out| ota(out, 1, "http://h/f")), b"ota\0http://h/f");
+        assert_eq!(push(|out| reboot(out, 1)), b"dbg\0reboot");
+        assert_eq!(push(|out| app_connected(out, 1)), b"acon");
+        assert_eq!(push(|out| app_disconnected(out, 1)), b"adis");
+    }
+}

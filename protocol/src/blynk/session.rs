@@ -228,3 +228,252 @@ impl Session {
 const fn short_seconds(wall: UnixMillis) -> u32 {
     wall.seconds() as u32
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Status;
+    use crate::model::{Pin, ValueRef};
+
+    const TOKEN: &[u8] = b"abcdefghijklmnopqrstuvwxyz012345";
+    const WALL: UnixMillis = UnixMillis(1_700_000_000_000);
+
+    fn frame(command: Command, body: &[u8]) -> Frame<'_> {
+        Frame {
+            command: command.number(),
+            id: 7,
+            status_or_len: body.len() as u16,
+            body,
+        }
+    }
+
+    fn fault(session: &mut Session, wall: UnixMillis, frame: Frame<'_>) -> Fault {
+        let rejected = session.on_frame(wall, frame).expect_err("must be refused");
+        assert_eq!(rejected.id, frame.id);
+        rejected.fault
+    }
+
+    fn live() -> Session {
+        let mut session = Session::new();
+        session.on_frame(WALL, frame(Command::Login, TOKEN)).expect("a login");
+        session.accept();
+        session
+    }
+
+    /// The stamp that a write gets.
+    fn stamp(session: &mut Session, wall: UnixMillis) -> Option<UnixMillis> {
+        match session
+            .on_frame(wall, frame(Command::Hardware, b"vw\x001\x002"))
+            .expect("a write")
+            .action
+        {
+            Action::Write { at, .. } => at,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn mark(session: &mut Session, wall: UnixMillis, body: &[u8]) {
+        let request = session
+            .on_frame(wall, frame(Command::Group, body))
+            .expect("a group mark");
+        assert_eq!(request.action, Action::Nothing);
+    }
+
+    #[test]
+    fn both_logins_are_taken_and_remembered() {
+        let token = Token::parse(TOKEN).expect("valid");
+        for (command, first_frame_only) in [(Command::Login, false), (Command::LoginOld, true)] {
+            let mut session = Session::new();
+            let request = session.on_frame(WALL, frame(command, TOKEN)).expect("a login");
+            assert_eq!(
+                request,
+                Request {
+                    id: 7,
+                    action: Action::Login {
+                        token,
+                        first_frame_only
+                    }
+                }
+            );
+            assert!(!session.is_live());
+            session.accept();
+            assert_eq!(
+                (session.is_live(), session.first_frame_only()),
+                (true, first_frame_only)
+            );
+            mark(&mut session, WALL, b"b");
+            assert_eq!(
+                (session.is_live(), session.first_frame_only()),
+                (true, first_frame_only)
+            );
+        }
+    }
+
+    #[test]
+    fn only_a_login_comes_first() {
+        for number in 0..100 {
+            let other = Frame {
+                command: number,
+                ..frame(Command::Ping, b"")
+            };
+            let expected = match number {
+                2 | 29 => Fault::TokenShape { len_bytes: 0 },
+                command => Fault::BeforeLogin { command },
+            };
+            let fault = fault(&mut Session::new(), WALL, other);
+            assert_eq!(fault, expected);
+            assert!(fault.ends());
+        }
+        assert_eq!(Fault::BeforeLogin { command: 20 }.status(), None);
+        assert_eq!(Fault::TokenShape { len_bytes: 0 }.status(), Some(Status::InvalidToken));
+    }
+
+    #[test]
+    fn nothing_comes_while_the_login_waits() {
+        let mut session = Session::new();
+        session.on_frame(WALL, frame(Command::Login, TOKEN)).expect("a login");
+        let fault = fault(&mut session, WALL, frame(Command::Ping, b""));
+        assert_eq!((fault, fault.ends()), (Fault::LoginPending { command: 6 }, true));
+    }
+
+    #[test]
+    fn a_second_login_is_told_so_and_the_connection_stays() {
+        let mut session = live();
+        for command in [Command::Login, Command::LoginOld] {
+            let fault = fault(&mut session, WALL, frame(command, TOKEN));
+            assert_eq!((fault.status(), fault.ends()), (Some(Status::AlreadyRegistered), false));
+        }
+        assert!(session.on_frame(WALL, frame(Command::Ping, b"")).is_ok());
+    }
+
+    #[test]
+    fn commands_that_devices_do_not_have_are_illegal() {
+        let mut session = live();
+        let supported =
+            |number| Command::from_number(number).is_some_and(|it| !matches!(it, Command::Redirect | Command::Debug));
+        for command in (0..100).filter(|number| !supported(*number)) {
+            let fault = fault(
+                &mut session,
+                WALL,
+                Frame {
+                    command,
+                    ..frame(Command::Ping, b"")
+                },
+            );
+            assert_eq!(fault, Fault::UnsupportedCommand { command });
+            assert_eq!((fault.status(), fault.ends()), (Some(Status::IllegalCommand), false));
+        }
+    }
+
+    #[test]
+    fn message_id_0_is_taken_from_clients() {
+        let ping = Frame {
+            id: 0,
+            ..frame(Command::Ping, b"")
+        };
+        assert_eq!(
+            live().on_frame(WALL, ping),
+            Ok(Request {
+                id: 0,
+                action: Action::Ping
+            })
+        );
+    }
+
+    #[test]
+    fn answers_carry_their_status() {
+        let answer = Frame {
+            command: 0,
+            id: 9,
+            status_or_len: 999,
+            body: b"",
+        };
+        assert_eq!(
+            live().on_frame(WALL, answer),
+            Ok(Request {
+                id: 9,
+                action: Action::Answer { status: 999 }
+            })
+        );
+    }
+
+    #[test]
+    fn a_group_gives_its_writes_one_time() {
+        let mut session = live();
+        assert_eq!(stamp(&mut session, WALL), None);
+        mark(&mut session, WALL, b"b");
+        assert_eq!(stamp(&mut session, UnixMillis(WALL.0 + 5_000)), Some(WALL));
+        assert!(
+            session.on_frame(WALL, frame(Command::Sync, b"")).is_ok(),
+            "other commands may come in between"
+        );
+        assert_eq!(stamp(&mut session, UnixMillis(WALL.0 + 5_000)), Some(WALL));
+        mark(&mut session, WALL, b"e");
+        assert_eq!(stamp(&mut session, WALL), None);
+        mark(&mut session, WALL, b"t\x001699999999999");
+        let write = session
+            .on_frame(WALL, frame(Command::Hardware, b"dw\x001\x002"))
+            .expect("a write");
+        let at = Some(UnixMillis(1_699_999_999_999));
+        let pin = Pin::parse(b'd', b"1").expect("a pin");
+        assert_eq!(
+            write.action,
+            Action::Write {
+                pin,
+                value: ValueRef(b"2"),
+                at
+            }
+        );
+    }
+
+    #[test]
+    fn groups_do_not_nest() {
+        let mut session = live();
+        mark(&mut session, WALL, b"b");
+        let later = UnixMillis(WALL.0 + 1_000);
+        let fault = fault(&mut session, later, frame(Command::Group, b"b"));
+        assert_eq!((fault.status(), fault.ends()), (Some(Status::IllegalCommand), false));
+        assert_eq!(stamp(&mut session, later), Some(WALL), "the first one goes on");
+    }
+
+    #[test]
+    fn a_group_ends_by_itself_after_100_writes_or_10_seconds() {
+        let mut session = live();
+        mark(&mut session, WALL, b"b");
+        for _ in 0..GROUP_WRITES {
+            assert_eq!(stamp(&mut session, WALL), Some(WALL));
+        }
+        assert_eq!(stamp(&mut session, WALL), None);
+        mark(&mut session, WALL, b"e");
+        mark(&mut session, WALL, b"b");
+        assert_eq!(stamp(&mut session, UnixMillis(WALL.0 + 10_999)), Some(WALL));
+        let late = UnixMillis(WALL.0 + 11_000);
+        assert_eq!(stamp(&mut session, late), None);
+        mark(&mut session, late, b"b");
+        assert_eq!(stamp(&mut session, WALL), None, "a clock that is set back ends it too");
+    }
+
+    #[test]
+    fn explicit_times_stay_within_a_month() {
+        let cases = [
+            (WALL.0 - STAMP_RANGE_MS, true),
+            (WALL.0 - STAMP_RANGE_MS - 1, false),
+            (WALL.0 + STAMP_RANGE_MS, true),
+            (WALL.0 + STAMP_RANGE_MS + 1, false),
+            (u64::MAX, false),
+        ];
+        for (at, good) in cases {
+            let mut session = live();
+            let body = format!("t\0{at}");
+            let result = session.on_frame(WALL, frame(Command::Group, body.as_bytes()));
+            assert_eq!(result.is_ok(), good, "{at}");
+            if let Err(Rejected { fault, .. }) = result {
+                assert_eq!(
+                    (fault.status(), fault.ends()),
+                    (Some(Status::IllegalCommandBody), false)
+                );
+            }
+            assert_eq!(stamp(&mut session, WALL), good.then_some(UnixMillis(at)));
+        }
+    }
+}
