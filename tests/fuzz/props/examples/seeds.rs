@@ -1,0 +1,60 @@
+//! Writes the seeds of the corpus from the recorded frames: `cargo run -p linchpin-fuzz-props --example seeds`.
+//! Each recording gives its whole conversation of one side and every frame of it behind a login, cut in different ways.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::path::Path;
+
+const WIRE: &str = include_str!("../../../../protocol/tests/fixtures/wire.txt");
+const LOGIN: &[u8] = b"\x1d\0\x01\0\x20abcdefghijklmnopqrstuvwxyz012345";
+const ACCEPTED: &[u8] = b"\0\0\x01\0\xc8";
+
+fn main() -> io::Result<()> {
+    let clients = streams("c ", LOGIN);
+    let servers = streams("s ", ACCEPTED);
+    let both: BTreeSet<_> = clients.union(&servers).cloned().collect();
+    write("frame", &both)?;
+    write("session", &clients)?;
+    write("device", &servers)
+}
+
+/// The streams of one side: whole conversations, and each frame behind `login`.
+fn streams(side: &str, login: &[u8]) -> BTreeSet<Vec<u8>> {
+    let mut streams = BTreeSet::new();
+    for trace in WIRE.split("## ").skip(1) {
+        let frames: Vec<_> = trace
+            .lines()
+            .filter_map(|line| line.strip_prefix(side))
+            .map(frame)
+            .collect();
+        streams.insert(frames.concat());
+        for frame in &frames {
+            streams.insert([login, frame].concat());
+            // The same with a length that promises more, a command that does not exist, and its end cut off.
+            let mut spoilt = frame.clone();
+            spoilt[4] = spoilt[4].wrapping_add(1);
+            streams.insert([login, &spoilt, frame].concat());
+            streams.insert([login, frame, &[frame[0] | 0x80], &frame[1..]].concat());
+            streams.insert([login, &frame[..frame.len() - 1]].concat());
+        }
+    }
+    streams
+}
+
+fn frame(line: &str) -> Vec<u8> {
+    let hex = line.split(' ').next().unwrap_or_default();
+    (0..hex.len())
+        .step_by(2)
+        .filter_map(|at| u8::from_str_radix(&hex[at..at + 2], 16).ok())
+        .collect()
+}
+
+fn write(target: &str, streams: &BTreeSet<Vec<u8>>) -> io::Result<()> {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../corpus").join(target);
+    std::fs::create_dir_all(&dir)?;
+    for (at, stream) in streams.iter().enumerate() {
+        let cuts = (at * 37) as u8;
+        std::fs::write(dir.join(format!("seed-{at:03}")), [&[cuts][..], stream].concat())?;
+    }
+    Ok(())
+}

@@ -1,0 +1,17 @@
+//! What must hold for any bytes of a peer. Each function panics when it does not; the fuzzers, the replay of the corpus
+//! and the property tests all call the same ones.
+//!
+//! - Chunked = whole: the cuts that the network makes change nothing.
+//! - Error = closed: after a fault that ends, nothing comes any more.
+//! - Bounded: what waits for its rest is less than one frame.
+//!
+//! The first byte of an input chooses the cuts, the others are the stream.
+
+mod cuts;
+mod device;
+mod frame;
+mod session;
+
+pub use device::device;
+pub use frame::frame;
+pub use session::session;

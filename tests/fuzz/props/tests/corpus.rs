@@ -1,0 +1,35 @@
+//! The committed corpus of the fuzzers, replayed on stable: what was once found stays found.
+
+use std::path::Path;
+
+use linchpin_fuzz_props as props;
+
+/// Replay every file of a target.
+fn replay(target: &str, property: fn(&[u8])) {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../corpus").join(target);
+    let mut count = 0;
+    for entry in std::fs::read_dir(&dir).expect("the corpus is committed") {
+        let path = entry.expect("readable").path();
+        let input = std::fs::read(&path).expect("readable");
+        count += 1;
+        if std::panic::catch_unwind(|| property(&input)).is_err() {
+            panic!("{} fails; the reason stands above", path.display());
+        }
+    }
+    assert!(count >= 60, "only {count} inputs in {}", dir.display());
+}
+
+#[test]
+fn frames() {
+    replay("frame", props::frame);
+}
+
+#[test]
+fn sessions() {
+    replay("session", props::session);
+}
+
+#[test]
+fn devices() {
+    replay("device", props::device);
+}
