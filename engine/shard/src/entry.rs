@@ -160,9 +160,7 @@ impl Shard {
 
     fn unknown_token(&mut self, now: Now, slot: Slot, login_id: u16, fx: &mut Effects) {
         let ip = self.connections[slot].peer.ip();
-        let throttled = self.addresses.throttled(&ip, now.mono);
-        self.addresses.record_failure(&ip, now.mono);
-        if throttled {
+        if self.addresses.failed_too_often(&ip, now.mono) {
             // Known tokens still log in from this address: only further failures are closed without an answer.
             return self.end(now, slot, End::AddressThrottled, fx);
         }

@@ -65,7 +65,7 @@ impl Shard {
             return;
         }
         self.connections.hold(slot, |c| {
-            let Some(extra) = c.extra.as_deref_mut().filter(|e| e.outbound.len() > 0) else { return };
+            let Some(extra) = c.extra.as_deref_mut().filter(|e| !e.outbound.is_empty()) else { return };
             if bits & gate::PACED != 0 {
                 // Answers are in the same queue, so QUIET does not hold it: the answer to INFO must come out.
                 if extra.next_paced <= now.mono && fx.pending_bytes(slot) == 0 {
@@ -77,7 +77,7 @@ impl Shard {
             } else if bits & gate::QUIET == 0 {
                 fx.send(slot, |out| extra.outbound.drain_into(out));
             }
-            if extra.outbound.len() == 0 && extra.bridges.is_empty() && bits & gate::PACED == 0 {
+            if extra.outbound.is_empty() && extra.bridges.is_empty() && bits & gate::PACED == 0 {
                 c.extra = None;
             }
         });

@@ -185,7 +185,7 @@ impl Shard {
         use crate::connection::gate;
         let Some(connection) = self.connections.get(slot).filter(|c| c.phase == Phase::Live) else { return };
         let mut at = Millis(connection.heard.millis().0 + connection.silence_ms()).max(self.grace_until);
-        if let Some(extra) = connection.extra.as_ref().filter(|e| e.outbound.len() > 0) {
+        if let Some(extra) = connection.extra.as_ref().filter(|e| !e.outbound.is_empty()) {
             if connection.gate & gate::BLOCKED == 0 && connection.gate & gate::PACED != 0 {
                 at = at.min(extra.next_paced);
             }
@@ -278,6 +278,9 @@ impl Shard {
             if connection.phase == Phase::Closing && connection.cell_bytes() > 0 {
                 return Err(format!("{slot:?} is closing and still holds {} bytes", connection.cell_bytes()));
             }
+        }
+        if self.addresses.counted() != self.connections.used as u64 {
+            return Err(format!("{} connections, {} counted by address", self.connections.used, self.addresses.counted()));
         }
         if cells != self.connections.ledger_bytes {
             return Err(format!("cells hold {cells} bytes, the ledger says {}", self.connections.ledger_bytes));

@@ -1,0 +1,116 @@
+//! Token buckets, and what happens to a device that sends more than its quota.
+
+use linchpin_protocol::model::Millis;
+
+use crate::limits::{FLOOD_DROPS, FLOOD_WINDOW_MS, QUOTA_NOTICE_MS};
+
+/// A token bucket in 8 bytes: thousandths of a message, and the time of the last look in ms (wraps after 49 days).
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bucket {
+    milli_tokens: u32,
+    seen_ms: u32,
+}
+
+impl Bucket {
+    /// With its whole burst.
+    pub(crate) fn full(burst: u32, now: Millis) -> Self {
+        Self { milli_tokens: burst.saturating_mul(1_000), seen_ms: now.0 as u32 }
+    }
+
+    /// Take one message if there is one.
+    pub(crate) fn take(&mut self, now: Millis, per_second: u32, burst: u32) -> bool {
+        // After 49 days of silence the difference is wrong, but then at most one refill is lost.
+        let passed_ms = (now.0 as u32).wrapping_sub(self.seen_ms);
+        let earned = u64::from(passed_ms) * u64::from(per_second);
+        let full = u64::from(burst.saturating_mul(1_000));
+        self.milli_tokens = (u64::from(self.milli_tokens) + earned).min(full) as u32;
+        self.seen_ms = now.0 as u32;
+        let has = self.milli_tokens >= 1_000;
+        if has {
+            self.milli_tokens -= 1_000;
+        }
+        has
+    }
+}
+
+/// What to do about a dropped message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// Nothing is said.
+    Silent,
+    /// Tell the device, at most once in `QUOTA_NOTICE_MS`.
+    Notice,
+    /// It floods: end the connection.
+    End,
+}
+
+/// Drops of one device.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Flood {
+    /// When it was told, ms + 1; 0 = never.
+    told: u64,
+    window_start: Millis,
+    drops: u32,
+}
+
+impl Flood {
+    /// One more message was dropped.
+    pub(crate) fn on_drop(&mut self, now: Millis) -> Verdict {
+        if now.since(self.window_start) >= FLOOD_WINDOW_MS {
+            self.window_start = now;
+            self.drops = 0;
+        }
+        self.drops += 1;
+        if self.drops > FLOOD_DROPS {
+            self.drops = 0;
+            return Verdict::End;
+        }
+        if self.told == 0 || now.0 + 1 - self.told >= QUOTA_NOTICE_MS {
+            self.told = now.0 + 1;
+            return Verdict::Notice;
+        }
+        Verdict::Silent
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        /// Whatever the pattern: never more than the burst and what was earned, and nothing earned is lost.
+        #[test]
+        fn conserves_messages(gaps in proptest::collection::vec(0u64..400, 1..400), rate in 1u32..200, burst in 1u32..200) {
+            let mut now = 10_000u64;
+            let mut bucket = Bucket::full(burst, Millis(now));
+            let start = now;
+            let mut passed = 0u64;
+            for gap in gaps {
+                now += gap;
+                passed += u64::from(bucket.take(Millis(now), rate, burst));
+                prop_assert!(passed * 1_000 <= u64::from(burst) * 1_000 + (now - start) * u64::from(rate));
+            }
+            // A pause long enough gives the whole burst back.
+            now += u64::from(burst) * 1_000 / u64::from(rate) + 1;
+            let regained = (0..burst + 5).filter(|_| bucket.take(Millis(now), rate, burst)).count();
+            prop_assert_eq!(regained as u32, burst);
+        }
+    }
+
+    #[test]
+    fn told_once_a_minute_and_ended_after_too_many_in_a_window() {
+        let mut flood = Flood::default();
+        assert_eq!(flood.on_drop(Millis(1_000)), Verdict::Notice);
+        assert_eq!(flood.on_drop(Millis(2_000)), Verdict::Silent);
+        assert_eq!(flood.on_drop(Millis(1_000 + QUOTA_NOTICE_MS)), Verdict::Notice);
+        let mut flood = Flood::default();
+        let verdicts: Vec<_> = (0..=FLOOD_DROPS).map(|n| flood.on_drop(Millis(u64::from(n)))).collect();
+        assert_eq!(verdicts.iter().filter(|v| **v == Verdict::End).count(), 1);
+        assert_eq!(verdicts.last(), Some(&Verdict::End));
+        // Spread over many windows the same number is only silence and notices.
+        let mut flood = Flood::default();
+        let spread = (0..=u64::from(FLOOD_DROPS)).map(|n| flood.on_drop(Millis(n * FLOOD_WINDOW_MS)));
+        assert!(spread.into_iter().all(|v| v != Verdict::End));
+    }
+}
