@@ -165,7 +165,7 @@ impl<'a> PinList<'a> {
     /// Check NUL-joined pin numbers.
     ///
     /// # Errors
-    /// `None` when a field is neither empty nor a pin of this kind, or when there are more than `limit`.
+    /// When a field is neither empty nor a pin of this kind, or when there are more than `limit`.
     pub(crate) fn parse(kind: PinKind, fields: &'a [u8], limit: usize) -> Result<Self, PinListError> {
         let mut count = 0;
         for field in fields.split(|byte| *byte == 0).filter(|field| !field.is_empty()) {

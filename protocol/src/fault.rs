@@ -300,6 +300,28 @@ impl fmt::Display for Fault {
             Self::UnknownProperty => {
                 f.write_str("no widget has a property of this name; check its spelling, case matters")
             }
+            Self::ValueTooLong { .. }
+            | Self::NoDatastream { .. }
+            | Self::ValueKind { .. }
+            | Self::ValueRange { .. } => self.fmt_value(f),
+            Self::GroupNested => f.write_str("a group was begun inside a group; end the first one before"),
+            Self::StampRange { distance_ms, limit_ms } => write!(
+                f,
+                "the group's time is {distance_ms} ms away from now, at most {limit_ms} are taken; set the device's clock"
+            ),
+            Self::BridgeToken { len_bytes } => write!(
+                f,
+                "the bridge's token has {len_bytes} characters or wrong ones, it must have {}; copy it again",
+                limits::TOKEN_BYTES
+            ),
+        }
+    }
+}
+
+impl Fault {
+    /// The faults of values.
+    fn fmt_value(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
             Self::ValueTooLong { len_bytes, limit_bytes } => {
                 write!(
                     f,
@@ -322,16 +344,7 @@ impl fmt::Display for Fault {
                 f,
                 "the value {value} is outside the range of the datastream on {pin}, {min} to {max}; change one of them"
             ),
-            Self::GroupNested => f.write_str("a group was begun inside a group; end the first one before"),
-            Self::StampRange { distance_ms, limit_ms } => write!(
-                f,
-                "the group's time is {distance_ms} ms away from now, at most {limit_ms} are taken; set the device's clock"
-            ),
-            Self::BridgeToken { len_bytes } => write!(
-                f,
-                "the bridge's token has {len_bytes} characters or wrong ones, it must have {}; copy it again",
-                limits::TOKEN_BYTES
-            ),
+            _ => Ok(()),
         }
     }
 }

@@ -16,7 +16,7 @@ impl DeviceSession {
         id
     }
 
-    /// Answer [`DeviceEvent::Read`], with its id.
+    /// Answer [`DeviceEvent::Read`](super::DeviceEvent::Read), with its id.
     pub fn answer(&mut self, now: Millis, id: u16, pin: Pin, value: &[u8], out: &mut Vec<u8>) {
         self.last_out = now;
         write::write(out, id, pin, value);
