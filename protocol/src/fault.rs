@@ -280,25 +280,8 @@ impl fmt::Display for Fault {
                  copy it again",
                 limits::MAX_TEMPLATE_ID_BYTES
             ),
-            Self::BodyShape { command, expected } => {
-                write!(f, "the body of {command} has the wrong shape; it must be {expected}")
-            }
-            Self::TextTooLong {
-                command,
-                part,
-                len,
-                limit,
-            } => {
-                write!(
-                    f,
-                    "the {part} in {command} has a length of {len}, at most {limit} is taken; shorten it"
-                )
-            }
-            Self::TooManyPins { command, limit } => {
-                write!(f, "{command} lists more than {limit} pins; send several frames")
-            }
-            Self::UnknownProperty => {
-                f.write_str("no widget has a property of this name; check its spelling, case matters")
+            Self::BodyShape { .. } | Self::TextTooLong { .. } | Self::TooManyPins { .. } | Self::UnknownProperty => {
+                self.fmt_body(f)
             }
             Self::ValueTooLong { .. }
             | Self::NoDatastream { .. }
@@ -319,6 +302,33 @@ impl fmt::Display for Fault {
 }
 
 impl Fault {
+    /// The faults of bodies.
+    fn fmt_body(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::BodyShape { command, expected } => {
+                write!(f, "the body of {command} has the wrong shape; it must be {expected}")
+            }
+            Self::TextTooLong {
+                command,
+                part,
+                len,
+                limit,
+            } => {
+                write!(
+                    f,
+                    "the {part} in {command} has a length of {len}, at most {limit} is taken; shorten it"
+                )
+            }
+            Self::TooManyPins { command, limit } => {
+                write!(f, "{command} lists more than {limit} pins; send several frames")
+            }
+            Self::UnknownProperty => {
+                f.write_str("no widget has a property of this name; check its spelling, case matters")
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// The faults of values.
     fn fmt_value(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
@@ -367,6 +377,8 @@ mod tests {
 
     #[test]
     fn a_fault_answers_or_ends() {
+        let (pin, command) = (Pin::new_virtual(7), Command::Push);
+        let number = Number::new;
         let samples = [
             Fault::BodyTooLarge {
                 len_bytes: 9,
@@ -375,14 +387,50 @@ mod tests {
             Fault::UnknownCommand { command: 200 },
             Fault::UnsupportedCommand { command: 99 },
             Fault::BeforeLogin { command: 20 },
+            Fault::LoginTooLong {
+                len_bytes: 129,
+                limit_bytes: 128,
+            },
+            Fault::LoginPending { command: 20 },
             Fault::AlreadyLoggedIn,
             Fault::TokenShape { len_bytes: 31 },
+            Fault::TemplateIdShape { len_bytes: 17 },
             Fault::BodyShape {
-                command: Command::Push,
+                command,
                 expected: "text",
             },
-            Fault::GroupNested,
+            Fault::TextTooLong {
+                command,
+                part: "text",
+                len: 256,
+                limit: 255,
+            },
+            Fault::TooManyPins {
+                command: Command::Sync,
+                limit: 256,
+            },
             Fault::UnknownProperty,
+            Fault::ValueTooLong {
+                len_bytes: 1_025,
+                limit_bytes: 1_024,
+            },
+            Fault::NoDatastream { pin },
+            Fault::ValueKind {
+                pin,
+                wanted: "a number",
+            },
+            Fault::ValueRange {
+                pin,
+                value: number(3.0),
+                min: number(0.0),
+                max: number(1.5),
+            },
+            Fault::GroupNested,
+            Fault::StampRange {
+                distance_ms: 10,
+                limit_ms: 9,
+            },
+            Fault::BridgeToken { len_bytes: 31 },
         ];
         for fault in samples {
             assert!(fault.ends() || fault.status().is_some(), "{fault:?} has no consequence");
