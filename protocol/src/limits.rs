@@ -58,9 +58,6 @@ pub const MAX_SMS_CHARS: usize = 160;
 /// Longest tweet, characters (the network's own figure).
 pub const MAX_TWEET_CHARS: usize = 280;
 
-/// Bridges of one connection (the legacy server's figure).
-pub const BRIDGES: usize = 100;
-
 /// What a device takes that announces no `buff-in`, bytes (the legacy server's figure: 255 less a header).
 pub const DEFAULT_BUFF_IN_BYTES: usize = 250;
 
@@ -72,9 +69,6 @@ pub const DEVICE_LOGIN_TIMEOUT_MS: u64 = 6_000;
 
 /// A device gives up when it hears nothing for its heartbeat and this long, ms: three answer times.
 pub const DEVICE_SILENCE_MS: u64 = 3 * DEVICE_LOGIN_TIMEOUT_MS;
-
-/// Smallest and largest heartbeat of the C++ library, seconds.
-pub const DEVICE_HEARTBEAT_S: std::ops::RangeInclusive<u16> = 10..=3_600;
 
 const _: () = assert!(
     MAX_BODY_BYTES <= u16::MAX as usize,
