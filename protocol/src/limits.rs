@@ -58,6 +58,9 @@ pub const MAX_SMS_CHARS: usize = 160;
 /// Longest tweet, characters (the network's own figure).
 pub const MAX_TWEET_CHARS: usize = 280;
 
+/// Bridges of one connection (the legacy server's figure).
+pub const BRIDGES: usize = 100;
+
 /// What a device takes that announces no `buff-in`, bytes (the legacy server's figure: 255 less a header).
 pub const DEFAULT_BUFF_IN_BYTES: usize = 250;
 
