@@ -1,0 +1,75 @@
+//! Outgoing connections: for the load generator and the fleet.
+
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::{AsRawFd, IntoRawFd};
+
+use io_uring::opcode;
+use rustix::net::SocketFlags;
+
+use super::slots::{State, flag};
+use super::tag::{Op, Tag};
+use super::{Ring, on_descriptor};
+use crate::socket::{self, RawAddress};
+use crate::{ConnId, Event, Mailbox};
+
+/// IORING_FILE_INDEX_ALLOC: any free slot of the table.
+const ANY_SLOT: i32 = -1;
+
+impl Ring {
+    pub(crate) fn connect(&mut self, from: Option<SocketAddr>, to: SocketAddr) -> io::Result<ConnId> {
+        let full = || io::Error::from_raw_os_error(libc::ENFILE);
+        if self.slots.used >= self.slots.capacity {
+            return Err(full());
+        }
+        let fd = socket::outgoing(from, to, SocketFlags::empty())?;
+        let conn = if self.direct {
+            let index = self.install(fd.as_raw_fd())?;
+            // The table has its own reference now.
+            drop(fd);
+            self.slots.take_at(index, -1, State::Connecting)
+        } else {
+            if !Mailbox(self.shared()).reserve() {
+                return Err(full());
+            }
+            self.slots.take(fd.into_raw_fd(), State::Connecting)
+        };
+        let address = Box::new(RawAddress::encode(to));
+        let (pointer, len) = ((&raw const address.bytes).cast(), address.len);
+        self.addresses.insert(conn, address);
+        let entry = on_descriptor!(self, conn, fd => opcode::Connect::new(fd, pointer, len).build());
+        let word = self.tag(Op::Connect, conn);
+        self.push(&entry.user_data(word));
+        Ok(conn)
+    }
+
+    /// Put a descriptor into any free slot of the table.
+    fn install(&mut self, fd: i32) -> io::Result<u32> {
+        let mut slot = Box::new(fd);
+        let word = Tag::new(Op::Install, 0, 0).encode();
+        let update = opcode::FilesUpdate::new(&raw const *slot, 1).offset(ANY_SLOT);
+        self.push(&update.build().user_data(word));
+        let result = self.wait_for(word);
+        if result < 0 {
+            return Err(io::Error::from_raw_os_error(-result));
+        }
+        // The kernel wrote the slot's number over the descriptor's.
+        // SAFETY: the box lives and is aligned; a volatile read, since the compiler did not see the kernel write.
+        let index = unsafe { (&raw mut *slot).read_volatile() };
+        u32::try_from(index).map_err(|_| io::Error::from_raw_os_error(libc::ENFILE))
+    }
+
+    pub(super) fn connected(&mut self, conn: ConnId, result: i32) {
+        self.addresses.remove(&conn);
+        let slot = self.slots.get_mut(conn);
+        slot.state = State::Open;
+        if slot.has(flag::CLOSE) {
+            return self.close_if_quiet(conn);
+        }
+        if result == 0 {
+            return self.events.push_back(Event::Connected { conn });
+        }
+        self.events.push_back(Event::ConnectFailed { conn, errno: -result });
+        self.close(conn, true);
+    }
+}

@@ -1,0 +1,289 @@
+//! The io_uring back end. One file an operation; here the queues and the loop.
+
+mod accept;
+mod buffers;
+mod close;
+mod connect;
+mod receive;
+mod send;
+mod setup;
+mod slots;
+mod tag;
+mod transfer;
+
+use std::collections::{HashMap, VecDeque};
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use io_uring::types::{SubmitArgs, Timespec};
+use io_uring::{IoUring, cqueue, squeue};
+
+use crate::backlog::Backlogs;
+use crate::socket::RawAddress;
+use crate::waker::Shared;
+use crate::{ConnId, Counters, Event, Features, Wait, limits};
+use accept::Listener;
+use buffers::Buffers;
+use slots::{Slots, State};
+use tag::{Op, Tag};
+
+/// What a ring is put together from.
+struct RingParts {
+    ring: IoUring,
+    buffers: Buffers,
+    shared: Arc<Shared>,
+    features: Features,
+    direct: bool,
+    slots: Slots,
+}
+
+/// One thread's ring. The ring is dropped before the buffers and addresses that its operations point to.
+pub(crate) struct Ring {
+    ring: IoUring,
+    buffers: Buffers,
+    slots: Slots,
+    direct: bool,
+    features: Features,
+    shared: Arc<Shared>,
+    /// Completions that were taken from the queue and not looked at yet.
+    ready: VecDeque<cqueue::Entry>,
+    /// Sends of the current flush that were not taken whole: place in the flush, result.
+    unsent: Vec<(u32, i32)>,
+    events: VecDeque<Event<'static>>,
+    /// Receives that ended by themselves.
+    rearm: Vec<ConnId>,
+    listeners: Vec<Listener>,
+    /// Addresses that operations in flight read or write.
+    addresses: HashMap<ConnId, Box<RawAddress>>,
+    /// Tokens of transfers in flight.
+    leaving: HashMap<ConnId, u64>,
+    backlogs: Backlogs,
+    /// Where the eventfd is read to.
+    wake_count: Box<u64>,
+    counters: Counters,
+    /// The last flush collected from the kernel and found nothing: the next sleep need not try again.
+    found_nothing: bool,
+}
+
+/// Call an operation's constructor on a slot's descriptor, direct or plain.
+macro_rules! on_descriptor {
+    ($ring:expr, $conn:expr, $fd:ident => $op:expr) => {
+        if $ring.direct {
+            let $fd = io_uring::types::Fixed($conn.0);
+            $op
+        } else {
+            let $fd = io_uring::types::Fd($ring.slots.get($conn).fd);
+            $op
+        }
+    };
+}
+use on_descriptor;
+
+/// SOCKET_URING_OP_GETSOCKOPT: the crate builds only the setter, the getter differs in its command number.
+fn as_getter(mut setter: squeue::Entry) -> squeue::Entry {
+    const GETSOCKOPT: u32 = 2;
+    let command = (&raw mut setter).cast::<u32>().wrapping_add(2);
+    // SAFETY: an entry is the kernel's 64-byte io_uring_sqe (repr(C)), whose bytes 8..12 hold the command number.
+    unsafe { command.write(GETSOCKOPT) };
+    setter
+}
+
+impl Ring {
+    pub(crate) fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    pub(crate) fn features(&self) -> Features {
+        self.features
+    }
+
+    pub(crate) fn is_direct(&self) -> bool {
+        self.direct
+    }
+
+    pub(crate) fn capacity(&self) -> usize {
+        self.slots.capacity
+    }
+
+    /// Put an entry into the submission queue, submitting first if it is full.
+    fn push(&mut self, entry: &squeue::Entry) {
+        self.push_all(std::slice::from_ref(entry));
+    }
+
+    /// Put linked entries into the queue: all in one submission.
+    fn push_all(&mut self, entries: &[squeue::Entry]) {
+        loop {
+            // SAFETY: what the entries point to (addresses, buffers, backlog, arena) lives until their completion was
+            // taken: addresses in `self.addresses`, buffers in `self.buffers`, the arena until the end of `flush`.
+            if unsafe { self.ring.submission().push_multiple(entries) }.is_ok() {
+                return;
+            }
+            self.enter(0, Some(Duration::ZERO));
+            self.harvest();
+        }
+    }
+
+    fn tag(&self, op: Op, conn: ConnId) -> u64 {
+        Tag::new(op, self.slots.get(conn).generation, conn.0).encode()
+    }
+
+    /// One system call: submit what is queued and collect up to `want` completions within `timeout` (`None`: the queue
+    /// is only submitted).
+    fn enter(&mut self, want: usize, timeout: Option<Duration>) {
+        loop {
+            self.counters.enters += 1;
+            let time = Timespec::from(timeout.unwrap_or_default());
+            let args = SubmitArgs::new().timespec(&time);
+            match self.ring.submitter().submit_with_args(want, &args) {
+                Ok(_) => return,
+                Err(error) => match error.raw_os_error() {
+                    // The time is over; or a signal or an arriving descriptor came, which the caller will see.
+                    Some(libc::ETIME | libc::EINTR) => {
+                        if self.ring.submission().is_empty() {
+                            return;
+                        }
+                        // Not everything was submitted: once more, without waiting again.
+                        if want > 0 && timeout != Some(Duration::ZERO) {
+                            return;
+                        }
+                    }
+                    // The completion queue overflowed, or memory is short for a moment: make room and go on.
+                    Some(libc::EBUSY | libc::EAGAIN | libc::ENOMEM) => {
+                        self.harvest();
+                        std::thread::yield_now();
+                    }
+                    // Nothing else can be done about a broken ring; the next poll reports it.
+                    _ => {
+                        self.events.push_back(Event::Failed { conn: ConnId(u32::MAX), errno: error.raw_os_error().unwrap_or(0) });
+                        return;
+                    }
+                },
+            }
+        }
+    }
+
+    /// Take all completions from the queue, also those that overflowed into the kernel.
+    fn harvest(&mut self) {
+        loop {
+            let before = self.ready.len() + self.unsent.len();
+            let mut queue = self.ring.completion();
+            queue.sync();
+            for cqe in &mut queue {
+                match Tag::decode(cqe.user_data()) {
+                    Some(Tag { op: Op::Send, index, .. }) => self.unsent.push((index, cqe.result())),
+                    _ => self.ready.push_back(cqe),
+                }
+            }
+            drop(queue);
+            self.counters.completions += (self.ready.len() + self.unsent.len() - before) as u64;
+            if !self.ring.submission().cq_overflow() {
+                return;
+            }
+            self.counters.overflows += 1;
+            let time = Timespec::new();
+            // Only asks the kernel to move what overflowed; its result is what the next round finds.
+            let _ = self.ring.submitter().submit_with_args(1, &SubmitArgs::new().timespec(&time));
+        }
+    }
+
+    pub(crate) fn poll(
+        &mut self,
+        wait: Wait,
+        has_work: &mut dyn FnMut() -> bool,
+        on: &mut dyn FnMut(Event<'_>),
+    ) -> io::Result<usize> {
+        self.resume_accepts();
+        if self.is_quiet() {
+            self.harvest();
+        }
+        if self.is_quiet() {
+            self.sleep(wait, has_work);
+        }
+        self.arrivals();
+        let mut count = self.deliver(on);
+        while let Some(cqe) = self.ready.pop_front() {
+            count += self.complete(&cqe, on);
+            count += self.deliver(on);
+        }
+        self.rearm_all();
+        count += self.deliver(on);
+        Ok(count)
+    }
+
+    fn is_quiet(&self) -> bool {
+        self.ready.is_empty() && self.events.is_empty() && !self.shared.has_mail()
+    }
+
+    /// Nothing is there: collect what waits in the kernel, then sleep if that is allowed.
+    fn sleep(&mut self, wait: Wait, has_work: &mut dyn FnMut() -> bool) {
+        if !std::mem::take(&mut self.found_nothing) {
+            self.enter(limits::REAP, Some(Duration::ZERO));
+            self.harvest();
+        }
+        let Wait::Until(time) = wait else { return };
+        if !self.is_quiet() {
+            return;
+        }
+        self.shared.fall_asleep();
+        if !has_work() && !self.shared.has_mail() {
+            let time = if self.has_paused_listener() {
+                time.min(Duration::from_millis(limits::ACCEPT_BACKOFF_MS))
+            } else {
+                time
+            };
+            self.enter(1, Some(time));
+            self.harvest();
+        }
+        self.shared.wake_up();
+        if !self.ready.is_empty() {
+            // A wait for 1 hands over at most 20: collect the rest.
+            self.enter(limits::REAP, Some(Duration::ZERO));
+            self.harvest();
+        }
+    }
+
+    fn deliver(&mut self, on: &mut dyn FnMut(Event<'_>)) -> usize {
+        let mut count = 0;
+        while let Some(event) = self.events.pop_front() {
+            on(event);
+            count += 1;
+        }
+        count
+    }
+
+    /// Handle one completion; returns how many events it reported by itself.
+    fn complete(&mut self, cqe: &cqueue::Entry, on: &mut dyn FnMut(Event<'_>)) -> usize {
+        let word = cqe.user_data();
+        let Some(tag) = Tag::decode(word) else { return 0 };
+        let (result, conn) = (cqe.result(), ConnId(tag.index));
+        match tag.op {
+            Op::Accept => self.accepted(tag.index, result, cqueue::more(cqe.flags())),
+            Op::Ignore | Op::Send => {}
+            Op::Arrive => self.arrived(Tag::token(word), result),
+            Op::Wake => {
+                self.arm_waker();
+                self.events.push_back(Event::Woken);
+            }
+            _ if !self.is_current(tag) => {
+                self.counters.late += 1;
+                self.return_buffer(cqe);
+            }
+            Op::Peer => self.peer_known(conn, result),
+            Op::Receive => return self.received(conn, cqe, on),
+            Op::Writable => self.writable(conn, result),
+            // Waited for where they are submitted.
+            Op::SendRest | Op::Install => {}
+            Op::Connect => self.connected(conn, result),
+            Op::Close => self.closed(conn),
+            Op::Transfer => self.transfer_refused(conn, result),
+            Op::TransferClose => self.transferred(conn, result),
+        }
+        0
+    }
+
+    fn is_current(&self, tag: Tag) -> bool {
+        let slot = self.slots.get(ConnId(tag.index));
+        slot.state != State::Free && slot.generation == tag.generation
+    }
+}

@@ -1,0 +1,157 @@
+//! Sending: one operation a connection and flush, and what happens to the rest.
+
+use std::time::Duration;
+
+use io_uring::{opcode, squeue};
+
+use super::slots::{State, flag};
+use super::tag::{Op, Tag};
+use super::{Ring, on_descriptor};
+use crate::{ConnId, Event, Outgoing, limits};
+
+/// Taken whole or answered at once: with DONTWAIT the kernel never keeps the operation, so the bytes need not outlive
+/// the submission.
+const FLAGS: i32 = libc::MSG_DONTWAIT | libc::MSG_WAITALL | libc::MSG_NOSIGNAL;
+
+impl Ring {
+    /// Submit everything in one system call and collect what has completed.
+    pub(crate) fn flush(&mut self, arena: &[u8], sends: &[Outgoing]) {
+        for (at, send) in sends.iter().enumerate() {
+            let slot = self.slots.get(send.conn);
+            if send.end <= send.start || slot.state != State::Open {
+                continue;
+            }
+            let bytes = &arena[send.start as usize..send.end as usize];
+            self.counters.sends += 1;
+            if self.backlogs.contains(send.conn) {
+                self.keep_rest(send.conn, bytes);
+                continue;
+            }
+            let entry = on_descriptor!(self, send.conn, fd => {
+                opcode::Send::new(fd, bytes.as_ptr(), bytes.len() as u32).flags(FLAGS).build()
+            });
+            let entry = entry.flags(squeue::Flags::SKIP_SUCCESS);
+            self.push(&entry.user_data(Tag::new(Op::Send, 0, at as u32).encode()));
+        }
+        self.submit_flush();
+        for (at, result) in std::mem::take(&mut self.unsent) {
+            let Some(send) = sends.get(at as usize) else { continue };
+            let sent = result.max(0) as usize;
+            match -result {
+                libc::EAGAIN | libc::EINTR | libc::ENOBUFS | libc::ENOMEM => {}
+                errno if errno > 0 => {
+                    // The receive tells too, but it may not be armed.
+                    self.events.push_back(Event::Failed { conn: send.conn, errno });
+                    continue;
+                }
+                _ => {}
+            }
+            let bytes = &arena[send.start as usize..send.end as usize];
+            if sent < bytes.len() {
+                self.keep_rest(send.conn, &bytes[sent..]);
+            }
+        }
+    }
+
+    /// All sends must have been taken by the kernel when this returns: it is what makes the borrow of the arena enough.
+    fn submit_flush(&mut self) {
+        while !self.ring.submission().is_empty() {
+            self.enter(limits::REAP, Some(Duration::ZERO));
+            self.harvest();
+            self.found_nothing = self.ready.is_empty();
+        }
+        // Sends that left while the queue was full have completed too.
+        self.harvest();
+    }
+
+    fn keep_rest(&mut self, conn: ConnId, rest: &[u8]) {
+        self.counters.short_sends += 1;
+        if !self.backlogs.keep(conn, rest) {
+            return self.events.push_back(Event::Failed { conn, errno: libc::ENOBUFS });
+        }
+        self.counters.backlog_bytes = self.backlogs.total_bytes;
+        let slot = self.slots.get_mut(conn);
+        if !slot.has(flag::BLOCKED) {
+            slot.flags |= flag::BLOCKED;
+            self.events.push_back(Event::Blocked { conn });
+        }
+        self.poll_writable(conn);
+    }
+
+    fn poll_writable(&mut self, conn: ConnId) {
+        let slot = self.slots.get_mut(conn);
+        if slot.has(flag::POLLING) {
+            return;
+        }
+        slot.flags |= flag::POLLING;
+        let entry = on_descriptor!(self, conn, fd => opcode::PollAdd::new(fd, libc::POLLOUT as u32).build());
+        let word = self.tag(Op::Writable, conn);
+        self.push(&entry.user_data(word));
+    }
+
+    /// The socket of a backlog can take more, or broke, or the poll was cancelled.
+    pub(super) fn writable(&mut self, conn: ConnId, result: i32) {
+        let slot = self.slots.get_mut(conn);
+        slot.flags &= !flag::POLLING;
+        let slot = *slot;
+        if slot.has(flag::ABORT) {
+            return self.close_if_quiet(conn);
+        }
+        if result < 0 && -result != libc::ECANCELED {
+            return self.send_failed(conn, -result);
+        }
+        match self.send_rest(conn) {
+            Ok(n) => {
+                let is_done = self.backlogs.sent(conn, n);
+                self.counters.backlog_bytes = self.backlogs.total_bytes;
+                if !is_done {
+                    return self.poll_writable(conn);
+                }
+                self.slots.get_mut(conn).flags &= !flag::BLOCKED;
+                if slot.has(flag::CLOSE) {
+                    self.close_if_quiet(conn);
+                } else {
+                    self.events.push_back(Event::Drained { conn });
+                }
+            }
+            Err(libc::EAGAIN | libc::EINTR) => self.poll_writable(conn),
+            Err(errno) => self.send_failed(conn, errno),
+        }
+    }
+
+    fn send_failed(&mut self, conn: ConnId, errno: i32) {
+        self.backlogs.forget(conn);
+        self.counters.backlog_bytes = self.backlogs.total_bytes;
+        if self.slots.get(conn).has(flag::CLOSE) {
+            self.close_if_quiet(conn);
+        } else {
+            self.events.push_back(Event::Failed { conn, errno });
+        }
+    }
+
+    /// Send what waits, now: a blocked connection is rare, so it may cost a system call of its own.
+    fn send_rest(&mut self, conn: ConnId) -> Result<usize, i32> {
+        let rest = self.backlogs.unsent(conn);
+        let (pointer, len) = (rest.as_ptr(), rest.len().min(i32::MAX as usize) as u32);
+        let entry = on_descriptor!(self, conn, fd => {
+            opcode::Send::new(fd, pointer, len).flags(libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL).build()
+        });
+        let word = self.tag(Op::SendRest, conn);
+        self.push(&entry.user_data(word));
+        let result = self.wait_for(word);
+        if result < 0 { Err(-result) } else { Ok(result as usize) }
+    }
+
+    /// Submit and wait for the one completion of an operation that completes at once.
+    pub(super) fn wait_for(&mut self, word: u64) -> i32 {
+        loop {
+            self.enter(1, Some(Duration::from_millis(10)));
+            self.harvest();
+            if let Some(at) = self.ready.iter().rposition(|cqe| cqe.user_data() == word)
+                && let Some(cqe) = self.ready.remove(at)
+            {
+                return cqe.result();
+            }
+        }
+    }
+}

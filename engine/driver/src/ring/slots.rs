@@ -1,0 +1,112 @@
+//! One slot a connection, 8 bytes.
+
+use crate::ConnId;
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum State {
+    /// Not in use.
+    #[default]
+    Free,
+    /// Accepted, its peer's address is being asked; nobody knows it yet.
+    Asking,
+    /// An outgoing connection that does not stand yet.
+    Connecting,
+    /// In use.
+    Open,
+    /// On its way to another driver.
+    Leaving,
+    /// The close was submitted.
+    Closing,
+}
+
+/// Bits of [`Slot::flags`].
+pub(super) mod flag {
+    /// A receive is in flight.
+    pub(crate) const RECEIVING: u8 = 1;
+    /// It is to be armed again whenever it ends by itself.
+    pub(crate) const STAYS: u8 = 2;
+    /// A poll for writability is in flight.
+    pub(crate) const POLLING: u8 = 4;
+    /// Close as soon as nothing is in flight.
+    pub(crate) const CLOSE: u8 = 8;
+    /// Close with a reset.
+    pub(crate) const ABORT: u8 = 16;
+    /// Told `Blocked`.
+    pub(crate) const BLOCKED: u8 = 32;
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Slot {
+    /// The descriptor; for a direct one the slot's own number is it.
+    pub(super) fd: i32,
+    /// Counts the lives of the slot: a late completion of an earlier life is recognised.
+    pub(super) generation: u16,
+    pub(super) state: State,
+    pub(super) flags: u8,
+}
+
+const _: () = assert!(size_of::<Slot>() <= 8, "one per connection, idle ones too");
+
+impl Slot {
+    pub(super) fn has(&self, flag: u8) -> bool {
+        self.flags & flag != 0
+    }
+}
+
+/// All slots of a ring.
+#[derive(Debug)]
+pub(super) struct Slots {
+    table: Vec<Slot>,
+    free: Vec<u32>,
+    pub(super) used: usize,
+    pub(super) capacity: usize,
+}
+
+impl Slots {
+    pub(super) fn new(capacity: usize) -> Self {
+        Self { table: Vec::with_capacity(capacity), free: Vec::new(), used: 0, capacity }
+    }
+
+    /// A free slot for a plain descriptor.
+    pub(super) fn take(&mut self, fd: i32, state: State) -> ConnId {
+        let index = self.free.pop().unwrap_or(self.table.len() as u32);
+        self.take_at(index, fd, state)
+    }
+
+    /// The slot that the kernel chose for a direct descriptor.
+    pub(super) fn take_at(&mut self, index: u32, fd: i32, state: State) -> ConnId {
+        if self.table.len() <= index as usize {
+            self.table.resize(index as usize + 1, Slot::default());
+        }
+        let slot = &mut self.table[index as usize];
+        debug_assert_eq!(slot.state, State::Free, "slot {index} is in use");
+        *slot = Slot { fd, generation: slot.generation, state, flags: 0 };
+        self.used += 1;
+        ConnId(index)
+    }
+
+    /// End of a life. `plain` slots are handed out again by this table, direct ones by the kernel.
+    pub(super) fn give_back(&mut self, conn: ConnId, plain: bool) {
+        let slot = &mut self.table[conn.index()];
+        slot.state = State::Free;
+        slot.flags = 0;
+        slot.generation = slot.generation.wrapping_add(1);
+        self.used -= 1;
+        if plain {
+            self.free.push(conn.0);
+        }
+    }
+
+    pub(super) fn get(&self, conn: ConnId) -> Slot {
+        self.table.get(conn.index()).copied().unwrap_or_default()
+    }
+
+    pub(super) fn get_mut(&mut self, conn: ConnId) -> &mut Slot {
+        &mut self.table[conn.index()]
+    }
+
+    /// Slots that accepted connections may not use, kept for arrivals.
+    pub(super) fn kept(&self) -> usize {
+        self.capacity / crate::limits::ARRIVAL_SHARE as usize
+    }
+}
