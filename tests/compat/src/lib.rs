@@ -1,1 +1,25 @@
 //! Real Blynk clients against the binary.
+//!
+//! The harness ([`Server`], [`Wire`], [`Client`]) starts the `linchpin` binary on a free port of the loopback with its
+//! own data directory, speaks raw frames to it and drives the unmodified client libraries that `tests/setup.sh`
+//! installs. [`scenario`] is what every client must be able to do; the end-to-end tests run it too.
+//!
+//! A test needs the binary: `cargo build -p linchpin` first, or name it in `LINCHPIN_BIN`. Everything panics with what
+//! was expected and what came, because its callers are tests.
+
+mod client;
+mod folder;
+mod json;
+pub mod limits;
+pub mod scenario;
+mod server;
+pub mod trace;
+mod wait;
+mod wire;
+
+pub use client::{Client, Library};
+pub use folder::Folder;
+pub use json::{field, text};
+pub use server::{BackEnd, Device, Server, Start, linchpin_path};
+pub use wait::eventually;
+pub use wire::{Frame, Wire, command, status};
