@@ -1,5 +1,6 @@
 //! Accepting: one multishot operation a listener, and the peer's address.
 
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::time::{Duration, Instant};
@@ -24,6 +25,8 @@ pub(super) struct Listener {
     armed: bool,
     stopped: bool,
     paused_until: Option<Instant>,
+    /// Connections that the kernel had accepted when the table was full already: they wait here, and get no answer.
+    waiting: VecDeque<OwnedFd>,
 }
 
 impl Ring {
@@ -31,7 +34,7 @@ impl Ring {
         let (fd, bound) = socket::listen(address, SocketFlags::empty())?;
         let address_len = if bound.is_ipv4() { 16 } else { 28 };
         let at = self.listeners.len();
-        self.listeners.push(Listener { fd, address_len, armed: false, stopped: false, paused_until: None });
+        self.listeners.push(Listener { fd, address_len, armed: false, stopped: false, paused_until: None, waiting: VecDeque::new() });
         self.arm_accept(at);
         Ok((ListenerId(at as u16), bound))
     }
@@ -41,6 +44,7 @@ impl Ring {
         let Some(known) = self.listeners.get_mut(at) else { return };
         known.stopped = true;
         known.paused_until = None;
+        known.waiting.clear();
         // Peers that wait in its queue are refused at once instead of when the process ends.
         let _ = rustix::net::shutdown(&known.fd, rustix::net::Shutdown::Both);
         self.cancel_accept(at);
@@ -69,8 +73,13 @@ impl Ring {
         self.listeners[at].armed = more;
         if result >= 0 {
             self.counters.accepts += 1;
-            if self.direct { self.ask_peer(at, result as u32) } else { self.accepted_plain(at, result) }
-            if self.slots.used + self.slots.kept() >= self.slots.capacity {
+            if self.direct {
+                self.ask_peer(at, result as u32);
+            } else {
+                // SAFETY: the kernel has just given this descriptor to us; nobody else knows it.
+                self.accepted_plain(at, unsafe { OwnedFd::from_raw_fd(result) });
+            }
+            if self.is_full() {
                 self.pause(at, 0);
             }
         } else if matches!(-result, libc::EMFILE | libc::ENFILE | libc::ENOMEM | libc::ENOBUFS) {
@@ -83,14 +92,20 @@ impl Ring {
         }
     }
 
-    fn accepted_plain(&mut self, at: usize, fd: i32) {
-        // SAFETY: the kernel has just given this descriptor to us; nobody else knows it.
-        let fd = unsafe { OwnedFd::from_raw_fd(fd) };
-        // A peer that is gone already has no address: the connection is dropped here.
-        let Some(peer) = socket::peer(&fd) else { return };
-        if !Mailbox(self.shared()).reserve() {
-            return;
+    /// Accepted connections may use no more slots: the rest is kept for arrivals.
+    fn is_full(&self) -> bool {
+        self.slots.used + self.slots.kept() >= self.slots.capacity
+    }
+
+    fn accepted_plain(&mut self, at: usize, fd: OwnedFd) {
+        if self.is_full() || !Mailbox(self.shared()).reserve() {
+            return self.listeners[at].waiting.push_back(fd);
         }
+        let Some(peer) = socket::peer(&fd) else {
+            // It is gone already and has no address any more.
+            self.shared.room.fetch_add(1, std::sync::atomic::Ordering::AcqRel);
+            return;
+        };
         let conn = self.slots.take(std::os::fd::IntoRawFd::into_raw_fd(fd), State::Open);
         self.events.push_back(Event::Accepted { conn, listener: ListenerId(at as u16), peer });
     }
@@ -137,11 +152,19 @@ impl Ring {
     }
 
     pub(super) fn resume_accepts(&mut self) {
-        if !self.has_paused_listener() || self.slots.used + self.slots.kept() >= self.slots.capacity {
+        if !self.has_paused_listener() || self.is_full() {
             return;
         }
         let now = Instant::now();
         for at in 0..self.listeners.len() {
+            while !self.is_full()
+                && let Some(fd) = self.listeners[at].waiting.pop_front()
+            {
+                self.accepted_plain(at, fd);
+            }
+            if self.is_full() {
+                continue;
+            }
             let listener = &mut self.listeners[at];
             // The cancelled accept must have ended before the next one.
             if listener.paused_until.is_some_and(|until| until <= now) && !listener.armed {

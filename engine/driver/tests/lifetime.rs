@@ -1,0 +1,194 @@
+//! Connections come, are closed, refused or moved, and nothing is reported twice or too late.
+
+mod world;
+
+use std::cell::RefCell;
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::time::{Duration, Instant};
+
+use linchpin_driver::{ConnId, Driver, Event, Mode, Options, Outgoing, Wait};
+use world::{client, loopback, on_every_back_end, poll_until};
+
+/// Accept one client; returns both ends.
+fn pair(driver: &mut Driver) -> (ConnId, std::net::TcpStream) {
+    let (listener, address) = driver.listen(loopback()).expect("listens");
+    driver.flush(&[], &[]);
+    let stream = client(address);
+    let conn = RefCell::new(None);
+    poll_until(
+        driver,
+        |event| {
+            if let Event::Accepted { conn: accepted, peer, .. } = event {
+                assert_eq!(Some(peer), stream.local_addr().ok());
+                *conn.borrow_mut() = Some(accepted);
+            }
+        },
+        || conn.borrow().is_some(),
+    );
+    driver.stop_listening(listener);
+    (conn.into_inner().expect("accepted"), stream)
+}
+
+fn send(driver: &mut Driver, conn: ConnId, bytes: &[u8]) {
+    driver.flush(bytes, &[Outgoing { conn, start: 0, end: bytes.len() as u32 }]);
+}
+
+fn wait_closed(driver: &mut Driver, conn: ConnId) {
+    let closed = RefCell::new(false);
+    poll_until(
+        driver,
+        |event| match event {
+            Event::Closed { conn: closed_conn } => {
+                assert_eq!(closed_conn, conn);
+                *closed.borrow_mut() = true;
+            }
+            other => assert!(!*closed.borrow(), "{other:?} after Closed"),
+        },
+        || *closed.borrow(),
+    );
+}
+
+#[test]
+fn a_close_delivers_what_was_flushed_and_an_abort_resets() {
+    on_every_back_end(|options| {
+        let mut driver = Driver::open(options).expect("opens");
+        let (conn, mut stream) = pair(&mut driver);
+        driver.arm(conn, Mode::Multi);
+        send(&mut driver, conn, b"last words");
+        driver.close(conn);
+        driver.flush(&[], &[]);
+        wait_closed(&mut driver, conn);
+        let mut got = Vec::new();
+        stream.read_to_end(&mut got).expect("a graceful end");
+        assert_eq!(got, b"last words");
+
+        let (conn, mut stream) = pair(&mut driver);
+        driver.arm(conn, Mode::Multi);
+        driver.abort(conn);
+        driver.flush(&[], &[]);
+        wait_closed(&mut driver, conn);
+        let error = stream.read(&mut [0; 8]).expect_err("a reset");
+        assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
+    });
+}
+
+#[test]
+fn a_close_while_bytes_stream_in_is_the_last_event() {
+    on_every_back_end(|options| {
+        let mut driver = Driver::open(options).expect("opens");
+        for round in 0..40u64 {
+            let (conn, mut stream) = pair(&mut driver);
+            let writing = std::thread::spawn(move || while stream.write_all(&[7; 900]).is_ok() {});
+            driver.arm(conn, Mode::Multi);
+            let start = Instant::now();
+            while start.elapsed() < Duration::from_micros(300 * (round % 7)) {
+                driver.poll(Wait::No, &mut || false, &mut |_| {}).expect("polls");
+                driver.flush(&[], &[]);
+            }
+            driver.close(conn);
+            driver.flush(&[], &[]);
+            wait_closed(&mut driver, conn);
+            writing.join().expect("ends with the connection");
+        }
+    });
+}
+
+#[test]
+fn once_means_once() {
+    on_every_back_end(|options| {
+        let mut driver = Driver::open(options).expect("opens");
+        let (conn, mut stream) = pair(&mut driver);
+        stream.write_all(b"one").expect("writes");
+        let got = RefCell::new(Vec::new());
+        let on = |event: Event<'_>| {
+            if let Event::Received { bytes, .. } = event {
+                got.borrow_mut().extend_from_slice(bytes);
+            }
+        };
+        driver.arm(conn, Mode::Once);
+        poll_until(&mut driver, on, || got.borrow().len() == 3);
+        stream.write_all(b"two").expect("writes");
+        for _ in 0..10 {
+            driver.poll(Wait::Until(Duration::from_millis(5)), &mut || false, &mut |event| on(event)).expect("polls");
+            driver.flush(&[], &[]);
+        }
+        assert_eq!(*got.borrow(), b"one", "nothing is armed");
+        driver.arm(conn, Mode::Multi);
+        poll_until(&mut driver, on, || got.borrow().len() == 6);
+        stream.write_all(b"three").expect("writes");
+        poll_until(&mut driver, on, || *got.borrow() == b"onetwothree");
+    });
+}
+
+#[test]
+fn a_full_table_pauses_accepts_and_leaves_others_alone() {
+    on_every_back_end(|options| {
+        let mut driver = Driver::open(&Options { connections: 8, ..options.clone() }).expect("opens");
+        assert_eq!(driver.capacity(), 8);
+        let (_, address) = driver.listen(loopback()).expect("listens");
+        driver.flush(&[], &[]);
+        let mut streams: Vec<_> = (0..20).map(|_| client(address)).collect();
+        let accepted = RefCell::new(Vec::new());
+        let paused = RefCell::new(0);
+        let on = |event: Event<'_>| match event {
+            Event::Accepted { conn, peer, .. } => accepted.borrow_mut().push((conn, peer)),
+            Event::AcceptPaused { .. } => *paused.borrow_mut() += 1,
+            _ => {}
+        };
+        poll_until(&mut driver, on, || accepted.borrow().len() == 8 && *paused.borrow() > 0);
+        // No busy loop while it is full.
+        let before = driver.counters().enters;
+        let start = Instant::now();
+        while start.elapsed() < Duration::from_millis(300) {
+            driver.poll(Wait::Until(Duration::from_secs(1)), &mut || false, &mut |event| on(event)).expect("polls");
+            driver.flush(&[], &[]);
+        }
+        let enters = driver.counters().enters - before;
+        assert!(enters < 60, "{enters} system calls in 300 ms of being full");
+        assert_eq!(accepted.borrow().len(), 8);
+        // Somebody leaves, somebody else comes in.
+        let (first, peer) = accepted.borrow()[0];
+        driver.close(first);
+        streams.retain(|stream| stream.local_addr().ok() != Some(peer));
+        poll_until(&mut driver, on, || accepted.borrow().len() >= 9);
+    });
+}
+
+#[test]
+fn connects_and_says_when_it_cannot() {
+    on_every_back_end(|options| {
+        let mut driver = Driver::open(options).expect("opens");
+        let listener = TcpListener::bind(loopback()).expect("binds");
+        let from = "127.3.2.1:0".parse().expect("an address");
+        let conn = driver.connect(Some(from), listener.local_addr().expect("bound")).expect("begins");
+        driver.flush(&[], &[]);
+        let (mut accepted, peer) = listener.accept().expect("connects");
+        assert_eq!(peer.ip().to_string(), "127.3.2.1");
+        let connected = RefCell::new(false);
+        poll_until(
+            &mut driver,
+            |event| *connected.borrow_mut() |= event == Event::Connected { conn },
+            || *connected.borrow(),
+        );
+        send(&mut driver, conn, b"hello");
+        let mut got = [0; 5];
+        accepted.read_exact(&mut got).expect("receives");
+        assert_eq!(&got, b"hello");
+
+        let closed_port = TcpListener::bind(loopback()).expect("binds").local_addr().expect("bound");
+        let conn = driver.connect(None, closed_port).expect("begins");
+        driver.flush(&[], &[]);
+        let events = RefCell::new(Vec::new());
+        poll_until(
+            &mut driver,
+            |event| match event {
+                Event::ConnectFailed { conn: failed, errno } => events.borrow_mut().push((failed, errno)),
+                Event::Closed { conn: closed } => events.borrow_mut().push((closed, 0)),
+                _ => {}
+            },
+            || events.borrow().len() == 2,
+        );
+        assert_eq!(*events.borrow(), [(conn, 111), (conn, 0)], "refused, then closed");
+    });
+}
