@@ -79,24 +79,21 @@ pub fn linchpin_path() -> PathBuf {
 pub struct Start {
     before: Vec<OsString>,
     mode: &'static str,
-    args: Vec<OsString>,
+    options: Vec<(&'static str, OsString)>,
     folder: Folder,
-    log: &'static str,
 }
 
 impl Start {
     fn new(mode: &'static str) -> Self {
         let folder = Folder::new();
-        let mut start = Self {
+        let start = Self {
             before: Vec::new(),
             mode,
-            args: Vec::new(),
+            options: Vec::new(),
             folder,
-            log: "debug",
         };
         let ready_path = start.ready_path();
-        start.args.extend(["--ready-file".into(), ready_path.into()]);
-        start
+        start.option("--ready-file", ready_path)
     }
 
     /// The server's own folder: the data directory and the ready file are in it.
@@ -109,33 +106,32 @@ impl Start {
         self.folder.path().join("ready.json")
     }
 
-    /// One more argument.
+    /// A flag with its value, in the place of an earlier one.
     #[must_use]
-    pub fn arg(mut self, arg: impl AsRef<OsStr>) -> Self {
-        self.args.push(arg.as_ref().to_owned());
+    pub fn option(mut self, flag: &'static str, value: impl AsRef<OsStr>) -> Self {
+        self.options.retain(|(earlier, _)| *earlier != flag);
+        self.options.push((flag, value.as_ref().to_owned()));
         self
     }
 
     /// Number of shards.
     #[must_use]
     pub fn shards(self, shards: u16) -> Self {
-        self.arg("--shards").arg(shards.to_string())
+        self.option("--shards", shards.to_string())
     }
 
     /// Back end.
     #[must_use]
     pub fn back_end(self, back_end: BackEnd) -> Self {
-        self.arg("--driver").arg(back_end.name())
+        self.option("--driver", back_end.name())
     }
 
     /// More devices, none of them with a template.
     #[must_use]
     pub fn devices(self, count: u32) -> Self {
         let tokens_path = self.folder.path().join("tokens");
-        self.arg("--devices")
-            .arg(count.to_string())
-            .arg("--tokens-out")
-            .arg(tokens_path)
+        self.option("--devices", count.to_string())
+            .option("--tokens-out", tokens_path)
     }
 
     /// Run this program with these arguments, and the server as its last ones: strace, a limit, a filter.
@@ -149,11 +145,13 @@ impl Start {
     fn spawn(&self) -> Child {
         let mut line = self.before.clone();
         line.extend([linchpin_path().into(), self.mode.into()]);
-        line.extend(self.args.iter().cloned());
+        for (flag, value) in &self.options {
+            line.extend([(*flag).into(), value.clone()]);
+        }
         let log = File::create(self.folder.path().join("log")).expect("a log file");
         Command::new(&line[0])
             .args(&line[1..])
-            .env("RUST_LOG", self.log)
+            .env("RUST_LOG", "debug")
             .env("NO_COLOR", "1")
             .stdin(Stdio::null())
             .stdout(log.try_clone().expect("the log twice"))
@@ -218,7 +216,7 @@ impl Server {
     pub fn dev() -> Start {
         let start = Start::new("dev");
         let data_path = start.folder().join("data");
-        start.arg("--plain").arg("127.0.0.1:0").arg("--data").arg(data_path)
+        start.option("--plain", "127.0.0.1:0").option("--data", data_path)
     }
 
     /// `linchpin serve` with this configuration, in which `@` stands for the server's own folder.
@@ -231,7 +229,7 @@ impl Server {
         let path = start.folder().join("linchpin.toml");
         let folder = start.folder().to_str().expect("a folder in UTF-8");
         std::fs::write(&path, config.replace('@', folder)).expect("write the configuration");
-        start.arg("--config").arg(path)
+        start.option("--config", path)
     }
 
     /// The server's own folder.
@@ -404,6 +402,17 @@ impl Server {
     #[must_use]
     pub fn has_ended(&mut self) -> bool {
         self.child.try_wait().expect("the state of the server").is_some()
+    }
+
+    /// The status that it ended with.
+    ///
+    /// # Panics
+    /// When it runs.
+    pub fn end_status(&mut self) -> ExitStatus {
+        self.child
+            .try_wait()
+            .expect("the state of the server")
+            .expect("it has ended")
     }
 
     /// Send a signal to what was started.

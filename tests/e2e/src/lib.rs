@@ -1,1 +1,8 @@
-//! End-to-end tests of the binary.
+//! End-to-end tests of the binary: what an operator and a hostile network can do to it.
+//!
+//! The harness is that of the compatibility tests. Like them, these need the binary: `cargo build -p linchpin`.
+
+pub mod hostile;
+mod random;
+
+pub use random::Random;

@@ -1,0 +1,168 @@
+//! Starting the server: what it says, what it leaves on the disk, and how it fails.
+
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+
+use linchpin_compat::limits::EFFECT;
+use linchpin_compat::{BackEnd, Server, Wire, eventually, field, text};
+use serde_json::Value;
+
+fn mode(path: &Path) -> u32 {
+    let found = std::fs::metadata(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    found.permissions().mode() & 0o777
+}
+
+#[test]
+fn the_ready_file_has_its_shape_and_is_private() {
+    let server = Server::dev().start();
+    let ready = server.ready().as_object().expect("an object");
+    let names: Vec<_> = ready.keys().map(String::as_str).collect();
+    assert_eq!(
+        names,
+        ["admin", "devices", "plain"],
+        "keys of what is not built yet are absent"
+    );
+    assert!(server.address().ip().is_loopback() && server.address().port() != 0);
+    assert_eq!(
+        text(server.ready(), "admin"),
+        server.data_path().join("admin.sock").to_str().expect("UTF-8")
+    );
+
+    let devices = field(server.ready(), "devices").as_array().expect("a list").clone();
+    assert_eq!(devices.len(), 3);
+    let with_template = devices
+        .iter()
+        .filter(|device| device.get("template").is_some_and(Value::is_string))
+        .count();
+    assert_eq!(with_template, 1, "two of the three devices have no template");
+    for device in &devices {
+        let token = text(device, "token");
+        let is_token = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+        assert!(
+            token.len() == 32 && token.bytes().all(is_token),
+            "a token of another shape"
+        );
+        assert!(field(device, "id").is_u64(), "ids are numbers");
+    }
+    assert_eq!(
+        mode(&server.folder().join("ready.json")),
+        0o600,
+        "the ready file holds tokens"
+    );
+}
+
+#[test]
+fn the_data_directory_and_the_admin_socket_are_private() {
+    let server = Server::dev().start();
+    assert_eq!(mode(&server.data_path()), 0o700);
+    assert_eq!(mode(&server.data_path().join("admin.sock")), 0o600);
+}
+
+#[test]
+fn more_devices_get_a_private_file_of_tokens_and_all_log_in() {
+    let server = Server::dev().shards(3).devices(40).start();
+    assert_eq!(mode(&server.folder().join("tokens")), 0o600);
+    let devices = server.more_devices();
+    assert_eq!(devices.len(), 40);
+    let wires: Vec<_> = devices
+        .iter()
+        .map(|device| Wire::login(server.address(), &device.token))
+        .collect();
+    let online = field(&server.ask(&["status"]), "online").as_u64();
+    assert_eq!(online, Some(40));
+    drop(wires);
+    server.expect_no_token_in_log(&devices);
+}
+
+#[test]
+fn a_busy_port_names_the_flag_that_helps() {
+    let busy = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = busy.local_addr().expect("its address").to_string();
+    let start = Server::dev();
+    let Err((status, log)) = start.option("--plain", &address).try_start() else {
+        panic!("{address} is busy")
+    };
+    assert_eq!(status.code(), Some(1), "{log}");
+    assert!(
+        log.contains(&address) && log.contains("--plain"),
+        "names the address and the flag: {log}"
+    );
+}
+
+#[test]
+fn a_second_server_on_the_same_data_directory_is_refused() {
+    let first = Server::dev().start();
+    let Err((status, log)) = Server::dev().option("--data", first.data_path()).try_start() else {
+        panic!("two servers on one data directory")
+    };
+    assert_eq!(status.code(), Some(1), "{log}");
+    assert!(log.contains("--data"), "names the flag: {log}");
+    let device = &first.devices()[1];
+    Wire::login(first.address(), &device.token).expect_pong();
+}
+
+#[test]
+fn the_socket_of_a_server_that_was_killed_is_in_nobodys_way() {
+    let mut first = Server::dev().start();
+    let data_path = first.data_path();
+    first.signal(rustix::process::Signal::KILL);
+    eventually(EFFECT, "it is dead", || first.has_ended().then_some(()));
+    assert!(data_path.join("admin.sock").exists(), "a killed server cannot tidy up");
+    let second = Server::dev().option("--data", &data_path).start();
+    Wire::login(second.address(), &second.devices()[0].token).expect_pong();
+}
+
+#[test]
+fn the_start_message_says_what_runs_and_what_to_copy() {
+    let server = Server::dev().back_end(BackEnd::Portable).start();
+    let log = server.log();
+    let port = server.address().port().to_string();
+    for device in server.devices() {
+        assert!(
+            log.contains(&device.token),
+            "tokens are shown once, to whoever started it"
+        );
+    }
+    for words in [
+        "portable",
+        "BLYNK_AUTH_TOKEN",
+        "blynklib",
+        "blynk-library",
+        "memory",
+        "connections",
+        &port,
+    ] {
+        assert!(log.contains(words), "no {words:?} in {log}");
+    }
+}
+
+#[test]
+fn io_uring_works_with_the_features_of_its_oldest_kernel() {
+    let server = Server::dev()
+        .back_end(BackEnd::IoUring)
+        .option("--driver-features", "6.1")
+        .shards(3)
+        .devices(20)
+        .start();
+    let log = server.log();
+    assert!(log.contains("io_uring"), "{log}");
+    for device in server.more_devices() {
+        let mut wire = Wire::login(server.address(), &device.token);
+        wire.send_parts(linchpin_compat::command::HARDWARE, &["vw", "1", "x"]);
+        wire.expect_pong();
+        assert_eq!(server.value(&device, "V1").as_deref(), Some("x"));
+    }
+}
+
+#[test]
+fn a_wrong_flag_is_a_usage_error() {
+    let Err((status, log)) = Server::dev().option("--driver", "fastest").try_start() else {
+        panic!("no such driver")
+    };
+    assert_eq!(status.code(), Some(2), "{log}");
+    assert!(
+        log.contains("io_uring") && log.contains("portable"),
+        "lists what there is: {log}"
+    );
+}
