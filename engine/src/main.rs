@@ -1,1 +1,20 @@
-fn main() {}
+//! `linchpin`: a self-hosted server for Blynk devices.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "the command line talks to people")]
+
+mod admin_client;
+mod boot;
+mod bridge;
+mod cli;
+mod config;
+mod core;
+mod dev;
+mod lanes;
+mod limits;
+mod ready;
+mod serve;
+mod shutdown;
+mod sim_device;
+
+fn main() -> std::process::ExitCode {
+    cli::run()
+}

@@ -1,1 +1,18 @@
-//! The control plane: operators' commands.
+//! The control plane: what operators ask, on threads of its own, never on the device path.
+//!
+//! Ordinary async Rust on tokio. It owns the [`Registry`] of templates and devices and answers the commands that come
+//! through `DATA/admin.sock`; it reaches shards by [`linchpin_shard::Command`]s over bounded lanes and gets their
+//! [`linchpin_shard::Report`]s back through [`Answers`]. docs/admin.md describes the socket.
+
+mod admin;
+mod answers;
+mod commands;
+mod error;
+pub mod limits;
+mod registry;
+mod start;
+
+pub use answers::{Answers, CommandLane, Shards};
+pub use error::CommandError;
+pub use registry::{DeviceEntry, NewDevices, Registry, RegistryError};
+pub use start::{Control, Facts, StartError, start};

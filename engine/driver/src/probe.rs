@@ -62,7 +62,8 @@ pub fn probe(options: &Options, drivers: u16) -> Result<Probe, crate::OpenError>
 
 /// Connections that ordinary descriptors allow in the whole process.
 pub(crate) fn plain_capacity(descriptor_limit: u64) -> usize {
-    descriptor_limit.saturating_sub(u64::from(limits::RESERVED_DESCRIPTORS)).max(1) as usize
+    let reserved = u64::from(limits::RESERVED_DESCRIPTORS).min(descriptor_limit / 4);
+    descriptor_limit.saturating_sub(reserved).max(1) as usize
 }
 
 /// Why io_uring could not be set up, and what to do about it.

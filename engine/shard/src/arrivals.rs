@@ -59,15 +59,19 @@ impl Arrivals {
     }
 }
 
-/// Names a move: the sender, its slot (24 bits) and the low 24 bits of the connection's serial.
+/// Names a move in the 56 bits that a driver carries: the sender (16), its slot (20), and the low bits of the
+/// connection's serial (20).
 fn token_of(shard: ShardId, slot: Slot, serial: u32) -> u64 {
-    u64::from(shard.0) << 48 | u64::from(slot.0 & 0xff_ffff) << 24 | u64::from(serial & 0xff_ffff)
+    u64::from(shard.0) << 40 | u64::from(slot.0 & LOW_20) << 20 | u64::from(serial & LOW_20)
 }
 
 /// The sender's slot in a token.
 fn slot_of(token: u64) -> Slot {
-    Slot((token >> 24) as u32 & 0xff_ffff)
+    Slot((token >> 20) as u32 & LOW_20)
 }
+
+const LOW_20: u32 = limits::SLOTS - 1;
+const _: () = assert!(limits::SLOTS == 1 << 20);
 
 impl Shard {
     /// The token is known: this shard is home, or the connection moves.

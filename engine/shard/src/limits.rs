@@ -39,6 +39,8 @@ pub const HOME_TIMEOUT_MS: u64 = 4_000;
 pub const STALL_MS: u64 = 1_000;
 /// After a stall devices get its length, and at most this, before their silence counts, ms.
 pub const STALL_GRACE_MS: u64 = 60_000;
+/// Connections that a drain ends a second, all shards together, unless the operator says otherwise.
+pub const DRAIN_PER_SECOND: u32 = 5_000;
 /// A drain ends its next few connections this often, ms; divides 1,000.
 pub const DRAIN_STEP_MS: u64 = 100;
 
@@ -62,6 +64,8 @@ pub const INFO_WAIT_MS: u64 = 1_000;
 
 /// Bytes of an unfinished frame that a connection keeps: one whole frame.
 pub const CARRY_BYTES: usize = linchpin_protocol::limits::MAX_BODY_BYTES + linchpin_protocol::blynk::HEADER_BYTES;
+/// Connections of one shard: slots are told apart in 20 bits when they move.
+pub const SLOTS: u32 = 1 << 20;
 /// Connections on their way to this shard at a time.
 pub const ARRIVALS: usize = 8_192;
 /// Bytes of unread input that a moving connection carries.

@@ -1,0 +1,107 @@
+//! The admin socket: JSON lines, one answer a line, for the user who runs the server and for root.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::Semaphore;
+
+use crate::commands::Desk;
+use crate::{CommandError, StartError, limits};
+
+/// Bind the socket, readable and writable by its owner only. A file that a dead server left behind is replaced; a
+/// living server is left alone.
+pub(crate) fn bind(path: &Path) -> Result<UnixListener, StartError> {
+    let len = path.as_os_str().len();
+    if len > limits::SOCKET_PATH_BYTES {
+        return Err(StartError::SocketPath { path: path.into(), len_bytes: len });
+    }
+    if path.exists() {
+        if std::os::unix::net::UnixStream::connect(path).is_ok() {
+            return Err(StartError::InUse { path: path.into() });
+        }
+        std::fs::remove_file(path).map_err(|source| StartError::Io { path: path.into(), source })?;
+    }
+    let bound = UnixListener::bind(path).and_then(|listener| {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
+        Ok(listener)
+    });
+    bound.map_err(|source| StartError::Io { path: path.into(), source })
+}
+
+/// Serve until the process ends.
+pub(crate) async fn serve(listener: UnixListener, desk: Arc<Desk>, owner: u32) {
+    let seats = Arc::new(Semaphore::new(limits::ADMIN_CONNECTIONS));
+    loop {
+        let Ok((stream, _)) = listener.accept().await else {
+            // No descriptor is left: others must close theirs first.
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+            continue;
+        };
+        let Ok(seat) = Arc::clone(&seats).acquire_owned().await else { return };
+        let desk = Arc::clone(&desk);
+        tokio::spawn(async move {
+            if is_allowed(&stream, owner) {
+                // The operator's program went away: nothing to report to anybody.
+                let _ = converse(stream, &desk).await;
+            }
+            drop(seat);
+        });
+    }
+}
+
+/// The file mode keeps others away already; this holds also where the socket was given away by mistake.
+fn is_allowed(stream: &UnixStream, owner: u32) -> bool {
+    stream.peer_cred().is_ok_and(|peer| peer.uid() == owner || peer.uid() == 0)
+}
+
+async fn converse(stream: UnixStream, desk: &Desk) -> std::io::Result<()> {
+    let (read, mut write) = stream.into_split();
+    let mut read = BufReader::new(read);
+    let mut line = Vec::new();
+    loop {
+        line.clear();
+        let mut limited = (&mut read).take(limits::LINE_BYTES as u64 + 1);
+        let Ok(got) = tokio::time::timeout(limits::ADMIN_IDLE, limited.read_until(b'\n', &mut line)).await else {
+            return Ok(());
+        };
+        if got? == 0 {
+            return Ok(());
+        }
+        let too_long = line.len() > limits::LINE_BYTES;
+        let answer = if too_long {
+            let text = format!("a line may have {} bytes", limits::LINE_BYTES);
+            reply(&Value::Null, Err(CommandError::new("line-too-long", text)))
+        } else {
+            answer_line(&line, desk).await
+        };
+        let mut bytes = answer.to_string().into_bytes();
+        bytes.push(b'\n');
+        write.write_all(&bytes).await?;
+        if too_long {
+            // The rest of the line would be taken for commands.
+            return Ok(());
+        }
+    }
+}
+
+async fn answer_line(line: &[u8], desk: &Desk) -> Value {
+    let Ok(request) = serde_json::from_slice::<Value>(line) else {
+        return reply(&Value::Null, Err(CommandError::new("bad-json", "a line must be one JSON object")));
+    };
+    let id = request.get("id").cloned().unwrap_or(Value::Null);
+    match request.get("command").and_then(Value::as_str) {
+        Some(command) => reply(&id, desk.carry_out(command, &request).await),
+        None => reply(&id, Err(CommandError::parameter("command", "a text"))),
+    }
+}
+
+fn reply(id: &Value, answer: Result<Value, CommandError>) -> Value {
+    match answer {
+        Ok(value) => json!({"id": id, "ok": value}),
+        Err(error) => json!({"id": id, "error": {"code": error.code, "text": error.text}}),
+    }
+}

@@ -1,0 +1,27 @@
+//! Bounds of the control plane, with units and reasons.
+
+use std::time::Duration;
+
+/// Longest line on the admin socket, bytes.
+pub const LINE_BYTES: usize = 64 * 1024;
+/// Connections to the admin socket at a time.
+pub const ADMIN_CONNECTIONS: usize = 16;
+/// An admin connection that says nothing for this long is closed.
+pub const ADMIN_IDLE: Duration = Duration::from_secs(300);
+/// A shard answers within this time, or the command fails.
+pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
+/// Commands that wait for a shard.
+pub const COMMANDS: usize = 4_096;
+/// Devices that one command adds.
+pub const ADD_DEVICES: u32 = 1_000_000;
+/// Devices of the process.
+pub const DEVICES: u32 = 10_000_000;
+/// Longest name of a device, bytes.
+pub const NAME_BYTES: usize = 64;
+/// Longest URL or text that is pushed to a device, bytes.
+pub const PUSH_BYTES: usize = 1_024;
+/// Longest path of a Unix socket, bytes (the kernel's bound, less the final NUL).
+pub const SOCKET_PATH_BYTES: usize = 107;
+
+const _: () = assert!(ADD_DEVICES <= DEVICES);
+const _: () = assert!(PUSH_BYTES < LINE_BYTES);

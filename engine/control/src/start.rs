@@ -1,0 +1,102 @@
+//! Starting the control plane on its own thread.
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
+
+use tokio::sync::Mutex;
+
+use crate::commands::Desk;
+use crate::{Registry, Shards, admin};
+
+/// What the server knows of itself, for `linchpin status`.
+#[derive(Clone, Debug)]
+pub struct Facts {
+    /// Version of the binary.
+    pub version: &'static str,
+    /// Back end and features.
+    pub driver: String,
+    /// Connections that the limits allow.
+    pub capacity: u64,
+    /// Addresses of the plain ports.
+    pub plain: Vec<SocketAddr>,
+    /// When the server started.
+    pub started: Instant,
+}
+
+/// Why the control plane does not start.
+#[derive(Debug)]
+pub enum StartError {
+    /// The path of the socket is longer than the kernel takes.
+    SocketPath {
+        /// The path.
+        path: PathBuf,
+        /// Its length.
+        len_bytes: usize,
+    },
+    /// Another server uses the data directory.
+    InUse {
+        /// Its socket.
+        path: PathBuf,
+    },
+    /// The operating system refuses.
+    Io {
+        /// What it is about.
+        path: PathBuf,
+        /// What it said.
+        source: io::Error,
+    },
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::SocketPath { path, len_bytes } => write!(
+                f,
+                "the path of the admin socket has {len_bytes} bytes, {} are allowed: choose a shorter data directory with --data ({})",
+                crate::limits::SOCKET_PATH_BYTES,
+                path.display()
+            ),
+            Self::InUse { path } => write!(
+                f,
+                "another Linchpin server uses this data directory ({} answers): stop it, or choose another one with --data",
+                path.display()
+            ),
+            Self::Io { path, source } => write!(f, "{}: {source}", path.display()),
+        }
+    }
+}
+
+impl std::error::Error for StartError {}
+
+/// The running control plane. Its socket is removed when this is dropped.
+#[derive(Debug)]
+pub struct Control {
+    socket: PathBuf,
+}
+
+impl Drop for Control {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.socket);
+    }
+}
+
+/// Bind the admin socket and serve it on a thread of its own.
+///
+/// # Errors
+/// See [`StartError`].
+pub fn start(socket: &Path, owner: u32, shards: Shards, registry: Registry, facts: Facts) -> Result<Control, StartError> {
+    let io = |source| StartError::Io { path: socket.into(), source };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(io)?;
+    let listener = {
+        let _inside = runtime.enter();
+        admin::bind(socket)?
+    };
+    let desk = Arc::new(Desk { shards, registry: Mutex::new(registry), facts });
+    let serve = move || runtime.block_on(admin::serve(listener, desk, owner));
+    std::thread::Builder::new().name("control".to_owned()).spawn(serve).map_err(io)?;
+    Ok(Control { socket: socket.into() })
+}

@@ -1,0 +1,64 @@
+//! Mistakes of the operator, shown where they are.
+
+use std::fmt;
+use std::ops::Range;
+use std::path::Path;
+
+/// A mistake in the configuration; the program ends with status 78.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ConfigError(String);
+
+impl ConfigError {
+    pub(crate) fn unreadable(path: &Path, source: &std::io::Error) -> Self {
+        Self(format!("{}: {source}: give a readable file with --config", path.display()))
+    }
+
+    pub(crate) fn too_long(path: &Path, length: u64) -> Self {
+        Self(format!("{}: {length} bytes are too many, {} are allowed", path.display(), crate::limits::CONFIG_BYTES))
+    }
+
+    /// At a place in the file: `path:line:column: what`, the line, and a caret under the place.
+    pub(crate) fn at(path: &Path, text: &str, place: Option<Range<usize>>, what: &str) -> Self {
+        let Some(place) = place else { return Self(format!("{}: {what}", path.display())) };
+        let start = place.start.min(text.len());
+        let line_start = text[..start].rfind('\n').map_or(0, |at| at + 1);
+        let line_end = text[line_start..].find('\n').map_or(text.len(), |at| line_start + at);
+        let number = text[..line_start].matches('\n').count() + 1;
+        let column = text[line_start..start].chars().count() + 1;
+        let line = &text[line_start..line_end];
+        let width = place.end.min(line_end).saturating_sub(start).max(1);
+        let (margin, gap, carets) = (number.to_string(), " ".repeat(column - 1), "^".repeat(width));
+        let blank = " ".repeat(margin.len());
+        Self(format!(
+            "{}:{number}:{column}: {what}\n {blank} |\n {margin} | {line}\n {blank} | {gap}{carets}",
+            path.display()
+        ))
+    }
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn points_at_the_place() {
+        let text = "a = 1\nshards = 0\nb = 2\n";
+        let error = ConfigError::at(Path::new("x.toml"), text, Some(15..16), "must be 1 or more, not 0");
+        assert_eq!(
+            error.to_string(),
+            "x.toml:2:10: must be 1 or more, not 0\n   |\n 2 | shards = 0\n   |          ^"
+        );
+    }
+
+    #[test]
+    fn a_place_at_the_end_of_the_file_is_shown_too() {
+        let error = ConfigError::at(Path::new("x.toml"), "a = \"x", Some(6..6), "not closed");
+        assert!(error.to_string().starts_with("x.toml:1:7: not closed"), "{error}");
+    }
+}

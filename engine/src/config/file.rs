@@ -1,0 +1,308 @@
+//! The file's own shape, and its translation into a checked [`Config`].
+
+use std::fmt::Display;
+use std::net::SocketAddr;
+use std::ops::{Range, RangeInclusive};
+use std::path::{Path, PathBuf};
+
+use linchpin_driver::{Choice, Descriptors, Features};
+use linchpin_protocol::model::{Datastream, Pin, PinKind, Template, TemplateId, Token, ValueKind};
+use linchpin_shard::Settings;
+use serde::Deserialize;
+use toml::Spanned;
+
+use super::{Config, ConfigError, DeviceConfig, EngineOptions, default_shards};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    listen: Listen,
+    data: Data,
+    #[serde(default)]
+    engine: Engine,
+    #[serde(default)]
+    limits: Limits,
+    #[serde(default, rename = "template")]
+    templates: Vec<TemplateTable>,
+    #[serde(default, rename = "device")]
+    devices: Vec<DeviceTable>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Listen {
+    plain: Spanned<Vec<Spanned<String>>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Data {
+    dir: PathBuf,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Engine {
+    shards: Option<Spanned<i64>>,
+    driver: Option<Spanned<String>>,
+    driver_features: Option<Spanned<String>>,
+    descriptors: Option<Spanned<String>>,
+    connections: Option<Spanned<i64>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Limits {
+    messages_per_second: Option<Spanned<i64>>,
+    message_burst: Option<Spanned<i64>>,
+    per_address: Option<Spanned<i64>>,
+    login_timeout_ms: Option<Spanned<i64>>,
+    heartbeat_s: Option<Spanned<i64>>,
+    outbound_bytes: Option<Spanned<i64>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TemplateTable {
+    id: Spanned<String>,
+    #[serde(default)]
+    name: String,
+    #[serde(default)]
+    events: Vec<String>,
+    #[serde(default, rename = "datastream")]
+    datastreams: Vec<DatastreamTable>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DatastreamTable {
+    pin: Spanned<String>,
+    name: String,
+    #[serde(rename = "type")]
+    kind: Spanned<String>,
+    min: Option<Spanned<f64>>,
+    max: Option<Spanned<f64>>,
+    count: Option<Spanned<i64>>,
+    #[serde(default)]
+    unit: String,
+    #[serde(default)]
+    sync: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DeviceTable {
+    name: Option<Spanned<String>>,
+    template: Option<Spanned<String>>,
+    token_file: Option<Spanned<PathBuf>>,
+}
+
+/// The file while it is checked: where mistakes are reported.
+struct Source<'a> {
+    path: &'a Path,
+    text: &'a str,
+}
+
+impl Source<'_> {
+    fn error(&self, place: Range<usize>, what: impl Display) -> ConfigError {
+        ConfigError::at(self.path, self.text, Some(place), &what.to_string())
+    }
+
+    fn within(&self, value: Option<&Spanned<i64>>, name: &str, range: RangeInclusive<i64>, default: u32) -> Result<u32, ConfigError> {
+        let Some(value) = value else { return Ok(default) };
+        let number = *value.get_ref();
+        if !range.contains(&number) {
+            let what = format!("{name} must be {} to {}, not {number}", range.start(), range.end());
+            return Err(self.error(value.span(), what));
+        }
+        Ok(u32::try_from(number).unwrap_or(u32::MAX))
+    }
+
+    fn one_of<T: Copy>(&self, value: Option<&Spanned<String>>, name: &str, known: &[(&str, T)], default: T) -> Result<T, ConfigError> {
+        let Some(value) = value else { return Ok(default) };
+        let found = known.iter().find(|(word, _)| *word == value.get_ref().as_str());
+        found.map(|(_, value)| *value).ok_or_else(|| {
+            let words: Vec<_> = known.iter().map(|(word, _)| format!("{word:?}")).collect();
+            self.error(value.span(), format!("{name} must be {}, not {:?}", words.join(" or "), value.get_ref()))
+        })
+    }
+}
+
+/// Parse and check.
+pub(super) fn parse(path: &Path, text: &str) -> Result<Config, ConfigError> {
+    let source = Source { path, text };
+    let file: File = toml::from_str(text).map_err(|error| {
+        let what = error.message().replace('\n', " ");
+        ConfigError::at(path, text, error.span(), &what)
+    })?;
+    let plain = addresses(&source, &file.listen.plain)?;
+    let engine = engine(&source, &file.engine)?;
+    let settings = settings(&source, &file.limits)?;
+    let mut templates: Vec<Template> = Vec::new();
+    for table in &file.templates {
+        let made = template(&source, table)?;
+        if templates.iter().any(|known| known.id == made.id) {
+            return Err(source.error(table.id.span(), format!("template {} is there twice", made.id.as_str())));
+        }
+        templates.push(made);
+    }
+    let devices = file.devices.iter().map(|table| device(&source, table, &templates)).collect::<Result<_, _>>()?;
+    Ok(Config { plain, data_path: file.data.dir, engine, settings, templates, devices })
+}
+
+fn addresses(source: &Source<'_>, list: &Spanned<Vec<Spanned<String>>>) -> Result<Vec<SocketAddr>, ConfigError> {
+    if list.get_ref().is_empty() {
+        return Err(source.error(list.span(), "plain must have at least one address, such as \"0.0.0.0:8080\""));
+    }
+    let parse = |text: &Spanned<String>| {
+        text.get_ref().parse().map_err(|_| {
+            let what = format!("{:?} is not an address with a port from 0 to 65535, such as \"0.0.0.0:8080\"", text.get_ref());
+            source.error(text.span(), what)
+        })
+    };
+    list.get_ref().iter().map(parse).collect()
+}
+
+fn engine(source: &Source<'_>, table: &Engine) -> Result<EngineOptions, ConfigError> {
+    let default = EngineOptions::default();
+    let most_shards = i64::from(crate::limits::SHARDS);
+    let most_connections = i64::from(linchpin_driver::limits::MAX_CONNECTIONS) * most_shards;
+    let shards = source.within(table.shards.as_ref(), "shards", 1..=most_shards, default_shards().into())? as u16;
+    let choices = [("auto", Choice::Auto), ("io_uring", Choice::IoUring), ("portable", Choice::Portable)];
+    let driver = source.one_of(table.driver.as_ref(), "driver", &choices, default.driver)?;
+    let kinds = [("auto", Descriptors::Auto), ("direct", Descriptors::Direct), ("plain", Descriptors::Plain)];
+    let descriptors = source.one_of(table.descriptors.as_ref(), "descriptors", &kinds, default.descriptors)?;
+    let connections = source.within(table.connections.as_ref(), "connections", 1..=most_connections, default.connections)?;
+    let features = match &table.driver_features {
+        Some(list) => Features::parse(list.get_ref()).map_err(|what| source.error(list.span(), what))?,
+        None => default.features,
+    };
+    Ok(EngineOptions { shards, driver, features, descriptors, connections })
+}
+
+fn settings(source: &Source<'_>, table: &Limits) -> Result<Settings, ConfigError> {
+    use linchpin_shard::limits as shard;
+    let default = Settings::default();
+    let heartbeat = i64::from(shard::HEARTBEAT_MIN_S)..=i64::from(shard::HEARTBEAT_MAX_S);
+    let frame = (linchpin_protocol::limits::MAX_BODY_BYTES + linchpin_protocol::blynk::HEADER_BYTES) as i64;
+    let get = |value: &Option<Spanned<i64>>, name: &str, range, default| source.within(value.as_ref(), name, range, default);
+    Ok(Settings {
+        messages_per_second: get(&table.messages_per_second, "messages_per_second", 1..=1_000_000, default.messages_per_second)?,
+        message_burst: get(&table.message_burst, "message_burst", 1..=1_000_000, default.message_burst)?,
+        per_address: get(&table.per_address, "per_address", 1..=i64::from(u32::MAX), default.per_address)?,
+        login_timeout_ms: get(&table.login_timeout_ms, "login_timeout_ms", 100..=600_000, default.login_timeout_ms)?,
+        heartbeat_s: get(&table.heartbeat_s, "heartbeat_s", heartbeat, default.heartbeat_s)?,
+        outbound_bytes: get(&table.outbound_bytes, "outbound_bytes", frame..=1 << 30, default.outbound_bytes)?,
+    })
+}
+
+fn template_id(source: &Source<'_>, text: &Spanned<String>) -> Result<TemplateId, ConfigError> {
+    TemplateId::parse(text.get_ref().as_bytes()).map_err(|fault| source.error(text.span(), fault))
+}
+
+fn template(source: &Source<'_>, table: &TemplateTable) -> Result<Template, ConfigError> {
+    let id = template_id(source, &table.id)?;
+    let mut datastreams: Vec<Datastream> = Vec::new();
+    for stream in &table.datastreams {
+        let made = datastream(source, stream)?;
+        if datastreams.iter().any(|known| known.pin == made.pin) {
+            return Err(source.error(stream.pin.span(), format!("the template has two datastreams on {}", made.pin)));
+        }
+        datastreams.push(made);
+    }
+    let events = table.events.iter().map(|event| event.as_str().into()).collect();
+    Ok(Template::new(id, table.name.as_str().into(), datastreams, events))
+}
+
+fn datastream(source: &Source<'_>, table: &DatastreamTable) -> Result<Datastream, ConfigError> {
+    let pin = parse_pin(table.pin.get_ref()).ok_or_else(|| {
+        let what = format!("pin must be V0 to V255, D0 to D255 or A0 to A255, not {:?}", table.pin.get_ref());
+        source.error(table.pin.span(), what)
+    })?;
+    let (low, high) = (table.min.as_ref().map(|v| *v.get_ref()), table.max.as_ref().map(|v| *v.get_ref()));
+    if let (Some(min), Some(low), Some(high)) = (&table.min, low, high)
+        && low > high
+    {
+        return Err(source.error(min.span(), format!("min {low} must not be above max {high}")));
+    }
+    let count = source.within(table.count.as_ref(), "count", 1..=10_000, 2)?;
+    let kinds = [
+        ("int", ValueKind::Int { min: low.map_or(i64::MIN, |v| v as i64), max: high.map_or(i64::MAX, |v| v as i64) }),
+        ("double", ValueKind::Double { min: low.unwrap_or(f64::MIN), max: high.unwrap_or(f64::MAX) }),
+        ("text", ValueKind::Text),
+        ("enum", ValueKind::Enum { count }),
+    ];
+    let kind = source.one_of(Some(&table.kind), "type", &kinds, ValueKind::Text)?;
+    Ok(Datastream { pin, name: table.name.as_str().into(), kind, unit: table.unit.as_str().into(), sync: table.sync })
+}
+
+fn parse_pin(text: &str) -> Option<Pin> {
+    let (letter, index) = text.as_bytes().split_first()?;
+    let letter = letter.to_ascii_lowercase();
+    PinKind::from_letter(letter)?;
+    Pin::parse(letter, index)
+}
+
+fn device(source: &Source<'_>, table: &DeviceTable, templates: &[Template]) -> Result<DeviceConfig, ConfigError> {
+    let most = linchpin_control::limits::NAME_BYTES;
+    let name = match &table.name {
+        Some(name) if name.get_ref().len() > most => {
+            let len = name.get_ref().len();
+            return Err(source.error(name.span(), format!("a name of {len} bytes is too long, {most} are allowed")));
+        }
+        Some(name) => name.get_ref().clone(),
+        None => String::new(),
+    };
+    let mut template = None;
+    if let Some(text) = &table.template {
+        let id = template_id(source, text)?;
+        if !templates.iter().any(|known| known.id == id) {
+            let known: Vec<_> = templates.iter().map(|t| t.id.as_str().to_owned()).collect();
+            let what = format!("there is no template {}; the file has: {}", id.as_str(), known.join(", "));
+            return Err(source.error(text.span(), what));
+        }
+        template = Some(id);
+    }
+    let token = match &table.token_file {
+        Some(path) => Some(read_token(source, path)?),
+        None => None,
+    };
+    Ok(DeviceConfig { name, template, token })
+}
+
+/// A token stands in a file of its own, so that the configuration can be shown to others.
+fn read_token(source: &Source<'_>, path: &Spanned<PathBuf>) -> Result<Token, ConfigError> {
+    let text = std::fs::read(path.get_ref())
+        .map_err(|error| source.error(path.span(), format!("{}: {error}", path.get_ref().display())))?;
+    Token::parse(&text).map_err(|fault| source.error(path.span(), fault))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SMALL: &str = "[listen]\nplain = [\"127.0.0.1:0\"]\n[data]\ndir = \"/tmp/x\"\n";
+
+    fn mistake(text: &str) -> String {
+        parse(Path::new("c.toml"), text).expect_err("must be refused").to_string()
+    }
+
+    #[test]
+    fn the_smallest_file_has_defaults_for_the_rest() {
+        let config = parse(Path::new("c.toml"), SMALL).expect("good");
+        assert_eq!(config.settings, Settings::default());
+        assert_eq!((config.engine.shards, config.devices.len()), (default_shards(), 0));
+    }
+
+    #[test]
+    fn mistakes_have_their_line_and_what_would_be_right() {
+        let limit = mistake(&format!("{SMALL}[limits]\nheartbeat_s = 1\n"));
+        assert!(limit.starts_with("c.toml:6:15: heartbeat_s must be 5 to 3600, not 1"), "{limit}");
+        let unknown = mistake(&SMALL.replace("dir", "dri"));
+        assert!(unknown.starts_with("c.toml:4:1") && unknown.contains("`dir`"), "{unknown}");
+        let empty = mistake(&SMALL.replace("[\"127.0.0.1:0\"]", "[]"));
+        assert!(empty.contains("at least one address"), "{empty}");
+        let twice = mistake(&format!("{SMALL}[[template]]\nid = \"A\"\n[[template]]\nid = \"A\"\n"));
+        assert!(twice.starts_with("c.toml:8:6: template A is there twice"), "{twice}");
+    }
+}

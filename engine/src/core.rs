@@ -1,0 +1,205 @@
+//! The tick: reap completions, let the shard decide, carry out its effects, submit. Where driver and shard meet.
+
+use std::time::{Duration, Instant, SystemTime};
+
+use linchpin_control::Answers;
+use linchpin_driver::{ConnId, Driver, Event, ListenerId, Mailbox, Mode, Outgoing, Wait};
+use linchpin_protocol::model::{Millis, Now, UnixMillis};
+use linchpin_shard::{Blame, Command, Effect, Effects, End, Input, Letter, Receive, Shard, ShardId, Slot};
+
+use crate::bridge::FromControl;
+use crate::lanes::Lanes;
+use crate::limits;
+use crate::shutdown::Progress;
+
+/// Both clocks, from one start.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Clock {
+    start: Instant,
+}
+
+impl Clock {
+    pub(crate) fn new() -> Self {
+        Self { start: Instant::now() }
+    }
+
+    /// Now, on both.
+    pub(crate) fn now(&self) -> Now {
+        let wall = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        Now { mono: Millis(self.start.elapsed().as_millis() as u64), wall: UnixMillis(wall.as_millis() as u64) }
+    }
+}
+
+/// One shard with everything that its thread needs.
+pub(crate) struct Core {
+    pub(crate) id: ShardId,
+    pub(crate) driver: Driver,
+    pub(crate) shard: Shard,
+    pub(crate) lanes: Lanes,
+    pub(crate) commands: FromControl,
+    pub(crate) answers: Answers,
+    pub(crate) mailboxes: Vec<Mailbox>,
+    pub(crate) listeners: Vec<ListenerId>,
+    pub(crate) clock: Clock,
+    pub(crate) progress: Progress,
+}
+
+/// What a tick keeps for the next one, so that it allocates nothing.
+#[derive(Default)]
+struct Scratch {
+    fx: Effects,
+    list: Vec<Effect>,
+    outgoing: Vec<Outgoing>,
+    closes: Vec<(Slot, bool)>,
+    undelivered: Vec<(ShardId, Letter)>,
+}
+
+const fn conn(slot: Slot) -> ConnId {
+    ConnId(slot.0)
+}
+
+/// An event of the driver as an input of the shard; `None`: nothing of the shard's.
+fn input<'a>(event: Event<'a>) -> Option<Input<'a>> {
+    let slot = |conn: ConnId| Slot(conn.0);
+    Some(match event {
+        Event::Received { conn, bytes } => Input::Received { slot: slot(conn), bytes },
+        Event::Accepted { conn, peer, .. } => Input::Accepted { slot: slot(conn), peer },
+        Event::EndOfStream { conn } => Input::PeerClosed { slot: slot(conn) },
+        Event::Failed { conn, errno } => Input::Failed { slot: slot(conn), errno },
+        Event::Blocked { conn } => Input::Blocked { slot: slot(conn) },
+        Event::Drained { conn } => Input::Drained { slot: slot(conn) },
+        Event::Closed { conn } => Input::Closed { slot: slot(conn) },
+        Event::Arrived { token, conn } => Input::Arrived { token, slot: slot(conn) },
+        Event::TransferFailed { token, conn, .. } => Input::TransferFailed { token, slot: slot(conn) },
+        Event::Woken | Event::Connected { .. } | Event::ConnectFailed { .. } => return None,
+        Event::AcceptPaused { errno, .. } => {
+            tracing::warn!(errno, "accepting paused: no descriptor or connection slot is left (see linchpin status)");
+            return None;
+        }
+        Event::AcceptResumed { .. } => {
+            tracing::info!("accepting again");
+            return None;
+        }
+    })
+}
+
+impl Core {
+    /// Run until the process ends.
+    pub(crate) fn run(mut self) {
+        let mut scratch = Scratch::default();
+        loop {
+            if let Err(error) = self.tick(&mut scratch) {
+                tracing::error!(shard = self.id.0, %error, "the driver failed; this shard ends");
+                self.progress.shard_failed();
+                return;
+            }
+            self.progress.report(self.id, self.shard.connections());
+            if self.progress.is_over() {
+                return;
+            }
+        }
+    }
+
+    fn tick(&mut self, scratch: &mut Scratch) -> std::io::Result<()> {
+        let wait = self.sleep_time();
+        let Self { driver, shard, lanes, commands, clock, .. } = self;
+        let fx = &mut scratch.fx;
+        // Read when the first event comes: after the sleep, and once a tick.
+        let mut now = None;
+        let mut has_work = || lanes.has_work() || commands.has_work();
+        driver.poll(wait, &mut has_work, &mut |event| {
+            let now = *now.get_or_insert_with(|| clock.now());
+            if let Some(input) = input(event) {
+                shard.handle(now, input, fx);
+            }
+        })?;
+        let now = now.unwrap_or_else(|| clock.now());
+        lanes.receive(|from, letter| shard.handle(now, Input::Letter { from, letter }, fx));
+        let mut is_draining = false;
+        commands.receive(|command| {
+            is_draining |= matches!(command, Command::Drain { .. });
+            shard.handle(now, Input::Command(command), fx);
+        });
+        if is_draining {
+            self.stop_listening();
+        }
+        if self.shard.deadline().is_some_and(|at| at <= now.mono) {
+            self.shard.handle(now, Input::Timer, &mut scratch.fx);
+        }
+        for _ in 0..limits::ROUNDS {
+            self.carry_out(scratch);
+            for (to, letter) in std::mem::take(&mut scratch.undelivered) {
+                self.shard.handle(now, Input::Undelivered { to, letter }, &mut scratch.fx);
+            }
+            if scratch.fx.is_empty() {
+                break;
+            }
+        }
+        self.lanes.deliver();
+        Ok(())
+    }
+
+    fn sleep_time(&self) -> Wait {
+        if self.lanes.has_work() || self.commands.has_work() {
+            return Wait::No;
+        }
+        let now = self.clock.now().mono;
+        match self.shard.deadline().map(|at| at.since(now)) {
+            Some(0) => Wait::No,
+            Some(ms) => Wait::Until(Duration::from_millis(ms).min(limits::IDLE)),
+            None => Wait::Until(limits::IDLE),
+        }
+    }
+
+    /// Effects in their order, then all sends in one submission, then the closes.
+    fn carry_out(&mut self, scratch: &mut Scratch) {
+        std::mem::swap(&mut scratch.list, &mut scratch.fx.list);
+        for effect in scratch.list.drain(..) {
+            match effect {
+                Effect::Arm { slot, receive: Receive::Once } => self.driver.arm(conn(slot), Mode::Once),
+                Effect::Arm { slot, receive: Receive::Stay } => self.driver.arm(conn(slot), Mode::Multi),
+                Effect::Close { slot } => scratch.closes.push((slot, false)),
+                Effect::Abort { slot } => scratch.closes.push((slot, true)),
+                Effect::Letter { to, letter } => {
+                    if let Err(letter) = self.lanes.send(to, letter) {
+                        scratch.undelivered.push((to, letter));
+                    }
+                }
+                Effect::Transfer { slot, to, token, cargo } => {
+                    match self.lanes.send(to, Letter::Moving { token, cargo }) {
+                        Ok(()) => self.driver.transfer(conn(slot), &self.mailboxes[to.index()], token),
+                        Err(letter) => scratch.undelivered.push((to, letter)),
+                    }
+                }
+                Effect::Report { to, report } => self.answers.give(to, report),
+                Effect::Ended { device, end, .. } => log_end(device.map(|d| d.get()), end),
+            }
+        }
+        let sends = scratch.fx.sends.iter();
+        scratch.outgoing.extend(sends.map(|s| Outgoing { conn: conn(s.slot), start: s.start, end: s.end }));
+        self.driver.flush(&scratch.fx.arena, &scratch.outgoing);
+        scratch.outgoing.clear();
+        scratch.fx.clear();
+        for (slot, abort) in scratch.closes.drain(..) {
+            if abort { self.driver.abort(conn(slot)) } else { self.driver.close(conn(slot)) }
+        }
+    }
+
+    fn stop_listening(&mut self) {
+        for listener in self.listeners.drain(..) {
+            self.driver.stop_listening(listener);
+        }
+    }
+}
+
+/// What ended, why, and what to do: at "info" when the operator can do something, else at "debug".
+fn log_end(device: Option<u32>, end: End) {
+    match end.blame() {
+        Blame::Operator | Blame::Server => {
+            tracing::info!(device, code = %end, "{} {}", end.what(), end.fix());
+        }
+        Blame::Nobody | Blame::Network | Blame::Device => {
+            tracing::debug!(device, code = %end, "{} {}", end.what(), end.fix());
+        }
+    }
+}

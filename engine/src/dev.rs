@@ -1,0 +1,122 @@
+//! `linchpin dev`: a server without any configuration, and what to copy into a sketch.
+
+use std::net::{IpAddr, SocketAddr, UdpSocket};
+
+use linchpin_control::{DeviceEntry, NewDevices, Registry, RegistryError};
+use linchpin_protocol::model::{Datastream, Pin, Template, TemplateId, ValueKind};
+
+use crate::boot::Engine;
+
+/// The template that every dev server has.
+const TEMPLATE_ID: &[u8] = b"TMPLlinchpin";
+
+/// One template, three devices, one of them with it, and `more` without.
+pub(crate) fn fill(registry: &mut Registry, more: u32) -> Result<(), RegistryError> {
+    let template = demo_template();
+    let id = template.id;
+    registry.put_template(template);
+    registry.add(&NewDevices { count: 1, template: Some(id), name: "Demo with template".to_owned() })?;
+    registry.add(&NewDevices { count: 2, template: None, name: "Demo".to_owned() })?;
+    if more > 0 {
+        registry.add(&NewDevices { count: more, template: None, name: String::new() })?;
+    }
+    Ok(())
+}
+
+fn demo_template() -> Template {
+    let stream = |index, name: &str, kind, unit: &str, sync| Datastream {
+        pin: Pin::new_virtual(index),
+        name: name.into(),
+        kind,
+        unit: unit.into(),
+        sync,
+    };
+    let datastreams = vec![
+        stream(0, "Slider", ValueKind::Int { min: 0, max: 1_023 }, "", true),
+        stream(1, "Counter", ValueKind::Int { min: 0, max: i64::from(i32::MAX) }, "s", false),
+        stream(2, "Temperature", ValueKind::Double { min: -55.0, max: 125.0 }, "°C", false),
+        stream(3, "Message", ValueKind::Text, "", true),
+        stream(4, "Switch", ValueKind::Int { min: 0, max: 1 }, "", true),
+        stream(5, "Mode", ValueKind::Enum { count: 4 }, "", true),
+    ];
+    // The id above is valid: a constant of this file, checked by the test below.
+    let id = TemplateId::parse(TEMPLATE_ID).unwrap_or_else(|_| unreachable!("the demo template's id is valid"));
+    Template::new(id, "Demo".into(), datastreams, vec!["hot".into(), "offline".into()])
+}
+
+/// The address of this machine as a board on the same network sees it: the one that packets to the outside would have.
+/// Nothing is sent.
+fn address_for_boards() -> Option<IpAddr> {
+    let socket = UdpSocket::bind("0.0.0.0:0").ok()?;
+    // A documentation address (RFC 5737): only the routing table is asked.
+    socket.connect("192.0.2.1:9").ok()?;
+    socket.local_addr().ok().map(|address| address.ip()).filter(|ip| !ip.is_unspecified())
+}
+
+/// What to copy where.
+pub(crate) fn announce(engine: &Engine, devices: &[DeviceEntry]) {
+    let Some(bound) = engine.plain.first() else { return };
+    let host = if bound.ip().is_unspecified() { address_for_boards().unwrap_or(IpAddr::from([127, 0, 0, 1])) } else { bound.ip() };
+    print!("{}", text(SocketAddr::new(host, bound.port()), bound.ip().is_loopback(), devices));
+}
+
+fn text(address: SocketAddr, loopback_only: bool, devices: &[DeviceEntry]) -> String {
+    use std::fmt::Write;
+    let (host, port) = (address.ip(), address.port());
+    let mut out = String::new();
+    let _ = writeln!(out, "\nLinchpin listens on {address} (plain). Devices, tokens are shown this once:");
+    for device in devices.iter().take(3) {
+        let template = device.template.map_or("no template: any pin".to_owned(), |t| format!("template {}", t.as_str()));
+        let _ = writeln!(out, "  device {}  {}  {template}", device.id, device.token.expose());
+    }
+    if devices.len() > 3 {
+        let _ = writeln!(out, "  and {} more (--tokens-out)", devices.len() - 3);
+    }
+    let Some(device) = devices.get(1) else { return out };
+    let token = device.token.expose();
+    let _ = write!(
+        out,
+        "\nArduino, ESP32, ESP8266 (change these three lines of a sketch):\n\
+         \x20 #define BLYNK_AUTH_TOKEN \"{token}\"\n\
+         \x20 #define BLYNK_PRINT Serial\n\
+         \x20 Blynk.begin(BLYNK_AUTH_TOKEN, ssid, pass, \"{host}\", {port});\n\
+         \nPython (pip install blynklib):\n\
+         \x20 import blynklib\n\
+         \x20 blynk = blynklib.Blynk(\"{token}\", server=\"{host}\", port={port})\n\
+         \x20 while True: blynk.run()\n\
+         \nNode (npm install blynk-library):\n\
+         \x20 const Blynk = require(\"blynk-library\");\n\
+         \x20 const blynk = new Blynk.Blynk(\"{token}\", {{\n\
+         \x20   connector: new Blynk.TcpClient({{ addr: \"{host}\", port: {port} }}) }});\n\
+         \nFrom this machine (HTTP and curl come with a later version):\n\
+         \x20 linchpin device sim --server {address} --token {token}\n\
+         \x20 linchpin device write {} V1 42\n\
+         \x20 linchpin device show {}\n\n",
+        device.id, device.id,
+    );
+    if loopback_only {
+        let _ = writeln!(out, "Only this machine can connect. For a board on your network start with: linchpin dev --lan\n");
+    } else {
+        let _ = writeln!(out, "For a board: Blynk.begin(BLYNK_AUTH_TOKEN, ssid, pass, \"{host}\", {port});\n");
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_demo_is_complete_and_its_text_has_every_client() {
+        let mut registry = Registry::new(2, [0; 32]);
+        fill(&mut registry, 2).expect("room");
+        assert_eq!(registry.devices().iter().filter(|d| d.template.is_some()).count(), 1);
+        let text = text("127.0.0.1:8080".parse().expect("an address"), true, registry.devices());
+        for word in ["BLYNK_AUTH_TOKEN", "blynklib", "blynk-library", "8080", "--lan", "and 2 more"] {
+            assert!(text.contains(word), "no {word:?} in {text}");
+        }
+        for device in &registry.devices()[3..] {
+            assert!(!text.contains(device.token.expose()), "tokens of --devices are for the file only");
+        }
+    }
+}

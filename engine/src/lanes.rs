@@ -1,0 +1,168 @@
+//! Letters between shards: one bounded lane a pair, and a bounded outbox behind each for the moments when it is full.
+
+use std::collections::VecDeque;
+
+use linchpin_driver::Waker;
+use linchpin_shard::limits::{LANE_LETTERS, OUTBOX_LETTERS};
+use linchpin_shard::{Letter, ShardId};
+use rtrb::{Consumer, Producer, RingBuffer};
+
+use crate::limits::LETTERS_PER_TICK;
+
+/// One shard's ends of all its lanes.
+pub(crate) struct Lanes {
+    own: ShardId,
+    to: Vec<Option<Producer<Letter>>>,
+    from: Vec<Option<Consumer<Letter>>>,
+    outbox: Vec<VecDeque<Letter>>,
+    /// Shards that got letters in this tick.
+    touched: Vec<bool>,
+    wakers: Vec<Waker>,
+}
+
+impl Lanes {
+    /// The lanes of all shards. A lane's memory is reserved here and used when its first letters pass.
+    pub(crate) fn all(shards: u16) -> Vec<Self> {
+        let count = usize::from(shards);
+        let mut all: Vec<Self> = (0..shards).map(|own| Self::none(ShardId(own), count)).collect();
+        for from in 0..count {
+            for to in (0..count).filter(|to| *to != from) {
+                let (producer, consumer) = RingBuffer::new(LANE_LETTERS);
+                all[from].to[to] = Some(producer);
+                all[to].from[from] = Some(consumer);
+            }
+        }
+        all
+    }
+
+    fn none(own: ShardId, count: usize) -> Self {
+        Self {
+            own,
+            to: (0..count).map(|_| None).collect(),
+            from: (0..count).map(|_| None).collect(),
+            outbox: (0..count).map(|_| VecDeque::new()).collect(),
+            touched: vec![false; count],
+            wakers: Vec::new(),
+        }
+    }
+
+    /// How to wake each shard, in their order.
+    pub(crate) fn set_wakers(&mut self, wakers: Vec<Waker>) {
+        self.wakers = wakers;
+    }
+
+    /// Send a letter; given back when lane and outbox are full.
+    pub(crate) fn send(&mut self, to: ShardId, letter: Letter) -> Result<(), Letter> {
+        debug_assert_ne!(to, self.own, "a shard does not write to itself");
+        let at = to.index();
+        self.touched[at] = true;
+        let letter = if self.outbox[at].is_empty() {
+            let Some(lane) = &mut self.to[at] else { return Err(letter) };
+            match lane.push(letter) {
+                Ok(()) => return Ok(()),
+                Err(rtrb::PushError::Full(letter)) => letter,
+            }
+        } else {
+            letter
+        };
+        // Behind those that wait already: letters of one pair stay in order.
+        if self.outbox[at].len() >= OUTBOX_LETTERS {
+            return Err(letter);
+        }
+        self.outbox[at].push_back(letter);
+        Ok(())
+    }
+
+    /// Move waiting letters into their lanes and wake whoever got some.
+    pub(crate) fn deliver(&mut self) {
+        for at in 0..self.to.len() {
+            if let Some(lane) = &mut self.to[at] {
+                while !lane.is_full()
+                    && let Some(letter) = self.outbox[at].pop_front()
+                {
+                    self.touched[at] = true;
+                    // It is not full, and nobody else pushes.
+                    let _ = lane.push(letter);
+                }
+            }
+            if std::mem::take(&mut self.touched[at])
+                && let Some(waker) = self.wakers.get(at)
+            {
+                waker.wake_if_asleep();
+            }
+        }
+    }
+
+    /// Is there anything to do for this shard?
+    pub(crate) fn has_work(&self) -> bool {
+        self.from.iter().flatten().any(|lane| !lane.is_empty()) || self.outbox.iter().any(|outbox| !outbox.is_empty())
+    }
+
+    /// Take what has come, lane by lane.
+    pub(crate) fn receive(&mut self, mut take: impl FnMut(ShardId, Letter)) {
+        for (at, lane) in self.from.iter_mut().enumerate() {
+            let Some(lane) = lane else { continue };
+            for _ in 0..LETTERS_PER_TICK {
+                let Ok(letter) = lane.pop() else { break };
+                take(ShardId(at as u16), letter);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn letter(n: u64) -> Letter {
+        Letter::MoveRevoked { token: n }
+    }
+
+    #[test]
+    fn letters_stay_in_order_through_a_full_lane() {
+        let mut lanes = Lanes::all(2);
+        let (mut b, mut a) = (lanes.pop().expect("two"), lanes.pop().expect("two"));
+        let total = (LANE_LETTERS + OUTBOX_LETTERS) as u64;
+        for n in 0..total {
+            a.send(ShardId(1), letter(n)).expect("fits");
+        }
+        assert_eq!(a.send(ShardId(1), letter(total)), Err(letter(total)), "both are full: the letter comes back");
+        let mut next = 0;
+        while b.has_work() {
+            b.receive(|from, got| {
+                assert_eq!((from, got), (ShardId(0), letter(next)));
+                next += 1;
+            });
+            a.deliver();
+        }
+        assert_eq!(next, total);
+        assert!(!a.has_work());
+    }
+
+    #[test]
+    fn two_threads_pass_every_letter_once() {
+        let mut lanes = Lanes::all(2);
+        let (mut b, mut a) = (lanes.pop().expect("two"), lanes.pop().expect("two"));
+        const LETTERS: u64 = 200_000;
+        let reader = std::thread::spawn(move || {
+            let mut next = 0;
+            while next < LETTERS {
+                b.receive(|_, got| {
+                    assert_eq!(got, letter(next));
+                    next += 1;
+                });
+            }
+        });
+        let mut n = 0;
+        while n < LETTERS {
+            if a.send(ShardId(1), letter(n)).is_ok() {
+                n += 1;
+            }
+            a.deliver();
+        }
+        while a.has_work() {
+            a.deliver();
+        }
+        reader.join().expect("every letter came once and in order");
+    }
+}
