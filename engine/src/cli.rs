@@ -292,8 +292,8 @@ fn start_dev(flags: Dev) -> Result<(), String> {
     let keys = Keys::random().map_err(|error| error.to_string())?;
     let mut registry = Registry::new(engine.shards, keys.digest);
     dev::fill(&mut registry, flags.devices).map_err(|error| error.to_string())?;
+    let first_more = registry.devices().len() - flags.devices as usize;
     if let Some(path) = &flags.tokens_out {
-        let first_more = registry.devices().len() - flags.devices as usize;
         write_tokens(path, &ready::token_lines(&registry.devices()[first_more..]))?;
     }
     let server = Server {
@@ -304,6 +304,7 @@ fn start_dev(flags: Dev) -> Result<(), String> {
         registry,
         keys,
         ready_file: flags.ready_file,
+        shown: first_more,
         config_path: None,
     };
     serve::serve(server, dev::announce).map_err(|error| error.to_string())
@@ -345,6 +346,7 @@ fn start_serve(path: PathBuf, ready_file: Option<PathBuf>) -> ExitCode {
             registry,
             keys,
             ready_file,
+            shown: usize::MAX,
             config_path: Some(path),
         };
         serve::serve(server, |_, _| {}).map_err(|error| error.to_string())

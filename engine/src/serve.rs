@@ -22,6 +22,8 @@ pub(crate) struct Server {
     pub(crate) registry: Registry,
     pub(crate) keys: Keys,
     pub(crate) ready_file: Option<PathBuf>,
+    /// Devices that the ready file and the start message show: the first so many.
+    pub(crate) shown: usize,
     /// Reloaded at SIGHUP.
     pub(crate) config_path: Option<PathBuf>,
 }
@@ -61,13 +63,13 @@ fn make_folder(path: &Path) -> Result<(), ServeError> {
 pub(crate) fn serve(server: Server, announce: impl FnOnce(&Engine, &[DeviceEntry])) -> Result<(), ServeError> {
     make_folder(&server.data_path)?;
     let started = Instant::now();
-    let Server { plain, data_path, engine: options, settings, registry, keys, ready_file, config_path } = server;
+    let Server { plain, data_path, engine: options, settings, registry, keys, ready_file, shown, config_path } = server;
     let (mut engine, lanes) = boot::start(&options, &settings, &plain, &registry, &keys).map_err(ServeError::Boot)?;
     for line in &engine.probe.lines {
         tracing::info!("{line}");
     }
     tracing::info!("state is kept in memory: devices, tokens and values are gone when the server stops");
-    let devices = registry.devices().to_vec();
+    let devices = registry.devices()[..shown.min(registry.devices().len())].to_vec();
     let socket = data_path.join("admin.sock");
     let facts = Facts {
         version: env!("CARGO_PKG_VERSION"),

@@ -10,7 +10,7 @@ pub const REAP: usize = 256;
 /// Length of a receive buffer, bytes. Most frames of devices are below 100.
 pub const RECEIVE_BUFFER_BYTES: usize = 512;
 /// Receive buffers of a ring; a power of two. A connection that finds none waits for the next tick.
-pub const RECEIVE_BUFFERS: u16 = 4_096;
+pub const RECEIVE_BUFFERS: u16 = 2_048;
 /// Largest receive buffer, bytes.
 pub const RECEIVE_BUFFER_MAX_BYTES: usize = 65_536;
 /// Receive buffer of the portable back end, bytes; one for all connections.

@@ -113,7 +113,8 @@ pub(super) fn sync(body: &[u8]) -> Result<Action<'_>, Fault> {
     }
     let (pins, operation) = field(body).map_err(|_| wrong)?;
     let kind = match operation {
-        [letter, b'r'] => PinKind::from_letter(*letter).ok_or(wrong)?,
+        // An empty pin asks for nothing, which is legal; no pin at all is no question.
+        [letter, b'r'] if body.len() > 2 => PinKind::from_letter(*letter).ok_or(wrong)?,
         _ => return Err(wrong),
     };
     let pins = PinList::parse(kind, pins, MAX_PINS_LISTED).map_err(|error| pin_fault(error, COMMAND, wrong))?;
@@ -357,7 +358,7 @@ mod tests {
         assert_eq!(pins(b"vr\x000\x001\x009"), ["V0", "V1", "V9"]);
         assert_eq!(pins(b"dr\x003"), ["D3"]);
         assert_eq!(pins(b"vr\0\x001\0"), ["V1"]);
-        assert_eq!(pins(b"vr").len(), 0);
+        assert_eq!(pins(b"vr\0").len(), 0);
         for body in [&b"\0"[..], b"v", b"vw\x001", b"xr\x001", b"vr\0x", b"vr\x00256"] {
             refused(sync(body), Status::IllegalCommand);
         }

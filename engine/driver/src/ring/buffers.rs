@@ -23,13 +23,14 @@ impl Buffers {
     pub(super) fn new(entries: u16, buffer_bytes: usize) -> io::Result<Self> {
         debug_assert!(entries.is_power_of_two());
         let map_bytes = usize::from(entries) * (size_of::<BufRingEntry>() + buffer_bytes);
+        // Populated at once: the kernel goes round all buffers anyway, and no receive waits for a page.
         // SAFETY: a new anonymous mapping, no address is asked for; the result is checked.
         let base = unsafe {
             libc::mmap(
                 std::ptr::null_mut(),
                 map_bytes,
                 libc::PROT_READ | libc::PROT_WRITE,
-                libc::MAP_PRIVATE | libc::MAP_ANONYMOUS,
+                libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_POPULATE,
                 -1,
                 0,
             )
