@@ -168,14 +168,15 @@ impl Shard {
     }
 
     /// A letter that could not leave.
-    pub(crate) fn undelivered(&mut self, now: Now, letter: Letter, fx: &mut Effects) {
-        match letter {
+    pub(crate) fn undelivered(&mut self, now: Now, letter: &Letter, fx: &mut Effects) {
+        match *letter {
             Letter::Resolve { asker, purpose: Purpose::Login, .. } if self.is_current(asker) => {
                 self.end(now, asker.slot, End::Busy, fx);
             }
-            Letter::Resolve { asker, purpose: Purpose::Bridge { id, .. }, .. } | Letter::Bridge { asker, id, .. } => {
-                self.late_answer(now, asker, id, Status::ServerError, fx);
+            Letter::Resolve { asker, purpose: Purpose::Bridge { id, bridge_pin }, .. } if self.is_current(asker) => {
+                self.bridge_opened(now, asker.slot, id, bridge_pin, Err(Status::ServerError), fx);
             }
+            Letter::Bridge { asker, id, .. } => self.late_answer(now, asker, id, Status::ServerError, fx),
             Letter::Moving { token, .. } => self.cargo_refused(now, token, fx),
             // The asker gives up by its own deadline, a half arrival by its timeout.
             Letter::Resolve { .. } | Letter::Resolved { .. } | Letter::MoveRevoked { .. } | Letter::Answer { .. } => {}

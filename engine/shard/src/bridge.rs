@@ -5,7 +5,33 @@ use linchpin_protocol::blynk::{HEADER_BYTES, codec, fits};
 use linchpin_protocol::limits::BRIDGES;
 use linchpin_protocol::model::{DeviceId, Now, Pin, Token, ValueRef};
 
-use crate::{ConnRef, Effect, Effects, Letter, Purpose, Shard, Slot, home_of};
+use crate::{ConnRef, Effect, Effects, Letter, Purpose, Shard, Slot, home_of, limits};
+
+/// What a bridge pin of a connection stands for.
+#[derive(Debug)]
+pub(crate) struct Bridge {
+    pin: u8,
+    /// `None` while its token is being looked up.
+    target: Option<DeviceId>,
+    /// Writes that came meanwhile.
+    held: Vec<BridgeWrite>,
+}
+
+/// A write over a bridge.
+#[derive(Debug)]
+struct BridgeWrite {
+    id: u16,
+    pin: Pin,
+    value: Box<[u8]>,
+}
+
+impl Bridge {
+    /// Memory behind the structure.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        let values: usize = self.held.iter().map(|write| write.value.len()).sum();
+        self.held.capacity() * size_of::<BridgeWrite>() + values
+    }
+}
 
 impl Shard {
     /// `BRIDGE pin i token`: from now on `bridge_pin` stands for the token's device.
@@ -18,33 +44,49 @@ impl Shard {
         token: &Token,
         fx: &mut Effects,
     ) {
-        self.resolve(now, slot, token, Purpose::Bridge { id, bridge_pin }, fx);
+        let opening = self.connections.hold(slot, |c| {
+            let bridges = &mut c.extra_mut().bridges;
+            let known = bridges.iter().position(|bridge| bridge.pin == bridge_pin);
+            if known.is_none() && bridges.len() >= BRIDGES {
+                return false;
+            }
+            let bridge = Bridge { pin: bridge_pin, target: None, held: Vec::new() };
+            match known {
+                Some(at) => bridges[at] = bridge,
+                None => bridges.push(bridge),
+            }
+            true
+        });
+        if opening {
+            self.resolve(now, slot, token, Purpose::Bridge { id, bridge_pin }, fx);
+        } else {
+            self.respond(now, slot, id, Status::NotAllowed, fx);
+        }
     }
 
-    /// The token was looked up.
+    /// The token was looked up: answer, and pass on the writes that came meanwhile.
     pub(crate) fn bridge_opened(
         &mut self,
         now: Now,
         slot: Slot,
         id: u16,
         bridge_pin: u8,
-        target: Option<DeviceId>,
+        target: Result<DeviceId, Status>,
         fx: &mut Effects,
     ) {
-        let Some(target) = target else { return self.respond(now, slot, id, Status::NotAllowed, fx) };
-        let opened = self.connections.hold(slot, |c| {
+        let held = self.connections.hold(slot, |c| {
             let bridges = &mut c.extra_mut().bridges;
-            if let Some(entry) = bridges.iter_mut().find(|b| b.0 == bridge_pin) {
-                entry.1 = target;
-                return true;
-            }
-            let room = bridges.len() < BRIDGES;
-            if room {
-                bridges.push((bridge_pin, target));
-            }
-            room
+            let at = bridges.iter().position(|bridge| bridge.pin == bridge_pin && bridge.target.is_none())?;
+            bridges[at].target = target.ok();
+            Some(if target.is_ok() { std::mem::take(&mut bridges[at].held) } else { bridges.swap_remove(at).held })
         });
-        self.respond(now, slot, id, if opened { Status::Ok } else { Status::NotAllowed }, fx);
+        self.respond(now, slot, id, target.err().unwrap_or(Status::Ok), fx);
+        for held in held.into_iter().flatten() {
+            match target {
+                Ok(target) => self.bridge_to(now, slot, target, &held, fx),
+                Err(status) => self.respond(now, slot, held.id, status, fx),
+            }
+        }
     }
 
     /// `BRIDGE pin vw …`: answered only when it is refused.
@@ -60,16 +102,32 @@ impl Shard {
         fx: &mut Effects,
     ) {
         let bridges = self.connections[slot].extra.as_ref().map_or(&[][..], |e| &e.bridges);
-        let Some(&(_, target)) = bridges.iter().find(|b| b.0 == bridge_pin) else {
+        let Some(bridge) = bridges.iter().find(|bridge| bridge.pin == bridge_pin) else {
             return self.respond(now, slot, id, Status::NotAllowed, fx);
         };
+        let write = BridgeWrite { id, pin, value: value.as_bytes().into() };
+        match bridge.target {
+            Some(target) => self.bridge_to(now, slot, target, &write, fx),
+            // Clients write without waiting for the answer to the init, which may come from another shard.
+            None if bridge.held.len() < limits::BRIDGE_WRITES_HELD => self.connections.hold(slot, |c| {
+                let bridges = &mut c.extra_mut().bridges;
+                if let Some(bridge) = bridges.iter_mut().find(|bridge| bridge.pin == bridge_pin) {
+                    bridge.held.push(write);
+                }
+            }),
+            None => self.respond(now, slot, id, Status::QuotaLimit, fx),
+        }
+    }
+
+    fn bridge_to(&mut self, now: Now, slot: Slot, target: DeviceId, write: &BridgeWrite, fx: &mut Effects) {
         let asker = ConnRef { shard: self.id, slot, serial: self.connections[slot].serial };
         let home = home_of(target, self.shards);
         if home == self.id {
-            return self.bridge_write(now, target, asker, id, pin, value.as_bytes(), fx);
+            return self.bridge_write(now, target, asker, write.id, write.pin, &write.value, fx);
         }
-        let value = value.as_bytes().into();
-        fx.push(Effect::Letter { to: home, letter: Letter::Bridge { device: target, asker, id, pin, value } });
+        let &BridgeWrite { id, pin, ref value } = write;
+        let letter = Letter::Bridge { device: target, asker, id, pin, value: value.clone() };
+        fx.push(Effect::Letter { to: home, letter });
     }
 
     /// At the target's home: as if the target had written it, and told to it.

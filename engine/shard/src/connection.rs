@@ -3,8 +3,9 @@
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use linchpin_protocol::blynk::Session;
-use linchpin_protocol::model::{DeviceId, Millis};
+use linchpin_protocol::model::Millis;
 
+use crate::bridge::Bridge;
 use crate::outbound::Outbound;
 use crate::{End, ShardId, Slot};
 
@@ -92,7 +93,7 @@ pub(crate) struct Extra {
     /// Earliest time of the next paced send.
     pub(crate) next_paced: Millis,
     /// Targets of bridge pins.
-    pub(crate) bridges: Vec<(u8, DeviceId)>,
+    pub(crate) bridges: Vec<Bridge>,
 }
 
 /// No device yet.
@@ -153,7 +154,9 @@ impl Connection {
     pub(crate) fn cell_bytes(&self) -> usize {
         let carry = self.carry.as_ref().map_or(0, |c| c.capacity() + size_of::<Vec<u8>>());
         let extra = self.extra.as_ref().map_or(0, |e| {
-            size_of::<Extra>() + e.outbound.heap_bytes() + e.bridges.capacity() * size_of::<(u8, DeviceId)>()
+            let bridges = e.bridges.capacity() * size_of::<Bridge>();
+            let held: usize = e.bridges.iter().map(Bridge::heap_bytes).sum();
+            size_of::<Extra>() + e.outbound.heap_bytes() + bridges + held
         });
         carry + extra
     }

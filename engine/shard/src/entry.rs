@@ -146,7 +146,7 @@ impl Shard {
                 None => self.unknown_token(now, slot, login_id, fx),
             },
             (Purpose::Bridge { id, bridge_pin }, Phase::Live) => {
-                self.bridge_opened(now, slot, id, bridge_pin, device, fx);
+                self.bridge_opened(now, slot, id, bridge_pin, device.ok_or(Status::NotAllowed), fx);
             }
             // The connection ended or went on meanwhile.
             _ => {}

@@ -70,6 +70,8 @@ pub const SLOTS: u32 = 1 << 20;
 pub const ARRIVALS: usize = 8_192;
 /// Bytes of unread input that a moving connection carries.
 pub const CARGO_BYTES: usize = 4 * 1024;
+/// Writes that wait for a bridge whose token is still being looked up, per bridge.
+pub const BRIDGE_WRITES_HELD: usize = 16;
 /// Bytes of unfinished input and waiting output of all connections of a shard; beyond it the next one to keep half a
 /// frame ends.
 pub const LEDGER_BYTES: usize = 256 << 20;

@@ -23,7 +23,7 @@ impl Shard {
             Command::Status(to) => (to, Report::Status(Box::new(self.status()))),
             Command::Devices { request, after, limit } => (request, Report::Devices(self.rows(after, limit))),
             Command::Device { request, device } => (request, self.view(device)),
-            Command::Push { request, device, push } => (request, self.push_to(now, device, push, fx)),
+            Command::Push { request, device, push } => (request, self.push_to(now, device, &push, fx)),
         };
         fx.push(Effect::Report { to, report });
     }
@@ -81,17 +81,17 @@ impl Shard {
         }))
     }
 
-    fn push_to(&mut self, now: Now, id: DeviceId, push: Push, fx: &mut Effects) -> Report {
+    fn push_to(&mut self, now: Now, id: DeviceId, push: &Push, fx: &mut Effects) -> Report {
         let Some(position) = self.devices.find(id) else { return Report::NoSuchDevice };
-        if let Push::Write { pin, value } = &push
+        if let Push::Write { pin, value } = push
             && let Err(fault) = self.store_value(position, *pin, ValueRef(value), now.wall)
         {
             return Report::Rejected(fault);
         }
         let Some(slot) = self.devices[position].connection() else { return Report::Offline };
         let push_id = self.next_push_id();
-        let pin = if let Push::Write { pin, .. } = &push { Some(*pin) } else { None };
-        let write = |out: &mut Vec<u8>| match &push {
+        let pin = if let Push::Write { pin, .. } = push { Some(*pin) } else { None };
+        let write = |out: &mut Vec<u8>| match push {
             Push::Write { pin, value } => codec::hardware_write(out, push_id, *pin, value),
             Push::Ota { url } => internal::ota(out, push_id, url),
             Push::Reboot => internal::reboot(out, push_id),

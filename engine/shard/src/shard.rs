@@ -104,7 +104,7 @@ impl Shard {
             Input::Arrived { token, slot } => self.descriptor_arrived(now, token, slot, fx),
             Input::TransferFailed { token, slot } => self.transfer_failed(now, token, slot, fx),
             Input::Letter { from, letter } => self.letter(now, from, letter, fx),
-            Input::Undelivered { letter, .. } => self.undelivered(now, letter, fx),
+            Input::Undelivered { letter, .. } => self.undelivered(now, &letter, fx),
             Input::Command(command) => self.command(now, command, fx),
             Input::Timer => self.timer(now, fx),
         }
