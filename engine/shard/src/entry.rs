@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use linchpin_protocol::blynk::{Split, codec, split_login};
+use linchpin_protocol::blynk::{Command, Split, codec, split_login};
 use linchpin_protocol::model::{DeviceId, Now, Token};
 use linchpin_protocol::{Action, Sniff, Status, sniff};
 use linchpin_tls::{Alert, First, classify, fatal};
@@ -60,6 +60,9 @@ impl Shard {
             Sniff::Http => self.http_head(now, slot, bytes, fx),
             Sniff::Mqtt => self.end(now, slot, End::MqttNotServed, fx),
             Sniff::NeedMore => self.wait_for_more(now, slot, bytes, limits::LOGIN_BUFFER_BYTES, fx),
+            Sniff::Unknown(byte) if Command::from_number(byte).is_some() => {
+                self.end(now, slot, End::CommandBeforeLogin, fx);
+            }
             Sniff::Unknown(_) => self.end(now, slot, End::UnknownProtocol, fx),
         }
     }

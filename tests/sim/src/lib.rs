@@ -1,1 +1,17 @@
-//! Deterministic simulation of shards, devices and completions.
+//! Deterministic simulation: shards, their driver's contract, the network and devices in one thread and virtual time.
+//!
+//! Everything random comes from one seed, so the same seed gives the same trace. The [`World`] carries out a shard's
+//! effects as the engine's tick does, but through a [`driver::SimDriver`] that may split, delay, shuffle and refuse
+//! whatever the real one may.
+
+pub mod client;
+pub mod driver;
+pub mod fleet;
+pub mod random;
+pub mod script;
+pub mod world;
+
+pub use client::{Client, Kind};
+pub use random::Random;
+pub use script::{Frame, Script};
+pub use world::{Faults, World, WorldOptions};
