@@ -1,1 +1,153 @@
-//! Tens of thousands of simple devices.
+//! Tens of thousands of simple devices on a few rings: for the memory and scale lines, until the load generator takes
+//! over. Devices are the protocol's own device side on the product's driver; each ring is a thread of its own.
+
+mod ring;
+pub mod server;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Sender, channel};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use linchpin_driver::{Choice, Waker};
+use linchpin_protocol::blynk::DeviceOptions;
+use linchpin_protocol::model::Token;
+
+/// What the devices of a fleet are told; each ring passes it to all of its devices.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// Ping.
+    Ping,
+    /// Introduce themselves and write five pins.
+    Introduce,
+    /// Reset the connection and come back after 5 s, as the library does.
+    Cut,
+    /// Send half a frame and reset; come back at once.
+    CutMidFrame,
+    /// Leave.
+    Leave,
+}
+
+/// What has happened so far, over all rings.
+#[derive(Debug, Default)]
+pub struct Counts {
+    /// Logins that were accepted.
+    pub logins: AtomicU64,
+    /// Logged in right now.
+    pub online: AtomicU64,
+    /// Answers to pings and introductions.
+    pub answers: AtomicU64,
+    /// Connections that ended although nobody asked for it.
+    pub lost: AtomicU64,
+    /// Connects that failed.
+    pub failed: AtomicU64,
+}
+
+impl Counts {
+    /// Read one of them.
+    #[must_use]
+    pub fn get(which: &AtomicU64) -> u64 {
+        which.load(Ordering::Relaxed)
+    }
+}
+
+/// How to make a fleet.
+#[derive(Clone, Debug)]
+pub struct FleetOptions {
+    /// The server.
+    pub target: SocketAddr,
+    /// One device a token.
+    pub tokens: Vec<Token>,
+    /// Threads with a ring each.
+    pub rings: u16,
+    /// Back end of the fleet itself.
+    pub driver: Choice,
+    /// Connects in flight a ring.
+    pub in_flight: usize,
+}
+
+/// A running fleet; stops when dropped.
+pub struct Fleet {
+    /// What has happened.
+    pub counts: Arc<Counts>,
+    devices: u64,
+    rings: Vec<(Sender<Order>, Waker, JoinHandle<()>)>,
+}
+
+/// What all devices are like. Pings come from orders, so the heartbeat is long.
+#[must_use]
+pub fn device_options() -> DeviceOptions {
+    DeviceOptions { heartbeat_s: 600, board: "fleet".into(), ..DeviceOptions::default() }
+}
+
+impl Fleet {
+    /// Connect and log in all devices, each ring with at most `in_flight` unanswered.
+    ///
+    /// # Panics
+    /// When a ring cannot be opened.
+    #[must_use]
+    pub fn start(options: &FleetOptions) -> Self {
+        let counts = Arc::new(Counts::default());
+        let share = options.tokens.len().div_ceil(usize::from(options.rings.max(1))).max(1);
+        let mut rings = Vec::new();
+        for (at, tokens) in options.tokens.chunks(share).enumerate() {
+            let (order, orders) = channel();
+            let (tell, told) = channel();
+            let (tokens, counts) = (tokens.to_vec(), Arc::clone(&counts));
+            let (target, driver, in_flight) = (options.target, options.driver, options.in_flight);
+            let run = move || ring::run(at as u8, target, driver, in_flight, &tokens, &counts, &orders, &tell);
+            let thread = std::thread::Builder::new().name(format!("fleet-{at}")).spawn(run).expect("a thread");
+            rings.push((order, told.recv().expect("the ring opens"), thread));
+        }
+        Self { counts, devices: options.tokens.len() as u64, rings }
+    }
+
+    /// How many devices there are.
+    #[must_use]
+    pub const fn devices(&self) -> u64 {
+        self.devices
+    }
+
+    /// Tell all devices.
+    pub fn order(&self, order: Order) {
+        for (orders, waker, _) in &self.rings {
+            // A ring that has ended has no devices to tell.
+            let _ = orders.send(order);
+            waker.wake();
+        }
+    }
+
+    /// Wait until a count has reached `at_least`.
+    ///
+    /// # Errors
+    /// What was reached when the time was over.
+    pub fn wait(&self, which: &AtomicU64, at_least: u64, timeout: Duration) -> Result<Duration, u64> {
+        let start = Instant::now();
+        while Counts::get(which) < at_least {
+            if start.elapsed() > timeout {
+                return Err(Counts::get(which));
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        Ok(start.elapsed())
+    }
+
+    /// Wait until all devices are logged in.
+    ///
+    /// # Errors
+    /// How many were when the time was over.
+    pub fn wait_online(&self, timeout: Duration) -> Result<Duration, u64> {
+        self.wait(&self.counts.online, self.devices, timeout)
+    }
+}
+
+impl Drop for Fleet {
+    fn drop(&mut self) {
+        self.order(Order::Leave);
+        for (_, _, thread) in self.rings.drain(..) {
+            let _ = thread.join();
+        }
+    }
+}

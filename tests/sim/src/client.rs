@@ -208,15 +208,17 @@ impl Client {
         }
         if self.kind == Kind::SlowReader {
             // Asks much and does not listen.
-            (0..30).for_each(|_| drop(self.session.sync(now, &[Pin::new_virtual(1)], &mut out)));
+            for _ in 0..30 {
+                self.session.sync(now, &[Pin::new_virtual(1)], &mut out);
+            }
         }
         match world.random.below(6) {
-            0 => drop(self.session.sync(now, &[], &mut out)),
-            1 => drop(self.session.property(now, &[1], "label", b"sim", &mut out)),
-            2 => drop(self.session.event(now, "tick", None, &mut out)),
-            3 => drop(self.session.internal(now, &[b"utc", b"time"], &mut out)),
-            _ => {}
-        }
+            0 => self.session.sync(now, &[], &mut out),
+            1 => self.session.property(now, &[1], "label", b"sim", &mut out),
+            2 => self.session.event(now, "tick", None, &mut out),
+            3 => self.session.internal(now, &[b"utc", b"time"], &mut out),
+            _ => 0,
+        };
         world.send(conn, &out);
     }
 

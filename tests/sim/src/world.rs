@@ -649,11 +649,11 @@ impl World {
         } else if !is_whole(bytes) {
             self.torn_sends += 1;
         }
-        self.to_client(conn, &bytes[..taken]);
+        self.deliver(conn, &bytes[..taken]);
         self.drain_backlog(conn);
     }
 
-    fn to_client(&mut self, conn: Conn, bytes: &[u8]) {
+    fn deliver(&mut self, conn: Conn, bytes: &[u8]) {
         if !bytes.is_empty() {
             self.wires[conn].in_flight += bytes.len();
             self.travel(conn, Travel::ToClient(bytes.to_vec()));
@@ -671,7 +671,7 @@ impl World {
         let n = room.min(socket.backlog.len());
         let bytes: Vec<u8> = socket.backlog.drain(..n).collect();
         let (is_done, closing) = (socket.backlog.is_empty(), socket.closing);
-        self.to_client(conn, &bytes);
+        self.deliver(conn, &bytes);
         if is_done && closing {
             self.finish_close(shard, slot, false);
         } else if is_done {

@@ -1,0 +1,171 @@
+//! `fleet`: measurements with tens of thousands of devices.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program for people")]
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use linchpin_driver::Choice;
+use linchpin_fleet::server::Server;
+use linchpin_fleet::{Counts, Fleet, FleetOptions, Order};
+
+const USAGE: &str = "usage:
+  fleet memory --server-bin PATH [--devices N] [--shards N] [--rounds N] [--out FILE]
+  fleet cuts   --server-bin PATH [--devices N] [--shards N] [--rounds N]
+  fleet storm  --server-bin PATH [--devices N] [--shards N]";
+
+/// What this foundation aims at, bytes a device.
+const AIM_BYTES: i64 = 640;
+const PATIENCE: Duration = Duration::from_secs(120);
+
+struct Flags {
+    binary: PathBuf,
+    devices: u32,
+    shards: u16,
+    rounds: u32,
+    out: Option<PathBuf>,
+}
+
+fn flags(mut args: impl Iterator<Item = String>) -> Option<Flags> {
+    let mut flags = Flags { binary: PathBuf::new(), devices: 19_000, shards: 1, rounds: 3, out: None };
+    while let Some(name) = args.next() {
+        let value = args.next()?;
+        match name.as_str() {
+            "--server-bin" => flags.binary = value.into(),
+            "--devices" => flags.devices = value.parse().ok()?,
+            "--shards" => flags.shards = value.parse().ok()?,
+            "--rounds" => flags.rounds = value.parse().ok()?,
+            "--out" => flags.out = Some(value.into()),
+            _ => return None,
+        }
+    }
+    flags.binary.is_file().then_some(flags)
+}
+
+fn main() -> std::process::ExitCode {
+    let mut args = std::env::args().skip(1);
+    let command = args.next().unwrap_or_default();
+    let Some(flags) = flags(args) else {
+        eprintln!("{USAGE}");
+        return 2.into();
+    };
+    let result = match command.as_str() {
+        "memory" => memory(&flags),
+        "cuts" => cuts(&flags),
+        "storm" => storm(&flags),
+        _ => Err(USAGE.to_owned()),
+    };
+    match result {
+        Ok(()) => 0.into(),
+        Err(text) => {
+            eprintln!("fleet: {text}");
+            1.into()
+        }
+    }
+}
+
+fn fleet(server: &Server, devices: u32) -> Fleet {
+    let rings = devices.div_ceil(15_000).max(1) as u16;
+    Fleet::start(&FleetOptions {
+        target: server.address,
+        tokens: server.tokens.clone(),
+        rings,
+        driver: Choice::IoUring,
+        in_flight: 200,
+    })
+}
+
+/// One fresh process: growth of the resident set by connections, and by what devices then tell; kernel slab beside it.
+fn measure(flags: &Flags) -> Result<[i64; 3], String> {
+    let server = Server::start(&flags.binary, flags.devices, flags.shards, "io_uring");
+    let before = server.settled_memory();
+    let fleet = fleet(&server, flags.devices);
+    fleet.wait_online(PATIENCE).map_err(|n| format!("{n} of {} logged in; {}", flags.devices, server.log()))?;
+    fleet.order(Order::Ping);
+    let all = fleet.devices();
+    fleet.wait(&fleet.counts.answers, all, PATIENCE).map_err(|n| format!("{n} pings answered"))?;
+    let connected = server.settled_memory();
+    fleet.order(Order::Introduce);
+    fleet.wait(&fleet.counts.answers, all * 3, PATIENCE).map_err(|n| format!("{n} answers"))?;
+    let known = server.settled_memory();
+    let lost = Counts::get(&fleet.counts.lost);
+    if lost > 0 || Counts::get(&fleet.counts.online) != all {
+        return Err(format!("{lost} connections were lost while it was measured"));
+    }
+    let each = |from: u64, to: u64| (to as i64 - from as i64) / i64::from(flags.devices);
+    Ok([each(before.rss, connected.rss), each(connected.rss, known.rss), each(before.slab, known.slab)])
+}
+
+fn memory(flags: &Flags) -> Result<(), String> {
+    let mut rounds = Vec::new();
+    for _ in 0..flags.rounds.max(1) {
+        rounds.push(measure(flags)?);
+    }
+    let column = |at: usize| {
+        let mut values: Vec<i64> = rounds.iter().map(|round| round[at]).collect();
+        values.sort_unstable();
+        [values[0], values[values.len() / 2], values[values.len() - 1]]
+    };
+    let mut sums: Vec<i64> = rounds.iter().map(|round| round[0] + round[1]).collect();
+    sums.sort_unstable();
+    let sum = [sums[0], sums[sums.len() / 2], sums[sums.len() - 1]];
+    let rows = [
+        ("connection (connect, login, ping)", column(0)),
+        ("device record (INFO, 5 pin values, ping)", column(1)),
+        ("both", sum),
+        ("kernel slab, both ends (for information)", column(2)),
+    ];
+    let mut text = format!(
+        "### {} idle devices, {} shard(s), {} fresh processes: growth of the resident set, bytes a device\n\n\
+         | what | min | median | max |\n|---|---|---|---|\n",
+        flags.devices, flags.shards, rounds.len()
+    );
+    for (name, [min, median, max]) in rows {
+        text += &format!("| {name} | {min} | {median} | {max} |\n");
+    }
+    text += &format!("\nAim: {AIM_BYTES} bytes for both.\n");
+    print!("{text}");
+    if let Some(path) = &flags.out {
+        let json = serde_json::json!({
+            "devices": flags.devices, "shards": flags.shards, "connection": column(0), "record": column(1), "both": sum,
+        });
+        let write = |path: PathBuf, text: &str| std::fs::write(&path, text).map_err(|e| format!("{}: {e}", path.display()));
+        write(path.with_extension("md"), &text)?;
+        write(path.with_extension("json"), &json.to_string())?;
+    }
+    Ok(())
+}
+
+/// Connections cut in the middle of a frame, round after round: nothing may remain.
+fn cuts(flags: &Flags) -> Result<(), String> {
+    let server = Server::start(&flags.binary, flags.devices, flags.shards, "io_uring");
+    let fleet = fleet(&server, flags.devices);
+    let mut first = None;
+    for round in 1..=flags.rounds {
+        fleet.wait_online(PATIENCE).map_err(|n| format!("round {round}: {n} online; {}", server.log()))?;
+        let logins = Counts::get(&fleet.counts.logins);
+        fleet.order(Order::CutMidFrame);
+        let again = logins + fleet.devices();
+        fleet.wait(&fleet.counts.logins, again, PATIENCE).map_err(|n| format!("round {round}: {n} logins of {again}"))?;
+        let rss = server.settled_memory().rss;
+        let first = *first.get_or_insert(rss);
+        println!("round {round}: {} cuts so far, resident {} KiB", u64::from(round) * fleet.devices(), rss / 1_024);
+        if rss > first + first / 20 {
+            return Err(format!("resident memory went from {first} to {rss} bytes: more than 5 %"));
+        }
+    }
+    Ok(())
+}
+
+/// All devices cut at once; they come back after 5 s without jitter, as the library does.
+fn storm(flags: &Flags) -> Result<(), String> {
+    let server = Server::start(&flags.binary, flags.devices, flags.shards, "io_uring");
+    let fleet = fleet(&server, flags.devices);
+    let first = fleet.wait_online(PATIENCE).map_err(|n| format!("{n} online"))?;
+    println!("{} devices logged in within {first:?}", flags.devices);
+    let logins = Counts::get(&fleet.counts.logins);
+    fleet.order(Order::Cut);
+    let all = logins + fleet.devices();
+    let back = fleet.wait(&fleet.counts.logins, all, PATIENCE).map_err(|n| format!("{n} of {all} logins"))?;
+    println!("all cut at once; all back after {back:?} (5 s of them are the library's own pause)");
+    Ok(())
+}

@@ -1,0 +1,268 @@
+//! One thread of a fleet: its driver and its devices.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, Sender};
+use std::time::{Duration, Instant};
+
+use linchpin_driver::{Choice, ConnId, Driver, Event, Mode, Options, Outgoing, Wait, Waker};
+use linchpin_protocol::blynk::{DeviceEvent, DeviceOptions, DeviceSession};
+use linchpin_protocol::model::{Millis, Pin, Token};
+
+use crate::{Counts, Order, device_options};
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// Connects as soon as there is room in flight.
+    Waiting,
+    Connecting,
+    LoggingIn,
+    Online,
+    /// Comes back at this time, ms.
+    Resting(u32),
+    Gone,
+}
+
+struct Device {
+    session: DeviceSession,
+    conn: Option<ConnId>,
+    state: State,
+}
+
+struct Ring<'a> {
+    driver: Driver,
+    devices: Vec<Device>,
+    /// Device by connection.
+    of_conn: Vec<u32>,
+    target: SocketAddr,
+    number: u8,
+    tokens: &'a [Token],
+    counts: &'a Counts,
+    options: DeviceOptions,
+    start: Instant,
+    in_flight: usize,
+    most_in_flight: usize,
+    /// Where the search for a device that waits goes on.
+    next: usize,
+    waiting: usize,
+    arena: Vec<u8>,
+    sends: Vec<Outgoing>,
+}
+
+const RETRY_MS: u32 = 5_000;
+
+#[allow(clippy::too_many_arguments, reason = "the arguments of a thread")]
+pub(crate) fn run(
+    number: u8,
+    target: SocketAddr,
+    choice: Choice,
+    most_in_flight: usize,
+    tokens: &[Token],
+    counts: &Counts,
+    orders: &Receiver<Order>,
+    tell: &Sender<Waker>,
+) {
+    let count = tokens.len() as u32;
+    let options = Options { backend: choice, connections: count + 64, process_connections: u32::MAX, ..Options::default() };
+    let driver = Driver::open(&options).expect("the fleet's own ring opens");
+    let new = || Device { session: DeviceSession::new(), conn: None, state: State::Waiting };
+    let mut ring = Ring {
+        devices: (0..count).map(|_| new()).collect(),
+        of_conn: Vec::new(),
+        target,
+        number,
+        tokens,
+        counts,
+        options: device_options(),
+        start: Instant::now(),
+        in_flight: 0,
+        most_in_flight,
+        next: 0,
+        waiting: tokens.len(),
+        arena: Vec::new(),
+        sends: Vec::new(),
+        driver,
+    };
+    tell.send(ring.driver.waker()).expect("the fleet waits");
+    while ring.tick(orders) {}
+}
+
+fn add(which: &AtomicU64) {
+    which.fetch_add(1, Ordering::Relaxed);
+}
+
+impl Ring<'_> {
+    fn now(&self) -> Millis {
+        Millis(self.start.elapsed().as_millis() as u64)
+    }
+
+    /// False when the fleet leaves.
+    fn tick(&mut self, orders: &Receiver<Order>) -> bool {
+        while let Ok(order) = orders.try_recv() {
+            if order == Order::Leave {
+                return false;
+            }
+            (0..self.devices.len()).for_each(|at| self.obey(at, order));
+        }
+        self.connect_some();
+        self.flush();
+        let mut events: Vec<(ConnId, Option<Vec<u8>>, bool)> = Vec::new();
+        let on = &mut |event: Event<'_>| match event {
+            Event::Received { conn, bytes } => events.push((conn, Some(bytes.to_vec()), false)),
+            Event::Connected { conn } => events.push((conn, None, true)),
+            Event::ConnectFailed { conn, .. } | Event::EndOfStream { conn } | Event::Failed { conn, .. } => {
+                events.push((conn, None, false));
+            }
+            _ => {}
+        };
+        self.driver.poll(Wait::Until(Duration::from_millis(20)), &mut || false, on).expect("the fleet's ring works");
+        for (conn, bytes, connected) in events {
+            let Some(&at) = self.of_conn.get(conn.index()) else { continue };
+            let at = at as usize;
+            if self.devices[at].conn != Some(conn) {
+                continue;
+            }
+            match bytes {
+                Some(bytes) => self.received(at, &bytes),
+                None if connected => self.connected(at),
+                None => self.lost(at),
+            }
+        }
+        true
+    }
+
+    fn connect_some(&mut self) {
+        let now = self.now().0 as u32;
+        let mut looked = 0;
+        while self.waiting > 0 && self.in_flight < self.most_in_flight && looked < self.devices.len() {
+            let at = self.next;
+            self.next = (at + 1) % self.devices.len();
+            looked += 1;
+            let is_due = match self.devices[at].state {
+                State::Waiting => true,
+                State::Resting(until) => until <= now,
+                _ => false,
+            };
+            if is_due && !self.connect(at) {
+                return;
+            }
+        }
+    }
+
+    fn connect(&mut self, at: usize) -> bool {
+        // Some 20,000 connections a source address, all of 127.0.0.0/8 to choose from.
+        let from = SocketAddr::from((Ipv4Addr::new(127, 1, self.number, (at / 10_000) as u8 + 1), 0));
+        let Ok(conn) = self.driver.connect(Some(from), self.target) else {
+            add(&self.counts.failed);
+            return false;
+        };
+        if self.of_conn.len() <= conn.index() {
+            self.of_conn.resize(conn.index() + 1, u32::MAX);
+        }
+        self.of_conn[conn.index()] = at as u32;
+        self.devices[at].conn = Some(conn);
+        self.devices[at].state = State::Connecting;
+        self.in_flight += 1;
+        self.waiting -= 1;
+        true
+    }
+
+    fn connected(&mut self, at: usize) {
+        let Some(conn) = self.devices[at].conn else { return };
+        self.driver.arm(conn, Mode::Multi);
+        let (now, mut session) = (self.now(), DeviceSession::new());
+        let from = self.arena.len();
+        session.start(now, &self.options, &self.tokens[at], &mut self.arena);
+        self.devices[at].session = session;
+        self.devices[at].state = State::LoggingIn;
+        self.send_from(conn, from);
+    }
+
+    fn received(&mut self, at: usize, bytes: &[u8]) {
+        let now = self.now();
+        let (mut logged_in, mut answers, mut unasked) = (false, 0u64, Vec::new());
+        let on = &mut |event: DeviceEvent<'_>| match event {
+            DeviceEvent::LoggedIn => logged_in = true,
+            DeviceEvent::InfoAccepted | DeviceEvent::Response { .. } => answers += 1,
+            _ => {}
+        };
+        let device = &mut self.devices[at];
+        if device.session.on_bytes(now, &self.options, bytes, &mut unasked, on).is_err() {
+            return self.lost(at);
+        }
+        self.counts.answers.fetch_add(answers, Ordering::Relaxed);
+        // The session wants to introduce itself at once; the fleet does that by order.
+        if logged_in && device.state == State::LoggingIn {
+            device.state = State::Online;
+            self.in_flight -= 1;
+            add(&self.counts.logins);
+            add(&self.counts.online);
+        }
+    }
+
+    fn lost(&mut self, at: usize) {
+        add(if self.devices[at].state == State::Online { &self.counts.lost } else { &self.counts.failed });
+        self.leave(at, RETRY_MS);
+    }
+
+    /// Reset the connection and come back later.
+    fn leave(&mut self, at: usize, rest_ms: u32) {
+        let state = self.devices[at].state;
+        match state {
+            State::Online => drop(self.counts.online.fetch_sub(1, Ordering::Relaxed)),
+            State::Connecting | State::LoggingIn => self.in_flight -= 1,
+            _ => return,
+        }
+        if let Some(conn) = self.devices[at].conn.take() {
+            self.driver.abort(conn);
+        }
+        self.devices[at].state = State::Resting(self.now().0 as u32 + rest_ms);
+        self.waiting += 1;
+    }
+
+    fn obey(&mut self, at: usize, order: Order) {
+        let (State::Online, Some(conn)) = (self.devices[at].state, self.devices[at].conn) else { return };
+        let (now, from) = (self.now(), self.arena.len());
+        let device = &mut self.devices[at];
+        match order {
+            Order::Ping => drop_id(device.session.ping(now, &mut self.arena)),
+            Order::Introduce => {
+                let info: [&[u8]; 8] = [b"ver", b"1.4.0", b"h-beat", b"600", b"buff-in", b"1024", b"dev", b"fleet"];
+                drop_id(device.session.internal(now, &info, &mut self.arena));
+                for pin in 0..5 {
+                    let value = format!("{}", at % 1_000 + usize::from(pin));
+                    drop_id(device.session.write(now, Pin::new_virtual(pin), value.as_bytes(), &mut self.arena));
+                }
+                drop_id(device.session.ping(now, &mut self.arena));
+            }
+            Order::Cut => return self.leave(at, RETRY_MS),
+            Order::CutMidFrame => {
+                let value = [b'x'; 200];
+                device.session.write(now, Pin::new_virtual(9), &value, &mut self.arena);
+                let keep = 1 + (at * 31 + now.0 as usize) % (self.arena.len() - from - 1);
+                self.arena.truncate(from + keep);
+                self.send_from(conn, from);
+                self.flush();
+                return self.leave(at, 0);
+            }
+            Order::Leave => self.devices[at].state = State::Gone,
+        }
+        self.send_from(conn, from);
+    }
+
+    fn send_from(&mut self, conn: ConnId, from: usize) {
+        self.sends.push(Outgoing { conn, start: from as u32, end: self.arena.len() as u32 });
+        // One range a connection and flush.
+        if self.arena.len() > 1 << 16 {
+            self.flush();
+        }
+    }
+
+    fn flush(&mut self) {
+        self.driver.flush(&self.arena, &self.sends);
+        self.arena.clear();
+        self.sends.clear();
+    }
+}
+
+const fn drop_id(_: u16) {}

@@ -1,0 +1,122 @@
+//! The server under test, as a fresh process.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use linchpin_protocol::model::Token;
+use rustix::process::{Pid, Signal, kill_process};
+
+/// A running `linchpin dev`; ended when dropped.
+pub struct Server {
+    child: Child,
+    folder: PathBuf,
+    /// Its plain port.
+    pub address: SocketAddr,
+    /// Tokens of its devices.
+    pub tokens: Vec<Token>,
+}
+
+/// Memory of a process, bytes.
+#[derive(Clone, Copy, Debug)]
+pub struct Memory {
+    /// Resident.
+    pub rss: u64,
+    /// The kernel's slabs, of the whole machine.
+    pub slab: u64,
+}
+
+fn field(text: &str, name: &str) -> u64 {
+    let line = text.lines().find(|line| line.starts_with(name)).unwrap_or_default();
+    line.split_whitespace().nth(1).and_then(|n| n.parse().ok()).unwrap_or(0) * 1_024
+}
+
+impl Server {
+    /// Start `binary` with so many devices and shards on a free port of the loopback.
+    ///
+    /// # Panics
+    /// When it does not get ready within a minute.
+    #[must_use]
+    pub fn start(binary: &Path, devices: u32, shards: u16, driver: &str) -> Self {
+        static NUMBER: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
+        let number = NUMBER.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let folder = std::env::temp_dir().join(format!("linchpin-fleet-{}-{number}", std::process::id()));
+        std::fs::create_dir_all(&folder).expect("a folder");
+        let (ready, tokens) = (folder.join("ready.json"), folder.join("tokens"));
+        let log = std::fs::File::create(folder.join("log")).expect("a log");
+        let child = Command::new(binary)
+            .args(["dev", "--plain", "127.0.0.1:0", "--driver", driver])
+            .args(["--shards", &shards.to_string(), "--devices", &devices.to_string()])
+            .args(["--connections", &(devices + 1_000).to_string()])
+            .arg("--data")
+            .arg(folder.join("data"))
+            .arg("--ready-file")
+            .arg(&ready)
+            .arg("--tokens-out")
+            .arg(&tokens)
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().expect("the log twice"))
+            .stderr(log)
+            .spawn()
+            .unwrap_or_else(|error| panic!("cannot start {}: {error}", binary.display()));
+        let mut server = Self { child, folder, address: ([127, 0, 0, 1], 0).into(), tokens: Vec::new() };
+        let end = Instant::now() + Duration::from_secs(60);
+        let text = loop {
+            if let Ok(text) = std::fs::read(&ready) {
+                break text;
+            }
+            let ended = server.child.try_wait().expect("the state of the server");
+            assert!(ended.is_none() && Instant::now() < end, "the server is not ready: {ended:?}\n{}", server.log());
+            std::thread::sleep(Duration::from_millis(10));
+        };
+        let ready: serde_json::Value = serde_json::from_slice(&text).expect("the ready file is JSON");
+        server.address = ready["plain"].as_str().and_then(|text| text.parse().ok()).expect("an address");
+        let lines = std::fs::read_to_string(&tokens).expect("the tokens");
+        let parse = |line: &str| Token::parse(line.split_whitespace().nth(1)?.as_bytes()).ok();
+        server.tokens = lines.lines().filter_map(parse).collect();
+        server
+    }
+
+    /// What it has written.
+    #[must_use]
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.join("log")).unwrap_or_default()
+    }
+
+    /// Its memory now.
+    ///
+    /// # Panics
+    /// When it is gone.
+    #[must_use]
+    pub fn memory(&self) -> Memory {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("the server runs");
+        let machine = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
+        Memory { rss: field(&status, "VmRSS:"), slab: field(&machine, "Slab:") }
+    }
+
+    /// Its memory when it has not changed for half a second.
+    #[must_use]
+    pub fn settled_memory(&self) -> Memory {
+        let mut last = self.memory();
+        for _ in 0..40 {
+            std::thread::sleep(Duration::from_millis(500));
+            let now = self.memory();
+            if now.rss == last.rss {
+                return now;
+            }
+            last = now;
+        }
+        last
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if let Some(pid) = Pid::from_raw(self.child.id() as i32) {
+            let _ = kill_process(pid, Signal::KILL);
+        }
+        let _ = self.child.wait();
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
