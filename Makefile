@@ -1,0 +1,39 @@
+# What can be made. Built files go to ${XDG_CACHE_HOME:-~/.cache}/linchpin/target unless CARGO_TARGET_DIR says otherwise.
+SHELL := /bin/bash
+.DELETE_ON_ERROR:
+.PHONY: help setup demo build test lint fuzz bench
+
+FUZZ_SECONDS ?= 60
+
+help:
+	@echo 'make demo    build Linchpin and let a virtual device and a Python client exchange values through it'
+	@echo 'make build   build the server for use (release)'
+	@echo 'make setup   put in place what the tests need'
+	@echo 'make test    all checks that a change must pass'
+	@echo 'make lint    formatting and lints only'
+	@echo 'make fuzz    FUZZ_SECONDS=$(FUZZ_SECONDS) of fuzzing per target (needs nightly Rust and cargo-fuzz)'
+	@echo 'make bench   memory per idle device'
+
+setup:
+	@tests/setup.sh test
+
+demo:
+	@tests/demo.sh
+
+build:
+	@tests/setup.sh demo
+	@. tests/environment.sh && cargo build --release --package linchpin && echo "Built $$CARGO_TARGET_DIR/release/linchpin"
+
+test:
+	@tests/run.sh
+
+lint:
+	@tests/run.sh fmt rocksdb clippy
+
+fuzz:
+	@. tests/environment.sh && cd tests/fuzz && for target in $$(cargo +nightly fuzz list); do \
+	    echo "== $$target"; cargo +nightly fuzz run "$$target" -- -max_total_time=$(FUZZ_SECONDS) || exit 1; done
+
+bench:
+	@tests/setup.sh demo
+	@. tests/environment.sh && cargo run --release --package linchpin-fleet

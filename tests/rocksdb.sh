@@ -1,0 +1,41 @@
+#!/usr/bin/env bash
+# RocksDB's static library, compiled once per machine whatever the profile (about 14 minutes on two cores).
+#
+# Keeps it in ${XDG_CACHE_HOME:-$HOME/.cache}/linchpin/rocksdb-VERSION and prints the lines that make cargo use it:
+#   eval "$(tests/rocksdb.sh)"
+set -euo pipefail
+cd "$(dirname "$0")/.."
+# shellcheck source=tests/environment.sh
+. tests/environment.sh
+
+version=$(sed -n '/^name = "librocksdb-sys"$/{n;s/^version = "\(.*\)"$/\1/p}' Cargo.lock)
+[ -n "$version" ] || { echo "Cargo.lock does not name librocksdb-sys" >&2; exit 1; }
+folder=$LINCHPIN_CACHE/rocksdb-$version
+library=$folder/librocksdb.a
+
+has_libclang() {
+    [ -n "${LIBCLANG_PATH:-}" ] && return 0
+    compgen -G '/usr/lib/llvm-*/lib/libclang*.so*' >/dev/null || ldconfig -p 2>/dev/null | grep -q 'libclang[-.0-9]*\.so'
+}
+if ! has_libclang; then
+    printf 'libclang is missing (RocksDB needs it). Install it with this line, then run the same command again:\n\n    sudo apt-get install -y libclang-dev\n\n' >&2
+    exit 2
+fi
+
+mkdir -p "$folder"
+# Two runs at once wait for each other instead of compiling twice.
+exec 9>"$folder/lock"
+flock 9
+if [ ! -s "$library" ]; then
+    echo "Compiling RocksDB $version, once per machine (about 14 minutes)" >&2
+    # A profile of its own kind: optimised whatever the caller builds, and kept apart from its target folder.
+    env -u ROCKSDB_LIB_DIR -u ROCKSDB_STATIC CARGO_TARGET_DIR="$folder/target" \
+        cargo build --release --locked --package linchpin-storage >&2
+    built=$(find "$folder/target/release/build" -name librocksdb.a -path '*librocksdb-sys-*/out/*' | head -n 1)
+    [ -n "$built" ] || { echo "the build left no librocksdb.a in $folder/target" >&2; exit 1; }
+    # Whole or not at all: an interrupted copy is not taken for the library.
+    cp "$built" "$library.part"
+    mv "$library.part" "$library"
+    rm -rf "$folder/target"
+fi
+printf 'export ROCKSDB_LIB_DIR=%q ROCKSDB_STATIC=1\n' "$folder"

@@ -1,0 +1,61 @@
+#!/usr/bin/env bash
+# Everything that `make test` checks, phase by phase; a table of times at the end.
+#
+#   tests/run.sh            all phases
+#   tests/run.sh fmt deny   only these
+#
+# A phase that fails does not hide the others; the status at the end tells.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+# shellcheck source=tests/environment.sh
+. tests/environment.sh
+export CARGO_TERM_COLOR=${CARGO_TERM_COLOR:-auto}
+
+all_phases=(fmt rocksdb clippy build units sim compat e2e deny)
+results=()
+failed=0
+
+fmt() {
+    cargo fmt --all --check
+    cargo fmt --manifest-path tests/fuzz/Cargo.toml --check
+}
+# RocksDB's library is compiled once per machine; the lines that name it come back on standard output.
+rocksdb() { tests/rocksdb.sh >"$LINCHPIN_CACHE/rocksdb.env"; }
+clippy() { cargo clippy --workspace --all-targets --quiet -- -D warnings; }
+build() { cargo build --package linchpin; }
+# The driver, the codec, the shard, the control plane, storage, the corpus of the fuzzers and the tree's own rules.
+units() {
+    cargo test --workspace --exclude linchpin-sim --exclude linchpin-compat --exclude linchpin-e2e
+}
+sim() { cargo test --package linchpin-sim; }
+compat() { cargo test --package linchpin-compat; }
+e2e() { cargo test --package linchpin-e2e; }
+# Licences, banned crates and sources. Advisories need a database from the network and are not part of this.
+deny() { "$LINCHPIN_CACHE/tools/bin/cargo-deny" --log-level warn check licenses bans sources; }
+
+phase() {
+    local name=$1 begun=$SECONDS outcome=ok
+    printf '\n== %s\n' "$name"
+    # The environment of RocksDB holds for all phases after its own.
+    if [ -s "$LINCHPIN_CACHE/rocksdb.env" ]; then . "$LINCHPIN_CACHE/rocksdb.env"; fi
+    # A phase stops at its first failing command, the run does not.
+    set +e
+    (set -e; "$name")
+    [ $? -eq 0 ] || { outcome=FAILED; failed=1; }
+    set -e
+    results+=("$(printf '%-8s %-6s %5d s' "$name" "$outcome" $((SECONDS - begun)))")
+}
+
+tests/setup.sh test
+rm -f "$LINCHPIN_CACHE/rocksdb.env"
+if [ $# -eq 0 ]; then set -- "${all_phases[@]}"; fi
+for name in "$@"; do
+    case " ${all_phases[*]} " in
+    *" $name "*) phase "$name" ;;
+    *) echo "no phase $name; there are: ${all_phases[*]}" >&2; exit 2 ;;
+    esac
+done
+printf '\n%s\n' "Phase    result  time"
+printf '%s\n' "${results[@]}"
+printf 'Total %d min %d s\n' $((SECONDS / 60)) $((SECONDS % 60))
+exit "$failed"

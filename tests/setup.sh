@@ -1,0 +1,122 @@
+#!/usr/bin/env bash
+# Puts in place what building, the demo and the tests need.
+#
+#   tests/setup.sh demo     Rust, a C compiler and the Python client
+#   tests/setup.sh test     the above, libclang for RocksDB, Node.js with its client, strace, cargo-deny
+#
+# System packages are installed when this may be done without a question (root, or sudo without a password). Otherwise,
+# and for Rust itself, it prints the one line that installs everything that is missing and ends with status 2.
+# Everything else goes to ${XDG_CACHE_HOME:-$HOME/.cache}/linchpin, once per machine.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+# shellcheck source=tests/environment.sh
+. tests/environment.sh
+purpose=${1:-test}
+case $purpose in demo | test) ;; *) echo "usage: tests/setup.sh [demo|test]" >&2; exit 2 ;; esac
+
+# The Rust that the workspace declares, and the advice for Debian when there is none. Debian 12's own is too old.
+rust_version=$(sed -n 's/^channel = "\(.*\)"/\1/p' rust-toolchain.toml)
+rust_line="curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs | sh -s -- -y --profile minimal && . \"\$HOME/.cargo/env\""
+deny_version=0.20.2
+
+has() { command -v "$1" >/dev/null 2>&1; }
+
+has_libclang() {
+    [ -n "${LIBCLANG_PATH:-}" ] && return 0
+    ldconfig -p 2>/dev/null | grep -q 'libclang[-.0-9]*\.so' && return 0
+    compgen -G '/usr/lib/llvm-*/lib/libclang*.so*' >/dev/null
+}
+
+# What is missing, as Debian packages.
+missing_packages() {
+    has cc && has make || echo build-essential
+    has python3 || echo python3
+    python3 -c 'import ensurepip, venv' >/dev/null 2>&1 || echo python3-venv
+    [ "$purpose" = test ] || return 0
+    has c++ || echo g++
+    has_libclang || echo libclang-dev
+    has node || echo nodejs
+    has npm || echo npm
+    has strace || echo strace
+}
+
+# Is there a Rust that builds this? rustup fetches the declared version by itself.
+has_rust() {
+    has cargo || return 1
+    has rustup && return 0
+    [ "$(printf '%s\n' "$rust_version" "$(cargo --version | cut -d' ' -f2)" | sort -V | head -n1)" = "$rust_version" ]
+}
+
+install_packages() {
+    local as_root=() packages=("$@")
+    if [ "$(id -u)" -ne 0 ]; then
+        has sudo && sudo -n true 2>/dev/null || return 1
+        as_root=(sudo -n)
+    fi
+    has apt-get || return 1
+    echo "Installing ${packages[*]} (apt-get)"
+    # Lists may be too old or absent: refresh them once.
+    "${as_root[@]}" apt-get -qq update || return 1
+    DEBIAN_FRONTEND=noninteractive "${as_root[@]}" apt-get -qq install -y --no-install-recommends "${packages[@]}" >/dev/null
+}
+
+system_packages() {
+    local packages line=()
+    mapfile -t packages < <(missing_packages)
+    if [ "${#packages[@]}" -gt 0 ] && install_packages "${packages[@]}"; then
+        mapfile -t packages < <(missing_packages)
+    fi
+    has_rust || has curl || packages+=(curl ca-certificates)
+    [ "${#packages[@]}" -eq 0 ] || line+=("sudo apt-get install -y ${packages[*]}")
+    has_rust || line+=("$rust_line")
+    [ "${#line[@]}" -gt 0 ] || return 0
+    local joined=${line[0]}
+    [ "${#line[@]}" -lt 2 ] || joined="$joined && ${line[1]}"
+    has_rust || echo "Rust $rust_version or newer is missing." >&2
+    [ "${#packages[@]}" -eq 0 ] || echo "Missing system packages: ${packages[*]}." >&2
+    printf 'Install what is missing with this line, then run the same command again:\n\n    %s\n\n' "$joined" >&2
+    exit 2
+}
+
+# The Python clients in a virtual environment, exactly as pinned.
+python_clients() {
+    local venv=$LINCHPIN_CLIENTS/venv pins=tests/compat/clients/requirements.txt stamp
+    stamp=$(cat "$pins" <(python3 --version) | sha256sum | cut -d' ' -f1)
+    [ "$(cat "$venv/stamp" 2>/dev/null)" = "$stamp" ] && "$venv/bin/python" -c 'import blynklib' && return 0
+    echo "Installing the Python clients in $venv"
+    rm -rf "$venv"
+    python3 -m venv "$venv"
+    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes -r "$pins"
+    # Last, so that an installation that was interrupted is made again.
+    echo "$stamp" >"$venv/stamp"
+}
+
+# The Node.js client, exactly as locked; no install scripts run.
+node_client() {
+    local folder=$LINCHPIN_CLIENTS lock=tests/compat/clients/package-lock.json
+    cmp -s "$lock" "$folder/installed-lock.json" && [ -d "$folder/node_modules/blynk-library" ] && return 0
+    echo "Installing the Node.js client in $folder/node_modules"
+    cp tests/compat/clients/package.json "$lock" "$folder/"
+    npm ci --prefix "$folder" --ignore-scripts --no-audit --no-fund --loglevel=error
+    cp "$lock" "$folder/installed-lock.json"
+}
+
+# Checks licences, banned crates and sources.
+cargo_deny() {
+    [ "$("$LINCHPIN_CACHE/tools/bin/cargo-deny" --version 2>/dev/null)" = "cargo-deny $deny_version" ] && return 0
+    echo "Building cargo-deny $deny_version, once per machine (about 5 minutes)"
+    CARGO_TARGET_DIR=$LINCHPIN_CACHE/tools/target \
+        cargo install --quiet --locked cargo-deny --version "$deny_version" --root "$LINCHPIN_CACHE/tools"
+    rm -rf "$LINCHPIN_CACHE/tools/target"
+}
+
+system_packages
+mkdir -p "$LINCHPIN_CLIENTS"
+# Two set-ups at the same time take turns.
+exec 9>"$LINCHPIN_CACHE/setup.lock"
+flock 9
+python_clients
+if [ "$purpose" = test ]; then
+    node_client
+    cargo_deny
+fi
