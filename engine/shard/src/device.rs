@@ -102,6 +102,11 @@ impl Devices {
         });
     }
 
+    pub(crate) fn reserve(&mut self, devices: usize) {
+        self.table.reserve_exact(devices);
+        self.by_id.reserve_exact(devices);
+    }
+
     /// Position of a device.
     pub(crate) fn find(&self, id: DeviceId) -> Option<u32> {
         self.by_id.binary_search_by_key(&id, |e| e.0).ok().map(|at| self.by_id[at].1)

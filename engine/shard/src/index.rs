@@ -73,6 +73,10 @@ impl TokenIndex {
         self.0.insert(digest, device);
     }
 
+    pub(crate) fn reserve(&mut self, entries: usize) {
+        self.0.reserve(entries);
+    }
+
     /// The device of a token.
     pub(crate) fn get(&self, digest: &Digest) -> Option<DeviceId> {
         self.0.get(digest).copied()

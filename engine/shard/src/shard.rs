@@ -89,6 +89,12 @@ impl Shard {
         }
     }
 
+    /// Make room for so many devices and token index entries at once: loading then leaves no holes behind.
+    pub fn reserve(&mut self, devices: usize) {
+        self.devices.reserve(devices);
+        self.index.reserve(devices);
+    }
+
     /// One event in, what must be done out. Never blocks, never fails: what goes wrong with a peer ends that peer's
     /// connection with its [`End`].
     pub fn handle(&mut self, now: Now, input: Input<'_>, fx: &mut Effects) {
