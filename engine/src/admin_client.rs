@@ -124,7 +124,8 @@ pub(crate) fn device_text(view: &Value) -> String {
         out += &format!("  {:<5} {}\n", plain(&value["pin"]), plain(&value["value"]));
     }
     for property in view["properties"].as_array().into_iter().flatten() {
-        out += &format!("  {:<5} {} = {}\n", plain(&property["pin"]), plain(&property["name"]), plain(&property["value"]));
+        out +=
+            &format!("  {:<5} {} = {}\n", plain(&property["pin"]), plain(&property["name"]), plain(&property["value"]));
     }
     for name in ["metadata", "firmware"] {
         for (key, value) in view[name].as_object().into_iter().flatten() {

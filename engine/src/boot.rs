@@ -3,18 +3,20 @@
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use linchpin_control::{Answers, CommandLane, Registry, Shards};
-use linchpin_driver::{Backend, Driver, ListenerId, Mailbox, Options, Probe, Waker};
+use linchpin_driver::{Backend, Choice, Driver, ListenerId, Mailbox, Options, Probe, Waker};
 use linchpin_shard::{Command, Effects, Input, Settings, Shard, ShardId, ShardOptions};
 
-use crate::bridge::{FromControl, Way};
+use crate::bridge::{self, FromControl, ToShard};
 use crate::config::EngineOptions;
 use crate::core::{Clock, Core};
 use crate::lanes::Lanes;
 use crate::limits;
+use crate::shard_log::ShardLog;
 use crate::shutdown::Progress;
 
 /// Why the engine does not start.
@@ -33,7 +35,9 @@ pub(crate) enum BootError {
 impl fmt::Display for BootError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Driver(source) => write!(f, "{source}. Use --driver portable (or driver = \"portable\") to start without it"),
+            Self::Driver(source) => {
+                write!(f, "{source}. Use --driver portable (or driver = \"portable\") to start without it")
+            }
             Self::Bind { address, source } if source.kind() == io::ErrorKind::AddrInUse => write!(
                 f,
                 "{address} is in use by another program: choose another port with --plain {}:{}, or any free one with port 0",
@@ -58,27 +62,34 @@ pub(crate) struct Engine {
     pub(crate) probe: Probe,
     pub(crate) progress: Progress,
     /// For what the main thread itself tells the shards (settings, drain).
-    wakers: Vec<Box<dyn CommandLane>>,
+    shards: Vec<ToShard>,
     threads: Vec<JoinHandle<()>>,
 }
 
 impl Engine {
     /// Tell every shard.
     pub(crate) fn tell_all(&self, make: &dyn Fn() -> Command) {
-        for lane in &self.wakers {
-            // A full lane takes it within a tick.
+        for (at, shard) in self.shards.iter().enumerate() {
+            let end = Instant::now() + limits::TELL_TIMEOUT;
             let mut command = make();
-            while let Err(back) = lane.push(command) {
+            while let Err(back) = shard.push(command) {
+                if Instant::now() >= end {
+                    tracing::error!(shard = at, "the shard takes no commands; it was not told {back:?}");
+                    break;
+                }
                 command = *back;
-                std::thread::sleep(std::time::Duration::from_millis(1));
+                std::thread::sleep(Duration::from_millis(1));
             }
         }
     }
 
-    /// Wait until all threads have ended.
-    pub(crate) fn join(&mut self) {
-        for thread in self.threads.drain(..) {
-            let _ = thread.join();
+    /// End all threads, so that sockets close in order. The end of the process closes what is left.
+    pub(crate) fn stop(&mut self) {
+        self.progress.set_over();
+        self.shards.iter().for_each(ToShard::wake);
+        let end = Instant::now() + limits::STOP_TIMEOUT;
+        while self.threads.iter().any(|thread| !thread.is_finished()) && Instant::now() < end {
+            std::thread::sleep(Duration::from_millis(1));
         }
     }
 }
@@ -100,7 +111,9 @@ enum Told {
 struct Seed {
     driver: Options,
     shard: ShardOptions,
-    load: Vec<Command>,
+    load: Receiver<Vec<Command>>,
+    /// About how many devices will live here.
+    devices: usize,
     lanes: Lanes,
     commands: FromControl,
     answers: Answers,
@@ -127,8 +140,30 @@ impl Keys {
     }
 }
 
+/// Everything that all shards have in common.
+struct Plan<'a> {
+    driver: Options,
+    shards: u16,
+    settings: &'a Settings,
+    keys: &'a Keys,
+    registry: &'a Registry,
+    plain: &'a [SocketAddr],
+}
+
+/// A shard's thread as the main thread holds it while it starts.
+struct Started {
+    id: ShardId,
+    thread: JoinHandle<()>,
+    order: Sender<Order>,
+    told: Receiver<Told>,
+    sending: bridge::Sending,
+}
+
 /// Open all shards, load the registry into them, bind the addresses and run. The second half of the answer is the
 /// control plane's way to the shards.
+///
+/// # Errors
+/// See [`BootError`]. Threads that were started end by themselves.
 pub(crate) fn start(
     options: &EngineOptions,
     settings: &Settings,
@@ -139,29 +174,79 @@ pub(crate) fn start(
     for address in plain {
         check_free(*address)?;
     }
-    let shards = options.shards;
-    let driver = driver_options(options);
-    let probe = linchpin_driver::probe(&driver, shards).map_err(BootError::Driver)?;
-    let mut load = first_commands(registry, shards);
-    let (answers, progress, clock) = (Answers::default(), Progress::new(shards), Clock::new());
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let mut started = Vec::new();
-    for (at, lanes) in Lanes::all(shards).into_iter().enumerate() {
-        let (commands, to_shard) = Way::new().split();
+    let mut driver = driver_options(options);
+    let probe = linchpin_driver::probe(&driver, options.shards).map_err(BootError::Driver)?;
+    // One back end for all: connections travel between like drivers only.
+    driver.backend = match probe.backend {
+        Backend::IoUring => Choice::IoUring,
+        Backend::Portable => Choice::Portable,
+    };
+    let mut plan = Plan { driver, shards: options.shards, settings, keys, registry, plain };
+    match attempt(&plan, probe) {
+        // One ring could be opened and not all of them (locked memory): what `auto` promises still holds.
+        Err(BootError::Driver(error)) if options.driver == Choice::Auto && plan.driver.backend == Choice::IoUring => {
+            tracing::warn!("{error}; starting on the portable back end instead");
+            plan.driver.backend = Choice::Portable;
+            let probe = linchpin_driver::probe(&plan.driver, options.shards).map_err(BootError::Driver)?;
+            attempt(&plan, probe)
+        }
+        other => other,
+    }
+}
+
+fn attempt(plan: &Plan<'_>, probe: Probe) -> Result<(Engine, Shards), BootError> {
+    let (answers, progress) = (Answers::default(), Progress::new(plan.shards));
+    let started = spawn_all(plan, &answers, &progress)?;
+    let mut mailboxes = Vec::new();
+    let mut wakers = Vec::new();
+    for shard in &started {
+        let Told::Opened(mailbox, waker) = hear(shard)? else { return Err(BootError::Shard(shard.id.0)) };
+        mailboxes.push(mailbox);
+        wakers.push(waker);
+    }
+    // The first shard chooses free ports, the others share them.
+    let mut bound = plan.plain.to_vec();
+    for shard in &started {
+        let _ = shard.order.send(Order::Listen(bound));
+        let Told::Listening(addresses) = hear(shard)? else { return Err(BootError::Shard(shard.id.0)) };
+        bound = addresses;
+    }
+    let mut threads = Vec::new();
+    let mut shards = Vec::new();
+    for (shard, waker) in started.into_iter().zip(wakers) {
+        let _ = shard.order.send(Order::Run(mailboxes.clone()));
+        threads.push(shard.thread);
+        shards.push(shard.sending.with_waker(waker));
+    }
+    let lanes = shards.iter().map(|shard| Box::new(shard.clone()) as Box<dyn CommandLane>).collect();
+    Ok((Engine { plain: bound, probe, progress, shards, threads }, Shards::new(lanes, answers)))
+}
+
+fn spawn_all(plan: &Plan<'_>, answers: &Answers, progress: &Progress) -> Result<Vec<Started>, BootError> {
+    let clock = Clock::new();
+    let cores = cores(plan.shards);
+    let share = plan.registry.devices().len().div_ceil(usize::from(plan.shards));
+    let (mut started, mut loaders) = (Vec::new(), Vec::new());
+    for (at, lanes) in Lanes::all(plan.shards).into_iter().enumerate() {
+        let (sending, commands) = bridge::way();
         let (order, orders) = channel();
         let (tell, told) = channel();
+        let (loader, load) = sync_channel(limits::LOAD_CHUNKS);
+        loaders.push(loader);
         let id = ShardId(at as u16);
         let seed = Seed {
-            driver: driver.clone(),
+            driver: plan.driver.clone(),
             shard: ShardOptions {
                 id,
-                shards,
-                slots: driver.connections,
-                seed: keys.seed,
-                digest_key: keys.digest,
-                settings: settings.clone(),
+                shards: plan.shards,
+                slots: plan.driver.connections,
+                seed: plan.keys.seed,
+                digest_key: plan.keys.digest,
+                settings: plan.settings.clone(),
             },
-            load: std::mem::take(&mut load[at]),
+            load,
+            // Hashing spreads them almost evenly.
+            devices: share + share / 16,
             lanes,
             commands,
             answers: answers.clone(),
@@ -169,32 +254,21 @@ pub(crate) fn start(
             progress: progress.clone(),
             orders,
             tell,
-            pin_to: (usize::from(shards) <= cores && cores > 1).then_some(at),
+            pin_to: cores.get(at).copied(),
         };
         let thread = std::thread::Builder::new().name(format!("shard-{at}")).spawn(move || run_shard(seed));
-        started.push((id, thread.map_err(BootError::Io)?, order, told, to_shard));
+        started.push(Started { id, thread: thread.map_err(BootError::Io)?, order, told, sending });
     }
-    let mut mailboxes = Vec::new();
-    let mut lanes: [Vec<Box<dyn CommandLane>>; 2] = [Vec::new(), Vec::new()];
-    for (id, _, _, told, to_shard) in &started {
-        let Told::Opened(mailbox, waker) = hear(*id, told)? else { return Err(BootError::Shard(id.0)) };
-        mailboxes.push(mailbox);
-        lanes.iter_mut().for_each(|lanes| lanes.push(Box::new(to_shard(waker.clone()))));
-    }
-    // The first shard chooses free ports, the others share them.
-    let mut bound = plain.to_vec();
-    for (id, _, order, told, _) in &started {
-        let _ = order.send(Order::Listen(bound.clone()));
-        let Told::Listening(addresses) = hear(*id, told)? else { return Err(BootError::Shard(id.0)) };
-        bound = addresses;
-    }
-    for (_, _, order, _, _) in &started {
-        let _ = order.send(Order::Run(mailboxes.clone()));
-    }
-    let threads = started.into_iter().map(|(_, thread, ..)| thread).collect();
-    let [for_control, wakers] = lanes;
-    let engine = Engine { plain: bound, probe, progress, wakers, threads };
-    Ok((engine, Shards::new(for_control, answers)))
+    load_all(plan.registry, loaders);
+    Ok(started)
+}
+
+/// The core of each shard; none when there are more shards than cores, or only one core: the kernel knows better then.
+fn cores(shards: u16) -> Vec<usize> {
+    use rustix::thread::{CpuSet, sched_getaffinity};
+    let Ok(allowed) = sched_getaffinity(None) else { return Vec::new() };
+    let cores: Vec<_> = (0..CpuSet::MAX_CPU).filter(|core| allowed.is_set(*core)).collect();
+    if cores.len() > 1 && usize::from(shards) <= cores.len() { cores } else { Vec::new() }
 }
 
 fn driver_options(options: &EngineOptions) -> Options {
@@ -219,29 +293,46 @@ fn check_free(address: SocketAddr) -> Result<(), BootError> {
     std::net::TcpListener::bind(address).map(drop).map_err(|source| BootError::Bind { address, source })
 }
 
-/// What each shard knows before it serves.
-fn first_commands(registry: &Registry, shards: u16) -> Vec<Vec<Command>> {
-    let mut load: Vec<Vec<Command>> = (0..shards).map(|_| Vec::new()).collect();
-    for commands in &mut load {
-        commands.extend(registry.templates().iter().map(|template| Command::PutTemplate(Box::new(template.clone()))));
-    }
+/// Tell each shard what it knows before it serves, in chunks: a million devices leave no heap of commands behind.
+fn load_all(registry: &Registry, loaders: Vec<SyncSender<Vec<Command>>>) {
+    let templates = || registry.templates().iter().map(|template| Command::PutTemplate(Box::new(template.clone())));
+    let mut chunks: Vec<Vec<Command>> = loaders.iter().map(|_| templates().collect()).collect();
     for device in registry.devices() {
         for (shard, command) in registry.announce(device) {
-            load[shard.index()].push(command);
+            let chunk = &mut chunks[shard.index()];
+            chunk.push(command);
+            if chunk.len() >= limits::LOAD_CHUNK {
+                // A thread that has failed has said why; it is heard later.
+                let _ = loaders[shard.index()].send(std::mem::take(chunk));
+            }
         }
     }
-    load
+    for (loader, chunk) in loaders.into_iter().zip(chunks) {
+        let _ = loader.send(chunk);
+    }
 }
 
-fn hear(id: ShardId, told: &Receiver<Told>) -> Result<Told, BootError> {
-    match told.recv_timeout(limits::OPEN_TIMEOUT) {
+fn hear(shard: &Started) -> Result<Told, BootError> {
+    match shard.told.recv_timeout(limits::OPEN_TIMEOUT) {
         Ok(Told::Failed(error)) => Err(error),
         Ok(other) => Ok(other),
-        Err(_) => Err(BootError::Shard(id.0)),
+        Err(_) => Err(BootError::Shard(shard.id.0)),
+    }
+}
+
+/// Tells the main thread when a shard's thread panics.
+struct Alarm(Progress);
+
+impl Drop for Alarm {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.shard_failed();
+        }
     }
 }
 
 fn run_shard(seed: Seed) {
+    let _alarm = Alarm(seed.progress.clone());
     if let Some(core) = seed.pin_to {
         let mut set = rustix::thread::CpuSet::new();
         set.set(core);
@@ -262,15 +353,13 @@ fn run_shard(seed: Seed) {
 
 fn open_shard(seed: Seed) -> Result<Option<Core>, BootError> {
     let mut driver = Driver::open(&seed.driver).map_err(BootError::Driver)?;
-    if driver.backend() == Backend::Portable && seed.driver.backend == linchpin_driver::Choice::IoUring {
-        return Err(BootError::Shard(seed.shard.id.0));
-    }
-    let id = seed.shard.id;
     let mut options = seed.shard;
     options.slots = driver.capacity() as u32;
+    let id = options.id;
     let mut shard = Shard::new(options, seed.clock.now());
+    shard.reserve(seed.devices);
     let mut fx = Effects::new();
-    for command in seed.load {
+    for command in seed.load.into_iter().flatten() {
         shard.handle(seed.clock.now(), Input::Command(command), &mut fx);
     }
     if seed.tell.send(Told::Opened(driver.mailbox(), driver.waker())).is_err() {
@@ -291,7 +380,6 @@ fn open_shard(seed: Seed) -> Result<Option<Core>, BootError> {
     let mut lanes = seed.lanes;
     lanes.set_wakers(mailboxes.iter().map(Mailbox::waker).collect());
     Ok(Some(Core {
-        id,
         driver,
         shard,
         lanes,
@@ -301,5 +389,7 @@ fn open_shard(seed: Seed) -> Result<Option<Core>, BootError> {
         listeners,
         clock: seed.clock,
         progress: seed.progress,
+        log: ShardLog::new(id),
+        id,
     }))
 }

@@ -429,7 +429,11 @@ fn device(verb: DeviceVerb) -> Result<(), String> {
 
 fn delivered(answer: &Value) -> String {
     let sent = answer["delivered"] == true;
-    if sent { "sent to the device\n".to_owned() } else { "the device is offline; a value is kept for its next sync\n".to_owned() }
+    if sent {
+        "sent to the device\n".to_owned()
+    } else {
+        "the device is offline; a value is kept for its next sync\n".to_owned()
+    }
 }
 
 fn simulate(flags: &Sim) -> Result<(), String> {
@@ -444,8 +448,9 @@ fn simulate(flags: &Sim) -> Result<(), String> {
     let text = match (&flags.token, &flags.token_file) {
         (Some(token), _) => token.clone(),
         (None, Some(path)) => std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?,
-        (None, None) => of_ready(flags.index)
-            .ok_or_else(|| format!("the ready file has no device {}: see --index, or give --token-file", flags.index))?,
+        (None, None) => of_ready(flags.index).ok_or_else(|| {
+            format!("the ready file has no device {}: see --index, or give --token-file", flags.index)
+        })?,
     };
     let token = |text: &str| Token::parse(text.as_bytes()).map_err(|fault| fault.to_string());
     let bridge = flags.bridge_to.clone().or_else(|| flags.bridge_index.and_then(of_ready));
@@ -472,7 +477,8 @@ fn explain(code: &str) -> Result<(), String> {
 /// `250ms`, `1s`, `2m`; 1 ms to an hour.
 fn parse_period(text: &str) -> Result<Duration, String> {
     let units = [("ms", 1), ("s", 1_000), ("m", 60_000)];
-    let unit = units.iter().find_map(|(unit, ms)| text.strip_suffix(unit).and_then(|n| n.parse::<u64>().ok()).map(|n| n * ms));
+    let unit =
+        units.iter().find_map(|(unit, ms)| text.strip_suffix(unit).and_then(|n| n.parse::<u64>().ok()).map(|n| n * ms));
     match unit {
         Some(ms @ 1..=3_600_000) => Ok(Duration::from_millis(ms)),
         _ => Err(format!("{text:?} is not a time from 1ms to 60m, such as 250ms, 1s or 2m")),

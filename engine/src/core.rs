@@ -5,11 +5,12 @@ use std::time::{Duration, Instant, SystemTime};
 use linchpin_control::Answers;
 use linchpin_driver::{ConnId, Driver, Event, ListenerId, Mailbox, Mode, Outgoing, Wait};
 use linchpin_protocol::model::{Millis, Now, UnixMillis};
-use linchpin_shard::{Blame, Command, Effect, Effects, End, Input, Letter, Receive, Shard, ShardId, Slot};
+use linchpin_shard::{Command, Effect, Effects, Input, Letter, Receive, Shard, ShardId, Slot};
 
 use crate::bridge::FromControl;
 use crate::lanes::Lanes;
 use crate::limits;
+use crate::shard_log::ShardLog;
 use crate::shutdown::Progress;
 
 /// Both clocks, from one start.
@@ -42,6 +43,7 @@ pub(crate) struct Core {
     pub(crate) listeners: Vec<ListenerId>,
     pub(crate) clock: Clock,
     pub(crate) progress: Progress,
+    pub(crate) log: ShardLog,
 }
 
 /// What a tick keeps for the next one, so that it allocates nothing.
@@ -71,15 +73,11 @@ fn input<'a>(event: Event<'a>) -> Option<Input<'a>> {
         Event::Closed { conn } => Input::Closed { slot: slot(conn) },
         Event::Arrived { token, conn } => Input::Arrived { token, slot: slot(conn) },
         Event::TransferFailed { token, conn, .. } => Input::TransferFailed { token, slot: slot(conn) },
-        Event::Woken | Event::Connected { .. } | Event::ConnectFailed { .. } => return None,
-        Event::AcceptPaused { errno, .. } => {
-            tracing::warn!(errno, "accepting paused: no descriptor or connection slot is left (see linchpin status)");
-            return None;
-        }
-        Event::AcceptResumed { .. } => {
-            tracing::info!("accepting again");
-            return None;
-        }
+        Event::Woken
+        | Event::Connected { .. }
+        | Event::ConnectFailed { .. }
+        | Event::AcceptPaused { .. }
+        | Event::AcceptResumed { .. } => return None,
     })
 }
 
@@ -101,14 +99,16 @@ impl Core {
     }
 
     fn tick(&mut self, scratch: &mut Scratch) -> std::io::Result<()> {
-        let wait = self.sleep_time();
-        let Self { driver, shard, lanes, commands, clock, .. } = self;
+        // What the rounds below left over is carried out now.
+        let wait = if scratch.fx.is_empty() { self.sleep_time() } else { Wait::No };
+        let Self { driver, shard, lanes, commands, clock, log, .. } = self;
         let fx = &mut scratch.fx;
         // Read when the first event comes: after the sleep, and once a tick.
         let mut now = None;
         let mut has_work = || lanes.has_work() || commands.has_work();
         driver.poll(wait, &mut has_work, &mut |event| {
             let now = *now.get_or_insert_with(|| clock.now());
+            log.accepting(now.mono, &event);
             if let Some(input) = input(event) {
                 shard.handle(now, input, fx);
             }
@@ -127,8 +127,8 @@ impl Core {
             self.shard.handle(now, Input::Timer, &mut scratch.fx);
         }
         for _ in 0..limits::ROUNDS {
-            self.carry_out(scratch);
-            for (to, letter) in std::mem::take(&mut scratch.undelivered) {
+            self.carry_out(now.mono, scratch);
+            for (to, letter) in scratch.undelivered.drain(..) {
                 self.shard.handle(now, Input::Undelivered { to, letter }, &mut scratch.fx);
             }
             if scratch.fx.is_empty() {
@@ -152,7 +152,7 @@ impl Core {
     }
 
     /// Effects in their order, then all sends in one submission, then the closes.
-    fn carry_out(&mut self, scratch: &mut Scratch) {
+    fn carry_out(&mut self, now: Millis, scratch: &mut Scratch) {
         std::mem::swap(&mut scratch.list, &mut scratch.fx.list);
         for effect in scratch.list.drain(..) {
             match effect {
@@ -172,7 +172,7 @@ impl Core {
                     }
                 }
                 Effect::Report { to, report } => self.answers.give(to, report),
-                Effect::Ended { device, end, .. } => log_end(device.map(|d| d.get()), end),
+                Effect::Ended { device, end, .. } => self.log.ended(now, device, end),
             }
         }
         let sends = scratch.fx.sends.iter();
@@ -188,18 +188,6 @@ impl Core {
     fn stop_listening(&mut self) {
         for listener in self.listeners.drain(..) {
             self.driver.stop_listening(listener);
-        }
-    }
-}
-
-/// What ended, why, and what to do: at "info" when the operator can do something, else at "debug".
-fn log_end(device: Option<u32>, end: End) {
-    match end.blame() {
-        Blame::Operator | Blame::Server => {
-            tracing::info!(device, code = %end, "{} {}", end.what(), end.fix());
-        }
-        Blame::Nobody | Blame::Network | Blame::Device => {
-            tracing::debug!(device, code = %end, "{} {}", end.what(), end.fix());
         }
     }
 }

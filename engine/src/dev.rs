@@ -56,7 +56,11 @@ fn address_for_boards() -> Option<IpAddr> {
 /// What to copy where.
 pub(crate) fn announce(engine: &Engine, devices: &[DeviceEntry]) {
     let Some(bound) = engine.plain.first() else { return };
-    let host = if bound.ip().is_unspecified() { address_for_boards().unwrap_or(IpAddr::from([127, 0, 0, 1])) } else { bound.ip() };
+    let host = if bound.ip().is_unspecified() {
+        address_for_boards().unwrap_or(IpAddr::from([127, 0, 0, 1]))
+    } else {
+        bound.ip()
+    };
     print!("{}", text(SocketAddr::new(host, bound.port()), bound.ip().is_loopback(), devices));
 }
 
@@ -66,7 +70,8 @@ fn text(address: SocketAddr, loopback_only: bool, devices: &[DeviceEntry]) -> St
     let mut out = String::new();
     let _ = writeln!(out, "\nLinchpin listens on {address} (plain). Devices, tokens are shown this once:");
     for device in devices {
-        let template = device.template.map_or("no template: any pin".to_owned(), |t| format!("template {}", t.as_str()));
+        let template =
+            device.template.map_or("no template: any pin".to_owned(), |t| format!("template {}", t.as_str()));
         let _ = writeln!(out, "  device {}  {}  {template}", device.id, device.token.expose());
     }
     let Some(device) = devices.get(1) else { return out };
@@ -92,7 +97,10 @@ fn text(address: SocketAddr, loopback_only: bool, devices: &[DeviceEntry]) -> St
         device.id, device.id,
     );
     if loopback_only {
-        let _ = writeln!(out, "Only this machine can connect. For a board on your network start with: linchpin dev --lan\n");
+        let _ = writeln!(
+            out,
+            "Only this machine can connect. For a board on your network start with: linchpin dev --lan\n"
+        );
     } else {
         let _ = writeln!(out, "For a board: Blynk.begin(BLYNK_AUTH_TOKEN, ssid, pass, \"{host}\", {port});\n");
     }

@@ -7,7 +7,13 @@ use linchpin_shard::limits::{LANE_LETTERS, OUTBOX_LETTERS};
 use linchpin_shard::{Letter, ShardId};
 use rtrb::{Consumer, Producer, RingBuffer};
 
-use crate::limits::LETTERS_PER_TICK;
+use crate::limits::{LANE_LETTERS_MIN, LANES_BYTES, LETTERS_PER_TICK};
+
+/// Letters in each of the lanes between so many shards: all lanes together stay within their budget.
+fn lane_letters(shards: usize) -> usize {
+    let lanes = (shards * shards.saturating_sub(1)).max(1);
+    (LANES_BYTES / size_of::<Letter>() / lanes).clamp(LANE_LETTERS_MIN, LANE_LETTERS)
+}
 
 /// One shard's ends of all its lanes.
 pub(crate) struct Lanes {
@@ -24,10 +30,11 @@ impl Lanes {
     /// The lanes of all shards. A lane's memory is reserved here and used when its first letters pass.
     pub(crate) fn all(shards: u16) -> Vec<Self> {
         let count = usize::from(shards);
+        let letters = lane_letters(count);
         let mut all: Vec<Self> = (0..shards).map(|own| Self::none(ShardId(own), count)).collect();
         for from in 0..count {
             for to in (0..count).filter(|to| *to != from) {
-                let (producer, consumer) = RingBuffer::new(LANE_LETTERS);
+                let (producer, consumer) = RingBuffer::new(letters);
                 all[from].to[to] = Some(producer);
                 all[to].from[from] = Some(consumer);
             }
@@ -116,6 +123,16 @@ mod tests {
 
     fn letter(n: u64) -> Letter {
         Letter::MoveRevoked { token: n }
+    }
+
+    #[test]
+    fn lanes_of_many_shards_stay_within_the_budget() {
+        assert_eq!(lane_letters(1), LANE_LETTERS);
+        assert_eq!(lane_letters(8), LANE_LETTERS);
+        for shards in 2..=usize::from(crate::limits::SHARDS) {
+            let bytes = shards * (shards - 1) * lane_letters(shards) * size_of::<Letter>();
+            assert!(bytes <= LANES_BYTES, "{shards} shards reserve {bytes} bytes");
+        }
     }
 
     #[test]

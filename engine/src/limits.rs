@@ -2,16 +2,30 @@
 
 use std::time::Duration;
 
-/// Shards of a process.
-pub(crate) const SHARDS: u16 = 1_024;
+/// Shards of a process. Lanes grow with its square, see [`LANES_BYTES`].
+pub(crate) const SHARDS: u16 = 256;
+/// Memory that all lanes together may reserve, bytes; the kernel gives it to them page by page as letters first pass.
+pub(crate) const LANES_BYTES: usize = 256 << 20;
+/// Letters that a lane holds at least, whatever the budget.
+pub(crate) const LANE_LETTERS_MIN: usize = 32;
 /// Letters that one tick takes from one lane before it looks at sockets again.
 pub(crate) const LETTERS_PER_TICK: usize = 1_024;
 /// Rounds in which a tick carries out what its own effects caused (letters that come back undelivered).
 pub(crate) const ROUNDS: usize = 4;
 /// Longest sleep of an idle shard: its clocks are looked at once in this time.
 pub(crate) const IDLE: Duration = Duration::from_secs(1);
+/// Commands in one chunk while a shard is loaded.
+pub(crate) const LOAD_CHUNK: usize = 256;
+/// Chunks that wait for a shard while it is loaded.
+pub(crate) const LOAD_CHUNKS: usize = 4;
 /// A shard thread opens its sockets within this time.
 pub(crate) const OPEN_TIMEOUT: Duration = Duration::from_secs(20);
+/// A running shard takes a command of the main thread within this time.
+pub(crate) const TELL_TIMEOUT: Duration = Duration::from_secs(5);
+/// Shard threads end within this time, or with the process.
+pub(crate) const STOP_TIMEOUT: Duration = Duration::from_secs(2);
+/// Lines about connections that a shard logs at "info" and above in a second; the others are counted.
+pub(crate) const LOG_LINES_PER_SECOND: u32 = 10;
 /// After SIGTERM connections are drained for at most this long.
 pub(crate) const DRAIN_TIMEOUT: Duration = Duration::from_secs(20);
 /// Answer of the running server to a command of this program.
@@ -19,6 +33,12 @@ pub(crate) const ADMIN_TIMEOUT: Duration = Duration::from_secs(30);
 /// Longest configuration file, bytes.
 pub(crate) const CONFIG_BYTES: u64 = 1 << 20;
 /// Devices that `--devices` makes at most.
-pub(crate) const DEVICES: u32 = linchpin_control::limits::ADD_DEVICES;
+pub(crate) const DEVICES: u32 = 1_000_000;
 
+const _: () = assert!(DEVICES <= linchpin_control::limits::DEVICES);
+const _: () = assert!(LANE_LETTERS_MIN <= linchpin_shard::limits::LANE_LETTERS);
+const _: () = assert!(
+    SHARDS as usize * SHARDS as usize * LANE_LETTERS_MIN * size_of::<linchpin_shard::Letter>() <= LANES_BYTES,
+    "the smallest lanes of the most shards stay within the budget"
+);
 const _: () = assert!(LETTERS_PER_TICK >= linchpin_shard::limits::LANE_LETTERS);

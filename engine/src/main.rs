@@ -12,6 +12,7 @@ mod lanes;
 mod limits;
 mod ready;
 mod serve;
+mod shard_log;
 mod shutdown;
 mod sim_device;
 

@@ -56,11 +56,16 @@ fn make_folder(path: &Path) -> Result<(), ServeError> {
             std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o700))
         })
     };
-    made.map_err(|error| ServeError::Io(format!("data directory {}: {error}; choose another one with --data", path.display())))
+    made.map_err(|error| {
+        ServeError::Io(format!("data directory {}: {error}; choose another one with --data", path.display()))
+    })
 }
 
 /// Start, tell `announce` what runs, and serve until a signal ends it.
 pub(crate) fn serve(server: Server, announce: impl FnOnce(&Engine, &[DeviceEntry])) -> Result<(), ServeError> {
+    // First of all: whoever reads the ready file may end the server at once.
+    let mut signals =
+        shutdown::catch().map_err(|error| ServeError::Io(format!("signals cannot be caught: {error}")))?;
     make_folder(&server.data_path)?;
     let started = Instant::now();
     let Server { plain, data_path, engine: options, settings, registry, keys, ready_file, shown, config_path } = server;
@@ -70,7 +75,7 @@ pub(crate) fn serve(server: Server, announce: impl FnOnce(&Engine, &[DeviceEntry
     }
     tracing::info!("state is kept in memory: devices, tokens and values are gone when the server stops");
     let devices = registry.devices()[..shown.min(registry.devices().len())].to_vec();
-    let socket = data_path.join("admin.sock");
+    let socket = std::path::absolute(&data_path).unwrap_or(data_path).join("admin.sock");
     let facts = Facts {
         version: env!("CARGO_PKG_VERSION"),
         driver: engine.probe.lines.first().cloned().unwrap_or_default(),
@@ -87,9 +92,9 @@ pub(crate) fn serve(server: Server, announce: impl FnOnce(&Engine, &[DeviceEntry
     drop(devices);
     tracing::info!(plain = %engine.plain.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "), "ready");
     let reload = || reload(config_path.as_deref(), &engine);
-    let ended = shutdown::wait(&engine.progress, reload, |make| engine.tell_all(make), options.shards);
+    let ended = shutdown::wait(&mut signals, &engine, reload);
     drop(control);
-    engine.join();
+    engine.stop();
     ended.map_err(|error| ServeError::Io(error.to_string()))
 }
 
@@ -97,8 +102,9 @@ fn write_ready(path: &Path, engine: &Engine, socket: &Path, devices: &[DeviceEnt
     let plain = engine.plain.first().map(ToString::to_string);
     let devices: Vec<_> = devices.iter().map(ready::device_json).collect();
     let text = json!({"plain": plain, "admin": socket, "devices": devices}).to_string();
-    ready::write_private(path, text.as_bytes())
-        .map_err(|error| ServeError::Io(format!("ready file {}: {error}; choose another one with --ready-file", path.display())))
+    ready::write_private(path, text.as_bytes()).map_err(|error| {
+        ServeError::Io(format!("ready file {}: {error}; choose another one with --ready-file", path.display()))
+    })
 }
 
 /// New limits from the file; the old ones stay when it is wrong.

@@ -9,6 +9,7 @@ use linchpin_shard::{Command, ShardId};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
+use crate::boot::Engine;
 use crate::limits;
 
 /// What shard threads tell the main thread.
@@ -41,12 +42,26 @@ impl Progress {
         }
     }
 
+    /// Must the threads end now?
     pub(crate) fn is_over(&self) -> bool {
         self.0.over.load(Ordering::Relaxed)
     }
 
+    /// Let the threads end, once they look.
+    pub(crate) fn set_over(&self) {
+        self.0.over.store(true, Ordering::Relaxed);
+    }
+
+    /// A shard cannot go on: the devices that live there would have no home, so the process ends and whoever
+    /// supervises it starts it again.
     pub(crate) fn shard_failed(&self) {
-        self.0.failed.store(true, Ordering::Relaxed);
+        self.0.failed.store(true, Ordering::SeqCst);
+        // Wakes the main thread, which waits for signals. It fails only for numbers that are no signals.
+        let _ = signal_hook::low_level::raise(SIGTERM);
+    }
+
+    fn has_failed(&self) -> bool {
+        self.0.failed.load(Ordering::SeqCst)
     }
 
     fn is_empty(&self) -> bool {
@@ -54,39 +69,41 @@ impl Progress {
     }
 }
 
+/// From here on signals wait for [`wait`] instead of ending the process.
+pub(crate) fn catch() -> io::Result<Signals> {
+    Signals::new([SIGHUP, SIGTERM, SIGINT])
+}
+
 /// Wait for signals: SIGHUP reloads, SIGTERM and SIGINT drain and end, a second one ends at once.
-pub(crate) fn wait(
-    progress: &Progress,
-    mut reload: impl FnMut(),
-    tell_all: impl Fn(&dyn Fn() -> Command),
-    shards: u16,
-) -> io::Result<()> {
-    let mut signals = Signals::new([SIGHUP, SIGTERM, SIGINT])?;
+///
+/// # Errors
+/// A shard has failed.
+pub(crate) fn wait(signals: &mut Signals, engine: &Engine, mut reload: impl FnMut()) -> io::Result<()> {
     loop {
-        for signal in signals.pending() {
+        for signal in signals.wait() {
+            if engine.progress.has_failed() {
+                return Err(io::Error::other("a shard has failed and the server ends; its error is in the log above"));
+            }
             if signal == SIGHUP {
                 reload();
             } else {
-                drain(progress, &mut signals, &tell_all, shards);
+                drain(signals, engine);
                 return Ok(());
             }
         }
-        if progress.0.failed.load(Ordering::Relaxed) {
-            return Err(io::Error::other("a shard has failed; see the log"));
-        }
-        std::thread::sleep(Duration::from_millis(50));
     }
 }
 
-fn drain(progress: &Progress, signals: &mut Signals, tell_all: &dyn Fn(&dyn Fn() -> Command), shards: u16) {
+fn drain(signals: &mut Signals, engine: &Engine) {
     tracing::info!("draining: connections are closed at a pace, a second signal ends at once");
+    let progress = &engine.progress;
     progress.0.draining.store(true, Ordering::Relaxed);
-    let per_second = linchpin_shard::limits::DRAIN_PER_SECOND.div_ceil(u32::from(shards));
-    tell_all(&|| Command::Drain { redirect: None, per_second });
+    let shards = progress.0.connections.len() as u32;
+    let per_second = linchpin_shard::limits::DRAIN_PER_SECOND.div_ceil(shards);
+    engine.tell_all(&|| Command::Drain { redirect: None, per_second });
     let end = Instant::now() + limits::DRAIN_TIMEOUT;
-    while !progress.is_empty() && Instant::now() < end && signals.pending().next().is_none() {
+    while !progress.is_empty() && Instant::now() < end && !signals.pending().any(|signal| signal != SIGHUP) {
         std::thread::sleep(Duration::from_millis(10));
     }
-    progress.0.over.store(true, Ordering::Relaxed);
     tracing::info!("stopped");
 }

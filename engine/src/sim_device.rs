@@ -46,7 +46,8 @@ const LOOK_MS: u64 = 20;
 /// Run until `count` values were written; a little longer, so that answers still arrive.
 pub(crate) fn run(options: &SimOptions) -> Result<(), SimError> {
     let not_an_address = || SimError::Address(options.server.clone());
-    let address = options.server.to_socket_addrs().ok().and_then(|mut found| found.next()).ok_or_else(not_an_address)?;
+    let address =
+        options.server.to_socket_addrs().ok().and_then(|mut found| found.next()).ok_or_else(not_an_address)?;
     let io = |error| SimError::Io(address, error);
     let mut stream = TcpStream::connect_timeout(&address, Duration::from_secs(5)).map_err(io)?;
     stream.set_nodelay(true).map_err(io)?;
@@ -84,7 +85,8 @@ pub(crate) fn run(options: &SimOptions) -> Result<(), SimError> {
                 session.on_bytes(now(), &device, &buffer[..n], &mut out, on).map_err(SimError::Ended)?;
                 next = if written == 0 { Instant::now() } else { next };
             }
-            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted) => {}
+            Err(error)
+                if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted) => {}
             Err(error) => return Err(io(error)),
         }
     }

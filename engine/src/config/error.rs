@@ -50,10 +50,7 @@ mod tests {
     fn points_at_the_place() {
         let text = "a = 1\nshards = 0\nb = 2\n";
         let error = ConfigError::at(Path::new("x.toml"), text, Some(15..16), "must be 1 or more, not 0");
-        assert_eq!(
-            error.to_string(),
-            "x.toml:2:10: must be 1 or more, not 0\n   |\n 2 | shards = 0\n   |          ^"
-        );
+        assert_eq!(error.to_string(), "x.toml:2:10: must be 1 or more, not 0\n   |\n 2 | shards = 0\n   |          ^");
     }
 
     #[test]

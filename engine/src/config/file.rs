@@ -108,7 +108,13 @@ impl Source<'_> {
         ConfigError::at(self.path, self.text, Some(place), &what.to_string())
     }
 
-    fn within(&self, value: Option<&Spanned<i64>>, name: &str, range: RangeInclusive<i64>, default: u32) -> Result<u32, ConfigError> {
+    fn within(
+        &self,
+        value: Option<&Spanned<i64>>,
+        name: &str,
+        range: RangeInclusive<i64>,
+        default: u32,
+    ) -> Result<u32, ConfigError> {
         let Some(value) = value else { return Ok(default) };
         let number = *value.get_ref();
         if !range.contains(&number) {
@@ -118,7 +124,13 @@ impl Source<'_> {
         Ok(u32::try_from(number).unwrap_or(u32::MAX))
     }
 
-    fn one_of<T: Copy>(&self, value: Option<&Spanned<String>>, name: &str, known: &[(&str, T)], default: T) -> Result<T, ConfigError> {
+    fn one_of<T: Copy>(
+        &self,
+        value: Option<&Spanned<String>>,
+        name: &str,
+        known: &[(&str, T)],
+        default: T,
+    ) -> Result<T, ConfigError> {
         let Some(value) = value else { return Ok(default) };
         let found = known.iter().find(|(word, _)| *word == value.get_ref().as_str());
         found.map(|(_, value)| *value).ok_or_else(|| {
@@ -156,7 +168,8 @@ fn addresses(source: &Source<'_>, list: &Spanned<Vec<Spanned<String>>>) -> Resul
     }
     let parse = |text: &Spanned<String>| {
         text.get_ref().parse().map_err(|_| {
-            let what = format!("{:?} is not an address with a port from 0 to 65535, such as \"0.0.0.0:8080\"", text.get_ref());
+            let what =
+                format!("{:?} is not an address with a port from 0 to 65535, such as \"0.0.0.0:8080\"", text.get_ref());
             source.error(text.span(), what)
         })
     };
@@ -172,7 +185,8 @@ fn engine(source: &Source<'_>, table: &Engine) -> Result<EngineOptions, ConfigEr
     let driver = source.one_of(table.driver.as_ref(), "driver", &choices, default.driver)?;
     let kinds = [("auto", Descriptors::Auto), ("direct", Descriptors::Direct), ("plain", Descriptors::Plain)];
     let descriptors = source.one_of(table.descriptors.as_ref(), "descriptors", &kinds, default.descriptors)?;
-    let connections = source.within(table.connections.as_ref(), "connections", 1..=most_connections, default.connections)?;
+    let connections =
+        source.within(table.connections.as_ref(), "connections", 1..=most_connections, default.connections)?;
     let features = match &table.driver_features {
         Some(list) => Features::parse(list.get_ref()).map_err(|what| source.error(list.span(), what))?,
         None => default.features,
@@ -185,9 +199,15 @@ fn settings(source: &Source<'_>, table: &Limits) -> Result<Settings, ConfigError
     let default = Settings::default();
     let heartbeat = i64::from(shard::HEARTBEAT_MIN_S)..=i64::from(shard::HEARTBEAT_MAX_S);
     let frame = (linchpin_protocol::limits::MAX_BODY_BYTES + linchpin_protocol::blynk::HEADER_BYTES) as i64;
-    let get = |value: &Option<Spanned<i64>>, name: &str, range, default| source.within(value.as_ref(), name, range, default);
+    let get =
+        |value: &Option<Spanned<i64>>, name: &str, range, default| source.within(value.as_ref(), name, range, default);
     Ok(Settings {
-        messages_per_second: get(&table.messages_per_second, "messages_per_second", 1..=1_000_000, default.messages_per_second)?,
+        messages_per_second: get(
+            &table.messages_per_second,
+            "messages_per_second",
+            1..=1_000_000,
+            default.messages_per_second,
+        )?,
         message_burst: get(&table.message_burst, "message_burst", 1..=1_000_000, default.message_burst)?,
         per_address: get(&table.per_address, "per_address", 1..=i64::from(u32::MAX), default.per_address)?,
         login_timeout_ms: get(&table.login_timeout_ms, "login_timeout_ms", 100..=600_000, default.login_timeout_ms)?,
