@@ -39,8 +39,9 @@ fn beyond_the_limit(back_end: BackEnd) {
         "only {} of {LIMIT} were served",
         served.len()
     );
+    // A ring's own table holds as many as the limit says; plain descriptors share it with files and listeners.
     assert!(
-        served.len() < LIMIT,
+        served.len() <= LIMIT,
         "{} connections with a limit of {LIMIT}",
         served.len()
     );
