@@ -1,1 +1,194 @@
-#[test] fn placeholder_is_replaced_before_landing() { assert!(std::path::Path::new("Cargo.toml").exists()); }
+//! The rules of the source tree, applied to it, and each on something that breaks it.
+
+use std::path::{Path, PathBuf};
+
+use linchpin_tests as rules;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace").to_owned()
+}
+
+fn read(path: &str) -> String {
+    std::fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// Files below the workspace with this ending: path from the root, text. Built and installed things are left out.
+fn files(ending: &str) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    let mut folders = vec![root()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            if path.is_dir() {
+                if !["target", ".git", "node_modules", "corpus"].contains(&name) {
+                    folders.push(path);
+                }
+            } else if name.ends_with(ending) {
+                let short = path.strip_prefix(root()).expect("below the root").to_string_lossy().into_owned();
+                found.push((short, std::fs::read_to_string(&path).expect("text")));
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+fn manifests() -> Vec<toml::Table> {
+    let all = files("Cargo.toml")
+        .into_iter()
+        .map(|(path, text)| text.parse::<toml::Table>().unwrap_or_else(|e| panic!("{path}: {e}")));
+    all.filter(|manifest| manifest.contains_key("package")).collect()
+}
+
+#[track_caller]
+fn expect_none(wrong: Vec<String>) {
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn crates_use_only_what_the_design_allows() {
+    expect_none(manifests().iter().flat_map(rules::wrong_arrows).collect());
+    let found: Vec<_> =
+        manifests().iter().map(|m| m["package"]["name"].as_str().unwrap_or_default().to_owned()).collect();
+    for (name, _) in rules::ARROWS {
+        assert!(found.contains(&(*name).to_owned()), "{name} is in the design and not in the tree");
+    }
+    let bad: toml::Table =
+        "[package]\nname = 'linchpin-shard'\n[dependencies]\nlinchpin-driver = '1'\ntokio = '1'".parse().expect("TOML");
+    assert_eq!(rules::wrong_arrows(&bad).len(), 2);
+}
+
+#[test]
+fn every_crate_takes_the_lints_that_forbid_unsafe() {
+    // The fuzz targets are a workspace of their own: libfuzzer's macro needs unsafe.
+    let ours = manifests().into_iter().filter(|m| m["package"]["name"].as_str() != Some("linchpin-fuzz"));
+    expect_none(ours.filter_map(|manifest| rules::lints_missing(&manifest)).collect());
+    let workspace: toml::Table = read("Cargo.toml").parse().expect("TOML");
+    assert_eq!(workspace["workspace"]["lints"]["rust"]["unsafe_code"].as_str(), Some("forbid"));
+    let bad: toml::Table = "[package]\nname = 'linchpin-tls'".parse().expect("TOML");
+    assert!(rules::lints_missing(&bad).is_some());
+}
+
+#[test]
+fn unsafe_is_in_the_driver_and_has_reasons() {
+    expect_none(
+        files(".rs")
+            .iter()
+            .filter(|(path, _)| !path.starts_with("tests/"))
+            .flat_map(|(p, s)| rules::wrong_unsafe(p, s))
+            .collect(),
+    );
+    assert_eq!(rules::wrong_unsafe("engine/shard/src/x.rs", "// SAFETY: no\nunsafe { f() }").len(), 1);
+    assert_eq!(rules::wrong_unsafe("engine/driver/src/x.rs", "unsafe { f() }").len(), 1);
+    assert_eq!(rules::wrong_unsafe("engine/driver/src/x.rs", "// SAFETY: f has no rules\nunsafe { f() }").len(), 0);
+}
+
+#[test]
+fn files_are_short() {
+    let long = files(".rs")
+        .into_iter()
+        .filter_map(|(path, text)| rules::too_long(&text).map(|n| format!("{path}: {n} lines")));
+    expect_none(long.collect());
+    assert!(rules::too_long(&"x\n".repeat(rules::FILE_LINES + 1)).is_some());
+}
+
+/// A ratchet: what is longer than it should be stands in the list with its length, and may only get shorter.
+#[test]
+fn functions_are_short_or_in_the_list_of_those_to_shorten() {
+    let list: toml::Table = read("tests/fixtures/tidy.toml").parse().expect("TOML");
+    let known = list["functions"].as_table().expect("a table");
+    let mut wrong = Vec::new();
+    let mut seen = Vec::new();
+    for (path, text) in files(".rs").iter().filter(|(path, _)| !path.starts_with("tests/") && !path.contains("/tests/"))
+    {
+        for (name, lines) in
+            rules::functions(rules::without_tests(text)).into_iter().filter(|f| f.1 > rules::FUNCTION_LINES)
+        {
+            let key = format!("{path}:{name}");
+            let allowed = known.get(&key).and_then(toml::Value::as_integer).unwrap_or(0);
+            if lines as i64 > allowed {
+                wrong.push(format!(
+                    "{key} has {lines} lines, {} are allowed",
+                    allowed.max(rules::FUNCTION_LINES as i64)
+                ));
+            }
+            seen.push(key);
+        }
+    }
+    wrong.extend(
+        known.keys().filter(|key| !seen.contains(key)).map(|key| format!("{key} is short now: take it from the list")),
+    );
+    expect_none(wrong);
+    let long = format!("fn f() {{\n{}}}\n", "    x();\n".repeat(80));
+    assert_eq!(rules::functions(&long), [("f".to_owned(), 82)]);
+}
+
+#[test]
+fn names_say_something() {
+    let ours = files(".rs").into_iter().filter(|(path, _)| !path.contains("/tests/") && !path.starts_with("tests/"));
+    expect_none(ours.flat_map(|(path, text)| rules::banned_names(&path, &text)).collect());
+    assert_eq!(rules::banned_names("a/src/utils.rs", "pub struct ConnectionManager;\nstruct Database;").len(), 2);
+}
+
+#[test]
+fn nothing_is_unfinished_or_switched_off() {
+    expect_none(files(".rs").iter().flat_map(|(path, text)| rules::unfinished(path, text)).collect());
+    assert_eq!(rules::unfinished("x.rs", concat!("    to", "do!()")).len(), 1);
+}
+
+#[test]
+fn the_core_needs_few_crates() {
+    let lock: toml::Table = read("Cargo.lock").parse().expect("TOML");
+    let roots = ["linchpin-shard", "linchpin-tls", "linchpin-driver", "linchpin-protocol", "linchpin-storage"];
+    let needed = rules::crates_needed(&lock, &roots);
+    assert!(needed.len() > 20, "the walk found only {needed:?}");
+    assert!(needed.len() < 150, "{} crates: {needed:?}", needed.len());
+}
+
+/// Generated pages are what the sources say; `LINCHPIN_BLESS=1` writes them.
+fn expect_page(path: &str, page: &str) {
+    if std::env::var_os("LINCHPIN_BLESS").is_some() {
+        std::fs::write(root().join(path), page).expect("writes the page");
+    }
+    assert!(read(path) == page, "{path} is not what the sources say: LINCHPIN_BLESS=1 cargo test -p linchpin-tests");
+}
+
+#[test]
+fn docs_list_every_limit() {
+    let sources: Vec<_> = files("limits.rs").into_iter().filter(|(path, _)| !path.starts_with("tests/")).collect();
+    let count: usize = sources.iter().map(|(_, text)| rules::limits(text).len()).sum();
+    assert!(count > 80, "only {count} limits were found");
+    for (path, text) in &sources {
+        for limit in rules::limits(text) {
+            assert!(limit.meaning.len() > 10, "{path}: {} says nothing of itself", limit.name);
+        }
+    }
+    expect_page("docs/limits.md", &rules::limits_page(&sources));
+}
+
+#[test]
+fn docs_list_every_end() {
+    let page = rules::errors_page(&read("engine/shard/src/end.rs")).expect("a catalogue");
+    assert!(page.lines().count() > 25, "{page}");
+    expect_page("docs/errors.md", &page);
+    assert!(rules::errors_page("nothing").is_err());
+}
+
+#[test]
+fn nothing_names_the_workshop() {
+    let words = [
+        concat!("/ro", "ot/"),
+        concat!("/wo", "rk/"),
+        concat!("index.cra", "tes.io"),
+        concat!("registry.npm", "js.org"),
+        concat!("pypi", ".org"),
+    ];
+    let mut wrong = Vec::new();
+    for ending in [".rs", ".md", ".sh", ".toml", ".py", ".js", "Makefile"] {
+        for (path, text) in files(ending) {
+            wrong.extend(words.iter().filter(|word| text.contains(**word)).map(|word| format!("{path} names {word}")));
+        }
+    }
+    expect_none(wrong);
+}

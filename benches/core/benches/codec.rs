@@ -80,9 +80,7 @@ fn client(criterion: &mut Criterion) {
         bencher.iter(|| {
             let mut heard = 0;
             let stream = black_box(&stream);
-            device
-                .on_bytes(Millis(0), &opts, stream, &mut out, &mut |_| heard += 1)
-                .expect("well formed");
+            device.on_bytes(Millis(0), &opts, stream, &mut out, &mut |_| heard += 1).expect("well formed");
             assert_eq!(heard, FRAMES);
         });
     });

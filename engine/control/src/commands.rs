@@ -28,7 +28,9 @@ impl Desk {
             "device.push" => self.push(parameters).await,
             "template.list" => Ok(self.registry.lock().await.templates().iter().map(template_json).collect()),
             "drain" => self.drain(parameters),
-            _ => Err(CommandError::new("unknown-command", format!("there is no command {command:?}; see docs/admin.md"))),
+            _ => {
+                Err(CommandError::new("unknown-command", format!("there is no command {command:?}; see docs/admin.md")))
+            }
         }
     }
 
@@ -139,7 +141,8 @@ impl Desk {
 
     async fn write(&self, parameters: &Value) -> Answer {
         let pin = pin(parameters)?;
-        let value = parameters.get("value").and_then(Value::as_str).ok_or(CommandError::parameter("value", "a text"))?;
+        let value =
+            parameters.get("value").and_then(Value::as_str).ok_or(CommandError::parameter("value", "a text"))?;
         if value.len() > linchpin_protocol::limits::MAX_VALUE_BYTES {
             let most = linchpin_protocol::limits::MAX_VALUE_BYTES;
             return Err(CommandError::new(
@@ -186,7 +189,8 @@ impl Desk {
     }
 
     fn drain(&self, parameters: &Value) -> Answer {
-        let per_second = optional_u32(parameters, "per_second")?.unwrap_or(linchpin_shard::limits::DRAIN_PER_SECOND).max(1);
+        let per_second =
+            optional_u32(parameters, "per_second")?.unwrap_or(linchpin_shard::limits::DRAIN_PER_SECOND).max(1);
         let redirect = match parameters.get("redirect").and_then(Value::as_str) {
             Some(text) => Some(host_and_port(text)?),
             None => None,

@@ -49,9 +49,13 @@ pub enum RegistryError {
 impl fmt::Display for RegistryError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NoSuchTemplate(id) => write!(f, "there is no template {}: `linchpin template list` shows them", id.as_str()),
+            Self::NoSuchTemplate(id) => {
+                write!(f, "there is no template {}: `linchpin template list` shows them", id.as_str())
+            }
             Self::Full => write!(f, "{} devices are the most that one server keeps", limits::DEVICES),
-            Self::NameTooLong(len) => write!(f, "a name of {len} bytes is too long, {} are allowed", limits::NAME_BYTES),
+            Self::NameTooLong(len) => {
+                write!(f, "a name of {len} bytes is too long, {} are allowed", limits::NAME_BYTES)
+            }
             Self::TokenInUse => f.write_str("another device has this token already: give each device its own"),
             Self::NoRandom => f.write_str("the operating system gave no random bytes for a token: try again"),
         }
@@ -104,7 +108,12 @@ impl Registry {
     ///
     /// # Errors
     /// See [`RegistryError`].
-    pub fn add_with_token(&mut self, name: &str, template: Option<TemplateId>, token: Token) -> Result<DeviceEntry, RegistryError> {
+    pub fn add_with_token(
+        &mut self,
+        name: &str,
+        template: Option<TemplateId>,
+        token: Token,
+    ) -> Result<DeviceEntry, RegistryError> {
         if self.devices.iter().any(|device| device.token == token) {
             return Err(RegistryError::TokenInUse);
         }

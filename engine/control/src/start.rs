@@ -88,7 +88,13 @@ impl Drop for Control {
 ///
 /// # Errors
 /// See [`StartError`].
-pub fn start(socket: &Path, owner: u32, shards: Shards, registry: Registry, facts: Facts) -> Result<Control, StartError> {
+pub fn start(
+    socket: &Path,
+    owner: u32,
+    shards: Shards,
+    registry: Registry,
+    facts: Facts,
+) -> Result<Control, StartError> {
     let io = |source| StartError::Io { path: socket.into(), source };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(io)?;
     let listener = {

@@ -43,6 +43,7 @@ pub const NOT_SENT_BYTES: u32 = 16 * 1_024;
 /// Tokens of transfers fit in this many bits.
 pub const TOKEN_BITS: u32 = 56;
 
-const _: () = assert!(RECEIVE_BUFFERS.is_power_of_two() && SQ_ENTRIES.is_power_of_two() && CQ_ENTRIES.is_power_of_two());
+const _: () =
+    assert!(RECEIVE_BUFFERS.is_power_of_two() && SQ_ENTRIES.is_power_of_two() && CQ_ENTRIES.is_power_of_two());
 const _: () = assert!(REAP <= CQ_ENTRIES as usize && SQ_ENTRIES <= CQ_ENTRIES);
 const _: () = assert!(RECEIVE_BUFFER_BYTES <= RECEIVE_BUFFER_MAX_BYTES);

@@ -131,7 +131,8 @@ impl Portable {
             self.sockets.len() as u32 - 1
         }));
         let interest = Interest::READABLE | Interest::WRITABLE;
-        if let Err(error) = self.poll.registry().register(&mut SourceFd(&fd.as_raw_fd()), Token(conn.index()), interest) {
+        if let Err(error) = self.poll.registry().register(&mut SourceFd(&fd.as_raw_fd()), Token(conn.index()), interest)
+        {
             self.free.push(conn.0);
             return Err(error);
         }
@@ -170,12 +171,11 @@ impl Portable {
         if !self.reserve() {
             return Err(io::Error::from_raw_os_error(libc::ENFILE));
         }
-        let begun = socket::outgoing(from, to, SocketFlags::NONBLOCK).and_then(|fd| {
-            match rustix::net::connect(&fd, &to) {
+        let begun =
+            socket::outgoing(from, to, SocketFlags::NONBLOCK).and_then(|fd| match rustix::net::connect(&fd, &to) {
                 Ok(()) | Err(rustix::io::Errno::INPROGRESS) => Ok(fd),
                 Err(error) => Err(error.into()),
-            }
-        });
+            });
         let inserted = begun.and_then(|fd| self.insert(fd, State::Connecting));
         if inserted.is_err() {
             self.shared.room.fetch_add(1, std::sync::atomic::Ordering::AcqRel);

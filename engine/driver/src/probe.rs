@@ -47,7 +47,8 @@ pub fn probe(options: &Options, drivers: u16) -> Result<Probe, crate::OpenError>
             }
         }
     }
-    let total = if direct { per_driver * usize::from(drivers) } else { per_driver.min(plain_capacity(descriptor_limit)) };
+    let total =
+        if direct { per_driver * usize::from(drivers) } else { per_driver.min(plain_capacity(descriptor_limit)) };
     lines.push(format!("limits: {total} connections ({drivers} shards, {descriptor_limit} descriptors a process)"));
     if (total as u64) < u64::from(options.process_connections) {
         lines.push(format!(

@@ -14,7 +14,12 @@ use linchpin_driver::{ConnId, Driver, Event, Mailbox, Mode, Options, Outgoing, W
 use world::{client, loopback, on_every_back_end};
 
 /// A thread that receives one chunk of every connection, echoes it and sends the connection to the other thread.
-fn bouncer(options: &Options, tell: &mpsc::Sender<(Mailbox, SocketAddr)>, peer: &mpsc::Receiver<Mailbox>, stop: &AtomicBool) -> u64 {
+fn bouncer(
+    options: &Options,
+    tell: &mpsc::Sender<(Mailbox, SocketAddr)>,
+    peer: &mpsc::Receiver<Mailbox>,
+    stop: &AtomicBool,
+) -> u64 {
     let mut driver = Driver::open(options).expect("opens");
     let (_, address) = driver.listen(loopback()).expect("listens");
     tell.send((driver.mailbox(), address)).expect("the test waits");
@@ -138,7 +143,11 @@ fn no_wake_up_is_lost() {
                     }
                     let start = Instant::now();
                     driver
-                        .poll(Wait::Until(Duration::from_secs(5)), &mut || work.load(Ordering::Acquire) != seen, &mut |_| {})
+                        .poll(
+                            Wait::Until(Duration::from_secs(5)),
+                            &mut || work.load(Ordering::Acquire) != seen,
+                            &mut |_| {},
+                        )
                         .expect("polls");
                     assert!(start.elapsed() < Duration::from_secs(4), "slept through a wake-up at {seen}");
                     driver.flush(&[], &[]);
@@ -151,9 +160,11 @@ fn no_wake_up_is_lost() {
             waker.wake_if_asleep();
             // Sometimes let it fall asleep, sometimes race with it.
             match item % 3 {
-                0 => while done.load(Ordering::Acquire) < item {
-                    std::hint::spin_loop();
-                },
+                0 => {
+                    while done.load(Ordering::Acquire) < item {
+                        std::hint::spin_loop();
+                    }
+                }
                 1 => std::thread::sleep(Duration::from_micros(item % 50)),
                 _ => {}
             }

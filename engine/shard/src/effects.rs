@@ -110,8 +110,7 @@ impl Effects {
             // Others wrote in between: move what this connection has to the end, so that its bytes stay one range.
             let range = self.sends[known - 1];
             self.arena.extend_from_within(range.start as usize..range.end as usize);
-            self.sends[known - 1] =
-                SendRange { slot, start: arena_end, end: arena_end + (range.end - range.start) };
+            self.sends[known - 1] = SendRange { slot, start: arena_end, end: arena_end + (range.end - range.start) };
         }
         let at = self.send_of_slot[ix] as usize - 1;
         let before = self.arena.len();

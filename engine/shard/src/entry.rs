@@ -171,15 +171,7 @@ impl Shard {
     }
 
     /// Answer the login with `status` and close a moment later.
-    pub(crate) fn refuse_login(
-        &mut self,
-        now: Now,
-        slot: Slot,
-        id: u16,
-        status: Status,
-        end: End,
-        fx: &mut Effects,
-    ) {
+    pub(crate) fn refuse_login(&mut self, now: Now, slot: Slot, id: u16, status: Status, end: End, fx: &mut Effects) {
         fx.send(slot, |out| codec::response(out, id, status));
         self.refuse(now, slot, end, fx);
     }

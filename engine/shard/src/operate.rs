@@ -68,8 +68,12 @@ impl Shard {
         Report::Device(Box::new(DeviceView {
             row: self.row(position),
             values: device.values.iter().map(|(pin, value, at)| (pin, value.into(), at.0)).collect(),
-            properties: attributes.map(|a| a.properties().map(|(p, n, v)| (p, n.into(), v.into())).collect()).unwrap_or_default(),
-            metadata: attributes.map(|a| a.all_metadata().map(|(n, v)| (n.into(), v.into())).collect()).unwrap_or_default(),
+            properties: attributes
+                .map(|a| a.properties().map(|(p, n, v)| (p, n.into(), v.into())).collect())
+                .unwrap_or_default(),
+            metadata: attributes
+                .map(|a| a.all_metadata().map(|(n, v)| (n.into(), v.into())).collect())
+                .unwrap_or_default(),
             firmware: firmware
                 .map(|raw| InfoPairs::new(raw).iter().map(|(key, value)| (key.into(), value.into())).collect())
                 .unwrap_or_default(),

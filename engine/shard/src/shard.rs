@@ -286,7 +286,11 @@ impl Shard {
             }
         }
         if self.addresses.counted() != self.connections.used as u64 {
-            return Err(format!("{} connections, {} counted by address", self.connections.used, self.addresses.counted()));
+            return Err(format!(
+                "{} connections, {} counted by address",
+                self.connections.used,
+                self.addresses.counted()
+            ));
         }
         if cells != self.connections.ledger_bytes {
             return Err(format!("cells hold {cells} bytes, the ledger says {}", self.connections.ledger_bytes));

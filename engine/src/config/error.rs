@@ -26,14 +26,35 @@ impl ConfigError {
         let number = text[..line_start].matches('\n').count() + 1;
         let column = text[line_start..start].chars().count() + 1;
         let line = &text[line_start..line_end];
-        let width = place.end.min(line_end).saturating_sub(start).max(1);
-        let (margin, gap, carets) = (number.to_string(), " ".repeat(column - 1), "^".repeat(width));
+        let width = text[start..place.end.clamp(start, line_end.max(start))].chars().count().max(1);
+        // Tabs stay tabs, so that the caret stands below its place.
+        let gap: String = text[line_start..start].chars().map(|c| if c == '\t' { c } else { ' ' }).collect();
+        let (margin, carets) = (number.to_string(), "^".repeat(width));
         let blank = " ".repeat(margin.len());
         Self(format!(
-            "{}:{number}:{column}: {what}\n {blank} |\n {margin} | {line}\n {blank} | {gap}{carets}",
-            path.display()
+            "{}:{number}:{column}: {what}\n {blank} |\n {margin} | {}\n {blank} | {gap}{carets}",
+            path.display(),
+            without_tokens(line)
         ))
     }
+}
+
+/// A line of the file with stars in place of what may be a token that stands there by mistake: errors end up in logs.
+fn without_tokens(line: &str) -> String {
+    let is_token_char = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    let mut shown = String::with_capacity(line.len());
+    let mut rest = line;
+    while let Some(first) = rest.chars().next() {
+        let run = rest.find(|c| !is_token_char(c)).unwrap_or(rest.len());
+        let (part, after) = rest.split_at(if run == 0 { first.len_utf8() } else { run });
+        if run == linchpin_protocol::limits::TOKEN_BYTES {
+            shown.push_str(&"*".repeat(run));
+        } else {
+            shown.push_str(part);
+        }
+        rest = after;
+    }
+    shown
 }
 
 impl fmt::Display for ConfigError {
@@ -51,6 +72,14 @@ mod tests {
         let text = "a = 1\nshards = 0\nb = 2\n";
         let error = ConfigError::at(Path::new("x.toml"), text, Some(15..16), "must be 1 or more, not 0");
         assert_eq!(error.to_string(), "x.toml:2:10: must be 1 or more, not 0\n   |\n 2 | shards = 0\n   |          ^");
+    }
+
+    #[test]
+    fn a_token_in_the_line_is_hidden() {
+        let text = "token = \"0123456789abcdefghij-_ABCDEFGHIJ\" # ä\n";
+        let error = ConfigError::at(Path::new("x.toml"), text, Some(0..5), "unknown").to_string();
+        assert!(error.contains(&format!("1 | token = \"{}\" # ä\n   | ^^^^^", "*".repeat(32))), "{error}");
+        assert!(!error.contains("0123"), "{error}");
     }
 
     #[test]

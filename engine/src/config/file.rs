@@ -1,5 +1,6 @@
 //! The file's own shape, and its translation into a checked [`Config`].
 
+use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::net::SocketAddr;
 use std::ops::{Range, RangeInclusive};
@@ -11,17 +12,19 @@ use linchpin_shard::Settings;
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::{Config, ConfigError, DeviceConfig, EngineOptions, default_shards};
+use super::settings::{self, SETTINGS};
+use super::{Config, ConfigError, DeviceConfig, EngineOptions, default_shards, nearest};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
     listen: Listen,
-    data: Data,
+    data: DataFolder,
     #[serde(default)]
     engine: Engine,
+    /// Its keys are those of [`super::settings`].
     #[serde(default)]
-    limits: Limits,
+    limits: BTreeMap<Spanned<String>, Spanned<i64>>,
     #[serde(default, rename = "template")]
     templates: Vec<TemplateTable>,
     #[serde(default, rename = "device")]
@@ -36,7 +39,7 @@ struct Listen {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Data {
+struct DataFolder {
     dir: PathBuf,
 }
 
@@ -48,17 +51,6 @@ struct Engine {
     driver_features: Option<Spanned<String>>,
     descriptors: Option<Spanned<String>>,
     connections: Option<Spanned<i64>>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Limits {
-    messages_per_second: Option<Spanned<i64>>,
-    message_burst: Option<Spanned<i64>>,
-    per_address: Option<Spanned<i64>>,
-    login_timeout_ms: Option<Spanned<i64>>,
-    heartbeat_s: Option<Spanned<i64>>,
-    outbound_bytes: Option<Spanned<i64>>,
 }
 
 #[derive(Deserialize)]
@@ -145,11 +137,11 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<Config, ConfigError> {
     let source = Source { path, text };
     let file: File = toml::from_str(text).map_err(|error| {
         let what = error.message().replace('\n', " ");
-        ConfigError::at(path, text, error.span(), &what)
+        ConfigError::at(path, text, error.span(), &with_hint(&what))
     })?;
     let plain = addresses(&source, &file.listen.plain)?;
     let engine = engine(&source, &file.engine)?;
-    let settings = settings(&source, &file.limits)?;
+    let settings = limits(&source, &file.limits)?;
     let mut templates: Vec<Template> = Vec::new();
     for table in &file.templates {
         let made = template(&source, table)?;
@@ -160,6 +152,19 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<Config, ConfigError> {
     }
     let devices = file.devices.iter().map(|table| device(&source, table, &templates)).collect::<Result<_, _>>()?;
     Ok(Config { plain, data_path: file.data.dir, engine, settings, templates, devices })
+}
+
+/// The parser's message, with the name that was probably meant: it puts the unknown word and the known ones in
+/// backticks, in this order.
+fn with_hint(message: &str) -> String {
+    let mut words = message.split('`').skip(1).step_by(2);
+    match words.next() {
+        Some(unknown) if message.starts_with("unknown field") => {
+            let known: Vec<_> = words.collect();
+            nearest(unknown, &known).map_or(message.to_owned(), |near| format!("{message}; did you mean `{near}`?"))
+        }
+        _ => message.replace("expected i64", "expected a whole number").replace("expected f64", "expected a number"),
+    }
 }
 
 fn addresses(source: &Source<'_>, list: &Spanned<Vec<Spanned<String>>>) -> Result<Vec<SocketAddr>, ConfigError> {
@@ -194,26 +199,19 @@ fn engine(source: &Source<'_>, table: &Engine) -> Result<EngineOptions, ConfigEr
     Ok(EngineOptions { shards, driver, features, descriptors, connections })
 }
 
-fn settings(source: &Source<'_>, table: &Limits) -> Result<Settings, ConfigError> {
-    use linchpin_shard::limits as shard;
-    let default = Settings::default();
-    let heartbeat = i64::from(shard::HEARTBEAT_MIN_S)..=i64::from(shard::HEARTBEAT_MAX_S);
-    let frame = (linchpin_protocol::limits::MAX_BODY_BYTES + linchpin_protocol::blynk::HEADER_BYTES) as i64;
-    let get =
-        |value: &Option<Spanned<i64>>, name: &str, range, default| source.within(value.as_ref(), name, range, default);
-    Ok(Settings {
-        messages_per_second: get(
-            &table.messages_per_second,
-            "messages_per_second",
-            1..=1_000_000,
-            default.messages_per_second,
-        )?,
-        message_burst: get(&table.message_burst, "message_burst", 1..=1_000_000, default.message_burst)?,
-        per_address: get(&table.per_address, "per_address", 1..=i64::from(u32::MAX), default.per_address)?,
-        login_timeout_ms: get(&table.login_timeout_ms, "login_timeout_ms", 100..=600_000, default.login_timeout_ms)?,
-        heartbeat_s: get(&table.heartbeat_s, "heartbeat_s", heartbeat, default.heartbeat_s)?,
-        outbound_bytes: get(&table.outbound_bytes, "outbound_bytes", frame..=1 << 30, default.outbound_bytes)?,
-    })
+fn limits(source: &Source<'_>, table: &BTreeMap<Spanned<String>, Spanned<i64>>) -> Result<Settings, ConfigError> {
+    let mut settings = Settings::default();
+    let mut in_order: Vec<_> = table.iter().collect();
+    in_order.sort_by_key(|(name, _)| name.span().start);
+    for (name, value) in in_order {
+        let Some(setting) = settings::find(name.get_ref()) else {
+            let known: Vec<_> = SETTINGS.iter().map(|setting| format!("`{}`", setting.name)).collect();
+            let message = format!("unknown field `{}`, expected one of {}", name.get_ref(), known.join(", "));
+            return Err(source.error(name.span(), with_hint(&message)));
+        };
+        setting.put(&mut settings, *value.get_ref()).map_err(|what| source.error(value.span(), what))?;
+    }
+    Ok(settings)
 }
 
 fn template_id(source: &Source<'_>, text: &Spanned<String>) -> Result<TemplateId, ConfigError> {
@@ -292,6 +290,11 @@ fn device(source: &Source<'_>, table: &DeviceTable, templates: &[Template]) -> R
 
 /// A token stands in a file of its own, so that the configuration can be shown to others.
 fn read_token(source: &Source<'_>, path: &Spanned<PathBuf>) -> Result<Token, ConfigError> {
+    if Token::parse(path.get_ref().as_os_str().as_encoded_bytes()).is_ok() && !path.get_ref().exists() {
+        return Err(
+            source.error(path.span(), "token_file must be the path of a file with the token in it, not the token")
+        );
+    }
     let text = std::fs::read(path.get_ref())
         .map_err(|error| source.error(path.span(), format!("{}: {error}", path.get_ref().display())))?;
     Token::parse(&text).map_err(|fault| source.error(path.span(), fault))
@@ -319,7 +322,13 @@ mod tests {
         let limit = mistake(&format!("{SMALL}[limits]\nheartbeat_s = 1\n"));
         assert!(limit.starts_with("c.toml:6:15: heartbeat_s must be 5 to 3600, not 1"), "{limit}");
         let unknown = mistake(&SMALL.replace("dir", "dri"));
-        assert!(unknown.starts_with("c.toml:4:1") && unknown.contains("`dir`"), "{unknown}");
+        assert!(unknown.starts_with("c.toml:4:1") && unknown.contains("did you mean `dir`?"), "{unknown}");
+        let setting = mistake(&format!("{SMALL}[limits]\nmesage_burst = 1\n"));
+        assert!(setting.starts_with("c.toml:6:1") && setting.contains("did you mean `message_burst`?"), "{setting}");
+        let number = mistake(&format!("{SMALL}[limits]\nmessage_burst = \"7\"\n"));
+        assert!(number.starts_with("c.toml:6:17") && number.contains("a whole number"), "{number}");
+        let pasted = mistake(&format!("{SMALL}[[device]]\ntoken_file = \"{}\"\n", "x".repeat(32)));
+        assert!(pasted.contains("not the token") && !pasted.contains("xxx"), "{pasted}");
         let empty = mistake(&SMALL.replace("[\"127.0.0.1:0\"]", "[]"));
         assert!(empty.contains("at least one address"), "{empty}");
         let twice = mistake(&format!("{SMALL}[[template]]\nid = \"A\"\n[[template]]\nid = \"A\"\n"));

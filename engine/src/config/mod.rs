@@ -2,6 +2,7 @@
 
 mod error;
 mod file;
+mod settings;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -11,6 +12,7 @@ use linchpin_protocol::model::{Template, TemplateId, Token};
 use linchpin_shard::Settings;
 
 pub(crate) use error::ConfigError;
+pub(crate) use settings::Assignment;
 
 /// What the engine is told, from a file or from flags.
 #[derive(Clone, Debug)]
@@ -23,6 +25,11 @@ pub(crate) struct EngineOptions {
     pub(crate) connections: u32,
 }
 
+impl EngineOptions {
+    /// Connections wanted when nothing is said: memory is used as they come, so it costs little to ask for many.
+    pub(crate) const CONNECTIONS: u32 = 100_000;
+}
+
 impl Default for EngineOptions {
     fn default() -> Self {
         Self {
@@ -30,7 +37,7 @@ impl Default for EngineOptions {
             driver: Choice::Auto,
             features: Features::ALL,
             descriptors: Descriptors::Auto,
-            connections: 100_000,
+            connections: Self::CONNECTIONS,
         }
     }
 }
@@ -71,4 +78,44 @@ pub(crate) fn read(path: &Path) -> Result<Config, ConfigError> {
     }
     let text = std::fs::read_to_string(path).map_err(|source| ConfigError::unreadable(path, &source))?;
     file::parse(path, &text)
+}
+
+/// The known word that is most like the unknown one, if it is like one at all: at most a third of it must change.
+fn nearest<'a>(unknown: &str, known: &[&'a str]) -> Option<&'a str> {
+    let best = known.iter().map(|word| (distance(unknown, word), *word)).min()?;
+    (best.0 <= unknown.len().max(best.1.len()).div_ceil(3)).then_some(best.1)
+}
+
+/// Letters to insert, drop, replace or swap with their neighbour (optimal string alignment).
+fn distance(a: &str, b: &str) -> usize {
+    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
+    let mut rows: Vec<Vec<usize>> = vec![(0..=b.len()).collect()];
+    for i in 1..=a.len() {
+        let mut row = vec![i];
+        for j in 1..=b.len() {
+            let replaced = rows[i - 1][j - 1] + usize::from(a[i - 1] != b[j - 1]);
+            let mut cost = replaced.min(rows[i - 1][j] + 1).min(row[j - 1] + 1);
+            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
+                cost = cost.min(rows[i - 2][j - 2] + 1);
+            }
+            row.push(cost);
+        }
+        rows.push(row);
+    }
+    rows[a.len()][b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearest_word_is_found_and_nonsense_is_not() {
+        let known = ["plain", "message_burst", "messages_per_second"];
+        assert_eq!(nearest("plian", &known), Some("plain"));
+        assert_eq!(nearest("message_per_second", &known), Some("messages_per_second"));
+        assert_eq!(nearest("xyz", &known), None);
+        assert_eq!(nearest("", &[]), None);
+        assert_eq!((distance("", "abc"), distance("ab", "ba"), distance("kitten", "sitting")), (3, 1, 3));
+    }
 }

@@ -73,10 +73,9 @@ impl Library {
         let (program, script): (OsString, _) = match self {
             Self::BlynkLibrary => ("node".into(), "blynk_library.js"),
             Self::Blynklib => (installed_path.join("venv/bin/python").into(), "blynklib_0_2_6.py"),
-            Self::BlynkLibraryPython => (
-                installed_path.join("venv/bin/python").into(),
-                "blynk_library_python_0_2_0.py",
-            ),
+            Self::BlynkLibraryPython => {
+                (installed_path.join("venv/bin/python").into(), "blynk_library_python_0_2_0.py")
+            }
         };
         let mut command = Command::new(program);
         command
@@ -101,11 +100,7 @@ fn installed_path() -> PathBuf {
         },
         PathBuf::from,
     );
-    assert!(
-        path.join("venv").exists(),
-        "no client libraries in {}: run make setup",
-        path.display()
-    );
+    assert!(path.join("venv").exists(), "no client libraries in {}: run make setup", path.display());
     path
 }
 
@@ -150,14 +145,7 @@ impl Client {
                 }
             }
         });
-        Self {
-            library,
-            process,
-            orders,
-            lines,
-            waiting: VecDeque::new(),
-            said: Vec::new(),
-        }
+        Self { library, process, orders, lines, waiting: VecDeque::new(), said: Vec::new() }
     }
 
     /// Start it and wait until it is logged in.
@@ -182,11 +170,7 @@ impl Client {
     /// # Panics
     /// When the client has ended.
     pub fn order(&mut self, order: &Value) {
-        assert!(
-            self.library.can(field(order, "order").as_str().expect("a name")),
-            "{:?} cannot {order}",
-            self.library
-        );
+        assert!(self.library.can(field(order, "order").as_str().expect("a name")), "{:?} cannot {order}", self.library);
         let input = self.orders.as_mut().expect("it was not told to end");
         writeln!(input, "{order}")
             .unwrap_or_else(|error| panic!("{:?} has ended: {error}\n{:#?}", self.library, self.said));
@@ -206,10 +190,7 @@ impl Client {
             match event {
                 Some(event) if matches(&event, pattern) => return event,
                 Some(event) => self.waiting.push_back(event),
-                None => panic!(
-                    "{:?} did not say {pattern} within {limit:?}; it said {:#?}",
-                    self.library, self.said
-                ),
+                None => panic!("{:?} did not say {pattern} within {limit:?}; it said {:#?}", self.library, self.said),
             }
         }
     }
@@ -227,10 +208,7 @@ impl Client {
         loop {
             match self.lines.recv_timeout(until.saturating_duration_since(Instant::now())) {
                 Ok(line) => {
-                    let event = line
-                        .starts_with('{')
-                        .then(|| serde_json::from_str(&line).ok())
-                        .flatten();
+                    let event = line.starts_with('{').then(|| serde_json::from_str(&line).ok()).flatten();
                     self.said.push(line);
                     // The libraries greet and complain on the same stream.
                     if event.is_some() {

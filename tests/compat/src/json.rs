@@ -8,9 +8,7 @@ use serde_json::Value;
 /// When there is none.
 #[must_use]
 pub fn field<'a>(object: &'a Value, name: &str) -> &'a Value {
-    object
-        .get(name)
-        .unwrap_or_else(|| panic!("no field {name:?} in {object}"))
+    object.get(name).unwrap_or_else(|| panic!("no field {name:?} in {object}"))
 }
 
 /// A field of an object that is a text.
@@ -19,7 +17,5 @@ pub fn field<'a>(object: &'a Value, name: &str) -> &'a Value {
 /// When there is none or it is none.
 #[must_use]
 pub fn text<'a>(object: &'a Value, name: &str) -> &'a str {
-    field(object, name)
-        .as_str()
-        .unwrap_or_else(|| panic!("field {name:?} is no text in {object}"))
+    field(object, name).as_str().unwrap_or_else(|| panic!("field {name:?} is no text in {object}"))
 }

@@ -18,10 +18,7 @@ pub fn run_all(server: &Server, devices: &[Device]) {
     std::thread::scope(|scope| {
         let mut runs = Vec::new();
         for (library, pair) in Library::ALL.into_iter().zip(devices.chunks_exact(2)) {
-            runs.push((
-                library,
-                scope.spawn(move || use_everything(library, server, &pair[0], target)),
-            ));
+            runs.push((library, scope.spawn(move || use_everything(library, server, &pair[0], target))));
             runs.push((library, scope.spawn(move || stay(library, server, &pair[1]))));
         }
         for (library, run) in runs {
@@ -47,10 +44,8 @@ fn use_everything(library: Library, server: &Server, device: &Device, target: &D
     if library.can("clock") {
         client.order(&json!({"order": "clock"}));
         let clock = client.expect_event(EFFECT, &json!({"event": "clock"}));
-        let seconds: u64 = field(&clock, "values")[0]
-            .as_str()
-            .and_then(|text| text.parse().ok())
-            .expect("Unix seconds");
+        let seconds: u64 =
+            field(&clock, "values")[0].as_str().and_then(|text| text.parse().ok()).expect("Unix seconds");
         assert!(seconds > 1_700_000_000, "the clock says {seconds}");
     }
     comes_back(&mut client, server, device);
@@ -68,11 +63,7 @@ fn is_introduced(library: Library, server: &Server, device: &Device) {
 
 /// Whole numbers, fractions, text and several values at once.
 fn writes_arrive(client: &mut Client, server: &Server, device: &Device) {
-    let text = if client.library().sends_unicode() {
-        "grün, 21 °C"
-    } else {
-        "green, 21 C"
-    };
+    let text = if client.library().sends_unicode() { "grün, 21 °C" } else { "green, 21 C" };
     let writes = [
         (0, json!([42]), "42"),
         (1, json!([-2.5]), "-2.5"),
@@ -100,10 +91,7 @@ fn receives_writes(client: &mut Client, server: &Server, device: &Device) {
         }
     });
     for pin in 5..10 {
-        client.expect_event(
-            EFFECT,
-            &json!({"event": "write", "pin": pin, "values": [format!("at once {pin}")]}),
-        );
+        client.expect_event(EFFECT, &json!({"event": "write", "pin": pin, "values": [format!("at once {pin}")]}));
     }
 }
 
@@ -111,10 +99,7 @@ fn receives_writes(client: &mut Client, server: &Server, device: &Device) {
 fn syncs(client: &mut Client) {
     client.order(&json!({"order": "sync", "pins": [0, 3]}));
     client.expect_event(EFFECT, &json!({"event": "write", "pin": 0, "values": ["42"]}));
-    client.expect_event(
-        EFFECT,
-        &json!({"event": "write", "pin": 3, "values": ["1", "two", "3.5"]}),
-    );
+    client.expect_event(EFFECT, &json!({"event": "write", "pin": 3, "values": ["1", "two", "3.5"]}));
     if client.library().can("sync_all") {
         client.order(&json!({"order": "sync_all"}));
         client.expect_event(EFFECT, &json!({"event": "write", "pin": 1, "values": ["-2.5"]}));
@@ -131,10 +116,7 @@ fn sets_properties(client: &mut Client, server: &Server, device: &Device) {
         properties.iter().any(is_it).then_some(())
     });
     client.order(&json!({"order": "property", "pin": 0, "name": "no-such-property", "values": ["1"]}));
-    client.expect_event(
-        EFFECT,
-        &json!({"event": "response", "status": status::ILLEGAL_COMMAND_BODY}),
-    );
+    client.expect_event(EFFECT, &json!({"event": "response", "status": status::ILLEGAL_COMMAND_BODY}));
 }
 
 fn logs_events(client: &mut Client, server: &Server, device: &Device) {
@@ -169,10 +151,7 @@ fn bridges(client: &mut Client, server: &Server, target: &Device) {
     client.order(&json!({"order": "bridge_open", "token": target.token}));
     client.order(&json!({"order": "bridge_write", "pin": 12, "values": ["over the bridge"]}));
     let frame = wire.receive(EFFECT).expect("a BRIDGE frame");
-    assert_eq!(
-        (frame.command, frame.body.as_slice()),
-        (crate::command::BRIDGE, &b"vw\x0012\0over the bridge"[..])
-    );
+    assert_eq!((frame.command, frame.body.as_slice()), (crate::command::BRIDGE, &b"vw\x0012\0over the bridge"[..]));
     eventually(EFFECT, "the bridged value is the target's", || {
         (server.value(target, "V12").as_deref() == Some("over the bridge")).then_some(())
     });
@@ -183,19 +162,12 @@ fn comes_back(client: &mut Client, server: &Server, device: &Device) {
     drop(Wire::login(server.address(), &device.token));
     client.expect_event(RECONNECT, &json!({"event": "connected"}));
     server.write(device, "V10", "welcome back");
-    client.expect_event(
-        EFFECT,
-        &json!({"event": "write", "pin": 10, "values": ["welcome back"]}),
-    );
+    client.expect_event(EFFECT, &json!({"event": "write", "pin": 10, "values": ["welcome back"]}));
     client.order(&json!({"order": "write", "pin": 11, "values": ["back"]}));
     eventually(EFFECT, "a write after the return", || {
         (server.value(device, "V11").as_deref() == Some("back")).then_some(())
     });
-    assert_eq!(
-        server.value(device, "V0").as_deref(),
-        Some("42"),
-        "the server has forgotten a value"
-    );
+    assert_eq!(server.value(device, "V0").as_deref(), Some("42"), "the server has forgotten a value");
 }
 
 /// Log in, say something, and stay connected for longer than the heartbeat by pings alone.
@@ -203,17 +175,10 @@ fn stay(library: Library, server: &Server, device: &Device) {
     let mut client = Client::connected(library, server, device);
     client.order(&json!({"order": "write", "pin": 0, "values": ["here"]}));
     std::thread::sleep(SILENCE);
-    assert!(
-        !client.has_said(&json!({"event": "disconnected"})),
-        "{library:?} lost its connection"
-    );
+    assert!(!client.has_said(&json!({"event": "disconnected"})), "{library:?} lost its connection");
     assert!(!client.has_said(&json!({"event": "error"})), "{library:?} met an error");
     let view = server.view(device);
-    assert_eq!(
-        field(&view, "last_end"),
-        &Value::Null,
-        "a connection of {library:?} ended"
-    );
+    assert_eq!(field(&view, "last_end"), &Value::Null, "a connection of {library:?} ended");
     server.write(device, "V1", "still here");
     client.expect_event(EFFECT, &json!({"event": "write", "pin": 1, "values": ["still here"]}));
 }

@@ -66,11 +66,7 @@ pub fn linchpin_path() -> PathBuf {
     let test = std::env::current_exe().expect("the path of this test");
     // target/debug/deps/test-hash -> target/debug/linchpin
     let path = test.ancestors().nth(2).expect("a target folder").join("linchpin");
-    assert!(
-        path.exists(),
-        "{} is missing: cargo build -p linchpin, or set LINCHPIN_BIN",
-        path.display()
-    );
+    assert!(path.exists(), "{} is missing: cargo build -p linchpin, or set LINCHPIN_BIN", path.display());
     path
 }
 
@@ -86,12 +82,7 @@ pub struct Start {
 impl Start {
     fn new(mode: &'static str) -> Self {
         let folder = Folder::new();
-        let start = Self {
-            before: Vec::new(),
-            mode,
-            options: Vec::new(),
-            folder,
-        };
+        let start = Self { before: Vec::new(), mode, options: Vec::new(), folder };
         let ready_path = start.ready_path();
         start.option("--ready-file", ready_path)
     }
@@ -130,8 +121,7 @@ impl Start {
     #[must_use]
     pub fn devices(self, count: u32) -> Self {
         let tokens_path = self.folder.path().join("tokens");
-        self.option("--devices", count.to_string())
-            .option("--tokens-out", tokens_path)
+        self.option("--devices", count.to_string()).option("--tokens-out", tokens_path)
     }
 
     /// Run this program with these arguments, and the server as its last ones: strace, a limit, a filter.
@@ -167,8 +157,7 @@ impl Start {
     /// When it ends instead, or takes too long.
     #[must_use]
     pub fn start(self) -> Server {
-        self.try_start()
-            .unwrap_or_else(|(status, log)| panic!("the server ended with {status}:\n{log}"))
+        self.try_start().unwrap_or_else(|(status, log)| panic!("the server ended with {status}:\n{log}"))
     }
 
     /// Start it and wait until it is ready, or ends.
@@ -181,11 +170,7 @@ impl Start {
     pub fn try_start(self) -> Result<Server, (ExitStatus, String)> {
         let ready_path = self.ready_path();
         let child = self.spawn();
-        let mut server = Server {
-            child,
-            folder: self.folder,
-            ready: Value::Null,
-        };
+        let mut server = Server { child, folder: self.folder, ready: Value::Null };
         let ended = eventually(START, "the server is ready or ends", || {
             if let Some(status) = server.child.try_wait().expect("the state of the server") {
                 return Some(Some(status));
@@ -292,11 +277,7 @@ impl Server {
         let lines = std::fs::read_to_string(self.folder.path().join("tokens")).expect("the file of tokens");
         let device = |line: &str| {
             let (id, token) = line.split_once(char::is_whitespace).expect("id and token");
-            Device {
-                id: id.to_owned(),
-                token: token.trim().to_owned(),
-                template: None,
-            }
+            Device { id: id.to_owned(), token: token.trim().to_owned(), template: None }
         };
         lines.lines().map(device).collect()
     }
@@ -308,12 +289,7 @@ impl Server {
     #[must_use]
     pub fn operate(&self, args: &[&str]) -> (String, String, ExitStatus) {
         let mut line = Command::new(linchpin_path());
-        let output = line
-            .args(args)
-            .arg("--data")
-            .arg(self.data_path())
-            .env("NO_COLOR", "1")
-            .output();
+        let output = line.args(args).arg("--data").arg(self.data_path()).env("NO_COLOR", "1").output();
         let output = output.expect("start the binary");
         let text = |bytes| String::from_utf8(bytes).expect("output in UTF-8");
         (text(output.stdout), text(output.stderr), output.status)
@@ -326,11 +302,7 @@ impl Server {
     #[must_use]
     pub fn ask(&self, args: &[&str]) -> Value {
         let (stdout, stderr, status) = self.operate(&[args, &["--json"]].concat());
-        assert!(
-            status.success(),
-            "linchpin {args:?} ended with {status}: {stderr}\nthe server wrote:\n{}",
-            self.log()
-        );
+        assert!(status.success(), "linchpin {args:?} ended with {status}: {stderr}\nthe server wrote:\n{}", self.log());
         serde_json::from_str(&stdout).unwrap_or_else(|error| panic!("{args:?} printed no JSON, {error}: {stdout}"))
     }
 
@@ -367,11 +339,7 @@ impl Server {
     /// When the server refuses.
     pub fn write(&self, device: &Device, pin: &str, value: &str) {
         let (stdout, stderr, status) = self.operate(&["device", "write", &device.id, pin, value]);
-        assert!(
-            status.success(),
-            "device write {} {pin} {value:?}: {status} {stdout} {stderr}",
-            device.id
-        );
+        assert!(status.success(), "device write {} {pin} {value:?}: {status} {stdout} {stderr}", device.id);
     }
 
     /// All that the server has written.
@@ -409,10 +377,7 @@ impl Server {
     /// # Panics
     /// When it runs.
     pub fn end_status(&mut self) -> ExitStatus {
-        self.child
-            .try_wait()
-            .expect("the state of the server")
-            .expect("it has ended")
+        self.child.try_wait().expect("the state of the server").expect("it has ended")
     }
 
     /// Send a signal to what was started.
@@ -429,9 +394,7 @@ impl Server {
     /// When it does not end in time.
     pub fn stop(&mut self) -> ExitStatus {
         self.signal(Signal::TERM);
-        eventually(STOP, "the server ends after SIGTERM", || {
-            self.child.try_wait().expect("the state of the server")
-        })
+        eventually(STOP, "the server ends after SIGTERM", || self.child.try_wait().expect("the state of the server"))
     }
 
     fn group(&self) -> Pid {

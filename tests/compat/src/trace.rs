@@ -21,9 +21,7 @@ pub enum From {
 /// When there is no recording of that name.
 #[must_use]
 pub fn recorded(name: &str) -> Vec<(From, Vec<u8>)> {
-    let mut lines = RECORDED
-        .lines()
-        .skip_while(|line| line.strip_prefix("## ") != Some(name));
+    let mut lines = RECORDED.lines().skip_while(|line| line.strip_prefix("## ") != Some(name));
     assert!(lines.next().is_some(), "no recording named {name}");
     lines
         .take_while(|line| !line.starts_with("## "))
@@ -37,10 +35,7 @@ pub fn recorded(name: &str) -> Vec<(From, Vec<u8>)> {
 
 fn bytes(hex: &str) -> Vec<u8> {
     assert!(hex.len().is_multiple_of(2), "odd number of digits in {hex}");
-    (0..hex.len())
-        .step_by(2)
-        .map(|at| u8::from_str_radix(&hex[at..at + 2], 16).expect("hex digits"))
-        .collect()
+    (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).expect("hex digits")).collect()
 }
 
 /// `bytes` with `token` in the place of the recorded one, which has the same length.

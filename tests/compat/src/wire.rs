@@ -63,23 +63,13 @@ impl Frame {
     /// A frame with a body.
     #[must_use]
     pub fn new(command: u8, id: u16, body: &[u8]) -> Self {
-        Self {
-            command,
-            id,
-            status_or_len: body.len() as u16,
-            body: body.to_vec(),
-        }
+        Self { command, id, status_or_len: body.len() as u16, body: body.to_vec() }
     }
 
     /// A RESPONSE.
     #[must_use]
     pub fn response(id: u16, status: u16) -> Self {
-        Self {
-            command: command::RESPONSE,
-            id,
-            status_or_len: status,
-            body: Vec::new(),
-        }
+        Self { command: command::RESPONSE, id, status_or_len: status, body: Vec::new() }
     }
 
     /// Its bytes on the wire.
@@ -100,32 +90,16 @@ impl Frame {
             return None;
         };
         let status_or_len = u16::from_be_bytes([*high, *low]);
-        let len_bytes = if *command == command::RESPONSE {
-            0
-        } else {
-            usize::from(status_or_len)
-        };
+        let len_bytes = if *command == command::RESPONSE { 0 } else { usize::from(status_or_len) };
         let body = rest.get(..len_bytes)?.to_vec();
-        let frame = Self {
-            command: *command,
-            id: u16::from_be_bytes([*id_high, *id_low]),
-            status_or_len,
-            body,
-        };
+        let frame = Self { command: *command, id: u16::from_be_bytes([*id_high, *id_low]), status_or_len, body };
         Some((frame, HEADER_BYTES + len_bytes))
     }
 }
 
 impl std::fmt::Debug for Frame {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(
-            f,
-            "[{} id {} {} {}]",
-            self.command,
-            self.id,
-            self.status_or_len,
-            self.body.escape_ascii()
-        )
+        write!(f, "[{} id {} {} {}]", self.command, self.id, self.status_or_len, self.body.escape_ascii())
     }
 }
 
@@ -160,11 +134,7 @@ impl Wire {
         rustix::net::connect(&socket, &server).unwrap_or_else(|error| panic!("connect to {server}: {error}"));
         let stream = TcpStream::from(socket);
         stream.set_nodelay(true).expect("TCP_NODELAY");
-        Self {
-            stream,
-            unread: Vec::new(),
-            last_id: 0,
-        }
+        Self { stream, unread: Vec::new(), last_id: 0 }
     }
 
     /// Connect and log in with command 29.
@@ -282,10 +252,7 @@ impl Wire {
         let begun = Instant::now();
         let came = self.receive(time);
         assert!(came.is_none(), "expected silence, not {came:?}");
-        assert!(
-            begun.elapsed() >= time,
-            "the server closed the connection, it should have stayed open"
-        );
+        assert!(begun.elapsed() >= time, "the server closed the connection, it should have stayed open");
     }
 
     /// The server closes the connection within `limit`; returns the bytes that came before.
@@ -295,11 +262,7 @@ impl Wire {
     pub fn expect_end(&mut self, limit: Duration) -> Vec<u8> {
         let until = Instant::now() + limit;
         while self.read_some(until) {}
-        assert!(
-            Instant::now() < until,
-            "the server should have closed within {limit:?}; came {:?}",
-            self.unread
-        );
+        assert!(Instant::now() < until, "the server should have closed within {limit:?}; came {:?}", self.unread);
         std::mem::take(&mut self.unread)
     }
 

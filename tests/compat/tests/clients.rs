@@ -3,11 +3,7 @@
 use linchpin_compat::{BackEnd, Server, scenario};
 
 fn matrix(back_end: BackEnd, shards: u16) {
-    let server = Server::dev()
-        .back_end(back_end)
-        .shards(shards)
-        .devices(scenario::DEVICES)
-        .start();
+    let server = Server::dev().back_end(back_end).shards(shards).devices(scenario::DEVICES).start();
     let devices = server.more_devices();
     scenario::run_all(&server, &devices);
     server.expect_no_token_in_log(&devices);

@@ -32,9 +32,7 @@ fn send_as_the_library_does(wire: &mut Wire, bytes: &[u8]) {
 fn required_answer(frame: &Frame) -> Option<Frame> {
     let is_answered = match frame.command {
         command::LOGIN | command::PING | command::PROPERTY => true,
-        command::INTERNAL => ["ver\0", "mcu\0", "ncp\0"]
-            .iter()
-            .any(|key| frame.body.starts_with(key.as_bytes())),
+        command::INTERNAL => ["ver\0", "mcu\0", "ncp\0"].iter().any(|key| frame.body.starts_with(key.as_bytes())),
         _ => false,
     };
     is_answered.then(|| Frame::response(frame.id, status::OK))
@@ -56,9 +54,7 @@ fn play(server: &Server, device: &Device, name: &str) -> (Wire, Vec<Frame>) {
             continue;
         };
         loop {
-            let came = wire
-                .receive(EFFECT)
-                .unwrap_or_else(|| panic!("{name}: no answer to {frame:?}"));
+            let came = wire.receive(EFFECT).unwrap_or_else(|| panic!("{name}: no answer to {frame:?}"));
             if came == answer {
                 break;
             }
@@ -86,18 +82,11 @@ fn expect_value(server: &Server, device: &Device, pin: &str, expected: &str) {
 
 fn simple_programs(back_end: BackEnd) {
     let (server, devices) = server(back_end, 3);
-    let programs = [
-        ("cpp-linux-0.6.1", "0.6.1", "8"),
-        ("cpp-linux-1.0.1", "1.0.1", "8"),
-        ("cpp-linux-1.4.0", "1.4.0", "10"),
-    ];
+    let programs =
+        [("cpp-linux-0.6.1", "0.6.1", "8"), ("cpp-linux-1.0.1", "1.0.1", "8"), ("cpp-linux-1.4.0", "1.4.0", "10")];
     for ((name, version, last_value), device) in programs.into_iter().zip(&devices) {
         let (mut wire, unasked) = play(&server, device, name);
-        assert_eq!(
-            unasked,
-            [],
-            "{name}: the server sent what the recorded program did not ask for"
-        );
+        assert_eq!(unasked, [], "{name}: the server sent what the recorded program did not ask for");
         let firmware = field(&server.view(device), "firmware").clone();
         assert_eq!(text(&firmware, "ver"), version);
         assert_eq!(text(&firmware, "dev"), "Linux");
@@ -107,10 +96,7 @@ fn simple_programs(back_end: BackEnd) {
         // What the server says to a device leaves in one piece and with an id that the library takes.
         server.write(device, "V1", "42");
         let push = wire.receive(EFFECT).expect("the value");
-        assert_eq!(
-            (push.command, push.body.as_slice()),
-            (command::HARDWARE, &b"vw\x001\x0042"[..])
-        );
+        assert_eq!((push.command, push.body.as_slice()), (command::HARDWARE, &b"vw\x001\x0042"[..]));
         assert_ne!(push.id, 0, "the library drops the link when it sees id 0");
         wire.expect_pong();
     }
@@ -135,28 +121,14 @@ fn every_command(back_end: BackEnd) {
     drop(before);
 
     let (mut wire, unasked) = play(&server, device, "cpp-linux-1.4.0-full-api");
-    let bodies: Vec<_> = unasked
-        .iter()
-        .map(|frame| frame.body.escape_ascii().to_string())
-        .collect();
+    let bodies: Vec<_> = unasked.iter().map(|frame| frame.body.escape_ascii().to_string()).collect();
     let begins = |command: u8, body: &str| {
-        unasked
-            .iter()
-            .any(|frame| frame.command == command && frame.body.starts_with(body.as_bytes()))
+        unasked.iter().any(|frame| frame.command == command && frame.body.starts_with(body.as_bytes()))
     };
-    assert!(
-        begins(command::HARDWARE, "vw\x000\0hi\x001\x002.500"),
-        "no sync of V0 in {bodies:?}"
-    );
-    assert!(
-        begins(command::INTERNAL, "meta\0Serial Number\0SN-7"),
-        "no metadata in {bodies:?}"
-    );
+    assert!(begins(command::HARDWARE, "vw\x000\0hi\x001\x002.500"), "no sync of V0 in {bodies:?}");
+    assert!(begins(command::INTERNAL, "meta\0Serial Number\0SN-7"), "no metadata in {bodies:?}");
     assert!(begins(command::INTERNAL, "utc\0time\x001"), "no time in {bodies:?}");
-    assert!(
-        begins(command::INTERNAL, "utc\0tz_rule\0"),
-        "no time zone in {bodies:?}"
-    );
+    assert!(begins(command::INTERNAL, "utc\0tz_rule\0"), "no time zone in {bodies:?}");
     assert!(begins(command::INTERNAL, "rtc\0"), "no clock in {bodies:?}");
     let allowed = [command::RESPONSE, command::HARDWARE, command::INTERNAL];
     assert!(
@@ -169,21 +141,10 @@ fn every_command(back_end: BackEnd) {
     expect_value(&server, device, "V1", "1");
     let view = server.view(device);
     let metadata = field(&view, "metadata");
-    assert_eq!(
-        text(metadata, "Serial Number"),
-        "123",
-        "the recorded program has set it"
-    );
-    assert_eq!(
-        field(&view, "events"),
-        &json!([]),
-        "the recorded program has resolved all its events"
-    );
+    assert_eq!(text(metadata, "Serial Number"), "123", "the recorded program has set it");
+    assert_eq!(field(&view, "events"), &json!([]), "the recorded program has resolved all its events");
     // Its last group bears the time of the recording's script, years ago: refused, and the write goes on without it.
-    assert!(
-        unasked.contains(&Frame::response(22, status::ILLEGAL_COMMAND_BODY)),
-        "the old time was taken"
-    );
+    assert!(unasked.contains(&Frame::response(22, status::ILLEGAL_COMMAND_BODY)), "the old time was taken");
     wire.expect_pong();
 }
 

@@ -52,10 +52,7 @@ const BEFORE_LOGIN: &[(&str, Maker)] = &[
     }),
     ("a command before the login", |r| {
         let command = r.pick(&[command::HARDWARE, command::PING, command::INTERNAL, command::PROPERTY]);
-        (
-            Frame::new(command, any_id(r), b"vw\x001\x002").bytes(),
-            Outcome::End(Vec::new()),
-        )
+        (Frame::new(command, any_id(r), b"vw\x001\x002").bytes(), Outcome::End(Vec::new()))
     }),
     ("a token with wrong characters", |r| {
         let mut token = r.text(TOKEN_ALPHABET, 32);
@@ -79,12 +76,7 @@ const BEFORE_LOGIN: &[(&str, Maker)] = &[
         bytes.extend(r.text(TOKEN_ALPHABET, 32));
         (bytes, Outcome::End(Vec::new()))
     }),
-    ("an MQTT packet", |_| {
-        (
-            b"\x10\x0e\x00\x04MQTT\x04\x02\x00\x2d\x00\x02id".to_vec(),
-            Outcome::End(Vec::new()),
-        )
-    }),
+    ("an MQTT packet", |_| (b"\x10\x0e\x00\x04MQTT\x04\x02\x00\x2d\x00\x02id".to_vec(), Outcome::End(Vec::new()))),
     ("not quite TLS", |r| {
         let len = r.between(5, 60);
         let mut bytes = r.bytes(len);
@@ -121,14 +113,7 @@ const IN_SESSION: &[(&str, Maker)] = &[
         answered(r, command::SYNC, &bodies, status::ILLEGAL_COMMAND)
     }),
     ("PROPERTY of nothing", |r| {
-        let bodies: [&[u8]; 6] = [
-            b"",
-            b"1",
-            b"1\0color",
-            b"x\0color\0red",
-            b"1\0Color\0red",
-            b"256\0color\0red",
-        ];
+        let bodies: [&[u8]; 6] = [b"", b"1", b"1\0color", b"x\0color\0red", b"1\0Color\0red", b"256\0color\0red"];
         answered(r, command::PROPERTY, &bodies, status::ILLEGAL_COMMAND_BODY)
     }),
     ("BRIDGE to nowhere", |r| {
@@ -139,9 +124,7 @@ const IN_SESSION: &[(&str, Maker)] = &[
         let token = [b"1\0i\0".to_vec(), r.text(TOKEN_ALPHABET, 32)].concat();
         answered(r, command::BRIDGE, &[b"1\0i\0short", &token], status::NOT_ALLOWED)
     }),
-    ("BRIDGE that was never opened", |r| {
-        answered(r, command::BRIDGE, &[b"77\0vw\x001\x002"], status::NOT_ALLOWED)
-    }),
+    ("BRIDGE that was never opened", |r| answered(r, command::BRIDGE, &[b"77\0vw\x001\x002"], status::NOT_ALLOWED)),
     ("a GROUP of no kind", |r| {
         let bodies: [&[u8]; 4] = [b"", b"x", b"t\0yesterday", b"t\x001"];
         answered(r, command::GROUP, &bodies, status::ILLEGAL_COMMAND_BODY)
@@ -150,9 +133,7 @@ const IN_SESSION: &[(&str, Maker)] = &[
         let command = r.pick(&[command::EVENT_LOG, command::EVENT_CLEAR]);
         answered(r, command, &[b"", b"\0text"], status::ILLEGAL_COMMAND_BODY)
     }),
-    ("an EMAIL without a text", |r| {
-        answered(r, command::EMAIL, &[b"", b"subject"], status::ILLEGAL_COMMAND)
-    }),
+    ("an EMAIL without a text", |r| answered(r, command::EMAIL, &[b"", b"subject"], status::ILLEGAL_COMMAND)),
     ("a notification without a text", |r| {
         let command = r.pick(&[command::TWEET, command::PUSH, command::SMS]);
         answered(r, command, &[b""], status::NOTIFICATION_INVALID_BODY)
@@ -167,9 +148,8 @@ const IN_SESSION: &[(&str, Maker)] = &[
         answered(r, command, &[&token], status::ALREADY_REGISTERED)
     }),
     ("a command of the app", |r| {
-        let app_commands: Vec<u8> = (0..100)
-            .filter(|number| *number == 41 || !DEVICE_COMMANDS.contains(number))
-            .collect();
+        let app_commands: Vec<u8> =
+            (0..100).filter(|number| *number == 41 || !DEVICE_COMMANDS.contains(number)).collect();
         let command = r.pick(&app_commands);
         let len = r.between(0, 40);
         let body = r.bytes(len);
@@ -185,9 +165,7 @@ const IN_SESSION: &[(&str, Maker)] = &[
         bytes.extend_from_slice(&len.to_be_bytes());
         (bytes, Outcome::End(Vec::new()))
     }),
-    ("an answer to nothing", |r| {
-        (Frame::response(any_id(r), r.next() as u16).bytes(), Outcome::Silence)
-    }),
+    ("an answer to nothing", |r| (Frame::response(any_id(r), r.next() as u16).bytes(), Outcome::Silence)),
 ];
 
 fn any_id(random: &mut Random) -> u16 {
@@ -202,10 +180,7 @@ fn refused_login(random: &mut Random, token: &[u8]) -> (Vec<u8>, Outcome) {
 }
 
 fn answered(random: &mut Random, command: u8, bodies: &[&[u8]], status: u16) -> (Vec<u8>, Outcome) {
-    (
-        Frame::new(command, any_id(random), random.pick(bodies)).bytes(),
-        Outcome::Status(status),
-    )
+    (Frame::new(command, any_id(random), random.pick(bodies)).bytes(), Outcome::Status(status))
 }
 
 fn attack(random: &mut Random, kinds: &[(&'static str, Maker)]) -> Attack {
@@ -214,12 +189,7 @@ fn attack(random: &mut Random, kinds: &[(&'static str, Maker)]) -> Attack {
     let cut_count = random.pick(&[0, 0, 1, 2]);
     let mut cuts: Vec<usize> = (0..cut_count).map(|_| random.between(0, bytes.len())).collect();
     cuts.sort_unstable();
-    Attack {
-        name,
-        bytes,
-        cuts,
-        outcome,
-    }
+    Attack { name, bytes, cuts, outcome }
 }
 
 impl Attack {
@@ -237,10 +207,7 @@ impl Attack {
     pub fn pieces(&self) -> impl Iterator<Item = &[u8]> {
         let starts = std::iter::once(0).chain(self.cuts.iter().copied());
         let ends = self.cuts.iter().copied().chain(std::iter::once(self.bytes.len()));
-        starts
-            .zip(ends)
-            .map(|(start, end)| &self.bytes[start..end])
-            .filter(|piece| !piece.is_empty())
+        starts.zip(ends).map(|(start, end)| &self.bytes[start..end]).filter(|piece| !piece.is_empty())
     }
 
     /// The id of the frame, which an answer must bear.

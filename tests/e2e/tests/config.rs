@@ -56,22 +56,12 @@ const MISTAKES: &[(&str, &str, usize, &[&str])] = &[
     ("shards = 2", "shards = 2\nshards = 3", 9, &["shards"]),
     ("\"auto\"", "\"fastest\"", 9, &["fastest", "io_uring", "portable"]),
     ("messages_per_second = 50", "messages_per_second = -1", 12, &["-1"]),
-    (
-        "messages_per_second = 50",
-        "message_per_second = 50",
-        12,
-        &["message_per_second", "messages_per_second"],
-    ),
+    ("messages_per_second = 50", "message_per_second = 50", 12, &["message_per_second", "messages_per_second"]),
     ("message_burst = 100", "message_burst = 1.5", 13, &["message_burst"]),
     ("pin = \"V0\"", "pin = \"V256\"", 20, &["V256"]),
     ("type = \"int\"", "type = \"integer\"", 22, &["integer", "int"]),
     ("min = 0", "min = 2000", 23, &["2000", "1023"]),
-    (
-        "template = \"TMPLgarden\"",
-        "template = \"TMPLgardne\"",
-        28,
-        &["TMPLgardne"],
-    ),
+    ("template = \"TMPLgarden\"", "template = \"TMPLgardne\"", 28, &["TMPLgardne"]),
     ("name = \"Pump\"", "nmae = \"Pump\"", 31, &["nmae", "name"]),
     ("name = \"Pump\"", "name = \"Pump", 31, &[]),
 ];
@@ -96,33 +86,18 @@ fn mistakes_are_named_with_file_line_and_help() {
         assert_eq!(GOOD.matches(good).count().min(1), 1, "{good} is not in the file");
         let folder = Folder::new();
         let path = folder.path().join("linchpin.toml");
-        let text = GOOD
-            .replacen(good, bad, 1)
-            .replace('@', folder.path().to_str().expect("UTF-8"));
+        let text = GOOD.replacen(good, bad, 1).replace('@', folder.path().to_str().expect("UTF-8"));
         std::fs::write(&path, text).expect("write the configuration");
-        let output = Command::new(linchpin_path())
-            .args(["check", "--config"])
-            .arg(&path)
-            .env("NO_COLOR", "1")
-            .output();
+        let output = Command::new(linchpin_path()).args(["check", "--config"]).arg(&path).env("NO_COLOR", "1").output();
         let output = output.expect("start the binary");
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         let place = format!("{}:{line}", path.display());
         let helps = said.contains(&place) && said.contains('^') && words.iter().all(|word| said.contains(word));
         if output.status.code() != Some(CONFIGURATION_ERROR) || !helps {
-            wrong.push(format!(
-                "{bad:?} (line {line}, {words:?}) ended with {} and said:\n{said}",
-                output.status
-            ));
+            wrong.push(format!("{bad:?} (line {line}, {words:?}) ended with {} and said:\n{said}", output.status));
         }
     }
-    assert!(
-        wrong.is_empty(),
-        "{} of {} mistakes are not helped:\n{}",
-        wrong.len(),
-        MISTAKES.len(),
-        wrong.join("\n")
-    );
+    assert!(wrong.is_empty(), "{} of {} mistakes are not helped:\n{}", wrong.len(), MISTAKES.len(), wrong.join("\n"));
 }
 
 #[test]
@@ -138,11 +113,8 @@ fn serve_refuses_a_wrong_file_too() {
 fn a_missing_file_is_named() {
     let folder = Folder::new();
     let path = folder.path().join("none.toml");
-    let output = Command::new(linchpin_path())
-        .args(["check", "--config"])
-        .arg(&path)
-        .output()
-        .expect("start the binary");
+    let output =
+        Command::new(linchpin_path()).args(["check", "--config"]).arg(&path).output().expect("start the binary");
     assert_eq!(output.status.code(), Some(CONFIGURATION_ERROR));
     assert!(String::from_utf8_lossy(&output.stderr).contains("none.toml"));
 }
@@ -163,16 +135,11 @@ fn sighup_takes_new_limits_and_keeps_the_old_ones_when_the_new_are_wrong() {
         });
     };
 
-    reload(
-        &good.replace("message_burst = 100", "message_burst = 0"),
-        "linchpin.toml:13",
-    );
+    reload(&good.replace("message_burst = 100", "message_burst = 0"), "linchpin.toml:13");
     wire.expect_pong();
 
     reload(
-        &good
-            .replace("messages_per_second = 50", "messages_per_second = 1")
-            .replace("burst = 100", "burst = 3"),
+        &good.replace("messages_per_second = 50", "messages_per_second = 1").replace("burst = 100", "burst = 3"),
         "reloaded",
     );
     for _ in 0..8 {

@@ -10,12 +10,7 @@ const LIMIT: usize = 64;
 
 fn beyond_the_limit(back_end: BackEnd) {
     let limit = format!("--nofile={LIMIT}:{LIMIT}");
-    let server = Server::dev()
-        .under("prlimit", [limit])
-        .back_end(back_end)
-        .shards(1)
-        .devices(2 * LIMIT as u32)
-        .start();
+    let server = Server::dev().under("prlimit", [limit]).back_end(back_end).shards(1).devices(2 * LIMIT as u32).start();
     let devices = server.more_devices();
 
     // All connect: the kernel completes the handshake of those that the server has not accepted.
@@ -23,28 +18,16 @@ fn beyond_the_limit(back_end: BackEnd) {
     let mut served = Vec::new();
     for (number, (wire, device)) in wires.iter_mut().zip(&devices).enumerate() {
         wire.send(command::LOGIN, device.token.as_bytes());
-        let patience = if number < LIMIT / 4 {
-            EFFECT
-        } else {
-            Duration::from_millis(50)
-        };
+        let patience = if number < LIMIT / 4 { EFFECT } else { Duration::from_millis(50) };
         match wire.receive(patience) {
             Some(answer) => assert_eq!(answer, Frame::response(1, status::OK)),
             None => break,
         }
         served.push(number);
     }
-    assert!(
-        served.len() >= LIMIT / 4,
-        "only {} of {LIMIT} were served",
-        served.len()
-    );
+    assert!(served.len() >= LIMIT / 4, "only {} of {LIMIT} were served", served.len());
     // A ring's own table holds as many as the limit says; plain descriptors share it with files and listeners.
-    assert!(
-        served.len() <= LIMIT,
-        "{} connections with a limit of {LIMIT}",
-        served.len()
-    );
+    assert!(served.len() <= LIMIT, "{} connections with a limit of {LIMIT}", served.len());
     std::thread::sleep(Duration::from_millis(500));
     for number in &served {
         wires[*number].expect_pong();

@@ -23,9 +23,7 @@ const WITNESSES: u32 = 4;
 const BETWEEN_PIECES: Duration = Duration::from_millis(1);
 
 fn from_environment(name: &str, default: u32) -> u32 {
-    std::env::var(name).map_or(default, |text| {
-        text.parse().unwrap_or_else(|_| panic!("{name} must be a number"))
-    })
+    std::env::var(name).map_or(default, |text| text.parse().unwrap_or_else(|_| panic!("{name} must be a number")))
 }
 
 struct World {
@@ -47,11 +45,7 @@ struct Held {
 
 impl World {
     fn new(back_end: BackEnd, seed: u64) -> Self {
-        let server = Server::dev()
-            .back_end(back_end)
-            .shards(2)
-            .devices(VICTIMS + WITNESSES)
-            .start();
+        let server = Server::dev().back_end(back_end).shards(2).devices(VICTIMS + WITNESSES).start();
         let mut devices = server.more_devices();
         let victims = devices.split_off(WITNESSES as usize);
         let login = |device: Device| {
@@ -59,24 +53,13 @@ impl World {
             (device, wire)
         };
         let witnesses = devices.into_iter().map(login).collect();
-        Self {
-            server,
-            random: Random::new(seed),
-            victims,
-            witnesses,
-            logins: 0,
-            beats: 0,
-        }
+        Self { server, random: Random::new(seed), victims, witnesses, logins: 0, beats: 0 }
     }
 
     /// An address of its own for each connection: one that fails too often is not answered any more.
     fn any_address(&mut self) -> Ipv4Addr {
         let part = |value: usize| value as u8;
-        let (a, b, c) = (
-            self.random.between(1, 250),
-            self.random.between(0, 255),
-            self.random.between(1, 254),
-        );
+        let (a, b, c) = (self.random.between(1, 250), self.random.between(0, 255), self.random.between(1, 254));
         Ipv4Addr::new(127, part(a), part(b), part(c))
     }
 
@@ -102,9 +85,7 @@ impl World {
             open.push((attack, wire));
         }
         for (attack, mut wire) in open {
-            let Outcome::End(expected) = &attack.outcome else {
-                panic!("{attack:?} must end")
-            };
+            let Outcome::End(expected) = &attack.outcome else { panic!("{attack:?} must end") };
             assert_eq!(&wire.expect_end(EFFECT), expected, "after {attack:?}");
         }
     }
@@ -147,11 +128,7 @@ impl World {
 
     fn held(&self) -> Held {
         let status = self.server.ask(&["status"]);
-        let number = |name| {
-            field(&status, name)
-                .as_u64()
-                .unwrap_or_else(|| panic!("{name} is no number in {status}"))
-        };
+        let number = |name| field(&status, name).as_u64().unwrap_or_else(|| panic!("{name} is no number in {status}"));
         let folder = format!("/proc/{}/fd", self.server.pid());
         Held {
             connections: number("connections"),
@@ -163,10 +140,7 @@ impl World {
     fn resident_kib(&self) -> u64 {
         let path = format!("/proc/{}/status", self.server.pid());
         let text = std::fs::read_to_string(path).expect("the server's status");
-        let line = text
-            .lines()
-            .find_map(|line| line.strip_prefix("VmRSS:"))
-            .expect("VmRSS");
+        let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("VmRSS");
         line.trim().trim_end_matches(" kB").parse().expect("KiB")
     }
 }
@@ -177,11 +151,7 @@ fn storm(back_end: BackEnd) {
     let mut world = World::new(back_end, u64::from(seed));
     world.witnesses_are_well();
     let before = world.held();
-    assert_eq!(
-        (before.connections, before.ledger_bytes),
-        (u64::from(WITNESSES), 0),
-        "seed {seed}"
-    );
+    assert_eq!((before.connections, before.ledger_bytes), (u64::from(WITNESSES), 0), "seed {seed}");
 
     let mut resident_kib = Vec::new();
     for round in 0..count.div_ceil(ROUND) {
@@ -190,10 +160,7 @@ fn storm(back_end: BackEnd) {
         world.witnesses_are_well();
         eventually(
             EFFECT,
-            &format!(
-                "round {round} of seed {seed} leaves nothing: {before:?}, {:?}",
-                world.held()
-            ),
+            &format!("round {round} of seed {seed} leaves nothing: {before:?}, {:?}", world.held()),
             || (world.held() == before).then_some(()),
         );
         resident_kib.push(world.resident_kib());
@@ -208,10 +175,7 @@ fn storm(back_end: BackEnd) {
     assert!(!log.contains("panicked"), "seed {seed}: {log}");
     let ends = field(&world.server.ask(&["status"]), "ends").clone();
     for code in ["E0201", "E0202", "E0204", "E0207", "E0208", "E0301", "E0302"] {
-        assert!(
-            ends.get(code).and_then(Value::as_u64).is_some_and(|count| count > 0),
-            "no end {code} in {ends}"
-        );
+        assert!(ends.get(code).and_then(Value::as_u64).is_some_and(|count| count > 0), "no end {code} in {ends}");
     }
     world.server.expect_no_token_in_log(&world.victims);
     let mut witness = world.witnesses.pop().expect("a witness").1;

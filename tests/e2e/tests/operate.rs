@@ -17,24 +17,13 @@ const DEVICES: u32 = 30;
 fn status_counts_what_is_there() {
     let server = Server::dev().shards(3).devices(5).start();
     let devices = server.more_devices();
-    let wires: Vec<_> = devices
-        .iter()
-        .map(|device| Wire::login(server.address(), &device.token))
-        .collect();
+    let wires: Vec<_> = devices.iter().map(|device| Wire::login(server.address(), &device.token)).collect();
     let now = server.ask(&["status"]);
-    for (name, expected) in [
-        ("online", 5),
-        ("connections", 5),
-        ("devices", 8),
-        ("logins", 5),
-        ("ledger_bytes", 0),
-    ] {
+    for (name, expected) in [("online", 5), ("connections", 5), ("devices", 8), ("logins", 5), ("ledger_bytes", 0)] {
         assert_eq!(field(&now, name), &json!(expected), "{name} in {now}");
     }
     drop(wires);
-    eventually(EFFECT, "nobody is online", || {
-        (field(&server.ask(&["status"]), "online") == &json!(0)).then_some(())
-    });
+    eventually(EFFECT, "nobody is online", || (field(&server.ask(&["status"]), "online") == &json!(0)).then_some(()));
     let after = server.ask(&["status"]);
     assert_eq!(field(field(&after, "ends"), "E0101"), &json!(5), "{after}");
 
@@ -47,11 +36,7 @@ fn devices_are_listed_shown_and_never_with_their_tokens() {
     let server = Server::dev().shards(2).devices(3).start();
     let devices = [server.devices(), server.more_devices()].concat();
     let mut wire = Wire::login(server.address(), &devices[4].token);
-    wire.expect_status(
-        command::INTERNAL,
-        &["ver", "1.4.0", "dev", "ESP32", "h-beat", "45"],
-        status::OK,
-    );
+    wire.expect_status(command::INTERNAL, &["ver", "1.4.0", "dev", "ESP32", "h-beat", "45"], status::OK);
 
     let list = server.ask(&["device", "list"]);
     let rows = list.as_array().expect("a list");
@@ -80,10 +65,7 @@ fn an_added_device_logs_in() {
         server.operate(&["device", "add", "--count", "2", "--name", "Shed", "--tokens-out", path]);
     assert!(success.success(), "{stderr}");
     let lines = std::fs::read_to_string(&tokens_path).expect("the tokens");
-    let tokens: Vec<_> = lines
-        .lines()
-        .filter_map(|line| line.split_whitespace().nth(1))
-        .collect();
+    let tokens: Vec<_> = lines.lines().filter_map(|line| line.split_whitespace().nth(1)).collect();
     assert_eq!(tokens.len(), 2);
     for token in tokens {
         Wire::login(server.address(), token).expect_pong();
@@ -103,10 +85,7 @@ fn writes_are_stored_checked_and_delivered() {
     wire.expect(&Frame::new(command::HARDWARE, id, b"vw\x009\0kept"));
     server.write(plain, "V10", "now");
     let frame = wire.receive(EFFECT).expect("the value");
-    assert_eq!(
-        (frame.command, frame.body.as_slice()),
-        (command::HARDWARE, &b"vw\x0010\0now"[..])
-    );
+    assert_eq!((frame.command, frame.body.as_slice()), (command::HARDWARE, &b"vw\x0010\0now"[..]));
 
     // The template of the first device has V0 from 0 to 1023.
     let (_, refusal, success) = server.operate(&["device", "write", &with_template.id, "V0", "1024"]);
@@ -122,10 +101,7 @@ fn pushes_reach_the_device() {
     let mut wire = Wire::login(server.address(), &device.token);
     wire.expect_status(command::INTERNAL, &["ver", "1.4.0"], status::OK);
     for (args, body) in [
-        (
-            &["ota", "http://127.0.0.1/firmware.bin"][..],
-            &b"ota\0http://127.0.0.1/firmware.bin"[..],
-        ),
+        (&["ota", "http://127.0.0.1/firmware.bin"][..], &b"ota\0http://127.0.0.1/firmware.bin"[..]),
         (&["reboot"], b"dbg\0reboot"),
     ] {
         let (_, stderr, success) = server.operate(&[&["device", "push", &device.id], args].concat());
@@ -148,20 +124,13 @@ fn the_admin_socket_speaks_json_lines() {
         serde_json::from_str::<Value>(&answer).expect("JSON")
     };
     let good = ask(r#"{"id":7,"command":"device.list"}"#);
-    assert_eq!(
-        (field(&good, "id"), good.get("ok").is_some()),
-        (&json!(7), true),
-        "{good}"
-    );
+    assert_eq!((field(&good, "id"), good.get("ok").is_some()), (&json!(7), true), "{good}");
     let bad = ask(r#"{"id":8,"command":"no.such.command"}"#);
     assert_eq!(field(&bad, "id"), &json!(8));
     assert!(text(field(&bad, "error"), "text").contains("no.such.command"), "{bad}");
     let broken = ask("this is not JSON");
     assert!(broken.get("error").is_some(), "{broken}");
-    assert!(
-        ask(r#"{"id":9,"command":"status"}"#).get("ok").is_some(),
-        "it goes on after an error"
-    );
+    assert!(ask(r#"{"id":9,"command":"status"}"#).get("ok").is_some(), "it goes on after an error");
 }
 
 #[test]
@@ -175,12 +144,8 @@ fn without_a_server_the_operator_is_told_where_it_was_looked_for() {
 
 #[test]
 fn ends_are_explained() {
-    let explain = |code: &str| {
-        Command::new(linchpin_path())
-            .args(["explain", code])
-            .output()
-            .expect("start the binary")
-    };
+    let explain =
+        |code: &str| Command::new(linchpin_path()).args(["explain", code]).output().expect("start the binary");
     let known = explain("E0103");
     assert!(known.status.success());
     assert!(String::from_utf8_lossy(&known.stdout).contains("heartbeat"));
@@ -193,17 +158,7 @@ fn the_virtual_device_writes_and_receives() {
     let device = &server.devices()[1];
     let ready_path = server.folder().join("ready.json");
     let mut sim = Command::new(linchpin_path())
-        .args([
-            "device",
-            "sim",
-            "--index",
-            "1",
-            "--count",
-            "20",
-            "--period",
-            "100ms",
-            "--ready-file",
-        ])
+        .args(["device", "sim", "--index", "1", "--count", "20", "--period", "100ms", "--ready-file"])
         .arg(ready_path)
         .stdout(Stdio::piped())
         .spawn()
@@ -211,10 +166,7 @@ fn the_virtual_device_writes_and_receives() {
     eventually(EFFECT, "it is online", || server.is_online(device).then_some(()));
     server.write(device, "V9", "a word for the virtual device");
     let output = sim.wait_with_output_within(Duration::from_secs(20));
-    assert!(
-        output.contains("a word for the virtual device"),
-        "it shows what it receives: {output}"
-    );
+    assert!(output.contains("a word for the virtual device"), "it shows what it receives: {output}");
     let view = server.view(device);
     assert!(!field(&view, "values").as_array().expect("a list").is_empty(), "{view}");
 }
@@ -227,9 +179,7 @@ trait WaitWithin {
 
 impl WaitWithin for std::process::Child {
     fn wait_with_output_within(&mut self, limit: Duration) -> String {
-        let ended = eventually(limit, "the program ends by itself", || {
-            self.try_wait().expect("its state")
-        });
+        let ended = eventually(limit, "the program ends by itself", || self.try_wait().expect("its state"));
         assert!(ended.success(), "{ended}");
         std::io::read_to_string(self.stdout.take().expect("its output")).expect("UTF-8")
     }
@@ -237,25 +187,16 @@ impl WaitWithin for std::process::Child {
 
 fn sigterm_drains(back_end: BackEnd) {
     let mut server = Server::dev().back_end(back_end).shards(2).devices(DEVICES).start();
-    let mut wires: Vec<_> = server
-        .more_devices()
-        .iter()
-        .map(|device| Wire::login(server.address(), &device.token))
-        .collect();
+    let mut wires: Vec<_> =
+        server.more_devices().iter().map(|device| Wire::login(server.address(), &device.token)).collect();
     server.signal(Signal::TERM);
     for wire in &mut wires {
         let rest = wire.expect_end(EFFECT);
-        assert!(
-            Frame::parse(&rest).is_none_or(|(frame, _)| frame.command == command::REDIRECT),
-            "{rest:?}"
-        );
+        assert!(Frame::parse(&rest).is_none_or(|(frame, _)| frame.command == command::REDIRECT), "{rest:?}");
     }
     eventually(EFFECT, "the server ends", || server.has_ended().then_some(()));
     assert!(server.end_status().success(), "{}", server.log());
-    assert!(
-        !server.data_path().join("admin.sock").exists(),
-        "the socket is tidied away"
-    );
+    assert!(!server.data_path().join("admin.sock").exists(), "the socket is tidied away");
 }
 
 #[test]
@@ -271,11 +212,8 @@ fn sigterm_drains_on_the_portable_back_end() {
 #[test]
 fn a_drain_sends_devices_to_another_server_at_a_pace() {
     let server = Server::dev().shards(1).devices(DEVICES).start();
-    let mut wires: Vec<_> = server
-        .more_devices()
-        .iter()
-        .map(|device| Wire::login(server.address(), &device.token))
-        .collect();
+    let mut wires: Vec<_> =
+        server.more_devices().iter().map(|device| Wire::login(server.address(), &device.token)).collect();
     for wire in &mut wires {
         wire.expect_status(command::INTERNAL, &["ver", "1.4.0"], status::OK);
     }
@@ -284,15 +222,8 @@ fn a_drain_sends_devices_to_another_server_at_a_pace() {
     assert!(success.success(), "{stderr}");
     for wire in &mut wires {
         let frame = wire.receive(EFFECT).expect("a redirect");
-        assert_eq!(
-            (frame.command, frame.body.as_slice()),
-            (command::REDIRECT, &b"127.0.0.1\09"[..])
-        );
+        assert_eq!((frame.command, frame.body.as_slice()), (command::REDIRECT, &b"127.0.0.1\09"[..]));
         wire.expect_end(EFFECT);
     }
-    assert!(
-        begun.elapsed() >= Duration::from_secs(1),
-        "30 devices at 20 a second: {:?}",
-        begun.elapsed()
-    );
+    assert!(begun.elapsed() >= Duration::from_secs(1), "30 devices at 20 a second: {:?}", begun.elapsed());
 }

@@ -18,38 +18,21 @@ fn the_ready_file_has_its_shape_and_is_private() {
     let server = Server::dev().start();
     let ready = server.ready().as_object().expect("an object");
     let names: Vec<_> = ready.keys().map(String::as_str).collect();
-    assert_eq!(
-        names,
-        ["admin", "devices", "plain"],
-        "keys of what is not built yet are absent"
-    );
+    assert_eq!(names, ["admin", "devices", "plain"], "keys of what is not built yet are absent");
     assert!(server.address().ip().is_loopback() && server.address().port() != 0);
-    assert_eq!(
-        text(server.ready(), "admin"),
-        server.data_path().join("admin.sock").to_str().expect("UTF-8")
-    );
+    assert_eq!(text(server.ready(), "admin"), server.data_path().join("admin.sock").to_str().expect("UTF-8"));
 
     let devices = field(server.ready(), "devices").as_array().expect("a list").clone();
     assert_eq!(devices.len(), 3);
-    let with_template = devices
-        .iter()
-        .filter(|device| device.get("template").is_some_and(Value::is_string))
-        .count();
+    let with_template = devices.iter().filter(|device| device.get("template").is_some_and(Value::is_string)).count();
     assert_eq!(with_template, 1, "two of the three devices have no template");
     for device in &devices {
         let token = text(device, "token");
         let is_token = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
-        assert!(
-            token.len() == 32 && token.bytes().all(is_token),
-            "a token of another shape"
-        );
+        assert!(token.len() == 32 && token.bytes().all(is_token), "a token of another shape");
         assert!(field(device, "id").is_u64(), "ids are numbers");
     }
-    assert_eq!(
-        mode(&server.folder().join("ready.json")),
-        0o600,
-        "the ready file holds tokens"
-    );
+    assert_eq!(mode(&server.folder().join("ready.json")), 0o600, "the ready file holds tokens");
 }
 
 #[test]
@@ -65,10 +48,7 @@ fn more_devices_get_a_private_file_of_tokens_and_all_log_in() {
     assert_eq!(mode(&server.folder().join("tokens")), 0o600);
     let devices = server.more_devices();
     assert_eq!(devices.len(), 40);
-    let wires: Vec<_> = devices
-        .iter()
-        .map(|device| Wire::login(server.address(), &device.token))
-        .collect();
+    let wires: Vec<_> = devices.iter().map(|device| Wire::login(server.address(), &device.token)).collect();
     let online = field(&server.ask(&["status"]), "online").as_u64();
     assert_eq!(online, Some(40));
     drop(wires);
@@ -80,14 +60,9 @@ fn a_busy_port_names_the_flag_that_helps() {
     let busy = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = busy.local_addr().expect("its address").to_string();
     let start = Server::dev();
-    let Err((status, log)) = start.option("--plain", &address).try_start() else {
-        panic!("{address} is busy")
-    };
+    let Err((status, log)) = start.option("--plain", &address).try_start() else { panic!("{address} is busy") };
     assert_eq!(status.code(), Some(1), "{log}");
-    assert!(
-        log.contains(&address) && log.contains("--plain"),
-        "names the address and the flag: {log}"
-    );
+    assert!(log.contains(&address) && log.contains("--plain"), "names the address and the flag: {log}");
 }
 
 #[test]
@@ -119,32 +94,17 @@ fn the_start_message_says_what_runs_and_what_to_copy() {
     let log = server.log();
     let port = server.address().port().to_string();
     for device in server.devices() {
-        assert!(
-            log.contains(&device.token),
-            "tokens are shown once, to whoever started it"
-        );
+        assert!(log.contains(&device.token), "tokens are shown once, to whoever started it");
     }
-    for words in [
-        "portable",
-        "BLYNK_AUTH_TOKEN",
-        "blynklib",
-        "blynk-library",
-        "memory",
-        "connections",
-        &port,
-    ] {
+    for words in ["portable", "BLYNK_AUTH_TOKEN", "blynklib", "blynk-library", "memory", "connections", &port] {
         assert!(log.contains(words), "no {words:?} in {log}");
     }
 }
 
 #[test]
 fn io_uring_works_with_the_features_of_its_oldest_kernel() {
-    let server = Server::dev()
-        .back_end(BackEnd::IoUring)
-        .option("--driver-features", "6.1")
-        .shards(3)
-        .devices(20)
-        .start();
+    let server =
+        Server::dev().back_end(BackEnd::IoUring).option("--driver-features", "6.1").shards(3).devices(20).start();
     let log = server.log();
     assert!(log.contains("io_uring"), "{log}");
     for device in server.more_devices() {
@@ -157,12 +117,7 @@ fn io_uring_works_with_the_features_of_its_oldest_kernel() {
 
 #[test]
 fn a_wrong_flag_is_a_usage_error() {
-    let Err((status, log)) = Server::dev().option("--driver", "fastest").try_start() else {
-        panic!("no such driver")
-    };
+    let Err((status, log)) = Server::dev().option("--driver", "fastest").try_start() else { panic!("no such driver") };
     assert_eq!(status.code(), Some(2), "{log}");
-    assert!(
-        log.contains("io_uring") && log.contains("portable"),
-        "lists what there is: {log}"
-    );
+    assert!(log.contains("io_uring") && log.contains("portable"), "lists what there is: {log}");
 }

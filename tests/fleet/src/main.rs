@@ -117,7 +117,9 @@ fn memory(flags: &Flags) -> Result<(), String> {
     let mut text = format!(
         "### {} idle devices, {} shard(s), {} fresh processes: growth of the resident set, bytes a device\n\n\
          | what | min | median | max |\n|---|---|---|---|\n",
-        flags.devices, flags.shards, rounds.len()
+        flags.devices,
+        flags.shards,
+        rounds.len()
     );
     for (name, [min, median, max]) in rows {
         text += &format!("| {name} | {min} | {median} | {max} |\n");
@@ -128,7 +130,8 @@ fn memory(flags: &Flags) -> Result<(), String> {
         let json = serde_json::json!({
             "devices": flags.devices, "shards": flags.shards, "connection": column(0), "record": column(1), "both": sum,
         });
-        let write = |path: PathBuf, text: &str| std::fs::write(&path, text).map_err(|e| format!("{}: {e}", path.display()));
+        let write =
+            |path: PathBuf, text: &str| std::fs::write(&path, text).map_err(|e| format!("{}: {e}", path.display()));
         write(path.with_extension("md"), &text)?;
         write(path.with_extension("json"), &json.to_string())?;
     }
@@ -145,7 +148,9 @@ fn cuts(flags: &Flags) -> Result<(), String> {
         let logins = Counts::get(&fleet.counts.logins);
         fleet.order(Order::CutMidFrame);
         let again = logins + fleet.devices();
-        fleet.wait(&fleet.counts.logins, again, PATIENCE).map_err(|n| format!("round {round}: {n} logins of {again}"))?;
+        fleet
+            .wait(&fleet.counts.logins, again, PATIENCE)
+            .map_err(|n| format!("round {round}: {n} logins of {again}"))?;
         let rss = server.settled_memory().rss;
         let first = *first.get_or_insert(rss);
         println!("round {round}: {} cuts so far, resident {} KiB", u64::from(round) * fleet.devices(), rss / 1_024);

@@ -63,7 +63,8 @@ pub(crate) fn run(
     tell: &Sender<Waker>,
 ) {
     let count = tokens.len() as u32;
-    let options = Options { backend: choice, connections: count + 64, process_connections: u32::MAX, ..Options::default() };
+    let options =
+        Options { backend: choice, connections: count + 64, process_connections: u32::MAX, ..Options::default() };
     let driver = Driver::open(&options).expect("the fleet's own ring opens");
     let new = || Device { session: DeviceSession::new(), conn: None, state: State::Waiting };
     let mut ring = Ring {

@@ -232,7 +232,11 @@ impl Client {
         bytes.extend(frame(16, 11, b""));
         let at = world.random.below(bytes.len() as u64) as usize;
         world.send(conn, &bytes[..at]);
-        if world.random.chance(500) { world.abort(conn) } else { world.close(conn) }
+        if world.random.chance(500) {
+            world.abort(conn)
+        } else {
+            world.close(conn)
+        }
         self.hang_up(world);
     }
 }

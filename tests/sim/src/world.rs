@@ -6,8 +6,8 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use linchpin_protocol::model::{DeviceId, Millis, Now, Template, TemplateId, Token, UnixMillis};
 use linchpin_shard::{
-    Command, Effect, Effects, End, Input, Letter, Report, RequestId, Settings, Shard, ShardId, ShardOptions, Slot, digest,
-    home_of, index_owner_of,
+    Command, Effect, Effects, End, Input, Letter, Report, RequestId, Settings, Shard, ShardId, ShardOptions, Slot,
+    digest, home_of, index_owner_of,
 };
 
 use crate::Random;
@@ -305,7 +305,8 @@ impl World {
     fn travel(&mut self, conn: Conn, what: Travel) {
         let latency = if self.faults.latency_ms == 0 { 0 } else { self.random.below(self.faults.latency_ms + 1) };
         let wire = &mut self.wires[conn];
-        let to_server = matches!(what, Travel::Connect | Travel::ToServer(_) | Travel::EndToServer | Travel::ResetToServer);
+        let to_server =
+            matches!(what, Travel::Connect | Travel::ToServer(_) | Travel::EndToServer | Travel::ResetToServer);
         // Streams do not overtake themselves.
         let last = if to_server { &mut wire.last_to_server } else { &mut wire.last_to_client };
         *last = (*last).max(self.now_ms + latency);
@@ -353,7 +354,11 @@ impl World {
             let has_work = !node.driver.completions.is_empty()
                 || node.lanes.iter().any(|lane| !lane.is_empty())
                 || !node.driver.readable().is_empty();
-            let due = if has_work { Some(self.now_ms + 1) } else { node.shard.deadline().map(|at| at.0.max(self.now_ms + 1)) };
+            let due = if has_work {
+                Some(self.now_ms + 1)
+            } else {
+                node.shard.deadline().map(|at| at.0.max(self.now_ms + 1))
+            };
             due.map(|at| at.max(node.paused_until))
         });
         ticks.chain(travel).min()
@@ -569,7 +574,13 @@ impl World {
         }
     }
 
-    fn effect(&mut self, shard: usize, effect: Effect, closes: &mut Vec<(Slot, bool)>, back: &mut Vec<(ShardId, Letter)>) {
+    fn effect(
+        &mut self,
+        shard: usize,
+        effect: Effect,
+        closes: &mut Vec<(Slot, bool)>,
+        back: &mut Vec<(ShardId, Letter)>,
+    ) {
         match effect {
             Effect::Arm { slot, receive } => {
                 let socket = self.nodes[shard].driver.get(slot).expect("only open connections are armed");
@@ -583,10 +594,12 @@ impl World {
                     back.push((to, letter));
                 }
             }
-            Effect::Transfer { slot, to, token, cargo } => match self.post(shard, to, Letter::Moving { token, cargo }) {
-                Ok(()) => self.transfer(shard, slot, to, token),
-                Err(letter) => back.push((to, letter)),
-            },
+            Effect::Transfer { slot, to, token, cargo } => {
+                match self.post(shard, to, Letter::Moving { token, cargo }) {
+                    Ok(()) => self.transfer(shard, slot, to, token),
+                    Err(letter) => back.push((to, letter)),
+                }
+            }
             Effect::Report { to, report } => drop(self.reports.insert(to.0, report)),
             Effect::Ended { device, end, slot } => {
                 self.note(&[3, shard as u64, u64::from(slot.0), u64::from(end.number())]);
@@ -680,7 +693,9 @@ impl World {
     }
 
     fn close_slot(&mut self, shard: usize, slot: Slot, abort: bool) {
-        let Some(socket) = self.nodes[shard].driver.get(slot) else { panic!("{slot:?} of shard {shard} is closed twice") };
+        let Some(socket) = self.nodes[shard].driver.get(slot) else {
+            panic!("{slot:?} of shard {shard} is closed twice")
+        };
         if !abort && !socket.backlog.is_empty() && !socket.reset {
             socket.closing = true;
             return;

@@ -15,7 +15,9 @@ fn checked(seed: u64) -> Outcome {
         Err(panic) => {
             #[allow(clippy::print_stderr, reason = "the one thing to know of a failed run")]
             {
-                eprintln!("seed {seed} failed; repeat it: LINCHPIN_SIM_SEED={seed} cargo test -p linchpin-sim --test seeds one_seed");
+                eprintln!(
+                    "seed {seed} failed; repeat it: LINCHPIN_SIM_SEED={seed} cargo test -p linchpin-sim --test seeds one_seed"
+                );
             }
             std::panic::resume_unwind(panic)
         }

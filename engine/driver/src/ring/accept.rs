@@ -34,7 +34,14 @@ impl Ring {
         let (fd, bound) = socket::listen(address, SocketFlags::empty())?;
         let address_len = if bound.is_ipv4() { 16 } else { 28 };
         let at = self.listeners.len();
-        self.listeners.push(Listener { fd, address_len, armed: false, stopped: false, paused_until: None, waiting: VecDeque::new() });
+        self.listeners.push(Listener {
+            fd,
+            address_len,
+            armed: false,
+            stopped: false,
+            paused_until: None,
+            waiting: VecDeque::new(),
+        });
         self.arm_accept(at);
         Ok((ListenerId(at as u16), bound))
     }
@@ -117,8 +124,13 @@ impl Ring {
         let address = self.addresses.entry(conn).or_insert_with(|| Box::new(RawAddress::EMPTY));
         **address = RawAddress { len, ..RawAddress::EMPTY };
         let pointer = (&raw mut address.bytes).cast::<libc::c_void>();
-        let setter =
-            opcode::SetSockOpt::new(types::Fixed(index), libc::SOL_SOCKET as u32, SO_PEERNAME, pointer.cast_const(), len);
+        let setter = opcode::SetSockOpt::new(
+            types::Fixed(index),
+            libc::SOL_SOCKET as u32,
+            SO_PEERNAME,
+            pointer.cast_const(),
+            len,
+        );
         let entry: squeue::Entry = as_getter(setter.build());
         let word = self.tag(Op::Peer, conn);
         self.push(&entry.user_data(word));

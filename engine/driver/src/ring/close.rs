@@ -65,7 +65,8 @@ impl Ring {
         }
         let (level, name) = (libc::SOL_SOCKET as u32, libc::SO_LINGER as u32);
         let value = (&raw const LINGER_ZERO).cast();
-        let option = opcode::SetSockOpt::new(types::Fixed(conn.0), level, name, value, size_of::<libc::linger>() as u32);
+        let option =
+            opcode::SetSockOpt::new(types::Fixed(conn.0), level, name, value, size_of::<libc::linger>() as u32);
         let entry = option.build().flags(squeue::Flags::SKIP_SUCCESS);
         self.push(&entry.user_data(Tag::new(Op::Ignore, 0, 0).encode()));
     }

@@ -155,7 +155,10 @@ impl Ring {
                     }
                     // Nothing else can be done about a broken ring; the next poll reports it.
                     _ => {
-                        self.events.push_back(Event::Failed { conn: ConnId(u32::MAX), errno: error.raw_os_error().unwrap_or(0) });
+                        self.events.push_back(Event::Failed {
+                            conn: ConnId(u32::MAX),
+                            errno: error.raw_os_error().unwrap_or(0),
+                        });
                         return;
                     }
                 },

@@ -33,12 +33,7 @@ impl Ring {
     }
 
     /// One completion of a receive; returns 1 if it was reported.
-    pub(super) fn received(
-        &mut self,
-        conn: ConnId,
-        cqe: &cqueue::Entry,
-        on: &mut dyn FnMut(Event<'_>),
-    ) -> usize {
+    pub(super) fn received(&mut self, conn: ConnId, cqe: &cqueue::Entry, on: &mut dyn FnMut(Event<'_>)) -> usize {
         let result = cqe.result();
         let buffer = cqueue::buffer_select(cqe.flags());
         let slot = self.slots.get_mut(conn);

@@ -39,7 +39,8 @@ impl Ring {
         unsafe { ring.submitter().register_buf_ring_with_flags(buffers.address(), buffers.entries(), GROUP, 0) }?;
         let ring_fd = std::os::fd::AsRawFd::as_raw_fd(&ring);
         let shared = Shared::new(capacity, direct.then_some(ring_fd))?;
-        let mut ring = Self::assemble(RingParts { ring, buffers, shared, features, direct, slots: Slots::new(capacity) });
+        let mut ring =
+            Self::assemble(RingParts { ring, buffers, shared, features, direct, slots: Slots::new(capacity) });
         ring.arm_waker();
         Ok(ring)
     }
@@ -88,7 +89,9 @@ fn build(options: &Options) -> io::Result<(IoUring, Features)> {
             builder.setup_no_sqarray();
         }
         match builder.build(limits::SQ_ENTRIES.min(options.completions)) {
-            Err(error) if error.raw_os_error() == Some(libc::EINVAL) && features.no_sqarray => features.no_sqarray = false,
+            Err(error) if error.raw_os_error() == Some(libc::EINVAL) && features.no_sqarray => {
+                features.no_sqarray = false
+            }
             Err(error) => return Err(error),
             Ok(ring) if !ring.params().is_feature_skip_cqe_on_success() => {
                 return Err(io::Error::from_raw_os_error(libc::EINVAL));

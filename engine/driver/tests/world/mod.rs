@@ -133,8 +133,12 @@ impl Echo {
         self.arena.clear();
         self.sends.clear();
         let (blocked, owed) = (&self.blocked, &self.owed);
-        let closing: Vec<_> =
-            self.ended.iter().copied().filter(|c| !blocked.contains(c) && owed.get(c).is_none_or(Vec::is_empty)).collect();
+        let closing: Vec<_> = self
+            .ended
+            .iter()
+            .copied()
+            .filter(|c| !blocked.contains(c) && owed.get(c).is_none_or(Vec::is_empty))
+            .collect();
         self.ended.retain(|c| !closing.contains(c));
         for conn in closing {
             if self.live.contains(&conn) {

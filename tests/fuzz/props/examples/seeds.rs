@@ -22,11 +22,7 @@ fn main() -> io::Result<()> {
 fn streams(side: &str, login: &[u8]) -> BTreeSet<Vec<u8>> {
     let mut streams = BTreeSet::new();
     for trace in WIRE.split("## ").skip(1) {
-        let frames: Vec<_> = trace
-            .lines()
-            .filter_map(|line| line.strip_prefix(side))
-            .map(frame)
-            .collect();
+        let frames: Vec<_> = trace.lines().filter_map(|line| line.strip_prefix(side)).map(frame).collect();
         streams.insert(frames.concat());
         for frame in &frames {
             streams.insert([login, frame].concat());
@@ -43,10 +39,7 @@ fn streams(side: &str, login: &[u8]) -> BTreeSet<Vec<u8>> {
 
 fn frame(line: &str) -> Vec<u8> {
     let hex = line.split(' ').next().unwrap_or_default();
-    (0..hex.len())
-        .step_by(2)
-        .filter_map(|at| u8::from_str_radix(&hex[at..at + 2], 16).ok())
-        .collect()
+    (0..hex.len()).step_by(2).filter_map(|at| u8::from_str_radix(&hex[at..at + 2], 16).ok()).collect()
 }
 
 fn write(target: &str, streams: &BTreeSet<Vec<u8>>) -> io::Result<()> {

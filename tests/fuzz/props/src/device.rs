@@ -19,20 +19,10 @@ struct World {
 
 impl World {
     fn new() -> Self {
-        let opts = DeviceOptions {
-            buff_in_bytes: 300,
-            heartbeat_s: 10,
-            ..DeviceOptions::default()
-        };
+        let opts = DeviceOptions { buff_in_bytes: 300, heartbeat_s: 10, ..DeviceOptions::default() };
         let (mut device, mut out) = (DeviceSession::new(), Vec::new());
         device.start(NOW, &opts, &Token::from_random(&[7; 24]), &mut out);
-        Self {
-            device,
-            opts,
-            out,
-            diary: Vec::new(),
-            end: None,
-        }
+        Self { device, opts, out, diary: Vec::new(), end: None }
     }
 
     fn take(&mut self, piece: &[u8]) {
@@ -60,10 +50,7 @@ impl World {
             }
             let before = self.out.len();
             let result = self.device.on_timer(deadline, &self.opts, &mut self.out);
-            assert!(
-                result.is_err() || self.out.len() > before,
-                "nothing was due at {deadline:?}"
-            );
+            assert!(result.is_err() || self.out.len() > before, "nothing was due at {deadline:?}");
             self.end = result.err();
         }
         panic!("it lives on in silence");

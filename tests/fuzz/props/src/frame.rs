@@ -33,11 +33,7 @@ impl Reading {
             let waiting = &self.left[taken..];
             match split(waiting, MAX_BODY) {
                 Ok(Split::Frame { frame, used }) => {
-                    assert!(
-                        (HEADER_BYTES..=waiting.len()).contains(&used),
-                        "{used} of {}",
-                        waiting.len()
-                    );
+                    assert!((HEADER_BYTES..=waiting.len()).contains(&used), "{used} of {}", waiting.len());
                     self.frames.push(owned(frame));
                     taken += used;
                 }
@@ -48,11 +44,7 @@ impl Reading {
                 }
                 Err(fault) => {
                     assert!(fault.ends(), "{fault} and the stream goes on");
-                    assert_eq!(
-                        split(&[waiting, b"more"].concat(), MAX_BODY),
-                        Err(fault),
-                        "more bytes change a fault"
-                    );
+                    assert_eq!(split(&[waiting, b"more"].concat(), MAX_BODY), Err(fault), "more bytes change a fault");
                     self.fault = Some(fault);
                     break;
                 }

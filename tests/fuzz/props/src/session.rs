@@ -27,13 +27,7 @@ struct Connection {
 
 impl Connection {
     fn new() -> Self {
-        Self {
-            session: Session::new(),
-            wall: START,
-            waiting: Vec::new(),
-            closed: false,
-            diary: Vec::new(),
-        }
+        Self { session: Session::new(), wall: START, waiting: Vec::new(), closed: false, diary: Vec::new() }
     }
 
     fn take(&mut self, piece: &[u8]) {
@@ -45,11 +39,7 @@ impl Connection {
         let mut taken = 0;
         while !self.closed {
             let bytes = &waiting[taken..];
-            let next = if self.session.is_live() {
-                split(bytes, MAX_BODY_BYTES)
-            } else {
-                split_login(bytes)
-            };
+            let next = if self.session.is_live() { split(bytes, MAX_BODY_BYTES) } else { split_login(bytes) };
             match next {
                 Ok(Split::Frame { frame, used }) => {
                     taken += used;
@@ -75,11 +65,7 @@ impl Connection {
         match self.session.on_frame(self.wall, frame) {
             Ok(Request { id, action }) => {
                 assert_eq!(id, frame.id);
-                assert_eq!(
-                    was_live,
-                    !matches!(action, Action::Login { .. }),
-                    "a login comes first and once"
-                );
+                assert_eq!(was_live, !matches!(action, Action::Login { .. }), "a login comes first and once");
                 if !was_live {
                     self.session.accept();
                 }
@@ -129,11 +115,7 @@ fn check(action: Action<'_>, wall: UnixMillis) {
             assert!((1..=MAX_META_NAME_BYTES).contains(&name.len()) && value.len() <= MAX_VALUE_BYTES);
         }
         Action::Info(pairs) => {
-            assert!(
-                pairs
-                    .iter()
-                    .all(|(key, value)| pairs.get(key).is_some() && !value.contains('\0'))
-            );
+            assert!(pairs.iter().all(|(key, value)| pairs.get(key).is_some() && !value.contains('\0')));
             assert!(pairs.heartbeat_s() != Some(0) && pairs.buff_in() != Some(0));
             assert!(pairs.template().is_err_and(|fault| fault.ends()) || pairs.template().is_ok());
         }
@@ -159,12 +141,7 @@ fn check_value(value: ValueRef<'_>) {
 fn again(bytes: &[u8]) -> Action<'_> {
     let mut session = Session::new();
     let token = [b'x'; 32];
-    let login = Frame {
-        command: 29,
-        id: 1,
-        status_or_len: 32,
-        body: &token,
-    };
+    let login = Frame { command: 29, id: 1, status_or_len: 32, body: &token };
     session.on_frame(START, login).expect("a login");
     session.accept();
     match split(bytes, MAX_BODY_BYTES) {

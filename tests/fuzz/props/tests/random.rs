@@ -7,11 +7,8 @@ const LOGIN: &[u8] = b"\x1d\0\x01\0\x20abcdefghijklmnopqrstuvwxyz012345";
 
 /// One frame of a command that exists, with a body of the fields that bodies are made of.
 fn any_frame() -> impl Strategy<Value = Vec<u8>> {
-    let command = prop::sample::select(
-        &[
-            0_u8, 2, 6, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 29, 41, 55, 64, 65, 99,
-        ][..],
-    );
+    let command =
+        prop::sample::select(&[0_u8, 2, 6, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 29, 41, 55, 64, 65, 99][..]);
     let field = prop_oneof![
         prop::sample::select(
             &[

@@ -1,0 +1,116 @@
+//! From the command line or the configuration file to a server.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+use linchpin_control::{NewDevices, Registry};
+use linchpin_driver::{Choice, Descriptors, Features};
+use linchpin_shard::Settings;
+
+use crate::boot::Keys;
+use crate::cli::{Dev, Failure};
+use crate::config::{self, EngineOptions};
+use crate::serve::{self, Server};
+use crate::{dev, ready};
+
+fn start_log() {
+    let level = std::env::var("RUST_LOG").ok().and_then(|text| text.parse::<tracing::Level>().ok());
+    let colours = std::env::var_os("NO_COLOR").is_none() && std::io::IsTerminal::is_terminal(&std::io::stderr());
+    tracing_subscriber::fmt()
+        .with_max_level(level.unwrap_or(tracing::Level::INFO))
+        .with_writer(std::io::stderr)
+        .with_ansi(colours)
+        .with_target(false)
+        .init();
+}
+
+/// `$XDG_DATA_HOME/linchpin`, or `~/.local/share/linchpin`.
+pub(crate) fn default_data() -> PathBuf {
+    let absolute = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let share = absolute("XDG_DATA_HOME").or_else(|| absolute("HOME").map(|home| home.join(".local/share")));
+    share.unwrap_or_else(std::env::temp_dir).join("linchpin")
+}
+
+/// `linchpin dev`.
+pub(crate) fn dev(flags: Dev) -> Result<(), Failure> {
+    start_log();
+    let any = if flags.lan { IpAddr::V4(Ipv4Addr::UNSPECIFIED) } else { IpAddr::V4(Ipv4Addr::LOCALHOST) };
+    let plain = flags.plain.unwrap_or(SocketAddr::new(any, 8080));
+    let plain = if flags.lan && plain.ip().is_loopback() { SocketAddr::new(any, plain.port()) } else { plain };
+    let engine = EngineOptions {
+        shards: flags.shards.unwrap_or_else(config::default_shards),
+        driver: match flags.driver.as_str() {
+            "io_uring" => Choice::IoUring,
+            "portable" => Choice::Portable,
+            _ => Choice::Auto,
+        },
+        features: flags.driver_features.unwrap_or(Features::ALL),
+        descriptors: Descriptors::Auto,
+        connections: flags.connections,
+    };
+    let mut settings = Settings::default();
+    flags.set.iter().for_each(|assignment| assignment.apply(&mut settings));
+    let keys = Keys::random().map_err(Failure::general)?;
+    let mut registry = Registry::new(engine.shards, keys.digest);
+    dev::fill(&mut registry, flags.devices).map_err(Failure::general)?;
+    let first_more = registry.devices().len() - flags.devices as usize;
+    if let Some(path) = &flags.tokens_out {
+        write_tokens(path, &ready::token_lines(&registry.devices()[first_more..]))?;
+    }
+    let server = Server {
+        plain: vec![plain],
+        data_path: flags.data.unwrap_or_else(default_data),
+        engine,
+        settings,
+        registry,
+        keys,
+        ready_file: flags.ready_file,
+        shown: first_more,
+        config_path: None,
+    };
+    serve::serve(server, dev::announce).map_err(Failure::general)
+}
+
+/// Write a file with tokens that only its owner may read.
+pub(crate) fn write_tokens(path: &Path, lines: &str) -> Result<(), Failure> {
+    ready::write_private(path, lines.as_bytes()).map_err(|error| {
+        Failure::General(format!("{}: {error}; choose another file with --tokens-out", path.display()))
+    })
+}
+
+/// `linchpin serve`.
+pub(crate) fn serve(path: PathBuf, ready_file: Option<PathBuf>) -> Result<(), Failure> {
+    start_log();
+    let config = config::read(&path).map_err(|error| Failure::Config(error.to_string()))?;
+    let keys = Keys::random().map_err(Failure::general)?;
+    let mut registry = Registry::new(config.engine.shards, keys.digest);
+    config.templates.into_iter().for_each(|template| registry.put_template(template));
+    for device in config.devices {
+        let added = match device.token {
+            Some(token) => registry.add_with_token(&device.name, device.template, token).map(drop),
+            None => {
+                registry.add(&NewDevices { count: 1, template: device.template, name: device.name.clone() }).map(drop)
+            }
+        };
+        added.map_err(|error| Failure::Config(format!("{}: device {:?}: {error}", path.display(), device.name)))?;
+    }
+    let server = Server {
+        plain: config.plain,
+        data_path: config.data_path,
+        engine: config.engine,
+        settings: config.settings,
+        registry,
+        keys,
+        ready_file,
+        shown: usize::MAX,
+        config_path: Some(path),
+    };
+    serve::serve(server, |_, _| {}).map_err(Failure::general)
+}
+
+/// `linchpin check`.
+pub(crate) fn check(path: &Path) -> Result<(), Failure> {
+    config::read(path).map_err(|error| Failure::Config(error.to_string()))?;
+    println!("{}: no mistakes", path.display());
+    Ok(())
+}

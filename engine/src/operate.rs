@@ -1,0 +1,105 @@
+//! Commands to the running server, and the virtual device.
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use linchpin_protocol::model::Token;
+use serde_json::{Value, json};
+
+use crate::admin_client;
+use crate::cli::{At, DeviceVerb, Failure, Sim};
+use crate::launch::{default_data, write_tokens};
+use crate::sim_device::{self, SimOptions};
+
+fn socket(at: &At) -> PathBuf {
+    at.admin.clone().unwrap_or_else(|| at.data.clone().unwrap_or_else(default_data).join("admin.sock"))
+}
+
+fn print(at: &At, answer: &Value, text: impl FnOnce(&Value) -> String) {
+    let shown = if at.json { format!("{answer}\n") } else { text(answer) };
+    // The reader may go away (`| head`): nothing is lost then.
+    let _ = std::io::stdout().write_all(shown.as_bytes());
+}
+
+/// Ask the server and print its answer.
+pub(crate) fn ask(
+    at: &At,
+    command: &str,
+    parameters: Value,
+    text: impl FnOnce(&Value) -> String,
+) -> Result<(), Failure> {
+    let answer = admin_client::ask(&socket(at), command, parameters).map_err(Failure::general)?;
+    print(at, &answer, text);
+    Ok(())
+}
+
+/// `linchpin device`.
+pub(crate) fn device(verb: DeviceVerb) -> Result<(), Failure> {
+    match verb {
+        DeviceVerb::List(at) => {
+            let rows = admin_client::all_devices(&socket(&at)).map_err(Failure::general)?;
+            print(&at, &Value::Array(rows.clone()), |_| admin_client::list_text(&rows));
+            Ok(())
+        }
+        DeviceVerb::Show { id, at } => ask(&at, "device.show", json!({"device": id}), admin_client::device_text),
+        DeviceVerb::Add { count, template, name, tokens_out, at } => {
+            let parameters = json!({"count": count, "template": template, "name": name.unwrap_or_default()});
+            let made = admin_client::ask(&socket(&at), "device.add", parameters).map_err(Failure::general)?;
+            let lines = made.as_array().into_iter().flatten().map(|device| {
+                format!("{} {}\n", admin_client::plain(&device["id"]), admin_client::plain(&device["token"]))
+            });
+            let lines: String = lines.collect();
+            match tokens_out {
+                Some(path) => write_tokens(&path, &lines)?,
+                None => print(&at, &made, |_| lines),
+            }
+            Ok(())
+        }
+        DeviceVerb::Write { id, pin, value, at } => {
+            ask(&at, "device.write", json!({"device": id, "pin": pin, "value": value}), delivered)
+        }
+        DeviceVerb::Push { id, what, argument, at } => {
+            let parameters = json!({"device": id, "what": what, "url": argument, "text": argument});
+            ask(&at, "device.push", parameters, delivered)
+        }
+        DeviceVerb::Sim(flags) => simulate(&flags),
+    }
+}
+
+fn delivered(answer: &Value) -> String {
+    let sent = answer["delivered"] == true;
+    if sent {
+        "sent to the device\n".to_owned()
+    } else {
+        "the device is offline; a value is kept for its next sync\n".to_owned()
+    }
+}
+
+fn simulate(flags: &Sim) -> Result<(), Failure> {
+    let ready: Value = match &flags.ready_file {
+        Some(path) => {
+            let text = std::fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
+            serde_json::from_slice(&text).map_err(|error| format!("{} is no ready file: {error}", path.display()))?
+        }
+        None => Value::Null,
+    };
+    let of_ready = |index: usize| ready["devices"][index]["token"].as_str().map(str::to_owned);
+    let text = match (&flags.token, &flags.token_file) {
+        (Some(token), _) => token.clone(),
+        (None, Some(path)) => std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?,
+        (None, None) => of_ready(flags.index).ok_or_else(|| {
+            format!("the ready file has no device {}: see --index, or give --token-file", flags.index)
+        })?,
+    };
+    let token = |text: &str| Token::parse(text.as_bytes()).map_err(|fault| fault.to_string());
+    let bridge = flags.bridge_to.clone().or_else(|| flags.bridge_index.and_then(of_ready));
+    let server = flags.server.clone().or_else(|| ready["plain"].as_str().map(str::to_owned)).unwrap_or_default();
+    let options = SimOptions {
+        server,
+        token: token(&text)?,
+        bridge_to: bridge.as_deref().map(token).transpose()?,
+        count: flags.count,
+        period: flags.period,
+    };
+    sim_device::run(&options).map_err(Failure::general)
+}
