@@ -65,13 +65,19 @@ pub(crate) fn all_devices(socket: &Path) -> Result<Vec<Value>, ClientError> {
     }
 }
 
-/// A value for people: text without quotes, `-` for nothing.
+/// A value for people: text without quotes, `-` for nothing. What devices send is not trusted with the terminal:
+/// control characters are replaced.
 pub(crate) fn plain(value: &Value) -> String {
     match value {
         Value::Null => "-".to_owned(),
-        Value::String(text) => text.replace('\0', " | "),
+        Value::String(text) => printable(text),
         other => other.to_string(),
     }
+}
+
+/// Text of a device for a terminal: parts of a value with bars between them, no control characters.
+pub(crate) fn printable(text: &str) -> String {
+    text.replace('\0', " | ").replace(char::is_control, "\u{fffd}")
 }
 
 /// The answer to `status`, for people.
@@ -129,11 +135,28 @@ pub(crate) fn device_text(view: &Value) -> String {
     }
     for name in ["metadata", "firmware"] {
         for (key, value) in view[name].as_object().into_iter().flatten() {
-            out += &format!("  {name} {key} = {}\n", plain(value));
+            out += &format!("  {name} {} = {}\n", printable(key), plain(value));
         }
     }
     for event in view["events"].as_array().into_iter().flatten() {
         out += &format!("  event {} {}\n", plain(&event["code"]), plain(&event["text"]));
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_device_sends_cannot_drive_the_terminal() {
+        let view = json!({
+            "id": 7, "online": true, "name": "pump\u{1b}[2J",
+            "values": [{"pin": "V1", "value": "1\u{0}2\u{1b}]0;x\u{7}\r\n"}],
+            "firmware": {"dev\u{1b}c": "ESP32\u{9b}1m"},
+        });
+        let text = device_text(&view);
+        assert!(text.contains("1 | 2") && text.contains("ESP32"), "{text}");
+        assert!(text.chars().all(|c| c == '\n' || !c.is_control()), "{text:?}");
+    }
 }

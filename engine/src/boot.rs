@@ -8,15 +8,15 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use linchpin_control::{Answers, CommandLane, Registry, Shards};
-use linchpin_driver::{Backend, Choice, Driver, ListenerId, Mailbox, Options, Probe, Waker};
-use linchpin_shard::{Command, Effects, Input, Settings, Shard, ShardId, ShardOptions};
+use linchpin_driver::{Backend, Choice, Options, Probe};
+use linchpin_shard::{Command, Settings, ShardId, ShardOptions};
 
-use crate::bridge::{self, FromControl, ToShard};
+use crate::bridge::{self, ToShard};
 use crate::config::EngineOptions;
-use crate::core::{Clock, Core};
+use crate::core::Clock;
 use crate::lanes::Lanes;
 use crate::limits;
-use crate::shard_log::ShardLog;
+use crate::shard_thread::{self, Order, Seed, Told};
 use crate::shutdown::Progress;
 
 /// Why the engine does not start.
@@ -92,36 +92,6 @@ impl Engine {
             std::thread::sleep(Duration::from_millis(1));
         }
     }
-}
-
-/// What the main thread tells a shard's thread while it starts.
-enum Order {
-    Listen(Vec<SocketAddr>),
-    Run(Vec<Mailbox>),
-}
-
-/// What it says.
-enum Told {
-    Opened(Mailbox, Waker),
-    Failed(BootError),
-    Listening(Vec<SocketAddr>),
-}
-
-/// Everything that a shard's thread starts with.
-struct Seed {
-    driver: Options,
-    shard: ShardOptions,
-    load: Receiver<Vec<Command>>,
-    /// About how many devices will live here.
-    devices: usize,
-    lanes: Lanes,
-    commands: FromControl,
-    answers: Answers,
-    clock: Clock,
-    progress: Progress,
-    orders: Receiver<Order>,
-    tell: Sender<Told>,
-    pin_to: Option<usize>,
 }
 
 /// Keys that live as long as the process.
@@ -256,7 +226,7 @@ fn spawn_all(plan: &Plan<'_>, answers: &Answers, progress: &Progress) -> Result<
             tell,
             pin_to: cores.get(at).copied(),
         };
-        let thread = std::thread::Builder::new().name(format!("shard-{at}")).spawn(move || run_shard(seed));
+        let thread = std::thread::Builder::new().name(format!("shard-{at}")).spawn(move || shard_thread::run(seed));
         started.push(Started { id, thread: thread.map_err(BootError::Io)?, order, told, sending });
     }
     load_all(plan.registry, loaders);
@@ -318,78 +288,4 @@ fn hear(shard: &Started) -> Result<Told, BootError> {
         Ok(other) => Ok(other),
         Err(_) => Err(BootError::Shard(shard.id.0)),
     }
-}
-
-/// Tells the main thread when a shard's thread panics.
-struct Alarm(Progress);
-
-impl Drop for Alarm {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            self.0.shard_failed();
-        }
-    }
-}
-
-fn run_shard(seed: Seed) {
-    let _alarm = Alarm(seed.progress.clone());
-    if let Some(core) = seed.pin_to {
-        let mut set = rustix::thread::CpuSet::new();
-        set.set(core);
-        if let Err(error) = rustix::thread::sched_setaffinity(None, &set) {
-            tracing::debug!(%error, core, "the thread could not be pinned to its core");
-        }
-    }
-    let tell = seed.tell.clone();
-    match open_shard(seed) {
-        Ok(Some(core)) => core.run(),
-        // The main thread gave up.
-        Ok(None) => {}
-        Err(error) => {
-            let _ = tell.send(Told::Failed(error));
-        }
-    }
-}
-
-fn open_shard(seed: Seed) -> Result<Option<Core>, BootError> {
-    let mut driver = Driver::open(&seed.driver).map_err(BootError::Driver)?;
-    let mut options = seed.shard;
-    options.slots = driver.capacity() as u32;
-    let id = options.id;
-    let mut shard = Shard::new(options, seed.clock.now());
-    shard.reserve(seed.devices);
-    let mut fx = Effects::new();
-    for command in seed.load.into_iter().flatten() {
-        shard.handle(seed.clock.now(), Input::Command(command), &mut fx);
-    }
-    if seed.tell.send(Told::Opened(driver.mailbox(), driver.waker())).is_err() {
-        return Ok(None);
-    }
-    let Ok(Order::Listen(addresses)) = seed.orders.recv() else { return Ok(None) };
-    let mut listeners: Vec<ListenerId> = Vec::new();
-    let mut bound = Vec::new();
-    for address in addresses {
-        let (listener, at) = driver.listen(address).map_err(|source| BootError::Bind { address, source })?;
-        listeners.push(listener);
-        bound.push(at);
-    }
-    if seed.tell.send(Told::Listening(bound)).is_err() {
-        return Ok(None);
-    }
-    let Ok(Order::Run(mailboxes)) = seed.orders.recv() else { return Ok(None) };
-    let mut lanes = seed.lanes;
-    lanes.set_wakers(mailboxes.iter().map(Mailbox::waker).collect());
-    Ok(Some(Core {
-        driver,
-        shard,
-        lanes,
-        commands: seed.commands,
-        answers: seed.answers,
-        mailboxes,
-        listeners,
-        clock: seed.clock,
-        progress: seed.progress,
-        log: ShardLog::new(id),
-        id,
-    }))
 }

@@ -227,6 +227,12 @@ impl Failure {
     }
 }
 
+impl From<String> for Failure {
+    fn from(text: String) -> Self {
+        Self::General(text)
+    }
+}
+
 /// Run the program.
 pub(crate) fn run() -> ExitCode {
     let result = match Line::parse().command {

@@ -15,6 +15,7 @@ mod operate;
 mod ready;
 mod serve;
 mod shard_log;
+mod shard_thread;
 mod shutdown;
 mod sim_device;
 

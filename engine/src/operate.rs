@@ -56,23 +56,21 @@ pub(crate) fn device(verb: DeviceVerb) -> Result<(), Failure> {
             Ok(())
         }
         DeviceVerb::Write { id, pin, value, at } => {
-            ask(&at, "device.write", json!({"device": id, "pin": pin, "value": value}), delivered)
+            let parameters = json!({"device": id, "pin": pin, "value": value});
+            ask(&at, "device.write", parameters, |answer| {
+                sent(answer, "the device is offline; the value is kept for its next sync")
+            })
         }
         DeviceVerb::Push { id, what, argument, at } => {
             let parameters = json!({"device": id, "what": what, "url": argument, "text": argument});
-            ask(&at, "device.push", parameters, delivered)
+            ask(&at, "device.push", parameters, |answer| sent(answer, "the device is offline; nothing was sent"))
         }
         DeviceVerb::Sim(flags) => simulate(&flags),
     }
 }
 
-fn delivered(answer: &Value) -> String {
-    let sent = answer["delivered"] == true;
-    if sent {
-        "sent to the device\n".to_owned()
-    } else {
-        "the device is offline; a value is kept for its next sync\n".to_owned()
-    }
+fn sent(answer: &Value, otherwise: &str) -> String {
+    format!("{}\n", if answer["delivered"] == true { "sent to the device" } else { otherwise })
 }
 
 fn simulate(flags: &Sim) -> Result<(), Failure> {
@@ -83,16 +81,23 @@ fn simulate(flags: &Sim) -> Result<(), Failure> {
         }
         None => Value::Null,
     };
-    let of_ready = |index: usize| ready["devices"][index]["token"].as_str().map(str::to_owned);
+    let of_ready = |index: usize| -> Result<String, String> {
+        let token = ready["devices"][index]["token"].as_str().map(str::to_owned);
+        token.ok_or_else(|| {
+            format!("the ready file has no device {index}: its first is 0; see --index, or give --token-file")
+        })
+    };
     let text = match (&flags.token, &flags.token_file) {
         (Some(token), _) => token.clone(),
         (None, Some(path)) => std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?,
-        (None, None) => of_ready(flags.index).ok_or_else(|| {
-            format!("the ready file has no device {}: see --index, or give --token-file", flags.index)
-        })?,
+        (None, None) => of_ready(flags.index)?,
     };
     let token = |text: &str| Token::parse(text.as_bytes()).map_err(|fault| fault.to_string());
-    let bridge = flags.bridge_to.clone().or_else(|| flags.bridge_index.and_then(of_ready));
+    let bridge = match (&flags.bridge_to, flags.bridge_index) {
+        (Some(token), _) => Some(token.clone()),
+        (None, Some(index)) => Some(of_ready(index)?),
+        (None, None) => None,
+    };
     let server = flags.server.clone().or_else(|| ready["plain"].as_str().map(str::to_owned)).unwrap_or_default();
     let options = SimOptions {
         server,

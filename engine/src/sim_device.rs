@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 use linchpin_protocol::blynk::{DeviceEnd, DeviceEvent, DeviceOptions, DeviceSession};
 use linchpin_protocol::model::{Millis, Pin, Token};
 
+use crate::admin_client::printable;
+
 /// What to simulate.
 pub(crate) struct SimOptions {
     pub(crate) server: String,
@@ -111,15 +113,15 @@ fn show(event: &DeviceEvent<'_>) -> bool {
             return true;
         }
         DeviceEvent::Write { pin, value, .. } => {
-            println!("received {pin} = {}", String::from_utf8_lossy(value.as_bytes()).replace('\0', " | "));
+            println!("received {pin} = {}", printable(&String::from_utf8_lossy(value.as_bytes())));
         }
         DeviceEvent::Read { pin, .. } => println!("was asked for {pin}"),
         DeviceEvent::Internal { body, .. } => {
-            println!("received INTERNAL {}", String::from_utf8_lossy(body).replace('\0', " "));
+            println!("received INTERNAL {}", printable(&String::from_utf8_lossy(body)));
         }
         DeviceEvent::Response { id, status } if *status != 200 => println!("message {id} was answered with {status}"),
-        DeviceEvent::Redirect { host, port } => println!("is sent to {host} {port:?}"),
-        DeviceEvent::Debug { text } => println!("debug: {}", String::from_utf8_lossy(text)),
+        DeviceEvent::Redirect { host, port } => println!("is sent to {host:?} {port:?}"),
+        DeviceEvent::Debug { text } => println!("debug: {}", printable(&String::from_utf8_lossy(text))),
         DeviceEvent::Response { .. } | DeviceEvent::PinMode { .. } => {}
     }
     false
