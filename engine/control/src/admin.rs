@@ -1,6 +1,7 @@
 //! The admin socket: JSON lines, one answer a line, for the user who runs the server and for root.
 
-use std::os::unix::fs::PermissionsExt;
+use std::io::ErrorKind;
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -19,17 +20,32 @@ pub(crate) fn bind(path: &Path) -> Result<UnixListener, StartError> {
     if len > limits::SOCKET_PATH_BYTES {
         return Err(StartError::SocketPath { path: path.into(), len_bytes: len });
     }
-    if path.exists() {
-        if std::os::unix::net::UnixStream::connect(path).is_ok() {
-            return Err(StartError::InUse { path: path.into() });
-        }
-        std::fs::remove_file(path).map_err(|source| StartError::Io { path: path.into(), source })?;
-    }
+    remove_stale(path)?;
     let bound = UnixListener::bind(path).and_then(|listener| {
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
         Ok(listener)
     });
     bound.map_err(|source| StartError::Io { path: path.into(), source })
+}
+
+/// A socket that nobody listens at goes away. Anything else in its place is not ours to remove.
+fn remove_stale(path: &Path) -> Result<(), StartError> {
+    let io = |source| StartError::Io { path: path.into(), source };
+    let found = match std::fs::symlink_metadata(path) {
+        Ok(found) => found,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(io(error)),
+    };
+    if !found.file_type().is_socket() {
+        return Err(StartError::NotASocket { path: path.into() });
+    }
+    match std::os::unix::net::UnixStream::connect(path) {
+        Err(error) if error.kind() == ErrorKind::ConnectionRefused => std::fs::remove_file(path).map_err(io),
+        // A full queue (EAGAIN) is a living server too.
+        Ok(_) => Err(StartError::InUse { path: path.into() }),
+        Err(error) if error.kind() == ErrorKind::WouldBlock => Err(StartError::InUse { path: path.into() }),
+        Err(error) => Err(io(error)),
+    }
 }
 
 /// Serve until the process ends.
@@ -44,7 +60,9 @@ pub(crate) async fn serve(listener: UnixListener, desk: Arc<Desk>, owner: u32) {
         let Ok(seat) = Arc::clone(&seats).acquire_owned().await else { return };
         let desk = Arc::clone(&desk);
         tokio::spawn(async move {
-            if is_allowed(&stream, owner) {
+            if let Err(uid) = check_peer(&stream, owner) {
+                tracing::warn!(uid, "a command of another user was refused at the admin socket");
+            } else {
                 // The operator's program went away: nothing to report to anybody.
                 let _ = converse(stream, &desk).await;
             }
@@ -53,9 +71,14 @@ pub(crate) async fn serve(listener: UnixListener, desk: Arc<Desk>, owner: u32) {
     }
 }
 
-/// The file mode keeps others away already; this holds also where the socket was given away by mistake.
-fn is_allowed(stream: &UnixStream, owner: u32) -> bool {
-    stream.peer_cred().is_ok_and(|peer| peer.uid() == owner || peer.uid() == 0)
+/// The file mode keeps others away already; this holds also where the socket was given away by mistake. The error is
+/// the peer's user id, if it is known.
+fn check_peer(stream: &UnixStream, owner: u32) -> Result<(), Option<u32>> {
+    match stream.peer_cred() {
+        Ok(peer) if peer.uid() == owner || peer.uid() == 0 => Ok(()),
+        Ok(peer) => Err(Some(peer.uid())),
+        Err(_) => Err(None),
+    }
 }
 
 async fn converse(stream: UnixStream, desk: &Desk) -> std::io::Result<()> {
@@ -73,14 +96,17 @@ async fn converse(stream: UnixStream, desk: &Desk) -> std::io::Result<()> {
         }
         let too_long = line.len() > limits::LINE_BYTES;
         let answer = if too_long {
-            let text = format!("a line may have {} bytes", limits::LINE_BYTES);
+            let text = format!("a line of more than {} bytes is not read: send several commands", limits::LINE_BYTES);
             reply(&Value::Null, Err(CommandError::new("line-too-long", text)))
         } else {
             answer_line(&line, desk).await
         };
         let mut bytes = answer.to_string().into_bytes();
         bytes.push(b'\n');
-        write.write_all(&bytes).await?;
+        let Ok(written) = tokio::time::timeout(limits::ADMIN_WRITE, write.write_all(&bytes)).await else {
+            return Ok(());
+        };
+        written?;
         if too_long {
             // The rest of the line would be taken for commands.
             return Ok(());

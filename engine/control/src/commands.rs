@@ -1,10 +1,11 @@
 //! What each command of the admin socket does.
 
-use linchpin_protocol::model::{DeviceId, Pin, PinKind, Template, TemplateId};
-use linchpin_shard::{Command, DeviceRow, DeviceView, Push, Report, ShardStatus, home_of};
+use linchpin_protocol::model::{DeviceId, Pin, PinKind, TemplateId};
+use linchpin_shard::{Command, Push, Report, ShardStatus, home_of};
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
+use crate::render::{made_json, row_json, status_json, template_json, view_json};
 use crate::{CommandError, Facts, NewDevices, Registry, Shards, limits};
 
 /// Everything that commands need.
@@ -69,7 +70,11 @@ impl Desk {
 
     async fn list(&self, parameters: &Value) -> Answer {
         let after = optional_u32(parameters, "after")?.unwrap_or(0);
-        let limit = optional_u32(parameters, "limit")?.unwrap_or(100).min(linchpin_shard::limits::LIST_ROWS);
+        let most = linchpin_shard::limits::LIST_ROWS;
+        let limit = optional_u32(parameters, "limit")?.unwrap_or(100);
+        if limit == 0 || limit > most {
+            return Err(CommandError::parameter("limit", &format!("1 to {most}, not {limit}")));
+        }
         let mut rows = Vec::new();
         for shard in self.shards.all() {
             let ask = |request| Command::Devices { request, after, limit };
@@ -96,16 +101,16 @@ impl Desk {
     async fn add(&self, parameters: &Value) -> Answer {
         let count = optional_u32(parameters, "count")?.unwrap_or(1);
         if count == 0 || count > limits::ADD_DEVICES {
-            return Err(CommandError::parameter("count", &format!("1 to {}", limits::ADD_DEVICES)));
+            return Err(CommandError::parameter("count", &format!("1 to {}, not {count}", limits::ADD_DEVICES)));
         }
-        let template = match parameters.get("template").and_then(Value::as_str) {
+        let template = match optional_text(parameters, "template")? {
             Some(text) => Some(
                 TemplateId::parse(text.as_bytes())
                     .map_err(|_| CommandError::parameter("template", "a template id such as TMPLxxxxxxxx"))?,
             ),
             None => None,
         };
-        let name = parameters.get("name").and_then(Value::as_str).unwrap_or("").to_owned();
+        let name = optional_text(parameters, "name")?.unwrap_or_default().to_owned();
         let mut registry = self.registry.lock().await;
         let made = registry
             .add(&NewDevices { count, template, name })
@@ -116,11 +121,7 @@ impl Desk {
             for (shard, command) in registry.announce(device) {
                 self.tell_patiently(shard, command).await?;
             }
-            answer.push(json!({
-                "id": device.id.get(),
-                "token": device.token.expose(),
-                "template": device.template.map(|t| t.as_str().to_owned()),
-            }));
+            answer.push(made_json(device));
         }
         Ok(answer.into())
     }
@@ -191,7 +192,7 @@ impl Desk {
     fn drain(&self, parameters: &Value) -> Answer {
         let per_second =
             optional_u32(parameters, "per_second")?.unwrap_or(linchpin_shard::limits::DRAIN_PER_SECOND).max(1);
-        let redirect = match parameters.get("redirect").and_then(Value::as_str) {
+        let redirect = match optional_text(parameters, "redirect")? {
             Some(text) => Some(host_and_port(text)?),
             None => None,
         };
@@ -221,6 +222,13 @@ fn optional_u32(parameters: &Value, name: &str) -> Result<Option<u32>, CommandEr
     }
 }
 
+fn optional_text<'a>(parameters: &'a Value, name: &str) -> Result<Option<&'a str>, CommandError> {
+    match parameters.get(name) {
+        None | Some(Value::Null) => Ok(None),
+        Some(value) => value.as_str().map(Some).ok_or_else(|| CommandError::parameter(name, "a text")),
+    }
+}
+
 fn device_id(parameters: &Value) -> Result<DeviceId, CommandError> {
     let id = optional_u32(parameters, "device")?.and_then(DeviceId::new);
     id.ok_or_else(|| CommandError::parameter("device", "a device id, 1 or more"))
@@ -238,72 +246,4 @@ fn pin(parameters: &Value) -> Result<Pin, CommandError> {
 
 fn no_such_device(device: DeviceId) -> CommandError {
     CommandError::new("no-such-device", format!("there is no device {device}: `linchpin device list` shows them"))
-}
-
-fn status_json(status: &ShardStatus) -> Value {
-    let ends: serde_json::Map<_, _> = status.ends.iter().map(|(end, n)| (end.to_string(), (*n).into())).collect();
-    json!({
-        "connections": status.connections,
-        "online": status.online,
-        "devices": status.devices,
-        "ledger_bytes": status.ledger_bytes,
-        "frames": status.frames,
-        "logins": status.logins,
-        "dropped": status.dropped,
-        "moved_out": status.moved_out,
-        "ends": ends,
-    })
-}
-
-fn row_json(row: &DeviceRow, registry: &Registry) -> Value {
-    json!({
-        "id": row.id.get(),
-        "name": registry.device(row.id).map_or("", |device| &device.name),
-        "template": row.template.map(|t| t.as_str().to_owned()),
-        "online": row.online,
-        "last_seen_s": (row.last_seen_s > 0).then_some(row.last_seen_s),
-    })
-}
-
-fn view_json(view: &DeviceView, registry: &Registry) -> Value {
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    let object = |pairs: &[(Box<str>, Box<str>)]| -> serde_json::Map<String, Value> {
-        pairs.iter().map(|(key, value)| (key.to_string(), (**value).into())).collect()
-    };
-    let mut answer = row_json(&view.row, registry);
-    answer["values"] = view
-        .values
-        .iter()
-        .map(|(pin, value, at)| json!({"pin": pin.to_string(), "value": text(value), "at_ms": at}))
-        .collect();
-    answer["properties"] = view
-        .properties
-        .iter()
-        .map(|(pin, name, value)| json!({"pin": pin.to_string(), "name": name, "value": text(value)}))
-        .collect();
-    answer["metadata"] = object(&view.metadata).into();
-    answer["firmware"] = object(&view.firmware).into();
-    answer["events"] =
-        view.events.iter().map(|(code, text, at)| json!({"code": code, "text": text, "at_ms": at})).collect();
-    answer["peer"] = view.peer.map(|peer| peer.to_string()).into();
-    answer["last_end"] = view.last_end.map(|end| end.to_string()).into();
-    answer
-}
-
-fn template_json(template: &Template) -> Value {
-    use linchpin_protocol::model::ValueKind;
-    let datastreams: Vec<_> = template
-        .datastreams
-        .iter()
-        .map(|stream| {
-            let kind = match stream.kind {
-                ValueKind::Int { min, max } => json!({"type": "int", "min": min, "max": max}),
-                ValueKind::Double { min, max } => json!({"type": "double", "min": min, "max": max}),
-                ValueKind::Text => json!({"type": "text"}),
-                ValueKind::Enum { count } => json!({"type": "enum", "count": count}),
-            };
-            json!({"pin": stream.pin.to_string(), "name": stream.name, "unit": stream.unit, "sync": stream.sync, "kind": kind})
-        })
-        .collect();
-    json!({"id": template.id.as_str(), "name": template.name, "datastreams": datastreams})
 }

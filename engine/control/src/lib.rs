@@ -10,6 +10,7 @@ mod commands;
 mod error;
 pub mod limits;
 mod registry;
+mod render;
 mod start;
 
 pub use answers::{Answers, CommandLane, Shards};

@@ -12,8 +12,10 @@ pub const ADMIN_IDLE: Duration = Duration::from_secs(300);
 pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 /// Commands that wait for a shard.
 pub const COMMANDS: usize = 4_096;
-/// Devices that one command adds.
-pub const ADD_DEVICES: u32 = 1_000_000;
+/// An answer that its asker does not read for this long ends the connection: it holds one of [`ADMIN_CONNECTIONS`].
+pub const ADMIN_WRITE: Duration = Duration::from_secs(30);
+/// Devices that one command adds: their tokens are one answer of about 90 bytes each.
+pub const ADD_DEVICES: u32 = 100_000;
 /// Devices of the process.
 pub const DEVICES: u32 = 10_000_000;
 /// Longest name of a device, bytes.

@@ -42,6 +42,11 @@ pub enum StartError {
         /// Its socket.
         path: PathBuf,
     },
+    /// Something else has the name of the socket.
+    NotASocket {
+        /// What is in the way.
+        path: PathBuf,
+    },
     /// The operating system refuses.
     Io {
         /// What it is about.
@@ -63,6 +68,11 @@ impl fmt::Display for StartError {
             Self::InUse { path } => write!(
                 f,
                 "another Linchpin server uses this data directory ({} answers): stop it, or choose another one with --data",
+                path.display()
+            ),
+            Self::NotASocket { path } => write!(
+                f,
+                "{} is in the place of the admin socket and is no socket: move it away, or choose another data directory with --data",
                 path.display()
             ),
             Self::Io { path, source } => write!(f, "{}: {source}", path.display()),
