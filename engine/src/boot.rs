@@ -255,6 +255,19 @@ fn driver_options(options: &EngineOptions) -> Options {
     }
 }
 
+/// Use all descriptors that the process may have: the soft limit is often 1,024, for the sake of programs that use
+/// select(). Without success the limits that stand are used, and the start message tells them.
+pub(crate) fn raise_descriptor_limit() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    if limit.current != limit.maximum {
+        let all = Rlimit { current: limit.maximum, maximum: limit.maximum };
+        if let Err(error) = setrlimit(Resource::Nofile, all) {
+            tracing::debug!(%error, "the soft limit of descriptors could not be raised");
+        }
+    }
+}
+
 /// Shards share a port by SO_REUSEPORT, which would let a second server share it too: ask without it first.
 fn check_free(address: SocketAddr) -> Result<(), BootError> {
     if address.port() == 0 {

@@ -67,6 +67,7 @@ pub(crate) fn serve(server: Server, announce: impl FnOnce(&Engine, &[DeviceEntry
     let mut signals =
         shutdown::catch().map_err(|error| ServeError::Io(format!("signals cannot be caught: {error}")))?;
     make_folder(&server.data_path)?;
+    boot::raise_descriptor_limit();
     let started = Instant::now();
     let Server { plain, data_path, engine: options, settings, registry, keys, ready_file, shown, config_path } = server;
     let (mut engine, lanes) = boot::start(&options, &settings, &plain, &registry, &keys).map_err(ServeError::Boot)?;
@@ -79,7 +80,7 @@ pub(crate) fn serve(server: Server, announce: impl FnOnce(&Engine, &[DeviceEntry
     let facts = Facts {
         version: env!("CARGO_PKG_VERSION"),
         driver: engine.probe.lines.first().cloned().unwrap_or_default(),
-        capacity: engine.probe.connections_per_driver as u64 * u64::from(options.shards),
+        capacity: engine.probe.connections as u64,
         plain: engine.plain.clone(),
         started,
     };

@@ -12,6 +12,8 @@ pub struct Probe {
     pub backend: Backend,
     /// Connections that one driver can hold.
     pub connections_per_driver: usize,
+    /// Connections that all drivers of the process can hold together.
+    pub connections: usize,
     /// Soft limit of open descriptors of the process.
     pub descriptor_limit: u64,
     /// Are sockets kept outside that limit?
@@ -47,8 +49,8 @@ pub fn probe(options: &Options, drivers: u16) -> Result<Probe, crate::OpenError>
             }
         }
     }
-    let total =
-        if direct { per_driver * usize::from(drivers) } else { per_driver.min(plain_capacity(descriptor_limit)) };
+    let all = per_driver * usize::from(drivers);
+    let total = if direct { all } else { all.min(plain_capacity(descriptor_limit)) };
     lines.push(format!("limits: {total} connections ({drivers} shards, {descriptor_limit} descriptors a process)"));
     if (total as u64) < u64::from(options.process_connections) {
         lines.push(format!(
@@ -58,7 +60,14 @@ pub fn probe(options: &Options, drivers: u16) -> Result<Probe, crate::OpenError>
             u64::from(options.process_connections) + u64::from(limits::RESERVED_DESCRIPTORS),
         ));
     }
-    Ok(Probe { backend: driver.backend(), connections_per_driver: per_driver, descriptor_limit, direct, lines })
+    Ok(Probe {
+        backend: driver.backend(),
+        connections_per_driver: per_driver,
+        connections: total,
+        descriptor_limit,
+        direct,
+        lines,
+    })
 }
 
 /// Connections that ordinary descriptors allow in the whole process.
