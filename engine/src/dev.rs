@@ -1,6 +1,7 @@
 //! `linchpin dev`: a server without any configuration, and what to copy into a sketch.
 
 use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::path::Path;
 
 use linchpin_control::{DeviceEntry, NewDevices, Registry, RegistryError};
 use linchpin_protocol::model::{Datastream, Pin, Template, TemplateId, ValueKind};
@@ -54,17 +55,20 @@ fn address_for_boards() -> Option<IpAddr> {
 }
 
 /// What to copy where.
-pub(crate) fn announce(engine: &Engine, devices: &[DeviceEntry]) {
+///
+/// `data_path`: the data directory, if commands do not find it by themselves.
+pub(crate) fn announce(engine: &Engine, devices: &[DeviceEntry], data_path: Option<&Path>) {
     let Some(bound) = engine.plain.first() else { return };
     let host = if bound.ip().is_unspecified() {
         address_for_boards().unwrap_or(IpAddr::from([127, 0, 0, 1]))
     } else {
         bound.ip()
     };
-    print!("{}", text(SocketAddr::new(host, bound.port()), bound.ip().is_loopback(), devices));
+    let data = data_path.map_or(String::new(), |path| format!(" --data {}", path.display()));
+    print!("{}", text(SocketAddr::new(host, bound.port()), bound.ip().is_loopback(), devices, &data));
 }
 
-fn text(address: SocketAddr, loopback_only: bool, devices: &[DeviceEntry]) -> String {
+fn text(address: SocketAddr, loopback_only: bool, devices: &[DeviceEntry], data: &str) -> String {
     use std::fmt::Write;
     let (host, port) = (address.ip(), address.port());
     let mut out = String::new();
@@ -78,9 +82,9 @@ fn text(address: SocketAddr, loopback_only: bool, devices: &[DeviceEntry]) -> St
     let token = device.token.expose();
     let _ = write!(
         out,
-        "\nArduino, ESP32, ESP8266 (change these three lines of a sketch):\n\
+        "\nArduino, ESP32, ESP8266: change these three lines of a sketch (the header without _SSL; template lines may stay):\n\
+         \x20 #include <BlynkSimpleEsp32.h>\n\
          \x20 #define BLYNK_AUTH_TOKEN \"{token}\"\n\
-         \x20 #define BLYNK_PRINT Serial\n\
          \x20 Blynk.begin(BLYNK_AUTH_TOKEN, ssid, pass, \"{host}\", {port});\n\
          \nPython (pip install blynklib):\n\
          \x20 import blynklib\n\
@@ -92,9 +96,9 @@ fn text(address: SocketAddr, loopback_only: bool, devices: &[DeviceEntry]) -> St
          \x20   connector: new Blynk.TcpClient({{ addr: \"{host}\", port: {port} }}) }});\n\
          \nFrom this machine (HTTP and curl come with a later version):\n\
          \x20 linchpin device sim --server {address} --token {token}\n\
-         \x20 linchpin device write {} V1 42\n\
-         \x20 linchpin device show {}\n\n",
-        device.id, device.id,
+         \x20 linchpin device write {id} V1 42{data}\n\
+         \x20 linchpin device show {id}{data}\n\n",
+        id = device.id,
     );
     if loopback_only {
         let _ = writeln!(
@@ -116,8 +120,8 @@ mod tests {
         let mut registry = Registry::new(2, [0; 32]);
         fill(&mut registry, 2).expect("room");
         assert_eq!(registry.devices().iter().filter(|d| d.template.is_some()).count(), 1);
-        let text = text("127.0.0.1:8080".parse().expect("an address"), true, &registry.devices()[..3]);
-        for word in ["BLYNK_AUTH_TOKEN", "blynklib", "blynk-library", "8080", "--lan"] {
+        let text = text("127.0.0.1:8080".parse().expect("an address"), true, &registry.devices()[..3], " --data X");
+        for word in ["BLYNK_AUTH_TOKEN", "blynklib", "blynk-library", "8080", "--lan", "show 2 --data X"] {
             assert!(text.contains(word), "no {word:?} in {text}");
         }
     }

@@ -57,9 +57,10 @@ pub(crate) fn dev(flags: Dev) -> Result<(), Failure> {
     if let Some(path) = &flags.tokens_out {
         write_tokens(path, &ready::token_lines(&registry.devices()[first_more..]))?;
     }
+    let data_path = flags.data.clone().unwrap_or_else(default_data);
     let server = Server {
         plain: vec![plain],
-        data_path: flags.data.unwrap_or_else(default_data),
+        data_path,
         engine,
         settings,
         registry,
@@ -68,7 +69,8 @@ pub(crate) fn dev(flags: Dev) -> Result<(), Failure> {
         shown: first_more,
         config_path: None,
     };
-    serve::serve(server, dev::announce).map_err(Failure::general)
+    serve::serve(server, |engine, devices| dev::announce(engine, devices, flags.data.as_deref()))
+        .map_err(Failure::general)
 }
 
 /// Write a file with tokens that only its owner may read.
