@@ -42,13 +42,14 @@ fn manifests() -> Vec<toml::Table> {
 }
 
 #[track_caller]
-fn expect_none(wrong: Vec<String>) {
+fn expect_none(wrong: impl IntoIterator<Item = String>) {
+    let wrong: Vec<_> = wrong.into_iter().collect();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 #[test]
 fn crates_use_only_what_the_design_allows() {
-    expect_none(manifests().iter().flat_map(rules::wrong_arrows).collect());
+    expect_none(manifests().iter().flat_map(rules::wrong_arrows));
     let found: Vec<_> =
         manifests().iter().map(|m| m["package"]["name"].as_str().unwrap_or_default().to_owned()).collect();
     for (name, _) in rules::ARROWS {
@@ -63,7 +64,7 @@ fn crates_use_only_what_the_design_allows() {
 fn every_crate_takes_the_lints_that_forbid_unsafe() {
     // The fuzz targets are a workspace of their own: libfuzzer's macro needs unsafe.
     let ours = manifests().into_iter().filter(|m| m["package"]["name"].as_str() != Some("linchpin-fuzz"));
-    expect_none(ours.filter_map(|manifest| rules::lints_missing(&manifest)).collect());
+    expect_none(ours.filter_map(|manifest| rules::lints_missing(&manifest)));
     let workspace: toml::Table = read("Cargo.toml").parse().expect("TOML");
     assert_eq!(workspace["workspace"]["lints"]["rust"]["unsafe_code"].as_str(), Some("forbid"));
     let bad: toml::Table = "[package]\nname = 'linchpin-tls'".parse().expect("TOML");
@@ -76,8 +77,7 @@ fn unsafe_is_in_the_driver_and_has_reasons() {
         files(".rs")
             .iter()
             .filter(|(path, _)| !path.starts_with("tests/"))
-            .flat_map(|(p, s)| rules::wrong_unsafe(p, s))
-            .collect(),
+            .flat_map(|(p, s)| rules::wrong_unsafe(p, s)),
     );
     assert_eq!(rules::wrong_unsafe("engine/shard/src/x.rs", "// SAFETY: no\nunsafe { f() }").len(), 1);
     assert_eq!(rules::wrong_unsafe("engine/driver/src/x.rs", "unsafe { f() }").len(), 1);
@@ -89,7 +89,7 @@ fn files_are_short() {
     let long = files(".rs")
         .into_iter()
         .filter_map(|(path, text)| rules::too_long(&text).map(|n| format!("{path}: {n} lines")));
-    expect_none(long.collect());
+    expect_none(long);
     assert!(rules::too_long(&"x\n".repeat(rules::FILE_LINES + 1)).is_some());
 }
 
@@ -127,13 +127,13 @@ fn functions_are_short_or_in_the_list_of_those_to_shorten() {
 #[test]
 fn names_say_something() {
     let ours = files(".rs").into_iter().filter(|(path, _)| !path.contains("/tests/") && !path.starts_with("tests/"));
-    expect_none(ours.flat_map(|(path, text)| rules::banned_names(&path, &text)).collect());
+    expect_none(ours.flat_map(|(path, text)| rules::banned_names(&path, &text)));
     assert_eq!(rules::banned_names("a/src/utils.rs", "pub struct ConnectionManager;\nstruct Database;").len(), 2);
 }
 
 #[test]
 fn nothing_is_unfinished_or_switched_off() {
-    expect_none(files(".rs").iter().flat_map(|(path, text)| rules::unfinished(path, text)).collect());
+    expect_none(files(".rs").iter().flat_map(|(path, text)| rules::unfinished(path, text)));
     assert_eq!(rules::unfinished("x.rs", concat!("    to", "do!()")).len(), 1);
 }
 

@@ -172,19 +172,13 @@ impl<'a> PinList<'a> {
             Pin::parse(kind.letter(), field).ok_or(PinListError::NotAPin)?;
             count += 1;
         }
-        if count > limit {
-            Err(PinListError::TooMany)
-        } else {
-            Ok(Self { kind, fields })
-        }
+        if count > limit { Err(PinListError::TooMany) } else { Ok(Self { kind, fields }) }
     }
 
     /// The pins, in the frame's order.
     pub fn iter(&self) -> impl Iterator<Item = Pin> + Clone + use<'a> {
         let kind = self.kind;
-        self.fields
-            .split(|byte| *byte == 0)
-            .filter_map(move |field| Pin::parse(kind.letter(), field))
+        self.fields.split(|byte| *byte == 0).filter_map(move |field| Pin::parse(kind.letter(), field))
     }
 
     /// How many.
@@ -314,22 +308,13 @@ mod tests {
     #[test]
     fn absent_and_unreadable_values_are_none() {
         let pairs = InfoPairs::new(b"ver\x000.5.4\0h-beat\0soon\0buff-in\x000\0dev");
-        assert_eq!(
-            (pairs.heartbeat_s(), pairs.buff_in(), pairs.firmware()),
-            (None, None, None)
-        );
+        assert_eq!((pairs.heartbeat_s(), pairs.buff_in(), pairs.firmware()), (None, None, None));
         assert_eq!(pairs.buff_in_or_default(), DEFAULT_BUFF_IN_BYTES);
-        assert_eq!(
-            (pairs.library(), pairs.get("dev"), pairs.get("De")),
-            (Some("0.5.4"), Some(""), None)
-        );
+        assert_eq!((pairs.library(), pairs.get("dev"), pairs.get("De")), (Some("0.5.4"), Some(""), None));
         assert_eq!(pairs.template(), Ok(None));
         let wrong = InfoPairs::new(b"tmpl\0TMPL 1");
         assert_eq!(wrong.template(), Err(Fault::TemplateIdShape { len_bytes: 6 }));
-        assert_eq!(
-            InfoPairs::new(b"\xff\0a\0b\0c\0\0d").iter().collect::<Vec<_>>(),
-            [("b", "c")]
-        );
+        assert_eq!(InfoPairs::new(b"\xff\0a\0b\0c\0\0d").iter().collect::<Vec<_>>(), [("b", "c")]);
     }
 
     #[test]
@@ -337,14 +322,8 @@ mod tests {
         let list = PinList::parse(PinKind::Virtual, b"1\x002\0\0V255\0", 3).expect("three pins");
         assert_eq!(list.iter().map(|pin| pin.index).collect::<Vec<_>>(), [1, 2, 255]);
         assert_eq!((list.len(), list.is_empty()), (3, false));
-        assert_eq!(
-            PinList::parse(PinKind::Virtual, b"1\x002", 1),
-            Err(PinListError::TooMany)
-        );
-        assert_eq!(
-            PinList::parse(PinKind::Virtual, b"1\x00256", 9),
-            Err(PinListError::NotAPin)
-        );
+        assert_eq!(PinList::parse(PinKind::Virtual, b"1\x002", 1), Err(PinListError::TooMany));
+        assert_eq!(PinList::parse(PinKind::Virtual, b"1\x00256", 9), Err(PinListError::NotAPin));
         assert!(PinList::parse(PinKind::Analog, b"", 0).is_ok_and(|list| list.is_empty()));
     }
 }

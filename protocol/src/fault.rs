@@ -251,20 +251,14 @@ impl fmt::Display for Fault {
                 write!(f, "command {command} is not one that a device may send; leave it out")
             }
             Self::BeforeLogin { command } => {
-                write!(
-                    f,
-                    "command {command} came before the login; send HARDWARE_LOGIN (29) with the token first"
-                )
+                write!(f, "command {command} came before the login; send HARDWARE_LOGIN (29) with the token first")
             }
             Self::LoginTooLong { len_bytes, limit_bytes } => write!(
                 f,
                 "the login frame has {len_bytes} bytes, at most {limit_bytes} are taken; send the 32-character token only"
             ),
             Self::LoginPending { command } => {
-                write!(
-                    f,
-                    "command {command} came before the login was answered; wait for the answer"
-                )
+                write!(f, "command {command} came before the login was answered; wait for the answer")
             }
             Self::AlreadyLoggedIn => {
                 f.write_str("the connection is logged in already; open another one for another device")
@@ -308,16 +302,8 @@ impl Fault {
             Self::BodyShape { command, expected } => {
                 write!(f, "the body of {command} has the wrong shape; it must be {expected}")
             }
-            Self::TextTooLong {
-                command,
-                part,
-                len,
-                limit,
-            } => {
-                write!(
-                    f,
-                    "the {part} in {command} has a length of {len}, at most {limit} is taken; shorten it"
-                )
+            Self::TextTooLong { command, part, len, limit } => {
+                write!(f, "the {part} in {command} has a length of {len}, at most {limit} is taken; shorten it")
             }
             Self::TooManyPins { command, limit } => {
                 write!(f, "{command} lists more than {limit} pins; send several frames")
@@ -333,22 +319,13 @@ impl Fault {
     fn fmt_value(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
             Self::ValueTooLong { len_bytes, limit_bytes } => {
-                write!(
-                    f,
-                    "the value has {len_bytes} bytes, at most {limit_bytes} are taken; shorten it"
-                )
+                write!(f, "the value has {len_bytes} bytes, at most {limit_bytes} are taken; shorten it")
             }
             Self::NoDatastream { pin } => {
-                write!(
-                    f,
-                    "the template has no datastream on {pin}; add one or write to another pin"
-                )
+                write!(f, "the template has no datastream on {pin}; add one or write to another pin")
             }
             Self::ValueKind { pin, wanted } => {
-                write!(
-                    f,
-                    "the datastream on {pin} takes {wanted}; change the sketch or the datastream's type"
-                )
+                write!(f, "the datastream on {pin} takes {wanted}; change the sketch or the datastream's type")
             }
             Self::ValueRange { pin, value, min, max } => write!(
                 f,
@@ -380,65 +357,30 @@ mod tests {
         let (pin, command) = (Pin::new_virtual(7), Command::Push);
         let number = Number::new;
         let samples = [
-            Fault::BodyTooLarge {
-                len_bytes: 9,
-                limit_bytes: 8,
-            },
+            Fault::BodyTooLarge { len_bytes: 9, limit_bytes: 8 },
             Fault::UnknownCommand { command: 200 },
             Fault::UnsupportedCommand { command: 99 },
             Fault::BeforeLogin { command: 20 },
-            Fault::LoginTooLong {
-                len_bytes: 129,
-                limit_bytes: 128,
-            },
+            Fault::LoginTooLong { len_bytes: 129, limit_bytes: 128 },
             Fault::LoginPending { command: 20 },
             Fault::AlreadyLoggedIn,
             Fault::TokenShape { len_bytes: 31 },
             Fault::TemplateIdShape { len_bytes: 17 },
-            Fault::BodyShape {
-                command,
-                expected: "text",
-            },
-            Fault::TextTooLong {
-                command,
-                part: "text",
-                len: 256,
-                limit: 255,
-            },
-            Fault::TooManyPins {
-                command: Command::Sync,
-                limit: 256,
-            },
+            Fault::BodyShape { command, expected: "text" },
+            Fault::TextTooLong { command, part: "text", len: 256, limit: 255 },
+            Fault::TooManyPins { command: Command::Sync, limit: 256 },
             Fault::UnknownProperty,
-            Fault::ValueTooLong {
-                len_bytes: 1_025,
-                limit_bytes: 1_024,
-            },
+            Fault::ValueTooLong { len_bytes: 1_025, limit_bytes: 1_024 },
             Fault::NoDatastream { pin },
-            Fault::ValueKind {
-                pin,
-                wanted: "a number",
-            },
-            Fault::ValueRange {
-                pin,
-                value: number(3.0),
-                min: number(0.0),
-                max: number(1.5),
-            },
+            Fault::ValueKind { pin, wanted: "a number" },
+            Fault::ValueRange { pin, value: number(3.0), min: number(0.0), max: number(1.5) },
             Fault::GroupNested,
-            Fault::StampRange {
-                distance_ms: 10,
-                limit_ms: 9,
-            },
+            Fault::StampRange { distance_ms: 10, limit_ms: 9 },
             Fault::BridgeToken { len_bytes: 31 },
         ];
         for fault in samples {
             assert!(fault.ends() || fault.status().is_some(), "{fault:?} has no consequence");
-            assert_ne!(
-                fault.status(),
-                Some(Status::NotAuthenticated),
-                "the C++ library drops the link at status 5"
-            );
+            assert_ne!(fault.status(), Some(Status::NotAuthenticated), "the C++ library drops the link at status 5");
             assert!(fault.to_string().contains(';'), "{fault} says what to do");
         }
     }

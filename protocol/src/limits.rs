@@ -73,24 +73,12 @@ pub const DEVICE_LOGIN_TIMEOUT_MS: u64 = 6_000;
 /// A device gives up when it hears nothing for its heartbeat and this long, ms: three answer times.
 pub const DEVICE_SILENCE_MS: u64 = 3 * DEVICE_LOGIN_TIMEOUT_MS;
 
-const _: () = assert!(
-    MAX_BODY_BYTES <= u16::MAX as usize,
-    "the header counts bodies in 16 bits"
-);
+const _: () = assert!(MAX_BODY_BYTES <= u16::MAX as usize, "the header counts bodies in 16 bits");
 const _: () = assert!(MAX_LOGIN_FRAME_BYTES > 5 + TOKEN_BYTES, "a login must fit");
 const _: () = assert!(TOKEN_SEED_BYTES * 4 == TOKEN_BYTES * 3, "base64 without padding");
-const _: () = assert!(
-    MAX_TEMPLATE_ID_BYTES <= u8::MAX as usize,
-    "its length is kept in 8 bits"
-);
-const _: () = assert!(
-    "vw".len() + 1 + "255".len() + 1 + MAX_VALUE_BYTES <= MAX_BODY_BYTES,
-    "every value must fit"
-);
+const _: () = assert!(MAX_TEMPLATE_ID_BYTES <= u8::MAX as usize, "its length is kept in 8 bits");
+const _: () = assert!("vw".len() + 1 + "255".len() + 1 + MAX_VALUE_BYTES <= MAX_BODY_BYTES, "every value must fit");
 const _: () =
     assert!("meta".len() + 1 + "set".len() + 1 + MAX_META_NAME_BYTES + 1 + MAX_META_VALUE_BYTES <= MAX_BODY_BYTES);
 const _: () = assert!(MAX_EVENT_CODE_BYTES + 1 + MAX_EVENT_DESCRIPTION_CHARS * 4 <= MAX_BODY_BYTES);
-const _: () = assert!(
-    "vr".len() + MAX_PINS_LISTED * 4 <= MAX_BODY_BYTES,
-    "all pins can be listed at once"
-);
+const _: () = assert!("vr".len() + MAX_PINS_LISTED * 4 <= MAX_BODY_BYTES, "all pins can be listed at once");

@@ -29,15 +29,9 @@ fn traces() -> Vec<(&'static str, Vec<Line>)> {
         }
         let (from, rest) = line.split_once(' ').expect("direction and frame");
         let (hex, meaning) = rest.split_once(' ').unwrap_or((rest, ""));
-        let bytes = (0..hex.len())
-            .step_by(2)
-            .map(|at| u8::from_str_radix(&hex[at..at + 2], 16).expect("hex"))
-            .collect();
-        traces.last_mut().expect("a name first").1.push(Line {
-            from_client: from == "c",
-            bytes,
-            meaning,
-        });
+        let bytes =
+            (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).expect("hex")).collect();
+        traces.last_mut().expect("a name first").1.push(Line { from_client: from == "c", bytes, meaning });
     }
     traces
 }
@@ -71,19 +65,13 @@ fn the_server_understands_every_client() {
         let mut session = Session::new();
         let clients = lines.into_iter().filter(|line| line.from_client);
         clients.map(move |line| {
-            let request = session
-                .on_frame(WALL, only_frame(&line.bytes))
-                .expect("real clients are in order");
+            let request = session.on_frame(WALL, only_frame(&line.bytes)).expect("real clients are in order");
             if let Action::Login { token, .. } = request.action {
                 session.accept();
                 assert!(token.expose() == TOKEN || name == "cpp-linux-badtoken");
             }
             let meaning = format!("{:?}", request.action);
-            assert_eq!(
-                client_frame(&line.bytes, request.action),
-                line.bytes,
-                "{name}: {meaning} written again"
-            );
+            assert_eq!(client_frame(&line.bytes, request.action), line.bytes, "{name}: {meaning} written again");
             (name, line, meaning)
         })
     });
@@ -95,15 +83,8 @@ fn client_frame(original: &[u8], action: Action<'_>) -> Vec<u8> {
     let Frame { command, id, body, .. } = only_frame(original);
     let mut out = Vec::new();
     match action {
-        Action::Login {
-            token,
-            first_frame_only,
-        } => {
-            let command = if first_frame_only {
-                Command::LoginOld
-            } else {
-                Command::Login
-            };
+        Action::Login { token, first_frame_only } => {
+            let command = if first_frame_only { Command::LoginOld } else { Command::Login };
             device::login(&mut out, id, command, &token);
         }
         Action::Ping => device::ping(&mut out, id),
@@ -130,12 +111,7 @@ fn client_frame(original: &[u8], action: Action<'_>) -> Vec<u8> {
         Action::BridgeWrite { slot, pin, value } => device::bridge_write(&mut out, id, slot, pin, value.as_bytes()),
         Action::Notify { .. } => {
             let command = Command::from_number(command).expect("known");
-            device::notify(
-                &mut out,
-                id,
-                command,
-                &body.split(|byte| *byte == 0).collect::<Vec<_>>(),
-            );
+            device::notify(&mut out, id, command, &body.split(|byte| *byte == 0).collect::<Vec<_>>());
         }
         Action::Answer { status } => device::response(&mut out, id, status),
         Action::Nothing => match body {
@@ -154,12 +130,7 @@ fn the_device_understands_the_recorder_and_the_server_can_write_as_it_did() {
     let found = traces().into_iter().flat_map(|(name, lines)| {
         let opts = DeviceOptions::default();
         let (mut device, mut out) = (DeviceSession::new(), Vec::new());
-        device.start(
-            Millis(0),
-            &opts,
-            &Token::parse(TOKEN.as_bytes()).expect("valid"),
-            &mut out,
-        );
+        device.start(Millis(0), &opts, &Token::parse(TOKEN.as_bytes()).expect("valid"), &mut out);
         let servers = lines.into_iter().filter(|line| !line.from_client);
         servers.map(move |line| {
             let mut meaning = String::new();
@@ -192,12 +163,7 @@ fn describe(event: DeviceEvent<'_>) -> String {
 
 /// Write the frame as the server does.
 fn server_frame(frame: Frame<'_>) -> Vec<u8> {
-    let Frame {
-        command,
-        id,
-        status_or_len,
-        body,
-    } = frame;
+    let Frame { command, id, status_or_len, body } = frame;
     let parts: Vec<&[u8]> = body.split(|byte| *byte == 0).collect();
     let mut out = Vec::new();
     match (Command::from_number(command).expect("known"), &parts[..]) {
@@ -229,10 +195,7 @@ fn codec_value_len(body: &[u8]) -> usize {
 
 #[test]
 fn the_device_side_says_what_the_cpp_library_says() {
-    for (name, lines) in traces()
-        .into_iter()
-        .filter(|(name, _)| name.starts_with("cpp-linux-1.4.0"))
-    {
+    for (name, lines) in traces().into_iter().filter(|(name, _)| name.starts_with("cpp-linux-1.4.0")) {
         let clients: Vec<_> = lines.into_iter().filter(|line| line.from_client).collect();
         let pairs = InfoPairs::new(&clients[1].bytes[5..]);
         let opts = DeviceOptions {
@@ -244,15 +207,8 @@ fn the_device_side_says_what_the_cpp_library_says() {
             ..DeviceOptions::default()
         };
         let (mut device, mut out) = (DeviceSession::new(), Vec::new());
-        device.start(
-            Millis(0),
-            &opts,
-            &Token::parse(TOKEN.as_bytes()).expect("valid"),
-            &mut out,
-        );
-        device
-            .on_bytes(Millis(0), &opts, &[0, 0, 1, 0, 200], &mut out, &mut |_| ())
-            .expect("logged in");
+        device.start(Millis(0), &opts, &Token::parse(TOKEN.as_bytes()).expect("valid"), &mut out);
+        device.on_bytes(Millis(0), &opts, &[0, 0, 1, 0, 200], &mut out, &mut |_| ()).expect("logged in");
         assert_eq!(out, [&clients[0].bytes[..], &clients[1].bytes].concat(), "{name}");
     }
 }

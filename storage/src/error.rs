@@ -43,9 +43,16 @@ impl fmt::Display for Error {
                 path.display()
             ),
             Self::Read { reason } => write!(f, "the store could not be read: {reason}; check the disk"),
-            Self::Write { reason } => write!(f, "the store could not be written: {reason}; it takes no more writes until the server is restarted"),
-            Self::Poisoned => f.write_str("an earlier write to the store failed: restart the server after checking the disk"),
-            Self::TooLarge { len_bytes, limit_bytes } => write!(f, "{len_bytes} bytes are too many for the store, {limit_bytes} are allowed"),
+            Self::Write { reason } => write!(
+                f,
+                "the store could not be written: {reason}; it takes no more writes until the server is restarted"
+            ),
+            Self::Poisoned => {
+                f.write_str("an earlier write to the store failed: restart the server after checking the disk")
+            }
+            Self::TooLarge { len_bytes, limit_bytes } => {
+                write!(f, "{len_bytes} bytes are too many for the store, {limit_bytes} are allowed")
+            }
         }
     }
 }

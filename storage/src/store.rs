@@ -164,7 +164,12 @@ mod tests {
 
     fn count(store: &Store) -> u32 {
         let mut records = 0;
-        store.scan(|_, _| { records += 1; true }).expect("reads");
+        store
+            .scan(|_, _| {
+                records += 1;
+                true
+            })
+            .expect("reads");
         records
     }
 

@@ -31,10 +31,7 @@ fn inner_field(input: &[u8]) -> IResult<&[u8], &[u8]> {
 
 /// A field that is UTF-8 and not empty.
 pub(super) fn text_field(input: &[u8]) -> IResult<&[u8], &str> {
-    map_opt(verify(field, |text: &[u8]| !text.is_empty()), |text| {
-        std::str::from_utf8(text).ok()
-    })
-    .parse(input)
+    map_opt(verify(field, |text: &[u8]| !text.is_empty()), |text| std::str::from_utf8(text).ok()).parse(input)
 }
 
 fn pin_kind(input: &[u8]) -> IResult<&[u8], PinKind> {
@@ -59,25 +56,13 @@ pub(super) const fn wrong_shape(command: Command, expected: &'static str) -> Fau
 }
 
 pub(super) const fn check_len(command: Command, part: &'static str, len: usize, limit: usize) -> Result<(), Fault> {
-    if len > limit {
-        Err(Fault::TextTooLong {
-            command,
-            part,
-            len,
-            limit,
-        })
-    } else {
-        Ok(())
-    }
+    if len > limit { Err(Fault::TextTooLong { command, part, len, limit }) } else { Ok(()) }
 }
 
 fn checked_value(value: ValueRef<'_>) -> Result<ValueRef<'_>, Fault> {
     let len_bytes = value.as_bytes().len();
     if len_bytes > MAX_VALUE_BYTES {
-        return Err(Fault::ValueTooLong {
-            len_bytes,
-            limit_bytes: MAX_VALUE_BYTES,
-        });
+        return Err(Fault::ValueTooLong { len_bytes, limit_bytes: MAX_VALUE_BYTES });
     }
     Ok(value)
 }
@@ -91,11 +76,7 @@ pub(super) fn hardware(body: &[u8], at: Option<UnixMillis>) -> Result<Action<'_>
         [b'p', b'm', 0, pairs @ ..] => Ok(Action::PinMode { pairs }),
         [_, b'w', ..] => {
             let (pin, value) = found(write_operation(body)).ok_or(wrong)?;
-            Ok(Action::Write {
-                pin,
-                value: checked_value(value)?,
-                at,
-            })
+            Ok(Action::Write { pin, value: checked_value(value)?, at })
         }
         _ => Ok(Action::Nothing),
     }
@@ -104,10 +85,7 @@ pub(super) fn hardware(body: &[u8], at: Option<UnixMillis>) -> Result<Action<'_>
 /// HARDWARE_SYNC: nothing at all, or `vr|dr|ar` and pins.
 pub(super) fn sync(body: &[u8]) -> Result<Action<'_>, Fault> {
     const COMMAND: Command = Command::Sync;
-    let wrong = wrong_shape(
-        COMMAND,
-        "empty, or vr, dr or ar, NUL, and pins from 0 to 255 joined by NUL",
-    );
+    let wrong = wrong_shape(COMMAND, "empty, or vr, dr or ar, NUL, and pins from 0 to 255 joined by NUL");
     if body.is_empty() {
         return Ok(Action::Sync(SyncPins::All));
     }
@@ -124,10 +102,7 @@ pub(super) fn sync(body: &[u8]) -> Result<Action<'_>, Fault> {
 fn pin_fault(error: PinListError, command: Command, wrong: Fault) -> Fault {
     match error {
         PinListError::NotAPin => wrong,
-        PinListError::TooMany => Fault::TooManyPins {
-            command,
-            limit: MAX_PINS_LISTED,
-        },
+        PinListError::TooMany => Fault::TooManyPins { command, limit: MAX_PINS_LISTED },
     }
 }
 
@@ -135,10 +110,7 @@ fn pin_fault(error: PinListError, command: Command, wrong: Fault) -> Fault {
 /// are the pins.
 pub(super) fn property(body: &[u8]) -> Result<Action<'_>, Fault> {
     const COMMAND: Command = Command::Property;
-    let wrong = wrong_shape(
-        COMMAND,
-        "pins from 0 to 255, the name of a property and its values, joined by NUL",
-    );
+    let wrong = wrong_shape(COMMAND, "pins from 0 to 255, the name of a property and its values, joined by NUL");
     let mut left = body;
     let is_number = |input: &[u8]| input.first().is_some_and(u8::is_ascii_digit);
     while is_number(left) {
@@ -155,43 +127,25 @@ pub(super) fn property(body: &[u8]) -> Result<Action<'_>, Fault> {
     if !is_known_property(name) {
         return Err(Fault::UnknownProperty);
     }
-    Ok(Action::Property {
-        pins,
-        name,
-        values: checked_value(ValueRef(values))?,
-    })
+    Ok(Action::Property { pins, name, values: checked_value(ValueRef(values))? })
 }
 
 /// EVENT_LOG: a code and perhaps a description, which runs to the end.
 pub(super) fn event_log(body: &[u8]) -> Result<Action<'_>, Fault> {
     const COMMAND: Command = Command::EventLog;
-    let wrong = wrong_shape(
-        COMMAND,
-        "the code of an event, or the code, NUL and a description, in UTF-8",
-    );
+    let wrong = wrong_shape(COMMAND, "the code of an event, or the code, NUL and a description, in UTF-8");
     let (description, code) = text_field(body).map_err(|_| wrong)?;
     let description = std::str::from_utf8(description).map_err(|_| wrong)?;
     let description = description.strip_suffix('\0').unwrap_or(description);
     check_len(COMMAND, "code", code.len(), MAX_EVENT_CODE_BYTES)?;
-    check_len(
-        COMMAND,
-        "description",
-        description.chars().count(),
-        MAX_EVENT_DESCRIPTION_CHARS,
-    )?;
-    Ok(Action::EventLog {
-        code,
-        description: Some(description).filter(|text| !text.is_empty()),
-    })
+    check_len(COMMAND, "description", description.chars().count(), MAX_EVENT_DESCRIPTION_CHARS)?;
+    Ok(Action::EventLog { code, description: Some(description).filter(|text| !text.is_empty()) })
 }
 
 /// EVENT_CLEAR: a code and perhaps the word `all`.
 pub(super) fn event_clear(body: &[u8]) -> Result<Action<'_>, Fault> {
     const COMMAND: Command = Command::EventClear;
-    let wrong = wrong_shape(
-        COMMAND,
-        "the code of an event, or the code, NUL and the word all, in UTF-8",
-    );
+    let wrong = wrong_shape(COMMAND, "the code of an event, or the code, NUL and the word all, in UTF-8");
     let (scope, code) = text_field(body).map_err(|_| wrong)?;
     check_len(COMMAND, "code", code.len(), MAX_EVENT_CODE_BYTES)?;
     let all = match found(field(scope)).unwrap_or_default() {
@@ -220,11 +174,7 @@ pub(super) fn bridge(body: &[u8]) -> Result<Action<'_>, Fault> {
         return Ok(Action::BridgeInit { slot, token });
     }
     let (pin, value) = found(write_operation(operation)).ok_or(wrong)?;
-    Ok(Action::BridgeWrite {
-        slot,
-        pin,
-        value: checked_value(value)?,
-    })
+    Ok(Action::BridgeWrite { slot, pin, value: checked_value(value)? })
 }
 
 /// TWEET, PUSH_NOTIFICATION, SMS: a text.
@@ -249,9 +199,7 @@ pub(super) fn email(body: &[u8]) -> Result<Action<'_>, Fault> {
             "an address, NUL, a subject, NUL, a text, or without the address, in UTF-8",
         ));
     }
-    Ok(Action::Notify {
-        channel: Channel::Email,
-    })
+    Ok(Action::Notify { channel: Channel::Email })
 }
 
 /// What a GROUP frame asks.
@@ -267,9 +215,7 @@ pub(super) enum GroupMark {
 
 /// GROUP: `b`, `t NUL ms` or `e`.
 pub(super) fn group(body: &[u8]) -> Result<GroupMark, Fault> {
-    let stamp = map_opt(field, |text| {
-        std::str::from_utf8(text).ok()?.parse().ok().map(UnixMillis)
-    });
+    let stamp = map_opt(field, |text| std::str::from_utf8(text).ok()?.parse().ok().map(UnixMillis));
     let begin_at = (tag(&b"t\0"[..]), stamp).map(|(_, stamp)| GroupMark::BeginAt(stamp));
     let begin = tag(&b"b"[..]).map(|_| GroupMark::Begin);
     let end = tag(&b"e"[..]).map(|_| GroupMark::End);
@@ -290,24 +236,14 @@ mod tests {
     }
 
     fn write(kind: PinKind, index: u8, value: &[u8]) -> Result<Action<'_>, Fault> {
-        Ok(Action::Write {
-            pin: Pin { kind, index },
-            value: ValueRef(value),
-            at: None,
-        })
+        Ok(Action::Write { pin: Pin { kind, index }, value: ValueRef(value), at: None })
     }
 
     #[test]
     fn writes_keep_everything_behind_the_pin() {
         assert_eq!(hardware(b"vw\x001\x0042", None), write(PinKind::Virtual, 1, b"42"));
-        assert_eq!(
-            hardware(b"vw\x000\0hi\x001\x002.5", None),
-            write(PinKind::Virtual, 0, b"hi\x001\x002.5")
-        );
-        assert_eq!(
-            hardware(b"vw\x007\0\0\x01\xff", None),
-            write(PinKind::Virtual, 7, b"\0\x01\xff")
-        );
+        assert_eq!(hardware(b"vw\x000\0hi\x001\x002.5", None), write(PinKind::Virtual, 0, b"hi\x001\x002.5"));
+        assert_eq!(hardware(b"vw\x007\0\0\x01\xff", None), write(PinKind::Virtual, 7, b"\0\x01\xff"));
         assert_eq!(hardware(b"dw\x003\x000", None), write(PinKind::Digital, 3, b"0"));
         assert_eq!(hardware(b"aw\0A0\x00512", None), write(PinKind::Analog, 0, b"512"));
         let long = [&b"vw\x001\0"[..], &[b'x'; MAX_VALUE_BYTES]].concat();
@@ -342,10 +278,7 @@ mod tests {
         for body in [&b"vr\x005"[..], b"dr\x003", b"ar\x001", b"vu\x001"] {
             assert_eq!(hardware(body, None), Ok(Action::Nothing));
         }
-        assert_eq!(
-            hardware(b"pm\x001\0out", None),
-            Ok(Action::PinMode { pairs: b"1\0out" })
-        );
+        assert_eq!(hardware(b"pm\x001\0out", None), Ok(Action::PinMode { pairs: b"1\0out" }));
     }
 
     #[test]
@@ -400,13 +333,8 @@ mod tests {
         assert_eq!(event_log("ev\0über\0".as_bytes()), log("ev", Some("über")));
         let longest = format!("ev\0{}", "ü".repeat(MAX_EVENT_DESCRIPTION_CHARS));
         assert!(event_log(longest.as_bytes()).is_ok(), "the limit counts characters");
-        for body in [
-            b"".to_vec(),
-            b"\0x".to_vec(),
-            b"ev\0\xff".to_vec(),
-            (longest + "x").into_bytes(),
-            vec![b'c'; 65],
-        ] {
+        for body in [b"".to_vec(), b"\0x".to_vec(), b"ev\0\xff".to_vec(), (longest + "x").into_bytes(), vec![b'c'; 65]]
+        {
             refused(event_log(&body), Status::IllegalCommandBody);
         }
         let clear = |code, all| Ok(Action::EventClear { code, all });
@@ -422,21 +350,10 @@ mod tests {
         let token = Token::parse(TOKEN).expect("valid");
         assert_eq!(bridge(&init), Ok(Action::BridgeInit { slot: 9, token }));
         let (pin, value) = (Pin::new_virtual(3), ValueRef(b"1"));
-        assert_eq!(
-            bridge(b"9\0vw\x003\x001"),
-            Ok(Action::BridgeWrite { slot: 9, pin, value })
-        );
+        assert_eq!(bridge(b"9\0vw\x003\x001"), Ok(Action::BridgeWrite { slot: 9, pin, value }));
         refused(bridge(&init[..init.len() - 1]), Status::NotAllowed);
-        for body in [
-            &b""[..],
-            b"9",
-            b"9\0",
-            b"9\0i",
-            b"x\0i\0t",
-            b"9\0vr\x003",
-            b"9\0vw\x003\0",
-            b"256\0vw\x003\x001",
-        ] {
+        for body in [&b""[..], b"9", b"9\0", b"9\0i", b"x\0i\0t", b"9\0vr\x003", b"9\0vw\x003\0", b"256\0vw\x003\x001"]
+        {
             refused(bridge(body), Status::IllegalCommand);
         }
     }
@@ -444,10 +361,7 @@ mod tests {
     #[test]
     fn notifications_are_checked_before_they_are_refused() {
         let notify = |channel| Ok(Action::Notify { channel });
-        assert_eq!(
-            notification(Command::Push, "ü".repeat(255).as_bytes()),
-            notify(Channel::Push)
-        );
+        assert_eq!(notification(Command::Push, "ü".repeat(255).as_bytes()), notify(Channel::Push));
         assert_eq!(notification(Command::Sms, &[b's'; 160]), notify(Channel::Sms));
         assert_eq!(notification(Command::Tweet, b"t"), notify(Channel::Tweet));
         let longest = [(Command::Push, 256), (Command::Sms, 161), (Command::Tweet, 281)];
@@ -470,21 +384,10 @@ mod tests {
     fn groups_have_three_marks() {
         assert_eq!(group(b"b"), Ok(GroupMark::Begin));
         assert_eq!(group(b"e\0"), Ok(GroupMark::End));
-        assert_eq!(
-            group(b"t\x001700000000123"),
-            Ok(GroupMark::BeginAt(UnixMillis(1_700_000_000_123)))
-        );
-        for body in [
-            &b""[..],
-            b"x",
-            b"bb",
-            b"t",
-            b"t\0",
-            b"t\0x",
-            b"t\0-1",
-            b"t\x0018446744073709551616",
-            b"t\x001\x002",
-        ] {
+        assert_eq!(group(b"t\x001700000000123"), Ok(GroupMark::BeginAt(UnixMillis(1_700_000_000_123))));
+        for body in
+            [&b""[..], b"x", b"bb", b"t", b"t\0", b"t\0x", b"t\0-1", b"t\x0018446744073709551616", b"t\x001\x002"]
+        {
             let fault = group(body).expect_err("must be refused");
             assert_eq!(fault.status(), Some(Status::IllegalCommandBody), "{body:?}");
         }

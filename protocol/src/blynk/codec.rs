@@ -49,12 +49,7 @@ pub fn bridge(out: &mut Vec<u8>, id: u16, pin: Pin, value: &[u8]) {
 /// INTERNAL with these fields. Devices compare the first 4 bytes of the body, so a key of 3 letters keeps its NUL even
 /// when nothing follows.
 pub fn internal(out: &mut Vec<u8>, id: u16, parts: &[&[u8]]) {
-    frame(
-        out,
-        Command::Internal,
-        server_id(id),
-        with_key_end(parts, &mut [b"", b""]),
-    );
+    frame(out, Command::Internal, server_id(id), with_key_end(parts, &mut [b"", b""]));
 }
 
 fn with_key_end<'a, 'b>(parts: &'b [&'a [u8]], padded: &'b mut [&'a [u8]; 2]) -> &'b [&'a [u8]] {
@@ -69,19 +64,10 @@ fn with_key_end<'a, 'b>(parts: &'b [&'a [u8]], padded: &'b mut [&'a [u8]; 2]) ->
 
 /// CONNECT_REDIRECT: connect to this host, on this port or the one in use. Devices keep 63 bytes of the name.
 pub fn redirect(out: &mut Vec<u8>, id: u16, host: &str, port: Option<u16>) {
-    debug_assert!(
-        host.len() <= MAX_REDIRECT_HOST_BYTES,
-        "devices cannot keep a host of {} bytes",
-        host.len()
-    );
+    debug_assert!(host.len() <= MAX_REDIRECT_HOST_BYTES, "devices cannot keep a host of {} bytes", host.len());
     match port {
         Some(port) => {
-            frame(
-                out,
-                Command::Redirect,
-                server_id(id),
-                &[host.as_bytes(), port.to_string().as_bytes()],
-            );
+            frame(out, Command::Redirect, server_id(id), &[host.as_bytes(), port.to_string().as_bytes()]);
         }
         None => frame(out, Command::Redirect, server_id(id), &[host.as_bytes()]),
     }
@@ -172,10 +158,7 @@ mod tests {
     #[test]
     fn responses_carry_a_status_and_never_id_0() {
         assert_eq!(written(|out| response(out, 1, Status::Ok)), [0, 0, 1, 0, 200]);
-        assert_eq!(
-            written(|out| response(out, 0xabcd, Status::InvalidToken)),
-            [0, 0xab, 0xcd, 0, 9]
-        );
+        assert_eq!(written(|out| response(out, 0xabcd, Status::InvalidToken)), [0, 0xab, 0xcd, 0, 9]);
         assert_eq!(written(|out| response(out, 0, Status::Ok)), [0, 0, 1, 0, 200]);
     }
 
@@ -192,36 +175,21 @@ mod tests {
 
     #[test]
     fn an_empty_value_keeps_its_separator() {
-        let pin = Pin {
-            kind: PinKind::Virtual,
-            index: 1,
-        };
-        assert_eq!(
-            written(|out| hardware_write(out, 0x700a, pin, b"")),
-            b"\x14\x70\x0a\0\x05vw\x001\0"
-        );
-        assert_eq!(
-            written(|out| bridge(out, 1, pin, b"9")),
-            b"\x0f\0\x01\0\x06vw\x001\x009"
-        );
+        let pin = Pin { kind: PinKind::Virtual, index: 1 };
+        assert_eq!(written(|out| hardware_write(out, 0x700a, pin, b"")), b"\x14\x70\x0a\0\x05vw\x001\0");
+        assert_eq!(written(|out| bridge(out, 1, pin, b"9")), b"\x0f\0\x01\0\x06vw\x001\x009");
     }
 
     #[test]
     fn short_internal_keys_keep_their_nul() {
         assert_eq!(written(|out| internal(out, 2, &[b"rtc"])), b"\x11\0\x02\0\x04rtc\0");
-        assert_eq!(
-            written(|out| internal(out, 2, &[b"rtc", b""])),
-            b"\x11\0\x02\0\x04rtc\0"
-        );
+        assert_eq!(written(|out| internal(out, 2, &[b"rtc", b""])), b"\x11\0\x02\0\x04rtc\0");
         assert_eq!(written(|out| internal(out, 2, &[b"acon"])), b"\x11\0\x02\0\x04acon");
     }
 
     #[test]
     fn redirects_may_leave_the_port_out() {
-        assert_eq!(
-            written(|out| redirect(out, 3, "h.io", Some(80))),
-            b"\x29\0\x03\0\x07h.io\x0080"
-        );
+        assert_eq!(written(|out| redirect(out, 3, "h.io", Some(80))), b"\x29\0\x03\0\x07h.io\x0080");
         assert_eq!(written(|out| redirect(out, 3, "h.io", None)), b"\x29\0\x03\0\x04h.io");
         assert_eq!(written(|out| debug(out, 3, "hi")), b"\x37\0\x03\0\x02hi");
     }
@@ -243,9 +211,6 @@ mod tests {
     #[test]
     fn the_longest_body_is_written() {
         let bytes = written(|out| hardware(out, 3, &[&[7; MAX_BODY_BYTES]]));
-        assert_eq!(
-            (bytes.len(), &bytes[..5]),
-            (HEADER_BYTES + MAX_BODY_BYTES, &b"\x14\0\x03\x80\0"[..])
-        );
+        assert_eq!((bytes.len(), &bytes[..5]), (HEADER_BYTES + MAX_BODY_BYTES, &b"\x14\0\x03\x80\0"[..]));
     }
 }

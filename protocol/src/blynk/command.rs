@@ -63,11 +63,7 @@ mod tests {
     fn numbers_round_trip_and_stay_below_the_limit() {
         let known = (0..=u8::MAX).filter_map(Command::from_number).collect::<Vec<_>>();
         assert_eq!(known, Command::ALL);
-        assert!(
-            known
-                .iter()
-                .all(|command| command.number() < crate::limits::COMMAND_NUMBERS)
-        );
+        assert!(known.iter().all(|command| command.number() < crate::limits::COMMAND_NUMBERS));
         assert_eq!(Command::Login.to_string(), "HARDWARE_LOGIN");
     }
 }

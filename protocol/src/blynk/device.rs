@@ -51,11 +51,7 @@ const _: () = assert!(size_of::<DeviceSession>() <= 128, "fleets hold tens of th
 impl std::fmt::Debug for DeviceSession {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let (state, carried_bytes) = (self.state, self.carry.len());
-        write!(
-            f,
-            "DeviceSession {{ state: {state:?}, last_id: {}, carried_bytes: {carried_bytes} }}",
-            self.last_id
-        )
+        write!(f, "DeviceSession {{ state: {state:?}, last_id: {}, carried_bytes: {carried_bytes} }}", self.last_id)
     }
 }
 
@@ -70,24 +66,12 @@ impl DeviceSession {
     #[must_use]
     pub const fn new() -> Self {
         let zero = Millis(0);
-        Self {
-            state: State::Idle,
-            last_in: zero,
-            last_out: zero,
-            last_ping: zero,
-            carry: Vec::new(),
-            last_id: 0,
-        }
+        Self { state: State::Idle, last_in: zero, last_out: zero, last_ping: zero, carry: Vec::new(), last_id: 0 }
     }
 
     /// The connection is open: write the login. Forgets what a connection before has left.
     pub fn start(&mut self, now: Millis, opts: &DeviceOptions, token: &Token, out: &mut Vec<u8>) {
-        *self = Self {
-            state: State::LoggingIn { since: now },
-            last_in: now,
-            last_ping: now,
-            ..Self::new()
-        };
+        *self = Self { state: State::LoggingIn { since: now }, last_in: now, last_ping: now, ..Self::new() };
         let id = self.next_id(now);
         debug_assert_eq!(id, LOGIN_ID);
         write::login(out, id, opts.login_command.command(), token);
@@ -123,12 +107,10 @@ impl DeviceSession {
         self.last_in = now;
         let mut carry = std::mem::take(&mut self.carry);
         let result = if carry.is_empty() {
-            self.take_frames(now, opts, bytes, out, on)
-                .map(|used| carry.extend_from_slice(&bytes[used..]))
+            self.take_frames(now, opts, bytes, out, on).map(|used| carry.extend_from_slice(&bytes[used..]))
         } else {
             carry.extend_from_slice(bytes);
-            self.take_frames(now, opts, &carry, out, on)
-                .map(|used| drop(carry.drain(..used)))
+            self.take_frames(now, opts, &carry, out, on).map(|used| drop(carry.drain(..used)))
         };
         match result {
             Ok(()) if carry.is_empty() => {}
@@ -169,12 +151,7 @@ impl DeviceSession {
         out: &mut Vec<u8>,
         on: &mut impl FnMut(DeviceEvent<'_>),
     ) -> Result<(), DeviceEnd> {
-        let Frame {
-            command: number,
-            id,
-            status_or_len,
-            body,
-        } = frame;
+        let Frame { command: number, id, status_or_len, body } = frame;
         if id == 0 {
             return Err(DeviceEnd::IdZero);
         }
@@ -279,9 +256,7 @@ impl DeviceSession {
     /// Either direction alone being quiet for a heartbeat is enough, but pings keep a distance.
     fn pings_at(&self, opts: &DeviceOptions) -> Millis {
         let quiet_since = self.last_in.min(self.last_out);
-        quiet_since
-            .after(opts.heartbeat_ms())
-            .max(self.last_ping.after(DEVICE_LOGIN_TIMEOUT_MS))
+        quiet_since.after(opts.heartbeat_ms()).max(self.last_ping.after(DEVICE_LOGIN_TIMEOUT_MS))
     }
 
     /// The id of the next message: from 1, and 1 again after 65535.
@@ -294,10 +269,9 @@ impl DeviceSession {
 
 const fn end_of(fault: Fault, opts: &DeviceOptions) -> DeviceEnd {
     match fault {
-        Fault::BodyTooLarge { len_bytes, .. } => DeviceEnd::BodyTooLarge {
-            len_bytes,
-            buff_in_bytes: opts.buff_in_bytes as usize,
-        },
+        Fault::BodyTooLarge { len_bytes, .. } => {
+            DeviceEnd::BodyTooLarge { len_bytes, buff_in_bytes: opts.buff_in_bytes as usize }
+        }
         Fault::UnknownCommand { command } => DeviceEnd::UnknownCommand { command },
         // `split` returns no other fault.
         _ => DeviceEnd::UnknownCommand { command: u8::MAX },
@@ -315,11 +289,7 @@ fn pin_event(id: u16, bytes: &[u8]) -> Option<DeviceEvent<'_>> {
     let (value, pin) = body::field(left).ok()?;
     let pin = Pin::parse(letter, pin)?;
     match direction {
-        b'w' => Some(DeviceEvent::Write {
-            pin,
-            value: ValueRef(value),
-            id,
-        }),
+        b'w' => Some(DeviceEvent::Write { pin, value: ValueRef(value), id }),
         b'r' => Some(DeviceEvent::Read { pin, id }),
         _ => None,
     }
@@ -354,12 +324,7 @@ mod tests {
 
     impl World {
         fn started(opts: DeviceOptions) -> Self {
-            let mut world = Self {
-                device: DeviceSession::new(),
-                opts,
-                now: Millis(1_000),
-                out: Vec::new(),
-            };
+            let mut world = Self { device: DeviceSession::new(), opts, now: Millis(1_000), out: Vec::new() };
             let token = Token::parse(TOKEN).expect("valid");
             world.device.start(world.now, &world.opts, &token, &mut world.out);
             world
@@ -367,10 +332,7 @@ mod tests {
 
         fn live() -> Self {
             let mut world = Self::started(DeviceOptions::default());
-            assert_eq!(
-                world.feed(b"\0\0\x01\0\xc8\0\0\x02\0\xc8"),
-                Ok(vec!["LoggedIn".into(), "InfoAccepted".into()])
-            );
+            assert_eq!(world.feed(b"\0\0\x01\0\xc8\0\0\x02\0\xc8"), Ok(vec!["LoggedIn".into(), "InfoAccepted".into()]));
             world.out.clear();
             world
         }
@@ -378,9 +340,7 @@ mod tests {
         fn feed(&mut self, bytes: &[u8]) -> Result<Vec<String>, DeviceEnd> {
             let mut events = Vec::new();
             let mut on = |event: DeviceEvent<'_>| events.push(format!("{event:?}"));
-            self.device
-                .on_bytes(self.now, &self.opts, bytes, &mut self.out, &mut on)
-                .map(|()| events)
+            self.device.on_bytes(self.now, &self.opts, bytes, &mut self.out, &mut on).map(|()| events)
         }
 
         fn timer(&mut self) -> Result<Vec<u8>, DeviceEnd> {
@@ -412,10 +372,7 @@ mod tests {
 
     #[test]
     fn the_old_login_has_the_other_number() {
-        let opts = DeviceOptions {
-            login_command: LoginCommand::Old,
-            ..DeviceOptions::default()
-        };
+        let opts = DeviceOptions { login_command: LoginCommand::Old, ..DeviceOptions::default() };
         assert_eq!(World::started(opts).out[0], 2);
     }
 
@@ -434,11 +391,7 @@ mod tests {
             assert_eq!(world.timer(), Err(end));
             assert_eq!(world.device.deadline(&world.opts), Millis::NEVER);
         }
-        assert_eq!(
-            World::live().feed(&[0, 0, 9, 0, 5]),
-            Err(DeviceEnd::NotAuthenticated),
-            "at any time"
-        );
+        assert_eq!(World::live().feed(&[0, 0, 9, 0, 5]), Err(DeviceEnd::NotAuthenticated), "at any time");
     }
 
     #[test]
@@ -474,22 +427,12 @@ mod tests {
             (b"\x40\0\x01\0\x02ev", DeviceEnd::UnknownCommand { command: 64 }),
             (b"\xff\0\x01\0\x02", DeviceEnd::UnknownCommand { command: 255 }),
             (b"\0\0\0\0\xc8", DeviceEnd::IdZero),
-            (
-                b"\x14\0\x01\x10\0",
-                DeviceEnd::BodyTooLarge {
-                    len_bytes: 4_096,
-                    buff_in_bytes: 4_096,
-                },
-            ),
+            (b"\x14\0\x01\x10\0", DeviceEnd::BodyTooLarge { len_bytes: 4_096, buff_in_bytes: 4_096 }),
             (b"\x29\0\x01\0\x04h\x0080", DeviceEnd::Redirected),
         ];
         for (bytes, end) in cases {
             let mut world = World::live();
-            let bytes = if end == DeviceEnd::Redirected {
-                b"\x29\0\x01\0\x04h\x0080"
-            } else {
-                bytes
-            };
+            let bytes = if end == DeviceEnd::Redirected { b"\x29\0\x01\0\x04h\x0080" } else { bytes };
             assert_eq!(world.feed(bytes), Err(end), "{bytes:?}");
             assert!(end.to_string().contains(';'), "{end}");
         }
@@ -506,19 +449,10 @@ mod tests {
             bytes.extend_from_slice(body.as_bytes());
             let mut events = Vec::new();
             let mut on = |event: DeviceEvent<'_>| events.push(format!("{event:?}"));
-            let end = world
-                .device
-                .on_bytes(world.now, &world.opts, &bytes, &mut world.out, &mut on);
-            assert_eq!(
-                (end, &*events),
-                (Err(DeviceEnd::Redirected), &[expected.to_owned()][..])
-            );
+            let end = world.device.on_bytes(world.now, &world.opts, &bytes, &mut world.out, &mut on);
+            assert_eq!((end, &*events), (Err(DeviceEnd::Redirected), &[expected.to_owned()][..]));
         }
-        assert_eq!(
-            World::live().feed(b"\x29\0\x01\0\x03h\0x"),
-            Ok(vec![]),
-            "an unreadable one is skipped"
-        );
+        assert_eq!(World::live().feed(b"\x29\0\x01\0\x03h\0x"), Ok(vec![]), "an unreadable one is skipped");
     }
 
     #[test]
@@ -530,13 +464,7 @@ mod tests {
             events.extend(world.feed(&[*byte]).expect("no end"));
             assert!(world.device.carried_bytes() < 11);
         }
-        assert_eq!(
-            events,
-            [
-                r#"Write { pin: V1, value: "7", id: 9 }"#,
-                r#"Write { pin: V1, value: "8", id: 10 }"#
-            ]
-        );
+        assert_eq!(events, [r#"Write { pin: V1, value: "7", id: 9 }"#, r#"Write { pin: V1, value: "8", id: 10 }"#]);
         assert_eq!(world.device.carried_bytes(), 0);
     }
 
@@ -559,11 +487,7 @@ mod tests {
         assert_eq!(world.device.deadline(&world.opts), Millis(41_000));
         for at in [41_000, 47_000, 53_000] {
             world.now = Millis(at);
-            assert_eq!(
-                world.timer().map(|out| out.first().copied()),
-                Ok(Some(6)),
-                "a ping at {at}"
-            );
+            assert_eq!(world.timer().map(|out| out.first().copied()), Ok(Some(6)), "a ping at {at}");
         }
         assert_eq!(world.device.deadline(&world.opts), Millis(59_000));
         world.now = Millis(59_000);
@@ -575,14 +499,8 @@ mod tests {
         let mut world = World::live();
         for second in 2..=41 {
             world.now = Millis(second * 1_000);
-            world
-                .device
-                .write(world.now, Pin::new_virtual(1), b"1", &mut Vec::new());
-            assert_eq!(
-                world.timer().map(|out| out.len()),
-                Ok(if second == 41 { 5 } else { 0 }),
-                "{second} s"
-            );
+            world.device.write(world.now, Pin::new_virtual(1), b"1", &mut Vec::new());
+            assert_eq!(world.timer().map(|out| out.len()), Ok(if second == 41 { 5 } else { 0 }), "{second} s");
         }
     }
 

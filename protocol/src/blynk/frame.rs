@@ -27,11 +27,7 @@ pub struct Frame<'a> {
 /// Bodies may hold secrets: only their length is shown.
 impl std::fmt::Debug for Frame<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(
-            f,
-            "Frame {{ command: {}, id: {}, status_or_len: {} }}",
-            self.command, self.id, self.status_or_len
-        )
+        write!(f, "Frame {{ command: {}, id: {}, status_or_len: {} }}", self.command, self.id, self.status_or_len)
     }
 }
 
@@ -67,20 +63,12 @@ fn header(bytes: &[u8]) -> Result<Option<Header>, Fault> {
     if command >= COMMAND_NUMBERS {
         return Err(Fault::UnknownCommand { command });
     }
-    Ok(Some(Header {
-        command,
-        id,
-        status_or_len,
-    }))
+    Ok(Some(Header { command, id, status_or_len }))
 }
 
 impl Header {
     fn body_bytes(&self) -> usize {
-        if self.command == Command::Response.number() {
-            0
-        } else {
-            usize::from(self.status_or_len)
-        }
+        if self.command == Command::Response.number() { 0 } else { usize::from(self.status_or_len) }
     }
 }
 
@@ -95,29 +83,14 @@ pub fn split(bytes: &[u8], max_body: usize) -> Result<Split<'_>, Fault> {
     };
     let body_bytes = header.body_bytes();
     if body_bytes > max_body {
-        return Err(Fault::BodyTooLarge {
-            len_bytes: body_bytes,
-            limit_bytes: max_body,
-        });
+        return Err(Fault::BodyTooLarge { len_bytes: body_bytes, limit_bytes: max_body });
     }
     let used = HEADER_BYTES + body_bytes;
     let Some(body) = bytes.get(HEADER_BYTES..used) else {
         return Ok(Split::Partial { need: used });
     };
-    let Header {
-        command,
-        id,
-        status_or_len,
-    } = header;
-    Ok(Split::Frame {
-        frame: Frame {
-            command,
-            id,
-            status_or_len,
-            body,
-        },
-        used,
-    })
+    let Header { command, id, status_or_len } = header;
+    Ok(Split::Frame { frame: Frame { command, id, status_or_len, body }, used })
 }
 
 /// As [`split`], for the first frame of a connection, which must be a login: what cannot become one is refused from its
@@ -133,10 +106,7 @@ pub fn split_login(bytes: &[u8]) -> Result<Split<'_>, Fault> {
         }
         let len_bytes = HEADER_BYTES + header.body_bytes();
         if len_bytes > MAX_LOGIN_FRAME_BYTES {
-            return Err(Fault::LoginTooLong {
-                len_bytes,
-                limit_bytes: MAX_LOGIN_FRAME_BYTES,
-            });
+            return Err(Fault::LoginTooLong { len_bytes, limit_bytes: MAX_LOGIN_FRAME_BYTES });
         }
     }
     split(bytes, MAX_LOGIN_FRAME_BYTES - HEADER_BYTES)
@@ -156,47 +126,22 @@ mod tests {
         for cut in HEADER_BYTES..WRITE.len() {
             assert_eq!(split(&WRITE[..cut], 64), Ok(Split::Partial { need: WRITE.len() }));
         }
-        let frame = Frame {
-            command: 20,
-            id: 3,
-            status_or_len: 6,
-            body: &WRITE[5..],
-        };
+        let frame = Frame { command: 20, id: 3, status_or_len: 6, body: &WRITE[5..] };
         let two = [WRITE, WRITE].concat();
-        assert_eq!(
-            split(&two, 64),
-            Ok(Split::Frame {
-                frame,
-                used: WRITE.len()
-            })
-        );
+        assert_eq!(split(&two, 64), Ok(Split::Frame { frame, used: WRITE.len() }));
     }
 
     #[test]
     fn a_response_has_no_body() {
         let bytes = b"\x00\x00\x07\x00\xc8\x14";
-        let frame = Frame {
-            command: 0,
-            id: 7,
-            status_or_len: 200,
-            body: b"",
-        };
+        let frame = Frame { command: 0, id: 7, status_or_len: 200, body: b"" };
         assert_eq!(split(bytes, 0), Ok(Split::Frame { frame, used: 5 }));
     }
 
     #[test]
     fn the_header_alone_refuses() {
-        assert_eq!(
-            split(&WRITE[..5], 5),
-            Err(Fault::BodyTooLarge {
-                len_bytes: 6,
-                limit_bytes: 5
-            })
-        );
-        assert_eq!(
-            split(&[100, 0, 1, 0, 0], 64),
-            Err(Fault::UnknownCommand { command: 100 })
-        );
+        assert_eq!(split(&WRITE[..5], 5), Err(Fault::BodyTooLarge { len_bytes: 6, limit_bytes: 5 }));
+        assert_eq!(split(&[100, 0, 1, 0, 0], 64), Err(Fault::UnknownCommand { command: 100 }));
         assert!(split(&[99, 0, 1, 0, 0], 64).is_ok());
     }
 
@@ -205,14 +150,8 @@ mod tests {
         let login = [&[29, 0, 1, 0, 32][..], &[b'a'; 32]].concat();
         assert!(matches!(split_login(&login), Ok(Split::Frame { used: 37, .. })));
         assert!(matches!(split_login(&login[..36]), Ok(Split::Partial { need: 37 })));
-        assert!(matches!(
-            split_login(&[2, 0, 1, 0, 123]),
-            Ok(Split::Partial { need: 128 })
-        ));
-        let too_long = Fault::LoginTooLong {
-            len_bytes: 129,
-            limit_bytes: 128,
-        };
+        assert!(matches!(split_login(&[2, 0, 1, 0, 123]), Ok(Split::Partial { need: 128 })));
+        let too_long = Fault::LoginTooLong { len_bytes: 129, limit_bytes: 128 };
         assert_eq!(split_login(&[29, 0, 1, 0, 124]), Err(too_long));
         assert_eq!(split_login(WRITE), Err(Fault::BeforeLogin { command: 20 }));
         assert_eq!(split_login(&[0, 0, 1, 0, 200]), Err(Fault::BeforeLogin { command: 0 }));

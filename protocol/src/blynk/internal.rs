@@ -44,10 +44,7 @@ fn clock_query(asked: &[u8]) -> Option<ClockQuery> {
 /// `get NUL name` or `set NUL name NUL value`.
 fn meta(asked: &[u8]) -> Result<Action<'_>, Fault> {
     const COMMAND: Command = Command::Internal;
-    let wrong = wrong_shape(
-        COMMAND,
-        "meta, NUL, get, NUL, a name, or meta, NUL, set, NUL, a name, NUL, a value",
-    );
+    let wrong = wrong_shape(COMMAND, "meta, NUL, get, NUL, a name, or meta, NUL, set, NUL, a name, NUL, a value");
     let mut get = (tag::<_, _, nom::error::Error<&[u8]>>(&b"get\0"[..]), text_field);
     if let Ok((_, (_, name))) = get.parse(asked) {
         check_len(COMMAND, "name of the field", name.len(), MAX_META_NAME_BYTES)?;
@@ -93,10 +90,7 @@ fn push_iso(text: &mut String, wall: UnixMillis) {
     let (year, month, day) = civil_date(seconds / 86_400);
     let (hour, minute, second) = (seconds / 3_600 % 24, seconds / 60 % 60, seconds % 60);
     // Writing to a String cannot fail.
-    let _ = write!(
-        text,
-        "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}+00:00"
-    );
+    let _ = write!(text, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}+00:00");
 }
 
 /// Year, month and day of the Gregorian calendar, `days` after 1970-01-01. Counts in years that start in March, so that
@@ -111,11 +105,7 @@ const fn civil_date(days: u64) -> (u64, u64, u64) {
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let month_from_march = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 {
-        month_from_march + 3
-    } else {
-        month_from_march - 9
-    };
+    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
     let year = era * 400 + year_of_era + if month <= 2 { 1 } else { 0 };
     (year, month, day)
 }
@@ -164,17 +154,8 @@ mod tests {
         assert_eq!(request(b"utc\0tz_name"), clock(ClockQuery::TzName));
         assert_eq!(request(b"utc\0tz_rule"), clock(ClockQuery::TzRule));
         assert_eq!(request(b"utc\0dst_next"), clock(ClockQuery::DstNext));
-        assert_eq!(
-            request(b"meta\0get\0Serial Number"),
-            Ok(Action::MetaGet { name: "Serial Number" })
-        );
-        assert_eq!(
-            request(b"meta\0set\0A\0b c"),
-            Ok(Action::MetaSet {
-                name: "A",
-                value: "b c"
-            })
-        );
+        assert_eq!(request(b"meta\0get\0Serial Number"), Ok(Action::MetaGet { name: "Serial Number" }));
+        assert_eq!(request(b"meta\0set\0A\0b c"), Ok(Action::MetaSet { name: "A", value: "b c" }));
         assert_eq!(request(b"meta\0set\0A\0"), Ok(Action::MetaSet { name: "A", value: "" }));
         for echo in ["ota\0http://h/f", "vfs\0x", "dbg\0reboot", "acon", "adis\0"] {
             assert_eq!(request(echo.as_bytes()), Ok(Action::Nothing), "{echo:?}");
@@ -183,14 +164,7 @@ mod tests {
 
     #[test]
     fn everything_else_is_about_the_device() {
-        for body in [
-            "ver\x001.4.0\0",
-            "mcu\x000.1",
-            "ncp\x001",
-            "rtcx",
-            "tmpl\0TMPL1",
-            "h-beat\x0010",
-        ] {
+        for body in ["ver\x001.4.0\0", "mcu\x000.1", "ncp\x001", "rtcx", "tmpl\0TMPL1", "h-beat\x0010"] {
             let info = InfoPairs::new(body.as_bytes());
             assert_eq!(request(body.as_bytes()), Ok(Action::Info(info)), "{body:?}");
         }
@@ -211,23 +185,12 @@ mod tests {
         ];
         for body in bad {
             let fault = fault(body);
-            assert_eq!(
-                (fault.status(), fault.ends()),
-                (Some(crate::Status::IllegalCommandBody), false),
-                "{body:?}"
-            );
+            assert_eq!((fault.status(), fault.ends()), (Some(crate::Status::IllegalCommandBody), false), "{body:?}");
         }
         let name = [&b"meta\0get\0"[..], &[b'n'; MAX_META_NAME_BYTES + 1]].concat();
         assert!(matches!(fault(&name), Fault::TextTooLong { len: 65, limit: 64, .. }));
         let value = [&b"meta\0set\0n\0"[..], &[b'v'; MAX_META_VALUE_BYTES + 1]].concat();
-        assert!(matches!(
-            fault(&value),
-            Fault::TextTooLong {
-                len: 1025,
-                limit: 1024,
-                ..
-            }
-        ));
+        assert!(matches!(fault(&value), Fault::TextTooLong { len: 1025, limit: 1024, .. }));
     }
 
     #[test]

@@ -41,12 +41,7 @@ enum State {
     /// Logged in.
     Live(Reads),
     /// Logged in, between the marks of a GROUP.
-    Grouped {
-        reads: Reads,
-        writes: u8,
-        begun_s: u32,
-        stamp: UnixMillis,
-    },
+    Grouped { reads: Reads, writes: u8, begun_s: u32, stamp: UnixMillis },
 }
 
 /// Turns the frames of one connection into [`Action`]s. A plain value of a few bytes that may travel between threads.
@@ -105,9 +100,7 @@ impl Session {
             State::Pending(_) => Err(Fault::LoginPending { command: frame.command }),
             State::Live(_) | State::Grouped { .. } => self.live(wall, frame),
         };
-        action
-            .map(|action| Request { id, action })
-            .map_err(|fault| Rejected { id, fault })
+        action.map(|action| Request { id, action }).map_err(|fault| Rejected { id, fault })
     }
 
     fn login<'a>(&mut self, frame: Frame<'a>) -> Result<Action<'a>, Fault> {
@@ -118,19 +111,11 @@ impl Session {
         };
         let token = Token::parse(frame.body)?;
         self.0 = State::Pending(reads);
-        Ok(Action::Login {
-            token,
-            first_frame_only: reads == Reads::FirstFrame,
-        })
+        Ok(Action::Login { token, first_frame_only: reads == Reads::FirstFrame })
     }
 
     fn live<'a>(&mut self, wall: UnixMillis, frame: Frame<'a>) -> Result<Action<'a>, Fault> {
-        let Frame {
-            command: number,
-            status_or_len,
-            body,
-            ..
-        } = frame;
+        let Frame { command: number, status_or_len, body, .. } = frame;
         let command = Command::from_number(number).ok_or(Fault::UnsupportedCommand { command: number })?;
         match command {
             Command::Response => Ok(Action::Answer { status: status_or_len }),
@@ -157,28 +142,10 @@ impl Session {
             _ => None,
         };
         let action = body::hardware(body, at)?;
-        if let (
-            Action::Write { .. },
-            State::Grouped {
-                reads,
-                writes,
-                begun_s,
-                stamp,
-            },
-        ) = (action, self.0)
-        {
+        if let (Action::Write { .. }, State::Grouped { reads, writes, begun_s, stamp }) = (action, self.0) {
             let writes = writes + 1;
             let is_full = writes >= GROUP_WRITES;
-            self.0 = if is_full {
-                State::Live(reads)
-            } else {
-                State::Grouped {
-                    reads,
-                    writes,
-                    begun_s,
-                    stamp,
-                }
-            };
+            self.0 = if is_full { State::Live(reads) } else { State::Grouped { reads, writes, begun_s, stamp } };
         }
         Ok(action)
     }
@@ -200,17 +167,9 @@ impl Session {
         };
         let distance_ms = stamp.distance(wall);
         if distance_ms > STAMP_RANGE_MS {
-            return Err(Fault::StampRange {
-                distance_ms,
-                limit_ms: STAMP_RANGE_MS,
-            });
+            return Err(Fault::StampRange { distance_ms, limit_ms: STAMP_RANGE_MS });
         }
-        self.0 = State::Grouped {
-            reads,
-            writes: 0,
-            begun_s: short_seconds(wall),
-            stamp,
-        };
+        self.0 = State::Grouped { reads, writes: 0, begun_s: short_seconds(wall), stamp };
         Ok(Action::Nothing)
     }
 
@@ -239,12 +198,7 @@ mod tests {
     const WALL: UnixMillis = UnixMillis(1_700_000_000_000);
 
     fn frame(command: Command, body: &[u8]) -> Frame<'_> {
-        Frame {
-            command: command.number(),
-            id: 7,
-            status_or_len: body.len() as u16,
-            body,
-        }
+        Frame { command: command.number(), id: 7, status_or_len: body.len() as u16, body }
     }
 
     fn fault(session: &mut Session, wall: UnixMillis, frame: Frame<'_>) -> Fault {
@@ -262,20 +216,14 @@ mod tests {
 
     /// The stamp that a write gets.
     fn stamp(session: &mut Session, wall: UnixMillis) -> Option<UnixMillis> {
-        match session
-            .on_frame(wall, frame(Command::Hardware, b"vw\x001\x002"))
-            .expect("a write")
-            .action
-        {
+        match session.on_frame(wall, frame(Command::Hardware, b"vw\x001\x002")).expect("a write").action {
             Action::Write { at, .. } => at,
             other => panic!("{other:?}"),
         }
     }
 
     fn mark(session: &mut Session, wall: UnixMillis, body: &[u8]) {
-        let request = session
-            .on_frame(wall, frame(Command::Group, body))
-            .expect("a group mark");
+        let request = session.on_frame(wall, frame(Command::Group, body)).expect("a group mark");
         assert_eq!(request.action, Action::Nothing);
     }
 
@@ -285,37 +233,19 @@ mod tests {
         for (command, first_frame_only) in [(Command::Login, false), (Command::LoginOld, true)] {
             let mut session = Session::new();
             let request = session.on_frame(WALL, frame(command, TOKEN)).expect("a login");
-            assert_eq!(
-                request,
-                Request {
-                    id: 7,
-                    action: Action::Login {
-                        token,
-                        first_frame_only
-                    }
-                }
-            );
+            assert_eq!(request, Request { id: 7, action: Action::Login { token, first_frame_only } });
             assert!(!session.is_live());
             session.accept();
-            assert_eq!(
-                (session.is_live(), session.first_frame_only()),
-                (true, first_frame_only)
-            );
+            assert_eq!((session.is_live(), session.first_frame_only()), (true, first_frame_only));
             mark(&mut session, WALL, b"b");
-            assert_eq!(
-                (session.is_live(), session.first_frame_only()),
-                (true, first_frame_only)
-            );
+            assert_eq!((session.is_live(), session.first_frame_only()), (true, first_frame_only));
         }
     }
 
     #[test]
     fn only_a_login_comes_first() {
         for number in 0..100 {
-            let other = Frame {
-                command: number,
-                ..frame(Command::Ping, b"")
-            };
+            let other = Frame { command: number, ..frame(Command::Ping, b"") };
             let expected = match number {
                 2 | 29 => Fault::TokenShape { len_bytes: 0 },
                 command => Fault::BeforeLogin { command },
@@ -352,14 +282,7 @@ mod tests {
         let supported =
             |number| Command::from_number(number).is_some_and(|it| !matches!(it, Command::Redirect | Command::Debug));
         for command in (0..100).filter(|number| !supported(*number)) {
-            let fault = fault(
-                &mut session,
-                WALL,
-                Frame {
-                    command,
-                    ..frame(Command::Ping, b"")
-                },
-            );
+            let fault = fault(&mut session, WALL, Frame { command, ..frame(Command::Ping, b"") });
             assert_eq!(fault, Fault::UnsupportedCommand { command });
             assert_eq!((fault.status(), fault.ends()), (Some(Status::IllegalCommand), false));
         }
@@ -367,34 +290,14 @@ mod tests {
 
     #[test]
     fn message_id_0_is_taken_from_clients() {
-        let ping = Frame {
-            id: 0,
-            ..frame(Command::Ping, b"")
-        };
-        assert_eq!(
-            live().on_frame(WALL, ping),
-            Ok(Request {
-                id: 0,
-                action: Action::Ping
-            })
-        );
+        let ping = Frame { id: 0, ..frame(Command::Ping, b"") };
+        assert_eq!(live().on_frame(WALL, ping), Ok(Request { id: 0, action: Action::Ping }));
     }
 
     #[test]
     fn answers_carry_their_status() {
-        let answer = Frame {
-            command: 0,
-            id: 9,
-            status_or_len: 999,
-            body: b"",
-        };
-        assert_eq!(
-            live().on_frame(WALL, answer),
-            Ok(Request {
-                id: 9,
-                action: Action::Answer { status: 999 }
-            })
-        );
+        let answer = Frame { command: 0, id: 9, status_or_len: 999, body: b"" };
+        assert_eq!(live().on_frame(WALL, answer), Ok(Request { id: 9, action: Action::Answer { status: 999 } }));
     }
 
     #[test]
@@ -403,27 +306,15 @@ mod tests {
         assert_eq!(stamp(&mut session, WALL), None);
         mark(&mut session, WALL, b"b");
         assert_eq!(stamp(&mut session, UnixMillis(WALL.0 + 5_000)), Some(WALL));
-        assert!(
-            session.on_frame(WALL, frame(Command::Sync, b"")).is_ok(),
-            "other commands may come in between"
-        );
+        assert!(session.on_frame(WALL, frame(Command::Sync, b"")).is_ok(), "other commands may come in between");
         assert_eq!(stamp(&mut session, UnixMillis(WALL.0 + 5_000)), Some(WALL));
         mark(&mut session, WALL, b"e");
         assert_eq!(stamp(&mut session, WALL), None);
         mark(&mut session, WALL, b"t\x001699999999999");
-        let write = session
-            .on_frame(WALL, frame(Command::Hardware, b"dw\x001\x002"))
-            .expect("a write");
+        let write = session.on_frame(WALL, frame(Command::Hardware, b"dw\x001\x002")).expect("a write");
         let at = Some(UnixMillis(1_699_999_999_999));
         let pin = Pin::parse(b'd', b"1").expect("a pin");
-        assert_eq!(
-            write.action,
-            Action::Write {
-                pin,
-                value: ValueRef(b"2"),
-                at
-            }
-        );
+        assert_eq!(write.action, Action::Write { pin, value: ValueRef(b"2"), at });
     }
 
     #[test]
@@ -468,10 +359,7 @@ mod tests {
             let result = session.on_frame(WALL, frame(Command::Group, body.as_bytes()));
             assert_eq!(result.is_ok(), good, "{at}");
             if let Err(Rejected { fault, .. }) = result {
-                assert_eq!(
-                    (fault.status(), fault.ends()),
-                    (Some(Status::IllegalCommandBody), false)
-                );
+                assert_eq!((fault.status(), fault.ends()), (Some(Status::IllegalCommandBody), false));
             }
             assert_eq!(stamp(&mut session, WALL), good.then_some(UnixMillis(at)));
         }

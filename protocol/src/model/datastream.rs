@@ -54,20 +54,14 @@ impl Datastream {
     pub fn check(&self, value: ValueRef<'_>) -> Result<(), Fault> {
         let len_bytes = value.as_bytes().len();
         if len_bytes > MAX_VALUE_BYTES {
-            return Err(Fault::ValueTooLong {
-                len_bytes,
-                limit_bytes: MAX_VALUE_BYTES,
-            });
+            return Err(Fault::ValueTooLong { len_bytes, limit_bytes: MAX_VALUE_BYTES });
         }
         match self.kind {
             ValueKind::Text => Ok(()),
             ValueKind::Int { min, max } => self.check_whole(value, min, max, "a whole number"),
             ValueKind::Enum { count } => self.check_whole(value, 0, i64::from(count) - 1, "the number of a choice"),
             ValueKind::Double { min, max } => {
-                let number = value.as_number().ok_or(Fault::ValueKind {
-                    pin: self.pin,
-                    wanted: "a number",
-                })?;
+                let number = value.as_number().ok_or(Fault::ValueKind { pin: self.pin, wanted: "a number" })?;
                 self.check_range(number >= min && number <= max, number, min, max)
             }
         }
@@ -83,12 +77,7 @@ impl Datastream {
             return Ok(());
         }
         let (value, min, max) = (Number::new(value), Number::new(min), Number::new(max));
-        Err(Fault::ValueRange {
-            pin: self.pin,
-            value,
-            min,
-            max,
-        })
+        Err(Fault::ValueRange { pin: self.pin, value, min, max })
     }
 }
 
@@ -111,21 +100,13 @@ impl Template {
     pub fn new(id: TemplateId, name: Box<str>, mut datastreams: Vec<Datastream>, events: Vec<Box<str>>) -> Self {
         datastreams.sort_by_key(|datastream| datastream.pin);
         datastreams.dedup_by_key(|datastream| datastream.pin);
-        Self {
-            id,
-            name,
-            datastreams,
-            events,
-        }
+        Self { id, name, datastreams, events }
     }
 
     /// The datastream on this pin.
     #[must_use]
     pub fn datastream(&self, pin: Pin) -> Option<&Datastream> {
-        let at = self
-            .datastreams
-            .binary_search_by_key(&pin, |datastream| datastream.pin)
-            .ok()?;
+        let at = self.datastreams.binary_search_by_key(&pin, |datastream| datastream.pin).ok()?;
         self.datastreams.get(at)
     }
 
@@ -149,13 +130,7 @@ mod tests {
     use super::*;
 
     fn datastream(index: u8, kind: ValueKind) -> Datastream {
-        Datastream {
-            pin: Pin::new_virtual(index),
-            name: "t".into(),
-            kind,
-            unit: "".into(),
-            sync: true,
-        }
+        Datastream { pin: Pin::new_virtual(index), name: "t".into(), kind, unit: "".into(), sync: true }
     }
 
     fn check(kind: ValueKind, value: &[u8]) -> Result<(), Fault> {
@@ -171,13 +146,8 @@ mod tests {
         for bad in [&b"2.5"[..], b"", b"on", b"1\x002"] {
             assert!(matches!(check(kind, bad), Err(Fault::ValueKind { .. })), "{bad:?}");
         }
-        let Err(fault) = check(kind, b"11") else {
-            panic!("11 is above 10")
-        };
-        assert!(
-            fault.to_string().contains("11") && fault.to_string().contains("-1 to 10"),
-            "{fault}"
-        );
+        let Err(fault) = check(kind, b"11") else { panic!("11 is above 10") };
+        assert!(fault.to_string().contains("11") && fault.to_string().contains("-1 to 10"), "{fault}");
     }
 
     #[test]
@@ -187,16 +157,10 @@ mod tests {
         assert!(matches!(check(kind, b"1.51"), Err(Fault::ValueRange { .. })));
         assert!(matches!(check(kind, b"nan"), Err(Fault::ValueKind { .. })));
         assert_eq!(check(ValueKind::Enum { count: 3 }, b"2"), Ok(()));
-        assert!(matches!(
-            check(ValueKind::Enum { count: 3 }, b"3"),
-            Err(Fault::ValueRange { .. })
-        ));
+        assert!(matches!(check(ValueKind::Enum { count: 3 }, b"3"), Err(Fault::ValueRange { .. })));
         assert!(check(ValueKind::Enum { count: 0 }, b"0").is_err());
         assert_eq!(check(ValueKind::Text, &[0xff; MAX_VALUE_BYTES]), Ok(()));
-        assert!(matches!(
-            check(ValueKind::Text, &[0; MAX_VALUE_BYTES + 1]),
-            Err(Fault::ValueTooLong { .. })
-        ));
+        assert!(matches!(check(ValueKind::Text, &[0; MAX_VALUE_BYTES + 1]), Err(Fault::ValueTooLong { .. })));
     }
 
     #[test]

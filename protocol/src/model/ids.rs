@@ -54,19 +54,12 @@ impl TemplateId {
     /// [`Fault::TemplateIdShape`] when it is empty, too long or has other characters.
     pub fn parse(text: &[u8]) -> Result<Self, Fault> {
         let fits = (1..=MAX_TEMPLATE_ID_BYTES).contains(&text.len());
-        if !fits
-            || !text
-                .iter()
-                .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
-        {
+        if !fits || !text.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')) {
             return Err(Fault::TemplateIdShape { len_bytes: text.len() });
         }
         let mut inline = [0; MAX_TEMPLATE_ID_BYTES];
         inline[..text.len()].copy_from_slice(text);
-        Ok(Self {
-            text: inline,
-            len_bytes: text.len() as u8,
-        })
+        Ok(Self { text: inline, len_bytes: text.len() as u8 })
     }
 
     /// The text.
@@ -107,15 +100,9 @@ mod tests {
         assert_eq!(format!("{id} {id:?}"), "TMPLtest0001 TemplateId(TMPLtest0001)");
         assert!(TemplateId::parse(&[b'x'; 16]).is_ok());
         for bad in [&b""[..], &[b'x'; 17], b"TMPL 1", b"TMPL\0", "TMPLü".as_bytes()] {
-            assert_eq!(
-                TemplateId::parse(bad),
-                Err(Fault::TemplateIdShape { len_bytes: bad.len() })
-            );
+            assert_eq!(TemplateId::parse(bad), Err(Fault::TemplateIdShape { len_bytes: bad.len() }));
         }
-        let (short, long) = (
-            TemplateId::parse(b"A").expect("valid"),
-            TemplateId::parse(b"AA").expect("valid"),
-        );
+        let (short, long) = (TemplateId::parse(b"A").expect("valid"), TemplateId::parse(b"AA").expect("valid"));
         assert!(short < long && long < TemplateId::parse(b"B").expect("valid"));
     }
 }

@@ -50,10 +50,7 @@ impl Pin {
     /// The virtual pin with this number.
     #[must_use]
     pub const fn new_virtual(index: u8) -> Self {
-        Self {
-            kind: PinKind::Virtual,
-            index,
-        }
+        Self { kind: PinKind::Virtual, index }
     }
 
     /// Take a pin from the wire: the letter of its kind (`v`, `d`, `a`) and its number in decimal, 0 to 255, which may
@@ -65,10 +62,7 @@ impl Pin {
             [first, rest @ ..] if first.eq_ignore_ascii_case(&kind_letter) => rest,
             all => all,
         };
-        Some(Self {
-            kind,
-            index: decimal_u8(digits)?,
-        })
+        Some(Self { kind, index: decimal_u8(digits)? })
     }
 
     /// Packed: kind in the high byte, index in the low byte. Keeps the order.
@@ -86,10 +80,7 @@ impl Pin {
             2 => PinKind::Analog,
             _ => return None,
         };
-        Some(Self {
-            kind,
-            index: packed as u8,
-        })
+        Some(Self { kind, index: packed as u8 })
     }
 }
 
@@ -108,12 +99,7 @@ pub(crate) fn decimal_u8(digits: &[u8]) -> Option<u8> {
 impl fmt::Display for Pin {
     /// `V7`, `D3`, `A0`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{}{}",
-            char::from(self.kind.letter().to_ascii_uppercase()),
-            self.index
-        )
+        write!(f, "{}{}", char::from(self.kind.letter().to_ascii_uppercase()), self.index)
     }
 }
 

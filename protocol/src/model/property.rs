@@ -42,9 +42,7 @@ mod tests {
     fn the_list_is_sorted_and_searched() {
         assert!(KNOWN.is_sorted());
         assert!(
-            KNOWN
-                .iter()
-                .all(|name| is_known_property(name) && name.len() <= crate::limits::MAX_PROPERTY_NAME_BYTES)
+            KNOWN.iter().all(|name| is_known_property(name) && name.len() <= crate::limits::MAX_PROPERTY_NAME_BYTES)
         );
         assert!(!is_known_property("Color") && !is_known_property(""));
     }

@@ -21,22 +21,13 @@ impl Token {
     pub fn parse(text: &[u8]) -> Result<Self, Fault> {
         let is_edge = |byte: &u8| *byte <= b' ';
         let start = text.iter().position(|byte| !is_edge(byte)).unwrap_or(text.len());
-        let end = text
-            .iter()
-            .rposition(|byte| !is_edge(byte))
-            .map_or(start, |last| last + 1);
+        let end = text.iter().rposition(|byte| !is_edge(byte)).map_or(start, |last| last + 1);
         let trimmed = &text[start..end];
         match <[u8; TOKEN_BYTES]>::try_from(trimmed) {
-            Ok(token)
-                if token
-                    .iter()
-                    .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')) =>
-            {
+            Ok(token) if token.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')) => {
                 Ok(Self(token))
             }
-            _ => Err(Fault::TokenShape {
-                len_bytes: trimmed.len(),
-            }),
+            _ => Err(Fault::TokenShape { len_bytes: trimmed.len() }),
         }
     }
 

@@ -30,12 +30,8 @@ impl<'a> ValueRef<'a> {
     pub fn as_number(self) -> Option<f64> {
         let text = self.as_str()?;
         // `f64::from_str` also takes "inf", "NaN" and the like, which no sketch means as a number.
-        let is_decimal = text
-            .bytes()
-            .all(|byte| matches!(byte, b'0'..=b'9' | b'+' | b'-' | b'.' | b'e' | b'E'));
-        text.parse()
-            .ok()
-            .filter(|number: &f64| is_decimal && number.is_finite())
+        let is_decimal = text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'+' | b'-' | b'.' | b'e' | b'E'));
+        text.parse().ok().filter(|number: &f64| is_decimal && number.is_finite())
     }
 
     /// As a whole number: `7`, `-3`, also `7.000` as the C++ library writes floats. `None` for anything else.
@@ -110,17 +106,7 @@ mod tests {
         let number = |bytes| ValueRef(bytes).as_number();
         assert_eq!(number(b"2.500"), Some(2.5));
         assert_eq!(number(b"-1e3"), Some(-1000.0));
-        for bad in [
-            &b""[..],
-            b"inf",
-            b"NaN",
-            b"1\x002",
-            b"0x10",
-            b" 1",
-            b"1e999",
-            b"\xff",
-            b"1,5",
-        ] {
+        for bad in [&b""[..], b"inf", b"NaN", b"1\x002", b"0x10", b" 1", b"1e999", b"\xff", b"1,5"] {
             assert_eq!(number(bad), None, "{bad:?}");
         }
     }

@@ -63,10 +63,10 @@ impl Buffers {
     /// The bytes that the kernel put into a buffer. Between its completion and [`Self::give_back`] the buffer is ours.
     pub(super) fn bytes(&mut self, id: u16, len: usize) -> &mut [u8] {
         assert!(id < self.entries && len <= self.buffer_bytes, "buffer {id} of {len} bytes is not one of ours");
-        let start = self.start_of(id);
+        let first = self.base.as_ptr().wrapping_add(self.start_of(id));
         // SAFETY: the range lies in the mapping (checked above), the kernel has given the buffer up with its completion
         // and takes it again only after `publish`, and `&mut self` keeps a second borrow away.
-        unsafe { std::slice::from_raw_parts_mut(self.base.as_ptr().add(start), len) }
+        unsafe { std::slice::from_raw_parts_mut(first, len) }
     }
 
     /// Let the kernel use a buffer again.

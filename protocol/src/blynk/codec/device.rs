@@ -13,10 +13,7 @@ pub fn response(out: &mut Vec<u8>, id: u16, status: u16) {
 
 /// HARDWARE_LOGIN, or LOGIN as the Python `blynklib` does.
 pub fn login(out: &mut Vec<u8>, id: u16, command: Command, token: &Token) {
-    debug_assert!(
-        matches!(command, Command::Login | Command::LoginOld),
-        "{command} is no login"
-    );
+    debug_assert!(matches!(command, Command::Login | Command::LoginOld), "{command} is no login");
     frame(out, command, id, &[token.expose().as_bytes()]);
 }
 
@@ -37,11 +34,7 @@ pub fn sync_all(out: &mut Vec<u8>, id: u16) {
 
 /// HARDWARE_SYNC: send these pins, all of the first one's kind.
 pub fn sync(out: &mut Vec<u8>, id: u16, pins: &[Pin]) {
-    debug_assert!(
-        pins.len() <= MAX_PINS_LISTED,
-        "servers take {MAX_PINS_LISTED} pins, not {}",
-        pins.len()
-    );
+    debug_assert!(pins.len() <= MAX_PINS_LISTED, "servers take {MAX_PINS_LISTED} pins, not {}", pins.len());
     push_frame(out, Command::Sync, id, |out| {
         let kind = pins.first().map_or(b'v', |pin| pin.kind.letter());
         out.extend_from_slice(&[kind, b'r']);

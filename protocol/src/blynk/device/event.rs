@@ -101,33 +101,21 @@ impl fmt::Display for DeviceEnd {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::LoginTimeout => {
-                write!(
-                    f,
-                    "the login was not answered within {DEVICE_LOGIN_TIMEOUT_MS} ms; is it a Blynk server?"
-                )
+                write!(f, "the login was not answered within {DEVICE_LOGIN_TIMEOUT_MS} ms; is it a Blynk server?")
             }
             Self::LoginRefused { status } => match Status::from_code(*status) {
                 Some(status) => write!(f, "the login was refused with status {status}; check the token"),
-                None => write!(
-                    f,
-                    "the login was refused with the unknown status {status}; check the token"
-                ),
+                None => write!(f, "the login was refused with the unknown status {status}; check the token"),
             },
             Self::NotAuthenticated => f.write_str("the server says that the device is not logged in; log in again"),
             Self::Silent { silent_ms } => {
                 write!(f, "nothing was heard from the server for {silent_ms} ms; connect again")
             }
             Self::UnknownCommand { command } => {
-                write!(
-                    f,
-                    "the server sent command {command}, which devices do not know; connect again"
-                )
+                write!(f, "the server sent command {command}, which devices do not know; connect again")
             }
             Self::IdZero => f.write_str("the server sent message id 0, ids start at 1; connect again"),
-            Self::BodyTooLarge {
-                len_bytes,
-                buff_in_bytes,
-            } => write!(
+            Self::BodyTooLarge { len_bytes, buff_in_bytes } => write!(
                 f,
                 "the server sent a body of {len_bytes} bytes into a buffer of {buff_in_bytes}, it must be shorter; \
                  connect again"

@@ -81,12 +81,7 @@ impl DeviceOptions {
         ];
         let mut fields: Vec<&[u8]> = Vec::with_capacity(2 * pairs.len() + 1);
         for (key, value) in pairs {
-            fields.extend(
-                value
-                    .map(|value| [key.as_bytes(), value.as_bytes()])
-                    .into_iter()
-                    .flatten(),
-            );
+            fields.extend(value.map(|value| [key.as_bytes(), value.as_bytes()]).into_iter().flatten());
         }
         // The library ends its list with a NUL.
         fields.push(b"");
