@@ -24,6 +24,8 @@ pub const BACKLOG_BYTES: usize = 4 << 20;
 pub const ACCEPT_BACKOFF_MS: u64 = 100;
 /// Slots that stay free of accepted connections, for those that other drivers transfer here: a share of 1/64.
 pub const ARRIVAL_SHARE: u32 = 64;
+/// Accepts of one listener that are in flight at once; small tables have fewer, a share of 1/64.
+pub const ACCEPTS_IN_FLIGHT: u32 = 64;
 /// Connections that the portable back end accepts in one turn.
 pub const ACCEPTS_PER_TURN: usize = 256;
 /// Queue of connections that wait for accept (the kernel may cap it at net.core.somaxconn).

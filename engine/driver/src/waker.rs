@@ -17,7 +17,7 @@ pub(crate) struct Shared {
     /// Connections on their way here, as ordinary descriptors.
     inbox: Mutex<VecDeque<(u64, OwnedFd)>>,
     has_mail: AtomicBool,
-    /// Free slots; a sender takes one before it sends, so that whatever is in the inbox fits.
+    /// Free slots; a sender takes one before it sends, so that whatever is on its way fits.
     pub(crate) room: AtomicI64,
     /// The ring, if its descriptors are direct.
     pub(crate) ring: Option<RawFd>,
@@ -59,6 +59,11 @@ impl Shared {
             return VecDeque::new();
         }
         std::mem::take(&mut *self.inbox.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Give back one slot that was reserved or in use.
+    pub(crate) fn release(&self) {
+        self.room.fetch_add(1, Ordering::AcqRel);
     }
 
     fn wake(&self) {
@@ -106,7 +111,7 @@ impl Mailbox {
     pub(crate) fn reserve(&self) -> bool {
         let had = self.0.room.fetch_sub(1, Ordering::AcqRel);
         if had <= 0 {
-            self.0.room.fetch_add(1, Ordering::AcqRel);
+            self.0.release();
         }
         had > 0
     }

@@ -155,6 +155,41 @@ fn a_full_table_pauses_accepts_and_leaves_others_alone() {
     });
 }
 
+/// All are in the listen queue before the first is accepted: the kernel may not take more than the table has room for.
+#[test]
+fn a_burst_beyond_the_table_waits() {
+    on_every_back_end(|options| {
+        const CLIENTS: usize = 200;
+        let mut driver = Driver::open(&Options { connections: 64, ..options.clone() }).expect("opens");
+        let (_, address) = driver.listen(loopback()).expect("listens");
+        let mut streams: Vec<_> = (0..CLIENTS).map(|_| client(address)).collect();
+        let (open, gone) = (RefCell::new(Vec::new()), RefCell::new(0));
+        let mut served = 0;
+        while served < CLIENTS {
+            poll_until(
+                &mut driver,
+                |event| match event {
+                    Event::Accepted { conn, .. } => open.borrow_mut().push(conn),
+                    Event::Closed { .. } => *gone.borrow_mut() += 1,
+                    _ => {}
+                },
+                || *gone.borrow() == served && !open.borrow().is_empty(),
+            );
+            for conn in open.borrow_mut().drain(..) {
+                send(&mut driver, conn, b"!");
+                driver.close(conn);
+                served += 1;
+            }
+            driver.flush(&[], &[]);
+        }
+        for (number, stream) in streams.iter_mut().enumerate() {
+            let mut got = Vec::new();
+            stream.read_to_end(&mut got).expect("no reset");
+            assert_eq!(got, b"!", "client {number} of {CLIENTS} was closed without a word");
+        }
+    });
+}
+
 #[test]
 fn connects_and_says_when_it_cannot() {
     on_every_back_end(|options| {

@@ -1,8 +1,8 @@
-//! Accepting: one multishot operation a listener, and the peer's address.
+//! Accepting: some operations in flight per listener, and the peer's address.
 
-use std::collections::VecDeque;
 use std::net::SocketAddr;
-use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use io_uring::{opcode, squeue, types};
@@ -22,11 +22,11 @@ pub(super) struct Listener {
     fd: OwnedFd,
     /// Length of its peers' addresses, bytes: the kernel wants it exactly.
     address_len: u32,
-    armed: bool,
+    /// Accepts in flight. Each holds a slot of the table.
+    in_flight: u32,
     stopped: bool,
+    /// No slot or no descriptor was left.
     paused_until: Option<Instant>,
-    /// Connections that the kernel had accepted when the table was full already: they wait here, and get no answer.
-    waiting: VecDeque<OwnedFd>,
 }
 
 impl Ring {
@@ -34,15 +34,8 @@ impl Ring {
         let (fd, bound) = socket::listen(address, SocketFlags::empty())?;
         let address_len = if bound.is_ipv4() { 16 } else { 28 };
         let at = self.listeners.len();
-        self.listeners.push(Listener {
-            fd,
-            address_len,
-            armed: false,
-            stopped: false,
-            paused_until: None,
-            waiting: VecDeque::new(),
-        });
-        self.arm_accept(at);
+        self.listeners.push(Listener { fd, address_len, in_flight: 0, stopped: false, paused_until: None });
+        self.arm_accepts(at);
         Ok((ListenerId(at as u16), bound))
     }
 
@@ -51,33 +44,44 @@ impl Ring {
         let Some(known) = self.listeners.get_mut(at) else { return };
         known.stopped = true;
         known.paused_until = None;
-        known.waiting.clear();
         // Peers that wait in its queue are refused at once instead of when the process ends.
         let _ = rustix::net::shutdown(&known.fd, rustix::net::Shutdown::Both);
-        self.cancel_accept(at);
+        let all = types::CancelBuilder::user_data(Tag::new(Op::Accept, 0, at as u32).encode()).all();
+        self.push(&opcode::AsyncCancel2::new(all).build().user_data(Tag::new(Op::Ignore, 0, 0).encode()));
     }
 
-    fn arm_accept(&mut self, at: usize) {
-        let listener = &mut self.listeners[at];
-        if listener.armed || listener.stopped {
-            return;
+    /// Fill up the accepts in flight.
+    ///
+    /// Not one multishot accept: with direct descriptors the kernel closes what a full table cannot take, and how many
+    /// it accepts in one go is bounded by nothing. An accept that owns its slot loses nobody (`docs/decisions/0006`).
+    fn arm_accepts(&mut self, at: usize) {
+        let most = (self.slots.capacity as u32 / limits::ARRIVAL_SHARE).clamp(1, limits::ACCEPTS_IN_FLIGHT);
+        loop {
+            let listener = &self.listeners[at];
+            if listener.stopped || listener.paused_until.is_some() || listener.in_flight >= most {
+                return;
+            }
+            if !self.has_room() || !Mailbox(self.shared()).reserve() {
+                // Those in flight find out by themselves.
+                return if listener.in_flight == 0 {
+                    self.pause(at, 0)
+                };
+            }
+            let accept =
+                opcode::Accept::new(types::Fd(listener.fd.as_raw_fd()), std::ptr::null_mut(), std::ptr::null_mut());
+            let accept = if self.direct {
+                accept.file_index(Some(types::DestinationSlot::auto_target()))
+            } else {
+                accept.flags(libc::SOCK_CLOEXEC)
+            };
+            self.listeners[at].in_flight += 1;
+            self.push(&accept.build().user_data(Tag::new(Op::Accept, 0, at as u32).encode()));
         }
-        listener.armed = true;
-        let accept = opcode::AcceptMulti::new(types::Fd(listener.fd.as_raw_fd()));
-        let accept = if self.direct { accept.allocate_file_index(true) } else { accept.flags(libc::SOCK_CLOEXEC) };
-        self.push(&accept.build().user_data(Tag::new(Op::Accept, 0, at as u32).encode()));
     }
 
-    fn cancel_accept(&mut self, at: usize) {
-        if self.listeners[at].armed {
-            let cancel = opcode::AsyncCancel::new(Tag::new(Op::Accept, 0, at as u32).encode());
-            self.push(&cancel.build().user_data(Tag::new(Op::Ignore, 0, 0).encode()));
-        }
-    }
-
-    pub(super) fn accepted(&mut self, listener: u32, result: i32, more: bool) {
+    pub(super) fn accepted(&mut self, listener: u32, result: i32) {
         let at = listener as usize;
-        self.listeners[at].armed = more;
+        self.listeners[at].in_flight -= 1;
         if result >= 0 {
             self.counters.accepts += 1;
             if self.direct {
@@ -86,34 +90,27 @@ impl Ring {
                 // SAFETY: the kernel has just given this descriptor to us; nobody else knows it.
                 self.accepted_plain(at, unsafe { OwnedFd::from_raw_fd(result) });
             }
-            if self.is_full() {
-                self.pause(at, 0);
+        } else {
+            self.shared.release();
+            // A peer that went away while it waited is no reason to stop accepting.
+            if !matches!(-result, libc::ECONNABORTED | libc::EPROTO | libc::EINTR | libc::EAGAIN) {
+                self.pause(at, -result);
             }
-        } else if matches!(-result, libc::EMFILE | libc::ENFILE | libc::ENOMEM | libc::ENOBUFS) {
-            self.pause(at, -result);
         }
-        let waits = self.listeners[at].paused_until.is_some();
-        if !more && !waits && -result != libc::EINVAL {
-            self.counters.rearmed += 1;
-            self.arm_accept(at);
-        }
+        self.arm_accepts(at);
     }
 
-    /// Accepted connections may use no more slots: the rest is kept for arrivals.
-    fn is_full(&self) -> bool {
-        self.slots.used + self.slots.kept() >= self.slots.capacity
+    /// Accepted connections may use no more slots than this: the rest is kept for arrivals.
+    fn has_room(&self) -> bool {
+        self.shared.room.load(Ordering::Acquire) > self.slots.kept() as i64
     }
 
     fn accepted_plain(&mut self, at: usize, fd: OwnedFd) {
-        if self.is_full() || !Mailbox(self.shared()).reserve() {
-            return self.listeners[at].waiting.push_back(fd);
-        }
         let Some(peer) = socket::peer(&fd) else {
             // It is gone already and has no address any more.
-            self.shared.room.fetch_add(1, std::sync::atomic::Ordering::AcqRel);
-            return;
+            return self.shared.release();
         };
-        let conn = self.slots.take(std::os::fd::IntoRawFd::into_raw_fd(fd), State::Open);
+        let conn = self.slots.take(fd.into_raw_fd(), State::Open);
         self.events.push_back(Event::Accepted { conn, listener: ListenerId(at as u16), peer });
     }
 
@@ -153,7 +150,6 @@ impl Ring {
         if self.listeners[at].paused_until.is_some() || self.listeners[at].stopped {
             return;
         }
-        self.cancel_accept(at);
         self.listeners[at].paused_until = Some(Instant::now() + Duration::from_millis(limits::ACCEPT_BACKOFF_MS));
         self.counters.accept_pauses += 1;
         self.events.push_back(Event::AcceptPaused { listener: ListenerId(at as u16), errno });
@@ -164,25 +160,15 @@ impl Ring {
     }
 
     pub(super) fn resume_accepts(&mut self) {
-        if !self.has_paused_listener() || self.is_full() {
+        if !self.has_paused_listener() || !self.has_room() {
             return;
         }
         let now = Instant::now();
         for at in 0..self.listeners.len() {
-            while !self.is_full()
-                && let Some(fd) = self.listeners[at].waiting.pop_front()
-            {
-                self.accepted_plain(at, fd);
-            }
-            if self.is_full() {
-                continue;
-            }
-            let listener = &mut self.listeners[at];
-            // The cancelled accept must have ended before the next one.
-            if listener.paused_until.is_some_and(|until| until <= now) && !listener.armed {
-                listener.paused_until = None;
-                self.arm_accept(at);
+            if self.listeners[at].paused_until.is_some_and(|until| until <= now) {
+                self.listeners[at].paused_until = None;
                 self.events.push_back(Event::AcceptResumed { listener: ListenerId(at as u16) });
+                self.arm_accepts(at);
             }
         }
     }

@@ -93,8 +93,6 @@ impl Ring {
         self.backlogs.forget(conn);
         self.counters.backlog_bytes = self.backlogs.total_bytes;
         self.slots.give_back(conn, !self.direct);
-        if !self.direct {
-            self.shared.room.fetch_add(1, std::sync::atomic::Ordering::AcqRel);
-        }
+        self.shared.release();
     }
 }

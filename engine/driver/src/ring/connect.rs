@@ -18,20 +18,16 @@ const ANY_SLOT: i32 = -1;
 
 impl Ring {
     pub(crate) fn connect(&mut self, from: Option<SocketAddr>, to: SocketAddr) -> io::Result<ConnId> {
-        let full = || io::Error::from_raw_os_error(libc::ENFILE);
-        if self.slots.used >= self.slots.capacity {
-            return Err(full());
+        if !Mailbox(self.shared()).reserve() {
+            return Err(io::Error::from_raw_os_error(libc::ENFILE));
         }
-        let fd = socket::outgoing(from, to, SocketFlags::empty())?;
+        let fd = socket::outgoing(from, to, SocketFlags::empty()).inspect_err(|_| self.shared.release())?;
         let conn = if self.direct {
-            let index = self.install(fd.as_raw_fd())?;
+            let index = self.install(fd.as_raw_fd()).inspect_err(|_| self.shared.release())?;
             // The table has its own reference now.
             drop(fd);
             self.slots.take_at(index, -1, State::Connecting)
         } else {
-            if !Mailbox(self.shared()).reserve() {
-                return Err(full());
-            }
             self.slots.take(fd.into_raw_fd(), State::Connecting)
         };
         let address = Box::new(RawAddress::encode(to));

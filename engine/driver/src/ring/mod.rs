@@ -22,7 +22,7 @@ use io_uring::{IoUring, cqueue, squeue};
 use crate::backlog::Backlogs;
 use crate::socket::RawAddress;
 use crate::waker::Shared;
-use crate::{ConnId, Counters, Event, Features, Wait, limits};
+use crate::{ConnId, Counters, Event, Features, Mailbox, Wait, limits};
 use accept::Listener;
 use buffers::Buffers;
 use slots::{Slots, State};
@@ -56,8 +56,8 @@ pub(crate) struct Ring {
     listeners: Vec<Listener>,
     /// Addresses that operations in flight read or write.
     addresses: HashMap<ConnId, Box<RawAddress>>,
-    /// Tokens of transfers in flight.
-    leaving: HashMap<ConnId, u64>,
+    /// Transfers in flight: token and target.
+    leaving: HashMap<ConnId, (u64, Mailbox)>,
     backlogs: Backlogs,
     /// Where the eventfd is read to.
     wake_count: Box<u64>,
@@ -261,7 +261,7 @@ impl Ring {
         let Some(tag) = Tag::decode(word) else { return 0 };
         let (result, conn) = (cqe.result(), ConnId(tag.index));
         match tag.op {
-            Op::Accept => self.accepted(tag.index, result, cqueue::more(cqe.flags())),
+            Op::Accept => self.accepted(tag.index, result),
             Op::Ignore | Op::Send => {}
             Op::Arrive => self.arrived(Tag::token(word), result),
             Op::Wake => {

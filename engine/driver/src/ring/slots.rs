@@ -58,13 +58,12 @@ impl Slot {
 pub(super) struct Slots {
     table: Vec<Slot>,
     free: Vec<u32>,
-    pub(super) used: usize,
     pub(super) capacity: usize,
 }
 
 impl Slots {
     pub(super) fn new(capacity: usize) -> Self {
-        Self { table: Vec::with_capacity(capacity), free: Vec::new(), used: 0, capacity }
+        Self { table: Vec::with_capacity(capacity), free: Vec::new(), capacity }
     }
 
     /// A free slot for a plain descriptor.
@@ -81,7 +80,6 @@ impl Slots {
         let slot = &mut self.table[index as usize];
         debug_assert_eq!(slot.state, State::Free, "slot {index} is in use");
         *slot = Slot { fd, generation: slot.generation, state, flags: 0 };
-        self.used += 1;
         ConnId(index)
     }
 
@@ -91,7 +89,6 @@ impl Slots {
         slot.state = State::Free;
         slot.flags = 0;
         slot.generation = slot.generation.wrapping_add(1);
-        self.used -= 1;
         if plain {
             self.free.push(conn.0);
         }

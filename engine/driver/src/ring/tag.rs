@@ -6,7 +6,7 @@ use crate::limits::TOKEN_BITS;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(super) enum Op {
-    /// Multishot accept; the index is the listener.
+    /// Accept; the index is the listener.
     Accept = 1,
     /// Peer address of a direct descriptor.
     Peer,

@@ -14,43 +14,45 @@ impl Ring {
     pub(crate) fn transfer(&mut self, conn: ConnId, to: &Mailbox, token: u64) {
         let slot = self.slots.get(conn);
         debug_assert!(slot.state == State::Open && !slot.has(flag::RECEIVING) && !slot.has(flag::POLLING));
-        match (self.direct, to.0.ring) {
-            (true, Some(ring)) => self.transfer_direct(conn, ring, token),
-            (false, None) => self.transfer_plain(conn, to, token),
+        if self.direct != to.0.ring.is_some() {
             // Back ends of one process are opened alike.
-            _ => self.events.push_back(Event::TransferFailed { token, conn, errno: libc::EOPNOTSUPP }),
+            return self.events.push_back(Event::TransferFailed { token, conn, errno: libc::EOPNOTSUPP });
+        }
+        if !to.reserve() {
+            return self.events.push_back(Event::TransferFailed { token, conn, errno: libc::ENFILE });
+        }
+        self.counters.transfers += 1;
+        match to.0.ring {
+            Some(ring) => self.transfer_direct(conn, to, ring, token),
+            None => self.transfer_plain(conn, to, token),
         }
     }
 
     /// Send the descriptor to the other ring's table, and close it here if that worked. Both in one submission: a
     /// broken link would close it in any case.
-    fn transfer_direct(&mut self, conn: ConnId, ring: i32, token: u64) {
+    fn transfer_direct(&mut self, conn: ConnId, to: &Mailbox, ring: i32, token: u64) {
         self.slots.get_mut(conn).state = State::Leaving;
-        self.leaving.insert(conn, token);
+        self.leaving.insert(conn, (token, to.clone()));
         let target = DestinationSlot::auto_target();
         let send = opcode::MsgRingSendFd::new(Fd(ring), Fixed(conn.0), target, Tag::arrival(token)).build();
         let send = send.flags(squeue::Flags::IO_LINK | squeue::Flags::SKIP_SUCCESS);
         let close = opcode::Close::new(Fixed(conn.0)).build().user_data(self.tag(Op::TransferClose, conn));
         let send = send.user_data(self.tag(Op::Transfer, conn));
         self.push_all(&[send, close]);
-        self.counters.transfers += 1;
     }
 
     fn transfer_plain(&mut self, conn: ConnId, to: &Mailbox, token: u64) {
-        if !to.reserve() {
-            return self.events.push_back(Event::TransferFailed { token, conn, errno: libc::ENFILE });
-        }
         // SAFETY: the slot owned the descriptor and gives it up here; it is freed below.
         let fd = unsafe { OwnedFd::from_raw_fd(self.slots.get(conn).fd) };
         to.post(token, fd);
-        self.counters.transfers += 1;
         self.free(conn);
         self.events.push_back(Event::Closed { conn });
     }
 
     /// The other ring did not take it: the linked close was cancelled, everything is as before.
     pub(super) fn transfer_refused(&mut self, conn: ConnId, result: i32) {
-        let Some(token) = self.leaving.remove(&conn) else { return };
+        let Some((token, to)) = self.leaving.remove(&conn) else { return };
+        to.0.release();
         self.slots.get_mut(conn).state = State::Open;
         self.events.push_back(Event::TransferFailed { token, conn, errno: -result });
     }
@@ -65,7 +67,7 @@ impl Ring {
         self.events.push_back(Event::Closed { conn });
     }
 
-    /// A direct descriptor has come into the table.
+    /// A direct descriptor has come into the table; its slot was reserved by the sender.
     pub(super) fn arrived(&mut self, token: u64, result: i32) {
         if result >= 0 {
             let conn = self.slots.take_at(result as u32, -1, State::Open);
