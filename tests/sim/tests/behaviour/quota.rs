@@ -1,0 +1,68 @@
+//! The message quota.
+
+use linchpin_shard::End;
+use linchpin_sim::script::{command, frame};
+
+use super::*;
+
+fn burst(world: &mut World, script: &mut Script, count: u16, number: u8, body: &[u8]) {
+    let mut bytes = Vec::new();
+    (0..count).for_each(|n| bytes.extend(frame(number, 1_000 + n, body)));
+    world.send(script.conn, &bytes);
+    world.run_ms(60);
+}
+
+fn dropped(world: &mut World) -> u64 {
+    world.status().iter().map(|status| status.dropped).sum()
+}
+
+#[test]
+fn the_first_hundred_pass_the_rest_is_dropped_and_said_once() {
+    let (mut world, token) = world();
+    let mut script = Script::introduced(&mut world, &token);
+    world.run_ms(5_000);
+    burst(&mut world, &mut script, 100, command::HARDWARE, b"vw\x001\x001");
+    assert_eq!(dropped(&mut world), 0);
+    burst(&mut world, &mut script, 150, command::HARDWARE, b"vw\x002\x002");
+    let told = script.receive_all(&mut world);
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert_eq!((told[0].command, told[0].status), (0, 1));
+    assert!(dropped(&mut world) >= 140);
+    // Half a minute later it is not told again, a minute later it is.
+    world.run_ms(30_000);
+    burst(&mut world, &mut script, 150, command::HARDWARE, b"vw\x003\x003");
+    script.expect_nothing(&mut world);
+    script.expect_alive(&mut world);
+    world.run_ms(30_000);
+    burst(&mut world, &mut script, 150, command::HARDWARE, b"vw\x004\x004");
+    assert_eq!(script.receive_all(&mut world).len(), 1);
+}
+
+#[test]
+fn pings_are_free() {
+    let (mut world, token) = world();
+    let mut script = Script::introduced(&mut world, &token);
+    burst(&mut world, &mut script, 500, command::PING, b"");
+    assert_eq!(script.receive_all(&mut world).len(), 500);
+    assert_eq!(dropped(&mut world), 0);
+}
+
+#[test]
+fn a_flood_ends_it() {
+    let (mut world, token) = world();
+    let mut script = Script::introduced(&mut world, &token);
+    burst(&mut world, &mut script, 400, command::HARDWARE, b"vw\x001\x001");
+    assert!(is_over(&mut world, &mut script));
+    assert_eq!(ends(&world), [End::Flood]);
+}
+
+#[test]
+fn what_a_device_may_send_comes_back_with_time() {
+    let (mut world, token) = world();
+    let mut script = Script::introduced(&mut world, &token);
+    for second in 0..30u8 {
+        burst(&mut world, &mut script, 49, command::HARDWARE, format!("vw\0{second}\x001").as_bytes());
+        world.run_ms(940);
+    }
+    assert_eq!(dropped(&mut world), 0, "49 a second are within 50 a second");
+}
