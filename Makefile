@@ -36,4 +36,7 @@ fuzz:
 
 bench:
 	@tests/setup.sh demo
-	@. tests/environment.sh && cargo run --release --package linchpin-fleet
+	@. tests/environment.sh && cargo build --release --locked --quiet --package linchpin --package linchpin-fleet && \
+	    built=$$CARGO_TARGET_DIR/release && \
+	    $$built/fleet memory --server-bin $$built/linchpin --devices 19000 --shards 1 --rounds 3 && \
+	    $$built/fleet memory --server-bin $$built/linchpin --devices 60000 --shards 4 --rounds 3
