@@ -5,7 +5,7 @@ use std::time::{Duration, Instant, SystemTime};
 use linchpin_control::Answers;
 use linchpin_driver::{ConnId, Driver, Event, ListenerId, Mailbox, Mode, Outgoing, Wait};
 use linchpin_protocol::model::{Millis, Now, UnixMillis};
-use linchpin_shard::{Command, Effect, Effects, Input, Letter, Receive, Shard, ShardId, Slot};
+use linchpin_shard::{Command, Effect, Effects, Input, Letter, Receive, Shard, ShardId, Slot, Via};
 
 use crate::bridge::FromControl;
 use crate::lanes::Lanes;
@@ -65,7 +65,7 @@ fn input<'a>(event: Event<'a>) -> Option<Input<'a>> {
     let slot = |conn: ConnId| Slot(conn.0);
     Some(match event {
         Event::Received { conn, bytes } => Input::Received { slot: slot(conn), bytes },
-        Event::Accepted { conn, peer, .. } => Input::Accepted { slot: slot(conn), peer },
+        Event::Accepted { conn, peer, .. } => Input::Accepted { slot: slot(conn), peer, via: Via::Direct },
         Event::EndOfStream { conn } => Input::PeerClosed { slot: slot(conn) },
         Event::Failed { conn, errno } => Input::Failed { slot: slot(conn), errno },
         Event::Blocked { conn } => Input::Blocked { slot: slot(conn) },

@@ -1,9 +1,11 @@
 //! The device API: which request asks what of which device. docs/device-api.yaml describes it for clients.
 
+use std::borrow::Cow;
+
 use crate::limits::{BATCH_POINTS, HTTP_WRITES, MAX_EVENT_CODE_BYTES, MAX_META_NAME_BYTES, MAX_VALUE_BYTES};
 use crate::model::{Pin, Token, is_known_property};
 
-use super::{Method, Reply, Request, Target, legacy};
+use super::{Head, Method, Reply, Request, Target, legacy};
 
 /// Which API was asked: they differ in how answers look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -138,13 +140,21 @@ fn current(path: &str, target: &Target<'_>, request: &Request<'_>) -> Result<Rou
     Ok(Route::Device { token, call: Call { dialect: Dialect::Current, what } })
 }
 
+/// The token that a request carries wherever it may stand, without judging the request: known before its body has come.
+#[must_use]
+pub fn token(head: &Head<'_>) -> Option<Token> {
+    let target = Target::parse(head.target);
+    let of_path = || target.path.split('/').nth(1).and_then(|first| Token::parse(first.as_bytes()).ok());
+    given_token(&target, head).map_or_else(of_path, |given| Token::parse(&given).ok())
+}
+
+fn given_token<'a>(target: &Target<'a>, head: &Head<'a>) -> Option<Cow<'a, [u8]>> {
+    target.get("token").or_else(|| head.bearer.map(|token| token.as_bytes().into()))
+}
+
 /// The token of the query, or of `Authorization: Bearer`, which no log of a proxy keeps.
 fn token_of(target: &Target<'_>, request: &Request<'_>) -> Result<Token, Reply> {
-    let given = match (target.get("token"), request.head.bearer) {
-        (Some(token), _) => token,
-        (None, Some(token)) => token.as_bytes().into(),
-        (None, None) => return Err(bad("No token provided.")),
-    };
+    let given = given_token(target, &request.head).ok_or_else(|| bad("No token provided."))?;
     Token::parse(&given).map_err(|_| bad("Invalid token."))
 }
 

@@ -7,24 +7,33 @@ use super::HttpFault;
 /// Decode a chunked body from its start. `None`: its end has not come. The second half of the answer is how many bytes
 /// it took.
 pub(super) fn chunked(bytes: &[u8]) -> Result<Option<(Vec<u8>, usize)>, HttpFault> {
+    // Copied only once everything is there: a body that comes byte by byte costs little.
+    let Some(used) = walk(bytes, |_| {})? else { return Ok(None) };
     let mut body = Vec::new();
-    let mut at = 0;
+    walk(bytes, |chunk| body.extend_from_slice(chunk))?;
+    Ok(Some((body, used)))
+}
+
+/// Go through all chunks; `None`: the end has not come.
+fn walk<'a>(bytes: &'a [u8], mut on_chunk: impl FnMut(&'a [u8])) -> Result<Option<usize>, HttpFault> {
+    let (mut at, mut body_bytes) = (0, 0);
     for _ in 0..HTTP_CHUNKS {
         let Some((len, line_bytes)) = size_line(&bytes[at..])? else { return Ok(None) };
         at += line_bytes;
         if len == 0 {
             // Trailer fields are not taken: the body ends with an empty line.
             return match bytes[at..] {
-                [b'\r', b'\n', ..] => Ok(Some((body, at + 2))),
+                [b'\r', b'\n', ..] => Ok(Some(at + 2)),
                 [] | [b'\r'] => Ok(None),
                 _ => Err(HttpFault::Chunk { what: "something follows the last chunk" }),
             };
         }
-        if body.len() + len > HTTP_BODY_BYTES {
+        body_bytes += len;
+        if body_bytes > HTTP_BODY_BYTES {
             return Err(HttpFault::BodyTooLarge);
         }
         let Some(chunk) = bytes.get(at..at + len) else { return Ok(None) };
-        body.extend_from_slice(chunk);
+        on_chunk(chunk);
         at += len;
         match bytes[at..] {
             [b'\r', b'\n', ..] => at += 2,

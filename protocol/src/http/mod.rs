@@ -16,7 +16,7 @@ mod request;
 mod target;
 mod write;
 
-pub use api::{Call, Dialect, Route, What, route};
+pub use api::{Call, Dialect, Route, What, Writes, route, token};
 pub use fault::HttpFault;
 pub use head::{Head, Method};
 pub use reply::{Content, Reply};

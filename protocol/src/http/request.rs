@@ -27,6 +27,8 @@ pub enum Next<'a> {
     PartialBody {
         /// The head, so that the server can judge whether it wants the body.
         head: Head<'a>,
+        /// Bytes behind the head so far.
+        received: usize,
     },
     /// A whole request.
     Whole(Request<'a>),
@@ -49,11 +51,11 @@ pub fn next_request(bytes: &[u8]) -> Result<Next<'_>, HttpFault> {
         Framing::Length(len) if len > HTTP_BODY_BYTES => return Err(HttpFault::BodyTooLarge),
         Framing::Length(len) => match rest.get(..len) {
             Some(body) => (Cow::Borrowed(body), len),
-            None => return Ok(Next::PartialBody { head }),
+            None => return Ok(Next::PartialBody { head, received: rest.len() }),
         },
         Framing::Chunked => match body::chunked(rest)? {
             Some((body, used)) => (Cow::Owned(body), used),
-            None => return Ok(Next::PartialBody { head }),
+            None => return Ok(Next::PartialBody { head, received: rest.len() }),
         },
     };
     Ok(Next::Whole(Request { head, body, used: skipped + head.len_bytes + body_bytes }))

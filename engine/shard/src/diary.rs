@@ -1,0 +1,88 @@
+//! The diary: how connections ended lately, for whoever asks why a device was dropped.
+
+use std::collections::VecDeque;
+
+use linchpin_protocol::InfoPairs;
+use linchpin_protocol::model::{DeviceId, Now};
+
+use crate::blobs::BlobId;
+use crate::connection::{NO_DEVICE, Peer};
+use crate::{DiaryEntry, End, Shard, Slot, limits};
+
+/// One ended connection.
+#[derive(Debug)]
+struct Entry {
+    /// Unix seconds of the end.
+    at_s: u32,
+    lasted_s: u32,
+    frames: u32,
+    device: Option<DeviceId>,
+    firmware: Option<BlobId>,
+    peer: Peer,
+    end: End,
+}
+
+const _: () = assert!(size_of::<Entry>() <= 40, "limits::DIARY_ENTRIES of them stay below a megabyte");
+
+/// The last [`limits::DIARY_ENTRIES`] ends of a shard.
+#[derive(Debug, Default)]
+pub(crate) struct Diary(VecDeque<Entry>);
+
+impl Diary {
+    /// Memory behind the structure.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        self.0.capacity() * size_of::<Entry>()
+    }
+}
+
+impl Shard {
+    /// Note an end. HTTP exchanges that are simply over are counted, not noted: they would drive out everything else.
+    pub(crate) fn write_diary(&mut self, now: Now, slot: Slot, end: End) {
+        if matches!(end, End::HttpDone | End::HttpIdle) {
+            return;
+        }
+        let connection = &self.connections[slot];
+        let device = (connection.device != NO_DEVICE).then(|| &self.devices[connection.device]);
+        let firmware = device.and_then(|device| device.firmware);
+        let entry = Entry {
+            at_s: now.wall.seconds() as u32,
+            lasted_s: (now.mono.since(connection.begun.millis()) / 1_000) as u32,
+            frames: connection.frames,
+            device: device.map(|device| device.id),
+            firmware,
+            peer: connection.peer,
+            end,
+        };
+        if let Some(firmware) = firmware {
+            self.blobs.retain(firmware);
+        }
+        if self.diary.0.len() >= limits::DIARY_ENTRIES
+            && let Some(oldest) = self.diary.0.pop_front()
+            && let Some(firmware) = oldest.firmware
+        {
+            self.blobs.release(firmware);
+        }
+        self.diary.0.push_back(entry);
+    }
+
+    /// The newest entries first: of one device, or of everybody.
+    pub(crate) fn read_diary(&self, device: Option<DeviceId>, limit: u32) -> Vec<DiaryEntry> {
+        let entries = self.diary.0.iter().rev().filter(|entry| device.is_none() || entry.device == device);
+        let firmware = |blob: BlobId| {
+            let pairs = InfoPairs::new(self.blobs.get(blob));
+            pairs.iter().map(|(key, value)| (key.into(), value.into())).collect()
+        };
+        entries
+            .take(limit.min(limits::DIARY_ROWS) as usize)
+            .map(|entry| DiaryEntry {
+                at_s: u64::from(entry.at_s),
+                lasted_s: entry.lasted_s,
+                frames: entry.frames,
+                device: entry.device,
+                peer: entry.peer.address(),
+                end: entry.end,
+                firmware: entry.firmware.map(firmware).unwrap_or_default(),
+            })
+            .collect()
+    }
+}
