@@ -10,7 +10,7 @@ use linchpin_driver::Features;
 use linchpin_shard::End;
 use serde_json::json;
 
-use crate::config::{Assignment, EngineOptions};
+use crate::config::{self, Assignment, EngineOptions};
 use crate::operate::{self, ask};
 use crate::{admin_client, launch, limits};
 
@@ -41,6 +41,9 @@ enum Verb {
         #[arg(long)]
         config: PathBuf,
     },
+    /// The configuration file.
+    #[command(subcommand)]
+    Config(ConfigVerb),
     /// What the running server does.
     Status(At),
     /// Devices of the running server.
@@ -207,6 +210,12 @@ pub(crate) struct Sim {
 }
 
 #[derive(Subcommand)]
+enum ConfigVerb {
+    /// Print a complete file: every key with its unit, range and default.
+    Default,
+}
+
+#[derive(Subcommand)]
 enum TemplateVerb {
     /// All templates.
     List(At),
@@ -239,6 +248,7 @@ pub(crate) fn run() -> ExitCode {
         Verb::Dev(flags) => launch::dev(flags),
         Verb::Serve { config, ready_file } => launch::serve(config, ready_file),
         Verb::Check { config } => launch::check(&config),
+        Verb::Config(ConfigVerb::Default) => operate::say(&config::default_file()),
         Verb::Status(at) => ask(&at, "status", json!({}), admin_client::status_text),
         Verb::Device(verb) => operate::device(verb),
         Verb::Template(TemplateVerb::List(at)) => {

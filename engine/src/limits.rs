@@ -32,6 +32,8 @@ pub(crate) const DRAIN_TIMEOUT: Duration = Duration::from_secs(20);
 pub(crate) const ADMIN_TIMEOUT: Duration = Duration::from_secs(30);
 /// Longest configuration file, bytes.
 pub(crate) const CONFIG_BYTES: u64 = 1 << 20;
+/// Columns of a comment in the file that `linchpin config default` prints.
+pub(crate) const COMMENT_COLUMNS: usize = 100;
 /// Devices that `--devices` makes at most.
 pub(crate) const DEVICES: u32 = 1_000_000;
 

@@ -11,14 +11,24 @@ use crate::cli::{At, DeviceVerb, Failure, Sim};
 use crate::launch::{default_data, write_tokens};
 use crate::sim_device::{self, SimOptions};
 
-fn socket(at: &At) -> PathBuf {
+pub(crate) fn socket(at: &At) -> PathBuf {
     at.admin.clone().unwrap_or_else(|| at.data.clone().unwrap_or_else(default_data).join("admin.sock"))
 }
 
 fn print(at: &At, answer: &Value, text: impl FnOnce(&Value) -> String) {
     let shown = if at.json { format!("{answer}\n") } else { text(answer) };
-    // The reader may go away (`| head`): nothing is lost then.
-    let _ = std::io::stdout().write_all(shown.as_bytes());
+    let _ = say(&shown);
+}
+
+/// Write to standard output.
+pub(crate) fn say(text: &str) -> Result<(), Failure> {
+    match std::io::stdout().write_all(text.as_bytes()) {
+        // The reader may go away (`| head`): nothing is lost then.
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(Failure::General(format!("standard output: {error}")))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Ask the server and print its answer.

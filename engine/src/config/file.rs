@@ -178,7 +178,14 @@ fn addresses(source: &Source<'_>, list: &Spanned<Vec<Spanned<String>>>) -> Resul
             source.error(text.span(), what)
         })
     };
-    list.get_ref().iter().map(parse).collect()
+    let parsed: Vec<SocketAddr> = list.get_ref().iter().map(parse).collect::<Result<_, _>>()?;
+    for (at, address) in parsed.iter().enumerate() {
+        // Port 0 is another port each time.
+        if address.port() != 0 && parsed[..at].contains(address) {
+            return Err(source.error(list.get_ref()[at].span(), format!("the address {address} is there twice")));
+        }
+    }
+    Ok(parsed)
 }
 
 fn engine(source: &Source<'_>, table: &Engine) -> Result<EngineOptions, ConfigError> {

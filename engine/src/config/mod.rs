@@ -2,6 +2,7 @@
 
 mod error;
 mod file;
+mod reference;
 mod settings;
 
 use std::net::SocketAddr;
@@ -12,6 +13,7 @@ use linchpin_protocol::model::{Template, TemplateId, Token};
 use linchpin_shard::Settings;
 
 pub(crate) use error::ConfigError;
+pub(crate) use reference::default_file;
 pub(crate) use settings::Assignment;
 
 /// What the engine is told, from a file or from flags.
