@@ -12,7 +12,7 @@ use serde_json::json;
 
 use crate::config::{self, Assignment, EngineOptions};
 use crate::operate::{self, ask};
-use crate::{admin_client, launch, limits};
+use crate::{launch, limits, show};
 
 /// Self-hosted server for Blynk devices.
 #[derive(Parser)]
@@ -78,6 +78,9 @@ pub(crate) struct Dev {
     /// Address of the plain port; port 0 = any free one.
     #[arg(long, value_name = "ADDR")]
     pub(crate) plain: Option<SocketAddr>,
+    /// Address of the metrics; port 0 = any free one.
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0", value_parser = loopback)]
+    pub(crate) metrics: SocketAddr,
     /// Data directory.
     #[arg(long, value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,
@@ -174,6 +177,40 @@ pub(crate) enum DeviceVerb {
         #[command(flatten)]
         at: At,
     },
+    /// The token of a device: what goes into its sketch.
+    Token {
+        /// Its id.
+        id: u32,
+        #[command(flatten)]
+        at: At,
+    },
+    /// Remove a device: its connection ends, its token and values are gone.
+    Remove {
+        /// Its id.
+        id: u32,
+        #[command(flatten)]
+        at: At,
+    },
+    /// How connections ended lately and what to do about it: of one device, or of everybody.
+    Diary {
+        /// Its id.
+        id: Option<u32>,
+        /// At most this many, newest first.
+        #[arg(long, value_name = "N", default_value_t = 20)]
+        limit: u32,
+        #[command(flatten)]
+        at: At,
+    },
+    /// Show the frames of a device as they come and go, without its secrets; Ctrl-C ends it.
+    Watch {
+        /// Its id.
+        id: u32,
+        /// Stop after so many seconds.
+        #[arg(long, value_name = "N")]
+        seconds: Option<u32>,
+        #[command(flatten)]
+        at: At,
+    },
     /// A virtual device that keeps writing and shows what it receives.
     Sim(Sim),
 }
@@ -216,9 +253,23 @@ enum ConfigVerb {
 }
 
 #[derive(Subcommand)]
-enum TemplateVerb {
+pub(crate) enum TemplateVerb {
     /// All templates.
     List(At),
+    /// One template with its datastreams.
+    Show {
+        /// Its id.
+        id: String,
+        #[command(flatten)]
+        at: At,
+    },
+    /// Add a template from a file with one [[template]] table, as in the configuration; replaces one with the same id.
+    Add {
+        /// The file (TOML).
+        file: PathBuf,
+        #[command(flatten)]
+        at: At,
+    },
 }
 
 /// How this program ends besides with 0 and clap's own 2 for a usage error.
@@ -249,11 +300,9 @@ pub(crate) fn run() -> ExitCode {
         Verb::Serve { config, ready_file } => launch::serve(config, ready_file),
         Verb::Check { config } => launch::check(&config),
         Verb::Config(ConfigVerb::Default) => operate::say(&config::default_file()),
-        Verb::Status(at) => ask(&at, "status", json!({}), admin_client::status_text),
+        Verb::Status(at) => ask(&at, "status", json!({}), show::status_text),
         Verb::Device(verb) => operate::device(verb),
-        Verb::Template(TemplateVerb::List(at)) => {
-            ask(&at, "template.list", json!({}), |templates| format!("{templates:#}\n"))
-        }
+        Verb::Template(verb) => operate::template(verb),
         Verb::Drain { redirect, per_second, at } => {
             let parameters = json!({"redirect": redirect, "per_second": per_second});
             ask(&at, "drain", parameters, |_| "draining\n".to_owned())
@@ -277,6 +326,13 @@ fn explain(code: &str) -> Result<(), Failure> {
     };
     println!("{end}: {}\nWhat to do: {}", end.what(), end.fix());
     Ok(())
+}
+
+/// Metrics are for this machine only.
+fn loopback(text: &str) -> Result<SocketAddr, String> {
+    let address: SocketAddr =
+        text.parse().map_err(|_| format!("{text:?} is not ADDRESS:PORT, such as 127.0.0.1:9464"))?;
+    if address.ip().is_loopback() { Ok(address) } else { Err(format!("{address} is not of 127.0.0.0/8 or ::1")) }
 }
 
 /// `250ms`, `1s`, `2m`; 1 ms to an hour.

@@ -9,7 +9,7 @@ use linchpin_shard::Settings;
 
 use crate::boot::Keys;
 use crate::cli::{Dev, Failure};
-use crate::config::{self, EngineOptions};
+use crate::config::{self, EngineOptions, Listen};
 use crate::serve::{self, Server};
 use crate::{dev, ready};
 
@@ -59,7 +59,7 @@ pub(crate) fn dev(flags: Dev) -> Result<(), Failure> {
     }
     let data_path = flags.data.clone().unwrap_or_else(default_data);
     let server = Server {
-        plain: vec![plain],
+        listen: Listen { plain: vec![plain], metrics: Some(flags.metrics), ..Listen::default() },
         data_path,
         engine,
         settings,
@@ -97,7 +97,7 @@ pub(crate) fn serve(path: PathBuf, ready_file: Option<PathBuf>) -> Result<(), Fa
         added.map_err(|error| Failure::Config(format!("{}: device {:?}: {error}", path.display(), device.name)))?;
     }
     let server = Server {
-        plain: config.plain,
+        listen: config.listen,
         data_path: config.data_path,
         engine: config.engine,
         settings: config.settings,

@@ -8,6 +8,7 @@ mod cli;
 mod config;
 mod core;
 mod dev;
+mod doors;
 mod lanes;
 mod launch;
 mod limits;
@@ -16,8 +17,10 @@ mod ready;
 mod serve;
 mod shard_log;
 mod shard_thread;
+mod show;
 mod shutdown;
 mod sim_device;
+mod ticks;
 
 fn main() -> std::process::ExitCode {
     cli::run()

@@ -123,8 +123,8 @@ pub enum Command {
 /// What the thread around a shard counts, for the metrics; the shard passes it on.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EngineCounters {
-    /// Ticks by the time from their first event to their submission: up to 0.1, 0.25, 0.5, 1, 2, 5, 10, 100 ms, longer.
-    pub ticks: [u64; 9],
+    /// Ticks by the time from their first event to their submission: up to each of `limits::TICK_BOUNDS_US`, and longer.
+    pub ticks: [u64; crate::limits::TICK_BOUNDS_US.len() + 1],
     /// Sum of those times, us.
     pub tick_sum_us: u64,
     /// Longest tick since the last report, us.
@@ -269,6 +269,8 @@ pub struct ShardStatus {
     pub dropped: u64,
     /// Connections that moved to another shard.
     pub moved_out: u64,
+    /// No new connections are taken.
+    pub draining: bool,
     /// Ended connections by end code, only codes that occurred, in the order of their codes.
     pub ends: Vec<(End, u64)>,
     /// What the thread around the shard counts; empty from the shard itself.

@@ -108,6 +108,8 @@ pub const EVENTS_PER_DAY: u32 = 100;
 /// Same event code at most once in this time, ms.
 pub const EVENT_REPEAT_MS: u64 = 1_000;
 
+/// Bounds of the tick histogram in the metrics, us.
+pub const TICK_BOUNDS_US: [u64; 8] = [100, 250, 500, 1_000, 2_000, 5_000, 10_000, 100_000];
 /// Capacity of a lane between two shards, letters.
 pub const LANE_LETTERS: usize = 1_024;
 /// Letters that wait for a full lane, per destination, before senders are refused.

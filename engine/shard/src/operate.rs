@@ -58,6 +58,7 @@ impl Shard {
             logins: self.counters.logins,
             dropped: self.counters.dropped,
             moved_out: self.counters.moved_out,
+            draining: self.drain.is_some(),
             ends: self.counters.ends(),
             engine: EngineCounters::default(),
         }

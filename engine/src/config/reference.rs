@@ -51,7 +51,17 @@ fn tables() -> Vec<Table> {
 fn listen() -> Table {
     let plain = "Addresses of the plain port. \"0.0.0.0:8080\" listens on all IPv4 addresses of the machine, for boards on \
                  the network. An empty list is refused: it never means all.";
-    let keys = vec![key("plain", plain, "a list of ADDRESS:PORT; required", Shown::Required("[\"127.0.0.1:8080\"]"))];
+    let proxied =
+        "Addresses for load balancers, which begin each connection with a PROXY protocol header of version 2.";
+    let proxies =
+        "Who may connect to the addresses in proxied: addresses and networks. An empty list denies everybody.";
+    let metrics = "Address of the metrics (Prometheus), /healthz and /readyz; of this machine only.";
+    let keys = vec![
+        key("plain", plain, "a list of ADDRESS:PORT; required", Shown::Required("[\"127.0.0.1:8080\"]")),
+        key("proxied", proxied, "a list of ADDRESS:PORT", Shown::Example("none", "[\"10.0.0.2:8080\"]")),
+        key("proxies", proxies, "a list of ADDRESS or ADDRESS/PREFIX", Shown::Example("nobody", "[\"10.0.0.7\"]")),
+        key("metrics", metrics, "ADDRESS:PORT of 127.0.0.0/8 or ::1", Shown::Example("none", "\"127.0.0.1:9464\"")),
+    ];
     Table { head: "[listen]", what: "Where devices connect.", is_example: false, keys }
 }
 
@@ -255,7 +265,7 @@ mod tests {
         expect_defaults(&config);
         assert_eq!((config.templates.len(), config.devices.len()), (1, 1));
         assert!(
-            config.plain.iter().all(|address| address.ip().is_loopback()),
+            config.listen.plain.iter().all(|address| address.ip().is_loopback()),
             "nothing is opened to a network unasked"
         );
     }
