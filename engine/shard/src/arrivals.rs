@@ -80,11 +80,16 @@ impl Shard {
         if home == self.id {
             return self.attach(now, slot, device, login_id, fx);
         }
+        if self.connections[slot].gate & gate::BLOCKED != 0 {
+            // What the driver holds back cannot travel: a client that floods before its login and does not read.
+            return self.end(now, slot, End::OutboundFull, fx);
+        }
+        let unsent = fx.take_sends(slot);
         let (carry, ws) = self.connections.hold(slot, |c| (c.carry.take(), c.ws.take()));
         let carry = carry.map(|c| *c).unwrap_or_default();
         let connection = &mut self.connections[slot];
         let session = std::mem::take(&mut connection.session);
-        let cargo = Box::new(Cargo { device, peer: connection.peer.address(), session, login_id, carry, ws });
+        let cargo = Box::new(Cargo { device, peer: connection.peer.address(), session, login_id, carry, unsent, ws });
         connection.phase = Phase::Leaving { home };
         let token = token_of(self.id, slot, connection.serial);
         self.wheel.clear(slot);
@@ -117,6 +122,9 @@ impl Shard {
         self.connections.hold(slot, |c| c.ws = cargo.ws);
         if !cargo.carry.is_empty() {
             self.connections.hold(slot, |c| c.carry = Some(Box::new(cargo.carry)));
+        }
+        if !cargo.unsent.is_empty() {
+            fx.send(slot, |out| out.extend_from_slice(&cargo.unsent));
         }
         self.set_deadline(now, slot, limits::HOME_TIMEOUT_MS);
         if !self.addresses.enter(&cargo.peer.ip(), self.address_share()) {

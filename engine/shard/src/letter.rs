@@ -37,6 +37,8 @@ pub struct Cargo {
     pub login_id: u16,
     /// Bytes that were received after the login frame; home feeds them after its answer.
     pub carry: Vec<u8>,
+    /// Bytes for the peer that had not left when the connection did; home sends them first.
+    pub unsent: Vec<u8>,
     /// The reader of a WebSocket's frames.
     pub ws: Option<Box<Decoder>>,
 }

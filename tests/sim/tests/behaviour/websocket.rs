@@ -85,6 +85,30 @@ fn a_device_logs_in_writes_and_is_written_to() {
     }
 }
 
+/// What was said on the way out is not lost when the connection moves in the same tick.
+#[test]
+fn a_client_that_does_not_wait_gets_every_answer() {
+    for device in 1..=8 {
+        let mut world = World::new(&WorldOptions::default());
+        let token = world.add_device(device, None);
+        let conn = world.connect([127, 0, 0, 7]);
+        let mut bytes = Vec::new();
+        ws::upgrade_request(&mut bytes, "/websockets", "x", &[3; 16]);
+        ws::client_frame(&mut bytes, Kind::Ping, b"already", [1; 4]);
+        let login = frame(command::LOGIN, 1, token.expose().as_bytes());
+        ws::client_frame(&mut bytes, Kind::Binary, &login, [2; 4]);
+        world.send(conn, &bytes);
+        world.run_ms(100);
+        let mut got = Vec::new();
+        while let Some(segment) = world.read(conn) {
+            got.extend_from_slice(&segment);
+        }
+        let text = got.escape_ascii().to_string();
+        assert!(text.starts_with("HTTP/1.1 101 "), "device {device}: {text}");
+        assert!(text.ends_with("\\x8a\\x07already\\x82\\x05\\x00\\x00\\x01\\x00\\xc8"), "device {device}: {text}");
+    }
+}
+
 #[test]
 fn a_message_in_parts_with_a_ping_between_is_one_stream() {
     let (mut world, token) = world();
