@@ -22,13 +22,32 @@ struct Entry {
     end: End,
 }
 
-const _: () = assert!(size_of::<Entry>() <= 40, "limits::DIARY_ENTRIES of them stay below a megabyte");
+const _: () = assert!(size_of::<Entry>() <= 40, "limits::DIARY_ENTRIES of them stay below 3 MiB");
 
-/// The last [`limits::DIARY_ENTRIES`] ends of a shard.
-#[derive(Debug, Default)]
+/// The last ends of a shard.
+#[derive(Debug)]
 pub(crate) struct Diary(VecDeque<Entry>);
 
 impl Diary {
+    /// With its memory in place: it does not grow later, whatever peers do.
+    pub(crate) fn new(shards: u16) -> Self {
+        let [least, most] = limits::DIARY_SHARE;
+        let share = (limits::DIARY_ENTRIES / usize::from(shards.max(1))).clamp(least, most);
+        let blank = || Entry {
+            at_s: 0,
+            lasted_s: 0,
+            frames: 0,
+            device: None,
+            firmware: None,
+            peer: Peer::new(([0, 0, 0, 0], 0).into()),
+            end: End::PeerClosed,
+        };
+        let mut entries = VecDeque::with_capacity(share);
+        entries.resize_with(share, blank);
+        entries.clear();
+        Self(entries)
+    }
+
     /// Memory behind the structure.
     pub(crate) fn heap_bytes(&self) -> usize {
         self.0.capacity() * size_of::<Entry>()
@@ -56,7 +75,7 @@ impl Shard {
         if let Some(firmware) = firmware {
             self.blobs.retain(firmware);
         }
-        if self.diary.0.len() >= limits::DIARY_ENTRIES
+        if self.diary.0.len() == self.diary.0.capacity()
             && let Some(oldest) = self.diary.0.pop_front()
             && let Some(firmware) = oldest.firmware
         {

@@ -34,8 +34,10 @@ pub const HTTP_IDLE_MS: u64 = 75_000;
 pub const HTTP_BODY_TIMEOUT_MS: u64 = 30_000;
 /// Answers of pipelined HTTP requests that may wait for one send; the next requests are read a moment later, bytes.
 pub const HTTP_PENDING_BYTES: usize = 64 * 1024;
-/// Connection ends that a shard remembers; the oldest is forgotten first.
-pub const DIARY_ENTRIES: usize = 16_384;
+/// Connection ends that all shards together remember, shared out evenly; the oldest of a shard is forgotten first.
+pub const DIARY_ENTRIES: usize = 65_536;
+/// Connection ends that one shard remembers, at least and at most.
+pub const DIARY_SHARE: [usize; 2] = [1_024, 16_384];
 /// Rows of one answer to `device diary`.
 pub const DIARY_ROWS: u32 = 1_000;
 /// Devices of a shard that are watched at a time.

@@ -85,7 +85,7 @@ impl Shard {
             wheel: Wheel::new(now.mono),
             drain: None,
             counters: Counters::default(),
-            diary: Diary::default(),
+            diary: Diary::new(options.shards),
             watches: Vec::new(),
             last_run: now.mono,
             grace_until: Millis(0),
