@@ -80,7 +80,7 @@ impl Shard {
                 self.upgrade(now, slot, request.head.websocket_key.unwrap_or_default(), after, fx);
                 return false;
             }
-            Ok(Route::Preflight) => return self.preflight(now, slot, manner, fx),
+            Ok(Route::Preflight { allow }) => return self.preflight(now, slot, allow, manner, fx),
             Err(reply) => return self.reply(now, slot, &reply, manner, fx),
         };
         let dialect = call.dialect;
@@ -196,10 +196,10 @@ impl Shard {
 
     /// Write an answer; true if the connection goes on.
     fn reply(&mut self, now: Now, slot: Slot, reply: &Reply, manner: Manner, fx: &mut Effects) -> bool {
-        let fields = match reply.status {
-            405 => "Allow: GET, HEAD, POST, PUT, OPTIONS\r\n",
-            426 => "Upgrade: websocket\r\n",
-            429 | 503 => "Retry-After: 1\r\n",
+        let fields = match (reply.status, reply.allow) {
+            (_, Some(allow)) => &format!("Allow: {allow}\r\n"),
+            (426, _) => "Upgrade: websocket\r\n",
+            (429 | 503, _) => "Retry-After: 1\r\n",
             _ => "",
         };
         self.write(slot, reply, manner, fields, fx);
@@ -228,12 +228,12 @@ impl Shard {
     }
 
     /// A page of another origin may call everything here with a token.
-    fn preflight(&mut self, now: Now, slot: Slot, manner: Manner, fx: &mut Effects) -> bool {
-        const FIELDS: &str = "Allow: GET, HEAD, POST, PUT, OPTIONS\r\n\
-            Access-Control-Allow-Methods: GET, POST, PUT\r\n\
-            Access-Control-Allow-Headers: authorization, content-type\r\n\
-            Access-Control-Max-Age: 86400\r\n";
-        self.write(slot, &Reply { status: 204, ..Reply::empty() }, manner, FIELDS, fx);
+    fn preflight(&mut self, now: Now, slot: Slot, allow: &str, manner: Manner, fx: &mut Effects) -> bool {
+        let fields = format!(
+            "Allow: {allow}\r\nAccess-Control-Allow-Methods: {allow}\r\n\
+             Access-Control-Allow-Headers: authorization, content-type\r\nAccess-Control-Max-Age: 86400\r\n"
+        );
+        self.write(slot, &Reply { status: 204, ..Reply::empty() }, manner, &fields, fx);
         self.after_answer(now, slot, manner, fx)
     }
 

@@ -72,7 +72,10 @@ pub enum Route {
     /// The connection becomes a WebSocket.
     WebSocket,
     /// A browser asks which methods it may use.
-    Preflight,
+    Preflight {
+        /// These.
+        allow: &'static str,
+    },
 }
 
 /// Where the current API lives.
@@ -92,12 +95,21 @@ pub fn route(request: &Request<'_>) -> Result<Route, Reply> {
         };
     }
     if request.head.method == Method::Options {
-        return Ok(Route::Preflight);
+        return Ok(Route::Preflight { allow: methods(target.path) });
     }
     if let Some(path) = target.path.strip_prefix(CURRENT) {
         return current(path, &target, request);
     }
     legacy::route(&target, request)
+}
+
+/// What a path may be asked with.
+pub(super) fn methods(path: &str) -> &'static str {
+    if path == "/external/api/batch/update" {
+        return "GET, HEAD, OPTIONS, POST";
+    }
+    let verb = path.split('/').nth(2).filter(|_| !path.starts_with(CURRENT));
+    if matches!(verb, Some("update" | "pin")) { "GET, HEAD, OPTIONS, PUT" } else { "GET, HEAD, OPTIONS" }
 }
 
 fn bad(message: &str) -> Reply {
@@ -122,7 +134,7 @@ fn current(path: &str, target: &Target<'_>, request: &Request<'_>) -> Result<Rou
         return Err(Reply::error(Dialect::Current, 404, message));
     }
     if !post && !matches!(request.head.method, Method::Get | Method::Head) {
-        return Err(Reply::error(Dialect::Current, 405, "This path is asked with GET."));
+        return Err(Reply::wrong_method(Dialect::Current, methods(target.path)));
     }
     let token = token_of(target, request)?;
     let what = match path {

@@ -3,7 +3,7 @@
 use crate::limits::HTTP_WRITES;
 use crate::model::{Pin, Token, is_known_property};
 
-use super::api::{check_value, pin_of, text_of};
+use super::api::{check_value, methods, pin_of, text_of};
 use super::{Call, Dialect, Method, Reply, Request, Route, Target, What};
 
 fn bad(message: &str) -> Reply {
@@ -26,7 +26,7 @@ pub(super) fn route(target: &Target<'_>, request: &Request<'_>) -> Result<Route,
     }
     let is_put = method == Method::Put && matches!(verb, "update" | "pin");
     if !is_get && !is_put {
-        return Err(Reply::error(Dialect::Legacy, 405, "This path is asked with GET, or PUT for a pin."));
+        return Err(Reply::wrong_method(Dialect::Legacy, methods(target.path)));
     }
     let token = Token::parse(first.as_bytes()).map_err(|_| bad("Invalid token."))?;
     let what = match (verb, rest.as_slice()) {

@@ -36,6 +36,8 @@ pub struct Reply {
     pub content: Content,
     /// The body.
     pub body: Box<[u8]>,
+    /// The methods of a path that was asked with another one, for its `Allow` field.
+    pub allow: Option<&'static str>,
 }
 
 impl Reply {
@@ -48,13 +50,13 @@ impl Reply {
     /// A text.
     #[must_use]
     pub fn text(text: &str) -> Self {
-        Self { status: 200, content: Content::Text, body: text.as_bytes().into() }
+        Self { status: 200, content: Content::Text, body: text.as_bytes().into(), allow: None }
     }
 
     /// JSON.
     #[must_use]
     pub fn json(json: String) -> Self {
-        Self { status: 200, content: Content::Json, body: json.into_bytes().into() }
+        Self { status: 200, content: Content::Json, body: json.into_bytes().into(), allow: None }
     }
 
     /// A refusal in the words of a dialect.
@@ -69,6 +71,12 @@ impl Reply {
             }
             Dialect::Legacy => Self { status, ..Self::text(message) },
         }
+    }
+
+    /// The path is not asked with this method.
+    #[must_use]
+    pub fn wrong_method(dialect: Dialect, allow: &'static str) -> Self {
+        Self { allow: Some(allow), ..Self::error(dialect, 405, &format!("This path takes {allow}.")) }
     }
 
     /// A value that is refused.
