@@ -10,8 +10,12 @@
 mod cuts;
 mod device;
 mod frame;
+mod http;
 mod session;
+mod websocket;
 
 pub use device::device;
 pub use frame::frame;
+pub use http::http;
 pub use session::session;
+pub use websocket::websocket;

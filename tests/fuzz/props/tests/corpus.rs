@@ -30,6 +30,16 @@ fn sessions() {
 }
 
 #[test]
+fn http_requests() {
+    replay("http", props::http);
+}
+
+#[test]
+fn websocket_frames() {
+    replay("websocket", props::websocket);
+}
+
+#[test]
 fn devices() {
     replay("device", props::device);
 }
