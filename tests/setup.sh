@@ -38,6 +38,7 @@ missing_packages() {
     has node || echo nodejs
     has npm || echo npm
     has strace || echo strace
+    has systemd-analyze || echo systemd
 }
 
 # Is there a Rust that builds this? rustup fetches the declared version by itself.

@@ -5,14 +5,14 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand};
 use linchpin_driver::Features;
 use linchpin_shard::End;
 use serde_json::json;
 
 use crate::config::{self, Assignment, EngineOptions};
 use crate::operate::{self, ask};
-use crate::{launch, limits, show};
+use crate::{doctor, launch, limits, shell, show, top};
 
 /// Self-hosted server for Blynk devices.
 #[derive(Parser)]
@@ -62,6 +62,36 @@ enum Verb {
         per_second: Option<u32>,
         #[command(flatten)]
         at: At,
+    },
+    /// A live view of the running server's shards.
+    Top {
+        /// Seconds between two looks.
+        #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=3_600))]
+        every: u64,
+        /// One look over one interval, then end.
+        #[arg(long)]
+        once: bool,
+        #[command(flatten)]
+        at: At,
+    },
+    /// Check this machine: limits, kernel settings, io_uring, disk, clock; what is wrong and how to mend it.
+    Doctor {
+        /// Check for what this configuration file asks.
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print the completions of a shell.
+    Completions {
+        /// bash, zsh, fish, elvish or powershell.
+        shell: clap_complete::Shell,
+    },
+    /// Write man pages to a folder.
+    Man {
+        /// The folder.
+        folder: PathBuf,
     },
     /// What an end code such as E0103 means and what to do about it.
     Explain {
@@ -307,6 +337,10 @@ pub(crate) fn run() -> ExitCode {
             let parameters = json!({"redirect": redirect, "per_second": per_second});
             ask(&at, "drain", parameters, |_| "draining\n".to_owned())
         }
+        Verb::Top { every, once, at } => top::run(&at, Duration::from_secs(every), once),
+        Verb::Doctor { config, json } => doctor::run(config.as_deref(), json),
+        Verb::Completions { shell } => shell::completions(shell, Line::command()),
+        Verb::Man { folder } => shell::man_pages(&folder, &Line::command()),
         Verb::Explain { code } => explain(&code),
     };
     let (text, status) = match result {
@@ -348,7 +382,6 @@ fn parse_period(text: &str) -> Result<Duration, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
 
     #[test]
     fn the_command_line_is_consistent() {

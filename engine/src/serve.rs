@@ -11,7 +11,7 @@ use serde_json::json;
 
 use crate::boot::{self, BootError, Engine, Keys};
 use crate::config::{self, Config, EngineOptions, Listen};
-use crate::{ready, shutdown};
+use crate::{notify, ready, shutdown};
 
 /// What a server is started with.
 pub(crate) struct Server {
@@ -95,6 +95,7 @@ pub(crate) fn serve(server: Server, announce: impl FnOnce(&Engine, &[DeviceEntry
     announce(&engine, &devices);
     drop(devices);
     tracing::info!(plain = %engine.plain.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "), "ready");
+    notify::ready();
     let reload = || reload(config_path.as_deref(), &engine);
     if let Some(address) = control.metrics() {
         tracing::info!("metrics at http://{address}/metrics");
