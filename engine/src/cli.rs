@@ -12,7 +12,7 @@ use serde_json::json;
 
 use crate::config::{self, Assignment, EngineOptions};
 use crate::operate::{self, ask};
-use crate::{doctor, launch, limits, shell, show, top};
+use crate::{doctor, launch, limits, log, shell, show, top};
 
 /// Self-hosted server for Blynk devices.
 #[derive(Parser)]
@@ -34,6 +34,9 @@ enum Verb {
         /// Write where it listens to this file (JSON, 0600) once it does.
         #[arg(long)]
         ready_file: Option<PathBuf>,
+        /// How log lines look; goes before [log] format of the file.
+        #[arg(long, value_name = "FORMAT")]
+        log_format: Option<log::Format>,
     },
     /// Check a configuration file.
     Check {
@@ -140,6 +143,9 @@ pub(crate) struct Dev {
     /// A limit by its name in the configuration's [limits], such as message_burst=1000; may be given several times.
     #[arg(long, value_name = "KEY=VALUE", value_parser = Assignment::parse)]
     pub(crate) set: Vec<Assignment>,
+    /// How log lines look.
+    #[arg(long, value_name = "FORMAT")]
+    pub(crate) log_format: Option<log::Format>,
 }
 
 /// Which server.
@@ -327,7 +333,7 @@ impl From<String> for Failure {
 pub(crate) fn run() -> ExitCode {
     let result = match Line::parse().command {
         Verb::Dev(flags) => launch::dev(flags),
-        Verb::Serve { config, ready_file } => launch::serve(config, ready_file),
+        Verb::Serve { config, ready_file, log_format } => launch::serve(config, ready_file, log_format),
         Verb::Check { config } => launch::check(&config),
         Verb::Config(ConfigVerb::Default) => operate::say(&config::default_file()),
         Verb::Status(at) => ask(&at, "status", json!({}), show::status_text),

@@ -13,6 +13,7 @@ mod doors;
 mod lanes;
 mod launch;
 mod limits;
+mod log;
 mod notify;
 mod operate;
 mod ready;

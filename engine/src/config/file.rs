@@ -15,6 +15,7 @@ use toml::Spanned;
 use super::settings::{self, SETTINGS};
 use super::{Config, ConfigError, DeviceConfig, EngineOptions, Listen, default_shards, nearest};
 use crate::doors::Network;
+use crate::log::{self, LogOptions};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -23,6 +24,8 @@ struct File {
     data: DataFolder,
     #[serde(default)]
     engine: Engine,
+    #[serde(default)]
+    log: LogTable,
     /// Its keys are those of [`super::settings`].
     #[serde(default)]
     limits: BTreeMap<Spanned<String>, Spanned<i64>>,
@@ -55,6 +58,13 @@ struct Engine {
     driver_features: Option<Spanned<String>>,
     descriptors: Option<Spanned<String>>,
     connections: Option<Spanned<i64>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LogTable {
+    format: Option<Spanned<String>>,
+    level: Option<Spanned<String>>,
 }
 
 #[derive(Deserialize)]
@@ -145,6 +155,7 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<Config, ConfigError> {
     })?;
     let listen = listen(&source, &file.listen)?;
     let engine = engine(&source, &file.engine)?;
+    let log = log(&source, &file.log)?;
     let settings = limits(&source, &file.limits)?;
     let mut templates: Vec<Template> = Vec::new();
     for table in &file.templates {
@@ -155,7 +166,7 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<Config, ConfigError> {
         templates.push(made);
     }
     let devices = file.devices.iter().map(|table| device(&source, table, &templates)).collect::<Result<_, _>>()?;
-    Ok(Config { listen, data_path: file.data.dir, engine, settings, templates, devices })
+    Ok(Config { listen, data_path: file.data.dir, engine, log, settings, templates, devices })
 }
 
 /// A file that holds one template.
@@ -275,6 +286,13 @@ fn engine(source: &Source<'_>, table: &Engine) -> Result<EngineOptions, ConfigEr
         None => default.features,
     };
     Ok(EngineOptions { shards, driver, features, descriptors, connections })
+}
+
+fn log(source: &Source<'_>, table: &LogTable) -> Result<LogOptions, ConfigError> {
+    let default = LogOptions::default();
+    let format = source.one_of(table.format.as_ref(), "format", &log::FORMATS, default.format)?;
+    let level = source.one_of(table.level.as_ref(), "level", &log::LEVELS, default.level)?;
+    Ok(LogOptions { format, level })
 }
 
 fn limits(source: &Source<'_>, table: &BTreeMap<Spanned<String>, Spanned<i64>>) -> Result<Settings, ConfigError> {

@@ -13,6 +13,7 @@ use linchpin_protocol::model::{Template, TemplateId, Token};
 use linchpin_shard::Settings;
 
 use crate::doors::Network;
+use crate::log::LogOptions;
 
 pub(crate) use error::ConfigError;
 pub(crate) use reference::default_file;
@@ -79,6 +80,7 @@ pub(crate) struct Config {
     pub(crate) listen: Listen,
     pub(crate) data_path: PathBuf,
     pub(crate) engine: EngineOptions,
+    pub(crate) log: LogOptions,
     pub(crate) settings: Settings,
     pub(crate) templates: Vec<Template>,
     pub(crate) devices: Vec<DeviceConfig>,

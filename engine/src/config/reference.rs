@@ -45,7 +45,7 @@ fn word(text: &str) -> Shown {
 }
 
 fn tables() -> Vec<Table> {
-    vec![listen(), folder(), engine(), limits_table(), template(), datastream(), device()]
+    vec![listen(), folder(), engine(), log(), limits_table(), template(), datastream(), device()]
 }
 
 fn listen() -> Table {
@@ -111,6 +111,24 @@ fn engine() -> Table {
         is_example: false,
         keys,
     }
+}
+
+fn log() -> Table {
+    let keys = vec![
+        key(
+            "format",
+            "How lines look: \"json\" is one object a line. --log-format goes before it.",
+            "\"text\" or \"json\"",
+            word("text"),
+        ),
+        key(
+            "level",
+            "What is logged. \"debug\" has every end of a connection. RUST_LOG goes before it.",
+            "\"error\", \"warn\", \"info\" or \"debug\"",
+            word("info"),
+        ),
+    ];
+    Table { head: "[log]", what: "The log, on standard error. Tokens are never in it.", is_example: false, keys }
 }
 
 fn limits_table() -> Table {
@@ -235,6 +253,7 @@ mod tests {
 
     use super::super::{Config, EngineOptions, file};
     use super::*;
+    use crate::log::LogOptions;
 
     fn parse(text: &str) -> Result<Config, String> {
         file::parse(Path::new("c.toml"), text).map_err(|error| error.to_string())
@@ -249,6 +268,7 @@ mod tests {
     fn expect_defaults(config: &Config) {
         let default = EngineOptions::default();
         assert_eq!(config.settings, Settings::default());
+        assert_eq!(config.log, LogOptions::default());
         assert_eq!(config.engine.shards, default.shards);
         assert_eq!(config.engine.driver, default.driver);
         assert_eq!(config.engine.features, default.features);
