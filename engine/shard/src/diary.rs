@@ -26,13 +26,21 @@ const _: () = assert!(size_of::<Entry>() <= 40, "limits::DIARY_ENTRIES of them s
 
 /// The last ends of a shard.
 #[derive(Debug)]
-pub(crate) struct Diary(VecDeque<Entry>);
+pub(crate) struct Diary {
+    ends: VecDeque<Entry>,
+    /// HTTP exchanges that are simply over: many, and none of them may drive out an end that somebody asks about.
+    exchanges: VecDeque<Entry>,
+}
 
 impl Diary {
     /// With its memory in place: it does not grow later, whatever peers do.
     pub(crate) fn new(shards: u16) -> Self {
         let [least, most] = limits::DIARY_SHARE;
         let share = (limits::DIARY_ENTRIES / usize::from(shards.max(1))).clamp(least, most);
+        Self { ends: Self::ring(share), exchanges: Self::ring(limits::DIARY_EXCHANGES) }
+    }
+
+    fn ring(share: usize) -> VecDeque<Entry> {
         let blank = || Entry {
             at_s: 0,
             lasted_s: 0,
@@ -45,21 +53,18 @@ impl Diary {
         let mut entries = VecDeque::with_capacity(share);
         entries.resize_with(share, blank);
         entries.clear();
-        Self(entries)
+        entries
     }
 
     /// Memory behind the structure.
     pub(crate) fn heap_bytes(&self) -> usize {
-        self.0.capacity() * size_of::<Entry>()
+        (self.ends.capacity() + self.exchanges.capacity()) * size_of::<Entry>()
     }
 }
 
 impl Shard {
-    /// Note an end. HTTP exchanges that are simply over are counted, not noted: they would drive out everything else.
+    /// Note an end.
     pub(crate) fn write_diary(&mut self, now: Now, slot: Slot, end: End) {
-        if matches!(end, End::HttpDone | End::HttpIdle) {
-            return;
-        }
         let connection = &self.connections[slot];
         let device = (connection.device != NO_DEVICE).then(|| &self.devices[connection.device]);
         let firmware = device.and_then(|device| device.firmware);
@@ -75,23 +80,31 @@ impl Shard {
         if let Some(firmware) = firmware {
             self.blobs.retain(firmware);
         }
-        if self.diary.0.len() == self.diary.0.capacity()
-            && let Some(oldest) = self.diary.0.pop_front()
+        let ring = match end {
+            End::HttpDone | End::HttpIdle => &mut self.diary.exchanges,
+            _ => &mut self.diary.ends,
+        };
+        if ring.len() == ring.capacity()
+            && let Some(oldest) = ring.pop_front()
             && let Some(firmware) = oldest.firmware
         {
             self.blobs.release(firmware);
         }
-        self.diary.0.push_back(entry);
+        ring.push_back(entry);
     }
 
     /// The newest entries first: of one device, or of everybody.
     pub(crate) fn read_diary(&self, device: Option<DeviceId>, limit: u32) -> Vec<DiaryEntry> {
-        let entries = self.diary.0.iter().rev().filter(|entry| device.is_none() || entry.device == device);
+        let wanted = |entry: &&Entry| device.is_none() || entry.device == device;
+        let mut entries: Vec<_> = self.diary.ends.iter().rev().filter(wanted).take(limit as usize).collect();
+        entries.extend(self.diary.exchanges.iter().rev().filter(wanted).take(limit as usize));
+        entries.sort_by_key(|entry| std::cmp::Reverse(entry.at_s));
         let firmware = |blob: BlobId| {
             let pairs = InfoPairs::new(self.blobs.get(blob));
             pairs.iter().map(|(key, value)| (key.into(), value.into())).collect()
         };
         entries
+            .into_iter()
             .take(limit.min(limits::DIARY_ROWS) as usize)
             .map(|entry| DiaryEntry {
                 at_s: u64::from(entry.at_s),

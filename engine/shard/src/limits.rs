@@ -38,6 +38,8 @@ pub const HTTP_PENDING_BYTES: usize = 64 * 1024;
 pub const DIARY_ENTRIES: usize = 65_536;
 /// Connection ends that one shard remembers, at least and at most.
 pub const DIARY_SHARE: [usize; 2] = [1_024, 16_384];
+/// HTTP exchanges that are simply over, which a shard remembers apart from other ends.
+pub const DIARY_EXCHANGES: usize = 256;
 /// Rows of one answer to `device diary`.
 pub const DIARY_ROWS: u32 = 1_000;
 /// Devices of a shard that are watched at a time.

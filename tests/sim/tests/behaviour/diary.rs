@@ -7,9 +7,6 @@ use linchpin_sim::script::frame;
 
 use super::*;
 
-/// Ends that the diary leaves out, since nothing is to be explained; their own tests are in `http.rs`.
-const NOT_NOTED: [End; 2] = [End::HttpDone, End::HttpIdle];
-
 /// Make a connection end in this way; returns the world.
 fn provoke(end: End) -> World {
     match end {
@@ -22,9 +19,10 @@ fn provoke(end: End) -> World {
         | End::TokenShape
         | End::TokenUnknown
         | End::HttpMalformed
+        | End::HttpDone
+        | End::HttpIdle
         | End::LoginTimeout => by_first_bytes(end),
         End::AddressThrottled | End::AddressCap | End::ProxyHeader | End::ProxyStranger => by_address(end),
-        End::HttpDone | End::HttpIdle => panic!("{end} is not noted"),
         _ => logged_in(end),
     }
 }
@@ -40,11 +38,13 @@ fn by_first_bytes(end: End) -> World {
         End::TokenShape => frame(command::LOGIN, 1, b"short"),
         End::TokenUnknown => frame(command::LOGIN, 1, &[b'x'; 32]),
         End::HttpMalformed => b"GET / HTTP/1.1\r\n\r\n".to_vec(),
+        End::HttpDone => b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".to_vec(),
+        End::HttpIdle => b"GET / HTTP/1.1\r\nHost: x\r\n\r\n".to_vec(),
         _ => b"\x1d".to_vec(),
     };
     let conn = world.connect([127, 0, 0, 1]);
     world.send(conn, &bytes);
-    world.run_ms(7_000);
+    world.run_ms(if end == End::HttpIdle { 80_000 } else { 7_000 });
     world
 }
 
@@ -168,7 +168,7 @@ fn logged_in(end: End) -> World {
 
 #[test]
 fn every_end_is_provoked_and_read_back() {
-    for &end in End::ALL.iter().filter(|end| !NOT_NOTED.contains(end)) {
+    for &end in End::ALL {
         let mut world = provoke(end);
         assert!(ends(&world).contains(&end), "{end} was not reached: {:?}", ends(&world));
         let rows = world.diary(None);
@@ -195,6 +195,24 @@ fn an_entry_tells_what_the_connection_was() {
     assert!((20..=26).contains(&row.lasted_s), "{} s", row.lasted_s);
     assert!(row.firmware.iter().any(|(key, value)| &**key == "fw" && &**value == "2.1"), "{row:?}");
     assert_eq!(world.diary(Some(2)), []);
+}
+
+/// A gateway that asks all day must not drive out the end of a device.
+#[test]
+fn exchanges_that_are_over_are_kept_apart() {
+    let (mut world, token) = world();
+    let script = Script::introduced(&mut world, &token);
+    world.abort(script.conn);
+    for _ in 0..2_000 {
+        let conn = world.connect([127, 0, 0, 1]);
+        world.send(conn, b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+        world.run_ms(10);
+    }
+    assert_eq!(world.diary(Some(1)).len(), 1);
+    let rows = world.diary(None);
+    assert_eq!(rows.iter().filter(|row| row.end == End::PeerReset).count(), 1);
+    let exchanges = rows.iter().filter(|row| row.end == End::HttpDone).count();
+    assert!((200..=512).contains(&exchanges), "{exchanges} of two shards");
 }
 
 #[test]
