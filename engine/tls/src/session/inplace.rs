@@ -1,6 +1,6 @@
 //! Our record layer: what is kept of a connection, and by which suite.
 
-use super::keys::{Direction, Keys, RX, Suite, TX, Version, View};
+use super::keys::{Direction, IV_BYTES, Keys, RX, Suite, TX, Version, View};
 use super::{Assembly, Desk, Input, Opened, RecordLayer, Sealing, Side};
 use crate::handshake::TicketKeeper;
 use crate::limits::{FRAGMENT_BYTES, IDLE_SESSION_BYTES, MAX_PLAINTEXT_BYTES};
@@ -134,6 +134,29 @@ impl InPlace {
             }
             (Version::Tls13, Suite::Aes256Gcm) => Shape::Aes256(Box::new(State { link, keys: Keys::new(tx, rx) })),
         })
+    }
+
+    /// A TLS 1.3 connection from its traffic secrets and the numbers of its next records, ours first: for tests, and
+    /// for whoever has them from elsewhere. None if the secrets are not as long as the suite's.
+    #[must_use]
+    pub fn from_secrets(side: Side, suite: Suite, own: (&[u8], u64), peer: (&[u8], u64)) -> Option<Self> {
+        let tx = Direction::from_secret(suite, own.0, own.1)?;
+        let rx = Direction::from_secret(suite, peer.0, peer.1)?;
+        Some(Self::new(side, Version::Tls13, suite, None, &tx, &rx))
+    }
+
+    /// A TLS 1.2 connection from its keys, ivs and the numbers of its next records, ours first. The iv of AES-GCM is
+    /// the fixed part and the first explicit one. None if the keys are not as long as the suite's.
+    #[must_use]
+    pub fn from_keys(
+        side: Side,
+        suite: Suite,
+        own: (&[u8], [u8; IV_BYTES], u64),
+        peer: (&[u8], [u8; IV_BYTES], u64),
+    ) -> Option<Self> {
+        let tx = Direction::from_key(suite, own.0, own.1, own.2)?;
+        let rx = Direction::from_key(suite, peer.0, peer.1, peer.2)?;
+        Some(Self::new(side, Version::Tls12, suite, None, &tx, &rx))
     }
 
     /// A client's session keeps tickets through this.

@@ -146,7 +146,7 @@ pub enum Session {
     Rustls(Box<RustlsPath>),
 }
 
-const _: () = assert!(size_of::<Option<Session>>() <= 24);
+const _: () = assert!(size_of::<Option<Session>>() <= 16);
 
 impl Session {
     fn layer(&mut self) -> &mut dyn RecordLayer {
@@ -217,3 +217,6 @@ impl RecordLayer for Session {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

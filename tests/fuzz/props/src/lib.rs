@@ -11,7 +11,9 @@ mod cuts;
 mod device;
 mod frame;
 mod session;
+mod tls;
 
 pub use device::device;
 pub use frame::frame;
 pub use session::session;
+pub use tls::{tls_hello, tls_open, tls_seal};
