@@ -18,6 +18,8 @@ pub use rustls_path::RustlsPath;
 pub(crate) use assembly::Assembly;
 pub(crate) use keys::{Direction, IV_BYTES, MAX_SECRET_BYTES};
 
+use zeroize::Zeroizing;
+
 use crate::Fault;
 use crate::limits::{ASSEMBLY_BYTES, CACHED_KEYS};
 
@@ -63,26 +65,20 @@ pub struct Input<'b> {
     /// What was read last, if it came in pieces.
     pub(crate) whole: Option<Assembly>,
     /// Plaintext that rustls copied out.
-    pub(crate) copied: Vec<u8>,
+    pub(crate) copied: Zeroizing<Vec<u8>>,
 }
 
 impl<'b> Input<'b> {
     /// Bytes as they came; they are overwritten with plaintext.
     #[must_use]
     pub fn new(bytes: &'b mut [u8]) -> Self {
-        Self { bytes, at: 0, whole: None, copied: Vec::new() }
+        Self { bytes, at: 0, whole: None, copied: Zeroizing::default() }
     }
 }
 
 impl std::fmt::Debug for Input<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Input({} of {} bytes read)", self.at, self.bytes.len())
-    }
-}
-
-impl Drop for Input<'_> {
-    fn drop(&mut self) {
-        zeroize::Zeroize::zeroize(&mut self.copied);
     }
 }
 
