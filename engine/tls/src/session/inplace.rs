@@ -54,7 +54,9 @@ impl Link {
     }
 }
 
-/// State and keys in one allocation.
+/// State and keys in one allocation. Laid out in this order, so that what is the same in all shapes is at the same place
+/// and needs no branch.
+#[repr(C)]
 pub(super) struct State<const S: usize, const K: usize> {
     link: Link,
     keys: Keys<S, K>,

@@ -62,17 +62,34 @@ pub struct Input<'b> {
     pub(crate) bytes: &'b mut [u8],
     /// Bytes before this were read.
     pub(crate) at: usize,
-    /// What was read last, if it came in pieces.
-    pub(crate) whole: Option<Assembly>,
-    /// Plaintext that rustls copied out.
-    pub(crate) copied: Zeroizing<Vec<u8>>,
+    pub(crate) held: Held,
+}
+
+/// What was read last, if it does not lie in the caller's bytes.
+pub(crate) enum Held {
+    /// It does, or nothing was.
+    Nothing,
+    /// It came in pieces.
+    Whole(Assembly),
+    /// rustls copied it out.
+    Copied(Zeroizing<Vec<u8>>),
+}
+
+impl Held {
+    pub(crate) fn bytes(&mut self) -> &mut [u8] {
+        match self {
+            Self::Nothing => &mut [],
+            Self::Whole(assembly) => assembly.bytes(),
+            Self::Copied(plain) => plain,
+        }
+    }
 }
 
 impl<'b> Input<'b> {
     /// Bytes as they came; they are overwritten with plaintext.
     #[must_use]
     pub fn new(bytes: &'b mut [u8]) -> Self {
-        Self { bytes, at: 0, whole: None, copied: Zeroizing::default() }
+        Self { bytes, at: 0, held: Held::Nothing }
     }
 }
 

@@ -6,7 +6,7 @@ use ring::aead::{Aad, Nonce};
 
 use super::inplace::InPlace;
 use super::keys::{IV_BYTES, RX, Suite, Version, nonce};
-use super::{Assembly, Desk, Input, Opened};
+use super::{Assembly, Desk, Held, Input, Opened};
 use crate::Fault;
 use crate::limits::{
     EMPTY_RECORDS, EXPLICIT_NONCE_BYTES, MAX_EXPANSION_BYTES, MAX_PLAINTEXT_BYTES, RECORD_HEADER_BYTES, TAG_BYTES,
@@ -43,14 +43,17 @@ pub(super) fn open<'i>(
     out: &mut Vec<u8>,
 ) -> Result<Opened<'i>, Fault> {
     // What was handed out last time is read now.
-    input.whole = None;
+    input.held = Held::Nothing;
     if layer.link().peer_closed {
         input.at = input.bytes.len();
         return if layer.link().closed { Err(Fault::Closed) } else { Ok(Opened::PeerClosed) };
     }
     match next_plain(layer, desk, input, out) {
         Ok(Outcome::Here(range)) => Ok(Opened::Plain(&mut input.bytes[range])),
-        Ok(Outcome::Assembled(assembly, range)) => Ok(Opened::Plain(&mut input.whole.insert(assembly).bytes()[range])),
+        Ok(Outcome::Assembled(assembly, range)) => {
+            input.held = Held::Whole(assembly);
+            Ok(Opened::Plain(&mut input.held.bytes()[range]))
+        }
         Ok(Outcome::Drained) => {
             layer.settle_update(desk, out);
             Ok(Opened::Drained)
@@ -217,8 +220,11 @@ fn nonce_12(suite: Suite, iv: &[u8; IV_BYTES], seq: u64, body: &[u8]) -> Result<
         Suite::ChaCha20Poly1305 => Ok((nonce(iv, seq), 0)),
         Suite::Aes128Gcm | Suite::Aes256Gcm => {
             let explicit = body.first_chunk::<EXPLICIT_NONCE_BYTES>().ok_or(Fault::BadRecordMac)?;
-            let mut nonce = *iv;
-            nonce[IV_BYTES - EXPLICIT_NONCE_BYTES..].copy_from_slice(explicit);
+            let ([a, b, c, d, ..], [e, f, g, h, i, j, k, l]) = (*iv, *explicit);
+            // In words of 8 and 4 bytes, as ring reads it.
+            let mut nonce = [0; IV_BYTES];
+            nonce[..8].copy_from_slice(&u64::from_be_bytes([a, b, c, d, e, f, g, h]).to_be_bytes());
+            nonce[8..].copy_from_slice(&u32::from_be_bytes([i, j, k, l]).to_be_bytes());
             Ok((nonce, EXPLICIT_NONCE_BYTES))
         }
     }
@@ -226,9 +232,7 @@ fn nonce_12(suite: Suite, iv: &[u8; IV_BYTES], seq: u64, body: &[u8]) -> Result<
 
 /// What a TLS 1.2 record is bound to: its number, type, version and length (RFC 5246, 6.2.3.3).
 pub(super) fn aad_12(seq: u64, header: &[u8; RECORD_HEADER_BYTES], len: usize) -> [u8; 13] {
-    let mut aad = [0; 13];
-    aad[..8].copy_from_slice(&seq.to_be_bytes());
-    aad[8..11].copy_from_slice(&header[..3]);
-    aad[11..].copy_from_slice(&(len as u16).to_be_bytes());
-    aad
+    let ([a, b, c, d, e, f, g, h], [kind, major, minor, ..]) = (seq.to_be_bytes(), *header);
+    let [high, low] = (len as u16).to_be_bytes();
+    [a, b, c, d, e, f, g, h, kind, major, minor, high, low]
 }

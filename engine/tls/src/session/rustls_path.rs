@@ -1,8 +1,8 @@
 //! rustls' own record layer behind the same trait: copies, but is the measure of ours.
 
-use zeroize::Zeroize;
+use zeroize::{Zeroize, Zeroizing};
 
-use super::{Desk, Input, Opened, RecordLayer, Sealing};
+use super::{Desk, Held, Input, Opened, RecordLayer, Sealing};
 use crate::Fault;
 use crate::handshake::{Conn, Step, Wish};
 use crate::limits::{FRAGMENT_BYTES, MAX_PLAINTEXT_BYTES};
@@ -97,16 +97,19 @@ impl RustlsPath {
 
 impl RecordLayer for RustlsPath {
     fn open<'i>(&mut self, _: &mut Desk, input: &'i mut Input<'_>, out: &mut Vec<u8>) -> Result<Opened<'i>, Fault> {
-        input.copied.zeroize();
+        input.held = Held::Nothing;
         let fresh = &input.bytes[input.at..];
         if self.end == End::Open && !fresh.is_empty() {
             self.waiting.extend_from_slice(fresh);
-            self.read_all(&mut input.copied, out);
+            let mut plain = Zeroizing::default();
+            self.read_all(&mut plain, out);
+            if !plain.is_empty() {
+                input.at = input.bytes.len();
+                input.held = Held::Copied(plain);
+                return Ok(Opened::Plain(input.held.bytes()));
+            }
         }
         input.at = input.bytes.len();
-        if !input.copied.is_empty() {
-            return Ok(Opened::Plain(&mut input.copied));
-        }
         match std::mem::replace(&mut self.end, End::Failed) {
             End::Open => {
                 self.end = End::Open;

@@ -47,7 +47,8 @@ impl InPlace {
         };
         let (link, view) = self.parts(TX);
         let fragment = usize::from(link.fragment_bytes);
-        let count = len.div_ceil(fragment);
+        // Most say little: no division for them.
+        let count = if len <= fragment { 1 } else { len.div_ceil(fragment) };
         if link.closed {
             wipe(out, sealing.at);
             return Err(Fault::Closed);
