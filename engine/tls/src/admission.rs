@@ -31,7 +31,7 @@ pub enum Load {
 pub enum Refusal {
     /// It would wait longer than [`HANDSHAKE_WAIT`].
     Busy,
-    /// Its address began too many lately, or has too many under way.
+    /// Its address began too many lately, or has too many under way or waiting.
     Address,
 }
 
@@ -60,7 +60,8 @@ struct Bucket {
     credit_milli: u32,
     /// When that was counted, ms.
     at_ms: u64,
-    running: u32,
+    /// Handshakes under way or waiting.
+    held: u32,
 }
 
 struct Waiting<T> {
@@ -95,7 +96,7 @@ impl<T> Admission<T> {
     /// At `now`, counted from any moment; `seed` is secret, so that nobody can choose with whom he shares a bucket.
     #[must_use]
     pub fn new(seed: [u8; 16], now: Duration) -> Self {
-        let full = Bucket { credit_milli: ADDRESS_BURST * 1_000, at_ms: ms(now), running: 0 };
+        let full = Bucket { credit_milli: ADDRESS_BURST * 1_000, at_ms: ms(now), held: 0 };
         Self {
             seed,
             buckets: vec![full; HANDSHAKE_BUCKETS].into(),
@@ -121,6 +122,7 @@ impl<T> Admission<T> {
         if !self.buckets[bucket as usize].take(now) {
             return Verdict::Refuse(Refusal::Address);
         }
+        self.buckets[bucket as usize].held += 1;
         let kind = usize::from(resumes);
         let nobody_before = self.queues[1].is_empty() && (resumes || self.queues[0].is_empty());
         if nobody_before && self.is_free() {
@@ -157,7 +159,9 @@ impl<T> Admission<T> {
     pub fn expired(&mut self, now: Duration) -> Option<T> {
         let oldest = now.saturating_sub(HANDSHAKE_WAIT);
         let queue = self.queues.iter_mut().find(|queue| queue.front().is_some_and(|first| first.since < oldest))?;
-        queue.pop_front().map(|waiting| waiting.who)
+        let waiting = queue.pop_front()?;
+        self.buckets[waiting.bucket as usize].let_go();
+        Some(waiting.who)
     }
 
     /// A step of a handshake took so much processor time.
@@ -169,8 +173,7 @@ impl<T> Admission<T> {
     #[allow(clippy::needless_pass_by_value, reason = "the pass is used up")]
     pub fn ended(&mut self, pass: Pass, cost: Duration) {
         self.running = self.running.saturating_sub(1);
-        let bucket = &mut self.buckets[pass.bucket as usize];
-        bucket.running = bucket.running.saturating_sub(1);
+        self.buckets[pass.bucket as usize].let_go();
         let mean = &mut self.cost_us[usize::from(pass.resumes)];
         *mean = (*mean * 15 + cost.as_micros() as u64).div_ceil(16).max(1);
     }
@@ -216,7 +219,6 @@ impl<T> Admission<T> {
 
     fn start(&mut self, bucket: u32, resumes: bool) -> Pass {
         self.running += 1;
-        self.buckets[bucket as usize].running += 1;
         Pass { bucket, resumes }
     }
 
@@ -245,7 +247,7 @@ impl Bucket {
         self.at_ms = ms(now);
         let credit = u64::from(self.credit_milli) + earned;
         self.credit_milli = credit.min(u64::from(ADDRESS_BURST) * 1_000) as u32;
-        if self.credit_milli < 1_000 || self.running as usize >= ADDRESS_HANDSHAKES {
+        if self.credit_milli < 1_000 || self.held as usize >= ADDRESS_HANDSHAKES {
             return false;
         }
         self.credit_milli -= 1_000;
@@ -254,6 +256,12 @@ impl Bucket {
 
     fn give_back(&mut self) {
         self.credit_milli += 1_000;
+        self.let_go();
+    }
+
+    fn let_go(&mut self) {
+        debug_assert!(self.held > 0, "an address let go what it did not hold");
+        self.held = self.held.saturating_sub(1);
     }
 }
 

@@ -105,7 +105,7 @@ pub const EXPIRY_WARN: Duration = Duration::from_secs(14 * 86_400);
 /// Handshakes of a shard at a time, each about 8 KiB: most of them only wait for a slow network.
 pub const HANDSHAKES: usize = 4_096;
 
-/// Of those, handshakes of one address at a time: a peer that begins many and ends none leaves room for others.
+/// Handshakes of one address at a time, waiting ones counted: a peer that begins many and ends none leaves room for others.
 pub const ADDRESS_HANDSHAKES: usize = 1_024;
 
 /// Of the starts from the queue, one in so many is a full handshake while resumed ones wait, too.

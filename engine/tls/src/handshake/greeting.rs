@@ -1,8 +1,9 @@
 //! The ClientHello, read before rustls sees it: what it costs to answer, and how much the client can take.
 
-use crate::limits::{HELLO_BYTES, HELLO_RECORDS, RECORD_HEADER_BYTES};
+use super::step::refuse;
+use crate::Fault;
+use crate::limits::{HANDSHAKE_BYTES, HELLO_BYTES, HELLO_RECORDS, RECORD_HEADER_BYTES};
 use crate::record::{ContentType, RecordFault, header};
-use crate::{Fault, fatal};
 
 const CLIENT_HELLO: u8 = 1;
 const MESSAGE_HEADER_BYTES: usize = 4;
@@ -53,13 +54,13 @@ impl Greeting {
     /// # Errors
     /// It is no ClientHello, too long, or of a version before TLS 1.2; the alert is in `out`.
     pub fn push(&mut self, bytes: &[u8], out: &mut Vec<u8>) -> Result<Option<&Hello>, Fault> {
+        if self.bytes.len() + bytes.len() > HANDSHAKE_BYTES {
+            // It sends on while it waits for its turn.
+            return Err(refuse(Fault::HandshakeTooLong, out));
+        }
         self.bytes.extend_from_slice(bytes);
         if self.hello.is_none() {
-            self.hello = find(&self.bytes).inspect_err(|fault| {
-                if let Some(alert) = fault.alert() {
-                    fatal(out, alert);
-                }
-            })?;
+            self.hello = find(&self.bytes).map_err(|fault| refuse(fault, out))?;
         }
         Ok(self.hello.as_ref())
     }
@@ -258,6 +259,9 @@ mod tests {
         assert_eq!(push(&[23, 3, 1, 0, 1]), Err(Fault::RecordType(23)));
         assert_eq!(push(&[22, 3, 1, 0, 4, 1, 0, 0x40, 0]), Err(Fault::HelloTooLong), "says 16 KiB");
         assert_eq!(push(&records(&hello(&[], &[]), 1)[..]), Ok(Some(Hello::default())));
+        let mut waiting = Greeting::new();
+        assert!(waiting.push(&records(&hello(&[], &[]), 200), &mut Vec::new()).is_ok_and(|hello| hello.is_some()));
+        assert_eq!(waiting.push(&[0; HANDSHAKE_BYTES], &mut Vec::new()), Err(Fault::HandshakeTooLong));
         let slow = hello(&[9; 32], &[]);
         assert_eq!(push(&records(&slow, 1)), Err(Fault::HelloTooLong), "one record a byte");
     }

@@ -238,6 +238,12 @@ impl RecordLayer for InPlace {
         }
     }
 
+    fn release(&mut self, desk: &mut Desk) {
+        let link = self.link_mut();
+        desk.keys.forget_all(link.stamp);
+        link.stamp = NO_STAMP;
+    }
+
     fn set_fragment_bytes(&mut self, bytes: usize) {
         let link = self.link_mut();
         link.fragment_bytes = bytes.clamp(1, usize::from(link.max_fragment_bytes)) as u16;

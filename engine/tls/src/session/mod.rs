@@ -143,6 +143,10 @@ pub trait RecordLayer {
     /// Say that nothing more comes: a close_notify, once.
     fn close(&mut self, desk: &mut Desk, out: &mut Vec<u8>);
 
+    /// Take the expanded keys out of `desk`: before a move to another shard, at the end, or when a device sleeps for
+    /// long. The next record expands them again.
+    fn release(&mut self, desk: &mut Desk);
+
     /// Application bytes per record, at most; never more than the peer asked for.
     fn set_fragment_bytes(&mut self, bytes: usize);
 
@@ -169,14 +173,27 @@ impl Session {
         }
     }
 
+    /// Seal what `write` appends.
+    ///
+    /// # Errors
+    /// As [`RecordLayer::seal`].
+    pub fn seal_with(
+        &mut self,
+        desk: &mut Desk,
+        out: &mut Vec<u8>,
+        write: impl FnOnce(&mut Vec<u8>),
+    ) -> Result<(), Fault> {
+        let sealing = self.begin(desk, out);
+        write(out);
+        self.seal(desk, out, sealing)
+    }
+
     /// Seal `plain` as it is; for callers that do not write into `out` themselves.
     ///
     /// # Errors
     /// As [`RecordLayer::seal`].
     pub fn seal_slice(&mut self, desk: &mut Desk, out: &mut Vec<u8>, plain: &[u8]) -> Result<(), Fault> {
-        let sealing = self.begin(desk, out);
-        out.extend_from_slice(plain);
-        self.seal(desk, out, sealing)
+        self.seal_with(desk, out, |out| out.extend_from_slice(plain))
     }
 
     /// End it before it was used, with this alert.
@@ -217,6 +234,10 @@ impl RecordLayer for Session {
 
     fn close(&mut self, desk: &mut Desk, out: &mut Vec<u8>) {
         self.layer().close(desk, out);
+    }
+
+    fn release(&mut self, desk: &mut Desk) {
+        self.layer().release(desk);
     }
 
     fn set_fragment_bytes(&mut self, bytes: usize) {

@@ -149,6 +149,8 @@ impl RecordLayer for RustlsPath {
         }
     }
 
+    fn release(&mut self, _: &mut Desk) {}
+
     fn set_fragment_bytes(&mut self, bytes: usize) {
         self.fragment_bytes = bytes.clamp(1, self.max_fragment_bytes);
     }
