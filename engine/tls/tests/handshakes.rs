@@ -5,7 +5,9 @@ mod world;
 
 use std::sync::Arc;
 
-use linchpin_tls::{ClientAuth, Connector, Desk, Fault, Layer, Provider, RecordLayer, Revoked, Version, fingerprint};
+use linchpin_tls::{
+    ClientAuth, Connector, Desk, Fault, Layer, Progress, Provider, RecordLayer, Revoked, Session, Version, fingerprint,
+};
 use rustls::HandshakeKind;
 use world::{End, NAME, NOW_S, World, client_identity, crypto, hand, heard, identity, listen, meet, meet_ours, say};
 
@@ -70,6 +72,47 @@ fn bytes_that_come_with_the_end_of_the_handshake_reach_the_session() {
         let (plain, end) = listen(&mut server.session, &mut Desk::default(), &rest, 5, &mut out);
         assert_eq!((plain.as_slice(), end), (&b"login and more"[..], End::Open));
     }
+}
+
+#[test]
+fn a_key_update_in_the_flight_that_ends_the_handshake_is_not_lost() {
+    for world in worlds() {
+        let (mut to_server, mut to_client) = (Vec::new(), Vec::new());
+        let acceptor = world.acceptor();
+        let mut client = Connector::new(&linchpin_tls::ConnectorOptions {
+            layer: Layer::InPlace,
+            ..world.connector_options(Some(Version::Tls13))
+        })
+        .expect("a connector")
+        .connect(world::name(), &mut to_server)
+        .expect("a hello");
+        let mut server = world::Server::new();
+        server.feed(&acceptor, &std::mem::take(&mut to_server), &mut to_client).expect("a flight");
+        if let Progress::Pending(pending) = client {
+            client = pending.advance(&std::mem::take(&mut to_client), &mut to_server).expect("the end");
+        }
+        let Progress::Done(mut client) = client else { panic!("the client is done") };
+        let mut desk = Desk::default();
+        update(&mut client.session, &mut desk, &mut to_server, true);
+        client.session.seal_slice(&mut desk, &mut to_server, b"first").expect("seals");
+        update(&mut client.session, &mut desk, &mut to_server, false);
+        client.session.seal_slice(&mut desk, &mut to_server, b" second").expect("seals");
+        // Finished, two updates, two records and half a record in one piece.
+        to_server.extend([23, 3, 3]);
+        server.feed(&acceptor, &to_server, &mut to_client).expect("the end");
+        let mut server = server.done();
+        let rest = std::mem::take(&mut server.rest);
+        let (plain, end) = listen(&mut server.session, &mut desk, &rest, 1_000, &mut to_client);
+        assert_eq!((plain.as_slice(), end), (&b"first second"[..], End::Open));
+        server.session.seal_slice(&mut desk, &mut to_client, b"answer").expect("seals");
+        let (plain, end) = listen(&mut client.session, &mut desk, &to_client, 1_000, &mut Vec::new());
+        assert_eq!((plain.as_slice(), end), (&b"answer"[..], End::Open));
+    }
+}
+
+fn update(session: &mut Session, desk: &mut Desk, out: &mut Vec<u8>, request: bool) {
+    let Session::InPlace(layer) = session else { panic!("only ours updates at will") };
+    layer.send_key_update(desk, out, request);
 }
 
 #[test]
