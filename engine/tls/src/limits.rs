@@ -117,6 +117,9 @@ pub const FULL_COST: Duration = Duration::from_micros(100);
 /// Processor time of a resumed handshake before one was measured.
 pub const RESUMED_COST: Duration = Duration::from_micros(60);
 
+/// Bytes that rustls holds for a handshake, about: measured, for ledgers.
+pub const HANDSHAKE_HEAP_BYTES: usize = 8 * 1_024;
+
 /// A handshake that is not complete by then is closed: mobile networks need about three round trips of a second.
 pub const HANDSHAKE_DEADLINE: Duration = Duration::from_secs(8);
 

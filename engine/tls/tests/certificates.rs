@@ -8,7 +8,7 @@ use std::time::Duration;
 use linchpin_tls::pki_types::CertificateDer;
 use linchpin_tls::pki_types::pem::PemObject;
 use linchpin_tls::{Certificates, DeviceRoot, Identity, Layer, LocalAuthority, Provider, SetupFault, Warning, limits};
-use world::{NAME, NOW_S, World, identity, meet};
+use world::{NOW_S, World, identity, meet};
 
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -51,8 +51,8 @@ fn names_choose_and_the_first_is_for_all_others() {
 fn a_pair_serves_each_client_what_it_can_verify() {
     use rustls::CipherSuite as S;
     let mut world = World::new(Provider::AwsLcRs, Layer::InPlace);
-    let ecdsa = identity(&world.authority, &[NAME], Provider::AwsLcRs);
-    let (rsa, root) = world::rsa_identity(NAME);
+    let ecdsa = identity(&world.authority, &[world::NAME], Provider::AwsLcRs);
+    let (rsa, root) = world::rsa_identity(world::NAME);
     // The order does not matter: ECDSA is preferred.
     world.options.certificates = std::sync::Arc::new(Certificates::new(vec![rsa.clone(), ecdsa.clone()]).expect("two"));
     let client = |suite: S| {

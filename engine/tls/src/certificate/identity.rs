@@ -62,7 +62,7 @@ impl Identity {
         if let Some(at) = fields.windows(2).position(|pair| pair[0].issuer != pair[1].subject) {
             return Err(SetupFault::ChainOrder(at));
         }
-        let kept = short_len(&chain, unix_s);
+        let kept = short_len(&chain, &DeviceRoot::ALL.map(DeviceRoot::certificate), unix_s);
         let key = provider.crypto().key_provider.load_private_key(key).map_err(|_| SetupFault::Key)?;
         let full = CertifiedKey::new(chain, key);
         match full.keys_match() {
@@ -99,10 +99,9 @@ impl Identity {
     }
 }
 
-/// How many certificates of the chain a client needs that has the device roots, or the chain's own root.
-fn short_len(chain: &[CertificateDer<'static>], unix_s: u64) -> usize {
-    let reaches =
-        |len: &usize| DeviceRoot::ALL.iter().any(|root| roots::reaches(&root.certificate(), &chain[..*len], unix_s));
+/// How many certificates of the chain a client needs that has one of `roots`, or else the chain's own root.
+fn short_len(chain: &[CertificateDer<'static>], trusted: &[CertificateDer<'_>], unix_s: u64) -> usize {
+    let reaches = |len: &usize| trusted.iter().any(|root| roots::reaches(root, &chain[..*len], unix_s));
     if let Some(len) = (1..=chain.len()).find(reaches) {
         return len;
     }
@@ -111,5 +110,49 @@ fn short_len(chain: &[CertificateDer<'static>], unix_s: u64) -> usize {
     match chain.last() {
         Some(last) if chain.len() > 1 && is_root(last) => chain.len() - 1,
         _ => chain.len(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
+
+    const NOW_S: u64 = 1_800_000_000;
+
+    fn params(name: &str, is_ca: bool) -> CertificateParams {
+        let names = if is_ca { Vec::new() } else { vec![name.to_owned()] };
+        let mut params = CertificateParams::new(names).expect("a name");
+        params.distinguished_name.push(DnType::CommonName, name);
+        params.not_before = rcgen::date_time_ymd(2020, 1, 1);
+        params.not_after = rcgen::date_time_ymd(2040, 1, 1);
+        if is_ca {
+            params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        }
+        params
+    }
+
+    /// A chain as Let's Encrypt serves it: server, intermediate, and the root once more, signed by an older one.
+    #[test]
+    fn small_clients_are_spared_what_is_above_their_root() {
+        let [root, old_root, middle, server] = [(); 4].map(|()| KeyPair::generate().expect("a key"));
+        let old_root_der = params("Old root", true).self_signed(&old_root).expect("made").der().clone();
+        let root_der = params("Root", true).self_signed(&root).expect("made").der().clone();
+        let by_old_root = Issuer::new(params("Old root", true), old_root);
+        let crossed = params("Root", true).signed_by(&root, &by_old_root).expect("made").der().clone();
+        let by_root = Issuer::new(params("Root", true), root);
+        let middle_der = params("Middle", true).signed_by(&middle, &by_root).expect("made").der().clone();
+        let by_middle = Issuer::new(params("Middle", true), middle);
+        let leaf = params("node.example", false).signed_by(&server, &by_middle).expect("made").der().clone();
+        let chain = [leaf, middle_der, crossed];
+        assert_eq!(short_len(&chain, std::slice::from_ref(&root_der), NOW_S), 2);
+        assert_eq!(short_len(&chain, std::slice::from_ref(&old_root_der), NOW_S), 3);
+        assert_eq!(short_len(&chain, &[old_root_der, root_der.clone()], NOW_S), 2, "the shorter one");
+        assert_eq!(short_len(&chain, &[], NOW_S), 3);
+        let late_s = NOW_S + 15 * 365 * 86_400;
+        assert_eq!(short_len(&chain, std::slice::from_ref(&root_der), late_s), 3, "expired: nothing is reached");
+        let whole = [chain[0].clone(), chain[1].clone(), root_der];
+        assert_eq!(short_len(&whole, &[], NOW_S), 2, "a private root stays at home");
+        assert!(whole.iter().all(|certificate| der::read(certificate).is_some()));
     }
 }

@@ -4,7 +4,7 @@ use zeroize::Zeroize;
 
 use super::keylog::{Secrets, listen};
 use super::{Conn, Established, Hello, Step, Wish, handover};
-use crate::limits::{HANDSHAKE_BYTES, RECORD_HEADER_BYTES};
+use crate::limits::{HANDSHAKE_BYTES, HANDSHAKE_HEAP_BYTES, RECORD_HEADER_BYTES};
 use crate::session::Layer;
 use crate::{Fault, Revoked};
 
@@ -78,6 +78,12 @@ impl Handshake {
         }
         waiting.shrink_to_fit();
         Ok(Progress::Done(Box::new(Established { session, rest: waiting, facts })))
+    }
+
+    /// Bytes on the heap, about, for the caller's ledger.
+    #[must_use]
+    pub fn held_bytes(&self) -> usize {
+        HANDSHAKE_HEAP_BYTES + size_of::<Self>() + self.waiting.capacity()
     }
 
     /// Let rustls work until it waits (false) or is done (true). It sees one record more at a time, so that nothing
