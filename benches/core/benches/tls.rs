@@ -27,6 +27,10 @@ const OUT: &[u8] = b"\0\0\x01\0\xc8";
 fn main() -> io::Result<()> {
     let mut out = io::stdout().lock();
     let only = std::env::args().skip(1).find(|argument| !argument.starts_with('-'));
+    if only.as_deref() == Some("kept") {
+        let kept = std::env::args().last().and_then(|n| KEPT.get(n.parse::<usize>().ok()?).copied());
+        return writeln!(out, "{}", kept.map_or(0, kept_bytes));
+    }
     let wanted = |part: &str| only.as_ref().is_none_or(|only| only == part);
     for provider in Provider::ALL {
         let bench = Bench::new(*provider);
@@ -323,48 +327,69 @@ fn resident() -> usize {
     statm.split(' ').nth(1).and_then(|pages| pages.parse::<usize>().ok()).unwrap_or(0) * 4_096
 }
 
-/// What idle connections keep: by their own account, and by what the program grows.
-fn idle(out: &mut impl Write) -> io::Result<()> {
-    writeln!(
-        out,
-        "== idle connections (each a Session of {} bytes in the caller's table, and on the heap:)",
-        size_of::<Session>()
-    )?;
-    const MANY: usize = 100_000;
-    for (suite, secret) in [(Suite::Aes128Gcm, 32), (Suite::ChaCha20Poly1305, 32), (Suite::Aes256Gcm, 48)] {
-        for version in [Version::Tls13, Version::Tls12] {
-            let mut table = Vec::with_capacity(MANY);
-            table.resize_with(MANY, || None);
-            let before = resident();
-            for (n, slot) in table.iter_mut().enumerate() {
-                let seed = vec![n as u8; secret];
-                let key = &seed[..if suite == Suite::Aes128Gcm { 16 } else { 32 }];
-                let session = match version {
-                    Version::Tls13 => InPlace::from_secrets(Side::Server, suite, (&seed, 1), (&seed, 1)),
-                    Version::Tls12 => InPlace::from_keys(Side::Server, suite, (key, [1; 12], 1), (key, [2; 12], 1)),
-                };
-                *slot = session.map(Session::InPlace);
-            }
-            let grown = (resident() - before) / MANY;
-            let held = table[0].as_ref().map_or(0, RecordLayer::held_bytes);
-            writeln!(out, "{version:?} {suite:?}: {held} bytes, {grown} resident with malloc's share")?;
+/// What is measured in a program of its own: memory that another case gave back would hide what this one takes.
+#[derive(Clone, Copy, Debug)]
+enum Kept {
+    /// Clients that said hello and wait.
+    Handshakes(Version),
+    /// Connections after a real handshake.
+    Sessions(Layer, Version),
+}
+
+const KEPT: [Kept; 6] = [
+    Kept::Handshakes(Version::Tls13),
+    Kept::Handshakes(Version::Tls12),
+    Kept::Sessions(Layer::InPlace, Version::Tls13),
+    Kept::Sessions(Layer::InPlace, Version::Tls12),
+    Kept::Sessions(Layer::Rustls, Version::Tls13),
+    Kept::Sessions(Layer::Rustls, Version::Tls12),
+];
+
+/// Bytes that each of many adds to this program.
+fn kept_bytes(kept: Kept) -> usize {
+    const MANY: usize = 10_000;
+    let bench = Bench::new(Provider::default());
+    let (Kept::Handshakes(version) | Kept::Sessions(_, version)) = kept;
+    let config = bench.client(version, NamedGroup::X25519, false);
+    // Whatever is made once is made now.
+    drop(meet(&bench.acceptors[0], &config));
+    let (mut hello, mut answer) = (Vec::new(), Vec::with_capacity(8_192));
+    take(&mut connection(&config), &mut hello);
+    let (mut handshakes, mut sessions) = (Vec::with_capacity(MANY), Vec::with_capacity(MANY));
+    let before = resident();
+    match kept {
+        Kept::Handshakes(_) => handshakes.extend((0..MANY).map(|_| {
+            let mut greeting = Greeting::new();
+            answer.clear();
+            greeting.push(&hello, &mut answer).expect("a hello");
+            bench.acceptors[0].accept(greeting, &mut answer).expect("accepts")
+        })),
+        Kept::Sessions(layer, _) => {
+            let acceptor = &bench.acceptors[usize::from(layer == Layer::Rustls)];
+            sessions.extend((0..MANY).map(|_| meet(acceptor, &config).0));
         }
     }
-    for provider in Provider::ALL.iter().take(1) {
-        let bench = Bench::new(*provider);
-        for version in [Version::Tls13, Version::Tls12] {
-            let config = bench.client(version, NamedGroup::X25519, false);
-            let [ours, rustls] = [0, 1].map(|layer| {
-                // Handshakes leave holes in the heap that the next ones fill: measure from the second batch on.
-                let batch =
-                    || -> Vec<Session> { (0..6_000).map(|_| meet(&bench.acceptors[layer], &config).0).collect() };
-                let _warm = batch();
-                let before = resident();
-                let batch = batch();
-                resident().saturating_sub(before) / batch.len()
-            });
-            writeln!(out, "after real handshakes, {provider:?} {version:?}: ours {ours} resident, rustls {rustls}")?;
-        }
+    resident().saturating_sub(before) / (handshakes.len() + sessions.len())
+}
+
+/// What connections keep: by their own account, and by what a program grows.
+fn idle(out: &mut impl Write) -> io::Result<()> {
+    writeln!(out, "== a Session takes {} bytes in the caller's table, and on the heap, idle:", size_of::<Session>())?;
+    for (suite, secret) in [(Suite::Aes128Gcm, 32), (Suite::ChaCha20Poly1305, 32), (Suite::Aes256Gcm, 48)] {
+        let seed = [7; 48];
+        let key = &seed[..if suite == Suite::Aes128Gcm { 16 } else { 32 }];
+        let secret = &seed[..secret];
+        let held = [
+            InPlace::from_secrets(Side::Server, suite, (secret, 1), (secret, 1)),
+            InPlace::from_keys(Side::Server, suite, (key, [1; 12], 1), (key, [2; 12], 1)),
+        ]
+        .map(|session| session.as_ref().map_or(0, RecordLayer::held_bytes));
+        writeln!(out, "{suite:?}: {} bytes in TLS 1.3, {} in TLS 1.2", held[0], held[1])?;
+    }
+    writeln!(out, "== resident bytes of each of 10,000, AES-128-GCM, in a program of its own:")?;
+    for (n, kept) in KEPT.iter().enumerate() {
+        let child = std::process::Command::new(std::env::current_exe()?).args(["kept", &n.to_string()]).output()?;
+        writeln!(out, "{kept:?}: {}", String::from_utf8_lossy(&child.stdout).trim())?;
     }
     Ok(())
 }

@@ -5,7 +5,7 @@
 //!
 //! 1. [`Greeting`] collects the ClientHello, so that the shard knows what the handshake costs ([`Admission`] decides
 //!    when it begins) and how much the client can receive.
-//! 2. [`Handshake`] is rustls'. It costs about 8 KiB and ends in
+//! 2. [`Handshake`] is rustls'. It costs about 5 KiB and ends in
 //! 3. [`Session`], of which an idle connection keeps keys, secrets and counters: 104 to 232 bytes. It opens and seals
 //!    records in the caller's own buffers; nothing of rustls is left.
 //!

@@ -40,7 +40,7 @@ pub const FRAGMENT_BYTES: usize = 1_024;
 pub const MIN_FRAGMENT_BYTES: usize = 512;
 
 /// Records without content in a row; one more ends the connection.
-pub const EMPTY_RECORDS: u8 = 10;
+pub const EMPTY_RECORDS: u8 = 32;
 
 /// Key updates of the peer without application bytes between them; one more ends the connection.
 pub const KEY_UPDATES: u8 = 32;
@@ -102,7 +102,7 @@ pub const CHAIN_WARN_BYTES: usize = 4_096;
 /// Certificates that expire sooner than this draw a warning.
 pub const EXPIRY_WARN: Duration = Duration::from_secs(14 * 86_400);
 
-/// Handshakes of a shard at a time, each about 8 KiB: most of them only wait for a slow network.
+/// Handshakes of a shard at a time, each about 5 KiB: most of them only wait for a slow network.
 pub const HANDSHAKES: usize = 4_096;
 
 /// Handshakes of one address at a time, waiting ones counted: a peer that begins many and ends none leaves room for others.
@@ -118,7 +118,7 @@ pub const FULL_COST: Duration = Duration::from_micros(100);
 pub const RESUMED_COST: Duration = Duration::from_micros(60);
 
 /// Bytes that rustls holds for a handshake, about: measured, for ledgers.
-pub const HANDSHAKE_HEAP_BYTES: usize = 8 * 1_024;
+pub const HANDSHAKE_HEAP_BYTES: usize = 5 * 1_024;
 
 /// A handshake that is not complete by then is closed: mobile networks need about three round trips of a second.
 pub const HANDSHAKE_DEADLINE: Duration = Duration::from_secs(8);

@@ -17,7 +17,7 @@ pub enum Progress {
     Done(Box<Established>),
 }
 
-/// A handshake under way, of either side: about 8 KiB with what rustls holds, until [`Progress::Done`].
+/// A handshake under way, of either side: about 5 KiB with what rustls holds, until [`Progress::Done`].
 pub struct Handshake {
     conn: Conn,
     secrets: Secrets,
