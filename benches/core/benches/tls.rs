@@ -28,7 +28,7 @@ fn main() -> io::Result<()> {
     let mut out = io::stdout().lock();
     let only = std::env::args().skip(1).find(|argument| !argument.starts_with('-'));
     if only.as_deref() == Some("kept") {
-        let kept = std::env::args().last().and_then(|n| KEPT.get(n.parse::<usize>().ok()?).copied());
+        let kept = std::env::args().next_back().and_then(|n| KEPT.get(n.parse::<usize>().ok()?).copied());
         return writeln!(out, "{}", kept.map_or(0, kept_bytes));
     }
     let wanted = |part: &str| only.as_ref().is_none_or(|only| only == part);
