@@ -232,9 +232,10 @@ impl RecordLayer for InPlace {
             self.seal_alert(desk, out, crate::Alert::CloseNotify);
             self.link_mut().closed = true;
         }
-        let link = self.link_mut();
+        let link = self.link();
+        desk.keys.forget(link.stamp, TX);
         if link.peer_closed {
-            desk.keys.forget_all(link.stamp);
+            desk.keys.forget(link.stamp, RX);
         }
     }
 

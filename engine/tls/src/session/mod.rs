@@ -165,6 +165,10 @@ pub enum Session {
 
 const _: () = assert!(size_of::<Option<Session>>() <= 16);
 
+/// What moves between shards may move between threads.
+const fn moves<T: Send>() {}
+const _: () = moves::<(Session, crate::Handshake, crate::Greeting, crate::Established)>();
+
 impl Session {
     fn layer(&mut self) -> &mut dyn RecordLayer {
         match self {
