@@ -212,6 +212,22 @@ fn certificates_of_clients_are_asked_for_checked_and_revoked() {
 }
 
 #[test]
+fn a_client_that_offers_no_protocol_is_never_refused_for_it() {
+    for mut world in worlds() {
+        world.options.alpn = vec![b"http/1.1".to_vec()];
+        let acceptor = world.acceptor();
+        let offering = |alpn: &[&[u8]]| {
+            let mut options = world.connector_options(None);
+            options.alpn = alpn.iter().map(|protocol| protocol.to_vec()).collect();
+            meet_ours(&acceptor, &Connector::new(&options).expect("a connector")).map(|(server, _)| server.facts.alpn)
+        };
+        assert_eq!(offering(&[]), Ok(None), "a device");
+        assert_eq!(offering(&[b"h2", b"http/1.1"]), Ok(Some(b"http/1.1".to_vec())), "a browser");
+        assert!(offering(&[b"h2"]).is_err());
+    }
+}
+
+#[test]
 fn a_stranger_as_authority_is_refused_by_our_client() {
     let world = World::new(Provider::default(), Layer::InPlace);
     let other = World::new(Provider::default(), Layer::InPlace);
