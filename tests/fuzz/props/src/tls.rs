@@ -390,7 +390,7 @@ pub fn tls_seal(input: &[u8]) {
     let chunk = if *cut == 0 { 1 } else { usize::from(*cut) * 8 };
     trio.ours.said.chunks(chunk).for_each(|piece| client.hear(piece));
     assert_eq!(client.plain, said);
-    assert_eq!(client.end, if lens.iter().any(|len| *len == 255) { End::PeerClosed } else { End::Open });
+    assert_eq!(client.end, if lens.contains(&255) { End::PeerClosed } else { End::Open });
 }
 
 /// Bytes of a client that may be anything: greeting and handshake end in an alert or wait, and never panic.
