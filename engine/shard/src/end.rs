@@ -54,7 +54,7 @@ ends! {
     LoginTimeout = 104, Device, "No complete login or request came in time.",
         "Check that the client speaks the Blynk protocol; port scanners and health checks end like this too.";
     HttpDone = 105, Nobody, "The HTTP exchange is over: the client or the server ended it after the answer.",
-        "Nothing to do.";
+        "Nothing to do: exchanges end like this.";
     HttpIdle = 106, Nobody, "The HTTP connection was kept open and no request came for 75 seconds.",
         "Nothing to do: the client opens another when it has a request.";
     FrameTooLarge = 201, Device, "A frame announced a body longer than the server takes.",

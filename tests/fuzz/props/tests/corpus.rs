@@ -43,3 +43,18 @@ fn websocket_frames() {
 fn devices() {
     replay("device", props::device);
 }
+
+#[test]
+fn tls_hellos() {
+    replay("tls_hello", props::tls_hello);
+}
+
+#[test]
+fn tls_records_opened() {
+    replay("tls_open", props::tls_open);
+}
+
+#[test]
+fn tls_records_sealed() {
+    replay("tls_seal", props::tls_seal);
+}
