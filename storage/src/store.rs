@@ -21,7 +21,11 @@ impl std::fmt::Debug for Batch {
 }
 
 fn within(len_bytes: usize, limit_bytes: usize) -> Result<(), Error> {
-    if len_bytes > limit_bytes { Err(Error::TooLarge { len_bytes, limit_bytes }) } else { Ok(()) }
+    if len_bytes > limit_bytes {
+        Err(Error::TooLarge { what: "a batch", len: len_bytes, limit: limit_bytes })
+    } else {
+        Ok(())
+    }
 }
 
 impl Batch {
