@@ -1,14 +1,38 @@
-//! Records and RocksDB: so far the floor of the room, not wired to the engine yet.
-//!
-//! A [`Store`] is one RocksDB with the recovery settings that the evidence decided: what was synced is there after a
-//! crash, a torn end of the log is forgotten, and damage anywhere else is refused at open instead of being skipped. A
-//! failed sync poisons the store: from then on nothing is acknowledged. Sealing, schema, journal and keys come on top;
-//! until then the engine keeps its state in memory and says so.
+//! Records and RocksDB.
+#![allow(dead_code, reason = "history, rotation and backups come next")]
 
+mod batch;
+mod bytes;
+mod cipher;
+mod durable;
 mod error;
+mod inventory;
+mod keeper;
+mod keyring;
 pub mod limits;
+mod mark;
+mod page;
 mod poison;
+mod reader;
+mod recovery;
+mod rocks;
+pub mod schema;
+mod settings;
+mod space;
+mod steps;
 mod store;
+#[cfg(test)]
+mod testing;
+mod unseal;
+mod writer;
 
-pub use error::Error;
-pub use store::{Batch, Store};
+pub use batch::Batch;
+pub use bytes::Shape;
+pub use cipher::NonceWatch;
+pub use error::{Error, Problem};
+pub use keyring::KeyStatus;
+pub use settings::{Retention, Settings};
+pub use steps::Steps;
+pub use store::Store;
+pub use unseal::Unseal;
+pub use writer::Class;

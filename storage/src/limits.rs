@@ -1,14 +1,101 @@
 //! Bounds of the store, with units and reasons.
 
+use linchpin_protocol::limits::MAX_VALUE_BYTES;
+
 /// Bytes of one batch: a commit is one write to the log and one sync.
 pub const BATCH_BYTES: usize = 4 << 20;
 /// Longest key, bytes. Keys hold internal integers only.
-pub const KEY_BYTES: usize = 64;
-/// Longest value, bytes.
+pub const KEY_BYTES: usize = 48;
+/// Longest value before it is sealed, bytes.
 pub const VALUE_BYTES: usize = 1 << 20;
+/// What sealing adds to a value, bytes: version, algorithm, key slot, nonce, tag.
+pub const SEAL_BYTES: usize = 1 + 1 + 4 + 12 + 16;
 /// Files that RocksDB keeps open.
 pub const OPEN_FILES: i32 = 512;
-/// Memory of unwritten records before RocksDB writes a file, bytes.
-pub const WRITE_BUFFER_BYTES: usize = 64 << 20;
+/// Memory of unwritten records before RocksDB writes a file, bytes a column family.
+pub const WRITE_BUFFER_BYTES: usize = 32 << 20;
+/// Unwritten records of all column families together, bytes; more are written out.
+pub const WRITE_BUFFERS_BYTES: usize = 192 << 20;
+/// Write-ahead logs of all column families together, bytes; also what a restart may have to replay.
+pub const WAL_BYTES: u64 = 256 << 20;
+/// Cache of blocks read, bytes.
+pub const BLOCK_CACHE_BYTES: usize = 64 << 20;
 
-const _: () = assert!(VALUE_BYTES + KEY_BYTES < BATCH_BYTES);
+/// Records that one key seals before a fresh one is registered: far below what AES-GCM allows with counted nonces.
+pub const EPOCH_RECORDS: u64 = 1 << 32;
+/// Bytes that one key seals before a fresh one is registered.
+pub const EPOCH_BYTES: u64 = 256 << 30;
+/// Age at which a fresh data key is registered, s.
+pub const EPOCH_S: u64 = 7 * 24 * 3_600;
+/// Data keys that a keyring holds; rotation retires those that no record uses.
+pub const EPOCHS: usize = 65_536;
+/// Organizations of one store: their keys are one file.
+pub const ORGS: usize = 65_536;
+/// Longest keyring file, bytes.
+pub const KEYRING_BYTES: usize = 16 << 20;
+/// Longest unseal key file, bytes.
+pub const UNSEAL_FILE_BYTES: usize = 4_096;
+/// Memory of argon2id for a passphrase, KiB.
+pub const ARGON_KIB: u32 = 64 << 10;
+/// Passes of argon2id.
+pub const ARGON_PASSES: u32 = 3;
+
+/// Writes that may wait for the committing thread.
+pub const QUEUED_WRITES: usize = 4_096;
+/// Bytes that one group commit takes from the queue.
+pub const GROUP_BYTES: usize = 16 << 20;
+/// Longest time that a class B write waits for its sync, ms; stated as at most 1 s.
+pub const CLASS_B_SYNC_MS: u64 = 500;
+/// How often a shard closes a journal batch, ms.
+pub const JOURNAL_BATCH_MS: u64 = 25;
+/// Journal batches on their way from one shard.
+pub const JOURNAL_LANE: usize = 64;
+/// Bytes of one journal batch as a shard fills it.
+pub const JOURNAL_BATCH_BYTES: usize = 1 << 20;
+/// Longest time that the journal keeps a point that is not in a chunk yet, ms.
+pub const JOURNAL_KEEP_MS: u64 = 10 * 60 * 1_000;
+/// Journal records of one organization in one batch are cut at this size, bytes.
+pub const JOURNAL_RECORD_BYTES: usize = 256 << 10;
+
+/// Points of one chunk.
+pub const CHUNK_POINTS: usize = 1_024;
+/// Time that one chunk spans at most, ms: an hour of UTC.
+pub const CHUNK_SPAN_MS: u64 = 3_600_000;
+/// Pins whose points are collected in memory at once; the oldest are written out before that.
+pub const OPEN_PINS: usize = 4_000_000;
+/// Pins of one device with a latest value.
+pub const LATEST_PINS: usize = 768;
+/// Points that one history query may return.
+pub const QUERY_POINTS: usize = 10_000_000;
+
+/// How often the folder is compared with the inventory, ms.
+pub const INVENTORY_TICK_MS: u64 = 1_000;
+/// Files checked by their digest at start, bytes in all; the rest is checked in the background.
+pub const START_VERIFY_BYTES: u64 = 128 << 20;
+/// Write-ahead logs that the mark lists.
+pub const MARK_LOGS: usize = 200;
+/// Bytes of one slot of the mark: a write of this size is torn at worst, never spread.
+pub const MARK_SLOT_BYTES: usize = 4_096;
+/// Space that must stay free for RocksDB to write its files, as a multiple of a write buffer.
+pub const RESERVE_BUFFERS: u64 = 2;
+/// Least space that must stay free, bytes.
+pub const RESERVE_BYTES: u64 = 8 << 20;
+/// How old the answer to "how much space is free" may be, ms.
+pub const SPACE_TICK_MS: u64 = 200;
+
+/// Longest name of an organization, device, template or user, bytes.
+pub const NAME_BYTES: usize = 256;
+/// Records that a sweep looks at before it writes and rests.
+pub const SWEEP_RECORDS: usize = 512;
+
+const _: () = assert!(VALUE_BYTES + SEAL_BYTES + KEY_BYTES < BATCH_BYTES);
+const _: () = assert!(BATCH_BYTES <= GROUP_BYTES);
+const _: () = assert!(JOURNAL_RECORD_BYTES + JOURNAL_BATCH_BYTES < BATCH_BYTES, "a journal batch fits into one write");
+const _: () = assert!(JOURNAL_BATCH_MS * 2 <= 50, "a batch and its way to the disk stay below the stated 50 ms");
+const _: () = assert!(CLASS_B_SYNC_MS * 2 <= 1_000);
+const _: () = assert!(CHUNK_SPAN_MS == 60 * 60_000, "a chunk's minutes are one row of the roll-up");
+const _: () = assert!(LATEST_PINS * (MAX_VALUE_BYTES + 16) < VALUE_BYTES, "all latest values fit into one record");
+const _: () = assert!(LATEST_PINS == 3 * 256, "every pin may have one");
+const _: () = assert!(KEYRING_BYTES > ORGS * 2 * 40 + EPOCHS * 48);
+const _: () = assert!(64 + MARK_LOGS * 16 <= MARK_SLOT_BYTES);
+const _: () = assert!(ARGON_KIB <= 1 << 20 && ARGON_PASSES >= 2);

@@ -15,15 +15,24 @@ impl Poison {
     }
 
     /// Pass a result on, and remember a failure for ever.
-    pub(crate) fn guard<T>(&self, result: Result<T, rocksdb::Error>) -> Result<T, Error> {
+    pub(crate) fn guard<T, E: Into<Error>>(&self, result: Result<T, E>) -> Result<T, Error> {
         result.map_err(|error| {
-            self.0.store(true, Ordering::Release);
-            Error::Write { reason: error.into_string() }
+            let error = error.into();
+            self.strike(&error);
+            error
         })
     }
 
-    #[cfg(test)]
-    pub(crate) fn strike(&self) {
-        self.0.store(true, Ordering::Release);
+    pub(crate) fn strike(&self, error: &Error) {
+        if !self.0.swap(true, Ordering::AcqRel) {
+            tracing::error!(%error, "the store acknowledges nothing any more");
+        }
+    }
+}
+
+/// Errors of writing; reading maps its own.
+impl From<rocksdb::Error> for Error {
+    fn from(error: rocksdb::Error) -> Self {
+        Self::Write { reason: error.into_string() }
     }
 }

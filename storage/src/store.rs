@@ -1,236 +1,346 @@
-//! One RocksDB.
+//! An open store: who holds what, how it starts and how it ends.
 
+use std::fs::{File, OpenOptions};
+use std::ops::ControlFlow;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::Path;
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::thread::JoinHandle;
+use std::time::Duration;
 
-use rocksdb::{DB, DBRecoveryMode, IteratorMode, Options, WriteBatch, WriteOptions};
+use linchpin_protocol::model::Token;
+use ring::hmac;
+use zeroize::Zeroizing;
 
+use crate::batch::{Batch, Sealing};
+use crate::cipher::{Fresh, Writer};
+use crate::inventory::Phase;
+use crate::keeper::Keeper;
+use crate::keyring::body::Fixed;
+use crate::keyring::{Keyring, file};
+use crate::mark::MarkFile;
 use crate::poison::Poison;
-use crate::{Error, limits};
+use crate::reader::Reader;
+use crate::rocks::{Rocks, live};
+use crate::schema::index::IndexKeys;
+use crate::schema::{Digest, IndexEntry, IndexKind, KeyBytes, OrgId, Record};
+use crate::settings::{Layout, Settings, now_s};
+use crate::space::Space;
+use crate::writer::{Class, Done, Queue, waiting};
+use crate::{Error, KeyStatus, durable, limits, recovery, writer};
 
-/// Writes that become visible and durable together.
-#[derive(Default)]
-pub struct Batch {
-    writes: WriteBatch,
-    len_bytes: usize,
+/// What all parts of a store share.
+pub(crate) struct Inner {
+    pub(crate) rocks: Arc<Rocks>,
+    pub(crate) keyring: Arc<Keyring>,
+    pub(crate) index: Arc<IndexKeys>,
+    pub(crate) fresh: RwLock<Arc<Fresh>>,
+    pub(crate) queue: Queue,
+    pub(crate) keeper: Keeper,
+    pub(crate) poison: Arc<Poison>,
+    pub(crate) space: Arc<Space>,
+    pub(crate) settings: Settings,
+    pub(crate) layout: Layout,
+    pub(crate) inventory_key: hmac::Key,
+    /// The folder is ours as long as this is open.
+    _lock: File,
 }
 
-impl std::fmt::Debug for Batch {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Batch({} bytes)", self.len_bytes)
+impl Inner {
+    pub(crate) fn reader(&self) -> Reader<'_> {
+        Reader { rocks: &self.rocks, keyring: &self.keyring, index: &self.index }
+    }
+
+    pub(crate) fn sealing(&self, writer: Writer) -> Sealing {
+        let fresh = self.fresh.read().unwrap_or_else(PoisonError::into_inner).clone();
+        Sealing { keyring: self.keyring.clone(), index: self.index.clone(), fresh, writer }
+    }
+
+    /// Seal with a new epoch from now on.
+    pub(crate) fn use_epoch(&self, fresh: Arc<Fresh>) {
+        *self.fresh.write().unwrap_or_else(PoisonError::into_inner) = fresh;
+    }
+
+    fn tick(&self) -> Result<(), Error> {
+        let now_s = now_s();
+        let is_spent = self.fresh.read().unwrap_or_else(PoisonError::into_inner).is_spent(now_s);
+        if is_spent {
+            self.use_epoch(self.keyring.fresh_epoch(now_s)?);
+        }
+        self.update_inventory(Phase::Running)
+    }
+
+    pub(crate) fn update_inventory(&self, phase: Phase) -> Result<(), Error> {
+        self.keeper.update(&self.rocks, self.keyring.generation(), phase)
     }
 }
 
-fn within(len_bytes: usize, limit_bytes: usize) -> Result<(), Error> {
-    if len_bytes > limit_bytes { Err(Error::TooLarge { len_bytes, limit_bytes }) } else { Ok(()) }
-}
-
-impl Batch {
-    /// Set a key.
-    ///
-    /// # Errors
-    /// The key, the value or the batch would be too large; the batch is as before.
-    pub fn put(&mut self, key: &[u8], value: &[u8]) -> Result<(), Error> {
-        within(key.len(), limits::KEY_BYTES)?;
-        within(value.len(), limits::VALUE_BYTES)?;
-        within(self.len_bytes + key.len() + value.len(), limits::BATCH_BYTES)?;
-        self.len_bytes += key.len() + value.len();
-        self.writes.put(key, value);
-        Ok(())
-    }
-
-    /// Remove a key.
-    ///
-    /// # Errors
-    /// The key or the batch would be too large.
-    pub fn delete(&mut self, key: &[u8]) -> Result<(), Error> {
-        within(key.len(), limits::KEY_BYTES)?;
-        within(self.len_bytes + key.len(), limits::BATCH_BYTES)?;
-        self.len_bytes += key.len();
-        self.writes.delete(key);
-        Ok(())
-    }
-}
-
-/// An open store. Blocking: never called from a shard.
+/// An open store. Its calls block: shards never make them.
 pub struct Store {
-    db: DB,
-    poison: Poison,
+    pub(crate) inner: Arc<Inner>,
+    threads: Mutex<Threads>,
+}
+
+#[derive(Default)]
+struct Threads {
+    committer: Option<JoinHandle<()>>,
+    keeper: Option<(JoinHandle<()>, Sender<()>)>,
 }
 
 impl std::fmt::Debug for Store {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Store({})", self.db.path().display())
+        write!(f, "Store({})", self.inner.layout.folder.display())
     }
 }
 
-fn options() -> Options {
-    let mut options = Options::default();
-    options.create_if_missing(true);
-    // RocksDB's default skips damage in its log silently; this one forgets a torn end only.
-    options.set_wal_recovery_mode(DBRecoveryMode::TolerateCorruptedTailRecords);
-    // A log that was deleted or is shorter than it was is refused.
-    options.set_track_and_verify_wals_in_manifest(true);
-    // Values are compressed before they are sealed; sealed bytes do not compress.
-    options.set_compression_type(rocksdb::DBCompressionType::None);
-    // Group commit decides when the log is written and synced.
-    options.set_manual_wal_flush(true);
-    options.set_max_open_files(limits::OPEN_FILES);
-    options.set_write_buffer_size(limits::WRITE_BUFFER_BYTES);
-    options.set_keep_log_file_num(1);
-    options
+fn make_folder(path: &Path) -> Result<(), Error> {
+    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
+    made.map_err(durable::failed(path, "create"))
+}
+
+fn lock(layout: &Layout) -> Result<File, Error> {
+    let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&layout.lock);
+    let file = file.map_err(durable::failed(&layout.lock, "open"))?;
+    file.try_lock().map_err(|_| Error::Open {
+        path: layout.folder.clone(),
+        reason: "another program has it open: stop that first".into(),
+    })?;
+    Ok(file)
+}
+
+fn open_keyring(settings: &Settings, layout: &Layout) -> Result<Keyring, Error> {
+    let (steps, nonces) = (settings.steps.clone(), settings.nonces.clone());
+    let is_new = !file::exists(&layout.folder) && !layout.db.exists() && !layout.inventory.exists();
+    if !is_new {
+        return Keyring::open(&layout.folder, &settings.unseal, steps, nonces);
+    }
+    if !settings.create {
+        let reason = "there is no store: check the path, or let it be made".into();
+        return Err(Error::Open { path: layout.folder.clone(), reason });
+    }
+    if settings.anchor.as_ref().is_some_and(|anchor| anchor.exists()) && !settings.accept_rollback {
+        return Err(Error::RolledBack { what: "the folder is empty, but its anchor exists".into() });
+    }
+    Keyring::create(&layout.folder, &settings.unseal, steps, nonces)
 }
 
 impl Store {
-    /// Open or create the store in a folder.
+    /// Open a store, or make one. A wrong key, damage and an old copy are refused before anything is changed.
     ///
     /// # Errors
-    /// [`Error::Open`]: nothing was changed then.
-    pub fn open(path: &Path) -> Result<Self, Error> {
-        let db = DB::open(&options(), path)
-            .map_err(|error| Error::Open { path: path.into(), reason: error.into_string() })?;
-        Ok(Self { db, poison: Poison::default() })
+    /// [`Error::Key`], [`Error::Damaged`], [`Error::RolledBack`], [`Error::Open`], [`Error::Io`].
+    pub fn open(settings: Settings) -> Result<Self, Error> {
+        let layout = Layout::new(&settings.folder);
+        make_folder(&layout.folder)?;
+        let lock = lock(&layout)?;
+        let keyring = open_keyring(&settings, &layout)?;
+        let inventory_key = hmac::Key::new(hmac::HMAC_SHA256, &*keyring.fixed(Fixed::Inventory));
+        let found = recovery::check(&settings, &layout, &keyring, &inventory_key)?;
+        make_folder(&layout.db)?;
+        make_folder(&layout.wal)?;
+        durable::sync_folder(&layout.folder)?;
+        settings.steps.reach("before opening RocksDB");
+        let rocks = Arc::new(Rocks::open(&layout, settings.write_buffer_bytes, found.create)?);
+        let failed = |error: rocksdb::Error| Error::Open { path: layout.db.clone(), reason: error.into_string() };
+        rocks.db.disable_file_deletions().map_err(failed)?;
+        let sequence = rocks.db.latest_sequence_number();
+        recovery::confirm(&found, &live(&rocks.db)?, sequence)?;
+        let fresh = keyring.fresh_epoch(now_s())?;
+        settings.steps.reach("epoch registered");
+        let start_epoch = found.epoch + 1;
+        rocks.db.flush_wal(true).map_err(failed)?;
+        let mark = MarkFile::create(&layout.mark, &layout.wal, &inventory_key, start_epoch, sequence)?;
+        settings.steps.reach("mark created");
+        let keeper =
+            Keeper::new(&layout, settings.anchor.clone(), &inventory_key, *keyring.db_id(), start_epoch, &found.tables);
+        keeper.update(&rocks, keyring.generation(), Phase::Running)?;
+        settings.steps.reach("inventory written");
+        rocks.start_compaction()?;
+        let space = Arc::new(Space::new(&layout.folder, &layout.ballast, settings.write_buffer_bytes));
+        let poison = Arc::new(Poison::default());
+        let (queue, committer) = writer::start(rocks.clone(), poison.clone(), space.clone(), mark)?;
+        let (keyring, fresh) = (Arc::new(keyring), RwLock::new(fresh));
+        let index = Arc::new(IndexKeys::new(&keyring));
+        let inner = Arc::new(Inner {
+            rocks,
+            keyring,
+            index,
+            fresh,
+            queue,
+            keeper,
+            poison,
+            space,
+            settings,
+            layout,
+            inventory_key,
+            _lock: lock,
+        });
+        let keeper = start_keeper(inner.clone())?;
+        let threads = Threads { committer: Some(committer), keeper: Some(keeper) };
+        Ok(Self { inner, threads: Mutex::new(threads) })
     }
 
-    /// Write a batch and sync it: durable when this returns.
-    ///
-    /// # Errors
-    /// [`Error::Write`] poisons the store, [`Error::Poisoned`] from then on.
-    pub fn commit(&self, batch: Batch) -> Result<(), Error> {
-        self.poison.check()?;
-        self.poison.guard(self.db.write_opt(batch.writes, &WriteOptions::default()))?;
-        self.poison.guard(self.db.flush_wal(true))
+    /// An empty batch.
+    #[must_use]
+    pub fn batch(&self) -> Batch {
+        Batch::new(self.inner.sealing(Writer::Batch))
     }
 
-    /// The value of a key.
+    /// Hand a batch over and wait for what its class promises.
     ///
     /// # Errors
-    /// [`Error::Read`]: the disk failed or the record is damaged.
-    pub fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Error> {
-        self.db.get(key).map_err(|error| Error::Read { reason: error.into_string() })
+    /// [`Error::Full`] and [`Error::Busy`]: nothing was written. [`Error::Write`]: the store is poisoned.
+    pub fn commit(&self, class: Class, batch: Batch) -> Result<(), Error> {
+        let (done, result) = waiting();
+        self.inner.queue.write(class, batch.writes, Some(done))?;
+        result.recv().unwrap_or(Err(Error::Closed))
     }
 
-    /// All records in the order of their keys, until `take` says no. An iterator that meets damage ends early, so its
-    /// status is checked: a part is never taken for the whole.
+    /// Hand a batch over without waiting; `done` is called on the committing thread and must be quick.
     ///
     /// # Errors
-    /// [`Error::Read`].
-    pub fn scan(&self, mut take: impl FnMut(&[u8], &[u8]) -> bool) -> Result<(), Error> {
-        for entry in self.db.iterator(IteratorMode::Start) {
-            let (key, value) = entry.map_err(|error| Error::Read { reason: error.into_string() })?;
-            if !take(&key, &value) {
-                break;
-            }
+    /// [`Error::Busy`], [`Error::Closed`]: `done` is not called then.
+    pub fn submit(
+        &self,
+        class: Class,
+        batch: Batch,
+        done: impl FnOnce(Result<(), Error>) + Send + 'static,
+    ) -> Result<(), Error> {
+        self.inner.queue.write(class, batch.writes, Some(Box::new(done) as Done))
+    }
+
+    /// A record.
+    ///
+    /// # Errors
+    /// [`Error::Record`]: it is damaged. [`Error::Erased`]. [`Error::Read`].
+    pub fn get<R: Record>(&self, key: &R::Key) -> Result<Option<R>, Error> {
+        self.inner.reader().get(key)
+    }
+
+    /// All records of a kind, in the order of their keys.
+    ///
+    /// # Errors
+    /// As [`Store::get`].
+    pub fn scan<R: Record>(&self, take: impl FnMut(R::Key, R) -> ControlFlow<()>) -> Result<(), Error> {
+        self.inner.reader().scan(KeyBytes::EMPTY, take)
+    }
+
+    /// All records of a kind that belong to an organization, in the order of their keys.
+    ///
+    /// # Errors
+    /// As [`Store::get`].
+    pub fn scan_org<R: Record>(&self, org: OrgId, take: impl FnMut(R::Key, R) -> ControlFlow<()>) -> Result<(), Error> {
+        self.inner.reader().scan(KeyBytes::org(org), take)
+    }
+
+    /// What a digest stands for.
+    ///
+    /// # Errors
+    /// As [`Store::get`].
+    pub fn lookup(&self, digest: &Digest) -> Result<Option<IndexEntry>, Error> {
+        self.inner.reader().lookup(digest)
+    }
+
+    /// All entries of the index of one kind: shards load the tokens with it.
+    ///
+    /// # Errors
+    /// As [`Store::get`].
+    pub fn load_index(&self, kind: IndexKind, take: impl FnMut(Digest, IndexEntry)) -> Result<(), Error> {
+        self.inner.reader().scan_index(KeyBytes::EMPTY.with(&[kind as u8]), take)
+    }
+
+    /// The digest of a device's token.
+    #[must_use]
+    pub fn token_digest(&self, token: &Token) -> Digest {
+        self.inner.index.token(token)
+    }
+
+    /// The digest of an e-mail address; upper and lower case are one.
+    #[must_use]
+    pub fn email_digest(&self, address: &str) -> Digest {
+        self.inner.index.email(address)
+    }
+
+    /// The digest of a session's token.
+    #[must_use]
+    pub fn session_digest(&self, token: &[u8]) -> Digest {
+        self.inner.index.session(token)
+    }
+
+    /// The key of token digests, for shards.
+    #[must_use]
+    pub fn token_key(&self) -> Zeroizing<[u8; 32]> {
+        self.inner.keyring.fixed(Fixed::Token)
+    }
+
+    /// The key that TLS tickets derive from, for shards.
+    #[must_use]
+    pub fn ticket_key(&self) -> Zeroizing<[u8; 32]> {
+        self.inner.keyring.fixed(Fixed::Ticket)
+    }
+
+    /// Give a new organization its key; its records can be sealed from then on. Durable when it returns.
+    ///
+    /// # Errors
+    /// [`Error::Erased`]: the number was used before. [`Error::Io`].
+    pub fn add_org(&self, org: OrgId) -> Result<(), Error> {
+        self.inner.keyring.add_org(org.get())
+    }
+
+    /// What the keyring holds.
+    #[must_use]
+    pub fn key_status(&self) -> KeyStatus {
+        self.inner.keyring.status()
+    }
+
+    /// Write everything out and close. Without it a restart replays the log.
+    ///
+    /// # Errors
+    /// [`Error::Write`], [`Error::Poisoned`], [`Error::Io`]; the store is closed all the same.
+    pub fn close(self) -> Result<(), Error> {
+        self.end(true)
+    }
+
+    fn end(&self, flush: bool) -> Result<(), Error> {
+        let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        if let Some((thread, stop)) = threads.keeper {
+            drop(stop);
+            let _ = thread.join();
         }
-        Ok(())
+        let Some(committer) = threads.committer else { return Ok(()) };
+        self.inner.queue.stop();
+        let _ = committer.join();
+        if !flush {
+            return Ok(());
+        }
+        self.inner.poison.check()?;
+        for name in self.inner.rocks.column_names() {
+            let Some(column) = self.inner.rocks.db.cf_handle(&name) else { continue };
+            self.inner.rocks.db.flush_cf(&column)?;
+        }
+        self.inner.update_inventory(Phase::Closed)
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::path::PathBuf;
+impl Drop for Store {
+    fn drop(&mut self) {
+        let _ = self.end(false);
+    }
+}
 
-    /// A folder of this test's own, removed at its end.
-    struct Folder(PathBuf);
-
-    impl Folder {
-        fn new(name: &str) -> Self {
-            let path = std::env::temp_dir().join(format!("linchpin-store-{name}-{}", std::process::id()));
-            let _ = std::fs::remove_dir_all(&path);
-            std::fs::create_dir_all(&path).expect("a folder");
-            Self(path)
+fn start_keeper(inner: Arc<Inner>) -> Result<(JoinHandle<()>, Sender<()>), Error> {
+    let (stop, stopped) = channel();
+    let run = move || {
+        let tick = Duration::from_millis(limits::INVENTORY_TICK_MS);
+        while stopped.recv_timeout(tick) == Err(RecvTimeoutError::Timeout) {
+            if let Err(error) = inner.tick() {
+                // Nothing is lost: the inventory before still holds, and nothing it lists is deleted.
+                tracing::error!(%error, "the inventory could not be written");
+            }
         }
-
-        fn log(&self) -> PathBuf {
-            let files = std::fs::read_dir(&self.0).expect("the folder").map(|file| file.expect("a file").path());
-            files.filter(|path| path.extension().is_some_and(|e| e == "log")).max().expect("a write-ahead log")
-        }
-    }
-
-    impl Drop for Folder {
-        fn drop(&mut self) {
-            let _ = std::fs::remove_dir_all(&self.0);
-        }
-    }
-
-    fn filled(folder: &Folder, records: u32) {
-        let store = Store::open(&folder.0).expect("opens");
-        for n in 0..records {
-            let mut batch = Batch::default();
-            batch.put(&n.to_be_bytes(), &[n as u8; 100]).expect("fits");
-            store.commit(batch).expect("commits");
-        }
-    }
-
-    fn count(store: &Store) -> u32 {
-        let mut records = 0;
-        store
-            .scan(|_, _| {
-                records += 1;
-                true
-            })
-            .expect("reads");
-        records
-    }
-
-    #[test]
-    fn commits_are_there_after_a_restart_and_deletes_stay_deleted() {
-        let folder = Folder::new("restart");
-        filled(&folder, 20);
-        let store = Store::open(&folder.0).expect("opens");
-        let mut batch = Batch::default();
-        batch.delete(&3u32.to_be_bytes()).expect("fits");
-        store.commit(batch).expect("commits");
-        drop(store);
-        let store = Store::open(&folder.0).expect("opens");
-        assert_eq!(count(&store), 19);
-        assert_eq!(store.get(&4u32.to_be_bytes()).expect("reads"), Some(vec![4; 100]));
-        assert_eq!(store.get(&3u32.to_be_bytes()).expect("reads"), None);
-    }
-
-    #[test]
-    fn a_torn_end_of_the_log_loses_the_last_record_only() {
-        let folder = Folder::new("torn");
-        filled(&folder, 20);
-        let log = folder.log();
-        let length = std::fs::metadata(&log).expect("the log").len();
-        std::fs::OpenOptions::new().write(true).open(&log).expect("opens").set_len(length - 3).expect("cuts");
-        let store = Store::open(&folder.0).expect("a torn end is ordinary after a power cut");
-        assert_eq!(count(&store), 19);
-    }
-
-    #[test]
-    fn damage_inside_the_log_is_refused() {
-        let folder = Folder::new("damage");
-        filled(&folder, 20);
-        let log = folder.log();
-        let mut bytes = std::fs::read(&log).expect("the log");
-        let middle = bytes.len() / 2;
-        bytes[middle] ^= 0x40;
-        std::fs::write(&log, bytes).expect("writes");
-        let error = Store::open(&folder.0).expect_err("damage must not be skipped");
-        assert!(matches!(error, Error::Open { .. }), "{error}");
-    }
-
-    #[test]
-    fn a_poisoned_store_acknowledges_nothing_but_still_reads() {
-        let folder = Folder::new("poison");
-        filled(&folder, 2);
-        let store = Store::open(&folder.0).expect("opens");
-        store.poison.strike();
-        let mut batch = Batch::default();
-        batch.put(b"k", b"v").expect("fits");
-        assert!(matches!(store.commit(batch), Err(Error::Poisoned)));
-        assert_eq!(store.get(b"k").expect("reads"), None);
-        assert_eq!(count(&store), 2);
-    }
-
-    #[test]
-    fn batches_are_bounded() {
-        let mut batch = Batch::default();
-        assert!(matches!(batch.put(&[0; limits::KEY_BYTES + 1], b""), Err(Error::TooLarge { .. })));
-        let value = vec![0; limits::VALUE_BYTES];
-        let fitted = (0..100u32).take_while(|n| batch.put(&n.to_be_bytes(), &value).is_ok()).count();
-        assert_eq!(fitted, limits::BATCH_BYTES / (limits::VALUE_BYTES + 4));
-    }
+    };
+    let thread = std::thread::Builder::new().name("store-keeper".into()).spawn(run);
+    let thread = thread.map_err(|error| Error::Open { path: "store-keeper".into(), reason: error.to_string() })?;
+    Ok((thread, stop))
 }

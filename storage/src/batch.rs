@@ -1,0 +1,214 @@
+//! Writes that become visible and durable together. Values are sealed where the batch is made, not where it is
+//! committed.
+
+use std::sync::Arc;
+
+use rocksdb::WriteBatch;
+
+use crate::bytes::{Fields, Put as _, Shape};
+use crate::cipher::{self, Fresh, Place, Writer};
+use crate::keyring::Keyring;
+use crate::rocks::Rocks;
+use crate::schema::index::IndexKeys;
+use crate::schema::{self, Digest, Family, IndexEntry, KeyBytes, Record, RecordKey as _};
+use crate::{Error, limits};
+
+const PUT: u8 = 1;
+const DELETE: u8 = 2;
+const DELETE_RANGE: u8 = 3;
+
+/// What seals: the keyring and the epoch that was current when the batch began.
+#[derive(Clone)]
+pub(crate) struct Sealing {
+    pub(crate) keyring: Arc<Keyring>,
+    pub(crate) index: Arc<IndexKeys>,
+    pub(crate) fresh: Arc<Fresh>,
+    pub(crate) writer: Writer,
+}
+
+/// Encoded writes.
+#[derive(Default)]
+pub(crate) struct Writes {
+    bytes: Vec<u8>,
+    pub(crate) count: usize,
+}
+
+impl Writes {
+    pub(crate) const fn len_bytes(&self) -> usize {
+        self.bytes.len()
+    }
+
+    fn begin(&mut self, operation: u8, family: Family, partition: u32, key: &[u8]) {
+        self.count += 1;
+        self.bytes.put_u8(operation);
+        self.bytes.put_u8(family as u8);
+        self.bytes.put_u32(partition);
+        self.bytes.put_u8(key.len() as u8);
+        self.bytes.extend_from_slice(key);
+    }
+
+    pub(crate) fn put(
+        &mut self,
+        family: Family,
+        partition: u32,
+        key: &[u8],
+        value: impl FnOnce(&mut Vec<u8>) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let begin = self.bytes.len();
+        self.begin(PUT, family, partition, key);
+        let len_at = self.bytes.len();
+        self.bytes.put_u32(0);
+        if let Err(error) = value(&mut self.bytes) {
+            self.bytes.truncate(begin);
+            self.count -= 1;
+            return Err(error);
+        }
+        let len = (self.bytes.len() - len_at - 4) as u32;
+        self.bytes[len_at..len_at + 4].copy_from_slice(&len.to_be_bytes());
+        Ok(())
+    }
+
+    pub(crate) fn delete(&mut self, family: Family, partition: u32, key: &[u8]) {
+        self.begin(DELETE, family, partition, key);
+    }
+
+    pub(crate) fn delete_range(&mut self, family: Family, partition: u32, from: &[u8], to: &[u8]) {
+        self.begin(DELETE_RANGE, family, partition, from);
+        self.bytes.put_bytes(to);
+    }
+
+    /// As RocksDB takes it; partitions that do not exist yet are made.
+    pub(crate) fn to_rocks(&self, rocks: &Rocks) -> Result<WriteBatch, rocksdb::Error> {
+        let mut out = WriteBatch::default();
+        let mut fields = Fields(&self.bytes);
+        while !fields.0.is_empty() {
+            Self::one(&mut fields, rocks, &mut out)?.expect("batches are written by this file");
+        }
+        Ok(out)
+    }
+
+    fn one(fields: &mut Fields<'_>, rocks: &Rocks, out: &mut WriteBatch) -> Result<Result<(), Shape>, rocksdb::Error> {
+        let mut head = || Ok((fields.u8()?, fields.u8()?, fields.u32()?, fields.u8()?));
+        let (operation, family, partition, key_len) = match head() {
+            Ok(head) => head,
+            Err(Shape) => return Ok(Err(Shape)),
+        };
+        let family = Family::ALL[usize::from(family) - 1];
+        let column = rocks.ensure(family, partition)?;
+        let mut rest = || -> Result<(), Shape> {
+            let key = fields.take(usize::from(key_len))?;
+            match operation {
+                PUT => {
+                    let len = fields.u32()? as usize;
+                    out.put_cf(&column, key, fields.take(len)?);
+                }
+                DELETE => out.delete_cf(&column, key),
+                DELETE_RANGE => out.delete_range_cf(&column, key, fields.bytes()?),
+                _ => return Err(Shape),
+            }
+            Ok(())
+        };
+        Ok(rest())
+    }
+}
+
+/// A batch of sealed records.
+pub struct Batch {
+    pub(crate) sealing: Sealing,
+    pub(crate) writes: Writes,
+    scratch: Vec<u8>,
+}
+
+impl std::fmt::Debug for Batch {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Batch({} writes, {} bytes)", self.writes.count, self.writes.len_bytes())
+    }
+}
+
+fn within(what: &'static str, len: usize, limit: usize) -> Result<(), Error> {
+    if len > limit { Err(Error::TooLarge { what, len, limit }) } else { Ok(()) }
+}
+
+impl Batch {
+    pub(crate) fn new(sealing: Sealing) -> Self {
+        Self { sealing, writes: Writes::default(), scratch: Vec::new() }
+    }
+
+    /// Is nothing in it?
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.writes.count == 0
+    }
+
+    /// Its size, bytes.
+    #[must_use]
+    pub const fn len_bytes(&self) -> usize {
+        self.writes.len_bytes()
+    }
+
+    /// Set a record.
+    ///
+    /// # Errors
+    /// Its organization has no key or was erased, or the record or the batch would be too large; the batch is as before.
+    pub fn put<R: Record>(&mut self, key: &R::Key, record: &R) -> Result<(), Error> {
+        let mut value = std::mem::take(&mut self.scratch);
+        value.clear();
+        schema::encode(record, &mut value);
+        let result = self.put_sealed(R::FAMILY, 0, &key.bytes(), &value);
+        self.scratch = value;
+        result
+    }
+
+    pub(crate) fn put_sealed(
+        &mut self,
+        family: Family,
+        partition: u32,
+        key: &KeyBytes,
+        value: &[u8],
+    ) -> Result<(), Error> {
+        within("a record", value.len(), limits::VALUE_BYTES)?;
+        within(
+            "a batch",
+            self.len_bytes() + value.len() + limits::SEAL_BYTES + limits::KEY_BYTES,
+            limits::BATCH_BYTES,
+        )?;
+        let owner = family.owner(key.as_ref()).expect("keys of the schema name their owner");
+        let place = Place { family: family as u8, partition, key: key.as_ref(), owner };
+        let Sealing { keyring, fresh, writer, .. } = &self.sealing;
+        self.writes
+            .put(family, partition, key.as_ref(), |out| cipher::seal(keyring, fresh, *writer, &place, value, out))
+    }
+
+    /// Remove a record.
+    ///
+    /// # Errors
+    /// The batch would be too large.
+    pub fn delete<R: Record>(&mut self, key: &R::Key) -> Result<(), Error> {
+        within("a batch", self.len_bytes() + 2 * limits::KEY_BYTES, limits::BATCH_BYTES)?;
+        self.writes.delete(R::FAMILY, 0, key.bytes().as_ref());
+        Ok(())
+    }
+
+    /// Let a digest stand for something.
+    ///
+    /// # Errors
+    /// The batch would be too large.
+    pub fn put_index(&mut self, digest: &Digest, entry: &IndexEntry) -> Result<(), Error> {
+        within("a batch", self.len_bytes() + 2 * limits::KEY_BYTES, limits::BATCH_BYTES)?;
+        let (key, index) = (digest.key(), self.sealing.index.clone());
+        self.writes.put(Family::Index, 0, key.as_ref(), |out| {
+            index.encode(key.as_ref(), entry, out);
+            Ok(())
+        })
+    }
+
+    /// Forget a digest.
+    ///
+    /// # Errors
+    /// The batch would be too large.
+    pub fn delete_index(&mut self, digest: &Digest) -> Result<(), Error> {
+        within("a batch", self.len_bytes() + 2 * limits::KEY_BYTES, limits::BATCH_BYTES)?;
+        self.writes.delete(Family::Index, 0, digest.key().as_ref());
+        Ok(())
+    }
+}

@@ -1,0 +1,123 @@
+//! The thread that keeps the inventory: once a second it compares what is live with what was listed, writes a new
+//! inventory if that differs, moves the anchor, and only then lets RocksDB delete what is obsolete.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+
+use ring::hmac;
+
+use crate::Error;
+use crate::inventory::{Anchor, Inventory, Manifest, Phase, Table, digest_of, manifest_now, table_path};
+use crate::rocks::{Rocks, live};
+use crate::settings::Layout;
+
+/// What was listed last.
+struct Listed {
+    epoch: u64,
+    tables: BTreeMap<u64, Table>,
+    manifest: Option<Manifest>,
+    keyring_generation: u64,
+}
+
+/// Writes inventories.
+pub(crate) struct Keeper {
+    layout: Layout,
+    anchor: Option<PathBuf>,
+    key: hmac::Key,
+    db_id: [u8; 16],
+    start_epoch: u64,
+    listed: Mutex<Listed>,
+}
+
+impl std::fmt::Debug for Keeper {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Keeper(start {})", self.start_epoch)
+    }
+}
+
+impl Keeper {
+    pub(crate) fn new(
+        layout: &Layout,
+        anchor: Option<PathBuf>,
+        key: &hmac::Key,
+        db_id: [u8; 16],
+        start_epoch: u64,
+        tables: &[Table],
+    ) -> Self {
+        let listed = Listed {
+            // The inventory of this opening carries the epoch before.
+            epoch: start_epoch - 1,
+            tables: tables.iter().map(|table| (table.number, *table)).collect(),
+            manifest: None,
+            keyring_generation: 0,
+        };
+        Self { layout: layout.clone(), anchor, key: key.clone(), db_id, start_epoch, listed: Mutex::new(listed) }
+    }
+
+    /// Bring the inventory up to date. Writes nothing if nothing has changed and the phase is still `Running`.
+    pub(crate) fn update(&self, rocks: &Rocks, keyring_generation: u64, phase: Phase) -> Result<(), Error> {
+        let mut listed = self.listed.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            let manifest = manifest_now(&self.layout.db)?;
+            let is_same = listed.manifest == Some(manifest) && listed.keyring_generation == keyring_generation;
+            if is_same && phase == Phase::Running {
+                return Ok(());
+            }
+            let tables = self.tables(rocks, &listed.tables)?;
+            let epoch = listed.epoch + 1;
+            let inventory = Inventory {
+                phase,
+                db_id: self.db_id,
+                epoch,
+                start_epoch: self.start_epoch,
+                keyring_generation,
+                manifest: Some(manifest),
+                tables: tables.values().copied().collect(),
+            };
+            inventory.write(&self.layout.inventory, &self.key)?;
+            *listed = Listed { epoch, tables, manifest: Some(manifest), keyring_generation };
+            if let Some(path) = &self.anchor {
+                Anchor { db_id: self.db_id, epoch }.write(path, &self.key)?;
+            }
+            self.purge(rocks)?;
+            // What changed while obsolete files were deleted is listed at once.
+            if phase == Phase::Closed || manifest_now(&self.layout.db)? == manifest {
+                return Ok(());
+            }
+        }
+    }
+
+    fn tables(&self, rocks: &Rocks, known: &BTreeMap<u64, Table>) -> Result<BTreeMap<u64, Table>, Error> {
+        let mut tables = BTreeMap::new();
+        for (number, len) in live(&rocks.db)? {
+            let table = match known.get(&number) {
+                Some(table) => *table,
+                None => {
+                    let path = table_path(&self.layout.db, number);
+                    let sha256 = digest_of(&path, len)?;
+                    let what = || format!("{} is shorter than {len} bytes", path.display());
+                    Table { number, len, sha256: sha256.ok_or_else(|| Error::Damaged { what: what() })? }
+                }
+            };
+            tables.insert(number, table);
+        }
+        Ok(tables)
+    }
+
+    /// Let RocksDB delete obsolete files, now and not at any other time.
+    fn purge(&self, rocks: &Rocks) -> Result<(), Error> {
+        let failed = |error: rocksdb::Error| Error::Write { reason: error.into_string() };
+        rocks.db.enable_file_deletions().map_err(failed)?;
+        rocks.db.disable_file_deletions().map_err(failed)
+    }
+
+    pub(crate) fn epoch(&self) -> u64 {
+        self.listed.lock().unwrap_or_else(PoisonError::into_inner).epoch
+    }
+
+    /// What is listed, for verification and backups.
+    pub(crate) fn listed(&self) -> Vec<Table> {
+        self.listed.lock().unwrap_or_else(PoisonError::into_inner).tables.values().copied().collect()
+    }
+}

@@ -1,0 +1,201 @@
+//! RocksDB: its options, and its column families by our names.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rocksdb::{
+    BlockBasedOptions, BoundColumnFamily, Cache, ColumnFamilyDescriptor, DBCompressionType, DBRecoveryMode,
+    DBWithThreadMode, InfoLogger, LogLevel, MultiThreaded, Options,
+};
+
+use crate::schema::Family;
+use crate::settings::Layout;
+use crate::{Error, limits};
+
+pub(crate) type Db = DBWithThreadMode<MultiThreaded>;
+
+/// RocksDB's own log goes through ours: a file of it would tell more than the sealed records do.
+fn logger() -> InfoLogger {
+    InfoLogger::new_callback_logger(LogLevel::Warn, |level, line| {
+        let line = line.trim_end();
+        if (level as i32) >= LogLevel::Error as i32 {
+            tracing::error!(target: "rocksdb", "{line}");
+        } else {
+            tracing::warn!(target: "rocksdb", "{line}");
+        }
+    })
+}
+
+/// An open database and what new column families need.
+pub(crate) struct Rocks {
+    pub(crate) db: Db,
+    path: PathBuf,
+    column_options: Options,
+    /// Names of the column families; also lets one be made or dropped at a time.
+    names: Mutex<BTreeSet<String>>,
+}
+
+impl std::fmt::Debug for Rocks {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Rocks({})", self.path.display())
+    }
+}
+
+fn database_options(layout: &Layout, create: bool) -> Options {
+    let mut options = Options::default();
+    options.create_if_missing(create);
+    options.create_missing_column_families(create);
+    // RocksDB's default skips damage in its log silently; this one forgets a torn end only.
+    options.set_wal_recovery_mode(DBRecoveryMode::TolerateCorruptedTailRecords);
+    // A closed log that was deleted or is shorter than it was is refused.
+    options.set_track_and_verify_wals_in_manifest(true);
+    options.set_wal_dir(&layout.wal);
+    // Group commit decides when the log is written and synced.
+    options.set_manual_wal_flush(true);
+    options.set_max_total_wal_size(limits::WAL_BYTES);
+    options.set_max_open_files(limits::OPEN_FILES);
+    options.set_db_write_buffer_size(limits::WRITE_BUFFERS_BYTES);
+    options.set_max_background_jobs(2);
+    options.set_paranoid_checks(true);
+    options.set_info_logger(logger());
+    options
+}
+
+fn column_options(write_buffer_bytes: usize, auto_compaction: bool) -> Options {
+    let mut table = BlockBasedOptions::default();
+    table.set_block_cache(&Cache::new_lru_cache(limits::BLOCK_CACHE_BYTES));
+    table.set_bloom_filter(10.0, false);
+    table.set_format_version(5);
+    let mut options = Options::default();
+    // Values are compressed before they are sealed; sealed bytes do not compress.
+    options.set_compression_type(DBCompressionType::None);
+    options.set_bottommost_compression_type(DBCompressionType::None);
+    options.set_write_buffer_size(write_buffer_bytes);
+    options.set_block_based_table_factory(&table);
+    options.set_disable_auto_compactions(!auto_compaction);
+    options
+}
+
+/// What a look at the database without its logs shows.
+pub(crate) struct Glance {
+    /// Live tables: number and size.
+    pub(crate) tables: Vec<(u64, u64)>,
+    /// Logs below this number are not needed any more.
+    pub(crate) first_log: u64,
+}
+
+fn open_error(path: &Path, error: rocksdb::Error) -> Error {
+    Error::Open { path: path.to_owned(), reason: error.into_string() }
+}
+
+fn columns(layout: &Layout) -> Result<Vec<String>, Error> {
+    Db::list_cf(&Options::default(), &layout.db).map_err(|error| open_error(&layout.db, error))
+}
+
+/// Live tables of an open database: number and size.
+pub(crate) fn live(db: &Db) -> Result<Vec<(u64, u64)>, Error> {
+    let files = db.live_files().map_err(|error| Error::Read { reason: error.into_string() })?;
+    let number = |name: &str| name.trim_start_matches('/').split('.').next().and_then(|digits| digits.parse().ok());
+    let mut tables = Vec::with_capacity(files.len());
+    for file in files {
+        let number =
+            number(&file.name).ok_or_else(|| Error::Read { reason: format!("RocksDB names a table {}", file.name) })?;
+        tables.push((number, file.size as u64));
+    }
+    tables.sort_unstable();
+    tables.dedup();
+    Ok(tables)
+}
+
+/// Open without replaying logs and without changing anything: what does the MANIFEST say?
+pub(crate) fn glance(layout: &Layout) -> Result<Glance, Error> {
+    std::fs::create_dir_all(&layout.no_wal).map_err(crate::durable::failed(&layout.no_wal, "create"))?;
+    let names = columns(layout)?;
+    let mut options = database_options(layout, false);
+    options.set_wal_dir(&layout.no_wal);
+    options.set_track_and_verify_wals_in_manifest(false);
+    let db =
+        Db::open_cf_for_read_only(&options, &layout.db, names, false).map_err(|error| open_error(&layout.db, error))?;
+    let first_log = db
+        .property_int_value(rocksdb::properties::MIN_LOG_NUMBER_TO_KEEP)
+        .ok()
+        .flatten()
+        .ok_or_else(|| Error::Open { path: layout.db.clone(), reason: "it does not tell its first log".into() })?;
+    Ok(Glance { tables: live(&db)?, first_log })
+}
+
+impl Rocks {
+    /// Open for writing. Compaction waits for [`Rocks::start_compaction`]: until the inventory knows this opening, no
+    /// table may go away.
+    pub(crate) fn open(layout: &Layout, write_buffer_bytes: usize, create: bool) -> Result<Self, Error> {
+        let mut names = if layout.db.join("CURRENT").exists() { columns(layout)? } else { Vec::new() };
+        if create {
+            let wanted = Family::ALL.iter().filter(|family| family.partition_days() == 0).map(|f| f.name().to_owned());
+            names.extend(std::iter::once("default".to_owned()).chain(wanted));
+            names.sort_unstable();
+            names.dedup();
+        }
+        let descriptors = names
+            .iter()
+            .map(|name| ColumnFamilyDescriptor::new(name.clone(), column_options(write_buffer_bytes, false)))
+            .collect::<Vec<_>>();
+        let db = Db::open_cf_descriptors(&database_options(layout, create), &layout.db, descriptors)
+            .map_err(|error| open_error(&layout.db, error))?;
+        let column_options = column_options(write_buffer_bytes, true);
+        let names = Mutex::new(names.into_iter().collect());
+        Ok(Self { db, path: layout.db.clone(), column_options, names })
+    }
+
+    pub(crate) fn start_compaction(&self) -> Result<(), Error> {
+        for name in self.column_names() {
+            let Some(column) = self.db.cf_handle(&name) else { continue };
+            self.db
+                .set_options_cf(&column, &[("disable_auto_compactions", "false")])
+                .map_err(|error| open_error(&self.path, error))?;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn column_names(&self) -> Vec<String> {
+        self.names.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
+    }
+
+    /// An existing column family.
+    pub(crate) fn column(&self, family: Family, partition: u32) -> Option<Arc<BoundColumnFamily<'_>>> {
+        if partition == 0 { self.db.cf_handle(family.name()) } else { self.db.cf_handle(&family.column(partition)) }
+    }
+
+    /// A column family, made if it does not exist yet.
+    pub(crate) fn ensure(&self, family: Family, partition: u32) -> Result<Arc<BoundColumnFamily<'_>>, rocksdb::Error> {
+        if let Some(column) = self.column(family, partition) {
+            return Ok(column);
+        }
+        let mut names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
+        let name = family.column(partition);
+        if self.db.cf_handle(&name).is_none() {
+            self.db.create_cf(&name, &self.column_options)?;
+            names.insert(name.clone());
+        }
+        Ok(self.db.cf_handle(&name).expect("it was just made and only retention drops any"))
+    }
+
+    /// Drop a partition with all its records.
+    pub(crate) fn drop(&self, family: Family, partition: u32) -> Result<(), rocksdb::Error> {
+        let mut names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
+        let name = family.column(partition);
+        if names.contains(&name) {
+            self.db.drop_cf(&name)?;
+            names.remove(&name);
+        }
+        Ok(())
+    }
+
+    /// Partitions that exist of a family.
+    pub(crate) fn partitions(&self, family: Family) -> Vec<u32> {
+        let parsed = self.column_names().into_iter().filter_map(|name| Family::parse(&name));
+        let mut partitions: Vec<u32> = parsed.filter(|(found, _)| *found == family).map(|found| found.1).collect();
+        partitions.sort_unstable();
+        partitions
+    }
+}

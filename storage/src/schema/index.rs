@@ -1,0 +1,151 @@
+//! The index: from a keyed digest of a token or e-mail address to what it stands for. Whoever holds the disk can
+//! neither log in with an entry nor make one: digests need the index key, entries carry a MAC.
+
+use linchpin_protocol::model::Token;
+use ring::hmac;
+
+use super::{KeyBytes, OrgId, take};
+use crate::bytes::{Fields, Put as _, Shape};
+use crate::keyring::Keyring;
+use crate::keyring::body::Fixed;
+
+/// What is looked up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum IndexKind {
+    /// Device tokens.
+    Token = 1,
+    /// E-mail addresses of users.
+    Email = 2,
+    /// Tokens of sessions and programs.
+    Session = 3,
+}
+
+/// A keyed digest: 16 bytes for tokens, which are random; 32 for what can be guessed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Digest {
+    /// Of a device token; the same that shards compute.
+    Token([u8; 16]),
+    /// Of an e-mail address in lower case.
+    Email([u8; 32]),
+    /// Of a session's token.
+    Session([u8; 32]),
+}
+
+impl Digest {
+    pub(crate) fn key(&self) -> KeyBytes {
+        let kind = |kind: IndexKind| KeyBytes::EMPTY.with(&[kind as u8]);
+        match self {
+            Self::Token(digest) => kind(IndexKind::Token).with(digest),
+            Self::Email(digest) => kind(IndexKind::Email).with(digest),
+            Self::Session(digest) => kind(IndexKind::Session).with(digest),
+        }
+    }
+
+    pub(crate) fn parse(key: &[u8]) -> Result<Self, Shape> {
+        let mut fields = Fields(key);
+        let digest = match fields.u8()? {
+            1 => Self::Token(fields.array()?),
+            2 => Self::Email(fields.array()?),
+            3 => Self::Session(fields.array()?),
+            _ => return Err(Shape),
+        };
+        fields.end()?;
+        Ok(digest)
+    }
+}
+
+/// What a digest stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct IndexEntry {
+    /// The organization.
+    pub org: OrgId,
+    /// The device, user or session there.
+    pub number: u32,
+}
+
+const VERSION: u8 = 1;
+const MAC: usize = 16;
+/// Bytes of an entry: version, organization, number, MAC.
+const LEN: usize = 1 + 4 + 4 + MAC;
+
+/// The keys of the index, prepared.
+pub(crate) struct IndexKeys {
+    token: hmac::Key,
+    email: hmac::Key,
+    session: hmac::Key,
+    mac: hmac::Key,
+    db_id: [u8; 16],
+}
+
+impl std::fmt::Debug for IndexKeys {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("IndexKeys")
+    }
+}
+
+impl IndexKeys {
+    pub(crate) fn new(keyring: &Keyring) -> Self {
+        let key = |which| hmac::Key::new(hmac::HMAC_SHA256, &*keyring.fixed(which));
+        Self {
+            token: key(Fixed::Token),
+            email: key(Fixed::Email),
+            session: key(Fixed::Session),
+            mac: key(Fixed::IndexMac),
+            db_id: *keyring.db_id(),
+        }
+    }
+
+    pub(crate) fn token(&self, token: &Token) -> Digest {
+        let tag = hmac::sign(&self.token, token.expose().as_bytes());
+        let mut digest = [0; 16];
+        digest.copy_from_slice(&tag.as_ref()[..16]);
+        Digest::Token(digest)
+    }
+
+    pub(crate) fn email(&self, address: &str) -> Digest {
+        Digest::Email(long(&self.email, address.trim().to_lowercase().as_bytes()))
+    }
+
+    pub(crate) fn session(&self, token: &[u8]) -> Digest {
+        Digest::Session(long(&self.session, token))
+    }
+
+    fn mac(&self, key: &[u8], front: &[u8]) -> hmac::Tag {
+        let mut context = hmac::Context::with_key(&self.mac);
+        context.update(&self.db_id);
+        // Keys of one kind have one length, so no two pairs read the same.
+        context.update(key);
+        context.update(front);
+        context.sign()
+    }
+
+    pub(crate) fn encode(&self, key: &[u8], entry: &IndexEntry, out: &mut Vec<u8>) {
+        let begin = out.len();
+        out.put_u8(VERSION);
+        out.put_u32(entry.org.get());
+        out.put_u32(entry.number);
+        let mac = self.mac(key, &out[begin..]);
+        out.extend_from_slice(&mac.as_ref()[..MAC]);
+    }
+
+    /// `None`: not an entry that was written for this key.
+    pub(crate) fn decode(&self, key: &[u8], value: &[u8]) -> Option<IndexEntry> {
+        let value: &[u8; LEN] = value.try_into().ok()?;
+        let (front, mac) = value.split_at(LEN - MAC);
+        // All bytes are looked at, however early they differ.
+        let wanted = self.mac(key, front);
+        if wanted.as_ref().iter().zip(mac).fold(0, |sum, (a, b)| sum | (a ^ b)) != 0 {
+            return None;
+        }
+        let mut fields = Fields(front);
+        fields.version(VERSION).ok()?;
+        Some(IndexEntry { org: take::org(&mut fields).ok()?, number: fields.u32().ok()? })
+    }
+}
+
+fn long(key: &hmac::Key, bytes: &[u8]) -> [u8; 32] {
+    let mut digest = [0; 32];
+    digest.copy_from_slice(hmac::sign(key, bytes).as_ref());
+    digest
+}

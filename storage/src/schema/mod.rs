@@ -1,0 +1,121 @@
+//! What the store keeps: one file a kind of record, its bytes and its key. Maps of the bytes: docs/storage.md.
+
+mod audit;
+pub(crate) mod chunk;
+mod device;
+mod event;
+pub(crate) mod index;
+pub(crate) mod journal;
+pub(crate) mod key;
+mod latest;
+mod meta;
+mod org;
+mod property;
+pub(crate) mod rollup;
+mod template;
+mod user;
+
+pub use audit::{Audit, AuditKey};
+pub use device::{Device, DeviceKey};
+pub use event::{Diary, DiaryKey, DiaryKind, Event, EventKey};
+pub use index::{Digest, IndexEntry, IndexKind};
+pub use key::{Family, KeyBytes, OrgId};
+pub use latest::{Latest, LatestValue};
+pub use meta::{Counter, CounterName};
+pub use org::Org;
+pub use property::{Attribute, Properties};
+pub use rollup::{Grain, Row};
+pub use template::{TemplateKey, TemplateRecord};
+pub use user::{User, UserKey};
+
+use crate::bytes::Shape;
+
+/// Where a record is.
+pub trait RecordKey: Copy {
+    /// RocksDB's key.
+    fn bytes(&self) -> KeyBytes;
+    /// The key of these bytes.
+    ///
+    /// # Errors
+    /// They are not such a key.
+    fn parse(bytes: &[u8]) -> Result<Self, Shape>;
+}
+
+/// A kind of record.
+pub trait Record: Sized {
+    /// Its key.
+    type Key: RecordKey;
+    /// Its column family; not a partitioned one.
+    const FAMILY: Family;
+    /// The version of its bytes: the first byte of each.
+    const VERSION: u8;
+    /// Append its bytes, without the version.
+    fn encode(&self, out: &mut Vec<u8>);
+    /// Take its bytes, without the version.
+    ///
+    /// # Errors
+    /// They have another shape.
+    fn decode(bytes: &[u8]) -> Result<Self, Shape>;
+}
+
+pub(crate) fn encode<R: Record>(record: &R, out: &mut Vec<u8>) {
+    out.push(R::VERSION);
+    record.encode(out);
+}
+
+pub(crate) fn decode<R: Record>(bytes: &[u8]) -> Result<R, Shape> {
+    match bytes.split_first() {
+        Some((version, rest)) if *version == R::VERSION => R::decode(rest),
+        _ => Err(Shape),
+    }
+}
+
+/// Ids out of bytes.
+pub(crate) mod take {
+    use linchpin_protocol::model::{DeviceId, Pin};
+
+    use super::OrgId;
+    use crate::bytes::{Fields, Shape};
+
+    pub(crate) fn org(fields: &mut Fields<'_>) -> Result<OrgId, Shape> {
+        OrgId::new(fields.u32()?).ok_or(Shape)
+    }
+
+    pub(crate) fn device(fields: &mut Fields<'_>) -> Result<DeviceId, Shape> {
+        DeviceId::new(fields.u32()?).ok_or(Shape)
+    }
+
+    pub(crate) fn pin(fields: &mut Fields<'_>) -> Result<Pin, Shape> {
+        Pin::from_u16(fields.u16()?).ok_or(Shape)
+    }
+}
+
+/// A key of an organization and a number within it.
+macro_rules! key_in_org {
+    ($(#[$doc:meta])* $name:ident, $field:ident: $inner:ty, $take:expr, $put:expr) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name {
+            /// Its organization.
+            pub org: $crate::schema::OrgId,
+            /// Its number there.
+            pub $field: $inner,
+        }
+
+        impl $crate::schema::RecordKey for $name {
+            fn bytes(&self) -> $crate::schema::KeyBytes {
+                let put: fn($crate::schema::KeyBytes, $inner) -> $crate::schema::KeyBytes = $put;
+                put($crate::schema::KeyBytes::org(self.org), self.$field)
+            }
+
+            fn parse(bytes: &[u8]) -> Result<Self, $crate::bytes::Shape> {
+                let mut fields = $crate::bytes::Fields(bytes);
+                let take: fn(&mut $crate::bytes::Fields<'_>) -> Result<$inner, $crate::bytes::Shape> = $take;
+                let key = Self { org: $crate::schema::take::org(&mut fields)?, $field: take(&mut fields)? };
+                fields.end()?;
+                Ok(key)
+            }
+        }
+    };
+}
+pub(crate) use key_in_org;

@@ -1,0 +1,56 @@
+//! Properties of pins and metadata of a device: one record a device.
+
+use linchpin_protocol::model::Pin;
+
+use super::{DeviceKey, Family, Record, take};
+use crate::bytes::{Fields, Put as _, Shape};
+
+/// A name and its value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attribute {
+    /// The pin of a property; `None` for metadata of the device.
+    pub pin: Option<Pin>,
+    /// Such as `label`.
+    pub name: Box<str>,
+    /// As on the wire.
+    pub value: Box<[u8]>,
+}
+
+/// What a device has set of its pins and of itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Properties(pub Vec<Attribute>);
+
+/// Stands where a pin's number would.
+const NO_PIN: u16 = u16::MAX;
+
+impl Record for Properties {
+    type Key = DeviceKey;
+    const FAMILY: Family = Family::Property;
+    const VERSION: u8 = 1;
+
+    fn encode(&self, out: &mut Vec<u8>) {
+        out.put_varint(self.0.len() as u64);
+        for attribute in &self.0 {
+            out.put_u16(attribute.pin.map_or(NO_PIN, Pin::to_u16));
+            out.put_bytes(attribute.name.as_bytes());
+            out.put_bytes(&attribute.value);
+        }
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Self, Shape> {
+        let mut fields = Fields(bytes);
+        let mut attributes = Vec::new();
+        for _ in 0..fields.varint()? {
+            let mut ahead = fields.clone();
+            let pin = if ahead.u16()? == NO_PIN {
+                fields = ahead;
+                None
+            } else {
+                Some(take::pin(&mut fields)?)
+            };
+            attributes.push(Attribute { pin, name: fields.text()?.into(), value: fields.bytes()?.into() });
+        }
+        fields.end()?;
+        Ok(Self(attributes))
+    }
+}

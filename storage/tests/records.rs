@@ -1,0 +1,161 @@
+//! Records come back as they were written, also after restarts of each kind.
+
+mod world;
+
+use linchpin_protocol::model::{Datastream, Pin, Template, TemplateId, ValueKind};
+use linchpin_storage::schema::{
+    Attribute, Audit, AuditKey, Counter, CounterName, Device, Diary, DiaryKey, DiaryKind, Digest, Event, EventKey,
+    IndexKind, Org, Properties, TemplateKey, TemplateRecord, User, UserKey,
+};
+use linchpin_storage::{Class, Error, Store};
+use world::{Folder, add_device, add_org, add_user, check_devices, device, device_key, open, org, token};
+
+fn fill(store: &Store) {
+    add_org(store, 1, "Acme");
+    add_user(store, 1, 5, "Eve@Example.com");
+    let streams = [ValueKind::Text, ValueKind::Int { min: -5, max: 9 }, ValueKind::Double { min: 0.5, max: 2.5 }]
+        .into_iter()
+        .zip(0..)
+        .map(|(kind, index)| Datastream {
+            pin: Pin::new_virtual(index),
+            name: "t".into(),
+            kind,
+            unit: "C".into(),
+            sync: index == 0,
+        });
+    let id = TemplateId::parse(b"TMPL1").expect("valid");
+    let template = TemplateRecord(Template::new(id, "lamp".into(), streams.collect(), vec!["hot".into()]));
+    let mut batch = store.batch();
+    batch.put(&TemplateKey { org: org(1), template: 3 }, &template).expect("fits");
+    batch.put(&CounterName::Device, &Counter(8)).expect("fits");
+    let event = Event { code: "hot".into(), description: "too hot".into() };
+    batch.put(&EventKey { org: org(1), device: device(2), at_ms: 7, number: 0 }, &event).expect("fits");
+    let line = Diary { kind: DiaryKind::Offline, reason: "silent".into() };
+    batch.put(&DiaryKey { org: org(1), device: device(2), at_ms: 7, number: 0 }, &line).expect("fits");
+    let attributes = vec![
+        Attribute { pin: Some(Pin::new_virtual(3)), name: "label".into(), value: b"Door"[..].into() },
+        Attribute { pin: None, name: "iccid".into(), value: b"89"[..].into() },
+    ];
+    batch.put(&device_key(1, 2), &Properties(attributes)).expect("fits");
+    store.commit(Class::A, batch).expect("commits");
+    for number in 1..=50 {
+        add_device(store, 1, number).expect("commits");
+    }
+}
+
+fn check(store: &Store) {
+    check_devices(store, 1, 50).expect("reads");
+    assert_eq!(store.get::<Org>(&org(1)).expect("reads").map(|org| org.name), Some("Acme".into()));
+    let entry = store.lookup(&store.email_digest(" eve@example.COM")).expect("reads").expect("is there");
+    let user = store.get::<User>(&UserKey { org: entry.org, user: entry.number }).expect("reads");
+    assert_eq!(user.map(|user| user.email), Some("Eve@Example.com".into()));
+    let template = store.get::<TemplateRecord>(&TemplateKey { org: org(1), template: 3 }).expect("reads");
+    let template = template.expect("is there").0;
+    assert_eq!((template.datastreams.len(), template.has_event("hot")), (3, true));
+    assert_eq!(store.get::<Counter>(&CounterName::Device).expect("reads"), Some(Counter(8)));
+    let properties = store.get::<Properties>(&device_key(1, 2)).expect("reads").expect("is there");
+    assert_eq!(properties.0[1].pin, None);
+    let mut diary = 0;
+    store
+        .scan::<Diary>(|_, line| {
+            diary += u32::from(&*line.reason == "silent");
+            std::ops::ControlFlow::Continue(())
+        })
+        .expect("reads");
+    assert_eq!(diary, 1);
+    let mut tokens = Vec::new();
+    store.load_index(IndexKind::Token, |digest, entry| tokens.push((digest, entry.number))).expect("reads");
+    assert_eq!(tokens.len(), 50);
+    assert!(tokens.contains(&(store.token_digest(&token(7)), 7)));
+    assert!(matches!(tokens[0].0, Digest::Token(_)));
+}
+
+#[test]
+fn records_survive_closing_dropping_and_reopening() {
+    let folder = Folder::new("records");
+    let store = open(&folder.0).expect("opens");
+    fill(&store);
+    check(&store);
+    // Dropped: the log is replayed.
+    drop(store);
+    let store = open(&folder.0).expect("opens");
+    check(&store);
+    store.close().expect("closes");
+    for _ in 0..3 {
+        let store = open(&folder.0).expect("opens");
+        check(&store);
+        store.close().expect("closes");
+    }
+}
+
+#[test]
+fn deletes_stay_deleted_and_unknown_organizations_have_no_key() {
+    let folder = Folder::new("deletes");
+    let store = open(&folder.0).expect("opens");
+    add_org(&store, 1, "Acme");
+    add_device(&store, 1, 1).expect("commits");
+    let mut batch = store.batch();
+    batch.delete::<Device>(&device_key(1, 1)).expect("fits");
+    batch.delete_index(&store.token_digest(&token(1))).expect("fits");
+    store.commit(Class::B, batch).expect("commits");
+    drop(store);
+    let store = open(&folder.0).expect("opens");
+    assert_eq!(store.get::<Device>(&device_key(1, 1)).expect("reads"), None);
+    assert_eq!(store.lookup(&store.token_digest(&token(1))).expect("reads"), None);
+    assert!(matches!(add_device(&store, 2, 1), Err(Error::Key { .. })));
+}
+
+#[test]
+fn the_audit_log_is_a_chain() {
+    let folder = Folder::new("audit");
+    let store = open(&folder.0).expect("opens");
+    let mut before = [0; 32];
+    for number in 0..20 {
+        let entry = Audit {
+            before,
+            at_ms: number,
+            actor: 1,
+            action: "device.create".into(),
+            object: format!("device {number}").into(),
+            address: "".into(),
+        };
+        before = entry.digest();
+        let mut batch = store.batch();
+        batch.put(&AuditKey { org: org(1), number }, &entry).expect("fits");
+        store.commit(Class::A, batch).expect("commits");
+    }
+    let mut head = [0; 32];
+    store
+        .scan_org::<Audit>(org(1), |_, entry| {
+            assert_eq!(entry.before, head);
+            head = entry.digest();
+            std::ops::ControlFlow::Continue(())
+        })
+        .expect("reads");
+    assert_eq!(head, before);
+}
+
+#[test]
+fn one_program_at_a_time() {
+    let folder = Folder::new("lock");
+    let store = open(&folder.0).expect("opens");
+    let error = open(&folder.0).expect_err("it is open already").to_string();
+    assert!(error.contains("another program has it open"), "{error}");
+    drop(store);
+    open(&folder.0).expect("opens again");
+}
+
+#[test]
+fn batches_and_records_are_bounded() {
+    let folder = Folder::new("bounds");
+    let store = open(&folder.0).expect("opens");
+    let mut batch = store.batch();
+    let event = |len| Event { code: "x".into(), description: "d".repeat(len).into() };
+    let key = |number| EventKey { org: org(1), device: device(1), at_ms: 0, number };
+    store.add_org(org(1)).expect("a key");
+    assert!(matches!(batch.put(&key(0), &event(1 << 20)), Err(Error::TooLarge { .. })));
+    assert!(batch.is_empty());
+    let fitted = (0..100).take_while(|number| batch.put(&key(*number), &event(1_000_000)).is_ok()).count();
+    assert_eq!(fitted, 4);
+    store.commit(Class::B, batch).expect("what fits is written");
+}
