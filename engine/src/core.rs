@@ -134,7 +134,9 @@ impl Core {
         if self.shard.deadline().is_some_and(|at| at <= now.mono) {
             self.shard.handle(now, Input::Timer, &mut scratch.fx);
         }
+        self.shake_hands(now, &mut scratch.fx);
         for _ in 0..limits::ROUNDS {
+            self.shard.seal(now, &mut scratch.fx);
             self.carry_out(now.mono, scratch);
             for (to, letter) in scratch.undelivered.drain(..) {
                 self.shard.handle(now, Input::Undelivered { to, letter }, &mut scratch.fx);
@@ -148,8 +150,22 @@ impl Core {
         Ok(())
     }
 
+    /// Handshakes go on after everybody else was answered, and only so long that the next tick is not late.
+    fn shake_hands(&mut self, now: Now, fx: &mut Effects) {
+        if !self.shard.awaits_handshakes() {
+            return;
+        }
+        let begun = Instant::now();
+        let mut since = begun;
+        while since - begun < limits::HANDSHAKES_PER_TICK && self.shard.shake(now, fx) {
+            let at = Instant::now();
+            self.shard.spent(at - since);
+            since = at;
+        }
+    }
+
     fn sleep_time(&self) -> Wait {
-        if self.lanes.has_work() || self.commands.has_work() {
+        if self.lanes.has_work() || self.commands.has_work() || self.shard.has_handshakes() {
             return Wait::No;
         }
         let now = self.clock.now().mono;

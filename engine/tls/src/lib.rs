@@ -76,6 +76,7 @@ mod session;
 mod session_ids;
 mod setup;
 mod ticket;
+mod ticket_file;
 
 pub use admission::{Admission, Load, Pass, Refusal, Verdict};
 pub use alert::{Alert, fatal};
@@ -97,3 +98,4 @@ pub use session::{
 pub use session_ids::SessionIds;
 pub use setup::SetupFault;
 pub use ticket::{TicketKey, Tickets};
+pub use ticket_file::{TicketFileFault, TicketRing};

@@ -201,7 +201,7 @@ impl Server {
     pub fn dev() -> Start {
         let start = Start::new("dev");
         let data_path = start.folder().join("data");
-        start.option("--plain", "127.0.0.1:0").option("--data", data_path)
+        start.option("--plain", "127.0.0.1:0").option("--tls", "127.0.0.1:0").option("--data", data_path)
     }
 
     /// `linchpin serve` with this configuration, in which `@` stands for the server's own folder.

@@ -69,7 +69,7 @@ impl Server {
         let (ready, tokens) = (folder.join("ready.json"), folder.join("tokens"));
         let log = std::fs::File::create(folder.join("log")).expect("a log");
         let child = Command::new(binary)
-            .args(["dev", "--plain", "127.0.0.1:0", "--driver", driver])
+            .args(["dev", "--plain", "127.0.0.1:0", "--tls", "127.0.0.1:0", "--driver", driver])
             .args(["--shards", &shards.to_string(), "--devices", &devices.to_string()])
             .args(["--connections", &(devices + 1_000).to_string()])
             .arg("--data")
