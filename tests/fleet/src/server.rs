@@ -14,6 +14,10 @@ pub struct Server {
     folder: PathBuf,
     /// Its plain port.
     pub address: SocketAddr,
+    /// Its TLS port.
+    pub tls: SocketAddr,
+    /// The certificate of its authority.
+    pub ca: PathBuf,
     /// Where its metrics are.
     pub metrics: SocketAddr,
     /// Tokens of its devices.
@@ -85,7 +89,8 @@ impl Server {
             .spawn()
             .unwrap_or_else(|error| panic!("cannot start {}: {error}", binary.display()));
         let none: SocketAddr = ([127, 0, 0, 1], 0).into();
-        let mut server = Self { child, folder, address: none, metrics: none, tokens: Vec::new() };
+        let mut server =
+            Self { child, folder, address: none, tls: none, ca: PathBuf::new(), metrics: none, tokens: Vec::new() };
         let end = Instant::now() + Duration::from_secs(60);
         let text = loop {
             if let Ok(text) = std::fs::read(&ready) {
@@ -98,6 +103,7 @@ impl Server {
         let ready: serde_json::Value = serde_json::from_slice(&text).expect("the ready file is JSON");
         let address = |name: &str| ready[name].as_str().and_then(|text| text.parse().ok()).expect("an address");
         (server.address, server.metrics) = (address("plain"), address("metrics"));
+        (server.tls, server.ca) = (address("tls"), ready["ca"].as_str().expect("a path").into());
         let lines = std::fs::read_to_string(&tokens).expect("the tokens");
         let parse = |line: &str| Token::parse(line.split_whitespace().nth(1)?.as_bytes()).ok();
         server.tokens = lines.lines().filter_map(parse).collect();
