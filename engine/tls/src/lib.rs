@@ -37,6 +37,7 @@
 //!     roots: vec![CertificateDer::from_pem_slice(authority.certificate_pem().as_bytes())?],
 //!     identity: None,
 //!     layer: Layer::InPlace,
+//!     post_quantum: true,
 //!     version: Some(Version::Tls13),
 //!     alpn: Vec::new(),
 //!     remembered: 0,

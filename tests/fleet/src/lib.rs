@@ -48,7 +48,9 @@ pub struct Counts {
     pub lost: AtomicU64,
     /// Connects that failed.
     pub failed: AtomicU64,
-    /// Of those, the ones that took longer than [`LOGIN_TIMEOUT_MS`].
+    /// Time in which any device of a ring was connecting or logging in, the longest of the rings, us.
+    pub tried_us: AtomicU64,
+    /// Of those that failed, the ones that took longer than [`LOGIN_TIMEOUT_MS`].
     pub timed_out: AtomicU64,
 }
 
@@ -128,6 +130,12 @@ impl Fleet {
             let _ = orders.send(order);
             waker.wake();
         }
+    }
+
+    /// Time in which any device was connecting or logging in.
+    #[must_use]
+    pub fn tried(&self) -> Duration {
+        Duration::from_micros(Counts::get(&self.counts.tried_us))
     }
 
     /// Cut so many devices at once, the same share of each ring; says how many they are.

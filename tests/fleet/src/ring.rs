@@ -52,6 +52,9 @@ struct Ring<'a> {
     /// Where the search for a device that waits goes on.
     next: usize,
     waiting: usize,
+    /// Time in which any device was trying, us, and when that was counted.
+    tried_us: u64,
+    counted: Instant,
     /// When the next look for devices that wait for too long is due, ms.
     next_look: u32,
     /// What a device says, before it is sealed.
@@ -92,6 +95,8 @@ pub(crate) fn run(
         most_in_flight: fleet.in_flight,
         next: 0,
         waiting: tokens.len(),
+        tried_us: 0,
+        counted: Instant::now(),
         next_look: 0,
         plain: Vec::new(),
         arena: Vec::new(),
@@ -119,6 +124,7 @@ impl Ring<'_> {
             }
             (0..self.devices.len()).for_each(|at| self.obey(at, order));
         }
+        self.count_trying();
         self.give_up_some();
         self.connect_some();
         self.flush();
@@ -145,6 +151,15 @@ impl Ring<'_> {
             }
         }
         true
+    }
+
+    fn count_trying(&mut self) {
+        let passed = self.counted.elapsed();
+        self.counted += passed;
+        if self.in_flight > 0 {
+            self.tried_us += passed.as_micros() as u64;
+            self.counts.tried_us.fetch_max(self.tried_us, Ordering::Relaxed);
+        }
     }
 
     /// Devices that are not logged in in time.
@@ -183,8 +198,10 @@ impl Ring<'_> {
     }
 
     fn connect(&mut self, at: usize) -> bool {
-        // Some 20,000 connections a source address, all of 127.0.0.0/8 to choose from.
-        let from = SocketAddr::from((Ipv4Addr::new(127, 1, self.number, (at / 10_000) as u8 + 1), 0));
+        // Devices have addresses of their own, up to so many a ring; there is all of 127.0.0.0/8 to choose from.
+        let home = at % (250 * 250);
+        let from = Ipv4Addr::new(127, 1 + self.number, (home / 250) as u8, (home % 250) as u8 + 1);
+        let from = SocketAddr::from((from, 0));
         let Ok(conn) = self.driver.connect(Some(from), self.target) else {
             add(&self.counts.failed);
             return false;

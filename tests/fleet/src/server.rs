@@ -122,6 +122,33 @@ impl Server {
         std::fs::read_to_string(self.folder.join("log")).unwrap_or_default()
     }
 
+    /// What its metrics say.
+    ///
+    /// # Panics
+    /// When they cannot be read.
+    #[must_use]
+    pub fn scrape(&self) -> String {
+        use std::io::{Read, Write};
+        let mut socket = std::net::TcpStream::connect(self.metrics).expect("the metrics");
+        socket.write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").expect("asks");
+        let mut text = String::new();
+        socket.read_to_string(&mut text).expect("an answer");
+        text
+    }
+
+    /// Ended connections by their code, all shards together.
+    #[must_use]
+    pub fn ends(&self) -> String {
+        let mut sums = std::collections::BTreeMap::<String, u64>::new();
+        for line in self.scrape().lines().filter(|line| line.starts_with("linchpin_ends_total{")) {
+            let code = line.split("code=\"").nth(1).and_then(|rest| rest.split('"').next()).unwrap_or_default();
+            let count = line.split_whitespace().last().and_then(|n| n.parse().ok()).unwrap_or(0);
+            *sums.entry(code.to_owned()).or_default() += count;
+        }
+        let words: Vec<_> = sums.into_iter().map(|(code, count)| format!("{count} x {code}")).collect();
+        words.join(", ")
+    }
+
     /// Its memory now.
     ///
     /// # Panics

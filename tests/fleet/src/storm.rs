@@ -2,26 +2,39 @@
 
 use std::time::Duration;
 
+use linchpin_fleet::server::{Server, cpu_time};
 use linchpin_fleet::survivors::Survivors;
 use linchpin_fleet::tls::Trust;
 use linchpin_fleet::{Counts, Fleet};
 
 use crate::{Flags, PATIENCE, fleet, server};
 
-/// The library's own pause before it connects again.
-const PAUSE: Duration = Duration::from_secs(5);
 /// Devices that are cut, in turn; those that the fleet does not have are left out.
 const OFFERED: [u64; 5] = [1_000, 2_000, 5_000, 10_000, 20_000];
 const SURVIVORS: u32 = 50;
 
-/// One storm of so many devices: how long until all are back, the pause included, and how many are back a second.
-fn one(fleet: &Fleet, devices: u64) -> Result<(Duration, f64), String> {
+/// What one storm was.
+struct Storm {
+    /// How long until all were back, the library's pause included.
+    back: Duration,
+    /// Logins a second while anybody tried.
+    goodput: f64,
+    /// Processor time a login of the server and of the fleet itself, us.
+    cpu_us: [f64; 2],
+}
+
+/// One storm of so many devices.
+fn one(fleet: &Fleet, server: &Server, devices: u64) -> Result<Storm, String> {
     let logins = Counts::get(&fleet.counts.logins);
+    let cpu = || [cpu_time(server.pid()), cpu_time(std::process::id())];
+    let (before, tried) = (cpu(), fleet.tried());
     let cut = fleet.cut(devices);
     let all = logins + cut;
     let back = fleet.wait(&fleet.counts.logins, all, PATIENCE).map_err(|n| format!("{n} of {all} logins"))?;
-    let working = back.saturating_sub(PAUSE).max(Duration::from_millis(1));
-    Ok((back, cut as f64 / working.as_secs_f64()))
+    let after = cpu();
+    let tried = (fleet.tried() - tried).max(Duration::from_millis(1));
+    let cpu_us = [0, 1].map(|at| (after[at] - before[at]).as_secs_f64() * 1e6 / cut as f64);
+    Ok(Storm { back, goodput: cut as f64 / tried.as_secs_f64(), cpu_us })
 }
 
 /// The ladder of offered storms once, then `rounds` storms of all devices.
@@ -42,16 +55,18 @@ pub(crate) fn storm(flags: &Flags) -> Result<(), String> {
         survivors.stop()
     };
     println!("survivors before: ping p50 {:.2?}, p99 {:.2?}", percentile(&quiet, 50), percentile(&quiet, 99));
-    println!("\n| cut at once | all back after | logins/s after the pause | to the best so far |\n|---|---|---|---|");
+    println!(
+        "\n| cut at once | all back after | logins/s while any tries | to the best so far | server CPU a login | fleet CPU a login |\n|---|---|---|---|---|---|"
+    );
     let mut best = 0.0f64;
     let mut latencies = Vec::new();
     for devices in OFFERED.into_iter().filter(|n| *n <= u64::from(flags.devices)) {
         let survivors = survivors();
-        let (back, goodput) = one(&fleet, devices)?;
+        let Storm { back, goodput, cpu_us: [server_us, fleet_us] } = one(&fleet, &server, devices)?;
         latencies.extend(survivors.stop());
         let share = if best > 0.0 { goodput / best } else { 1.0 };
         best = best.max(goodput);
-        println!("| {devices} | {back:.2?} | {goodput:.0} | {share:.2} |");
+        println!("| {devices} | {back:.2?} | {goodput:.0} | {share:.2} | {server_us:.0} us | {fleet_us:.0} us |");
     }
     latencies.sort_unstable();
     let (p50, p99) = (percentile(&latencies, 50), percentile(&latencies, 99));
@@ -59,10 +74,10 @@ pub(crate) fn storm(flags: &Flags) -> Result<(), String> {
     rounds(flags, &fleet, &server)
 }
 
-fn rounds(flags: &Flags, fleet: &Fleet, server: &linchpin_fleet::server::Server) -> Result<(), String> {
+fn rounds(flags: &Flags, fleet: &Fleet, server: &Server) -> Result<(), String> {
     let mut first = None;
     for round in 1..=flags.rounds {
-        let (back, goodput) = one(fleet, u64::from(flags.devices))?;
+        let Storm { back, goodput, .. } = one(fleet, server, u64::from(flags.devices))?;
         let rss = server.settled_memory().rss;
         let first = *first.get_or_insert(rss);
         let percent = (rss as f64 / first as f64 - 1.0) * 100.0;
@@ -74,6 +89,7 @@ fn rounds(flags: &Flags, fleet: &Fleet, server: &linchpin_fleet::server::Server)
             return Err(format!("resident memory went from {first} to {rss} bytes: more than 5 %"));
         }
     }
+    println!("ends by code: {}", server.ends());
     let (failed, timed_out) = (Counts::get(&fleet.counts.failed), Counts::get(&fleet.counts.timed_out));
     println!("connects that failed and were tried again: {failed}, of these {timed_out} after the 6 s of the library");
     Ok(())

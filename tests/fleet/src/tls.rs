@@ -37,6 +37,7 @@ impl Trust {
             roots: vec![root],
             identity: None,
             layer: Layer::InPlace,
+            post_quantum: false,
             version,
             alpn: Vec::new(),
             remembered: 0,

@@ -38,10 +38,7 @@ fn fleet(server: &Server, devices: usize, in_flight: usize) -> Fleet {
 
 /// The sum of a metric over its shards.
 fn metric(server: &Server, name: &str) -> u64 {
-    let mut socket = TcpStream::connect(server.metrics).expect("the metrics");
-    socket.write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").expect("asks");
-    let mut text = String::new();
-    socket.read_to_string(&mut text).expect("an answer");
+    let text = server.scrape();
     let lines = text.lines().filter(|line| line.strip_prefix(name).is_some_and(|rest| rest.starts_with('{')));
     let values: Vec<u64> = lines.filter_map(|line| line.split_whitespace().last()?.parse().ok()).collect();
     assert!(!values.is_empty(), "no metric {name}");

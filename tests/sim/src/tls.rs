@@ -111,6 +111,7 @@ impl Authority {
             roots: vec![self.root()],
             identity,
             layer: Layer::InPlace,
+            post_quantum: true,
             version: Some(version),
             alpn: Vec::new(),
             remembered: 8,
