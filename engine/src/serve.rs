@@ -128,8 +128,10 @@ fn write_ready(
 ) -> Result<(), ServeError> {
     let first = |door| engine.addresses(door).first().map(ToString::to_string);
     let devices: Vec<_> = devices.iter().map(ready::device_json).collect();
-    let mut ready = json!({"plain": first(Door::Plain), "admin": socket, "devices": devices});
-    for (name, door) in [("tls", Door::Tls), ("mutual", Door::Mutual), ("proxied", Door::Proxied)] {
+    let mut ready = json!({"admin": socket, "devices": devices});
+    for (name, door) in
+        [("plain", Door::Plain), ("tls", Door::Tls), ("mutual", Door::Mutual), ("proxied", Door::Proxied)]
+    {
         if let Some(address) = first(door) {
             ready[name] = address.into();
         }

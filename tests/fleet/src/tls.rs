@@ -6,8 +6,8 @@ use std::path::Path;
 use linchpin_tls::pki_types::pem::PemObject;
 use linchpin_tls::pki_types::{CertificateDer, ServerName};
 use linchpin_tls::{
-    Clock, Connector, ConnectorOptions, Desk, Fault, Handshake, Input, Layer, Opened, Progress, Provider, RecordLayer,
-    Session, Version,
+    Clock, Connector, ConnectorOptions, Desk, Fault, Handshake, Identity, Input, Layer, Opened, Progress, Provider,
+    RecordLayer, Session, Version,
 };
 
 /// Whom devices trust.
@@ -30,12 +30,21 @@ impl Trust {
     /// When the file holds no certificate.
     #[must_use]
     pub fn with_version(ca: &Path, version: Option<Version>) -> Self {
+        Self::with_identity(ca, version, None)
+    }
+
+    /// The same, for clients with a certificate of their own.
+    ///
+    /// # Panics
+    /// When the file holds no certificate.
+    #[must_use]
+    pub fn with_identity(ca: &Path, version: Option<Version>, identity: Option<Identity>) -> Self {
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_secs());
         let root = CertificateDer::from_pem_file(ca).expect("the authority's certificate");
         let options = ConnectorOptions {
             provider: Provider::default(),
             roots: vec![root],
-            identity: None,
+            identity,
             layer: Layer::InPlace,
             post_quantum: false,
             version,
