@@ -85,7 +85,7 @@ pub(crate) fn chain(folder: &Path, kind: Kind) -> PathBuf {
     let ca = "basicConstraints=critical,CA:true\nkeyUsage=critical,keyCertSign,cRLSign\n";
     signed(folder, kind, &younger, &root, ca);
     signed(folder, kind, &intermediate, &younger, ca);
-    let more_names: String = (0..10).map(|n| format!(",DNS:region-{n}.{NAME}")).collect();
+    let more_names: String = (0..24).map(|n| format!(",DNS:region-{n}.{NAME}")).collect();
     let server = format!(
         "basicConstraints=critical,CA:false\nkeyUsage=critical,digitalSignature\nextendedKeyUsage=serverAuth\n\
          subjectAltName=DNS:{NAME}{more_names}\n"

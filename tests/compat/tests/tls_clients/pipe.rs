@@ -135,9 +135,10 @@ impl Pipe {
         self.expect_bytes(&format!("answer to {what}"), &Frame::response(id, status::OK).bytes());
     }
 
-    /// Log in.
+    /// Log in, and introduce itself as a device that takes long messages.
     pub(crate) fn login(&mut self, device: &Device) {
         self.expect_ok("the login", command::LOGIN, device.token.as_bytes());
+        self.expect_ok("the introduction", command::INTERNAL, b"ver\x001.0.0\0buff-in\x001024\0dev\0pipe");
     }
 
     /// Send a PING and wait for its answer.

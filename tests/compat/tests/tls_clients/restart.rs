@@ -24,8 +24,8 @@ fn ticket(options: &[&str], layer: &str) {
     let session = session.to_str().expect("a path in UTF-8");
     let mut pipe = connect(&server, options, ["-sess_out", session]);
     pipe.expect_text("New, TLSv1");
-    pipe.expect_text("TLS session ticket:");
     assert!(pipe.finish(), "{}", pipe.said());
+    pipe.expect_text("TLS session ticket:");
     assert!(Path::new(session).exists(), "no session was kept: {}", pipe.said());
     for _ in 0..2 {
         server.restart();

@@ -122,7 +122,7 @@ const FINDINGS: [(&str, &str); 17] = [
     ("secure_client_renego", "not vulnerable"),
     // Compression.
     ("CRIME_TLS", "not vulnerable"),
-    ("fallback_SCSV", "no fallback possible, no protocol below TLS 1.2 offered"),
+    ("fallback_SCSV", "no protocol below TLS 1.2 offered"),
 ];
 
 /// The findings of testssl.sh with these checks.
@@ -172,6 +172,8 @@ fn testssl_finds_forward_secrecy_in_every_suite() {
         .map(str::to_owned)
         .collect();
     assert_eq!(ciphers, suites(&[Kind::Ecdsa, Kind::Rsa]), "{findings:#?}");
+    let (_, secret, _) = findings.iter().find(|(id, ..)| id == "PFS_ciphers").expect("what it says of forward secrecy");
+    assert_eq!(secret.split(' ').map(str::to_owned).collect::<BTreeSet<_>>(), ciphers, "{findings:#?}");
 }
 
 #[test]
