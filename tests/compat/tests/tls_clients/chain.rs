@@ -36,7 +36,7 @@ impl Kind {
 /// The name in the server's certificate.
 pub(crate) const NAME: &str = "devices.example";
 /// Bytes of DER that a chain has at least: what a stock ESP8266 sketch receives into, and some more.
-const CHAIN_BYTES: usize = 2_048 + 256;
+pub(crate) const CHAIN_BYTES: usize = 2_048 + 256;
 
 /// Run OpenSSL's program in a folder; its standard output.
 pub(crate) fn openssl(folder: &Path, args: &[&str]) -> String {

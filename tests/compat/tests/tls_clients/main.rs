@@ -7,6 +7,7 @@
 mod bearssl;
 mod chain;
 mod compiled;
+mod fragments;
 mod gnutls;
 mod libraries;
 mod mbedtls;

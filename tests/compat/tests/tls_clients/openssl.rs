@@ -37,7 +37,9 @@ fn versions(back_end: BackEnd, layer: &str) {
         pipe.expect_text(shows);
         pipe.expect_text("Verify return code: 0 (ok)");
         assert!(pipe.finish(), "{}", pipe.said());
-        assert_eq!(pipe.said().contains("TLS session ticket:"), !options.contains(&"-no_ticket"), "{}", pipe.said());
+        // With TLS 1.3 the option changes nothing but what OpenSSL does with its ticket.
+        let has_ticket = options != ["-tls1_2", "-no_ticket"];
+        assert_eq!(pipe.said().contains("TLS session ticket:"), has_ticket, "{}", pipe.said());
     }
     server.expect_no_token_in_log(&devices);
 }
