@@ -1,7 +1,6 @@
 //! The sizes of the server's records, as OpenSSL sees them: short for who asks for short ones (max_fragment_length), and
 //! a handshake message in one piece for everybody else.
 
-use std::net::SocketAddr;
 use std::path::Path;
 
 use linchpin_compat::{BackEnd, Folder, Server};
@@ -76,11 +75,9 @@ fn records_are_as_short_as_was_asked_for_in_rustls() {
 fn a_plain_port_serves_tls_to_who_begins_it() {
     let server = Server::dev().shards(2).devices(2).start();
     let devices = server.more_devices();
-    let connect = |address: SocketAddr| ["-connect".to_owned(), address.to_string()];
     for (version, device) in ["-tls1_2", "-tls1_3"].into_iter().zip(&devices) {
-        // The last of two addresses counts.
-        let mut command = openssl::command(&server, "localhost", &server.ca(), &[version]);
-        let mut pipe = Pipe::start(command.args(connect(server.address())));
+        let mut command = openssl::command_to(server.address(), "localhost", &server.ca(), &[version]);
+        let mut pipe = Pipe::start(&mut command);
         pipe.live(&server, device);
     }
 }

@@ -1,5 +1,6 @@
 //! OpenSSL's `s_client` as a device: both versions, tickets and session ids, new keys, and what is refused.
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
 
@@ -10,8 +11,13 @@ use crate::pipe::Pipe;
 
 /// `s_client` that ends when it does not trust the server.
 pub(crate) fn command(server: &Server, name: &str, ca: &Path, options: &[&str]) -> Command {
+    command_to(server.tls_address(), name, ca, options)
+}
+
+/// The same to any address.
+pub(crate) fn command_to(address: SocketAddr, name: &str, ca: &Path, options: &[&str]) -> Command {
     let mut command = Command::new("openssl");
-    command.args(["s_client", "-connect", &server.tls_address().to_string(), "-servername", name]);
+    command.args(["s_client", "-connect", &address.to_string(), "-servername", name]);
     command.args(["-verify_return_error", "-verify_hostname", name, "-CAfile"]).arg(ca).args(options);
     command
 }
