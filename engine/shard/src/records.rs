@@ -4,7 +4,7 @@ use linchpin_protocol::model::Now;
 use linchpin_tls::limits::MAX_PLAINTEXT_BYTES;
 use linchpin_tls::{Fault, Input, Opened, RecordLayer, Session};
 
-use crate::connection::{Connection, Phase};
+use crate::connection::{Connection, Phase, gate};
 use crate::secure::Tls;
 use crate::{Effect, Effects, End, Receive, Shard, Slot, end};
 
@@ -39,6 +39,7 @@ impl Shard {
                     if !gathered.is_empty() {
                         self.plain_bytes(now, slot, &mut gathered, fx);
                     }
+                    self.answer_close(slot, fx);
                     return self.peer_gone(now, slot, End::PeerClosed, fx);
                 }
                 Err(fault) => return self.tls_failed(now, slot, &fault, false, fx),
@@ -121,6 +122,20 @@ impl Shard {
             }
             Tls::Off | Tls::Greeting(_) | Tls::Handshake(_) => None,
         }
+    }
+
+    /// The peer's close_notify is answered with ours (RFC 5246, 7.2.1), after what is left to say.
+    pub(crate) fn answer_close(&mut self, slot: Slot, fx: &mut Effects) {
+        let Some(connection) = self.connections.get(slot) else { return };
+        if !connection.tls.is_on() || connection.gate & gate::BLOCKED != 0 {
+            return;
+        }
+        self.seal_pending(slot, fx);
+        let Some(secure) = self.secure.as_mut() else { return };
+        if let Tls::On(session) = &mut self.connections[slot].tls {
+            session.close(&mut secure.desk, &mut secure.out);
+        }
+        self.flush_out(slot, fx);
     }
 
     /// The connection ends: say so if it can be said, and forget the keys.
