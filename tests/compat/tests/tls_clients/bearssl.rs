@@ -1,4 +1,8 @@
 //! BearSSL as Blynk's library for the ESP8266 has it: small buffers, and fragments to fit them asked of the server.
+//!
+//! It reads handshake messages piece by piece, however long their records are, but no sealed record that is longer than
+//! its buffer. So what shows here is that values come in records as short as it has asked for; how long those of the
+//! handshake are is in `fragments`.
 
 use std::path::Path;
 use std::process::Command;
@@ -62,7 +66,7 @@ fn small_buffers_on_the_portable_back_end_in_rustls() {
     small_buffers(BackEnd::Portable, "rustls");
 }
 
-/// Three certificates of more than 2,048 bytes: as one record they do not fit.
+/// Three certificates of more than 2,048 bytes: more than any of its small buffers holds.
 fn realistic_chain(kind: Kind, layer: &str) {
     let (server, roots) = chain::serve(&[kind], BackEnd::Auto, layer);
     let devices = server.devices();

@@ -58,7 +58,7 @@ pub(crate) fn authority(folder: &Path, kind: Kind, name: &str) -> PathBuf {
 }
 
 /// Make a key and a certificate for it, signed by `by`: `NAME.pem` and `NAME.key`.
-fn signed(folder: &Path, kind: Kind, name: &str, by: &str, extensions: &str) {
+pub(crate) fn signed(folder: &Path, kind: Kind, name: &str, by: &str, extensions: &str) {
     let (key, request, certificate) = (format!("{name}.key"), format!("{name}.csr"), format!("{name}.pem"));
     let subject = format!("/C=XX/O=Linchpin tests, not a real authority/CN={name}");
     let mut args = vec!["req", "-new", "-nodes", "-keyout", &key, "-out", &request, "-subj", &subject];

@@ -11,6 +11,7 @@ mod fragments;
 mod gnutls;
 mod libraries;
 mod mbedtls;
+mod mutual;
 mod openssl;
 mod pipe;
 mod restart;
