@@ -1,0 +1,7 @@
+//! skeleton
+mod exit;
+mod limits;
+mod plan;
+mod scenario;
+mod units;
+fn main() {}
