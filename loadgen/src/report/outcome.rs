@@ -1,0 +1,334 @@
+//! A run as JSON. docs/loadgen-outcome.schema.json is the published form.
+
+use std::collections::BTreeMap;
+use std::time::UNIX_EPOCH;
+
+use hdrhistogram::Histogram;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::series::{self, Point};
+use crate::environment::Environment;
+use crate::recorder::totals::PhaseTotals;
+use crate::recorder::verdict::{self, Verdict};
+use crate::recorder::{Counts, Metric, Pair};
+use crate::run::{Done, Setup};
+use crate::scenario::Phase;
+use crate::server::Sample;
+use crate::slo::{Figure, Slo};
+
+/// Version of this form; it grows when a field changes its meaning or goes.
+pub(crate) const VERSION: u32 = 1;
+
+/// A run.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub(crate) struct Outcome {
+    /// Version of this form.
+    pub(crate) version: u32,
+    /// Name of the scenario.
+    pub(crate) scenario: String,
+    /// Its seed.
+    pub(crate) seed: u64,
+    /// Sends a second at load 1 that it plans, without heartbeats.
+    pub(crate) planned_rate: f64,
+    /// Devices.
+    pub(crate) devices: u64,
+    /// Where the server is.
+    pub(crate) target: String,
+    /// Begin, seconds since 1970.
+    pub(crate) started_unix_s: u64,
+    /// Ended by a signal before its time.
+    pub(crate) was_interrupted: bool,
+    /// What to think of it.
+    pub(crate) verdict: Verdict,
+    /// What it had to meet, and what it missed of it.
+    pub(crate) slo: Option<SloResult>,
+    /// Devices online when the measured phases could begin.
+    pub(crate) online_at_gate: u64,
+    /// Time after the ramp until then, seconds.
+    pub(crate) settle_s: f64,
+    /// The measured phases together.
+    pub(crate) measured: Part,
+    /// All phases, measured or not, in their order.
+    pub(crate) phases: Vec<Part>,
+    /// A point a second.
+    pub(crate) series: Vec<Point>,
+    /// The server, seen from outside; empty if nobody looked.
+    pub(crate) server: Vec<Sample>,
+    /// What the server cost.
+    pub(crate) cost: Option<Cost>,
+    /// Machine and versions.
+    pub(crate) environment: Environment,
+}
+
+/// What a run had to meet.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub(crate) struct SloResult {
+    /// As it was written.
+    pub(crate) text: String,
+    /// What was missed, in words; empty: met.
+    pub(crate) missed: Vec<String>,
+}
+
+/// What the server cost.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, JsonSchema)]
+pub(crate) struct Cost {
+    /// CPU time of the server per message that was sent to it, microseconds; 0 if not seen.
+    pub(crate) cpu_us_per_message: f64,
+    /// Part of one core, in the measured phases.
+    pub(crate) cores: f64,
+    /// Growth of its memory from before the first connection, over the devices online, bytes; without the kernel's.
+    pub(crate) bytes_per_connection: f64,
+}
+
+/// One phase, or several together.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub(crate) struct Part {
+    /// Its name.
+    pub(crate) name: String,
+    /// Does it count?
+    pub(crate) measured: bool,
+    /// Begin and length, seconds of the run.
+    pub(crate) start_s: f64,
+    pub(crate) length_s: f64,
+    /// Messages sent a second.
+    pub(crate) sent_per_s: f64,
+    /// Answers and arrivals a second.
+    pub(crate) answers_per_s: f64,
+    /// What happened.
+    pub(crate) counts: Counts,
+    /// What the server or the network did wrong.
+    pub(crate) errors: u64,
+    /// All messages with an answer together.
+    pub(crate) messages: Latency,
+    /// Each kind.
+    pub(crate) kinds: BTreeMap<String, Latency>,
+    /// How late sends left because of this generator.
+    pub(crate) lag: Summary,
+    /// CPU of each worker, part of one core.
+    pub(crate) worker_busy: Vec<f64>,
+    /// Time that each worker waited for a CPU, part of the whole.
+    pub(crate) worker_waited: Vec<f64>,
+    /// Storms: time until 95 % of all devices were online again, seconds.
+    pub(crate) back_online_s: Option<f64>,
+}
+
+/// The same answers, measured twice.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub(crate) struct Latency {
+    /// From the intended send time: what a device feels.
+    pub(crate) corrected: Summary,
+    /// From the real send time: what hides waiting.
+    pub(crate) uncorrected: Summary,
+}
+
+/// A histogram in a few numbers, microseconds.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+pub(crate) struct Summary {
+    pub(crate) count: u64,
+    pub(crate) mean_us: f64,
+    pub(crate) max_us: f64,
+    /// Quantile (0 to 1) and time.
+    pub(crate) quantiles: Vec<(f64, f64)>,
+}
+
+/// Quantiles of a summary: enough for a curve.
+const QUANTILES: [f64; 22] = [
+    0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.925, 0.95, 0.975, 0.99, 0.995, 0.999, 0.9995, 0.9999,
+    0.99999, 1.0,
+];
+
+impl Summary {
+    pub(crate) fn of(histogram: &Histogram<u64>) -> Self {
+        if histogram.is_empty() {
+            return Self::default();
+        }
+        let us = |ns: u64| ns as f64 / 1e3;
+        Self {
+            count: histogram.len(),
+            mean_us: histogram.mean() / 1e3,
+            max_us: us(histogram.max()),
+            quantiles: QUANTILES.into_iter().map(|q| (q, us(histogram.value_at_quantile(q)))).collect(),
+        }
+    }
+
+    /// The time at a quantile; between two that are kept, the higher one.
+    pub(crate) fn at(&self, quantile: f64) -> f64 {
+        self.quantiles.iter().find(|(q, _)| *q >= quantile - 1e-9).map_or(0.0, |(_, us)| *us)
+    }
+}
+
+impl Latency {
+    fn of(pair: &Pair) -> Self {
+        Self { corrected: Summary::of(&pair.corrected), uncorrected: Summary::of(&pair.uncorrected) }
+    }
+}
+
+impl Part {
+    fn of(name: &str, measured: bool, totals: &PhaseTotals) -> Self {
+        let length_s = totals.len_s().max(1e-9);
+        let counts = totals.counts;
+        let kinds = Metric::ALL.into_iter().zip(&totals.pairs);
+        let share = |at: usize| {
+            let of = move |worker: &[u64; 3]| worker[at] as f64 / worker[2].max(1) as f64;
+            totals.workers.iter().map(of).collect()
+        };
+        Self {
+            name: name.to_owned(),
+            measured,
+            start_s: if totals.start_ns == u64::MAX { 0.0 } else { totals.start_ns as f64 / 1e9 },
+            length_s: totals.len_s(),
+            sent_per_s: counts.sent() as f64 / length_s,
+            answers_per_s: counts.answers as f64 / length_s,
+            errors: counts.errors(),
+            messages: Latency::of(&totals.messages()),
+            kinds: kinds.filter_map(|(m, p)| Some((m.name().to_owned(), Latency::of(p.as_ref()?)))).collect(),
+            lag: Summary::of(&totals.lag),
+            worker_busy: share(0),
+            worker_waited: share(1),
+            back_online_s: None,
+            counts,
+        }
+    }
+}
+
+impl Outcome {
+    /// Put a run into this form.
+    pub(crate) fn new(setup: &Setup, done: &Done, slo: Option<&Slo>) -> Self {
+        let scenario = &setup.scenario;
+        let is_measured: Vec<bool> = scenario.phase.iter().map(Phase::is_measured).collect();
+        let measured = done.totals.measured(&is_measured);
+        let verdict = Self::verdict(setup, done, &measured);
+        let mut phases: Vec<Part> = scenario
+            .phase
+            .iter()
+            .zip(&done.totals.phases)
+            .map(|(phase, totals)| Part::of(&phase.title(), phase.is_measured(), totals))
+            .collect();
+        for recovery in &done.recoveries {
+            phases[recovery.phase].back_online_s = recovery.to_95_s;
+        }
+        let measured = Part::of("measured", true, &measured);
+        let mut environment = Environment::here();
+        environment.server = setup.eye.version();
+        let looked = setup.eye.is_open();
+        let mut outcome = Self {
+            version: VERSION,
+            scenario: scenario.name.clone(),
+            seed: scenario.seed,
+            planned_rate: scenario.rate(),
+            devices: scenario.devices(),
+            target: setup.reach.target.to_string(),
+            started_unix_s: done.started.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()),
+            was_interrupted: done.was_interrupted,
+            verdict,
+            slo: None,
+            online_at_gate: done.online_at_gate,
+            settle_s: done.settle_s,
+            cost: looked.then(|| cost(&measured, &done.samples, done.online_at_gate)),
+            series: series::points(&done.totals, scenario),
+            measured,
+            phases,
+            server: if looked { done.samples.clone() } else { Vec::new() },
+            environment,
+        };
+        outcome.slo = slo.map(|slo| SloResult { text: slo.to_string(), missed: slo.missed(|figure| outcome.figure(figure)) });
+        outcome
+    }
+
+    fn verdict(setup: &Setup, done: &Done, measured: &PhaseTotals) -> Verdict {
+        let mut verdict = verdict::judge(measured, done.unsent);
+        let devices = setup.scenario.devices();
+        if done.was_interrupted {
+            verdict.reasons.push("the run was interrupted before its end".to_owned());
+        }
+        if done.online_at_gate < devices {
+            verdict.notes.push(format!(
+                "{} of {devices} devices were online when the measured phases began",
+                done.online_at_gate
+            ));
+        }
+        if cfg!(debug_assertions) {
+            verdict.notes.push("loadgen was built with checks (debug): the figures are of no use".to_owned());
+        }
+        verdict.valid = verdict.reasons.is_empty();
+        verdict
+    }
+
+    /// A figure of the measured phases; times in microseconds.
+    pub(crate) fn figure(&self, figure: Figure) -> Option<f64> {
+        let latency = &self.measured.messages.corrected;
+        match figure {
+            Figure::Latency(_) | Figure::Mean if latency.count == 0 => None,
+            Figure::Latency(millionths) => Some(latency.at(f64::from(millionths) / 1e6)),
+            Figure::Mean => Some(latency.mean_us),
+            Figure::Errors => Some(self.measured.errors as f64),
+            Figure::Rate => Some(self.measured.sent_per_s),
+            Figure::Cpu => self.cost.map(|cost| cost.cpu_us_per_message).filter(|cpu| *cpu > 0.0),
+        }
+    }
+
+    /// As text.
+    pub(crate) fn json(&self) -> String {
+        serde_json::to_string_pretty(self).unwrap_or_default() + "\n"
+    }
+}
+
+/// The schema of this form.
+pub(crate) fn schema() -> String {
+    serde_json::to_string_pretty(&schemars::schema_for!(Outcome)).unwrap_or_default() + "\n"
+}
+
+fn cost(measured: &Part, samples: &[Sample], online: u64) -> Cost {
+    let (start_s, end_s) = (measured.start_s, measured.start_s + measured.length_s);
+    let inside: Vec<&Sample> = samples.iter().filter(|s| s.at_s >= start_s - 0.5 && s.at_s <= end_s + 0.5).collect();
+    let (Some(first), Some(last)) = (inside.first(), inside.last()) else {
+        return Cost { cpu_us_per_message: 0.0, cores: 0.0, bytes_per_connection: 0.0 };
+    };
+    let (cpu_s, length_s) = (last.cpu_s - first.cpu_s, (last.at_s - first.at_s).max(1e-9));
+    // Messages in the time between the two looks.
+    let messages = (measured.sent_per_s * length_s).max(1.0);
+    let before = samples.first().map_or(0, |sample| sample.rss_bytes);
+    Cost {
+        cpu_us_per_message: cpu_s * 1e6 / messages,
+        cores: cpu_s / length_s,
+        bytes_per_connection: first.rss_bytes.saturating_sub(before) as f64 / online.max(1) as f64,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::recorder::{empty, record};
+
+    #[test]
+    fn the_published_schema_is_that_of_the_code() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/loadgen-outcome.schema.json");
+        if std::env::var_os("LINCHPIN_BLESS").is_some() {
+            std::fs::write(path, schema()).expect("writes the schema");
+        }
+        let kept = std::fs::read_to_string(path).unwrap_or_default();
+        assert!(kept == schema(), "docs/loadgen-outcome.schema.json is old: LINCHPIN_BLESS=1 cargo test -p loadgen");
+    }
+
+    #[test]
+    fn a_summary_keeps_quantiles_in_microseconds() {
+        let mut histogram = empty();
+        (1..=1_000).for_each(|n| record(&mut histogram, n * 1_000));
+        let summary = Summary::of(&histogram);
+        assert_eq!(summary.count, 1_000);
+        assert!((summary.at(0.5) - 500.0).abs() < 2.0 && (summary.at(0.99) - 990.0).abs() < 2.0, "{summary:?}");
+        assert_eq!(Summary::of(&empty()).at(0.5), 0.0);
+    }
+
+    #[test]
+    fn cost_is_what_the_server_used_between_two_looks() {
+        let sample = |at_s, cpu_s, rss_bytes| Sample { at_s, cpu_s, rss_bytes, connections: 0, frames: 0 };
+        let mut totals = PhaseTotals::new(1);
+        (totals.start_ns, totals.end_ns, totals.counts.ping) = (2_000_000_000, 12_000_000_000, 10_000);
+        let measured = Part::of("measured", true, &totals);
+        let cost = cost(&measured, &[sample(0.0, 0.5, 1_000), sample(2.0, 1.0, 101_000), sample(12.0, 3.0, 200_000)], 100);
+        assert!((cost.cpu_us_per_message - 200.0).abs() < 1e-6 && (cost.cores - 0.2).abs() < 1e-9, "{cost:?}");
+        assert!((cost.bytes_per_connection - 1_000.0).abs() < 1e-9, "{cost:?}");
+    }
+}

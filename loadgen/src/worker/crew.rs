@@ -1,0 +1,362 @@
+//! The devices of one worker, sans-IO: time and events in, effects out.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, VecDeque};
+use std::sync::Arc;
+
+use linchpin_driver::{ConnId, Mode};
+use linchpin_protocol::model::{Millis, Token};
+use rand::RngExt;
+use rand_pcg::Pcg64Mcg;
+use rand_pcg::rand_core::SeedableRng;
+
+use super::device::{Crowd, Device, Stage};
+use super::effects::{Effects, Owner};
+use super::http::HttpPool;
+use super::pending::Pending;
+use super::wire::Bench;
+use crate::limits;
+use crate::plan::{Act, Intended, Part, Plan};
+use crate::recorder::{Metric, Sheet, record};
+use crate::scenario::{Scenario, Storm};
+
+/// What a crew is made of.
+pub(crate) struct CrewParts {
+    pub(crate) scenario: Arc<Scenario>,
+    pub(crate) part: Part,
+    /// Of this worker's devices, in the order of its groups.
+    pub(crate) tokens: Vec<Token>,
+    pub(crate) in_flight: usize,
+    pub(crate) bench: Bench,
+}
+
+/// The devices of one worker.
+pub(crate) struct Crew {
+    pub(crate) plan: Plan,
+    pub(crate) crowds: Vec<Crowd>,
+    pub(crate) devices: Vec<Device>,
+    pub(super) tokens: Vec<Token>,
+    /// By connection.
+    pub(super) owners: Vec<Owner>,
+    pub(super) pending: Pending,
+    pub(super) http: HttpPool,
+    /// Requests that wait for room in flight.
+    pub(super) held: VecDeque<Intended>,
+    /// Devices that come back.
+    comebacks: BinaryHeap<Reverse<(u64, u32, u16)>>,
+    /// Devices that are not online yet: begin of the attempt.
+    attempts: VecDeque<(u64, u32, u16)>,
+    /// Half handshakes and when they end.
+    pub(super) halves: VecDeque<(u64, ConnId)>,
+    half_hold_ns: u64,
+    pub(super) in_flight: usize,
+    pub(super) timeout_ns: u64,
+    /// Receives are single, because some devices stop reading.
+    pub(super) is_single: bool,
+    pub(super) bench: Bench,
+    pub(super) random: Pcg64Mcg,
+    pub(crate) sheet: Sheet,
+    pub(crate) fx: Effects,
+    pub(crate) online: u64,
+    /// When the plan's clock went on after the ramp, on the run's clock.
+    pub(crate) gate_open_ns: Option<u64>,
+    pub(super) scratch: Vec<u8>,
+    pub(super) plain: Vec<u8>,
+    /// The server is being restarted, or the like: what devices lose is expected.
+    pub(crate) is_over: bool,
+}
+
+impl Crew {
+    pub(crate) fn new(parts: CrewParts) -> Self {
+        let CrewParts { scenario, part, tokens, in_flight, bench } = parts;
+        let mut crowds = Vec::new();
+        let mut devices = Vec::new();
+        for (number, group) in scenario.group.iter().enumerate() {
+            let mine = part.of(group.count.0);
+            let first = devices.len() as u32;
+            devices.extend(mine.map(|_| Device::new(number as u8)));
+            crowds.push(Crowd::new(group, first..devices.len() as u32));
+        }
+        debug_assert_eq!(tokens.len(), devices.len(), "one token a device");
+        let storms = || scenario.phase.iter().filter_map(|phase| phase.storm.map(|storm| (storm, phase.hold)));
+        let hold = storms().find(|(storm, _)| *storm == Storm::HalfHandshakes).and_then(|(_, hold)| hold);
+        Self {
+            plan: Plan::new(&scenario, part),
+            http: HttpPool::new(&scenario),
+            crowds,
+            devices,
+            tokens,
+            owners: Vec::new(),
+            pending: Pending::default(),
+            held: VecDeque::new(),
+            comebacks: BinaryHeap::new(),
+            attempts: VecDeque::new(),
+            halves: VecDeque::new(),
+            half_hold_ns: hold.map_or(10_000_000_000, |hold| hold.ns()),
+            in_flight,
+            timeout_ns: scenario.timeout.ns(),
+            is_single: storms().any(|(storm, _)| storm == Storm::SlowReaders),
+            bench,
+            random: Pcg64Mcg::seed_from_u64(scenario.seed ^ u64::from(part.worker) << 48),
+            sheet: Sheet::new(part.worker, 0, 0),
+            fx: Effects::new(),
+            online: 0,
+            gate_open_ns: None,
+            scratch: Vec::new(),
+            plain: Vec::new(),
+            is_over: false,
+        }
+    }
+
+    /// The plan's clock.
+    pub(crate) fn plan_ns(&self, now_ns: u64) -> u64 {
+        let gate = self.plan.gate_ns;
+        match self.gate_open_ns {
+            Some(open_ns) => gate + now_ns.saturating_sub(open_ns),
+            // What begins at the gate waits for it.
+            None => now_ns.min(gate.saturating_sub(1)),
+        }
+    }
+
+    /// A moment of the plan's clock on the run's.
+    fn run_ns(&self, plan_ns: u64) -> u64 {
+        match self.gate_open_ns {
+            Some(open_ns) if plan_ns >= self.plan.gate_ns => plan_ns - self.plan.gate_ns + open_ns,
+            _ => plan_ns,
+        }
+    }
+
+    /// Do what is due, at most one turn's worth. Returns whether more is due now.
+    pub(crate) fn turn(&mut self, now_ns: u64) -> bool {
+        self.end_waiting(now_ns);
+        self.come_back(now_ns);
+        let mut left = limits::TURN_SENDS;
+        while left > 0 && !self.is_over {
+            if let Some(mut act) = self.plan.next_act(self.plan_ns(now_ns)) {
+                act.at_ns = self.run_ns(act.at_ns);
+                self.act(act, now_ns);
+            } else if let Some(beat) = self.plan.next_beat(now_ns) {
+                self.beat(beat, now_ns);
+            } else {
+                break;
+            }
+            left -= 1;
+        }
+        self.release_held(now_ns);
+        self.http.turn(&mut self.fx);
+        left == 0
+    }
+
+    /// When the next thing is due, on the run's clock.
+    pub(crate) fn next_due(&mut self) -> u64 {
+        let (beat, act) = self.plan.peek();
+        let act = act.filter(|at| self.gate_open_ns.is_some() || *at < self.plan.gate_ns).map(|at| self.run_ns(at));
+        let comeback = self.comebacks.peek().map(|Reverse((at, ..))| *at);
+        [beat, act, comeback].into_iter().flatten().min().unwrap_or(u64::MAX)
+    }
+
+    fn act(&mut self, intended: Intended, now_ns: u64) {
+        let device = intended.device;
+        let lag_ns = now_ns.saturating_sub(intended.at_ns);
+        match intended.act {
+            Act::Connect => return self.begin(device, intended.at_ns),
+            Act::Send { .. } => {
+                record(&mut self.sheet.lag, lag_ns);
+                self.sheet.counts.planned += 1;
+                return self.send(intended, now_ns);
+            }
+            Act::Beat => self.beat(intended, now_ns),
+            Act::PowerOff => {
+                self.leave(device, now_ns);
+                // Whoever waits to come back has no power either.
+                self.devices[device as usize].attempt += 1;
+            }
+            Act::Cut => {
+                if self.leave(device, now_ns) {
+                    self.comeback(device, now_ns);
+                }
+            }
+            Act::HalfOpen => self.fx.connects.push_back(Owner::Half),
+            Act::Deaf => self.devices[device as usize].is_deaf = true,
+            Act::Hear => self.hear(device),
+            Act::Nag => self.nag(device, now_ns),
+        }
+        record(&mut self.sheet.lag, lag_ns);
+    }
+
+    /// Begin a connection.
+    fn begin(&mut self, at: u32, intended_ns: u64) {
+        let device = &mut self.devices[at as usize];
+        if device.stage == Stage::Off {
+            device.stage = Stage::Queued;
+            device.attempt = device.attempt.wrapping_add(1);
+            device.intended_ns = intended_ns;
+            self.fx.connects.push_back(Owner::Device(at));
+        }
+    }
+
+    /// A connect was handed to the kernel, or refused.
+    pub(crate) fn started(&mut self, owner: Owner, result: Result<ConnId, i32>, now_ns: u64) {
+        let conn = match result {
+            Ok(conn) => conn,
+            Err(errno) => {
+                self.no_connection(errno);
+                match owner {
+                    Owner::Device(at) => {
+                        self.devices[at as usize].stage = Stage::Off;
+                        self.comeback(at, now_ns);
+                    }
+                    Owner::Http(at) => self.http.closed(at),
+                    Owner::Half | Owner::Nobody => {}
+                }
+                return;
+            }
+        };
+        if self.owners.len() <= conn.index() {
+            self.owners.resize(conn.index() + 1, Owner::Nobody);
+        }
+        self.owners[conn.index()] = owner;
+        match owner {
+            Owner::Device(at) => {
+                self.sheet.counts.connects += 1;
+                let device = &mut self.devices[at as usize];
+                if device.stage != Stage::Queued {
+                    // It lost power while it waited.
+                    self.owners[conn.index()] = Owner::Nobody;
+                    return self.fx.closes.push((conn, true));
+                }
+                record(&mut self.sheet.lag, now_ns.saturating_sub(device.intended_ns));
+                (device.conn, device.since_ns, device.stage) = (Some(conn), now_ns, Stage::Connecting);
+                self.attempts.push_back((now_ns, at, device.attempt));
+            }
+            Owner::Http(at) => self.http.started(at, conn, now_ns),
+            Owner::Half => self.halves.push_back((now_ns + self.half_hold_ns, conn)),
+            Owner::Nobody => {}
+        }
+    }
+
+    /// Why there is no connection.
+    pub(super) fn no_connection(&mut self, errno: i32) {
+        let counts = &mut self.sheet.counts;
+        counts.connect_failed += 1;
+        match rustix::io::Errno::from_raw_os_error(errno) {
+            rustix::io::Errno::ADDRNOTAVAIL => counts.no_address += 1,
+            rustix::io::Errno::MFILE | rustix::io::Errno::NFILE => counts.no_descriptor += 1,
+            _ => {}
+        }
+    }
+
+    /// The connection is gone; count it by what it was good for, and come back later.
+    pub(super) fn lost(&mut self, at: u32, now_ns: u64) {
+        let counts = &mut self.sheet.counts;
+        match self.devices[at as usize].stage {
+            Stage::Off | Stage::Queued => return,
+            Stage::Connecting => counts.connect_failed += 1,
+            Stage::Shaking if self.crowds[usize::from(self.devices[at as usize].group)].transport.is_tls() => {
+                counts.tls_failed += 1;
+            }
+            Stage::Shaking | Stage::LoggingIn => counts.login_failed += 1,
+            Stage::Online => counts.lost += 1,
+        }
+        self.drop_connection(at);
+        self.comeback(at, now_ns);
+    }
+
+    /// Go off; false if it was already.
+    fn leave(&mut self, at: u32, now_ns: u64) -> bool {
+        let is_on = !matches!(self.devices[at as usize].stage, Stage::Off);
+        if is_on {
+            self.sheet.counts.cut += 1;
+            self.drop_connection(at);
+        }
+        self.devices[at as usize].since_ns = now_ns;
+        is_on
+    }
+
+    fn drop_connection(&mut self, at: u32) {
+        let device = &mut self.devices[at as usize];
+        if device.stage == Stage::Online {
+            self.online -= 1;
+        }
+        device.stage = Stage::Off;
+        (device.is_blocked, device.is_armed) = (false, false);
+        device.wire.close(&mut self.bench);
+        if let Some(conn) = device.conn.take() {
+            self.owners[conn.index()] = Owner::Nobody;
+            self.fx.closes.push((conn, true));
+        }
+    }
+
+    fn comeback(&mut self, at: u32, now_ns: u64) {
+        let device = &self.devices[at as usize];
+        let pause_ns = self.crowds[usize::from(device.group)].group.reconnect.ns();
+        let late_ns = self.random.random_range(0..=pause_ns / 2);
+        self.comebacks.push(Reverse((now_ns + pause_ns + late_ns, at, device.attempt)));
+    }
+
+    fn come_back(&mut self, now_ns: u64) {
+        while let Some(Reverse((at_ns, at, attempt))) = self.comebacks.peek().copied()
+            && at_ns <= now_ns
+            && !self.is_over
+        {
+            self.comebacks.pop();
+            if self.devices[at as usize].attempt == attempt {
+                self.begin(at, at_ns);
+            }
+        }
+    }
+
+    /// Answers, logins and half handshakes whose time is over.
+    fn end_waiting(&mut self, now_ns: u64) {
+        let before_ns = now_ns.saturating_sub(self.timeout_ns);
+        while let Some(waiting) = self.pending.expired(before_ns) {
+            self.sheet.counts.timeouts += 1;
+            self.sheet.answer(waiting.metric, waiting.intended_ns, waiting.sent_ns, now_ns);
+        }
+        self.http.end_waiting(before_ns, now_ns, &mut self.sheet, &mut self.fx, &mut self.owners);
+        while let Some((since_ns, at, attempt)) = self.attempts.front().copied().filter(|(since, ..)| *since <= before_ns) {
+            self.attempts.pop_front();
+            let device = &self.devices[at as usize];
+            let metric = match device.stage {
+                _ if device.attempt != attempt => continue,
+                Stage::Connecting => Metric::Connect,
+                Stage::Shaking if self.crowds[usize::from(device.group)].transport.is_tls() => Metric::Tls,
+                Stage::Shaking | Stage::LoggingIn => Metric::Login,
+                _ => continue,
+            };
+            let intended_ns = if metric == Metric::Connect { device.intended_ns } else { since_ns };
+            self.sheet.answer(metric, intended_ns, device.since_ns, now_ns);
+            self.lost(at, now_ns);
+        }
+        while let Some((_, conn)) = self.halves.front().copied().filter(|(until, _)| *until <= now_ns) {
+            self.halves.pop_front();
+            if self.owners[conn.index()] == Owner::Half {
+                self.owners[conn.index()] = Owner::Nobody;
+                self.fx.closes.push((conn, true));
+            }
+        }
+    }
+
+    /// Read again.
+    fn hear(&mut self, at: u32) {
+        let device = &mut self.devices[at as usize];
+        device.is_deaf = false;
+        if let Some(conn) = device.conn
+            && device.stage != Stage::Connecting
+            && !device.is_armed
+        {
+            device.is_armed = true;
+            self.fx.arms.push((conn, Mode::Once));
+        }
+    }
+
+    /// Requests and connections that are not over.
+    pub(crate) fn unfinished(&self) -> usize {
+        self.pending.len() + self.http.busy() + self.held.len()
+    }
+}
+
+/// The session's clock.
+pub(super) const fn millis(now_ns: u64) -> Millis {
+    Millis(now_ns / 1_000_000)
+}
