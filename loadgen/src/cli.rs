@@ -89,6 +89,9 @@ pub(crate) struct How {
     /// Source addresses, separated by commas; on the loopback all of 127.0.0.0/8 are used without it.
     #[arg(long, value_name = "ADDR", value_delimiter = ',')]
     pub(crate) source: Vec<IpAddr>,
+    /// CPUs of the workers, separated by commas; default: one each from the last one down, if one is left over.
+    #[arg(long, value_name = "N", value_delimiter = ',')]
+    pub(crate) cpus: Vec<usize>,
     /// Metrics of the server (HOST:PORT), for its CPU per message and its version.
     #[arg(long, value_name = "ADDR")]
     pub(crate) metrics: Option<SocketAddr>,
@@ -236,6 +239,7 @@ fn transport(text: &str) -> Result<Transport, String> {
 }
 
 fn kind(text: &str) -> Result<Kind, String> {
-    serde_json::from_value(text.into())
-        .map_err(|_| format!("{text:?} is no kind; write ping, sync, property, telemetry, http_read, http_write or bridge"))
+    serde_json::from_value(text.into()).map_err(|_| {
+        format!("{text:?} is no kind; write ping, sync, property, telemetry, http_read, http_write or bridge")
+    })
 }

@@ -23,7 +23,9 @@ pub(crate) fn has_colour() -> bool {
 
 /// Is there a screen for a live view?
 pub(crate) fn has_screen() -> bool {
-    io::stderr().is_terminal() && io::stdin().is_terminal() && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
+    io::stderr().is_terminal()
+        && io::stdin().is_terminal()
+        && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
 }
 
 /// A line a second on standard error.

@@ -59,7 +59,7 @@ pub(crate) const METRICS_BYTES: u64 = 16 << 20;
 /// Longest wait for a target or its metrics, ms.
 pub(crate) const PROBE_MS: u64 = 3_000;
 /// Draws of a bootstrap.
-pub(crate) const BOOTSTRAP_DRAWS: usize = 10_000;
+pub(crate) const BOOTSTRAP_DRAWS: usize = 4_000;
 /// Fewest runs of a side that can be compared: below it an interval says nothing.
 pub(crate) const COMPARED_RUNS: usize = 4;
 /// Rounds of an A/B comparison.

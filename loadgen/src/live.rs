@@ -69,7 +69,13 @@ fn paint(has_colour: bool, colour: Color) -> Style {
 }
 
 fn draw(frame: &mut Frame<'_>, glance: &Glance<'_>, has_colour: bool) {
-    let rows = [Constraint::Length(3), Constraint::Length(3), Constraint::Length(8), Constraint::Min(6), Constraint::Length(1)];
+    let rows = [
+        Constraint::Length(3),
+        Constraint::Length(3),
+        Constraint::Length(8),
+        Constraint::Min(6),
+        Constraint::Length(1),
+    ];
     let [strip, online, figures, plots, keys] = Layout::vertical(rows).areas(frame.area());
     frame.render_widget(phases(glance, has_colour), strip);
     let devices = glance.scenario.devices().max(1);
@@ -91,7 +97,8 @@ fn phases<'a>(glance: &Glance<'a>, has_colour: bool) -> Paragraph<'a> {
     let mut spans = Vec::new();
     for (at, phase) in glance.scenario.phase.iter().enumerate() {
         let is_now = at == glance.phase;
-        let style = if is_now { paint(has_colour, Color::Green).add_modifier(Modifier::BOLD) } else { Style::default() };
+        let style =
+            if is_now { paint(has_colour, Color::Green).add_modifier(Modifier::BOLD) } else { Style::default() };
         let waits = if is_now && glance.waits_at_gate { " (waits for the devices)" } else { "" };
         let mark = if is_now { ">" } else { " " };
         spans.push(Span::styled(format!("{mark}{} {}{waits}  ", Phase::title(phase), phase.duration), style));
@@ -109,7 +116,12 @@ fn latest<'a>(point: Option<&Point>, glance: &Glance<'_>, has_colour: bool) -> P
     let lines = vec![
         Line::from(format!("sent      {:>10}/s   answers {:>10}/s", point.sent, point.answers)),
         Line::from(format!("planned   {:>10.0}/s   at load 1", glance.scenario.rate())),
-        Line::from(format!("corrected   p50 {:>9}   p99 {:>9}   max {:>9}", time(point.p50_us), time(point.p99_us), time(point.max_us))),
+        Line::from(format!(
+            "corrected   p50 {:>9}   p99 {:>9}   max {:>9}",
+            time(point.p50_us),
+            time(point.p99_us),
+            time(point.max_us)
+        )),
         Line::from(format!("uncorrected               p99 {:>9}", time(point.uncorrected_p99_us))),
         Line::styled(format!("errors    {totals:>10}     connects {:>9}/s", point.connects), errors),
         Line::styled(format!("own lag   p99 {}", time(point.lag_p99_us)), lag),
@@ -126,7 +138,8 @@ fn draw_plots(frame: &mut Frame<'_>, area: Rect, points: &[Point], has_colour: b
     for (area, title, bars, colour) in
         [(left, "messages sent a second", sent, Color::Blue), (right, "corrected p99", p99, Color::Magenta)]
     {
-        let plot = Sparkline::default().block(Block::bordered().title(title)).data(&bars).style(paint(has_colour, colour));
+        let plot =
+            Sparkline::default().block(Block::bordered().title(title)).data(&bars).style(paint(has_colour, colour));
         frame.render_widget(plot, area);
     }
 }

@@ -81,7 +81,9 @@ pub(crate) trait Watch {
 /// Is anybody there?
 pub(crate) fn probe(target: SocketAddr) -> Result<(), Failure> {
     TcpStream::connect_timeout(&target, Duration::from_millis(limits::PROBE_MS)).map(drop).map_err(|error| {
-        Failure::unreachable(format!("nobody takes connections at {target}: {error}; start the server or check the port"))
+        Failure::unreachable(format!(
+            "nobody takes connections at {target}: {error}; start the server or check the port"
+        ))
     })
 }
 
@@ -308,10 +310,10 @@ impl<'a> Collector<'a> {
                 Failure::usage("the scenario restarts the server; say how with --restart-command PROGRAM")
             })?;
             let child = Command::new(command).stdin(Stdio::null()).stdout(Stdio::null()).spawn();
-            let child = child.map_err(|error| Failure::usage(format!("cannot start {}: {error}", command.display())))?;
+            let child =
+                child.map_err(|error| Failure::usage(format!("cannot start {}: {error}", command.display())))?;
             self.restarts.push(child);
         }
         Ok(())
     }
 }
-

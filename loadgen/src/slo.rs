@@ -64,7 +64,8 @@ impl FromStr for Slo {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let parts: Result<Vec<_>, String> = text.split([',', '&']).filter(|part| !part.trim().is_empty()).map(part).collect();
+        let parts: Result<Vec<_>, String> =
+            text.split([',', '&']).filter(|part| !part.trim().is_empty()).map(part).collect();
         match parts? {
             parts if parts.is_empty() => Err("an SLO is empty; write such as \"p99<5ms,errors=0\"".to_owned()),
             parts => Ok(Self { text: text.to_owned(), parts }),
@@ -74,7 +75,8 @@ impl FromStr for Slo {
 
 fn part(text: &str) -> Result<(Figure, char, f64), String> {
     let text = text.trim();
-    let at = text.find(['<', '>', '=']).ok_or_else(|| format!("{text:?} compares nothing; write such as \"p99<5ms\""))?;
+    let at =
+        text.find(['<', '>', '=']).ok_or_else(|| format!("{text:?} compares nothing; write such as \"p99<5ms\""))?;
     let (figure, sign) = (text[..at].trim().parse()?, text.as_bytes()[at] as char);
     let value = text[at + 1..].trim_start_matches('=').trim();
     let number = match figure {

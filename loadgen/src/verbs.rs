@@ -18,7 +18,7 @@ use crate::run::{Done, Setup, Watch, run};
 use crate::scenario::{Scenario, file};
 use crate::server::{self, Eye};
 use crate::slo::Slo;
-use crate::worker::{Reach, TlsTarget, workers};
+use crate::worker::{Reach, TlsTarget, spread, workers};
 use crate::{compare, limits, live, tokens};
 
 /// Do what the command line says.
@@ -122,7 +122,8 @@ pub(crate) fn watcher(how: &How, setup: &Setup) -> Box<dyn Watch> {
     if how.quiet {
         return Box::new(Quiet);
     }
-    if !how.no_tui && console::has_screen()
+    if !how.no_tui
+        && console::has_screen()
         && let Some(screen) = live::Screen::open(console::has_colour(), setup.interrupted.clone())
     {
         return Box::new(screen);
@@ -182,6 +183,7 @@ pub(crate) fn prepare(mut scenario: Scenario, target: SocketAddr, how: &How) -> 
                 "portable" => Choice::Portable,
                 _ => Choice::Auto,
             },
+            cpus: if how.cpus.is_empty() { spread(workers) } else { how.cpus.clone() },
             connections: u32::try_from(scenario.devices()).unwrap_or(u32::MAX),
         },
         in_flight: how.in_flight.or(scenario.in_flight).map(|count| count.0),

@@ -127,7 +127,9 @@ impl Totals {
             });
         }
         let second = &mut self.seconds[at];
-        second.phase = second.phase.max(sheet.phase);
+        if sheet.start_ns < sheet.end_ns {
+            second.phase = second.phase.max(sheet.phase);
+        }
         second.counts.add(&sheet.counts);
         for (metric, pair) in Metric::ALL.into_iter().zip(&sheet.pairs) {
             match pair {
@@ -137,6 +139,10 @@ impl Totals {
             }
         }
         let _ = second.lag.add(&sheet.lag);
+        if sheet.start_ns == sheet.end_ns {
+            // Late answers of an earlier phase: they say nothing about now.
+            return;
+        }
         second.online[sheet.worker as usize] = sheet.online;
         // Workers report seconds at different moments: what is known of a later second stays.
         for later in &mut self.seconds[at + 1..] {

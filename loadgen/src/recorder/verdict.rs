@@ -87,7 +87,10 @@ pub(crate) fn judge(measured: &PhaseTotals, unsent: u64) -> Verdict {
         ));
     }
     if counts.held > 0 {
-        notes.push(format!("{} sends waited for room in flight; their waiting is in the corrected latency", counts.held));
+        notes.push(format!(
+            "{} sends waited for room in flight; their waiting is in the corrected latency",
+            counts.held
+        ));
     }
     reasons.truncate(limits::LISTED);
     notes.truncate(limits::LISTED);

@@ -35,7 +35,8 @@ pub(crate) fn write_all(folder: &Path, outcome: &Outcome, done: &Done, scenario:
         }
         Ok(())
     };
-    write().map_err(|error| Failure::usage(format!("cannot write to {}: {error}; choose another --out", folder.display())))
+    write()
+        .map_err(|error| Failure::usage(format!("cannot write to {}: {error}; choose another --out", folder.display())))
 }
 
 /// The percentile distribution that the HdrHistogram plotter reads; values in milliseconds.

@@ -134,8 +134,8 @@ pub(crate) struct Summary {
 
 /// Quantiles of a summary: enough for a curve.
 const QUANTILES: [f64; 22] = [
-    0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.925, 0.95, 0.975, 0.99, 0.995, 0.999, 0.9995, 0.9999,
-    0.99999, 1.0,
+    0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.925, 0.95, 0.975, 0.99, 0.995, 0.999, 0.9995,
+    0.9999, 0.99999, 1.0,
 ];
 
 impl Summary {
@@ -232,7 +232,8 @@ impl Outcome {
             server: if looked { done.samples.clone() } else { Vec::new() },
             environment,
         };
-        outcome.slo = slo.map(|slo| SloResult { text: slo.to_string(), missed: slo.missed(|figure| outcome.figure(figure)) });
+        outcome.slo =
+            slo.map(|slo| SloResult { text: slo.to_string(), missed: slo.missed(|figure| outcome.figure(figure)) });
         outcome
     }
 
@@ -327,7 +328,8 @@ mod tests {
         let mut totals = PhaseTotals::new(1);
         (totals.start_ns, totals.end_ns, totals.counts.ping) = (2_000_000_000, 12_000_000_000, 10_000);
         let measured = Part::of("measured", true, &totals);
-        let cost = cost(&measured, &[sample(0.0, 0.5, 1_000), sample(2.0, 1.0, 101_000), sample(12.0, 3.0, 200_000)], 100);
+        let cost =
+            cost(&measured, &[sample(0.0, 0.5, 1_000), sample(2.0, 1.0, 101_000), sample(12.0, 3.0, 200_000)], 100);
         assert!((cost.cpu_us_per_message - 200.0).abs() < 1e-6 && (cost.cores - 0.2).abs() < 1e-9, "{cost:?}");
         assert!((cost.bytes_per_connection - 1_000.0).abs() < 1e-9, "{cost:?}");
     }

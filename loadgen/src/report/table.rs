@@ -90,7 +90,8 @@ pub(crate) fn table(outcome: &Outcome) -> String {
     let busy = measured.worker_busy.iter().map(|part| format!("{:.0} %", part * 100.0)).collect::<Vec<_>>().join(", ");
     let _ = writeln!(text, "generator: schedule lag p99 {}, workers busy {busy}", time(measured.lag.at(0.99)));
     if let Some(slo) = &outcome.slo {
-        let missed = if slo.missed.is_empty() { "met".to_owned() } else { format!("missed: {}", slo.missed.join("; ")) };
+        let missed =
+            if slo.missed.is_empty() { "met".to_owned() } else { format!("missed: {}", slo.missed.join("; ")) };
         let _ = writeln!(text, "SLO {}: {missed}", slo.text);
     }
     for note in &outcome.verdict.notes {

@@ -13,11 +13,11 @@ use rand_pcg::rand_core::SeedableRng;
 use super::device::{Crowd, Device, Stage};
 use super::effects::{Effects, Owner};
 use super::http::HttpPool;
-use super::pending::Pending;
+use super::pending::{Pending, Waiting};
 use super::wire::Bench;
 use crate::limits;
 use crate::plan::{Act, Intended, Part, Plan};
-use crate::recorder::{Metric, Sheet, record};
+use crate::recorder::{Counts, Metric, Sheet, record};
 use crate::scenario::{Scenario, Storm};
 
 /// What a crew is made of.
@@ -56,6 +56,10 @@ pub(crate) struct Crew {
     pub(super) bench: Bench,
     pub(super) random: Pcg64Mcg,
     pub(crate) sheet: Sheet,
+    /// What comes late of the phase before.
+    pub(crate) earlier: Sheet,
+    /// When the phase of `sheet` began, on the run's clock.
+    pub(crate) phase_start_ns: u64,
     pub(crate) fx: Effects,
     pub(crate) online: u64,
     /// When the plan's clock went on after the ramp, on the run's clock.
@@ -99,6 +103,8 @@ impl Crew {
             bench,
             random: Pcg64Mcg::seed_from_u64(scenario.seed ^ u64::from(part.worker) << 48),
             sheet: Sheet::new(part.worker, 0, 0),
+            earlier: Sheet::new(part.worker, 0, 0),
+            phase_start_ns: 0,
             fx: Effects::new(),
             online: 0,
             gate_open_ns: None,
@@ -310,11 +316,16 @@ impl Crew {
     fn end_waiting(&mut self, now_ns: u64) {
         let before_ns = now_ns.saturating_sub(self.timeout_ns);
         while let Some(waiting) = self.pending.expired(before_ns) {
-            self.sheet.counts.timeouts += 1;
-            self.sheet.answer(waiting.metric, waiting.intended_ns, waiting.sent_ns, now_ns);
+            self.settle(waiting, now_ns).timeouts += 1;
         }
-        self.http.end_waiting(before_ns, now_ns, &mut self.sheet, &mut self.fx, &mut self.owners);
-        while let Some((since_ns, at, attempt)) = self.attempts.front().copied().filter(|(since, ..)| *since <= before_ns) {
+        let (ended, skipped) = self.http.end_waiting(before_ns, &mut self.fx, &mut self.owners);
+        self.sheet.counts.skipped += skipped;
+        for waiting in ended {
+            self.settle(waiting, now_ns).timeouts += 1;
+        }
+        while let Some((since_ns, at, attempt)) =
+            self.attempts.front().copied().filter(|(since, ..)| *since <= before_ns)
+        {
             self.attempts.pop_front();
             let device = &self.devices[at as usize];
             let metric = match device.stage {
@@ -335,6 +346,14 @@ impl Crew {
                 self.fx.closes.push((conn, true));
             }
         }
+    }
+
+    /// Record an answer, or the end of waiting for it, in the phase that it was meant for; returns its counts.
+    pub(super) fn settle(&mut self, waiting: Waiting, now_ns: u64) -> &mut Counts {
+        let is_earlier = waiting.intended_ns < self.phase_start_ns;
+        let sheet = if is_earlier { &mut self.earlier } else { &mut self.sheet };
+        sheet.answer(waiting.metric, waiting.intended_ns, waiting.sent_ns, now_ns);
+        &mut sheet.counts
     }
 
     /// Read again.

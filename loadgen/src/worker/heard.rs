@@ -206,10 +206,7 @@ impl Crew {
     fn answered(&mut self, at: u32, id: u16, is_ok: bool, now_ns: u64) {
         let key = by_id(at, self.devices[at as usize].attempt, id);
         match self.pending.take(key) {
-            Some(waiting) if is_ok => {
-                self.sheet.counts.answers += 1;
-                self.sheet.answer(waiting.metric, waiting.intended_ns, waiting.sent_ns, now_ns);
-            }
+            Some(waiting) if is_ok => self.settle(waiting, now_ns).answers += 1,
             // Also a refusal of what has no answer otherwise, such as a value.
             _ => self.sheet.counts.refused += u64::from(!is_ok),
         }
@@ -224,8 +221,7 @@ impl Crew {
         self.sheet.counts.downlinks += 1;
         let waiting = stamp.and_then(|intended_ns| self.pending.take(by_stamp(at, intended_ns)));
         if let Some(waiting) = waiting {
-            self.sheet.counts.answers += 1;
-            self.sheet.answer(waiting.metric, waiting.intended_ns, waiting.sent_ns, now_ns);
+            self.settle(waiting, now_ns).answers += 1;
         }
         if self.crowds[usize::from(self.devices[at as usize].group)].group.echo {
             self.echo(at, pin, text, now_ns);

@@ -10,7 +10,7 @@ use super::effects::{Effects, Owner};
 use super::pending::{Waiting, by_stamp};
 use super::value;
 use super::wire::Wire;
-use crate::recorder::{Metric, Sheet};
+use crate::recorder::Metric;
 use crate::scenario::{Kind, Scenario};
 
 /// Connections unless the mix says otherwise.
@@ -29,6 +29,10 @@ pub(super) struct Call {
 impl Call {
     const fn metric(self) -> Metric {
         if self.is_write { Metric::HttpWrite } else { Metric::HttpRead }
+    }
+
+    const fn waiting(self, sent_ns: u64) -> Waiting {
+        Waiting { metric: self.metric(), intended_ns: self.intended_ns, sent_ns }
     }
 }
 
@@ -104,19 +108,18 @@ impl HttpPool {
         self.lines[usize::from(at)].stage = Stage::Off;
     }
 
-    /// End calls that were begun so early; their connections are not to be trusted any more.
+    /// End calls that were begun so early; their connections are not to be trusted any more. Returns them, and how many
+    /// waited so long that they are given up.
     pub(super) fn end_waiting(
         &mut self,
         before_ns: u64,
-        now_ns: u64,
-        sheet: &mut Sheet,
         fx: &mut Effects,
         owners: &mut [Owner],
-    ) {
+    ) -> (Vec<Waiting>, u64) {
+        let (mut ended, mut skipped) = (Vec::new(), 0);
         for line in self.lines.iter_mut().filter(|line| line.stage == Stage::Busy && line.since_ns <= before_ns) {
             if let Some((call, sent_ns)) = line.call.take() {
-                sheet.counts.timeouts += 1;
-                sheet.answer(call.metric(), call.intended_ns, sent_ns, now_ns);
+                ended.push(call.waiting(sent_ns));
                 self.calls_busy -= 1;
             }
             line.stage = Stage::Off;
@@ -127,8 +130,9 @@ impl HttpPool {
         }
         while self.waiting.front().is_some_and(|call| call.intended_ns <= before_ns) {
             let _ = self.waiting.pop_front();
-            sheet.counts.skipped += 1;
+            skipped += 1;
         }
+        (ended, skipped)
     }
 }
 
@@ -216,8 +220,7 @@ impl Crew {
             // A pin without a value answers 400 to a read: it is an answer all the same.
             let is_ok = status == 200 || (!call.is_write && status == 400);
             if is_ok {
-                self.sheet.counts.answers += 1;
-                self.sheet.answer(call.metric(), call.intended_ns, sent_ns, now_ns);
+                self.settle(call.waiting(sent_ns), now_ns).answers += 1;
             } else {
                 self.sheet.counts.refused += 1;
                 self.pending.take(by_stamp(call.device, call.intended_ns));
@@ -227,13 +230,12 @@ impl Crew {
     }
 
     pub(super) fn http_ended(&mut self, at: u16, now_ns: u64) {
-        let line = &mut self.http.lines[usize::from(at)];
-        if let Some((call, sent_ns)) = line.call.take() {
+        if let Some((call, sent_ns)) = self.http.lines[usize::from(at)].call.take() {
             self.http.calls_busy -= 1;
-            self.sheet.counts.lost += 1;
-            self.sheet.answer(call.metric(), call.intended_ns, sent_ns, now_ns);
+            self.settle(call.waiting(sent_ns), now_ns).lost += 1;
             self.pending.take(by_stamp(call.device, call.intended_ns));
         }
+        let line = &mut self.http.lines[usize::from(at)];
         line.stage = Stage::Off;
         line.wire.close(&mut self.bench);
         if let Some(conn) = line.conn.take() {

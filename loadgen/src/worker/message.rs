@@ -133,8 +133,13 @@ impl Crew {
                 self.tell(at, now_ns, write);
             }
             Kind::HttpRead | Kind::HttpWrite => {
-                let call =
-                    Call { device: at, intended_ns: times.0, is_write: kind == Kind::HttpWrite, pin: pin_index, len_bytes };
+                let call = Call {
+                    device: at,
+                    intended_ns: times.0,
+                    is_write: kind == Kind::HttpWrite,
+                    pin: pin_index,
+                    len_bytes,
+                };
                 self.http.queue(call);
                 self.http_turn(now_ns);
             }

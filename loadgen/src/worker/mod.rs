@@ -23,7 +23,7 @@ use std::time::{Duration, Instant};
 use linchpin_driver::{Choice, Driver, Event, Options, Wait};
 
 use crate::limits;
-use crate::recorder::{Sheet, Stall};
+use crate::recorder::{Counts, Sheet, Stall};
 use crew::Crew;
 use effects::Owner;
 
@@ -44,7 +44,9 @@ pub(crate) struct Shared {
 pub(crate) enum Told {
     Sheet(Box<Sheet>),
     /// It is done; sends that were due and never looked at.
-    Done { unsent: u64 },
+    Done {
+        unsent: u64,
+    },
     Failed(String),
 }
 
@@ -57,6 +59,26 @@ pub(crate) struct Reach {
     pub(crate) backend: Choice,
     /// Connections of all workers.
     pub(crate) connections: u32,
+    /// The CPU of each worker; empty: the kernel chooses.
+    pub(crate) cpus: Vec<usize>,
+}
+
+/// Run this thread on one CPU only.
+fn pin(cpu: usize) -> std::io::Result<()> {
+    let mut set = rustix::thread::CpuSet::new();
+    if cpu >= rustix::thread::CpuSet::MAX_CPU {
+        return Err(std::io::ErrorKind::InvalidInput.into());
+    }
+    set.set(cpu);
+    Ok(rustix::thread::sched_setaffinity(None, &set)?)
+}
+
+/// A CPU for each worker, from the last one down: servers take theirs from the first one up. Empty unless one is left
+/// for the server.
+pub(crate) fn spread(workers: u32) -> Vec<usize> {
+    let set = rustix::thread::sched_getaffinity(None).unwrap_or_default();
+    let free: Vec<usize> = (0..rustix::thread::CpuSet::MAX_CPU).rev().filter(|cpu| set.is_set(*cpu)).collect();
+    if free.len() > workers as usize { free[..workers as usize].to_vec() } else { Vec::new() }
 }
 
 /// CPU time of this thread, and time that it waited for a CPU.
@@ -92,6 +114,9 @@ impl<'a> Worker<'a> {
         let number = parts.part.worker;
         // A sleep of 50 us more than asked for is the default; here it would be schedule lag. Best effort.
         let _ = rustix::thread::set_current_timer_slack(NonZeroU64::new(1));
+        if let Some(cpu) = reach.cpus.get(number as usize) {
+            pin(*cpu).map_err(|error| format!("worker {number} cannot run on CPU {cpu}: {error}; change --cpus"))?;
+        }
         let crew = Crew::new(parts);
         let connections = crew.devices.len() as u32 + limits::SPARE_CONNECTIONS;
         let options = Options {
@@ -129,7 +154,8 @@ impl<'a> Worker<'a> {
             let connects_wait = self.connect_some();
             self.crew.fx.apply(&mut self.driver);
             if let Some(unsent) = self.is_done(now_ns) {
-                self.close_sheet(self.now_ns(), 0);
+                self.tell_earlier();
+                self.close_sheet(self.now_ns(), self.crew.sheet.phase);
                 return Ok(unsent);
             }
             self.poll(is_behind || connects_wait)?;
@@ -170,7 +196,22 @@ impl<'a> Worker<'a> {
         sheet.cpu_ns = schedule[0].saturating_sub(self.schedule[0]);
         sheet.waited_ns = schedule[1].saturating_sub(self.schedule[1]);
         self.schedule = schedule;
+        if next_phase != sheet.phase {
+            self.tell_earlier();
+            self.crew.earlier = Sheet::new(self.number, sheet.phase, now_ns);
+            self.crew.phase_start_ns = now_ns;
+        } else if self.crew.earlier.counts != Counts::default() {
+            self.tell_earlier();
+        }
         let _ = self.tell.send(Told::Sheet(Box::new(sheet)));
+    }
+
+    /// Send on what came late of the phase before. It takes no time of its own.
+    fn tell_earlier(&mut self) {
+        let (phase, at_ns) = (self.crew.earlier.phase, self.crew.phase_start_ns);
+        let mut earlier = std::mem::replace(&mut self.crew.earlier, Sheet::new(self.number, phase, at_ns));
+        (earlier.start_ns, earlier.end_ns) = (at_ns, at_ns);
+        let _ = self.tell.send(Told::Sheet(Box::new(earlier)));
     }
 
     /// Begin connections that are due; true if more wait.

@@ -231,7 +231,13 @@ impl Layers {
         Ok(done)
     }
 
-    fn open_all(&mut self, bench: &mut Bench, bytes: &mut [u8], to: &mut Vec<u8>, out: &mut Vec<u8>) -> Result<(), Broken> {
+    fn open_all(
+        &mut self,
+        bench: &mut Bench,
+        bytes: &mut [u8],
+        to: &mut Vec<u8>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Broken> {
         let Tls::Open(session) = &mut self.tls else { return Err(Broken::Tls) };
         let mut input = Input::new(bytes);
         loop {
