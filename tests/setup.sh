@@ -2,7 +2,7 @@
 # Puts in place what building, the demo and the tests need.
 #
 #   tests/setup.sh demo     Rust, a C compiler and the Python client
-#   tests/setup.sh test     the above, libclang for RocksDB, Node.js with its clients, strace, schemathesis, promtool, cargo-deny
+#   tests/setup.sh test     the above, libclang for RocksDB, Node.js with its clients, strace, Chromium, schemathesis, promtool, cargo-deny
 #
 # System packages are installed when this may be done without a question (root, or sudo without a password). Otherwise,
 # and for Rust itself, it prints the one line that installs everything that is missing and ends with status 2.
@@ -39,6 +39,7 @@ missing_packages() {
     has npm || echo npm
     has strace || echo strace
     has systemd-analyze || echo systemd
+    has chromium || echo chromium
 }
 
 # Is there a Rust that builds this? rustup fetches the declared version by itself.

@@ -223,7 +223,7 @@ pub(crate) struct Compare {
     /// End with 5 if the second set is worse by more, such as p99>5%.
     #[arg(long, value_name = "CHANGE")]
     pub(crate) fail_on: Option<FailOn>,
-    /// Compare runs of different machines too.
+    /// Compare runs of different machines, and INVALID ones, too.
     #[arg(long)]
     pub(crate) force: bool,
 }

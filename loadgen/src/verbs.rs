@@ -71,6 +71,9 @@ fn plan_in_words(scenario: &Scenario) -> String {
         scenario.length_ns() as f64 / 1e9,
         scenario.seed
     );
+    if !scenario.about.is_empty() {
+        text += &format!("  {}\n", scenario.about);
+    }
     for phase in &scenario.phase {
         let (from, to) = phase.loads();
         let measured = if phase.is_measured() { ", measured" } else { "" };

@@ -11,7 +11,7 @@ use crate::report::outcome::VERSION;
 
 /// Compare what was kept.
 pub(crate) fn run_compare(sets: &Compare) -> Result<Code, Failure> {
-    let (base, new) = (read_all(&sets.base)?, read_all(&sets.new)?);
+    let (base, new) = (read_all(&sets.base, sets.force)?, read_all(&sets.new, sets.force)?);
     let unlike = unlike(&base, &new);
     if !unlike.is_empty() && !sets.force {
         return Err(Failure::usage(format!(
@@ -37,7 +37,7 @@ pub(crate) fn run_compare(sets: &Compare) -> Result<Code, Failure> {
 }
 
 /// Outcomes of files and folders. Invalid runs are left out and named.
-fn read_all(paths: &[PathBuf]) -> Result<Vec<Outcome>, Failure> {
+fn read_all(paths: &[PathBuf], is_forced: bool) -> Result<Vec<Outcome>, Failure> {
     let mut files = Vec::new();
     for path in paths {
         gather(path, &mut files)?;
@@ -45,7 +45,7 @@ fn read_all(paths: &[PathBuf]) -> Result<Vec<Outcome>, Failure> {
     let mut runs = Vec::new();
     for file in files {
         let run = read(&file)?;
-        if run.verdict.valid {
+        if run.verdict.valid || is_forced {
             runs.push(run);
         } else {
             warn(&format!("{} is left out: the run is INVALID", file.display()));

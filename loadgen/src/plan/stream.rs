@@ -30,6 +30,8 @@ pub(crate) struct Stream {
     arrival: Arrival,
     jitter_ns: u64,
     random: Pcg64Mcg,
+    /// Where the first act comes, in distances of two.
+    first: f64,
     /// Acts begun, and for Poisson the sum of their distances.
     count: u64,
     position: f64,
@@ -65,8 +67,19 @@ impl Stream {
         devices.shuffle(random);
         let random = Pcg64Mcg::seed_from_u64(random.next_u64());
         let (arrival, delayed) = (Arrival::Uniform, BinaryHeap::new());
-        let mut stream =
-            Self { act, devices, timing, arrival, jitter_ns: 0, random, count: 0, position, base: None, delayed };
+        let mut stream = Self {
+            act,
+            devices,
+            timing,
+            arrival,
+            jitter_ns: 0,
+            random,
+            first: position,
+            count: 0,
+            position,
+            base: None,
+            delayed,
+        };
         stream.advance();
         stream
     }
@@ -74,30 +87,26 @@ impl Stream {
     /// Take the devices in the order of another stream: those that go are those that come back.
     pub(crate) fn in_order_of(mut self, other: &Self) -> Self {
         self.devices.clone_from(&other.devices);
-        // Only uniform windows and fresh Poisson ones come here: the first distance is still the first.
-        (self.count, self.base) = (0, None);
-        self.position = 0.5;
-        self.advance();
+        self.restart();
         self
     }
 
     /// Let only the first of the devices take turns.
     pub(crate) fn of_first(mut self, count: u64) -> Self {
         self.devices.truncate((count as usize).max(1));
-        (self.count, self.base) = (0, None);
-        self.position = 0.5;
-        self.advance();
+        self.restart();
         self
     }
 
     /// How the acts follow each other.
     pub(crate) fn spread(&mut self, arrival: Arrival, jitter_ns: u64) {
         (self.arrival, self.jitter_ns) = (arrival, jitter_ns);
-        if arrival == Arrival::Poisson {
-            self.position = self.exponential();
-        }
-        self.count = 0;
-        self.base = None;
+        self.restart();
+    }
+
+    fn restart(&mut self) {
+        (self.count, self.base) = (0, None);
+        self.position = if self.arrival == Arrival::Poisson { self.exponential() } else { self.first };
         self.advance();
     }
 

@@ -89,11 +89,6 @@ impl Effects {
             }
         }
     }
-
-    /// Nothing is to be done.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.sends.is_empty() && self.arms.is_empty() && self.closes.is_empty() && self.connects.is_empty()
-    }
 }
 
 #[cfg(test)]

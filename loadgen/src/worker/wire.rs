@@ -192,7 +192,7 @@ impl Layers {
             done.ready = self.unframe(bench, bytes, plain, out)?;
             return Ok(done);
         }
-        let mut rest = Vec::new();
+        let mut rest;
         let bytes = match std::mem::replace(&mut self.tls, Tls::Off) {
             Tls::Shaking(handshake) => match handshake.advance(bytes, out).map_err(|_| Broken::Tls)? {
                 Progress::Pending(handshake) => {
