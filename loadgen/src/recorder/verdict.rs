@@ -43,22 +43,7 @@ pub(crate) fn judge(measured: &PhaseTotals, unsent: u64) -> Verdict {
             limits::STALL_MS
         ));
     }
-    for (number, [cpu_ns, waited_ns, len_ns]) in measured.workers.iter().enumerate() {
-        let share = |ns: u64| ns as f64 / (*len_ns).max(1) as f64;
-        if share(*cpu_ns) > limits::WORKER_BUSY {
-            reasons.push(format!(
-                "worker {number} was busy {:.0} % of the time, {:.0} % are allowed; use more --workers or a lower rate",
-                share(*cpu_ns) * 100.0,
-                limits::WORKER_BUSY * 100.0
-            ));
-        }
-        if share(*waited_ns) > 0.1 {
-            notes.push(format!(
-                "worker {number} waited for a CPU {:.0} % of the time: the machine is too small for both sides",
-                share(*waited_ns) * 100.0
-            ));
-        }
-    }
+    judge_workers(&measured.workers, &mut reasons, &mut notes);
     let counts = &measured.counts;
     if counts.no_address > 0 {
         reasons.push(format!(
@@ -95,6 +80,26 @@ pub(crate) fn judge(measured: &PhaseTotals, unsent: u64) -> Verdict {
     reasons.truncate(limits::LISTED);
     notes.truncate(limits::LISTED);
     Verdict { valid: reasons.is_empty(), reasons, notes }
+}
+
+/// Were the workers busy, or kept waiting?
+fn judge_workers(workers: &[[u64; 3]], reasons: &mut Vec<String>, notes: &mut Vec<String>) {
+    for (number, [cpu_ns, waited_ns, len_ns]) in workers.iter().enumerate() {
+        let share = |ns: u64| ns as f64 / (*len_ns).max(1) as f64;
+        if share(*cpu_ns) > limits::WORKER_BUSY {
+            reasons.push(format!(
+                "worker {number} was busy {:.0} % of the time, {:.0} % are allowed; use more --workers or a lower rate",
+                share(*cpu_ns) * 100.0,
+                limits::WORKER_BUSY * 100.0
+            ));
+        }
+        if share(*waited_ns) > 0.1 {
+            notes.push(format!(
+                "worker {number} waited for a CPU {:.0} % of the time: the machine is too small for both sides",
+                share(*waited_ns) * 100.0
+            ));
+        }
+    }
 }
 
 #[cfg(test)]

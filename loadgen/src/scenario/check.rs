@@ -1,6 +1,6 @@
 //! What a scenario must meet beyond its form. All faults are told at once, each with its place and what to do.
 
-use super::{Group, Kind, Mix, Phase, PhaseKind, Protocol, Scenario, Storm};
+use super::{Group, Kind, Mix, Phase, PhaseKind, Scenario, Storm};
 use crate::limits;
 
 impl Scenario {
@@ -67,9 +67,6 @@ impl Group {
         if self.mix.len() > limits::MIX_ENTRIES {
             faults.push(format!("there are {} [[group.mix]]; {} at most", self.mix.len(), limits::MIX_ENTRIES));
         }
-        if self.wire == Protocol::Mqtt && (self.transport.is_ws() || self.echo) {
-            faults.push("MQTT runs on transport plain or tls and does not echo".to_owned());
-        }
         for (at, mix) in self.mix.iter().enumerate() {
             faults.extend(mix.faults(self).into_iter().map(|fault| format!("mix {}: {fault}", at + 1)));
         }
@@ -97,9 +94,6 @@ impl Mix {
         }
         if self.connections.is_some_and(|n| n == 0 || n > limits::HTTP_CONNECTIONS) {
             faults.push(format!("connections must be 1 to {}", limits::HTTP_CONNECTIONS));
-        }
-        if group.wire == Protocol::Mqtt && !matches!(self.kind, Kind::Telemetry | Kind::Ping) {
-            faults.push("MQTT groups send telemetry and ping only".to_owned());
         }
         faults
     }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{Arrival, Group, Kind, Mix, Payload, Phase, PhaseKind, Protocol, Scenario, Transport};
+use super::{Arrival, Group, Kind, Mix, Payload, Phase, PhaseKind, Scenario, Transport};
 use crate::exit::Failure;
 use crate::units::{Count, Rate, Span};
 
@@ -84,7 +84,6 @@ impl Quick {
                 name: "devices".to_owned(),
                 count: self.connections,
                 transport: self.transport,
-                wire: Protocol::Blynk,
                 h_beat: self.h_beat,
                 reconnect: Span(std::time::Duration::from_secs(5)),
                 echo: false,

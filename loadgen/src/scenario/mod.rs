@@ -46,9 +46,6 @@ pub(crate) struct Group {
     /// How they connect.
     #[serde(default)]
     pub(crate) transport: Transport,
-    /// Wire protocol.
-    #[serde(default)]
-    pub(crate) wire: Protocol,
     /// Every device pings once in so long, at a moment of its own, whatever the load.
     #[serde(default = "forty_seconds")]
     pub(crate) h_beat: Span,
@@ -86,17 +83,6 @@ impl Transport {
     pub(crate) const fn is_ws(self) -> bool {
         matches!(self, Self::Ws | Self::Wss)
     }
-}
-
-/// What is spoken.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum Protocol {
-    /// Blynk's own.
-    #[default]
-    Blynk,
-    /// MQTT 3.1.1: telemetry (QoS 0) and pings only.
-    Mqtt,
 }
 
 /// One kind of message of a group.

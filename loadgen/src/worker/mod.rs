@@ -15,7 +15,7 @@ pub(crate) use wire::{Bench, TlsTarget};
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::num::NonZeroU64;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
@@ -35,6 +35,8 @@ pub(crate) struct Shared {
     pub(crate) gate_open_ns: OnceLock<u64>,
     /// End as soon as possible.
     pub(crate) stop: AtomicBool,
+    /// Workers that have nothing left to do.
+    finished: AtomicU32,
     /// Of each worker: devices online.
     pub(crate) online: Vec<AtomicU64>,
 }
@@ -156,9 +158,21 @@ impl<'a> Worker<'a> {
             if let Some(unsent) = self.is_done(now_ns) {
                 self.tell_earlier();
                 self.close_sheet(self.now_ns(), self.crew.sheet.phase);
+                self.wait_for_others();
                 return Ok(unsent);
             }
             self.poll(is_behind || connects_wait)?;
+        }
+    }
+
+    /// Closing thousands of sockets takes the CPU from workers that still wait for answers: nobody closes before all are
+    /// done.
+    fn wait_for_others(&self) {
+        self.shared.finished.fetch_add(1, Ordering::Relaxed);
+        while (self.shared.finished.load(Ordering::Relaxed) as usize) < self.shared.online.len()
+            && !self.shared.stop.load(Ordering::Relaxed)
+        {
+            std::thread::sleep(Duration::from_millis(limits::TURN_MS));
         }
     }
 
@@ -241,8 +255,8 @@ impl<'a> Worker<'a> {
         if !(self.reach.target.is_ipv4() && self.reach.target.ip().is_loopback()) {
             return None;
         }
-        // An address of its own for each worker and each 20,000 of its connections.
-        let third = (number / limits::SOURCE_CONNECTIONS) as u8 + 1;
+        // Addresses of its own for each worker, one for each 2,000 of its connections.
+        let third = (number / limits::SOURCE_CONNECTIONS % limits::SOURCES) as u8 + 1;
         let (first, second) = ((self.number / 250) as u8 + 1, (self.number % 250) as u8 + 1);
         Some(SocketAddr::from((Ipv4Addr::new(127, first, second, third), 0)))
     }
@@ -286,6 +300,7 @@ pub(crate) fn shared(workers: u32) -> Arc<Shared> {
         begin: Instant::now(),
         gate_open_ns: OnceLock::new(),
         stop: AtomicBool::new(false),
+        finished: AtomicU32::new(0),
         online: (0..workers).map(|_| AtomicU64::new(0)).collect(),
     })
 }
