@@ -2,7 +2,7 @@
 
 use std::io::{self, IsTerminal, Write};
 
-use crate::report::series::Point;
+use crate::report::series::{self, Point};
 use crate::report::table::time;
 use crate::run::{Glance, Watch};
 
@@ -51,9 +51,8 @@ impl Watch for Quiet {
 /// The last whole second in a line.
 pub(crate) fn line(glance: &Glance<'_>) -> String {
     let phase = glance.scenario.phase.get(glance.phase).map(crate::scenario::Phase::title).unwrap_or_default();
-    let seconds = &glance.totals.seconds;
-    let at = seconds.len().saturating_sub(2);
-    let point = seconds.get(at).map(|second| Point::of(at, second, glance.scenario)).unwrap_or_default();
+    let last = glance.totals.len_s().saturating_sub(2);
+    let point: Point = series::points(glance.totals, glance.scenario, last).into_iter().next().unwrap_or_default();
     let waits = if glance.waits_at_gate { " (waits for the devices)" } else { "" };
     format!(
         "{:>5.0} s  {phase}{waits}  online {}  sent {}/s  answers {}/s  p50 {}  p99 {}  max {}  errors {}  lag p99 {}",

@@ -39,6 +39,8 @@ pub(crate) const TURN_SENDS: usize = 512;
 pub(crate) const TURN_CONNECTS: usize = 32;
 /// Time between two records of a worker, ms.
 pub(crate) const INTERVAL_MS: u64 = 1_000;
+/// Seconds whose histograms are kept open for sheets that come late; a megabyte each.
+pub(crate) const OPEN_SECONDS: usize = 5;
 /// Shortest time that a histogram tells apart, ns.
 pub(crate) const LOWEST_NS: u64 = 100;
 /// Longest time that a histogram holds, ns; longer ones enter as this.

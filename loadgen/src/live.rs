@@ -85,7 +85,8 @@ fn draw(frame: &mut Frame<'_>, glance: &Glance<'_>, has_colour: bool) {
         .ratio((glance.online as f64 / devices as f64).min(1.0))
         .label(format!("{} of {devices}", glance.online));
     frame.render_widget(gauge, online);
-    let points = series::points(glance.totals, glance.scenario);
+    let shown = usize::from(plots.width);
+    let points = series::points(glance.totals, glance.scenario, glance.totals.len_s().saturating_sub(shown));
     // The second that is under way is not whole.
     let whole = &points[..points.len().saturating_sub(1)];
     frame.render_widget(latest(whole.last(), glance, has_colour), figures);

@@ -2,11 +2,13 @@
 
 mod counts;
 mod histogram;
+mod seconds;
 pub(crate) mod totals;
 pub(crate) mod verdict;
 
 pub(crate) use counts::Counts;
 pub(crate) use histogram::{Pair, empty, record};
+pub(crate) use seconds::Closed;
 pub(crate) use totals::Totals;
 
 use hdrhistogram::Histogram;

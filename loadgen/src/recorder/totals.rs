@@ -1,8 +1,12 @@
 //! All sheets of a run, put together by phase and by second.
 
+use std::collections::VecDeque;
+
 use hdrhistogram::Histogram;
 
+use super::seconds::{Closed, Second};
 use super::{Counts, Metric, Pair, Sheet, Stall, empty};
+use crate::limits;
 
 /// Everything of one phase.
 #[derive(Clone, Debug)]
@@ -83,29 +87,20 @@ impl PhaseTotals {
     }
 }
 
-/// One second of a run.
-#[derive(Clone, Debug)]
-pub(crate) struct Second {
-    pub(crate) phase: usize,
-    pub(crate) counts: Counts,
-    pub(crate) messages: Pair,
-    pub(crate) connect: Pair,
-    pub(crate) lag: Histogram<u64>,
-    /// Devices online, by worker.
-    pub(crate) online: Vec<u64>,
-}
-
 /// A run.
 #[derive(Clone, Debug)]
 pub(crate) struct Totals {
     pub(crate) phases: Vec<PhaseTotals>,
-    pub(crate) seconds: Vec<Second>,
+    /// Seconds that are over; histograms of a second take a megabyte, so these are packed.
+    closed: Vec<Closed>,
+    /// Those that sheets may still come for.
+    open: VecDeque<Second>,
     workers: usize,
 }
 
 impl Totals {
     pub(crate) fn new(phases: usize, workers: usize) -> Self {
-        Self { phases: vec![PhaseTotals::new(workers); phases], seconds: Vec::new(), workers }
+        Self { phases: vec![PhaseTotals::new(workers); phases], closed: Vec::new(), open: VecDeque::new(), workers }
     }
 
     /// Add a sheet.
@@ -113,41 +108,36 @@ impl Totals {
         if let Some(phase) = self.phases.get_mut(sheet.phase) {
             phase.take(sheet);
         }
-        // A sheet belongs to the second of its middle.
+        // A sheet belongs to the second of its middle; one that comes very late to the oldest that is open.
         let at = ((sheet.start_ns + sheet.end_ns) / 2 / 1_000_000_000) as usize;
-        while self.seconds.len() <= at {
-            let online = self.seconds.last().map_or_else(|| vec![0; self.workers], |second| second.online.clone());
-            self.seconds.push(Second {
-                phase: sheet.phase,
-                counts: Counts::default(),
-                messages: Pair::default(),
-                connect: Pair::default(),
-                lag: empty(),
-                online,
-            });
+        let at = at.saturating_sub(self.closed.len());
+        while self.open.len() <= at {
+            let online = self.open.back().map_or_else(|| vec![0; self.workers], |second| second.online.clone());
+            self.open.push_back(Second::new(sheet.phase, online));
         }
-        let second = &mut self.seconds[at];
+        self.open[at].take(sheet);
         if sheet.start_ns < sheet.end_ns {
-            second.phase = second.phase.max(sheet.phase);
-        }
-        second.counts.add(&sheet.counts);
-        for (metric, pair) in Metric::ALL.into_iter().zip(&sheet.pairs) {
-            match pair {
-                Some(pair) if metric.is_message() => second.messages.add(pair),
-                Some(pair) if metric == Metric::Connect => second.connect.add(pair),
-                _ => {}
+            // Workers report seconds at different moments: what is known of a later second stays.
+            for second in self.open.iter_mut().skip(at) {
+                second.online[sheet.worker as usize] = sheet.online;
             }
         }
-        let _ = second.lag.add(&sheet.lag);
-        if sheet.start_ns == sheet.end_ns {
-            // Late answers of an earlier phase: they say nothing about now.
-            return;
+        while self.open.len() > limits::OPEN_SECONDS {
+            if let Some(second) = self.open.pop_front() {
+                self.closed.push(second.close(true));
+            }
         }
-        second.online[sheet.worker as usize] = sheet.online;
-        // Workers report seconds at different moments: what is known of a later second stays.
-        for later in &mut self.seconds[at + 1..] {
-            later.online[sheet.worker as usize] = sheet.online;
-        }
+    }
+
+    /// Seconds of which something is known.
+    pub(crate) fn len_s(&self) -> usize {
+        self.closed.len() + self.open.len()
+    }
+
+    /// All seconds from `first` on.
+    pub(crate) fn seconds(&self, first: usize, is_packed: bool) -> impl Iterator<Item = Closed> {
+        let closed = self.closed.iter().skip(first).cloned();
+        closed.chain(self.open.iter().skip(first.saturating_sub(self.closed.len())).map(move |s| s.close(is_packed)))
     }
 
     /// The phases that count.
@@ -157,5 +147,37 @@ impl Totals {
             all.add(phase);
         }
         all
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn seconds_are_packed_and_keep_their_figures() {
+        let mut totals = Totals::new(1, 2);
+        for second in 0..20_u64 {
+            for worker in 0..2 {
+                let mut sheet = Sheet::new(worker, 0, second * 1_000_000_000);
+                sheet.end_ns = sheet.start_ns + 1_000_000_000;
+                sheet.online = second + u64::from(worker);
+                sheet.counts.ping = 3;
+                sheet.answer(Metric::Ping, 0, 0, (second + 1) * 1_000_000);
+                totals.take(&sheet);
+            }
+        }
+        assert_eq!((totals.closed.len(), totals.open.len()), (20 - limits::OPEN_SECONDS, limits::OPEN_SECONDS));
+        let seconds: Vec<_> = totals.seconds(0, true).collect();
+        assert_eq!(seconds.len(), 20);
+        for (at, second) in seconds.iter().enumerate() {
+            assert_eq!((second.counts.ping, second.online), (6, 2 * at as u64 + 1));
+            assert!((second.p99_us - (at + 1) as f64 * 1e3).abs() < 20.0, "{}", second.p99_us);
+            let messages = second.unpack().into_iter().find(|(tag, _)| *tag == "messages").expect("kept").1;
+            assert_eq!(messages.len(), 2);
+            let bytes: usize = second.packed.iter().map(|(_, bytes)| bytes.len()).sum();
+            assert!(bytes < 1_000, "{bytes} bytes");
+        }
+        assert_eq!(totals.seconds(18, false).count(), 2);
     }
 }

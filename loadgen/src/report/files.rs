@@ -72,16 +72,10 @@ fn interval_log(path: &Path, totals: &Totals, started_unix_s: u64) -> io::Result
         .add_comment("loadgen: latency in ns, maximum in ms")
         .begin_log_with(&mut out, &mut serializer)?;
     let other = |error| io::Error::other(format!("{error:?}"));
-    for (at, second) in totals.seconds.iter().enumerate() {
+    for (at, second) in totals.seconds(0, true).enumerate() {
         let start = Duration::from_secs(at as u64);
-        let histograms = [
-            ("messages", &second.messages.corrected),
-            ("messages_uncorrected", &second.messages.uncorrected),
-            ("connect", &second.connect.corrected),
-            ("lag", &second.lag),
-        ];
-        for (tag, histogram) in histograms.into_iter().filter(|(_, histogram)| !histogram.is_empty()) {
-            log.write_histogram(histogram, start, Duration::from_secs(1), Tag::new(tag)).map_err(other)?;
+        for (tag, histogram) in second.unpack() {
+            log.write_histogram(&histogram, start, Duration::from_secs(1), Tag::new(tag)).map_err(other)?;
         }
     }
     drop(log);

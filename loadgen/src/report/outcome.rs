@@ -226,7 +226,7 @@ impl Outcome {
             online_at_gate: done.online_at_gate,
             settle_s: done.settle_s,
             cost: looked.then(|| cost(&measured, &done.samples, done.online_at_gate)),
-            series: series::points(&done.totals, scenario),
+            series: series::points(&done.totals, scenario, 0),
             measured,
             phases,
             server: if looked { done.samples.clone() } else { Vec::new() },

@@ -3,8 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::recorder::{Totals, totals::Second};
-use crate::scenario::Scenario;
+use crate::recorder::{Closed, Totals};
+use crate::scenario::{Phase, Scenario};
 
 /// One second of a run.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -34,30 +34,29 @@ pub(crate) struct Point {
 }
 
 impl Point {
-    pub(crate) fn of(at_s: usize, second: &Second, scenario: &Scenario) -> Self {
-        let us = |ns: u64| ns as f64 / 1e3;
-        let messages = &second.messages;
+    pub(crate) fn of(at_s: usize, second: &Closed, scenario: &Scenario) -> Self {
         let counts = &second.counts;
         Self {
             at_s: at_s as u64,
-            phase: scenario.phase.get(second.phase).map(crate::scenario::Phase::title).unwrap_or_default(),
-            online: second.online.iter().sum(),
+            phase: scenario.phase.get(second.phase).map(Phase::title).unwrap_or_default(),
+            online: second.online,
             sent: counts.sent(),
             answers: counts.answers,
             errors: counts.errors(),
             connects: counts.connects,
-            p50_us: us(messages.corrected.value_at_quantile(0.5)),
-            p99_us: us(messages.corrected.value_at_quantile(0.99)),
-            max_us: us(messages.corrected.max()),
-            uncorrected_p99_us: us(messages.uncorrected.value_at_quantile(0.99)),
-            lag_p99_us: us(second.lag.value_at_quantile(0.99)),
+            p50_us: second.p50_us,
+            p99_us: second.p99_us,
+            max_us: second.max_us,
+            uncorrected_p99_us: second.uncorrected_p99_us,
+            lag_p99_us: second.lag_p99_us,
         }
     }
 }
 
-/// All seconds of a run.
-pub(crate) fn points(totals: &Totals, scenario: &Scenario) -> Vec<Point> {
-    totals.seconds.iter().enumerate().map(|(at, second)| Point::of(at, second, scenario)).collect()
+/// The seconds of a run from `first` on.
+pub(crate) fn points(totals: &Totals, scenario: &Scenario, first: usize) -> Vec<Point> {
+    let seconds = totals.seconds(first, false).enumerate();
+    seconds.map(|(at, second)| Point::of(first + at, &second, scenario)).collect()
 }
 
 /// One JSON object a line.
