@@ -68,6 +68,12 @@ impl Minimal {
         Self { address, world, is_over }
     }
 
+    /// End every connection of a device.
+    pub fn cut_all(&self) {
+        let world = self.world.lock().unwrap_or_else(PoisonError::into_inner);
+        world.online.values().for_each(Link::cut);
+    }
+
     /// What it heard so far.
     #[must_use]
     pub fn heard(&self) -> Heard {

@@ -1,7 +1,7 @@
 //! The way to a peer: TCP, TLS by the sans-IO crate on a blocking socket, WebSocket frames on either.
 
 use std::io::{self, Read, Write};
-use std::net::TcpStream;
+use std::net::{Shutdown, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -30,6 +30,12 @@ impl Link {
 
     pub(super) fn become_websocket(&self) {
         self.0.is_websocket.store(true, Ordering::Relaxed);
+    }
+
+    /// End the connection.
+    pub(super) fn cut(&self) {
+        let stream = self.0.stream.lock().unwrap_or_else(PoisonError::into_inner);
+        let _ = stream.shutdown(Shutdown::Both);
     }
 
     /// Send whole messages.
