@@ -92,7 +92,8 @@ impl Closed {
     /// Its histograms by tag.
     pub(crate) fn unpack(&self) -> Vec<(&'static str, Histogram<u64>)> {
         let mut deserializer = Deserializer::new();
-        let unpack = |(tag, bytes): &(&'static str, Vec<u8>)| Some((*tag, deserializer.deserialize(&mut &bytes[..]).ok()?));
+        let unpack =
+            |(tag, bytes): &(&'static str, Vec<u8>)| Some((*tag, deserializer.deserialize(&mut &bytes[..]).ok()?));
         self.packed.iter().filter_map(unpack).collect()
     }
 }

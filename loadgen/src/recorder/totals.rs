@@ -18,6 +18,8 @@ pub(crate) struct PhaseTotals {
     /// First begin and last end, on the run's clock.
     pub(crate) start_ns: u64,
     pub(crate) end_ns: u64,
+    /// Time between them that other phases took.
+    pub(crate) between_ns: u64,
     /// Of each worker: CPU time, time of waiting for a CPU, length.
     pub(crate) workers: Vec<[u64; 3]>,
 }
@@ -31,6 +33,7 @@ impl PhaseTotals {
             stalls: Vec::new(),
             start_ns: u64::MAX,
             end_ns: 0,
+            between_ns: 0,
             workers: vec![[0; 3]; workers],
         }
     }
@@ -51,7 +54,7 @@ impl PhaseTotals {
         worker.iter_mut().zip(added).for_each(|(sum, more)| *sum += more);
     }
 
-    /// Add another phase's.
+    /// Add a later phase's.
     pub(crate) fn add(&mut self, other: &Self) {
         for (mine, theirs) in self.pairs.iter_mut().zip(&other.pairs) {
             if let Some(theirs) = theirs {
@@ -61,6 +64,9 @@ impl PhaseTotals {
         let _ = self.lag.add(&other.lag);
         self.counts.add(&other.counts);
         self.stalls.extend(&other.stalls);
+        if self.end_ns > 0 && other.end_ns > 0 {
+            self.between_ns += other.start_ns.saturating_sub(self.end_ns) + other.between_ns;
+        }
         self.start_ns = self.start_ns.min(other.start_ns);
         self.end_ns = self.end_ns.max(other.end_ns);
         for (mine, theirs) in self.workers.iter_mut().zip(&other.workers) {
@@ -83,7 +89,7 @@ impl PhaseTotals {
 
     /// Its length.
     pub(crate) fn len_s(&self) -> f64 {
-        self.end_ns.saturating_sub(self.start_ns) as f64 / 1e9
+        self.end_ns.saturating_sub(self.start_ns).saturating_sub(self.between_ns) as f64 / 1e9
     }
 }
 
@@ -153,6 +159,19 @@ impl Totals {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn measured_time_is_that_of_the_measured_phases() {
+        let mut totals = Totals::new(3, 1);
+        for (phase, from_s, to_s) in [(0, 1, 3), (1, 3, 10), (2, 10, 11)] {
+            let mut sheet = Sheet::new(0, phase, from_s * 1_000_000_000);
+            sheet.end_ns = to_s * 1_000_000_000;
+            totals.take(&sheet);
+        }
+        let len_s = |is_measured: &[bool]| totals.measured(is_measured).len_s();
+        assert!((len_s(&[true, false, true]) - 3.0).abs() < 1e-9 && (len_s(&[true; 3]) - 10.0).abs() < 1e-9);
+        assert!((len_s(&[false, true, false]) - 7.0).abs() < 1e-9);
+    }
 
     #[test]
     fn seconds_are_packed_and_keep_their_figures() {

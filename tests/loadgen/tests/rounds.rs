@@ -51,7 +51,8 @@ fn a_search_finds_where_the_server_is_full() {
     let scenario = folder.file("search.toml", &scenario);
     let (target, tokens) = (server.address.to_string(), folder.tokens(&made_up_tokens(2)));
     let (scenario, tokens) = (scenario.to_string_lossy().into_owned(), tokens.to_string_lossy().into_owned());
-    let arguments = ["search", "--slo", "p90<100ms,errors=0", &scenario, &target, "--tokens", &tokens, "--allow-debug-build"];
+    let arguments =
+        ["search", "--slo", "p90<100ms,errors=0", &scenario, &target, "--tokens", &tokens, "--allow-debug-build"];
     let ran = Loadgen::start(&arguments).wait(Duration::from_secs(170));
     let knee = ran.out.lines().find_map(|line| line.strip_prefix("knee: ")?.split(' ').next()?.parse::<f64>().ok());
     let knee = knee.unwrap_or_else(|| panic!("no knee: {}{}", ran.out, ran.err));
