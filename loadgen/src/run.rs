@@ -96,6 +96,9 @@ pub(crate) fn run(setup: &Setup, watch: &mut dyn Watch) -> Result<Done, Failure>
             setup.tokens.len()
         )));
     }
+    if setup.restart.is_none() && setup.scenario.phase.iter().any(|phase| phase.storm == Some(Storm::ServerRestart)) {
+        return Err(Failure::usage("the scenario restarts the server; say how with --restart-command PROGRAM"));
+    }
     probe(setup.reach.target)?;
     let shared = worker::shared(setup.workers);
     let (tell, told) = channel();
@@ -305,10 +308,9 @@ impl<'a> Collector<'a> {
             let begun_s = elapsed.as_secs_f64();
             self.done.recoveries.push(Recovery { phase, to_95_s: None, begun_s, has_dipped: false });
         }
-        if storm == Some(Storm::ServerRestart) {
-            let command = self.setup.restart.as_ref().ok_or_else(|| {
-                Failure::usage("the scenario restarts the server; say how with --restart-command PROGRAM")
-            })?;
+        if storm == Some(Storm::ServerRestart)
+            && let Some(command) = &self.setup.restart
+        {
             let child = Command::new(command).stdin(Stdio::null()).stdout(Stdio::null()).spawn();
             let child =
                 child.map_err(|error| Failure::usage(format!("cannot start {}: {error}", command.display())))?;
