@@ -4,6 +4,7 @@ pub(crate) mod files;
 pub(crate) mod html;
 pub(crate) mod outcome;
 pub(crate) mod series;
+pub(crate) mod summary;
 pub(crate) mod table;
 
 pub(crate) use outcome::Outcome;

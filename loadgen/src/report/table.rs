@@ -2,7 +2,8 @@
 
 use std::fmt::Write;
 
-use super::outcome::{Latency, Outcome, Part};
+use super::outcome::{Outcome, Part};
+use super::summary::Latency;
 
 /// Times as people write them.
 pub(crate) fn time(us: f64) -> String {

@@ -1,5 +1,6 @@
 //! A worker: one thread with a ring of its own and its part of the devices.
 
+mod connection;
 mod crew;
 mod device;
 mod effects;
