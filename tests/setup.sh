@@ -3,7 +3,7 @@
 #
 #   tests/setup.sh demo     Rust, a C compiler and the Python client
 #   tests/setup.sh test     the above, libclang for RocksDB, Node.js with its clients, BearSSL, mbedTLS, OpenSSL, GnuTLS,
-#                           sslscan, testssl.sh, strace, schemathesis, promtool, cargo-deny
+#                           sslscan, testssl.sh, strace, Chromium, schemathesis, promtool, cargo-deny
 #
 # System packages are installed when this may be done without a question (root, or sudo without a password). Otherwise,
 # and for Rust itself, it prints the one line that installs everything that is missing and ends with status 2.
@@ -49,6 +49,7 @@ missing_packages() {
     has testssl || echo testssl.sh
     has strace || echo strace
     has systemd-analyze || echo systemd
+    has chromium || echo chromium
 }
 
 # Is there a Rust that builds this? rustup fetches the declared version by itself.

@@ -1,0 +1,10 @@
+//! What a run says: a table, JSON, histograms, a time series, and one HTML page.
+
+pub(crate) mod files;
+pub(crate) mod html;
+pub(crate) mod outcome;
+pub(crate) mod series;
+pub(crate) mod summary;
+pub(crate) mod table;
+
+pub(crate) use outcome::Outcome;

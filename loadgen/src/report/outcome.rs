@@ -1,0 +1,299 @@
+//! A run as JSON. docs/loadgen-outcome.schema.json is the published form.
+
+use std::collections::BTreeMap;
+use std::time::UNIX_EPOCH;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::series::{self, Point};
+use super::summary::{Latency, Summary};
+use crate::environment::Environment;
+use crate::recorder::totals::PhaseTotals;
+use crate::recorder::verdict::{self, Verdict};
+use crate::recorder::{Counts, Metric};
+use crate::run::{Done, Setup};
+use crate::scenario::Phase;
+use crate::server::Sample;
+use crate::slo::{Figure, Slo};
+
+/// Version of this form; it grows when a field changes its meaning or goes.
+pub(crate) const VERSION: u32 = 1;
+
+/// A run.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub(crate) struct Outcome {
+    /// Version of this form.
+    pub(crate) version: u32,
+    /// Name of the scenario.
+    pub(crate) scenario: String,
+    /// Its seed.
+    pub(crate) seed: u64,
+    /// Sends a second at load 1 that it plans, without heartbeats.
+    pub(crate) planned_rate: f64,
+    /// Devices.
+    pub(crate) devices: u64,
+    /// Where the server is.
+    pub(crate) target: String,
+    /// Begin, seconds since 1970.
+    pub(crate) started_unix_s: u64,
+    /// Ended by a signal before its time.
+    pub(crate) was_interrupted: bool,
+    /// What to think of it.
+    pub(crate) verdict: Verdict,
+    /// What it had to meet, and what it missed of it.
+    pub(crate) slo: Option<SloResult>,
+    /// Devices online when the measured phases could begin.
+    pub(crate) online_at_gate: u64,
+    /// Time after the ramp until then, seconds.
+    pub(crate) settle_s: f64,
+    /// The measured phases together.
+    pub(crate) measured: Part,
+    /// All phases, measured or not, in their order.
+    pub(crate) phases: Vec<Part>,
+    /// A point a second.
+    pub(crate) series: Vec<Point>,
+    /// The server, seen from outside; empty if nobody looked.
+    pub(crate) server: Vec<Sample>,
+    /// What the server cost.
+    pub(crate) cost: Option<Cost>,
+    /// Machine and versions.
+    pub(crate) environment: Environment,
+}
+
+/// What a run had to meet.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub(crate) struct SloResult {
+    /// As it was written.
+    pub(crate) text: String,
+    /// What was missed, in words; empty: met.
+    pub(crate) missed: Vec<String>,
+}
+
+/// What the server cost.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, JsonSchema)]
+pub(crate) struct Cost {
+    /// CPU time of the server per message that was sent to it, microseconds; 0 if not seen.
+    pub(crate) cpu_us_per_message: f64,
+    /// Part of one core, in the measured phases.
+    pub(crate) cores: f64,
+    /// Growth of its memory from before the first connection, over the devices online, bytes; without the kernel's.
+    pub(crate) bytes_per_connection: f64,
+}
+
+/// One phase, or several together.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub(crate) struct Part {
+    /// Its name.
+    pub(crate) name: String,
+    /// Does it count?
+    pub(crate) measured: bool,
+    /// Begin and length, seconds of the run.
+    pub(crate) start_s: f64,
+    pub(crate) length_s: f64,
+    /// Messages sent a second.
+    pub(crate) sent_per_s: f64,
+    /// Answers and arrivals a second.
+    pub(crate) answers_per_s: f64,
+    /// What happened.
+    pub(crate) counts: Counts,
+    /// What the server or the network did wrong.
+    pub(crate) errors: u64,
+    /// All messages with an answer together.
+    pub(crate) messages: Latency,
+    /// Each kind.
+    pub(crate) kinds: BTreeMap<String, Latency>,
+    /// How late sends left because of this generator.
+    pub(crate) lag: Summary,
+    /// CPU of each worker, part of one core.
+    pub(crate) worker_busy: Vec<f64>,
+    /// Time that each worker waited for a CPU, part of the whole.
+    pub(crate) worker_waited: Vec<f64>,
+    /// Storms: time until 95 % of all devices were online again, seconds.
+    pub(crate) back_online_s: Option<f64>,
+}
+
+impl Part {
+    fn of(name: &str, measured: bool, totals: &PhaseTotals) -> Self {
+        let length_s = totals.len_s().max(1e-9);
+        let counts = totals.counts;
+        let kinds = Metric::ALL.into_iter().zip(&totals.pairs);
+        let share = |at: usize| {
+            let of = move |worker: &[u64; 3]| worker[at] as f64 / worker[2].max(1) as f64;
+            totals.workers.iter().map(of).collect()
+        };
+        Self {
+            name: name.to_owned(),
+            measured,
+            start_s: if totals.start_ns == u64::MAX { 0.0 } else { totals.start_ns as f64 / 1e9 },
+            length_s: totals.len_s(),
+            sent_per_s: counts.sent() as f64 / length_s,
+            answers_per_s: counts.answers as f64 / length_s,
+            errors: counts.errors(),
+            messages: Latency::of(&totals.messages()),
+            kinds: kinds.filter_map(|(m, p)| Some((m.name().to_owned(), Latency::of(p.as_ref()?)))).collect(),
+            lag: Summary::of(&totals.lag),
+            worker_busy: share(0),
+            worker_waited: share(1),
+            back_online_s: None,
+            counts,
+        }
+    }
+}
+
+impl Outcome {
+    /// Put a run into this form.
+    pub(crate) fn new(setup: &Setup, done: &Done, slo: Option<&Slo>) -> Self {
+        let scenario = &setup.scenario;
+        let is_measured: Vec<bool> = scenario.phase.iter().map(Phase::is_measured).collect();
+        let measured = done.totals.measured(&is_measured);
+        let verdict = Self::verdict(setup, done, &measured);
+        let mut phases: Vec<Part> = scenario
+            .phase
+            .iter()
+            .zip(&done.totals.phases)
+            .map(|(phase, totals)| Part::of(&phase.title(), phase.is_measured(), totals))
+            .collect();
+        for recovery in &done.recoveries {
+            phases[recovery.phase].back_online_s = recovery.to_95_s;
+        }
+        let measured = Part::of("measured", true, &measured);
+        let mut environment = Environment::here();
+        environment.server = setup.eye.version();
+        let looked = setup.eye.is_open();
+        let mut series = series::points(&done.totals, scenario, 0);
+        // What is left of the last second, in which only late answers came, is no second.
+        let end_s = phases.iter().map(|phase| phase.start_s + phase.length_s).fold(0.0, f64::max);
+        series.retain(|point| point.at_s as f64 + 0.5 <= end_s);
+        let mut outcome = Self {
+            version: VERSION,
+            scenario: scenario.name.clone(),
+            seed: scenario.seed,
+            planned_rate: scenario.rate(),
+            devices: scenario.devices(),
+            target: setup.reach.target.to_string(),
+            started_unix_s: done.started.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()),
+            was_interrupted: done.was_interrupted,
+            verdict,
+            slo: None,
+            online_at_gate: done.online_at_gate,
+            settle_s: done.settle_s,
+            cost: looked.then(|| cost(&phases, &series, &done.samples, done.online_at_gate)),
+            series,
+            measured,
+            phases,
+            server: if looked { done.samples.clone() } else { Vec::new() },
+            environment,
+        };
+        outcome.slo =
+            slo.map(|slo| SloResult { text: slo.to_string(), missed: slo.missed(|figure| outcome.figure(figure)) });
+        outcome
+    }
+
+    fn verdict(setup: &Setup, done: &Done, measured: &PhaseTotals) -> Verdict {
+        let mut verdict = verdict::judge(measured, done.unsent);
+        let devices = setup.scenario.devices();
+        if done.was_interrupted {
+            verdict.reasons.push("the run was interrupted before its end".to_owned());
+        }
+        if done.online_at_gate < devices {
+            verdict.notes.push(format!(
+                "{} of {devices} devices were online when the measured phases began",
+                done.online_at_gate
+            ));
+        }
+        if cfg!(debug_assertions) {
+            verdict.notes.push("loadgen was built with checks (debug): the figures are of no use".to_owned());
+        }
+        verdict.valid = verdict.reasons.is_empty();
+        verdict
+    }
+
+    /// A figure of the measured phases; times in microseconds.
+    pub(crate) fn figure(&self, figure: Figure) -> Option<f64> {
+        let latency = &self.measured.messages.corrected;
+        match figure {
+            Figure::Latency(_) | Figure::Mean if latency.count == 0 => None,
+            Figure::Latency(millionths) => Some(latency.at(f64::from(millionths) / 1e6)),
+            Figure::Mean => Some(latency.mean_us),
+            Figure::Errors => Some(self.measured.errors as f64),
+            Figure::Rate => Some(self.measured.sent_per_s),
+            Figure::Cpu => self.cost.map(|cost| cost.cpu_us_per_message).filter(|cpu| *cpu > 0.0),
+        }
+    }
+
+    /// As text.
+    pub(crate) fn json(&self) -> String {
+        serde_json::to_string_pretty(self).unwrap_or_default() + "\n"
+    }
+}
+
+/// The schema of this form.
+pub(crate) fn schema() -> String {
+    serde_json::to_string_pretty(&schemars::schema_for!(Outcome)).unwrap_or_default() + "\n"
+}
+
+/// From looks in the measured phases and the messages between them.
+fn cost(phases: &[Part], series: &[Point], samples: &[Sample], online: u64) -> Cost {
+    let (mut cpu_s, mut length_s, mut messages) = (0.0, 0.0, 0.0);
+    let mut first_rss = 0;
+    for phase in phases.iter().filter(|phase| phase.measured) {
+        let (start_s, end_s) = (phase.start_s, phase.start_s + phase.length_s);
+        let is_inside = |sample: &&Sample| sample.at_s >= start_s - 0.5 && sample.at_s <= end_s + 0.5;
+        let inside: Vec<&Sample> = samples.iter().filter(is_inside).collect();
+        let (Some(first), Some(last)) = (inside.first(), inside.last()) else { continue };
+        if first_rss == 0 {
+            first_rss = first.rss_bytes;
+        }
+        cpu_s += last.cpu_s - first.cpu_s;
+        length_s += last.at_s - first.at_s;
+        // A second counts for as much of it as lies between the two looks.
+        messages += series
+            .iter()
+            .map(|point| {
+                let at_s = point.at_s as f64;
+                let part = (at_s + 1.0).min(last.at_s) - at_s.max(first.at_s);
+                part.max(0.0) * point.sent as f64
+            })
+            .sum::<f64>();
+    }
+    let before = samples.first().map_or(0, |sample| sample.rss_bytes);
+    Cost {
+        cpu_us_per_message: if messages > 0.0 { cpu_s * 1e6 / messages } else { 0.0 },
+        cores: if length_s > 0.0 { cpu_s / length_s } else { 0.0 },
+        bytes_per_connection: first_rss.saturating_sub(before) as f64 / online.max(1) as f64,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_published_schema_is_that_of_the_code() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/loadgen-outcome.schema.json");
+        if std::env::var_os("LINCHPIN_BLESS").is_some() {
+            std::fs::write(path, schema()).expect("writes the schema");
+        }
+        let kept = std::fs::read_to_string(path).unwrap_or_default();
+        assert!(kept == schema(), "docs/loadgen-outcome.schema.json is old: LINCHPIN_BLESS=1 cargo test -p loadgen");
+    }
+
+    #[test]
+    fn cost_is_what_the_server_used_between_two_looks() {
+        let sample = |at_s, cpu_s, rss_bytes| Sample { at_s, cpu_s, rss_bytes, connections: 0, frames: 0 };
+        let phase = |measured, start_s, end_s: f64| {
+            let mut totals = PhaseTotals::new(1);
+            (totals.start_ns, totals.end_ns) = ((start_s * 1e9) as u64, (end_s * 1e9) as u64);
+            Part::of("phase", measured, &totals)
+        };
+        let phases = [phase(false, 0.0, 2.0), phase(true, 2.0, 12.0), phase(false, 12.0, 20.0)];
+        let point = |at_s| Point { at_s, sent: if at_s < 12 { 1_000 } else { 50_000 }, ..Point::default() };
+        let series: Vec<Point> = (0..20).map(point).collect();
+        let looks =
+            [sample(0.0, 0.5, 1_000), sample(2.0, 1.0, 101_000), sample(12.0, 3.0, 200_000), sample(20.0, 9.0, 0)];
+        let cost = cost(&phases, &series, &looks, 100);
+        assert!((cost.cpu_us_per_message - 200.0).abs() < 1e-6 && (cost.cores - 0.2).abs() < 1e-9, "{cost:?}");
+        assert!((cost.bytes_per_connection - 1_000.0).abs() < 1e-9, "{cost:?}");
+    }
+}

@@ -1,0 +1,321 @@
+//! A run from its begin to its end: starts the workers, opens the gate, collects their sheets.
+
+use std::net::{SocketAddr, TcpStream};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::thread::JoinHandle;
+use std::time::{Duration, SystemTime};
+
+use linchpin_protocol::model::Token;
+
+use crate::exit::Failure;
+use crate::limits;
+use crate::plan::Part;
+use crate::recorder::Totals;
+use crate::scenario::{Scenario, Storm};
+use crate::server::{Eye, Sample};
+use crate::worker::{self, Bench, CrewParts, Reach, Shared, TlsTarget, Told};
+
+/// How to run a scenario.
+#[derive(Clone, Debug)]
+pub(crate) struct Setup {
+    pub(crate) scenario: Arc<Scenario>,
+    pub(crate) reach: Reach,
+    pub(crate) tokens: Arc<Vec<Token>>,
+    pub(crate) workers: u32,
+    /// Requests in flight of all workers.
+    pub(crate) in_flight: Option<u64>,
+    pub(crate) tls: Option<Arc<TlsTarget>>,
+    pub(crate) host: String,
+    pub(crate) eye: Eye,
+    /// What restarts the server.
+    pub(crate) restart: Option<PathBuf>,
+    /// Set by a signal.
+    pub(crate) interrupted: Arc<AtomicBool>,
+}
+
+/// How long the devices of a storm took to come back.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Recovery {
+    pub(crate) phase: usize,
+    /// From the begin of the phase until 95 % of all devices were online again; `None`: not within the run.
+    pub(crate) to_95_s: Option<f64>,
+    begun_s: f64,
+    has_dipped: bool,
+}
+
+/// What a run left.
+#[derive(Debug)]
+pub(crate) struct Done {
+    pub(crate) totals: Totals,
+    pub(crate) unsent: u64,
+    pub(crate) started: SystemTime,
+    /// From the end of the ramp until the devices were online.
+    pub(crate) settle_s: f64,
+    /// Devices online when the plan went on.
+    pub(crate) online_at_gate: u64,
+    pub(crate) samples: Vec<Sample>,
+    pub(crate) recoveries: Vec<Recovery>,
+    pub(crate) was_interrupted: bool,
+}
+
+/// What somebody who watches a run sees, about 5 times a second.
+pub(crate) struct Glance<'a> {
+    pub(crate) scenario: &'a Scenario,
+    pub(crate) totals: &'a Totals,
+    pub(crate) elapsed_s: f64,
+    pub(crate) phase: usize,
+    pub(crate) waits_at_gate: bool,
+    pub(crate) online: u64,
+    pub(crate) is_second: bool,
+}
+
+/// Shows a run while it goes on.
+pub(crate) trait Watch {
+    fn glance(&mut self, glance: &Glance<'_>);
+}
+
+/// Is anybody there?
+pub(crate) fn probe(target: SocketAddr) -> Result<(), Failure> {
+    TcpStream::connect_timeout(&target, Duration::from_millis(limits::PROBE_MS)).map(drop).map_err(|error| {
+        Failure::unreachable(format!(
+            "nobody takes connections at {target}: {error}; start the server or check the port"
+        ))
+    })
+}
+
+/// Run a scenario.
+pub(crate) fn run(setup: &Setup, watch: &mut dyn Watch) -> Result<Done, Failure> {
+    let devices = setup.scenario.devices();
+    if (setup.tokens.len() as u64) < devices {
+        return Err(Failure::usage(format!(
+            "there are {} tokens for {devices} devices; add devices or lower the count",
+            setup.tokens.len()
+        )));
+    }
+    if setup.restart.is_none() && setup.scenario.phase.iter().any(|phase| phase.storm == Some(Storm::ServerRestart)) {
+        return Err(Failure::usage("the scenario restarts the server; say how with --restart-command PROGRAM"));
+    }
+    probe(setup.reach.target)?;
+    let shared = worker::shared(setup.workers);
+    let (tell, told) = channel();
+    let mut threads = Vec::new();
+    for number in 0..setup.workers {
+        let (parts, reach, shared, tell) = (parts(setup, number), setup.reach.clone(), shared.clone(), tell.clone());
+        let thread = std::thread::Builder::new().name(format!("worker-{number}"));
+        let thread = thread.spawn(move || worker::run(parts, &reach, &shared, &tell));
+        threads.push(thread.map_err(|error| Failure::usage(format!("cannot start worker {number}: {error}")))?);
+    }
+    drop(tell);
+    let collector = Collector::new(setup, &shared);
+    collector.collect(&told, threads, watch)
+}
+
+/// A worker's part of the devices and their tokens.
+fn parts(setup: &Setup, number: u32) -> CrewParts {
+    let part = Part { worker: number, workers: setup.workers };
+    let mut tokens = Vec::new();
+    let mut first = 0;
+    for group in &setup.scenario.group {
+        let mine = part.of(group.count.0);
+        tokens.extend_from_slice(&setup.tokens[(first + mine.start) as usize..(first + mine.end) as usize]);
+        first += group.count.0;
+    }
+    // What does not divide evenly goes to the first workers; everyone may send something.
+    let in_flight = setup.in_flight.map_or(usize::MAX, |all| {
+        let (each, rest) = (all / u64::from(setup.workers), all % u64::from(setup.workers));
+        (each + u64::from(u64::from(number) < rest)).max(1) as usize
+    });
+    CrewParts {
+        scenario: setup.scenario.clone(),
+        part,
+        tokens,
+        in_flight,
+        bench: Bench::new(setup.tls.clone(), setup.host.clone()),
+    }
+}
+
+struct Collector<'a> {
+    setup: &'a Setup,
+    shared: &'a Arc<Shared>,
+    done: Done,
+    devices: u64,
+    gate: Duration,
+    settle: Duration,
+    /// When each phase begins, on the plan's clock, ns.
+    starts_ns: Vec<u64>,
+    last_phase: usize,
+    last_glance: Duration,
+    last_second: u64,
+    restarts: Vec<Child>,
+}
+
+impl<'a> Collector<'a> {
+    fn new(setup: &'a Setup, shared: &'a Arc<Shared>) -> Self {
+        let scenario = &setup.scenario;
+        let mut starts_ns = vec![0];
+        for phase in &scenario.phase {
+            starts_ns.push(starts_ns.last().copied().unwrap_or(0) + phase.duration.ns());
+        }
+        let first = &scenario.phase[0];
+        let settle = first.settle.map_or(Duration::from_secs(limits::SETTLE_S), |settle| settle.0);
+        let done = Done {
+            totals: Totals::new(scenario.phase.len(), setup.workers as usize),
+            unsent: 0,
+            started: SystemTime::now(),
+            settle_s: 0.0,
+            online_at_gate: 0,
+            samples: vec![setup.eye.look(0.0)],
+            recoveries: Vec::new(),
+            was_interrupted: false,
+        };
+        Self {
+            setup,
+            shared,
+            done,
+            devices: scenario.devices(),
+            gate: first.duration.0,
+            settle,
+            starts_ns,
+            last_phase: 0,
+            last_glance: Duration::ZERO,
+            last_second: 0,
+            restarts: Vec::new(),
+        }
+    }
+
+    fn collect(
+        mut self,
+        told: &Receiver<Told>,
+        threads: Vec<JoinHandle<()>>,
+        watch: &mut dyn Watch,
+    ) -> Result<Done, Failure> {
+        let mut running = threads.len();
+        let mut failure = None;
+        while running > 0 {
+            match told.recv_timeout(Duration::from_millis(50)) {
+                Ok(Told::Sheet(sheet)) => self.done.totals.take(&sheet),
+                Ok(Told::Done { unsent }) => {
+                    self.done.unsent += unsent;
+                    running -= 1;
+                }
+                Ok(Told::Failed(text)) => {
+                    failure = Some(Failure::usage(text));
+                    self.shared.stop.store(true, Ordering::Relaxed);
+                    running -= 1;
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+            if let Err(error) = self.keep_watch(watch) {
+                failure.get_or_insert(error);
+                self.shared.stop.store(true, Ordering::Relaxed);
+            }
+        }
+        for thread in threads {
+            if thread.join().is_err() {
+                failure.get_or_insert_with(|| Failure::usage("a worker panicked; this is a mistake of loadgen"));
+            }
+        }
+        for mut child in self.restarts.drain(..) {
+            let _ = child.try_wait();
+        }
+        let end_s = self.shared.begin.elapsed().as_secs_f64();
+        self.done.samples.push(self.setup.eye.look(end_s));
+        failure.map_or(Ok(self.done), Err)
+    }
+
+    fn online(&self) -> u64 {
+        self.shared.online.iter().map(|online| online.load(Ordering::Relaxed)).sum()
+    }
+
+    /// What is to be done a few times a second.
+    fn keep_watch(&mut self, watch: &mut dyn Watch) -> Result<(), Failure> {
+        let elapsed = self.shared.begin.elapsed();
+        let online = self.online();
+        if self.setup.interrupted.load(Ordering::Relaxed) && !self.shared.stop.swap(true, Ordering::Relaxed) {
+            self.done.was_interrupted = true;
+        }
+        let is_open = self.shared.gate_open_ns.get().is_some();
+        if !is_open && elapsed >= self.gate && (online >= self.devices || elapsed >= self.gate + self.settle) {
+            self.open_gate(elapsed, online)?;
+        }
+        let phase = self.phase(elapsed);
+        if phase != self.last_phase {
+            self.last_phase = phase;
+            self.begin_phase(phase, elapsed)?;
+        }
+        let is_back = online * 100 >= self.devices * 95;
+        for recovery in self.done.recoveries.iter_mut().filter(|recovery| recovery.to_95_s.is_none()) {
+            recovery.has_dipped |= !is_back;
+            if is_back && recovery.has_dipped {
+                recovery.to_95_s = Some(elapsed.as_secs_f64() - recovery.begun_s);
+            }
+        }
+        let is_second = elapsed.as_secs() > self.last_second;
+        if is_second {
+            self.last_second = elapsed.as_secs();
+            if self.setup.eye.is_open() {
+                self.done.samples.push(self.setup.eye.look(elapsed.as_secs_f64()));
+            }
+        }
+        if is_second || elapsed - self.last_glance >= Duration::from_millis(200) {
+            self.last_glance = elapsed;
+            watch.glance(&Glance {
+                scenario: &self.setup.scenario,
+                totals: &self.done.totals,
+                elapsed_s: elapsed.as_secs_f64(),
+                phase,
+                waits_at_gate: !is_open && elapsed >= self.gate,
+                online,
+                is_second,
+            });
+        }
+        Ok(())
+    }
+
+    /// Let the plan go on: the devices are online, or have had their time.
+    fn open_gate(&mut self, elapsed: Duration, online: u64) -> Result<(), Failure> {
+        if online == 0 {
+            return Err(Failure::unreachable(format!(
+                "none of {} devices could log in at {}; check the tokens, the transport, and the server's log",
+                self.devices, self.setup.reach.target
+            )));
+        }
+        self.done.settle_s = (elapsed - self.gate).as_secs_f64();
+        self.done.online_at_gate = online;
+        // All workers look before this moment comes.
+        let open = elapsed + Duration::from_millis(5 * limits::TURN_MS);
+        let _ = self.shared.gate_open_ns.set(open.as_nanos() as u64);
+        Ok(())
+    }
+
+    fn phase(&self, elapsed: Duration) -> usize {
+        let Some(open_ns) = self.shared.gate_open_ns.get() else { return 0 };
+        let now_ns = elapsed.as_nanos() as u64;
+        let Some(since_ns) = now_ns.checked_sub(*open_ns) else { return 0 };
+        let plan_ns = self.gate.as_nanos() as u64 + since_ns;
+        let phase = self.starts_ns.partition_point(|start| *start <= plan_ns) - 1;
+        phase.min(self.setup.scenario.phase.len() - 1)
+    }
+
+    fn begin_phase(&mut self, phase: usize, elapsed: Duration) -> Result<(), Failure> {
+        let storm = self.setup.scenario.phase[phase].storm;
+        if matches!(storm, Some(Storm::PowerOn | Storm::ServerRestart | Storm::Flap)) {
+            let begun_s = elapsed.as_secs_f64();
+            self.done.recoveries.push(Recovery { phase, to_95_s: None, begun_s, has_dipped: false });
+        }
+        if storm == Some(Storm::ServerRestart)
+            && let Some(command) = &self.setup.restart
+        {
+            let child = Command::new(command).stdin(Stdio::null()).stdout(Stdio::null()).spawn();
+            let child =
+                child.map_err(|error| Failure::usage(format!("cannot start {}: {error}", command.display())))?;
+            self.restarts.push(child);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,170 @@
+//! Scenario files, their JSON schema, and the scenario that the flags of `quick` stand for.
+
+use std::path::Path;
+
+use super::{Arrival, Group, Kind, Mix, Payload, Phase, PhaseKind, Scenario, Transport};
+use crate::exit::Failure;
+use crate::units::{Count, Rate, Span};
+
+/// Read and check a scenario file.
+pub(crate) fn read(path: &Path) -> Result<Scenario, Failure> {
+    let text = std::fs::read_to_string(path).map_err(|error| {
+        Failure::usage(format!("cannot read the scenario {}: {error}; check its path", path.display()))
+    })?;
+    parse(&text).map_err(|faults| Failure::usage(format!("{}: {faults}", path.display())))
+}
+
+/// Parse and check; the error shows all that is wrong.
+pub(crate) fn parse(text: &str) -> Result<Scenario, String> {
+    let scenario: Scenario = toml::from_str(text).map_err(|error| error.to_string())?;
+    let faults = scenario.faults();
+    if faults.is_empty() { Ok(scenario) } else { Err(faults.join("\n  ")) }
+}
+
+/// The schema that editors complete scenario files with.
+pub(crate) fn schema() -> String {
+    let schema = schemars::schema_for!(Scenario);
+    serde_json::to_string_pretty(&schema).unwrap_or_default() + "\n"
+}
+
+/// What `quick` asks for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Quick {
+    pub(crate) connections: Count,
+    pub(crate) rate: Rate,
+    pub(crate) duration: Span,
+    pub(crate) ramp: Option<Span>,
+    pub(crate) transport: Transport,
+    pub(crate) kind: Kind,
+    pub(crate) payload_bytes: u16,
+    pub(crate) seed: u64,
+    pub(crate) timeout: Span,
+    pub(crate) h_beat: Span,
+}
+
+impl Quick {
+    /// One group, a ramp and a steady phase.
+    pub(crate) fn scenario(self) -> Result<Scenario, Failure> {
+        // 5,000 connections a second, or a second.
+        let ramp = Span(std::time::Duration::from_secs((self.connections.0 / 5_000).max(1)));
+        let phase = |kind, duration| Phase {
+            name: None,
+            kind,
+            duration,
+            load: None,
+            load_from: None,
+            measured: None,
+            settle: None,
+            storm: None,
+            share: None,
+            within: None,
+            arrival: Arrival::Uniform,
+            rate: None,
+            hold: None,
+        };
+        let mix = Mix {
+            kind: self.kind,
+            every: None,
+            rate: Some(self.rate),
+            jitter: None,
+            arrival: Arrival::Uniform,
+            pin: 1,
+            payload_bytes: Payload::One(self.payload_bytes),
+            connections: None,
+        };
+        let scenario = Scenario {
+            name: "quick".to_owned(),
+            about: String::new(),
+            seed: self.seed,
+            timeout: self.timeout,
+            in_flight: None,
+            tokens: None,
+            slo: None,
+            group: vec![Group {
+                name: "devices".to_owned(),
+                count: self.connections,
+                transport: self.transport,
+                h_beat: self.h_beat,
+                reconnect: Span(std::time::Duration::from_secs(5)),
+                echo: false,
+                mix: if self.rate.0 > 0.0 { vec![mix] } else { Vec::new() },
+            }],
+            phase: vec![phase(PhaseKind::Ramp, self.ramp.unwrap_or(ramp)), phase(PhaseKind::Steady, self.duration)],
+        };
+        let faults = scenario.faults();
+        if faults.is_empty() { Ok(scenario) } else { Err(Failure::usage(faults.join("\n  "))) }
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    pub(crate) const SMALL: &str = r#"
+name = "small"
+[[group]]
+name = "sensors"
+count = 10
+mix = [{ kind = "ping", rate = "100/s" }, { kind = "telemetry", every = "2s", jitter = "500ms" }]
+[[phase]]
+kind = "ramp"
+duration = "1s"
+[[phase]]
+kind = "steady"
+duration = "10s"
+"#;
+
+    #[test]
+    fn a_scenario_is_read_with_its_defaults() {
+        let scenario = parse(SMALL).expect("valid");
+        assert_eq!((scenario.devices(), scenario.rate()), (10, 105.0));
+        assert_eq!(scenario.group[0].transport, Transport::Plain);
+        assert_eq!(scenario.phase.iter().map(Phase::is_measured).collect::<Vec<_>>(), [false, true]);
+        assert_eq!(scenario.scaled(2.0).rate(), 210.0);
+    }
+
+    #[test]
+    fn faults_tell_the_place_the_value_and_what_to_do() {
+        for (from, to, words) in [
+            ("count = 10", "count = 0", &["group 1", "count is 0"][..]),
+            ("rate = \"100/s\"", "rate = \"100\"", &["50k/s", "100"]),
+            ("rate = \"100/s\"", "pin = 1", &["mix 1", "either every"]),
+            ("count = 10", "cuont = 10", &["cuont", "count"]),
+            ("kind = \"steady\"", "kind = \"storm\"", &["phase 2", "storm ="]),
+            ("kind = \"ramp\"", "kind = \"steady\"", &["first phase must be a ramp"]),
+            ("duration = \"10s\"", "duration = \"10s\"\nmeasured = false", &["no phase is measured"]),
+            ("\"500ms\"", "500", &["30s"]),
+            ("kind = \"ping\"", "kind = \"ping\", payload_bytes = [9, 3]", &["9 to 3", "1000"]),
+            ("duration = \"10s\"", "duration = \"10000h\"", &["604800"]),
+        ] {
+            let text = SMALL.replace(from, to);
+            assert_ne!(text, SMALL, "{from} is in the text");
+            let error = parse(&text).expect_err(to);
+            assert!(words.iter().all(|word| error.contains(word)), "{to}: {error}");
+        }
+    }
+
+    #[test]
+    fn the_published_schema_is_that_of_the_code() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/loadgen-scenario.schema.json");
+        if std::env::var_os("LINCHPIN_BLESS").is_some() {
+            std::fs::write(path, schema()).expect("writes the schema");
+        }
+        let kept = std::fs::read_to_string(path).unwrap_or_default();
+        assert!(kept == schema(), "docs/loadgen-scenario.schema.json is old: LINCHPIN_BLESS=1 cargo test -p loadgen");
+    }
+
+    #[test]
+    fn all_scenarios_that_are_shipped_are_valid() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/scenarios");
+        let mut seen = 0;
+        for entry in std::fs::read_dir(folder).expect("the scenarios").flatten() {
+            if entry.path().extension().is_some_and(|ending| ending == "toml") {
+                let text = std::fs::read_to_string(entry.path()).expect("text");
+                parse(&text).unwrap_or_else(|faults| panic!("{}: {faults}", entry.path().display()));
+                seen += 1;
+            }
+        }
+        assert!(seen >= 6, "only {seen} scenarios");
+    }
+}

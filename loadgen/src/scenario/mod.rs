@@ -1,0 +1,306 @@
+//! What is to be done: groups of devices and phases of load, from a TOML file or from the flags of `quick`.
+
+mod check;
+pub(crate) mod file;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::units::{Count, Rate, Share, Span};
+
+/// A scenario.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Scenario {
+    /// Its name in reports.
+    pub(crate) name: String,
+    /// What it shows, in a sentence.
+    #[serde(default)]
+    pub(crate) about: String,
+    /// Everything random comes from this number: the same seed plans the same sends.
+    #[serde(default = "one")]
+    pub(crate) seed: u64,
+    /// An answer that takes longer is a timeout; it enters the histogram as what it has taken.
+    #[serde(default = "five_seconds")]
+    pub(crate) timeout: Span,
+    /// Requests without their answer at once, over all workers; what is due beyond waits, and is skipped after `timeout`.
+    pub(crate) in_flight: Option<Count>,
+    /// File of tokens, one a line; `--tokens` goes before it.
+    pub(crate) tokens: Option<String>,
+    /// What a run must meet, such as `p99<5ms,errors=0`; `--slo` goes before it.
+    pub(crate) slo: Option<String>,
+    /// Groups of devices that are alike.
+    pub(crate) group: Vec<Group>,
+    /// One after the other.
+    pub(crate) phase: Vec<Phase>,
+}
+
+/// Devices that are alike.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Group {
+    /// Its name in reports.
+    pub(crate) name: String,
+    /// How many devices.
+    pub(crate) count: Count,
+    /// How they connect.
+    #[serde(default)]
+    pub(crate) transport: Transport,
+    /// Every device pings once in so long, at a moment of its own, whatever the load.
+    #[serde(default = "forty_seconds")]
+    pub(crate) h_beat: Span,
+    /// A device that lost its connection comes back after this and up to half of it more.
+    #[serde(default = "five_seconds")]
+    pub(crate) reconnect: Span,
+    /// Devices send back what is written to them, to the pin beside it.
+    #[serde(default)]
+    pub(crate) echo: bool,
+    /// What they send.
+    #[serde(default)]
+    pub(crate) mix: Vec<Mix>,
+}
+
+/// How devices connect.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Transport {
+    /// TCP.
+    #[default]
+    Plain,
+    /// TLS.
+    Tls,
+    /// WebSocket.
+    Ws,
+    /// WebSocket over TLS.
+    Wss,
+}
+
+impl Transport {
+    pub(crate) const fn is_tls(self) -> bool {
+        matches!(self, Self::Tls | Self::Wss)
+    }
+
+    pub(crate) const fn is_ws(self) -> bool {
+        matches!(self, Self::Ws | Self::Wss)
+    }
+}
+
+/// One kind of message of a group.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Mix {
+    /// What.
+    pub(crate) kind: Kind,
+    /// Each device once in so long.
+    pub(crate) every: Option<Span>,
+    /// Or: so many of the whole group.
+    pub(crate) rate: Option<Rate>,
+    /// Each send comes up to so much later than its turn.
+    pub(crate) jitter: Option<Span>,
+    /// How the turns follow each other.
+    #[serde(default)]
+    pub(crate) arrival: Arrival,
+    /// The virtual pin.
+    #[serde(default)]
+    pub(crate) pin: u8,
+    /// Length of the value, bytes: one number, or the shortest and the longest.
+    #[serde(default)]
+    pub(crate) payload_bytes: Payload,
+    /// HTTP connections of each worker.
+    pub(crate) connections: Option<u16>,
+}
+
+/// A kind of message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Kind {
+    /// PING; timed.
+    Ping,
+    /// SYNC of one pin; timed to the first value.
+    Sync,
+    /// PROPERTY; timed.
+    Property,
+    /// A value of a pin; Blynk does not answer it.
+    Telemetry,
+    /// HTTP: read a pin; timed.
+    HttpRead,
+    /// HTTP: write a pin of a connected device; timed to the answer, and to its arrival at the device.
+    HttpWrite,
+    /// A value for the next device of the group, over a bridge; timed to its arrival.
+    Bridge,
+}
+
+/// How turns follow each other.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Arrival {
+    /// At equal distances.
+    #[default]
+    Uniform,
+    /// As independent events do.
+    Poisson,
+}
+
+/// Lengths of values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub(crate) enum Payload {
+    /// Always the same.
+    One(u16),
+    /// Shortest and longest.
+    Between([u16; 2]),
+}
+
+impl Default for Payload {
+    fn default() -> Self {
+        Self::One(8)
+    }
+}
+
+impl Payload {
+    pub(crate) const fn bounds(self) -> (u16, u16) {
+        match self {
+            Self::One(bytes) => (bytes, bytes),
+            Self::Between([shortest, longest]) => (shortest, longest),
+        }
+    }
+}
+
+/// A stretch of time.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Phase {
+    /// Its name in reports; its kind if it has none.
+    pub(crate) name: Option<String>,
+    /// What happens.
+    pub(crate) kind: PhaseKind,
+    /// How long.
+    pub(crate) duration: Span,
+    /// Load at the end of a ramp, else throughout: 1 is what the mixes say. Default: 1; 0 in a ramp.
+    pub(crate) load: Option<f64>,
+    /// Load at the begin of a ramp.
+    pub(crate) load_from: Option<f64>,
+    /// Does it count for the totals and the verdict? Default: steady and burst do.
+    pub(crate) measured: Option<bool>,
+    /// A ramp ends when all devices are online, but after so much longer at most.
+    pub(crate) settle: Option<Span>,
+    /// Which storm.
+    pub(crate) storm: Option<Storm>,
+    /// Part of the devices that a storm hits. Default: 100%; 10% for flap and slow_readers.
+    pub(crate) share: Option<Share>,
+    /// Power-on: the devices come back over so long. Default: all at once.
+    pub(crate) within: Option<Span>,
+    /// Power-on: how they come back.
+    #[serde(default)]
+    pub(crate) arrival: Arrival,
+    /// Half handshakes a second.
+    pub(crate) rate: Option<Rate>,
+    /// How long each half handshake stays open.
+    pub(crate) hold: Option<Span>,
+}
+
+/// A kind of phase.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum PhaseKind {
+    /// The devices that are not connected connect one after the other; the load grows.
+    Ramp,
+    /// The load stays.
+    Steady,
+    /// The load is higher for a while.
+    Burst,
+    /// Connections come and go.
+    Storm,
+}
+
+/// A kind of storm.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Storm {
+    /// Devices lose power at the begin and come back.
+    PowerOn,
+    /// Connections are cut one after the other over the phase; the devices come back by themselves.
+    Flap,
+    /// The server is restarted (`--restart-command`); the devices come back by themselves.
+    ServerRestart,
+    /// Connections that begin to log in or to shake hands and stop there.
+    HalfHandshakes,
+    /// Devices that ask all the time and do not read.
+    SlowReaders,
+}
+
+const fn one() -> u64 {
+    1
+}
+
+const fn five_seconds() -> Span {
+    Span(std::time::Duration::from_secs(5))
+}
+
+const fn forty_seconds() -> Span {
+    Span(std::time::Duration::from_secs(40))
+}
+
+impl Scenario {
+    /// Devices of all groups.
+    pub(crate) fn devices(&self) -> u64 {
+        self.group.iter().map(|group| group.count.0).sum()
+    }
+
+    /// Length of all phases, ns.
+    pub(crate) fn length_ns(&self) -> u64 {
+        self.phase.iter().map(|phase| phase.duration.ns()).sum()
+    }
+
+    /// The same with every rate multiplied, for a search.
+    pub(crate) fn scaled(&self, factor: f64) -> Self {
+        let mut scaled = self.clone();
+        for mix in scaled.group.iter_mut().flat_map(|group| &mut group.mix) {
+            mix.rate = mix.rate.map(|rate| Rate(rate.0 * factor));
+            mix.every = mix.every.map(|every| Span(every.0.div_f64(factor)));
+        }
+        scaled
+    }
+
+    /// Sends a second at load 1, without heartbeats.
+    pub(crate) fn rate(&self) -> f64 {
+        self.group.iter().map(|group| group.mix.iter().map(|mix| mix.per_second(group)).sum::<f64>()).sum()
+    }
+}
+
+impl Mix {
+    /// Sends a second of the whole group at load 1.
+    pub(crate) fn per_second(&self, group: &Group) -> f64 {
+        match (self.rate, self.every) {
+            (Some(rate), _) => rate.0,
+            (None, Some(every)) => group.count.0 as f64 / every.0.as_secs_f64(),
+            (None, None) => 0.0,
+        }
+    }
+}
+
+impl Phase {
+    pub(crate) fn title(&self) -> String {
+        let kind = serde_json::to_value(self.kind).ok();
+        let kind = kind.as_ref().and_then(|kind| kind.as_str()).unwrap_or_default();
+        self.name.clone().unwrap_or_else(|| kind.to_owned())
+    }
+
+    /// Load at its begin and at its end.
+    pub(crate) fn loads(&self) -> (f64, f64) {
+        match self.kind {
+            PhaseKind::Ramp => (self.load_from.unwrap_or(0.0), self.load.unwrap_or(0.0)),
+            _ => (self.load.unwrap_or(1.0), self.load.unwrap_or(1.0)),
+        }
+    }
+
+    pub(crate) fn is_measured(&self) -> bool {
+        self.measured.unwrap_or(matches!(self.kind, PhaseKind::Steady | PhaseKind::Burst))
+    }
+
+    /// Part of the devices that a storm hits.
+    pub(crate) fn share(&self) -> f64 {
+        let part = if matches!(self.storm, Some(Storm::Flap | Storm::SlowReaders)) { 0.1 } else { 1.0 };
+        self.share.map_or(part, |share| share.0)
+    }
+}

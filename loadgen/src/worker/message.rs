@@ -1,0 +1,220 @@
+//! What devices send.
+
+use linchpin_protocol::blynk::DeviceSession;
+use linchpin_protocol::model::{Millis, Pin, PinKind};
+use rand::RngExt;
+
+use super::crew::{Crew, millis};
+use super::device::Stage;
+use super::http::Call;
+use super::pending::{Waiting, by_id, by_stamp};
+use super::value;
+use crate::limits;
+use crate::plan::{Act, Intended};
+use crate::recorder::{Metric, Sheet};
+use crate::scenario::{Kind, Mix};
+
+/// The bridge's own pin.
+const BRIDGE_SLOT: u8 = 64;
+
+const fn virtual_pin(index: u8) -> Pin {
+    Pin { kind: PinKind::Virtual, index }
+}
+
+fn count(sheet: &mut Sheet, kind: Kind) {
+    let counts = &mut sheet.counts;
+    match kind {
+        Kind::Ping => counts.ping += 1,
+        Kind::Sync => counts.sync += 1,
+        Kind::Property => counts.property += 1,
+        Kind::Telemetry => counts.telemetry += 1,
+        Kind::HttpRead => counts.http_read += 1,
+        Kind::HttpWrite => counts.http_write += 1,
+        Kind::Bridge => counts.bridge += 1,
+    }
+}
+
+impl Crew {
+    /// The heartbeat of a device; one that is off has none.
+    pub(super) fn beat(&mut self, beat: Intended, now_ns: u64) {
+        if self.devices[beat.device as usize].stage != Stage::Online {
+            return;
+        }
+        crate::recorder::record(&mut self.sheet.lag, now_ns.saturating_sub(beat.at_ns));
+        self.sheet.counts.planned += 1;
+        if self.devices[beat.device as usize].is_blocked {
+            self.sheet.counts.blocked += 1;
+            return;
+        }
+        self.sheet.counts.beat += 1;
+        self.request(beat.device, Metric::Ping, (beat.at_ns, now_ns), |session, now, out| session.ping(now, out));
+    }
+
+    /// A send of the mix is due.
+    pub(super) fn send(&mut self, intended: Intended, now_ns: u64) {
+        let Act::Send { mix } = intended.act else { return };
+        let device = &self.devices[intended.device as usize];
+        if device.stage != Stage::Online {
+            self.sheet.counts.offline += 1;
+            return;
+        }
+        let kind = self.crowds[usize::from(device.group)].group.mix[usize::from(mix)].kind;
+        let is_full = kind != Kind::Telemetry && self.pending.len() + self.http.busy() >= self.in_flight;
+        if !is_full && self.held.is_empty() {
+            return self.issue(intended, now_ns);
+        }
+        if kind == Kind::Telemetry {
+            return self.issue(intended, now_ns);
+        }
+        if self.held.len() >= limits::HELD_SENDS {
+            self.sheet.counts.skipped += 1;
+            return;
+        }
+        self.sheet.counts.held += 1;
+        self.held.push_back(intended);
+    }
+
+    /// Send what waited, as far as there is room in flight now.
+    pub(super) fn release_held(&mut self, now_ns: u64) {
+        while let Some(intended) = self.held.front().copied() {
+            if now_ns.saturating_sub(intended.at_ns) > self.timeout_ns {
+                self.sheet.counts.skipped += 1;
+            } else if self.pending.len() + self.http.busy() < self.in_flight {
+                self.issue(intended, now_ns);
+            } else {
+                return;
+            }
+            self.held.pop_front();
+        }
+    }
+
+    fn issue(&mut self, intended: Intended, now_ns: u64) {
+        let Act::Send { mix: number } = intended.act else { return };
+        let at = intended.device;
+        let device = &self.devices[at as usize];
+        let crowd = &self.crowds[usize::from(device.group)];
+        let mix = &crowd.group.mix[usize::from(number)];
+        let (kind, pin) = (mix.kind, virtual_pin(mix.pin));
+        if device.stage != Stage::Online {
+            self.sheet.counts.offline += 1;
+            return;
+        }
+        if device.is_blocked && !matches!(kind, Kind::HttpRead | Kind::HttpWrite) {
+            self.sheet.counts.blocked += 1;
+            return;
+        }
+        let times = (intended.at_ns, now_ns);
+        let (pin_index, len_bytes, neighbour) = (mix.pin, length(mix, &mut self.random), crowd.neighbour(at));
+        count(&mut self.sheet, kind);
+        let mut text = std::mem::take(&mut self.scratch);
+        text.clear();
+        match kind {
+            Kind::Ping => self.request(at, Metric::Ping, times, |session, now, out| session.ping(now, out)),
+            Kind::Sync => self.request(at, Metric::Sync, times, |session, now, out| session.sync(now, &[pin], out)),
+            Kind::Property => {
+                value::digits(&mut text, 4, intended.at_ns);
+                let pins = pin_index.to_string();
+                let write = |session: &mut DeviceSession, now, out: &mut Vec<u8>| {
+                    session.property(now, pins.as_bytes(), "label", &text, out)
+                };
+                self.request(at, Metric::Property, times, write);
+            }
+            Kind::Telemetry => {
+                value::digits(&mut text, len_bytes, intended.at_ns);
+                self.tell(at, now_ns, |session, now, out| drop_id(session.write(now, pin, &text, out)));
+            }
+            Kind::Bridge => {
+                value::stamp(&mut text, len_bytes, intended.at_ns, now_ns);
+                let waiting = Waiting { metric: Metric::DeviceToDevice, intended_ns: times.0, sent_ns: now_ns };
+                self.pending.add(by_stamp(neighbour, times.0), waiting);
+                let write = |session: &mut DeviceSession, now, out: &mut Vec<u8>| {
+                    drop_id(session.bridge_write(now, BRIDGE_SLOT, pin, &text, out));
+                };
+                self.tell(at, now_ns, write);
+            }
+            Kind::HttpRead | Kind::HttpWrite => {
+                let call = Call {
+                    device: at,
+                    intended_ns: times.0,
+                    is_write: kind == Kind::HttpWrite,
+                    pin: pin_index,
+                    len_bytes,
+                };
+                self.http.queue(call);
+                self.http_turn(now_ns);
+            }
+        }
+        self.scratch = text;
+    }
+
+    /// Send what has an answer.
+    fn request(
+        &mut self,
+        at: u32,
+        metric: Metric,
+        (intended_ns, now_ns): (u64, u64),
+        write: impl FnOnce(&mut DeviceSession, Millis, &mut Vec<u8>) -> u16,
+    ) {
+        let mut id = 0;
+        self.tell(at, now_ns, |session, now, out| id = write(session, now, out));
+        let key = by_id(at, self.devices[at as usize].attempt, id);
+        self.pending.add(key, Waiting { metric, intended_ns, sent_ns: now_ns });
+    }
+
+    /// Send what a session writes.
+    pub(super) fn tell(&mut self, at: u32, now_ns: u64, write: impl FnOnce(&mut DeviceSession, Millis, &mut Vec<u8>)) {
+        let device = &mut self.devices[at as usize];
+        let Some(conn) = device.conn else { return };
+        let start = self.fx.arena.len();
+        if device.wire.is_plain() {
+            write(&mut device.session, millis(now_ns), &mut self.fx.arena);
+        } else {
+            self.plain.clear();
+            write(&mut device.session, millis(now_ns), &mut self.plain);
+            if device.wire.send(&mut self.bench, &self.plain, &mut self.fx.arena).is_err() {
+                self.sheet.counts.faults += 1;
+                return self.lost(at, now_ns);
+            }
+        }
+        self.fx.send(conn, start);
+    }
+
+    /// What a device says once after its login: values to ask for, and where its bridge leads.
+    pub(super) fn introduce(&mut self, at: u32, now_ns: u64) {
+        let crowd = &self.crowds[usize::from(self.devices[at as usize].group)];
+        let (pins, has_bridge, neighbour) = (crowd.synced.clone(), crowd.has_bridge, crowd.neighbour(at));
+        for pin in pins {
+            self.tell(at, now_ns, |session, now, out| drop_id(session.write(now, virtual_pin(pin), b"1", out)));
+        }
+        if has_bridge {
+            let token = self.tokens[neighbour as usize];
+            self.tell(at, now_ns, |session, now, out| drop_id(session.bridge_init(now, BRIDGE_SLOT, &token, out)));
+        }
+    }
+
+    /// A slow reader asks again.
+    pub(super) fn nag(&mut self, at: u32, now_ns: u64) {
+        let device = &self.devices[at as usize];
+        if device.stage == Stage::Online && !device.is_blocked {
+            self.tell(at, now_ns, |session, now, out| drop_id(session.ping(now, out)));
+        }
+    }
+
+    /// Send a value back, to the pin beside it.
+    pub(super) fn echo(&mut self, at: u32, pin: Pin, text: &[u8], now_ns: u64) {
+        if self.devices[at as usize].is_blocked {
+            self.sheet.counts.blocked += 1;
+            return;
+        }
+        self.sheet.counts.echo += 1;
+        let to = virtual_pin(pin.index.wrapping_add(1));
+        self.tell(at, now_ns, |session, now, out| drop_id(session.write(now, to, text, out)));
+    }
+}
+
+const fn drop_id(_: u16) {}
+
+fn length(mix: &Mix, random: &mut rand_pcg::Pcg64Mcg) -> u16 {
+    let (shortest, longest) = mix.payload_bytes.bounds();
+    if shortest == longest { shortest } else { random.random_range(shortest..=longest) }
+}
