@@ -11,7 +11,7 @@ cd "$(dirname "$0")/.."
 . tests/environment.sh
 export CARGO_TERM_COLOR=${CARGO_TERM_COLOR:-auto}
 
-all_phases=(fmt rocksdb clippy build units sim compat e2e deny)
+all_phases=(fmt rocksdb clippy build units sim compat e2e loadgen deny)
 results=()
 failed=0
 
@@ -25,11 +25,14 @@ clippy() { cargo clippy --workspace --all-targets --quiet -- -D warnings; }
 build() { cargo build --package linchpin --package loadgen; }
 # The driver, the codec, the shard, the control plane, storage, the corpus of the fuzzers and the tree's own rules.
 units() {
-    cargo test --workspace --exclude linchpin-sim --exclude linchpin-compat --exclude linchpin-e2e
+    cargo test --workspace --exclude linchpin-sim --exclude linchpin-compat --exclude linchpin-e2e \
+        --exclude linchpin-loadgen-tests
 }
 sim() { cargo test --package linchpin-sim; }
 compat() { cargo test --package linchpin-compat; }
 e2e() { cargo test --package linchpin-e2e; }
+# One after the other: a generator that shares the machine with another judges its own runs invalid.
+loadgen() { cargo test --package linchpin-loadgen-tests -- --test-threads=1; }
 # Licences, banned crates and sources. Advisories need a database from the network and are not part of this.
 deny() { "$LINCHPIN_CACHE/tools/bin/cargo-deny" --log-level warn check licenses bans sources; }
 
