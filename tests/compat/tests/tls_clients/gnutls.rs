@@ -14,9 +14,12 @@ const OLDER: &str = "NORMAL:-VERS-ALL:+VERS-TLS1.2";
 const NEWER: &str = "NORMAL:-VERS-ALL:+VERS-TLS1.3";
 
 fn start(server: &Server, ca: &Path, priority: &str, options: &[&str]) -> Pipe {
+    let address = server.tls_address();
     let mut command = Command::new("gnutls-cli");
-    command.args(["--port", &server.tls_address().port().to_string(), "--priority", priority, "--x509cafile"]).arg(ca);
-    Pipe::start(command.args(options).arg("localhost"))
+    // The address is no name: what it is asked for and must prove is told apart.
+    command.args(["--sni-hostname", "localhost", "--verify-hostname", "localhost", "--priority", priority]);
+    command.args(["--port", &address.port().to_string(), "--x509cafile"]).arg(ca).args(options);
+    Pipe::start(command.arg(address.ip().to_string()))
 }
 
 fn lives(layer: &str) {
