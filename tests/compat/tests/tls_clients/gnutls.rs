@@ -14,9 +14,12 @@ const OLDER: &str = "NORMAL:-VERS-ALL:+VERS-TLS1.2";
 const NEWER: &str = "NORMAL:-VERS-ALL:+VERS-TLS1.3";
 
 fn start(server: &Server, ca: &Path, priority: &str, options: &[&str]) -> Pipe {
+    let address = server.tls_address();
     let mut command = Command::new("gnutls-cli");
-    command.args(["--port", &server.tls_address().port().to_string(), "--priority", priority, "--x509cafile"]).arg(ca);
-    Pipe::start(command.args(options).arg("localhost"))
+    // The address is no name: what it is asked for and must prove is told apart.
+    command.args(["--sni-hostname", "localhost", "--verify-hostname", "localhost", "--priority", priority]);
+    command.args(["--port", &address.port().to_string(), "--x509cafile"]).arg(ca).args(options);
+    Pipe::start(command.arg(address.ip().to_string()))
 }
 
 fn lives(layer: &str) {
@@ -59,10 +62,9 @@ fn it_resumes_by_ticket_and_by_session_id() {
 fn older_versions_are_refused() {
     let server = Server::dev().start();
     for version in ["1.1", "1.0"] {
-        let priority = format!("NORMAL:-VERS-ALL:+VERS-TLS{version}:%COMPAT:@LEGACY");
-        let mut pipe = start(&server, &server.ca(), priority.trim_end_matches(":@LEGACY"), &[]);
+        let mut pipe = start(&server, &server.ca(), &format!("NORMAL:-VERS-ALL:+VERS-TLS{version}"), &[]);
         assert!(!pipe.ended(), "TLS {version} is taken: {}", pipe.said());
-        assert!(pipe.said().contains("protocol version"), "{}", pipe.said());
+        assert!(pipe.said().contains("Received alert [70]"), "{}", pipe.said());
     }
 }
 

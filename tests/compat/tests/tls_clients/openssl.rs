@@ -87,6 +87,32 @@ fn every_suite_carries_frames() {
     }
 }
 
+#[test]
+fn every_group_and_a_second_hello_carry_frames() {
+    let server = Server::dev().shards(2).devices(1).start();
+    let device = server.more_devices().swap_remove(0);
+    let cases = [
+        // A client of TLS 1.2 takes the certificate only if it knows its group, too.
+        ("-tls1_2", "X25519:P-256", "X25519, 253 bits"),
+        ("-tls1_2", "P-256", "ECDH, prime256v1, 256 bits"),
+        ("-tls1_3", "X25519", "X25519, 253 bits"),
+        ("-tls1_3", "P-256", "ECDH, prime256v1, 256 bits"),
+        ("-tls1_3", "P-384", "ECDH, secp384r1, 384 bits"),
+        // It comes with a key of the first, which the server does not have, and is asked for the other.
+        ("-tls1_3", "P-521:P-256", "ECDH, prime256v1, 256 bits"),
+    ];
+    for (version, groups, key) in cases {
+        let mut pipe = dev(&[version, "-groups", groups], &server);
+        pipe.login(&device);
+        pipe.write(&server, &device, 1, groups);
+        pipe.receive(&server, &device, 2, groups);
+        pipe.expect_text(&format!("Server Temp Key: {key}"));
+    }
+    let mut pipe = dev(&["-groups", "P-521"], &server);
+    assert!(!pipe.ended(), "a group that no design allows is taken: {}", pipe.said());
+    assert!(pipe.said().contains("alert handshake failure"), "{}", pipe.said());
+}
+
 /// Tickets, and the session ids of clients without tickets; each session is used again, as devices do.
 fn resumption(layer: &str) {
     let server = Server::dev().shards(2).devices(1).option("--record-layer", layer).start();
@@ -176,7 +202,7 @@ fn older_versions_and_weak_suites_are_refused() {
 }
 
 #[test]
-fn renegotiation_is_refused_and_the_connection_goes_on() {
+fn renegotiation_is_refused() {
     let server = Server::dev().devices(1).start();
     let device = server.more_devices().swap_remove(0);
     let mut pipe = dev(&["-tls1_2"], &server);

@@ -108,6 +108,10 @@ fn devices_of_every_home_log_in_write_and_read() {
         }
         world.run_ms(3_000);
         assert_eq!(ends(&world), [End::PeerClosed; 12]);
+        for mut script in scripts {
+            script.bytes(&mut world);
+            assert!(script.tls.is_some_and(|tls| tls.said_goodbye), "close_notify is answered with close_notify");
+        }
         world.expect_empty();
     }
 }
