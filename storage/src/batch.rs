@@ -117,6 +117,7 @@ pub struct Batch {
     pub(crate) sealing: Sealing,
     pub(crate) writes: Writes,
     scratch: Vec<u8>,
+    limit_bytes: usize,
 }
 
 impl std::fmt::Debug for Batch {
@@ -131,7 +132,12 @@ fn within(what: &'static str, len: usize, limit: usize) -> Result<(), Error> {
 
 impl Batch {
     pub(crate) fn new(sealing: Sealing) -> Self {
-        Self { sealing, writes: Writes::default(), scratch: Vec::new() }
+        Self { sealing, writes: Writes::default(), scratch: Vec::new(), limit_bytes: limits::BATCH_BYTES }
+    }
+
+    /// For the collector: a device's records are never torn apart, and it bounds its batches itself.
+    pub(crate) fn without_limit(sealing: Sealing) -> Self {
+        Self { limit_bytes: usize::MAX, ..Self::new(sealing) }
     }
 
     /// Is nothing in it?
@@ -184,7 +190,7 @@ impl Batch {
     /// # Errors
     /// The batch would be too large.
     pub fn delete<R: Record>(&mut self, key: &R::Key) -> Result<(), Error> {
-        within("a batch", self.len_bytes() + 2 * limits::KEY_BYTES, limits::BATCH_BYTES)?;
+        within("a batch", self.len_bytes() + 2 * limits::KEY_BYTES, self.limit_bytes)?;
         self.writes.delete(R::FAMILY, 0, key.bytes().as_ref());
         Ok(())
     }
@@ -194,7 +200,7 @@ impl Batch {
     /// # Errors
     /// The batch would be too large.
     pub fn put_index(&mut self, digest: &Digest, entry: &IndexEntry) -> Result<(), Error> {
-        within("a batch", self.len_bytes() + 2 * limits::KEY_BYTES, limits::BATCH_BYTES)?;
+        within("a batch", self.len_bytes() + 2 * limits::KEY_BYTES, self.limit_bytes)?;
         let (key, index) = (digest.key(), self.sealing.index.clone());
         self.writes.put(Family::Index, 0, key.as_ref(), |out| {
             index.encode(key.as_ref(), entry, out);
@@ -207,7 +213,7 @@ impl Batch {
     /// # Errors
     /// The batch would be too large.
     pub fn delete_index(&mut self, digest: &Digest) -> Result<(), Error> {
-        within("a batch", self.len_bytes() + 2 * limits::KEY_BYTES, limits::BATCH_BYTES)?;
+        within("a batch", self.len_bytes() + 2 * limits::KEY_BYTES, self.limit_bytes)?;
         self.writes.delete(Family::Index, 0, digest.key().as_ref());
         Ok(())
     }

@@ -281,11 +281,6 @@ impl Keyring {
         file::seal(&state.head, &state.root(), &state.page.bytes()[ROOT_LEN..])
     }
 
-    /// Epochs that records may be sealed with.
-    pub(crate) fn epochs(&self) -> Vec<u32> {
-        locked!(self.state.read()).layout.epochs.keys().copied().collect()
-    }
-
     /// The key of an owner's records in an epoch.
     pub(crate) fn record_key(&self, slot: u32, owner: u32) -> Result<Arc<LessSafeKey>, Problem> {
         if let Some(key) = locked!(self.expanded.read()).get(&(slot, owner)) {
@@ -305,6 +300,23 @@ impl Keyring {
         expanded.insert((slot, owner), key.clone());
         Ok(key)
     }
+}
+
+/// A keyring file of a backup without an organization's keys.
+pub(crate) fn without_org(bytes: &[u8], unseal: &Unseal, org: u32) -> Result<Vec<u8>, Error> {
+    let opened = file::open(bytes, "the keyring of the backup", unseal)?;
+    let state = State::new(opened.head, &opened.root, &opened.body)?;
+    let mut body = state.body();
+    body.owners.retain(|(owner, _), _| *owner != org);
+    body.erased.insert(org);
+    file::seal(&state.head, &opened.root, &body.encode())
+}
+
+/// A keyring file of a backup, to be opened by another source.
+pub(crate) fn rewrapped(bytes: &[u8], old: &Unseal, new: &Unseal) -> Result<Vec<u8>, Error> {
+    let mut opened = file::open(bytes, "the keyring of the backup", old)?;
+    opened.head.wrap(&opened.root, new)?;
+    file::seal(&opened.head, &opened.root, &opened.body)
 }
 
 #[cfg(test)]

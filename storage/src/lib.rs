@@ -1,16 +1,21 @@
 //! Records and RocksDB.
-#![allow(dead_code, reason = "history, rotation and backups come next")]
 
+pub mod backup;
 mod batch;
 mod bytes;
 mod cipher;
+mod collector;
 mod durable;
+mod erase;
 mod error;
+mod figures;
+mod history;
 mod inventory;
 mod keeper;
 mod keyring;
 pub mod limits;
 mod mark;
+mod open;
 mod page;
 mod poison;
 mod reader;
@@ -23,6 +28,8 @@ mod steps;
 mod store;
 #[cfg(test)]
 mod testing;
+mod sweep;
+mod telemetry;
 mod unseal;
 mod writer;
 
@@ -30,9 +37,12 @@ pub use batch::Batch;
 pub use bytes::Shape;
 pub use cipher::NonceWatch;
 pub use error::{Error, Problem};
+pub use figures::Figures;
 pub use keyring::KeyStatus;
 pub use settings::{Retention, Settings};
 pub use steps::Steps;
 pub use store::Store;
+pub use sweep::{Rotation, Verified};
+pub use telemetry::{LaneFull, TelemetryLane};
 pub use unseal::Unseal;
 pub use writer::Class;

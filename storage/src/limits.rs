@@ -61,8 +61,10 @@ pub const JOURNAL_RECORD_BYTES: usize = 256 << 10;
 pub const CHUNK_POINTS: usize = 1_024;
 /// Time that one chunk spans at most, ms: an hour of UTC.
 pub const CHUNK_SPAN_MS: u64 = 3_600_000;
-/// Pins whose points are collected in memory at once; the oldest are written out before that.
-pub const OPEN_PINS: usize = 4_000_000;
+/// Points that are collected in memory at once (16 bytes each); beyond that all are written out.
+pub const OPEN_SAMPLES: usize = 16_000_000;
+/// Collected points of several devices are stored in batches of about this size, bytes.
+pub const STORE_BYTES: usize = 1 << 20;
 /// Pins of one device with a latest value.
 pub const LATEST_PINS: usize = 768;
 /// Points that one history query may return.
@@ -95,6 +97,7 @@ const _: () = assert!(JOURNAL_BATCH_MS * 2 <= 50, "a batch and its way to the di
 const _: () = assert!(CLASS_B_SYNC_MS * 2 <= 1_000);
 const _: () = assert!(CHUNK_SPAN_MS == 60 * 60_000, "a chunk's minutes are one row of the roll-up");
 const _: () = assert!(LATEST_PINS * (MAX_VALUE_BYTES + 16) < VALUE_BYTES, "all latest values fit into one record");
+const _: () = assert!(CHUNK_POINTS * 17 < VALUE_BYTES, "a chunk of floats fits into one record");
 const _: () = assert!(LATEST_PINS == 3 * 256, "every pin may have one");
 const _: () = assert!(KEYRING_BYTES > ORGS * 2 * 40 + EPOCHS * 48);
 const _: () = assert!(64 + MARK_LOGS * 16 <= MARK_SLOT_BYTES);

@@ -181,7 +181,7 @@ impl Rocks {
     }
 
     /// Drop a partition with all its records.
-    pub(crate) fn drop(&self, family: Family, partition: u32) -> Result<(), rocksdb::Error> {
+    pub(crate) fn drop_partition(&self, family: Family, partition: u32) -> Result<(), rocksdb::Error> {
         let mut names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
         let name = family.column(partition);
         if names.contains(&name) {

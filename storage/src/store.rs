@@ -4,9 +4,10 @@ use std::fs::{File, OpenOptions};
 use std::ops::ControlFlow;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
-use std::thread::JoinHandle;
+use std::thread::{JoinHandle, Thread};
 use std::time::Duration;
 
 use linchpin_protocol::model::Token;
@@ -15,6 +16,7 @@ use zeroize::Zeroizing;
 
 use crate::batch::{Batch, Sealing};
 use crate::cipher::{Fresh, Writer};
+use crate::collector::{Ask, Collected, Collector};
 use crate::inventory::Phase;
 use crate::keeper::Keeper;
 use crate::keyring::body::Fixed;
@@ -27,6 +29,7 @@ use crate::schema::index::IndexKeys;
 use crate::schema::{Digest, IndexEntry, IndexKind, KeyBytes, OrgId, Record};
 use crate::settings::{Layout, Settings, now_s};
 use crate::space::Space;
+use crate::telemetry::{self, TelemetryLane};
 use crate::writer::{Class, Done, Queue, waiting};
 use crate::{Error, KeyStatus, durable, limits, recovery, writer};
 
@@ -43,6 +46,9 @@ pub(crate) struct Inner {
     pub(crate) settings: Settings,
     pub(crate) layout: Layout,
     pub(crate) inventory_key: hmac::Key,
+    pub(crate) collected: Collected,
+    /// When old partitions were looked for, s since 1970.
+    pub(crate) looked_s: AtomicU64,
     /// The folder is ours as long as this is open.
     _lock: File,
 }
@@ -68,6 +74,10 @@ impl Inner {
         if is_spent {
             self.use_epoch(self.keyring.fresh_epoch(now_s)?);
         }
+        if now_s.saturating_sub(self.looked_s.load(Ordering::Relaxed)) >= 3_600 {
+            self.looked_s.store(now_s, Ordering::Relaxed);
+            self.drop_old_partitions(now_s * 1_000)?;
+        }
         self.update_inventory(Phase::Running)
     }
 
@@ -79,12 +89,16 @@ impl Inner {
 /// An open store. Its calls block: shards never make them.
 pub struct Store {
     pub(crate) inner: Arc<Inner>,
+    asks: Sender<Ask>,
+    /// The collector sleeps when nothing comes.
+    waker: Thread,
     threads: Mutex<Threads>,
 }
 
 #[derive(Default)]
 struct Threads {
     committer: Option<JoinHandle<()>>,
+    collector: Option<JoinHandle<()>>,
     keeper: Option<(JoinHandle<()>, Sender<()>)>,
 }
 
@@ -174,11 +188,33 @@ impl Store {
             settings,
             layout,
             inventory_key,
+            collected: Collected::default(),
+            looked_s: AtomicU64::new(0),
             _lock: lock,
         });
         let keeper = start_keeper(inner.clone())?;
-        let threads = Threads { committer: Some(committer), keeper: Some(keeper) };
-        Ok(Self { inner, threads: Mutex::new(threads) })
+        let (asks, answers) = channel();
+        let collector = Collector::new(inner.clone(), answers);
+        let collector = spawn("store-collect", move || collector.run())?;
+        let waker = collector.thread().clone();
+        let threads = Threads { committer: Some(committer), collector: Some(collector), keeper: Some(keeper) };
+        Ok(Self { inner, asks, waker, threads: Mutex::new(threads) })
+    }
+
+    pub(crate) fn ask(&self, ask: Ask) -> Result<(), Error> {
+        self.asks.send(ask).map_err(|_| Error::Closed)?;
+        self.waker.unpark();
+        Ok(())
+    }
+
+    /// A lane for one shard's telemetry.
+    ///
+    /// # Errors
+    /// [`Error::Closed`].
+    pub fn telemetry_lane(&self) -> Result<TelemetryLane, Error> {
+        let (lane, end) = telemetry::lane(self.waker.clone());
+        self.ask(Ask::Lane(end))?;
+        Ok(lane)
     }
 
     /// An empty batch.
@@ -302,11 +338,24 @@ impl Store {
         self.end(true)
     }
 
+    /// Write all memtables to tables.
+    pub(crate) fn flush(&self) -> Result<(), Error> {
+        for name in self.inner.rocks.column_names() {
+            let Some(column) = self.inner.rocks.db.cf_handle(&name) else { continue };
+            self.inner.rocks.db.flush_cf(&column)?;
+        }
+        Ok(())
+    }
+
     fn end(&self, flush: bool) -> Result<(), Error> {
         let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
         if let Some((thread, stop)) = threads.keeper {
             drop(stop);
             let _ = thread.join();
+        }
+        if let Some(collector) = threads.collector {
+            let _ = self.ask(Ask::Stop);
+            let _ = collector.join();
         }
         let Some(committer) = threads.committer else { return Ok(()) };
         self.inner.queue.stop();
@@ -315,10 +364,7 @@ impl Store {
             return Ok(());
         }
         self.inner.poison.check()?;
-        for name in self.inner.rocks.column_names() {
-            let Some(column) = self.inner.rocks.db.cf_handle(&name) else { continue };
-            self.inner.rocks.db.flush_cf(&column)?;
-        }
+        self.flush()?;
         self.inner.update_inventory(Phase::Closed)
     }
 }
@@ -340,7 +386,10 @@ fn start_keeper(inner: Arc<Inner>) -> Result<(JoinHandle<()>, Sender<()>), Error
             }
         }
     };
-    let thread = std::thread::Builder::new().name("store-keeper".into()).spawn(run);
-    let thread = thread.map_err(|error| Error::Open { path: "store-keeper".into(), reason: error.to_string() })?;
-    Ok((thread, stop))
+    Ok((spawn("store-keeper", run)?, stop))
+}
+
+fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, Error> {
+    let thread = std::thread::Builder::new().name(name.into()).spawn(run);
+    thread.map_err(|error| Error::Open { path: name.into(), reason: error.to_string() })
 }

@@ -43,6 +43,7 @@ pub(crate) struct Replace {
 enum Job {
     Write { class: Class, writes: Writes, done: Option<Done> },
     Replace { records: Vec<Replace>, done: Done },
+    DropPartition { family: Family, partition: u32, done: Done },
     Stop,
 }
 
@@ -88,10 +89,26 @@ impl Queue {
         self.send(Job::Write { class, writes, done })
     }
 
+    /// Waits for room in the queue: for a thread whose own work may wait.
+    pub(crate) fn write_patiently(&self, class: Class, writes: Writes, done: Option<Done>) -> Result<(), Error> {
+        self.figures.queued.fetch_add(1, Ordering::Relaxed);
+        self.jobs.send(Job::Write { class, writes, done }).map_err(|_| {
+            self.figures.queued.fetch_sub(1, Ordering::Relaxed);
+            Error::Closed
+        })
+    }
+
     /// Replace records that nobody has changed meanwhile; waits for it.
     pub(crate) fn replace(&self, records: Vec<Replace>) -> Result<(), Error> {
         let (done, result) = waiting();
         self.send(Job::Replace { records, done })?;
+        result.recv().unwrap_or(Err(Error::Closed))
+    }
+
+    /// Drop a partition; waits for it. Done here, because a write to one that is being dropped would fail.
+    pub(crate) fn drop_partition(&self, family: Family, partition: u32) -> Result<(), Error> {
+        let (done, result) = waiting();
+        self.send(Job::DropPartition { family, partition, done })?;
         result.recv().unwrap_or(Err(Error::Closed))
     }
 
@@ -210,6 +227,11 @@ impl Committer {
                     Err(error) => done(Err(error)),
                 }
                 len_bytes
+            }
+            Job::DropPartition { family, partition, done } => {
+                let dropped = self.poison.check().and_then(|()| Ok(self.rocks.drop_partition(family, partition)?));
+                done(dropped);
+                0
             }
             Job::Stop => 0,
         }

@@ -15,6 +15,7 @@ pub(crate) mod rollup;
 mod template;
 mod user;
 
+pub use chunk::Sample;
 pub use audit::{Audit, AuditKey};
 pub use device::{Device, DeviceKey};
 pub use event::{Diary, DiaryKey, DiaryKind, Event, EventKey};
