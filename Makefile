@@ -12,7 +12,7 @@ help:
 	@echo 'make test    all checks that a change must pass'
 	@echo 'make lint    formatting and lints only'
 	@echo 'make fuzz    FUZZ_SECONDS=$(FUZZ_SECONDS) of fuzzing per target (needs nightly Rust and cargo-fuzz)'
-	@echo 'make bench   memory per idle device'
+	@echo 'make bench   memory per idle device, scrapes, HTTP beside nginx'
 
 setup:
 	@tests/setup.sh test
@@ -36,4 +36,10 @@ fuzz:
 
 bench:
 	@tests/setup.sh demo
-	@. tests/environment.sh && cargo run --release --package linchpin-fleet
+	@. tests/environment.sh && cargo build --release --locked --quiet --package linchpin --package linchpin-fleet && \
+	    built=$$CARGO_TARGET_DIR/release && \
+	    $$built/fleet memory --server-bin $$built/linchpin --devices 19000 --shards 1 --rounds 3 && \
+	    $$built/fleet memory --server-bin $$built/linchpin --devices 60000 --shards 4 --rounds 3 && \
+	    $$built/fleet scrape --server-bin $$built/linchpin --devices 60000 --shards 4 --rounds 3 && \
+	    if command -v nginx >/dev/null; then $$built/fleet http --server-bin $$built/linchpin --rounds 5; \
+	    else echo 'HTTP beside nginx is left out, nginx is missing: sudo apt-get install -y nginx-light'; fi

@@ -2,7 +2,7 @@
 # Puts in place what building, the demo and the tests need.
 #
 #   tests/setup.sh demo     Rust, a C compiler and the Python client
-#   tests/setup.sh test     the above, libclang for RocksDB, Node.js with its client, strace, cargo-deny
+#   tests/setup.sh test     the above, libclang for RocksDB, Node.js with its clients, strace, schemathesis, promtool, cargo-deny
 #
 # System packages are installed when this may be done without a question (root, or sudo without a password). Otherwise,
 # and for Rust itself, it prints the one line that installs everything that is missing and ends with status 2.
@@ -38,6 +38,7 @@ missing_packages() {
     has node || echo nodejs
     has npm || echo npm
     has strace || echo strace
+    has systemd-analyze || echo systemd
 }
 
 # Is there a Rust that builds this? rustup fetches the declared version by itself.
@@ -101,6 +102,32 @@ node_client() {
     cp "$lock" "$folder/installed-lock.json"
 }
 
+# Checks answers of the HTTP API against its description.
+schemathesis() {
+    local venv=$LINCHPIN_CLIENTS/schemathesis pins=tests/e2e/api/requirements.txt stamp
+    stamp=$(cat "$pins" <(python3 --version) | sha256sum | cut -d' ' -f1)
+    [ "$(cat "$venv/stamp" 2>/dev/null)" = "$stamp" ] && return 0
+    echo "Installing schemathesis in $venv"
+    rm -rf "$venv"
+    python3 -m venv "$venv"
+    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes -r "$pins"
+    echo "$stamp" >"$venv/stamp"
+}
+
+# Checks the form of the metrics: the tool of Debian's prometheus package alone, without the server.
+promtool() {
+    local tool=$LINCHPIN_CACHE/tools/promtool folder
+    [ -x "$tool" ] && return 0
+    echo "Unpacking promtool from Debian's prometheus package"
+    mkdir -p "$LINCHPIN_CACHE/tools"
+    folder=$(mktemp -d)
+    chmod 755 "$folder"
+    (cd "$folder" && apt-get -qq download prometheus 2>/dev/null && dpkg -x prometheus_*.deb .)
+    cp "$folder/usr/bin/promtool" "$tool.part"
+    mv "$tool.part" "$tool"
+    rm -rf "$folder"
+}
+
 # Checks licences, banned crates and sources.
 cargo_deny() {
     [ "$("$LINCHPIN_CACHE/tools/bin/cargo-deny" --version 2>/dev/null)" = "cargo-deny $deny_version" ] && return 0
@@ -118,5 +145,7 @@ flock 9
 python_clients
 if [ "$purpose" = test ]; then
     node_client
+    schemathesis
+    promtool
     cargo_deny
 fi

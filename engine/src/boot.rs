@@ -12,8 +12,9 @@ use linchpin_driver::{Backend, Choice, Options, Probe};
 use linchpin_shard::{Command, Settings, ShardId, ShardOptions};
 
 use crate::bridge::{self, ToShard};
-use crate::config::EngineOptions;
+use crate::config::{EngineOptions, Listen};
 use crate::core::Clock;
+use crate::doors::Doors;
 use crate::lanes::Lanes;
 use crate::limits;
 use crate::shard_thread::{self, Order, Seed, Told};
@@ -59,6 +60,7 @@ impl fmt::Display for BootError {
 /// Running shards.
 pub(crate) struct Engine {
     pub(crate) plain: Vec<SocketAddr>,
+    pub(crate) proxied: Vec<SocketAddr>,
     pub(crate) probe: Probe,
     pub(crate) progress: Progress,
     /// For what the main thread itself tells the shards (settings, drain).
@@ -117,7 +119,7 @@ struct Plan<'a> {
     settings: &'a Settings,
     keys: &'a Keys,
     registry: &'a Registry,
-    plain: &'a [SocketAddr],
+    listen: &'a Listen,
 }
 
 /// A shard's thread as the main thread holds it while it starts.
@@ -137,11 +139,11 @@ struct Started {
 pub(crate) fn start(
     options: &EngineOptions,
     settings: &Settings,
-    plain: &[SocketAddr],
+    listen: &Listen,
     registry: &Registry,
     keys: &Keys,
 ) -> Result<(Engine, Shards), BootError> {
-    for address in plain {
+    for address in listen.plain.iter().chain(&listen.proxied) {
         check_free(*address)?;
     }
     let mut driver = driver_options(options);
@@ -151,7 +153,7 @@ pub(crate) fn start(
         Backend::IoUring => Choice::IoUring,
         Backend::Portable => Choice::Portable,
     };
-    let mut plan = Plan { driver, shards: options.shards, settings, keys, registry, plain };
+    let mut plan = Plan { driver, shards: options.shards, settings, keys, registry, listen };
     match attempt(&plan, probe) {
         // One ring could be opened and not all of them (locked memory): what `auto` promises still holds.
         Err(BootError::Driver(error)) if options.driver == Choice::Auto && plan.driver.backend == Choice::IoUring => {
@@ -175,7 +177,7 @@ fn attempt(plan: &Plan<'_>, probe: Probe) -> Result<(Engine, Shards), BootError>
         wakers.push(waker);
     }
     // The first shard chooses free ports, the others share them.
-    let mut bound = plan.plain.to_vec();
+    let mut bound = [plan.listen.plain.as_slice(), &plan.listen.proxied].concat();
     for shard in &started {
         let _ = shard.order.send(Order::Listen(bound));
         let Told::Listening(addresses) = hear(shard)? else { return Err(BootError::Shard(shard.id.0)) };
@@ -189,7 +191,8 @@ fn attempt(plan: &Plan<'_>, probe: Probe) -> Result<(Engine, Shards), BootError>
         shards.push(shard.sending.with_waker(waker));
     }
     let lanes = shards.iter().map(|shard| Box::new(shard.clone()) as Box<dyn CommandLane>).collect();
-    Ok((Engine { plain: bound, probe, progress, shards, threads }, Shards::new(lanes, answers)))
+    let proxied = bound.split_off(plan.listen.plain.len());
+    Ok((Engine { plain: bound, proxied, probe, progress, shards, threads }, Shards::new(lanes, answers)))
 }
 
 fn spawn_all(plan: &Plan<'_>, answers: &Answers, progress: &Progress) -> Result<Vec<Started>, BootError> {
@@ -218,6 +221,7 @@ fn spawn_all(plan: &Plan<'_>, answers: &Answers, progress: &Progress) -> Result<
             // Hashing spreads them almost evenly.
             devices: share + share / 16,
             lanes,
+            doors: Doors { direct: plan.listen.plain.len(), proxies: plan.listen.proxies.clone() },
             commands,
             answers: answers.clone(),
             clock,

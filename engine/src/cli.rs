@@ -5,14 +5,14 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand};
 use linchpin_driver::Features;
 use linchpin_shard::End;
 use serde_json::json;
 
-use crate::config::{Assignment, EngineOptions};
+use crate::config::{self, Assignment, EngineOptions};
 use crate::operate::{self, ask};
-use crate::{admin_client, launch, limits};
+use crate::{doctor, launch, limits, log, shell, show, top};
 
 /// Self-hosted server for Blynk devices.
 #[derive(Parser)]
@@ -34,6 +34,9 @@ enum Verb {
         /// Write where it listens to this file (JSON, 0600) once it does.
         #[arg(long)]
         ready_file: Option<PathBuf>,
+        /// How log lines look; goes before [log] format of the file.
+        #[arg(long, value_name = "FORMAT")]
+        log_format: Option<log::Format>,
     },
     /// Check a configuration file.
     Check {
@@ -41,6 +44,9 @@ enum Verb {
         #[arg(long)]
         config: PathBuf,
     },
+    /// The configuration file.
+    #[command(subcommand)]
+    Config(ConfigVerb),
     /// What the running server does.
     Status(At),
     /// Devices of the running server.
@@ -60,6 +66,36 @@ enum Verb {
         #[command(flatten)]
         at: At,
     },
+    /// A live view of the running server's shards.
+    Top {
+        /// Seconds between two looks.
+        #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=3_600))]
+        every: u64,
+        /// One look over one interval, then end.
+        #[arg(long)]
+        once: bool,
+        #[command(flatten)]
+        at: At,
+    },
+    /// Check this machine: limits, kernel settings, io_uring, disk, clock; what is wrong and how to mend it.
+    Doctor {
+        /// Check for what this configuration file asks.
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print the completions of a shell.
+    Completions {
+        /// bash, zsh, fish, elvish or powershell.
+        shell: clap_complete::Shell,
+    },
+    /// Write man pages to a folder.
+    Man {
+        /// The folder.
+        folder: PathBuf,
+    },
     /// What an end code such as E0103 means and what to do about it.
     Explain {
         /// The code.
@@ -75,6 +111,9 @@ pub(crate) struct Dev {
     /// Address of the plain port; port 0 = any free one.
     #[arg(long, value_name = "ADDR")]
     pub(crate) plain: Option<SocketAddr>,
+    /// Address of the metrics; port 0 = any free one.
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0", value_parser = loopback)]
+    pub(crate) metrics: SocketAddr,
     /// Data directory.
     #[arg(long, value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,
@@ -104,6 +143,9 @@ pub(crate) struct Dev {
     /// A limit by its name in the configuration's [limits], such as message_burst=1000; may be given several times.
     #[arg(long, value_name = "KEY=VALUE", value_parser = Assignment::parse)]
     pub(crate) set: Vec<Assignment>,
+    /// How log lines look.
+    #[arg(long, value_name = "FORMAT")]
+    pub(crate) log_format: Option<log::Format>,
 }
 
 /// Which server.
@@ -171,6 +213,40 @@ pub(crate) enum DeviceVerb {
         #[command(flatten)]
         at: At,
     },
+    /// The token of a device: what goes into its sketch.
+    Token {
+        /// Its id.
+        id: u32,
+        #[command(flatten)]
+        at: At,
+    },
+    /// Remove a device: its connection ends, its token and values are gone.
+    Remove {
+        /// Its id.
+        id: u32,
+        #[command(flatten)]
+        at: At,
+    },
+    /// How connections ended lately and what to do about it: of one device, or of everybody.
+    Diary {
+        /// Its id.
+        id: Option<u32>,
+        /// At most this many, newest first.
+        #[arg(long, value_name = "N", default_value_t = 20)]
+        limit: u32,
+        #[command(flatten)]
+        at: At,
+    },
+    /// Show the frames of a device as they come and go, without its secrets; Ctrl-C ends it.
+    Watch {
+        /// Its id.
+        id: u32,
+        /// Stop after so many seconds.
+        #[arg(long, value_name = "N")]
+        seconds: Option<u32>,
+        #[command(flatten)]
+        at: At,
+    },
     /// A virtual device that keeps writing and shows what it receives.
     Sim(Sim),
 }
@@ -207,9 +283,29 @@ pub(crate) struct Sim {
 }
 
 #[derive(Subcommand)]
-enum TemplateVerb {
+enum ConfigVerb {
+    /// Print a complete file: every key with its unit, range and default.
+    Default,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum TemplateVerb {
     /// All templates.
     List(At),
+    /// One template with its datastreams.
+    Show {
+        /// Its id.
+        id: String,
+        #[command(flatten)]
+        at: At,
+    },
+    /// Add a template from a file with one [[template]] table, as in the configuration; replaces one with the same id.
+    Add {
+        /// The file (TOML).
+        file: PathBuf,
+        #[command(flatten)]
+        at: At,
+    },
 }
 
 /// How this program ends besides with 0 and clap's own 2 for a usage error.
@@ -237,17 +333,20 @@ impl From<String> for Failure {
 pub(crate) fn run() -> ExitCode {
     let result = match Line::parse().command {
         Verb::Dev(flags) => launch::dev(flags),
-        Verb::Serve { config, ready_file } => launch::serve(config, ready_file),
+        Verb::Serve { config, ready_file, log_format } => launch::serve(config, ready_file, log_format),
         Verb::Check { config } => launch::check(&config),
-        Verb::Status(at) => ask(&at, "status", json!({}), admin_client::status_text),
+        Verb::Config(ConfigVerb::Default) => operate::say(&config::default_file()),
+        Verb::Status(at) => ask(&at, "status", json!({}), show::status_text),
         Verb::Device(verb) => operate::device(verb),
-        Verb::Template(TemplateVerb::List(at)) => {
-            ask(&at, "template.list", json!({}), |templates| format!("{templates:#}\n"))
-        }
+        Verb::Template(verb) => operate::template(verb),
         Verb::Drain { redirect, per_second, at } => {
             let parameters = json!({"redirect": redirect, "per_second": per_second});
             ask(&at, "drain", parameters, |_| "draining\n".to_owned())
         }
+        Verb::Top { every, once, at } => top::run(&at, Duration::from_secs(every), once),
+        Verb::Doctor { config, json } => doctor::run(config.as_deref(), json),
+        Verb::Completions { shell } => shell::completions(shell, Line::command()),
+        Verb::Man { folder } => shell::man_pages(&folder, &Line::command()),
         Verb::Explain { code } => explain(&code),
     };
     let (text, status) = match result {
@@ -269,6 +368,13 @@ fn explain(code: &str) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Metrics are for this machine only.
+fn loopback(text: &str) -> Result<SocketAddr, String> {
+    let address: SocketAddr =
+        text.parse().map_err(|_| format!("{text:?} is not ADDRESS:PORT, such as 127.0.0.1:9464"))?;
+    if address.ip().is_loopback() { Ok(address) } else { Err(format!("{address} is not of 127.0.0.0/8 or ::1")) }
+}
+
 /// `250ms`, `1s`, `2m`; 1 ms to an hour.
 fn parse_period(text: &str) -> Result<Duration, String> {
     let units = [("ms", 1), ("s", 1_000), ("m", 60_000)];
@@ -282,7 +388,6 @@ fn parse_period(text: &str) -> Result<Duration, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
 
     #[test]
     fn the_command_line_is_consistent() {

@@ -5,13 +5,15 @@ use std::time::{Duration, Instant, SystemTime};
 use linchpin_control::Answers;
 use linchpin_driver::{ConnId, Driver, Event, ListenerId, Mailbox, Mode, Outgoing, Wait};
 use linchpin_protocol::model::{Millis, Now, UnixMillis};
-use linchpin_shard::{Command, Effect, Effects, Input, Letter, Receive, Shard, ShardId, Slot};
+use linchpin_shard::{Command, Effect, Effects, EngineCounters, Input, Letter, Receive, Report, Shard, ShardId, Slot};
 
 use crate::bridge::FromControl;
+use crate::doors::Doors;
 use crate::lanes::Lanes;
 use crate::limits;
 use crate::shard_log::ShardLog;
 use crate::shutdown::Progress;
+use crate::ticks::Ticks;
 
 /// Both clocks, from one start.
 #[derive(Clone, Copy, Debug)]
@@ -44,6 +46,8 @@ pub(crate) struct Core {
     pub(crate) clock: Clock,
     pub(crate) progress: Progress,
     pub(crate) log: ShardLog,
+    pub(crate) doors: Doors,
+    pub(crate) ticks: Ticks,
 }
 
 /// What a tick keeps for the next one, so that it allocates nothing.
@@ -61,11 +65,13 @@ const fn conn(slot: Slot) -> ConnId {
 }
 
 /// An event of the driver as an input of the shard; `None`: nothing of the shard's.
-fn input<'a>(event: Event<'a>) -> Option<Input<'a>> {
+fn input<'a>(event: Event<'a>, doors: &Doors) -> Option<Input<'a>> {
     let slot = |conn: ConnId| Slot(conn.0);
     Some(match event {
         Event::Received { conn, bytes } => Input::Received { slot: slot(conn), bytes },
-        Event::Accepted { conn, peer, .. } => Input::Accepted { slot: slot(conn), peer },
+        Event::Accepted { conn, listener, peer } => {
+            Input::Accepted { slot: slot(conn), peer, via: doors.via(listener, peer) }
+        }
         Event::EndOfStream { conn } => Input::PeerClosed { slot: slot(conn) },
         Event::Failed { conn, errno } => Input::Failed { slot: slot(conn), errno },
         Event::Blocked { conn } => Input::Blocked { slot: slot(conn) },
@@ -101,19 +107,21 @@ impl Core {
     fn tick(&mut self, scratch: &mut Scratch) -> std::io::Result<()> {
         // What the rounds below left over is carried out now.
         let wait = if scratch.fx.is_empty() { self.sleep_time() } else { Wait::No };
-        let Self { driver, shard, lanes, commands, clock, log, .. } = self;
+        let Self { driver, shard, lanes, commands, clock, log, doors, .. } = self;
         let fx = &mut scratch.fx;
         // Read when the first event comes: after the sleep, and once a tick.
-        let mut now = None;
+        let (mut now, mut begun) = (None, None);
         let mut has_work = || lanes.has_work() || commands.has_work();
         driver.poll(wait, &mut has_work, &mut |event| {
             let now = *now.get_or_insert_with(|| clock.now());
+            begun.get_or_insert_with(Instant::now);
             log.accepting(now.mono, &event);
-            if let Some(input) = input(event) {
+            if let Some(input) = input(event, doors) {
                 shard.handle(now, input, fx);
             }
         })?;
         let now = now.unwrap_or_else(|| clock.now());
+        let begun = begun.unwrap_or_else(Instant::now);
         lanes.receive(|from, letter| shard.handle(now, Input::Letter { from, letter }, fx));
         let mut is_draining = false;
         commands.receive(|command| {
@@ -136,6 +144,7 @@ impl Core {
             }
         }
         self.lanes.deliver();
+        self.ticks.note(begun.elapsed());
         Ok(())
     }
 
@@ -171,6 +180,10 @@ impl Core {
                         Err(letter) => scratch.undelivered.push((to, letter)),
                     }
                 }
+                Effect::Report { to, report: Report::Status(mut status) } => {
+                    self.count(&mut status.engine);
+                    self.answers.give(to, Report::Status(status));
+                }
                 Effect::Report { to, report } => self.answers.give(to, report),
                 Effect::Ended { device, end, .. } => self.log.ended(now, device, end),
             }
@@ -183,6 +196,17 @@ impl Core {
         for (slot, abort) in scratch.closes.drain(..) {
             if abort { self.driver.abort(conn(slot)) } else { self.driver.close(conn(slot)) }
         }
+    }
+
+    /// What this thread counts besides the shard.
+    fn count(&mut self, counters: &mut EngineCounters) {
+        self.ticks.report(counters);
+        let driver = self.driver.counters();
+        counters.lane_depth = self.lanes.depth();
+        counters.enters = driver.enters;
+        counters.accepts = driver.accepts;
+        counters.accept_pauses = driver.accept_pauses;
+        counters.backlog_bytes = driver.backlog_bytes;
     }
 
     fn stop_listening(&mut self) {

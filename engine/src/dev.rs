@@ -94,7 +94,10 @@ fn text(address: SocketAddr, loopback_only: bool, devices: &[DeviceEntry], data:
          \x20 const Blynk = require(\"blynk-library\");\n\
          \x20 const blynk = new Blynk.Blynk(\"{token}\", {{\n\
          \x20   connector: new Blynk.TcpClient({{ addr: \"{host}\", port: {port} }}) }});\n\
-         \nFrom this machine (HTTP and curl come with a later version):\n\
+         \ncurl:\n\
+         \x20 curl \"http://{address}/external/api/update?token={token}&v1=42\"\n\
+         \x20 curl \"http://{address}/external/api/get?token={token}&v1\"\n\
+         \nFrom this machine:\n\
          \x20 linchpin device sim --server {address} --token {token}\n\
          \x20 linchpin device write {id} V1 42{data}\n\
          \x20 linchpin device show {id}{data}\n\n",
@@ -121,7 +124,7 @@ mod tests {
         fill(&mut registry, 2).expect("room");
         assert_eq!(registry.devices().iter().filter(|d| d.template.is_some()).count(), 1);
         let text = text("127.0.0.1:8080".parse().expect("an address"), true, &registry.devices()[..3], " --data X");
-        for word in ["BLYNK_AUTH_TOKEN", "blynklib", "blynk-library", "8080", "--lan", "show 2 --data X"] {
+        for word in ["BLYNK_AUTH_TOKEN", "blynklib", "blynk-library", "curl", "8080", "--lan", "show 2 --data X"] {
             assert!(text.contains(word), "no {word:?} in {text}");
         }
     }

@@ -105,6 +105,12 @@ impl Lanes {
         self.from.iter().flatten().any(|lane| !lane.is_empty()) || self.outbox.iter().any(|outbox| !outbox.is_empty())
     }
 
+    /// Letters that have not been taken by their shards.
+    pub(crate) fn depth(&self) -> u64 {
+        let in_lanes: usize = self.to.iter().flatten().map(|lane| lane.buffer().capacity() - lane.slots()).sum();
+        (in_lanes + self.outbox.iter().map(VecDeque::len).sum::<usize>()) as u64
+    }
+
     /// Take what has come, lane by lane.
     pub(crate) fn receive(&mut self, mut take: impl FnMut(ShardId, Letter)) {
         for (at, lane) in self.from.iter_mut().enumerate() {

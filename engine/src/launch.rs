@@ -9,19 +9,13 @@ use linchpin_shard::Settings;
 
 use crate::boot::Keys;
 use crate::cli::{Dev, Failure};
-use crate::config::{self, EngineOptions};
+use crate::config::{self, EngineOptions, Listen};
+use crate::log::{self, Log, LogOptions};
 use crate::serve::{self, Server};
 use crate::{dev, ready};
 
-fn start_log() {
-    let level = std::env::var("RUST_LOG").ok().and_then(|text| text.parse::<tracing::Level>().ok());
-    let colours = std::env::var_os("NO_COLOR").is_none() && std::io::IsTerminal::is_terminal(&std::io::stderr());
-    tracing_subscriber::fmt()
-        .with_max_level(level.unwrap_or(tracing::Level::INFO))
-        .with_writer(std::io::stderr)
-        .with_ansi(colours)
-        .with_target(false)
-        .init();
+fn start_log(options: LogOptions) -> Result<Log, Failure> {
+    log::start(options).map_err(|error| Failure::General(format!("the log cannot be written: {error}")))
 }
 
 /// `$XDG_DATA_HOME/linchpin`, or `~/.local/share/linchpin`.
@@ -33,7 +27,8 @@ pub(crate) fn default_data() -> PathBuf {
 
 /// `linchpin dev`.
 pub(crate) fn dev(flags: Dev) -> Result<(), Failure> {
-    start_log();
+    let log = LogOptions { format: flags.log_format.unwrap_or_default(), ..LogOptions::default() };
+    let _log = start_log(log)?;
     let any = if flags.lan { IpAddr::V4(Ipv4Addr::UNSPECIFIED) } else { IpAddr::V4(Ipv4Addr::LOCALHOST) };
     let plain = flags.plain.unwrap_or(SocketAddr::new(any, 8080));
     let plain = if flags.lan && plain.ip().is_loopback() { SocketAddr::new(any, plain.port()) } else { plain };
@@ -59,7 +54,7 @@ pub(crate) fn dev(flags: Dev) -> Result<(), Failure> {
     }
     let data_path = flags.data.clone().unwrap_or_else(default_data);
     let server = Server {
-        plain: vec![plain],
+        listen: Listen { plain: vec![plain], metrics: Some(flags.metrics), ..Listen::default() },
         data_path,
         engine,
         settings,
@@ -81,9 +76,9 @@ pub(crate) fn write_tokens(path: &Path, lines: &str) -> Result<(), Failure> {
 }
 
 /// `linchpin serve`.
-pub(crate) fn serve(path: PathBuf, ready_file: Option<PathBuf>) -> Result<(), Failure> {
-    start_log();
+pub(crate) fn serve(path: PathBuf, ready_file: Option<PathBuf>, format: Option<log::Format>) -> Result<(), Failure> {
     let config = config::read(&path).map_err(|error| Failure::Config(error.to_string()))?;
+    let _log = start_log(LogOptions { format: format.unwrap_or(config.log.format), ..config.log })?;
     let keys = Keys::random().map_err(Failure::general)?;
     let mut registry = Registry::new(config.engine.shards, keys.digest);
     config.templates.into_iter().for_each(|template| registry.put_template(template));
@@ -97,7 +92,7 @@ pub(crate) fn serve(path: PathBuf, ready_file: Option<PathBuf>) -> Result<(), Fa
         added.map_err(|error| Failure::Config(format!("{}: device {:?}: {error}", path.display(), device.name)))?;
     }
     let server = Server {
-        plain: config.plain,
+        listen: config.listen,
         data_path: config.data_path,
         engine: config.engine,
         settings: config.settings,

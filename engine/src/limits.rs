@@ -26,15 +26,24 @@ pub(crate) const TELL_TIMEOUT: Duration = Duration::from_secs(5);
 pub(crate) const STOP_TIMEOUT: Duration = Duration::from_secs(2);
 /// Lines about connections that a shard logs at "info" and above in a second; the others are counted.
 pub(crate) const LOG_LINES_PER_SECOND: u32 = 10;
+/// Lines of the log that wait to be written; when there is no room, lines are lost and counted.
+pub(crate) const LOG_LINES_QUEUED: usize = 4_096;
+/// Longest line of the log, bytes; the rest is cut off. With [`LOG_LINES_QUEUED`] it bounds the queue.
+pub(crate) const LOG_LINE_BYTES: usize = 4 * 1_024;
+/// At the end of the server, what is queued is written for at most this long.
+pub(crate) const LOG_END: Duration = Duration::from_millis(500);
 /// After SIGTERM connections are drained for at most this long.
 pub(crate) const DRAIN_TIMEOUT: Duration = Duration::from_secs(20);
 /// Answer of the running server to a command of this program.
 pub(crate) const ADMIN_TIMEOUT: Duration = Duration::from_secs(30);
 /// Longest configuration file, bytes.
 pub(crate) const CONFIG_BYTES: u64 = 1 << 20;
+/// Columns of a comment in the file that `linchpin config default` prints.
+pub(crate) const COMMENT_COLUMNS: usize = 100;
 /// Devices that `--devices` makes at most.
 pub(crate) const DEVICES: u32 = 1_000_000;
 
+const _: () = assert!(LOG_LINES_QUEUED * LOG_LINE_BYTES <= 16 << 20, "a blocked log stays small");
 const _: () = assert!(DEVICES <= linchpin_control::limits::DEVICES);
 const _: () = assert!(LANE_LETTERS_MIN <= linchpin_shard::limits::LANE_LETTERS);
 const _: () = assert!(

@@ -8,16 +8,24 @@ mod cli;
 mod config;
 mod core;
 mod dev;
+mod doctor;
+mod doors;
 mod lanes;
 mod launch;
 mod limits;
+mod log;
+mod notify;
 mod operate;
 mod ready;
 mod serve;
 mod shard_log;
 mod shard_thread;
+mod shell;
+mod show;
 mod shutdown;
 mod sim_device;
+mod ticks;
+mod top;
 
 fn main() -> std::process::ExitCode {
     cli::run()

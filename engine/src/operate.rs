@@ -6,19 +6,29 @@ use std::path::PathBuf;
 use linchpin_protocol::model::Token;
 use serde_json::{Value, json};
 
-use crate::admin_client;
-use crate::cli::{At, DeviceVerb, Failure, Sim};
+use crate::cli::{At, DeviceVerb, Failure, Sim, TemplateVerb};
 use crate::launch::{default_data, write_tokens};
 use crate::sim_device::{self, SimOptions};
+use crate::{admin_client, config, show};
 
-fn socket(at: &At) -> PathBuf {
+pub(crate) fn socket(at: &At) -> PathBuf {
     at.admin.clone().unwrap_or_else(|| at.data.clone().unwrap_or_else(default_data).join("admin.sock"))
 }
 
 fn print(at: &At, answer: &Value, text: impl FnOnce(&Value) -> String) {
     let shown = if at.json { format!("{answer}\n") } else { text(answer) };
-    // The reader may go away (`| head`): nothing is lost then.
-    let _ = std::io::stdout().write_all(shown.as_bytes());
+    let _ = say(&shown);
+}
+
+/// Write to standard output.
+pub(crate) fn say(text: &str) -> Result<(), Failure> {
+    match std::io::stdout().write_all(text.as_bytes()) {
+        // The reader may go away (`| head`): nothing is lost then.
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(Failure::General(format!("standard output: {error}")))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Ask the server and print its answer.
@@ -38,16 +48,18 @@ pub(crate) fn device(verb: DeviceVerb) -> Result<(), Failure> {
     match verb {
         DeviceVerb::List(at) => {
             let rows = admin_client::all_devices(&socket(&at)).map_err(Failure::general)?;
-            print(&at, &Value::Array(rows.clone()), |_| admin_client::list_text(&rows));
+            print(&at, &Value::Array(rows.clone()), |_| show::list_text(&rows));
             Ok(())
         }
-        DeviceVerb::Show { id, at } => ask(&at, "device.show", json!({"device": id}), admin_client::device_text),
+        DeviceVerb::Show { id, at } => ask(&at, "device.show", json!({"device": id}), show::device_text),
         DeviceVerb::Add { count, template, name, tokens_out, at } => {
             let parameters = json!({"count": count, "template": template, "name": name.unwrap_or_default()});
             let made = admin_client::ask(&socket(&at), "device.add", parameters).map_err(Failure::general)?;
-            let lines = made.as_array().into_iter().flatten().map(|device| {
-                format!("{} {}\n", admin_client::plain(&device["id"]), admin_client::plain(&device["token"]))
-            });
+            let lines = made
+                .as_array()
+                .into_iter()
+                .flatten()
+                .map(|device| format!("{} {}\n", show::plain(&device["id"]), show::plain(&device["token"])));
             let lines: String = lines.collect();
             match tokens_out {
                 Some(path) => write_tokens(&path, &lines)?,
@@ -65,7 +77,42 @@ pub(crate) fn device(verb: DeviceVerb) -> Result<(), Failure> {
             let parameters = json!({"device": id, "what": what, "url": argument, "text": argument});
             ask(&at, "device.push", parameters, |answer| sent(answer, "the device is offline; nothing was sent"))
         }
+        DeviceVerb::Token { id, at } => {
+            ask(&at, "device.token", json!({"device": id}), |answer| format!("{}\n", show::plain(&answer["token"])))
+        }
+        DeviceVerb::Remove { id, at } => {
+            ask(&at, "device.remove", json!({"device": id}), |_| format!("device {id} is removed\n"))
+        }
+        DeviceVerb::Diary { id, limit, at } => {
+            ask(&at, "device.diary", json!({"device": id, "limit": limit}), show::diary_text)
+        }
+        DeviceVerb::Watch { id, seconds, at } => watch(id, seconds, &at),
         DeviceVerb::Sim(flags) => simulate(&flags),
+    }
+}
+
+/// Show frames until the server or the user ends it.
+fn watch(id: u32, seconds: Option<u32>, at: &At) -> Result<(), Failure> {
+    let parameters = json!({"device": id, "seconds": seconds});
+    admin_client::follow(&socket(at), "device.watch", parameters, |line| {
+        let text = if at.json { format!("{line}\n") } else { show::frame_text(line) };
+        say(&text)
+    })
+    .map_err(Failure::general)?
+}
+
+/// `linchpin template`.
+pub(crate) fn template(verb: TemplateVerb) -> Result<(), Failure> {
+    match verb {
+        TemplateVerb::List(at) => ask(&at, "template.list", json!({}), show::templates_text),
+        TemplateVerb::Show { id, at } => ask(&at, "template.show", json!({"template": id}), show::template_text),
+        TemplateVerb::Add { file, at } => {
+            let parameters = config::template_request(&file).map_err(|error| Failure::Config(error.to_string()))?;
+            ask(&at, "template.add", parameters, |answer| {
+                let verb = if answer["replaced"] == true { "replaced" } else { "added" };
+                format!("template {} is {verb}\n", show::plain(&answer["template"]))
+            })
+        }
     }
 }
 

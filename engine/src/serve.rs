@@ -5,17 +5,17 @@ use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use linchpin_control::{DeviceEntry, Facts, Registry};
+use linchpin_control::{Control, DeviceEntry, Facts, Registry};
 use linchpin_shard::{Command, Settings};
 use serde_json::json;
 
 use crate::boot::{self, BootError, Engine, Keys};
-use crate::config::{self, Config, EngineOptions};
-use crate::{ready, shutdown};
+use crate::config::{self, Config, EngineOptions, Listen};
+use crate::{notify, ready, shutdown};
 
 /// What a server is started with.
 pub(crate) struct Server {
-    pub(crate) plain: Vec<std::net::SocketAddr>,
+    pub(crate) listen: Listen,
     pub(crate) data_path: PathBuf,
     pub(crate) engine: EngineOptions,
     pub(crate) settings: Settings,
@@ -69,8 +69,9 @@ pub(crate) fn serve(server: Server, announce: impl FnOnce(&Engine, &[DeviceEntry
     make_folder(&server.data_path)?;
     boot::raise_descriptor_limit();
     let started = Instant::now();
-    let Server { plain, data_path, engine: options, settings, registry, keys, ready_file, shown, config_path } = server;
-    let (mut engine, lanes) = boot::start(&options, &settings, &plain, &registry, &keys).map_err(ServeError::Boot)?;
+    let Server { listen, data_path, engine: options, settings, registry, keys, ready_file, shown, config_path } =
+        server;
+    let (mut engine, lanes) = boot::start(&options, &settings, &listen, &registry, &keys).map_err(ServeError::Boot)?;
     for line in &engine.probe.lines {
         tracing::info!("{line}");
     }
@@ -82,27 +83,46 @@ pub(crate) fn serve(server: Server, announce: impl FnOnce(&Engine, &[DeviceEntry
         driver: engine.probe.lines.first().cloned().unwrap_or_default(),
         capacity: engine.probe.connections as u64,
         plain: engine.plain.clone(),
+        proxied: engine.proxied.clone(),
         started,
     };
     let owner = rustix::process::getuid().as_raw();
-    let control = linchpin_control::start(&socket, owner, lanes, registry, facts).map_err(ServeError::Control)?;
+    let control =
+        linchpin_control::start(&socket, owner, listen.metrics, lanes, registry, facts).map_err(ServeError::Control)?;
     if let Some(path) = &ready_file {
-        write_ready(path, &engine, &socket, &devices)?;
+        write_ready(path, &engine, &control, &socket, &devices)?;
     }
     announce(&engine, &devices);
     drop(devices);
     tracing::info!(plain = %engine.plain.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "), "ready");
+    notify::ready();
     let reload = || reload(config_path.as_deref(), &engine);
+    if let Some(address) = control.metrics() {
+        tracing::info!("metrics at http://{address}/metrics");
+    }
     let ended = shutdown::wait(&mut signals, &engine, reload);
     drop(control);
     engine.stop();
     ended.map_err(|error| ServeError::Io(error.to_string()))
 }
 
-fn write_ready(path: &Path, engine: &Engine, socket: &Path, devices: &[DeviceEntry]) -> Result<(), ServeError> {
+fn write_ready(
+    path: &Path,
+    engine: &Engine,
+    control: &Control,
+    socket: &Path,
+    devices: &[DeviceEntry],
+) -> Result<(), ServeError> {
     let plain = engine.plain.first().map(ToString::to_string);
     let devices: Vec<_> = devices.iter().map(ready::device_json).collect();
-    let text = json!({"plain": plain, "admin": socket, "devices": devices}).to_string();
+    let mut ready = json!({"plain": plain, "admin": socket, "devices": devices});
+    if let Some(address) = engine.proxied.first() {
+        ready["proxied"] = address.to_string().into();
+    }
+    if let Some(address) = control.metrics() {
+        ready["metrics"] = address.to_string().into();
+    }
+    let text = ready.to_string();
     ready::write_private(path, text.as_bytes()).map_err(|error| {
         ServeError::Io(format!("ready file {}: {error}; choose another one with --ready-file", path.display()))
     })

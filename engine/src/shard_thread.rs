@@ -10,9 +10,11 @@ use linchpin_shard::{Command, Effects, Input, Shard, ShardOptions};
 use crate::boot::BootError;
 use crate::bridge::FromControl;
 use crate::core::{Clock, Core};
+use crate::doors::Doors;
 use crate::lanes::Lanes;
 use crate::shard_log::ShardLog;
 use crate::shutdown::Progress;
+use crate::ticks::Ticks;
 
 /// What the main thread tells a shard's thread while it starts.
 pub(crate) enum Order {
@@ -35,6 +37,7 @@ pub(crate) struct Seed {
     /// About how many devices will live here.
     pub(crate) devices: usize,
     pub(crate) lanes: Lanes,
+    pub(crate) doors: Doors,
     pub(crate) commands: FromControl,
     pub(crate) answers: Answers,
     pub(crate) clock: Clock,
@@ -115,6 +118,8 @@ fn open(seed: Seed) -> Result<Option<Core>, BootError> {
         clock: seed.clock,
         progress: seed.progress,
         log: ShardLog::new(id),
+        doors: seed.doors,
+        ticks: Ticks::default(),
         id,
     }))
 }

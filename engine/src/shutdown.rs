@@ -10,7 +10,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use crate::boot::Engine;
-use crate::limits;
+use crate::{limits, notify};
 
 /// What shard threads tell the main thread.
 #[derive(Clone, Debug)]
@@ -85,8 +85,11 @@ pub(crate) fn wait(signals: &mut Signals, engine: &Engine, mut reload: impl FnMu
                 return Err(io::Error::other("a shard has failed and the server ends; its error is in the log above"));
             }
             if signal == SIGHUP {
+                notify::reloading();
                 reload();
+                notify::ready();
             } else {
+                notify::stopping();
                 drain(signals, engine);
                 return Ok(());
             }

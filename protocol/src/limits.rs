@@ -73,6 +73,36 @@ pub const DEVICE_LOGIN_TIMEOUT_MS: u64 = 6_000;
 /// A device gives up when it hears nothing for its heartbeat and this long, ms: three answer times.
 pub const DEVICE_SILENCE_MS: u64 = 3 * DEVICE_LOGIN_TIMEOUT_MS;
 
+/// Longest head of an HTTP request, bytes: request line and header fields.
+pub const HTTP_HEAD_BYTES: usize = 8 * 1_024;
+
+/// Header fields of a request or an answer.
+pub const HTTP_HEADERS: usize = 64;
+
+/// Longest body of an HTTP request, bytes (the legacy server's figure).
+pub const HTTP_BODY_BYTES: usize = 512 * 1_024;
+
+/// Chunks of one chunked body: many tiny ones cost more than they carry.
+pub const HTTP_CHUNKS: usize = 1_024;
+
+/// Longest line with the size of a chunk, bytes: 8 hexadecimal digits, an extension is not taken.
+pub const HTTP_CHUNK_LINE_BYTES: usize = 10;
+
+/// Writes or properties that one HTTP request may carry: one of each virtual pin.
+pub const HTTP_WRITES: usize = 256;
+
+/// Points of one batch (the current cloud's figure).
+pub const BATCH_POINTS: usize = 10_000;
+
+/// Longest payload of one WebSocket frame, bytes: one whole Blynk frame, and what one client puts into one frame.
+pub const WS_PAYLOAD_BYTES: u64 = 64 * 1_024;
+
+/// Longest payload of a WebSocket control frame, bytes (RFC 6455, 5.5).
+pub const WS_CONTROL_BYTES: usize = 125;
+
+/// Longest header of PROXY protocol version 2, bytes: 16 and the addresses and fields that proxies add.
+pub const PROXY_HEADER_BYTES: usize = 1_024;
+
 const _: () = assert!(MAX_BODY_BYTES <= u16::MAX as usize, "the header counts bodies in 16 bits");
 const _: () = assert!(MAX_LOGIN_FRAME_BYTES > 5 + TOKEN_BYTES, "a login must fit");
 const _: () = assert!(TOKEN_SEED_BYTES * 4 == TOKEN_BYTES * 3, "base64 without padding");

@@ -5,12 +5,16 @@ use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::Path;
 use std::sync::Arc;
 
+use linchpin_shard::Report;
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::Semaphore;
 
+use crate::answers::Watching;
 use crate::commands::Desk;
+use crate::diary::frame_json;
 use crate::{CommandError, StartError, limits};
 
 /// Bind the socket, readable and writable by its owner only. A file that a dead server left behind is replaced; a
@@ -99,14 +103,15 @@ async fn converse(stream: UnixStream, desk: &Desk) -> std::io::Result<()> {
             let text = format!("a line of more than {} bytes is not read: send several commands", limits::LINE_BYTES);
             reply(&Value::Null, Err(CommandError::new("line-too-long", text)))
         } else {
-            answer_line(&line, desk).await
+            match answer_line(&line, desk).await {
+                Said::Answer(answer) => answer,
+                // Nothing more is read on this connection: its end ends the watch.
+                Said::Watching { id, watching, seconds } => {
+                    return show_frames(&id, watching, seconds, &mut read, &mut write).await;
+                }
+            }
         };
-        let mut bytes = answer.to_string().into_bytes();
-        bytes.push(b'\n');
-        let Ok(written) = tokio::time::timeout(limits::ADMIN_WRITE, write.write_all(&bytes)).await else {
-            return Ok(());
-        };
-        written?;
+        write_line(&mut write, &answer).await?;
         if too_long {
             // The rest of the line would be taken for commands.
             return Ok(());
@@ -114,14 +119,60 @@ async fn converse(stream: UnixStream, desk: &Desk) -> std::io::Result<()> {
     }
 }
 
-async fn answer_line(line: &[u8], desk: &Desk) -> Value {
+/// Write one answer; an asker that does not read is given up.
+async fn write_line(write: &mut OwnedWriteHalf, answer: &Value) -> std::io::Result<()> {
+    let mut bytes = answer.to_string().into_bytes();
+    bytes.push(b'\n');
+    match tokio::time::timeout(limits::ADMIN_WRITE, write.write_all(&bytes)).await {
+        Ok(written) => written,
+        Err(_) => Err(ErrorKind::TimedOut.into()),
+    }
+}
+
+/// What a line leads to.
+enum Said {
+    Answer(Value),
+    Watching { id: Value, watching: Watching, seconds: u32 },
+}
+
+async fn answer_line(line: &[u8], desk: &Desk) -> Said {
     let Ok(request) = serde_json::from_slice::<Value>(line) else {
-        return reply(&Value::Null, Err(CommandError::new("bad-json", "a line must be one JSON object")));
+        return Said::Answer(reply(&Value::Null, Err(CommandError::new("bad-json", "a line must be one JSON object"))));
     };
     let id = request.get("id").cloned().unwrap_or(Value::Null);
-    match request.get("command").and_then(Value::as_str) {
+    Said::Answer(match request.get("command").and_then(Value::as_str) {
+        Some("device.watch") => match desk.watch(&request).await {
+            Ok((watching, seconds)) => return Said::Watching { id, watching, seconds },
+            Err(error) => reply(&id, Err(error)),
+        },
         Some(command) => reply(&id, desk.carry_out(command, &request).await),
         None => reply(&id, Err(CommandError::parameter("command", "a text"))),
+    })
+}
+
+/// The frames of a device as they come, one a line, until the asker goes away or the time is over.
+async fn show_frames(
+    id: &Value,
+    mut watching: Watching,
+    seconds: u32,
+    read: &mut BufReader<OwnedReadHalf>,
+    write: &mut OwnedWriteHalf,
+) -> std::io::Result<()> {
+    write_line(write, &reply(id, Ok(json!({"watching_s": seconds})))).await?;
+    let over = tokio::time::sleep(std::time::Duration::from_secs(seconds.into()));
+    tokio::pin!(over);
+    let mut byte = [0];
+    loop {
+        tokio::select! {
+            () = &mut over => return Ok(()),
+            // Anything that the asker says or its end: it has seen enough.
+            _ = read.read(&mut byte) => return Ok(()),
+            report = watching.frames.recv() => match report {
+                Some(Report::Frame(frame)) => write_line(write, &json!({"id": id, "frame": frame_json(&frame)})).await?,
+                Some(_) => {}
+                None => return Ok(()),
+            },
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use linchpin_shard::{Command, Report, RequestId, ShardId};
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 
 use crate::{CommandError, limits};
 
@@ -18,27 +18,50 @@ pub trait CommandLane: Send + Sync {
     fn push(&self, command: Command) -> Result<(), Box<Command>>;
 }
 
+/// Who waits for reports.
+#[derive(Debug, Default)]
+struct Askers {
+    once: HashMap<RequestId, oneshot::Sender<Report>>,
+    /// Those who watch a device.
+    streams: HashMap<RequestId, mpsc::Sender<Report>>,
+}
+
 /// Where shards leave their reports. Cheap to clone; called from their threads.
 #[derive(Clone, Debug, Default)]
-pub struct Answers(Arc<Mutex<HashMap<RequestId, oneshot::Sender<Report>>>>);
+pub struct Answers(Arc<Mutex<Askers>>);
 
 impl Answers {
-    /// Give a report to whoever asked. Nobody may wait any more: then it is dropped.
+    /// Give a report to whoever asked. Nobody may wait any more, or a watcher may read too slowly: then it is dropped.
     pub fn give(&self, to: RequestId, report: Report) {
-        let asker = self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&to);
-        if let Some(asker) = asker {
+        let mut askers = self.lock();
+        if let Some(asker) = askers.once.remove(&to) {
+            drop(askers);
             let _ = asker.send(report);
+        } else if let Some(stream) = askers.streams.get(&to) {
+            let _ = stream.try_send(report);
         }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Askers> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn stream(&self, request: RequestId) -> mpsc::Receiver<Report> {
+        let (give, get) = mpsc::channel(limits::WATCHED_FRAMES);
+        self.lock().streams.insert(request, give);
+        get
     }
 
     fn expect(&self, request: RequestId) -> oneshot::Receiver<Report> {
         let (give, get) = oneshot::channel();
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(request, give);
+        self.lock().once.insert(request, give);
         get
     }
 
     fn forget(&self, request: RequestId) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&request);
+        let mut askers = self.lock();
+        askers.once.remove(&request);
+        askers.streams.remove(&request);
     }
 }
 
@@ -97,18 +120,61 @@ impl Shards {
     /// The shard does not keep up or does not answer in time.
     pub async fn ask(&self, to: ShardId, make: impl FnOnce(RequestId) -> Command) -> Result<Report, CommandError> {
         let request = RequestId(self.next.fetch_add(1, Ordering::Relaxed));
+        self.ask_as(request, to, make).await
+    }
+
+    /// Ask something that goes on to be answered: the first report, and a stream of the others. It ends when the stream
+    /// is dropped.
+    ///
+    /// # Errors
+    /// As with [`Shards::ask`].
+    pub(crate) async fn watch(
+        self: &Arc<Self>,
+        to: ShardId,
+        make: impl FnOnce(RequestId) -> Command,
+    ) -> Result<(Report, Watching), CommandError> {
+        let request = RequestId(self.next.fetch_add(1, Ordering::Relaxed));
+        let frames = self.answers.stream(request);
+        let watching = Watching { shards: Arc::clone(self), shard: to, request, frames };
+        let first = self.ask_as(request, to, make).await?;
+        Ok((first, watching))
+    }
+
+    async fn ask_as(
+        &self,
+        request: RequestId,
+        to: ShardId,
+        make: impl FnOnce(RequestId) -> Command,
+    ) -> Result<Report, CommandError> {
         let answer = self.answers.expect(request);
         if let Err(error) = self.tell(to, make(request)) {
-            self.answers.forget(request);
+            self.answers.lock().once.remove(&request);
             return Err(error);
         }
         match tokio::time::timeout(limits::ANSWER_TIMEOUT, answer).await {
             Ok(Ok(report)) => Ok(report),
             _ => {
-                self.answers.forget(request);
+                self.answers.lock().once.remove(&request);
                 let text = format!("shard {} did not answer within {:?}", to.0, limits::ANSWER_TIMEOUT);
                 Err(CommandError::new("no-answer", text))
             }
         }
+    }
+}
+
+/// A watch that goes on until it is dropped.
+pub(crate) struct Watching {
+    shards: Arc<Shards>,
+    shard: ShardId,
+    request: RequestId,
+    /// What was seen.
+    pub(crate) frames: mpsc::Receiver<Report>,
+}
+
+impl Drop for Watching {
+    fn drop(&mut self) {
+        self.shards.answers.forget(self.request);
+        // A shard that does not keep up ends the watch by its time.
+        let _ = self.shards.tell(self.shard, Command::Unwatch(self.request));
     }
 }

@@ -7,11 +7,17 @@
 mod admin;
 mod answers;
 mod commands;
+mod device;
+mod diary;
 mod error;
 pub mod limits;
+pub mod metrics;
+mod monitor;
+mod parameters;
 mod registry;
 mod render;
 mod start;
+mod template;
 
 pub use answers::{Answers, CommandLane, Shards};
 pub use error::CommandError;

@@ -14,6 +14,14 @@ pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 pub const COMMANDS: usize = 4_096;
 /// An answer that its asker does not read for this long ends the connection: it holds one of [`ADMIN_CONNECTIONS`].
 pub const ADMIN_WRITE: Duration = Duration::from_secs(30);
+/// Frames of a watched device that wait for the operator's terminal; more are left out.
+pub const WATCHED_FRAMES: usize = 1_024;
+/// Datastreams of a template.
+pub const DATASTREAMS: usize = 768;
+/// Templates of the process.
+pub const TEMPLATES: usize = 1_000;
+/// Requests to the metrics' listener that are answered at a time.
+pub const METRICS_CONNECTIONS: usize = 16;
 /// Devices that one command adds: their tokens are one answer of about 90 bytes each.
 pub const ADD_DEVICES: u32 = 100_000;
 /// Devices of the process.

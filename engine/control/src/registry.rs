@@ -69,6 +69,8 @@ impl std::error::Error for RegistryError {}
 pub struct Registry {
     templates: Vec<Template>,
     devices: Vec<DeviceEntry>,
+    /// The highest id of a removed device.
+    last_id: u32,
     digest_key: [u8; 32],
     shards: u16,
 }
@@ -77,7 +79,7 @@ impl Registry {
     /// Empty, for a process with this many shards and this key of token digests.
     #[must_use]
     pub const fn new(shards: u16, digest_key: [u8; 32]) -> Self {
-        Self { templates: Vec::new(), devices: Vec::new(), digest_key, shards }
+        Self { templates: Vec::new(), devices: Vec::new(), last_id: 0, digest_key, shards }
     }
 
     /// Add a template; replaces one with the same id.
@@ -157,12 +159,28 @@ impl Registry {
     }
 
     fn push(&mut self, name: &str, template: Option<TemplateId>, token: Token) -> DeviceEntry {
-        let number = self.devices.last().map_or(1, |last| last.id.get() + 1);
+        let last = self.devices.last().map_or(0, |last| last.id.get());
+        let number = last.max(self.last_id) + 1;
         // Ids start at 1 and are bounded by `limits::DEVICES`.
         let id = DeviceId::new(number).unwrap_or_else(|| unreachable!("ids start at 1"));
         let entry = DeviceEntry { id, name: name.into(), template, token };
         self.devices.push(entry.clone());
         entry
+    }
+
+    /// Forget a device; returns it.
+    pub fn remove(&mut self, id: DeviceId) -> Option<DeviceEntry> {
+        let at = self.devices.binary_search_by_key(&id, |device| device.id).ok()?;
+        // Ids are never used again.
+        self.last_id = self.last_id.max(id.get());
+        Some(self.devices.remove(at))
+    }
+
+    /// What the owner of a removed device's index entry must be told.
+    #[must_use]
+    pub fn denounce(&self, device: &DeviceEntry) -> (ShardId, Command) {
+        let digest = digest(&self.digest_key, &device.token);
+        (index_owner_of(&digest, self.shards), Command::UnindexToken(digest))
     }
 
     /// What the shards must be told of a device, and which of them.
@@ -187,6 +205,17 @@ mod tests {
         assert_eq!(more.iter().map(|d| (d.id.get(), &*d.name)).collect::<Vec<_>>(), [(4, "pump 1"), (5, "pump 2")]);
         assert!(first[0].token != first[1].token);
         assert_eq!(registry.device(DeviceId::new(4).expect("not zero")).map(|d| &*d.name), Some("pump 1"));
+    }
+
+    #[test]
+    fn ids_of_removed_devices_are_not_given_again() {
+        let mut registry = Registry::new(1, [1; 32]);
+        registry.add(&NewDevices { count: 3, ..NewDevices::default() }).expect("room");
+        let id = |n| DeviceId::new(n).expect("not zero");
+        assert_eq!(registry.remove(id(3)).map(|d| d.id), Some(id(3)));
+        assert!(registry.remove(id(3)).is_none() && registry.device(id(3)).is_none());
+        let next = registry.add(&NewDevices { count: 1, ..NewDevices::default() }).expect("room")[0].id;
+        assert_eq!(next, id(4));
     }
 
     #[test]

@@ -13,10 +13,14 @@ pub(crate) fn status_json(status: &ShardStatus) -> Value {
         "online": status.online,
         "devices": status.devices,
         "ledger_bytes": status.ledger_bytes,
+        "diary_bytes": status.diary_bytes,
         "frames": status.frames,
+        "requests": status.requests,
         "logins": status.logins,
         "dropped": status.dropped,
+        "unsendable": status.unsendable,
         "moved_out": status.moved_out,
+        "draining": status.draining,
         "ends": ends,
     })
 }
@@ -79,5 +83,10 @@ pub(crate) fn template_json(template: &Template) -> Value {
             json!({"pin": stream.pin.to_string(), "name": stream.name, "unit": stream.unit, "sync": stream.sync, "kind": kind})
         })
         .collect();
-    json!({"id": template.id.as_str(), "name": template.name, "datastreams": datastreams})
+    json!({
+        "id": template.id.as_str(),
+        "name": template.name,
+        "datastreams": datastreams,
+        "events": template.events,
+    })
 }

@@ -10,7 +10,7 @@ use std::time::Instant;
 use tokio::sync::Mutex;
 
 use crate::commands::Desk;
-use crate::{Registry, Shards, admin};
+use crate::{Registry, Shards, admin, monitor};
 
 /// What the server knows of itself, for `linchpin status`.
 #[derive(Clone, Debug)]
@@ -23,6 +23,8 @@ pub struct Facts {
     pub capacity: u64,
     /// Addresses of the plain ports.
     pub plain: Vec<SocketAddr>,
+    /// Addresses for load balancers.
+    pub proxied: Vec<SocketAddr>,
     /// When the server started.
     pub started: Instant,
 }
@@ -46,6 +48,13 @@ pub enum StartError {
     NotASocket {
         /// What is in the way.
         path: PathBuf,
+    },
+    /// The address of the metrics cannot be bound.
+    Metrics {
+        /// The address.
+        address: SocketAddr,
+        /// What the operating system said.
+        source: io::Error,
     },
     /// The operating system refuses.
     Io {
@@ -75,6 +84,10 @@ impl fmt::Display for StartError {
                 "{} is in the place of the admin socket and is no socket: move it away, or choose another data directory with --data",
                 path.display()
             ),
+            Self::Metrics { address, source } => write!(
+                f,
+                "the metrics' address {address} cannot be bound ({source}): choose another with --metrics or listen.metrics"
+            ),
             Self::Io { path, source } => write!(f, "{}: {source}", path.display()),
         }
     }
@@ -86,6 +99,15 @@ impl std::error::Error for StartError {}
 #[derive(Debug)]
 pub struct Control {
     socket: PathBuf,
+    metrics: Option<SocketAddr>,
+}
+
+impl Control {
+    /// Where the metrics are.
+    #[must_use]
+    pub const fn metrics(&self) -> Option<SocketAddr> {
+        self.metrics
+    }
 }
 
 impl Drop for Control {
@@ -101,18 +123,31 @@ impl Drop for Control {
 pub fn start(
     socket: &Path,
     owner: u32,
+    metrics: Option<SocketAddr>,
     shards: Shards,
     registry: Registry,
     facts: Facts,
 ) -> Result<Control, StartError> {
     let io = |source| StartError::Io { path: socket.into(), source };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(io)?;
-    let listener = {
+    let (listener, monitor) = {
         let _inside = runtime.enter();
-        admin::bind(socket)?
+        let monitor = match metrics {
+            Some(address) => Some(monitor::bind(address).map_err(|source| StartError::Metrics { address, source })?),
+            None => None,
+        };
+        (admin::bind(socket)?, monitor)
     };
-    let desk = Arc::new(Desk { shards, registry: Mutex::new(registry), facts });
-    let serve = move || runtime.block_on(admin::serve(listener, desk, owner));
+    let metrics = monitor.as_ref().and_then(|listener| listener.local_addr().ok());
+    let desk = Arc::new(Desk { shards: Arc::new(shards), registry: Mutex::new(registry), facts });
+    let serve = move || {
+        runtime.block_on(async {
+            if let Some(monitor) = monitor {
+                tokio::spawn(monitor::serve(monitor, Arc::clone(&desk)));
+            }
+            admin::serve(listener, desk, owner).await;
+        });
+    };
     std::thread::Builder::new().name("control".to_owned()).spawn(serve).map_err(io)?;
-    Ok(Control { socket: socket.into() })
+    Ok(Control { socket: socket.into(), metrics })
 }

@@ -144,9 +144,10 @@ fn start_at(socket: &Path, owner: u32, devices: u32) -> Result<(Control, Vec<Fak
         driver: "fake".into(),
         capacity: 10,
         plain: vec!["127.0.0.1:1".parse().expect("an address")],
+        proxied: Vec::new(),
         started: Instant::now(),
     };
-    let control = linchpin_control::start(socket, owner, Shards::new(lanes, answers), registry, facts)?;
+    let control = linchpin_control::start(socket, owner, None, Shards::new(lanes, answers), registry, facts)?;
     Ok((control, shards))
 }
 

@@ -24,6 +24,9 @@ pub const BACKLOG_BYTES: usize = 4 << 20;
 pub const ACCEPT_BACKOFF_MS: u64 = 100;
 /// Slots that stay free of accepted connections, for those that other drivers transfer here: a share of 1/64.
 pub const ARRIVAL_SHARE: u32 = 64;
+/// Numbers of the ring's table that an outgoing connection tries before it is refused: those of connections whose close
+/// has happened and was not looked at are passed over.
+pub const INSTALL_TRIES: usize = 64;
 /// Accepts of one listener that are in flight at once; small tables have fewer, a share of 1/64.
 pub const ACCEPTS_IN_FLIGHT: u32 = 64;
 /// Connections that the portable back end accepts in one turn.

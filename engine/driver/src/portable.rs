@@ -150,9 +150,7 @@ impl Portable {
     fn release(&mut self, conn: ConnId) -> Option<OwnedFd> {
         let socket = self.sockets.get_mut(conn.index())?.take()?;
         self.backlogs.forget(conn);
-        self.free.push(conn.0);
         self.used -= 1;
-        self.shared.room.fetch_add(1, std::sync::atomic::Ordering::AcqRel);
         self.events.push_back(Event::Closed { conn });
         Some(socket.fd)
     }
@@ -178,7 +176,7 @@ impl Portable {
             });
         let inserted = begun.and_then(|fd| self.insert(fd, State::Connecting));
         if inserted.is_err() {
-            self.shared.room.fetch_add(1, std::sync::atomic::Ordering::AcqRel);
+            self.shared.release();
         }
         inserted
     }
@@ -288,6 +286,11 @@ impl Portable {
     fn deliver(&mut self, on: &mut dyn FnMut(Event<'_>)) -> usize {
         let mut count = 0;
         while let Some(event) = self.events.pop_front() {
+            if let Event::Closed { conn } = event {
+                // Only now: the number must not have a new life before the end of the old one is told.
+                self.free.push(conn.0);
+                self.shared.release();
+            }
             on(event);
             count += 1;
         }
@@ -379,7 +382,7 @@ impl Portable {
             match self.insert(fd, State::Open) {
                 Ok(conn) => self.events.push_back(Event::Arrived { token, conn }),
                 Err(_) => {
-                    self.shared.room.fetch_add(1, std::sync::atomic::Ordering::AcqRel);
+                    self.shared.release();
                 }
             }
         }
@@ -440,7 +443,7 @@ impl Portable {
             Ok((conn, peer))
         });
         if result.is_err() {
-            self.shared.room.fetch_add(1, std::sync::atomic::Ordering::AcqRel);
+            self.shared.release();
         }
         match result {
             Ok((conn, peer)) => {

@@ -227,3 +227,43 @@ fn connects_and_says_when_it_cannot() {
         assert_eq!(*events.borrow(), [(conn, 111), (conn, 0)], "refused, then closed");
     });
 }
+
+/// The kernel closes before its completions are looked at: a number must not have two lives at once.
+#[test]
+fn connections_begun_while_others_close_are_not_mixed_up() {
+    on_every_back_end(|options| {
+        let mut driver = Driver::open(&Options { connections: 64, ..options.clone() }).expect("opens");
+        let listener = TcpListener::bind(loopback()).expect("binds");
+        let to = listener.local_addr().expect("bound");
+        std::thread::spawn(move || {
+            // Kept open: only this side closes.
+            let _kept: Vec<_> = listener.incoming().collect();
+        });
+        let (connected, closed) = (RefCell::new(Vec::new()), RefCell::new(Vec::new()));
+        let note = |event: Event<'_>| match event {
+            Event::Connected { conn } => connected.borrow_mut().push(conn),
+            Event::Closed { conn } => closed.borrow_mut().push(conn),
+            Event::ConnectFailed { conn, errno } => panic!("{conn:?} failed with {errno}"),
+            _ => {}
+        };
+        let mut open: Vec<ConnId> = Vec::new();
+        for _ in 0..20 {
+            connected.borrow_mut().clear();
+            closed.borrow_mut().clear();
+            let (seen, unseen) = open.split_at(open.len() / 2);
+            seen.iter().for_each(|conn| driver.abort(*conn));
+            poll_until(&mut driver, note, || closed.borrow().len() == seen.len());
+            // These are closed in the kernel, and nobody has looked.
+            unseen.iter().for_each(|conn| driver.abort(*conn));
+            driver.flush(&[], &[]);
+            let begun: Vec<_> = (0..32).map(|_| driver.connect(None, to).expect("half of the table is free")).collect();
+            driver.flush(&[], &[]);
+            poll_until(&mut driver, note, || {
+                connected.borrow().len() == begun.len() && closed.borrow().len() == open.len()
+            });
+            assert!(begun.iter().all(|conn| connected.borrow().contains(conn)));
+            assert!(begun.iter().all(|conn| !unseen.contains(conn)), "a number was given before its close was told");
+            open = begun;
+        }
+    });
+}

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use linchpin_protocol::Status;
 use linchpin_protocol::model::{DeviceId, Millis, Now};
 
-use crate::connection::{Connection, Phase};
+use crate::connection::{Connection, Phase, gate};
 use crate::{Cargo, Effect, Effects, End, Letter, Purpose, Shard, ShardId, Slot, home_of, limits};
 
 /// Halves of connections: the letter with the state and the descriptor come in any order.
@@ -80,10 +80,16 @@ impl Shard {
         if home == self.id {
             return self.attach(now, slot, device, login_id, fx);
         }
-        let carry = self.connections.hold(slot, |c| c.carry.take()).map(|c| *c).unwrap_or_default();
+        if self.connections[slot].gate & gate::BLOCKED != 0 {
+            // What the driver holds back cannot travel: a client that floods before its login and does not read.
+            return self.end(now, slot, End::OutboundFull, fx);
+        }
+        let unsent = fx.take_sends(slot);
+        let (carry, ws) = self.connections.hold(slot, |c| (c.carry.take(), c.ws.take()));
+        let carry = carry.map(|c| *c).unwrap_or_default();
         let connection = &mut self.connections[slot];
         let session = std::mem::take(&mut connection.session);
-        let cargo = Box::new(Cargo { device, peer: connection.peer.address(), session, login_id, carry });
+        let cargo = Box::new(Cargo { device, peer: connection.peer.address(), session, login_id, carry, unsent, ws });
         connection.phase = Phase::Leaving { home };
         let token = token_of(self.id, slot, connection.serial);
         self.wheel.clear(slot);
@@ -112,8 +118,13 @@ impl Shard {
         let connection = self.connections.open(slot, cargo.peer, now.mono);
         connection.session = cargo.session;
         connection.phase = Phase::Resolving { login_id: cargo.login_id };
+        connection.gate = if cargo.ws.is_some() { gate::WEBSOCKET } else { 0 };
+        self.connections.hold(slot, |c| c.ws = cargo.ws);
         if !cargo.carry.is_empty() {
             self.connections.hold(slot, |c| c.carry = Some(Box::new(cargo.carry)));
+        }
+        if !cargo.unsent.is_empty() {
+            fx.send(slot, |out| out.extend_from_slice(&cargo.unsent));
         }
         self.set_deadline(now, slot, limits::HOME_TIMEOUT_MS);
         if !self.addresses.enter(&cargo.peer.ip(), self.address_share()) {
@@ -164,6 +175,8 @@ impl Shard {
                 self.bridge_write(now, device, asker, id, pin, &value, fx);
             }
             Letter::Answer { asker, id, status } => self.late_answer(now, asker, id, status, fx),
+            Letter::Ask { digest, device, asker, call } => self.asked(now, digest, device, asker, call, fx),
+            Letter::Told { asker, reply } => self.told(now, asker, reply, fx),
         }
     }
 
@@ -178,8 +191,13 @@ impl Shard {
             }
             Letter::Bridge { asker, id, .. } => self.late_answer(now, asker, id, Status::ServerError, fx),
             Letter::Moving { token, .. } => self.cargo_refused(now, token, fx),
+            Letter::Ask { asker, ref call, .. } => self.ask_failed(now, asker, call.dialect, fx),
             // The asker gives up by its own deadline, a half arrival by its timeout.
-            Letter::Resolve { .. } | Letter::Resolved { .. } | Letter::MoveRevoked { .. } | Letter::Answer { .. } => {}
+            Letter::Resolve { .. }
+            | Letter::Resolved { .. }
+            | Letter::MoveRevoked { .. }
+            | Letter::Answer { .. }
+            | Letter::Told { .. } => {}
         }
     }
 }

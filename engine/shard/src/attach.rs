@@ -41,7 +41,7 @@ impl Shard {
         connection.buff_in = DEFAULT_BUFF_IN_BYTES as u16;
         connection.heard = Ticks::at(now.mono);
         connection.deadline = Ticks::at(now.mono.after(limits::INFO_WAIT_MS + limits::WHEEL_TICK_MS));
-        connection.gate = gate::QUIET;
+        connection.gate = gate::QUIET | connection.gate & gate::WEBSOCKET;
         if connection.session.first_frame_only() {
             connection.gate |= gate::PACED;
         }

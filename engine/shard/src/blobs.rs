@@ -74,6 +74,11 @@ impl Blobs {
         Some(id)
     }
 
+    /// One more holds the id.
+    pub(crate) fn retain(&mut self, id: BlobId) {
+        self.entry(id).uses += 1;
+    }
+
     /// One device less says this.
     pub(crate) fn release(&mut self, id: BlobId) {
         let entry = self.entry(id);

@@ -32,7 +32,8 @@ pub enum Push {
     },
 }
 
-/// One question or order. Every command with a [`RequestId`] is answered exactly once, in the same call of `handle`.
+/// One question or order. Every command with a [`RequestId`] is answered exactly once, in the same call of `handle`;
+/// [`Command::Watch`] goes on to be answered.
 #[derive(Debug)]
 pub enum Command {
     /// Add or replace a template (to every shard).
@@ -55,6 +56,35 @@ pub enum Command {
     Configure(Box<Settings>),
     /// What a shard holds and counts.
     Status(RequestId),
+    /// The latest ends of connections, newest first.
+    Diary {
+        /// Where to answer.
+        request: RequestId,
+        /// Only those of this device, which lives here; `None`: of everybody.
+        device: Option<DeviceId>,
+        /// At most this many.
+        limit: u32,
+    },
+    /// Show the frames of a device as they come and go: answered at once, then with [`Report::Frame`] for each.
+    Watch {
+        /// Where to answer.
+        request: RequestId,
+        /// The device; this shard is its home.
+        device: DeviceId,
+        /// For how long at most, 1 to `limits::WATCH_S`.
+        seconds: u32,
+    },
+    /// Stop showing them. Answered by nothing.
+    Unwatch(RequestId),
+    /// Remove a device (from its home) and end its connection.
+    RemoveDevice {
+        /// Where to answer.
+        request: RequestId,
+        /// The device.
+        device: DeviceId,
+    },
+    /// Remove an index entry (from the digest's owner). Answered by nothing.
+    UnindexToken(Digest),
     /// Rows of the devices that live here, ordered by id: at most `limit` with ids above `after`.
     Devices {
         /// Where to answer.
@@ -90,6 +120,27 @@ pub enum Command {
     },
 }
 
+/// What the thread around a shard counts, for the metrics; the shard passes it on.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EngineCounters {
+    /// Ticks by the time from their first event to their submission: up to each of `limits::TICK_BOUNDS_US`, and longer.
+    pub ticks: [u64; crate::limits::TICK_BOUNDS_US.len() + 1],
+    /// Sum of those times, us.
+    pub tick_sum_us: u64,
+    /// Longest tick since the last report, us.
+    pub tick_max_us: u64,
+    /// Letters that wait for other shards.
+    pub lane_depth: u64,
+    /// System calls that submitted or waited.
+    pub enters: u64,
+    /// Connections accepted.
+    pub accepts: u64,
+    /// Times that accepting paused for want of room.
+    pub accept_pauses: u64,
+    /// Bytes that sockets did not take yet.
+    pub backlog_bytes: u64,
+}
+
 /// The answer to a [`Command`].
 #[derive(Debug)]
 pub enum Report {
@@ -106,12 +157,55 @@ pub enum Report {
         /// The announced size, bytes.
         buff_in: u16,
     },
+    /// There are too many of these already.
+    TooMany {
+        /// So many may be.
+        limit: usize,
+    },
+    /// Answer to `Diary`.
+    Diary(Vec<DiaryEntry>),
+    /// A frame of a watched device.
+    Frame(Box<WatchedFrame>),
     /// Answer to `Status`.
     Status(Box<ShardStatus>),
     /// Answer to `Devices`.
     Devices(Vec<DeviceRow>),
     /// Answer to `Device`.
     Device(Box<DeviceView>),
+}
+
+/// An ended connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DiaryEntry {
+    /// When it ended, Unix seconds.
+    pub at_s: u64,
+    /// How long it had stood, s.
+    pub lasted_s: u32,
+    /// Frames that it had brought.
+    pub frames: u32,
+    /// The device, if it had logged in.
+    pub device: Option<DeviceId>,
+    /// The peer.
+    pub peer: std::net::SocketAddr,
+    /// Why it ended.
+    pub end: End,
+    /// What the firmware had said of itself.
+    pub firmware: Vec<(Box<str>, Box<str>)>,
+}
+
+/// A frame of a watched device, without secrets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WatchedFrame {
+    /// To the device, not from it.
+    pub is_sent: bool,
+    /// Command number.
+    pub command: u8,
+    /// Message id.
+    pub id: u16,
+    /// Status of a RESPONSE, else the length of the body.
+    pub status_or_len: u16,
+    /// The body, at most `limits::WATCHED_BODY_BYTES` of it.
+    pub body: Box<[u8]>,
 }
 
 /// A line of a device list.
@@ -159,14 +253,26 @@ pub struct ShardStatus {
     pub devices: u64,
     /// Bytes that connections hold beyond their fixed structures.
     pub ledger_bytes: u64,
+    /// Memory of the diary, bytes.
+    pub diary_bytes: u64,
     /// Frames received from logged-in devices.
     pub frames: u64,
+    /// The same by command number, only numbers that occurred.
+    pub commands: Vec<(u8, u64)>,
+    /// HTTP requests.
+    pub requests: u64,
+    /// Frames that were not sent because the device's receive buffer is too small for them.
+    pub unsendable: u64,
     /// Successful logins.
     pub logins: u64,
     /// Frames dropped by the message quota.
     pub dropped: u64,
     /// Connections that moved to another shard.
     pub moved_out: u64,
+    /// No new connections are taken.
+    pub draining: bool,
     /// Ended connections by end code, only codes that occurred, in the order of their codes.
     pub ends: Vec<(End, u64)>,
+    /// What the thread around the shard counts; empty from the shard itself.
+    pub engine: EngineCounters,
 }

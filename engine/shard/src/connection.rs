@@ -4,13 +4,15 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use linchpin_protocol::blynk::Session;
 use linchpin_protocol::model::Millis;
+use linchpin_protocol::ws::Decoder;
 
 use crate::bridge::Bridge;
 use crate::outbound::Outbound;
 use crate::{End, ShardId, Slot};
 
 /// Where a connection stands. Transitions: `Free -> Opening -> Resolving -> (Leaving | Live | Refused) -> Closing ->
-/// Free`, and at home `Free -> Live | Refused`.
+/// Free`, and at home `Free -> Live | Refused`. HTTP: `Opening -> Http -> (Refused | Closing)`, and back to `Opening` when
+/// it becomes a WebSocket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Phase {
     /// No connection in this slot.
@@ -29,10 +31,35 @@ pub(crate) enum Phase {
     },
     /// Logged in, at home.
     Live,
+    /// Speaks HTTP.
+    Http(Exchange),
     /// Answered with a refusal; stays open a moment so that the client reads it.
     Refused(End),
     /// Told to close; nothing is sent or read any more.
     Closing,
+}
+
+/// Where an HTTP connection stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Exchange {
+    /// A request is awaited.
+    Reading {
+        /// The token of the request was found good: its body may be long.
+        verified: bool,
+    },
+    /// Another shard has been asked.
+    Asking {
+        /// More requests may follow.
+        keep_alive: bool,
+        /// It is a HEAD request.
+        head_only: bool,
+        /// It came to the legacy API.
+        is_legacy: bool,
+    },
+    /// Another shard has been asked whether the token is good; nothing is answered.
+    Verifying,
+    /// So much was answered that the rest waits for a moment.
+    Pausing,
 }
 
 /// A peer's address in 18 bytes (`SocketAddr` takes 32).
@@ -83,6 +110,10 @@ pub(crate) mod gate {
     pub(crate) const PACED: u8 = 2;
     /// Logged in, but its INFO is not answered yet: pushes wait.
     pub(crate) const QUIET: u8 = 4;
+    /// Not a reason to wait: frames travel in WebSocket frames.
+    pub(crate) const WEBSOCKET: u8 = 8;
+    /// Not a reason to wait: a load balancer's header must come first.
+    pub(crate) const PROXIED: u8 = 16;
 }
 
 /// What few connections have.
@@ -109,10 +140,16 @@ pub(crate) struct Connection {
     pub(crate) carry: Option<Box<Vec<u8>>>,
     /// Queue and bridges, if any.
     pub(crate) extra: Option<Box<Extra>>,
+    /// Reads the frames of a WebSocket.
+    pub(crate) ws: Option<Box<Decoder>>,
     /// When bytes last came.
     pub(crate) heard: Ticks,
     /// When the current phase must be over (not `Live`, where `heard` decides).
     pub(crate) deadline: Ticks,
+    /// When it was accepted, or arrived at home.
+    pub(crate) begun: Ticks,
+    /// Frames received, for the diary.
+    pub(crate) frames: u32,
     /// Tells connections that use the same slot one after the other apart.
     pub(crate) serial: u32,
     /// Position in the device table, or [`NO_DEVICE`].
@@ -130,7 +167,7 @@ pub(crate) struct Connection {
 }
 
 // An idle device costs this, its device record and the timer's links: docs/limits.md.
-const _: () = assert!(size_of::<Connection>() <= 96);
+const _: () = assert!(size_of::<Connection>() <= 104);
 
 impl Connection {
     pub(crate) fn free() -> Self {
@@ -138,6 +175,9 @@ impl Connection {
             session: Session::new(),
             carry: None,
             extra: None,
+            ws: None,
+            begun: Ticks(0),
+            frames: 0,
             heard: Ticks(0),
             deadline: Ticks(0),
             serial: 0,
@@ -158,7 +198,8 @@ impl Connection {
             let held: usize = e.bridges.iter().map(Bridge::heap_bytes).sum();
             size_of::<Extra>() + e.outbound.heap_bytes() + bridges + held
         });
-        carry + extra
+        let ws = self.ws.as_ref().map_or(0, |ws| size_of::<Decoder>() + ws.heap_bytes());
+        carry + extra + ws
     }
 
     /// The extra, made on first use.
@@ -204,6 +245,7 @@ impl Connections {
         connection.peer = Peer::new(peer);
         connection.phase = Phase::Opening;
         connection.heard = Ticks::at(now);
+        connection.begun = Ticks::at(now);
         connection
     }
 

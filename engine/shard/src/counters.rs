@@ -1,14 +1,20 @@
 //! What a shard counts. Plain integers: only the shard's own thread touches them.
 
+use linchpin_protocol::limits::COMMAND_NUMBERS;
+
 use crate::End;
 
 /// Counters since the start.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Counters {
     /// Logged-in connections now.
     pub(crate) online: u64,
     /// Frames from logged-in devices.
     pub(crate) frames: u64,
+    /// The same by command number.
+    pub(crate) commands: [u64; COMMAND_NUMBERS as usize],
+    /// HTTP requests.
+    pub(crate) requests: u64,
     /// Successful logins.
     pub(crate) logins: u64,
     /// Frames that the quota dropped.
@@ -18,6 +24,22 @@ pub(crate) struct Counters {
     /// Frames that were not sent because the device's receive buffer is too small for them.
     pub(crate) unsendable: u64,
     ends: [u64; End::ALL.len()],
+}
+
+impl Default for Counters {
+    fn default() -> Self {
+        Self {
+            online: 0,
+            frames: 0,
+            commands: [0; COMMAND_NUMBERS as usize],
+            requests: 0,
+            logins: 0,
+            dropped: 0,
+            moved_out: 0,
+            unsendable: 0,
+            ends: [0; End::ALL.len()],
+        }
+    }
 }
 
 impl Counters {
@@ -31,5 +53,10 @@ impl Counters {
     /// Ends that occurred, with their counts.
     pub(crate) fn ends(&self) -> Vec<(End, u64)> {
         End::ALL.iter().zip(self.ends).filter(|(_, n)| *n > 0).map(|(end, n)| (*end, n)).collect()
+    }
+
+    /// Frames by command number, only those that occurred.
+    pub(crate) fn commands(&self) -> Vec<(u8, u64)> {
+        (0..).zip(self.commands).filter(|(_, n)| *n > 0).collect()
     }
 }

@@ -15,6 +15,8 @@ pub(crate) struct Rare {
     pub(crate) attributes: Attributes,
     /// Drops by the message quota.
     pub(crate) flood: Flood,
+    /// Quota of HTTP requests.
+    pub(crate) requests: Option<Bucket>,
 }
 
 /// The record of a device.
@@ -102,6 +104,15 @@ impl Devices {
         });
     }
 
+    /// Forget a device; its position is not used again. Returns it.
+    pub(crate) fn remove(&mut self, id: DeviceId) -> Option<u32> {
+        let at = self.by_id.binary_search_by_key(&id, |e| e.0).ok()?;
+        let position = self.by_id.remove(at).1;
+        let device = &mut self.table[position as usize];
+        (device.values, device.rare) = (Values::default(), None);
+        Some(position)
+    }
+
     pub(crate) fn reserve(&mut self, devices: usize) {
         self.table.reserve_exact(devices);
         self.by_id.reserve_exact(devices);
@@ -119,7 +130,7 @@ impl Devices {
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.table.len()
+        self.by_id.len()
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, &Device)> {

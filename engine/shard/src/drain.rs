@@ -51,14 +51,14 @@ impl Shard {
                 let understands = connection.gate & (gate::PACED | gate::BLOCKED) == 0;
                 if let Some((host, port)) = drain.redirect.as_ref().filter(|_| understands) {
                     let id = self.next_push_id();
-                    fx.send(slot, |out| codec::redirect(out, id, host, Some(*port)));
+                    self.emit(slot, fx, |out| codec::redirect(out, id, host, Some(*port)));
                     self.refuse(now, slot, End::Redirected, fx);
                 } else {
                     self.end(now, slot, End::Drained, fx);
                 }
                 true
             }
-            Phase::Opening | Phase::Resolving { .. } => {
+            Phase::Opening | Phase::Resolving { .. } | Phase::Http(_) => {
                 self.end(now, slot, End::Drained, fx);
                 true
             }

@@ -138,6 +138,17 @@ impl Effects {
         }
     }
 
+    /// Take back what waits for `slot` to send it elsewhere.
+    pub(crate) fn take_sends(&mut self, slot: Slot) -> Vec<u8> {
+        let at = self.send_of_slot.get(slot.index()).copied().unwrap_or(0) as usize;
+        let Some(&SendRange { start, end, .. }) = at.checked_sub(1).and_then(|at| self.sends.get(at)) else {
+            return Vec::new();
+        };
+        let bytes = self.arena[start as usize..end as usize].to_vec();
+        self.drop_sends(slot);
+        bytes
+    }
+
     /// Push one effect.
     pub fn push(&mut self, effect: Effect) {
         self.list.push(effect);

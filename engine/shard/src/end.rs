@@ -51,8 +51,12 @@ ends! {
         "If it happens often, look at the device's power supply, its Wi-Fi signal and firewalls on the way.";
     HeartbeatMissed = 103, Network, "Nothing was heard from the device for 2.3 times its heartbeat.",
         "Look at the device's power and network; if its sketch blocks for long, call Blynk.run() more often or raise BLYNK_HEARTBEAT.";
-    LoginTimeout = 104, Device, "No complete login came in time after the connection was accepted.",
+    LoginTimeout = 104, Device, "No complete login or request came in time.",
         "Check that the client speaks the Blynk protocol; port scanners and health checks end like this too.";
+    HttpDone = 105, Nobody, "The HTTP exchange is over: the client or the server ended it after the answer.",
+        "Nothing to do: exchanges end like this.";
+    HttpIdle = 106, Nobody, "The HTTP connection was kept open and no request came for 75 seconds.",
+        "Nothing to do: the client opens another when it has a request.";
     FrameTooLarge = 201, Device, "A frame announced a body longer than the server takes.",
         "Send smaller values; if the client is not a Blynk library, check that it writes the length in big-endian.";
     UnknownCommand = 202, Device, "A frame had a command number that the Blynk protocol does not have.",
@@ -63,12 +67,16 @@ ends! {
         "Point a Blynk device at this port; it starts with byte 0x1d.";
     TlsNotServed = 205, Operator, "The client started TLS, which this port does not speak yet.",
         "Use the plain port with BLYNK_USE_DIRECT_CONNECT or a client without SSL.";
-    HttpNotServed = 206, Operator, "The client sent an HTTP request, which this version does not answer yet.",
-        "Use a Blynk device library; the HTTP API comes with a later version.";
     MqttNotServed = 207, Operator, "The client sent an MQTT packet, which this version does not answer.",
         "Use a Blynk device library.";
     LoginTooLong = 208, Device, "More bytes came before the login than a login needs.",
         "Send HARDWARE_LOGIN (29) with the 32-character token as the first frame.";
+    HttpMalformed = 209, Device, "The HTTP request breaks the rules of HTTP/1.1 or is too long.",
+        "The answer says what is wrong with it; check the client, and whether a proxy in between changes requests.";
+    WebSocketFault = 210, Device, "A WebSocket frame breaks the rules of RFC 6455.",
+        "Send the Blynk stream in masked binary frames without extensions.";
+    ProxyHeader = 211, Operator, "The load balancer did not begin with a PROXY protocol header of version 2.",
+        "Switch send-proxy-v2 on at the load balancer, or give devices a listener that is not in `proxied`.";
     TokenShape = 301, Device, "The token in the login is not 32 characters of A-Z, a-z, 0-9, - and _.",
         "Copy the token again; it has exactly 32 characters.";
     TokenUnknown = 302, Device, "No device has the token of the login.",
@@ -89,6 +97,8 @@ ends! {
         "Raise limits.per_address if many devices share an address.";
     OutboundFull = 403, Device, "The device does not read what is sent to it.",
         "Look at the device's network; if it is busy for long, call Blynk.run() more often, or raise limits.outbound_bytes.";
+    ProxyStranger = 404, Operator, "A connection to a listener for load balancers came from an address that is not listed.",
+        "Add the load balancer's address to listen.proxies, or point clients at another listener.";
     HomeFull = 501, Operator, "The shard that owns the device has no free connection slot.",
         "Raise the descriptor limit (LimitNOFILE) or the number of shards.";
     Busy = 502, Operator, "The server was too busy to resolve the login in time.",
@@ -102,6 +112,12 @@ ends! {
 }
 
 impl End {
+    /// Did the server decide it, so that it may say goodbye?
+    #[must_use]
+    pub(crate) const fn is_ours(self) -> bool {
+        !matches!(self, End::PeerClosed | End::PeerReset)
+    }
+
     /// The number in the code.
     #[must_use]
     pub const fn number(self) -> u16 {

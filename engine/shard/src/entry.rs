@@ -3,19 +3,26 @@
 use std::net::SocketAddr;
 
 use linchpin_protocol::blynk::{Command, Split, codec, split_login};
+use linchpin_protocol::limits::PROXY_HEADER_BYTES;
 use linchpin_protocol::model::{DeviceId, Now, Token};
+use linchpin_protocol::proxy::{self, Proxy};
 use linchpin_protocol::{Action, Sniff, Status, sniff};
 use linchpin_tls::{Alert, First, classify, fatal};
 
-use crate::connection::Phase;
-use crate::{ConnRef, Effect, Effects, End, Letter, Purpose, Receive, Shard, Slot, end, index_owner_of, limits};
+use crate::connection::{Exchange, Peer, Phase, gate};
+use crate::{ConnRef, Effect, Effects, End, Letter, Purpose, Receive, Shard, Slot, Via, end, index_owner_of, limits};
 
 impl Shard {
-    pub(crate) fn accepted(&mut self, now: Now, slot: Slot, peer: SocketAddr, fx: &mut Effects) {
+    pub(crate) fn accepted(&mut self, now: Now, slot: Slot, peer: SocketAddr, via: Via, fx: &mut Effects) {
         self.connections.open(slot, peer, now.mono);
         self.set_deadline(now, slot, u64::from(self.settings.login_timeout_ms));
-        if !self.addresses.enter(&peer.ip(), self.address_share()) {
-            return self.end(now, slot, End::AddressCap, fx);
+        let is_within_cap = self.addresses.enter(&peer.ip(), self.address_share());
+        match via {
+            Via::Stranger => return self.end(now, slot, End::ProxyStranger, fx),
+            // Many clients share a load balancer: theirs are the addresses that count.
+            Via::Proxy => self.connections[slot].gate |= gate::PROXIED,
+            Via::Direct if !is_within_cap => return self.end(now, slot, End::AddressCap, fx),
+            Via::Direct => {}
         }
         if self.drain.is_some() {
             return self.end(now, slot, End::Drained, fx);
@@ -29,15 +36,20 @@ impl Shard {
     }
 
     pub(crate) fn received(&mut self, now: Now, slot: Slot, bytes: &mut [u8], fx: &mut Effects) {
-        match self.connections.get(slot).map(|c| c.phase) {
-            Some(Phase::Live) => self.feed(now, slot, bytes, fx),
-            Some(Phase::Opening) => self.opening(now, slot, bytes, fx),
+        let Some(connection) = self.connections.get(slot) else { return };
+        match connection.phase {
+            Phase::Live | Phase::Opening if connection.gate & gate::WEBSOCKET != 0 => {
+                self.websocket_bytes(now, slot, bytes, fx);
+            }
+            Phase::Live => self.feed(now, slot, bytes, fx),
+            Phase::Opening => self.opening(now, slot, bytes, fx),
+            Phase::Http(Exchange::Reading { .. }) => self.http_bytes(now, slot, bytes, fx),
             // Bytes after a refusal or a close are nobody's.
             _ => {}
         }
     }
 
-    fn opening(&mut self, now: Now, slot: Slot, bytes: &[u8], fx: &mut Effects) {
+    pub(crate) fn opening(&mut self, now: Now, slot: Slot, bytes: &[u8], fx: &mut Effects) {
         let Some(mut carry) = self.connections.hold(slot, |c| c.carry.take()) else {
             return self.first_bytes(now, slot, bytes, fx);
         };
@@ -47,8 +59,14 @@ impl Shard {
 
     /// All bytes so far: which protocol is it?
     fn first_bytes(&mut self, now: Now, slot: Slot, bytes: &[u8], fx: &mut Effects) {
+        let bits = self.connections[slot].gate;
+        if bits & gate::PROXIED != 0 {
+            return self.proxy_header(now, slot, bytes, fx);
+        }
         match sniff(bytes) {
             Sniff::Blynk => self.login_bytes(now, slot, bytes, fx),
+            Sniff::NeedMore => self.wait_for_more(now, slot, bytes, limits::LOGIN_BUFFER_BYTES, fx),
+            _ if bits & gate::WEBSOCKET != 0 => self.end(now, slot, End::UnknownProtocol, fx),
             Sniff::Tls => match classify(bytes) {
                 First::NeedMore => self.wait_for_more(now, slot, bytes, limits::LOGIN_BUFFER_BYTES, fx),
                 First::ClientHello { .. } => {
@@ -57,9 +75,11 @@ impl Shard {
                 }
                 First::NotTls => self.end(now, slot, End::UnknownProtocol, fx),
             },
-            Sniff::Http => self.http_head(now, slot, bytes, fx),
+            Sniff::Http => {
+                self.connections[slot].phase = Phase::Http(Exchange::Reading { verified: false });
+                self.http_bytes(now, slot, bytes, fx);
+            }
             Sniff::Mqtt => self.end(now, slot, End::MqttNotServed, fx),
-            Sniff::NeedMore => self.wait_for_more(now, slot, bytes, limits::LOGIN_BUFFER_BYTES, fx),
             Sniff::Unknown(byte) if Command::from_number(byte).is_some() => {
                 self.end(now, slot, End::CommandBeforeLogin, fx);
             }
@@ -67,20 +87,26 @@ impl Shard {
         }
     }
 
-    /// A browser or curl on the device port gets a sentence instead of silence.
-    fn http_head(&mut self, now: Now, slot: Slot, bytes: &[u8], fx: &mut Effects) {
-        if !bytes.windows(4).any(|w| w == b"\r\n\r\n") {
-            return self.wait_for_more(now, slot, bytes, limits::HTTP_HEAD_BYTES, fx);
+    /// Who the client of a load balancer is; what follows is the client's.
+    fn proxy_header(&mut self, now: Now, slot: Slot, bytes: &[u8], fx: &mut Effects) {
+        match proxy::parse(bytes) {
+            Ok(Proxy::Partial) => self.wait_for_more(now, slot, bytes, PROXY_HEADER_BYTES, fx),
+            Ok(Proxy::Header { client, used }) => {
+                self.connections[slot].gate &= !gate::PROXIED;
+                if let Some(client) = client {
+                    self.addresses.leave(&self.connections[slot].peer.ip());
+                    self.connections[slot].peer = Peer::new(client);
+                    if !self.addresses.enter(&client.ip(), self.address_share()) {
+                        return self.end(now, slot, End::AddressCap, fx);
+                    }
+                }
+                self.first_bytes(now, slot, &bytes[used..], fx);
+            }
+            Err(_) => self.end(now, slot, End::ProxyHeader, fx),
         }
-        const TEXT: &str = "This port serves Blynk devices. The HTTP API is not part of this version.\n";
-        fx.send(slot, |out| {
-            out.extend_from_slice(b"HTTP/1.1 501 Not Implemented\r\nContent-Type: text/plain\r\nConnection: close\r\n");
-            out.extend_from_slice(format!("Content-Length: {}\r\n\r\n{TEXT}", TEXT.len()).as_bytes());
-        });
-        self.refuse(now, slot, End::HttpNotServed, fx);
     }
 
-    fn wait_for_more(&mut self, now: Now, slot: Slot, bytes: &[u8], cap_bytes: usize, fx: &mut Effects) {
+    pub(crate) fn wait_for_more(&mut self, now: Now, slot: Slot, bytes: &[u8], cap_bytes: usize, fx: &mut Effects) {
         if bytes.len() > cap_bytes {
             return self.end(now, slot, End::LoginTooLong, fx);
         }
@@ -172,7 +198,7 @@ impl Shard {
 
     /// Answer the login with `status` and close a moment later.
     pub(crate) fn refuse_login(&mut self, now: Now, slot: Slot, id: u16, status: Status, end: End, fx: &mut Effects) {
-        fx.send(slot, |out| codec::response(out, id, status));
+        self.emit(slot, fx, |out| codec::response(out, id, status));
         self.refuse(now, slot, end, fx);
     }
 
@@ -190,6 +216,7 @@ impl Shard {
         self.connections.hold(slot, |c| {
             c.carry = None;
             c.extra = None;
+            c.ws = None;
             c.phase = Phase::Refused(end);
         });
         self.set_deadline(now, slot, limits::REFUSAL_LINGER_MS);

@@ -73,6 +73,11 @@ impl TokenIndex {
         self.0.insert(digest, device);
     }
 
+    /// Forget an entry.
+    pub(crate) fn remove(&mut self, digest: &Digest) {
+        self.0.remove(digest);
+    }
+
     pub(crate) fn reserve(&mut self, entries: usize) {
         self.0.reserve(entries);
     }

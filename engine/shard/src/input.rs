@@ -13,6 +13,18 @@ pub enum Receive {
     Stay,
 }
 
+/// How a connection came.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Via {
+    /// From the client itself.
+    #[default]
+    Direct,
+    /// From a load balancer that the operator lists: it says first who the client is (PROXY protocol version 2).
+    Proxy,
+    /// To a listener for load balancers, from an address that is not listed.
+    Stranger,
+}
+
 /// One event. The driver (or the simulator) guarantees: nothing is reported for a slot before `Accepted` or `Arrived`
 /// and nothing after `Closed`; after `PeerClosed` or `Failed` the slot stays the shard's until the shard closes it.
 #[derive(Debug)]
@@ -23,6 +35,8 @@ pub enum Input<'a> {
         slot: Slot,
         /// The peer's address.
         peer: SocketAddr,
+        /// The way it came.
+        via: Via,
     },
     /// Bytes of the peer, 1 or more, at any cut. The buffer is the shard's until the call returns.
     Received {

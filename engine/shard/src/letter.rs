@@ -4,7 +4,9 @@ use std::net::SocketAddr;
 
 use linchpin_protocol::Status;
 use linchpin_protocol::blynk::Session;
+use linchpin_protocol::http::{Call, Reply};
 use linchpin_protocol::model::{DeviceId, Pin};
+use linchpin_protocol::ws::Decoder;
 
 use crate::{ConnRef, Digest};
 
@@ -35,6 +37,10 @@ pub struct Cargo {
     pub login_id: u16,
     /// Bytes that were received after the login frame; home feeds them after its answer.
     pub carry: Vec<u8>,
+    /// Bytes for the peer that had not left when the connection did; home sends them first.
+    pub unsent: Vec<u8>,
+    /// The reader of a WebSocket's frames.
+    pub ws: Option<Box<Decoder>>,
 }
 
 /// One letter.
@@ -82,6 +88,24 @@ pub enum Letter {
         pin: Pin,
         /// Raw value, multi values NUL-joined.
         value: Box<[u8]>,
+    },
+    /// An HTTP request, to the owner of its token's index entry and from there to the device's home.
+    Ask {
+        /// Keyed digest of the token.
+        digest: Digest,
+        /// The device, once it is known.
+        device: Option<DeviceId>,
+        /// The connection that waits for the answer.
+        asker: ConnRef,
+        /// What is asked.
+        call: Box<Call>,
+    },
+    /// The answer to [`Letter::Ask`], to the asker's shard.
+    Told {
+        /// The connection that waits.
+        asker: ConnRef,
+        /// The answer; `None`: nobody has this token.
+        reply: Option<Box<Reply>>,
     },
     /// A late answer to a frame of the asker's connection.
     Answer {

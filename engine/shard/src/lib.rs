@@ -10,6 +10,7 @@
 //! each other [`Letter`]s, and the control plane writes them [`Command`]s. Both are plain data.
 
 mod address;
+mod api;
 mod arrivals;
 mod attach;
 mod attributes;
@@ -19,6 +20,7 @@ mod command;
 mod connection;
 mod counters;
 mod device;
+mod diary;
 mod drain;
 mod effects;
 mod end;
@@ -37,14 +39,19 @@ mod quota;
 mod settings;
 mod shard;
 mod values;
+mod watch;
+mod web;
+mod websocket;
 mod wheel;
 
-pub use command::{Command, DeviceRow, DeviceView, Push, Report, RequestId, ShardStatus};
+pub use command::{
+    Command, DeviceRow, DeviceView, DiaryEntry, EngineCounters, Push, Report, RequestId, ShardStatus, WatchedFrame,
+};
 pub use effects::{Effect, Effects, SendRange};
 pub use end::{Blame, End};
 pub use ids::{ConnRef, Digest, ShardId, Slot, home_of, index_owner_of};
 pub use index::digest;
-pub use input::{Input, Receive};
+pub use input::{Input, Receive, Via};
 pub use letter::{Cargo, Letter, Purpose};
 pub use settings::Settings;
 pub use shard::{Shard, ShardOptions};

@@ -28,8 +28,26 @@ pub const TAKEOVERS_PER_SECOND: u32 = 1;
 pub const LOGIN_TIMEOUT_MS: u32 = 5_000;
 /// Bytes kept before login on the Blynk wire: a login frame is 37.
 pub const LOGIN_BUFFER_BYTES: usize = 128;
-/// Bytes kept of an HTTP head.
-pub const HTTP_HEAD_BYTES: usize = 8 * 1024;
+/// An HTTP connection without a request is kept open for this long, ms.
+pub const HTTP_IDLE_MS: u64 = 75_000;
+/// A long body of an HTTP request with a good token must be whole after this time, ms.
+pub const HTTP_BODY_TIMEOUT_MS: u64 = 30_000;
+/// Answers of pipelined HTTP requests that may wait for one send; the next requests are read a moment later, bytes.
+pub const HTTP_PENDING_BYTES: usize = 64 * 1024;
+/// Connection ends that all shards together remember, shared out evenly; the oldest of a shard is forgotten first.
+pub const DIARY_ENTRIES: usize = 65_536;
+/// Connection ends that one shard remembers, at least and at most.
+pub const DIARY_SHARE: [usize; 2] = [1_024, 16_384];
+/// HTTP exchanges that are simply over, which a shard remembers apart from other ends.
+pub const DIARY_EXCHANGES: usize = 256;
+/// Rows of one answer to `device diary`.
+pub const DIARY_ROWS: u32 = 1_000;
+/// Devices of a shard that are watched at a time.
+pub const WATCHES: usize = 8;
+/// Longest watch, s.
+pub const WATCH_S: u32 = 3_600;
+/// Bytes of a watched frame's body that are shown.
+pub const WATCHED_BODY_BYTES: usize = 1_024;
 /// A refused login stays open this long after its answer, ms, so that the client reads status 9 and not a reset.
 pub const REFUSAL_LINGER_MS: u64 = 1_000;
 /// A login that another shard must resolve or that travels home gives up after this time, ms. Below the C++ library's
@@ -94,6 +112,8 @@ pub const EVENTS_PER_DAY: u32 = 100;
 /// Same event code at most once in this time, ms.
 pub const EVENT_REPEAT_MS: u64 = 1_000;
 
+/// Bounds of the tick histogram in the metrics, us.
+pub const TICK_BOUNDS_US: [u64; 8] = [100, 250, 500, 1_000, 2_000, 5_000, 10_000, 100_000];
 /// Capacity of a lane between two shards, letters.
 pub const LANE_LETTERS: usize = 1_024;
 /// Letters that wait for a full lane, per destination, before senders are refused.

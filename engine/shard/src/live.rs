@@ -65,6 +65,10 @@ impl Shard {
 
     fn frame(&mut self, now: Now, slot: Slot, frame: Frame<'_>, fx: &mut Effects) {
         self.counters.frames += 1;
+        // The codec takes no command number beyond the table.
+        self.counters.commands[usize::from(frame.command) % self.counters.commands.len()] += 1;
+        self.connections[slot].frames = self.connections[slot].frames.saturating_add(1);
+        self.show_received(slot, frame, fx);
         if !self.within_quota(now, slot, frame, fx) {
             return;
         }

@@ -4,7 +4,9 @@ use linchpin_protocol::InfoPairs;
 use linchpin_protocol::blynk::{codec, internal};
 use linchpin_protocol::model::{DeviceId, Now, ValueRef};
 
-use crate::{Command, DeviceRow, DeviceView, Effect, Effects, Push, Report, Shard, ShardStatus, limits};
+use crate::{
+    Command, DeviceRow, DeviceView, Effect, Effects, End, EngineCounters, Push, Report, Shard, ShardStatus, limits,
+};
 
 impl Shard {
     pub(crate) fn command(&mut self, now: Now, command: Command, fx: &mut Effects) {
@@ -24,8 +26,22 @@ impl Shard {
             Command::Devices { request, after, limit } => (request, Report::Devices(self.rows(after, limit))),
             Command::Device { request, device } => (request, self.view(device)),
             Command::Push { request, device, push } => (request, self.push_to(now, device, &push, fx)),
+            Command::Diary { request, device, limit } => (request, Report::Diary(self.read_diary(device, limit))),
+            Command::Watch { request, device, seconds } => (request, self.start_watch(now, request, device, seconds)),
+            Command::Unwatch(request) => return self.stop_watch(request),
+            Command::RemoveDevice { request, device } => (request, self.remove_device(now, device, fx)),
+            Command::UnindexToken(digest) => return self.index.remove(&digest),
         };
         fx.push(Effect::Report { to, report });
+    }
+
+    fn remove_device(&mut self, now: Now, id: DeviceId, fx: &mut Effects) -> Report {
+        let Some(position) = self.devices.find(id) else { return Report::NoSuchDevice };
+        if let Some(slot) = self.devices[position].connection() {
+            self.end(now, slot, End::DeviceRemoved, fx);
+        }
+        self.devices.remove(id);
+        Report::Done
     }
 
     fn status(&self) -> ShardStatus {
@@ -34,11 +50,17 @@ impl Shard {
             online: self.counters.online,
             devices: self.devices.len() as u64,
             ledger_bytes: self.connections.ledger_bytes as u64,
+            diary_bytes: self.diary.heap_bytes() as u64,
             frames: self.counters.frames,
+            commands: self.counters.commands(),
+            requests: self.counters.requests,
+            unsendable: self.counters.unsendable,
             logins: self.counters.logins,
             dropped: self.counters.dropped,
             moved_out: self.counters.moved_out,
+            draining: self.drain.is_some(),
             ends: self.counters.ends(),
+            engine: EngineCounters::default(),
         }
     }
 

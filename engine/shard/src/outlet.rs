@@ -3,6 +3,7 @@
 use linchpin_protocol::Status;
 use linchpin_protocol::blynk::codec;
 use linchpin_protocol::model::{Now, Pin};
+use linchpin_protocol::ws;
 
 use crate::connection::{Phase, gate};
 use crate::{ConnRef, Effects, End, Shard, Slot, limits};
@@ -42,8 +43,7 @@ impl Shard {
     ) {
         let Some(connection) = self.connections.get(slot).filter(|c| c.phase == Phase::Live) else { return };
         if connection.gate & waits_for == 0 {
-            fx.send(slot, write);
-            return;
+            return self.emit(slot, fx, write);
         }
         let cap = self.settings.outbound_bytes as usize;
         let pushed = self.connections.hold(slot, |c| c.extra_mut().outbound.push(pin, cap, write));
@@ -64,22 +64,45 @@ impl Shard {
         if bits & gate::BLOCKED != 0 {
             return;
         }
+        let mut frames = std::mem::take(&mut self.scratch);
+        frames.clear();
         self.connections.hold(slot, |c| {
             let Some(extra) = c.extra.as_deref_mut().filter(|e| !e.outbound.is_empty()) else { return };
             if bits & gate::PACED != 0 {
                 // Answers are in the same queue, so QUIET does not hold it: the answer to INFO must come out.
                 if extra.next_paced <= now.mono && fx.pending_bytes(slot) == 0 {
-                    fx.send(slot, |out| {
-                        extra.outbound.pop_into(out);
-                    });
+                    extra.outbound.pop_into(&mut frames);
                     extra.next_paced = now.mono.after(limits::PACED_SEND_MS);
                 }
             } else if bits & gate::QUIET == 0 {
-                fx.send(slot, |out| extra.outbound.drain_into(out));
+                extra.outbound.drain_into(&mut frames);
             }
             if extra.outbound.is_empty() && extra.bridges.is_empty() && bits & gate::PACED == 0 {
                 c.extra = None;
             }
+        });
+        if !frames.is_empty() {
+            self.emit(slot, fx, |out| out.extend_from_slice(&frames));
+        }
+        self.scratch = frames;
+    }
+
+    /// Send whole frames now, in whatever the connection wraps them, and show them to who watches the device.
+    pub(crate) fn emit(&mut self, slot: Slot, fx: &mut Effects, write: impl FnOnce(&mut Vec<u8>)) {
+        let connection = &self.connections[slot];
+        let is_wrapped = connection.gate & gate::WEBSOCKET != 0;
+        if !is_wrapped && self.watches.is_empty() {
+            fx.send(slot, write);
+            return;
+        }
+        let mut frames = Vec::new();
+        write(&mut frames);
+        self.show_sent(slot, &frames, fx);
+        fx.send(slot, |out| {
+            if is_wrapped {
+                ws::frame_header(out, ws::Kind::Binary, frames.len());
+            }
+            out.extend_from_slice(&frames);
         });
     }
 

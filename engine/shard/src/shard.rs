@@ -5,11 +5,13 @@ use linchpin_protocol::model::{Millis, Now};
 use crate::address::AddressTable;
 use crate::arrivals::Arrivals;
 use crate::blobs::Blobs;
-use crate::connection::{Connections, Phase, Ticks};
+use crate::connection::{Connections, Exchange, Phase, Ticks};
 use crate::counters::Counters;
 use crate::device::{Devices, Templates};
+use crate::diary::Diary;
 use crate::drain::Drain;
 use crate::index::{DigestKey, TokenIndex};
+use crate::watch::Watch;
 use crate::wheel::Wheel;
 use crate::{Effect, Effects, End, Input, Settings, ShardId, Slot, limits};
 
@@ -47,6 +49,9 @@ pub struct Shard {
     pub(crate) wheel: Wheel,
     pub(crate) drain: Option<Drain>,
     pub(crate) counters: Counters,
+    pub(crate) diary: Diary,
+    /// Devices whose frames somebody looks at.
+    pub(crate) watches: Vec<Watch>,
     /// When `handle` last ran, to tell a stall of our own from the silence of a device.
     last_run: Millis,
     /// No device is blamed for silence before this time.
@@ -80,6 +85,8 @@ impl Shard {
             wheel: Wheel::new(now.mono),
             drain: None,
             counters: Counters::default(),
+            diary: Diary::new(options.shards),
+            watches: Vec::new(),
             last_run: now.mono,
             grace_until: Millis(0),
             wall_offset_s: 0,
@@ -101,7 +108,7 @@ impl Shard {
         self.note_stall(now);
         match input {
             Input::Received { slot, bytes } => self.received(now, slot, bytes, fx),
-            Input::Accepted { slot, peer } => self.accepted(now, slot, peer, fx),
+            Input::Accepted { slot, peer, via } => self.accepted(now, slot, peer, via, fx),
             Input::PeerClosed { slot } => self.peer_gone(now, slot, End::PeerClosed, fx),
             Input::Failed { slot, .. } => self.peer_gone(now, slot, End::PeerReset, fx),
             Input::Blocked { slot } => self.blocked(slot),
@@ -120,7 +127,7 @@ impl Shard {
     #[must_use]
     pub fn deadline(&self) -> Option<Millis> {
         let drain = self.drain.as_ref().map(|d| d.next);
-        [self.wheel.next(), self.arrivals.deadline(), drain].into_iter().flatten().min()
+        [self.wheel.next(), self.arrivals.deadline(), drain, self.watch_deadline()].into_iter().flatten().min()
     }
 
     /// Connections in any phase.
@@ -156,6 +163,7 @@ impl Shard {
         }
         self.expired = expired;
         self.expire_arrivals(now, fx);
+        self.expire_watches(now);
         self.drain_some(now, fx);
     }
 
@@ -170,7 +178,8 @@ impl Shard {
             Phase::Live => self.expire_live(now, slot, fx),
             // The driver answers these; nothing to do but wait.
             Phase::Free | Phase::Closing | Phase::Leaving { .. } => {}
-            Phase::Opening | Phase::Resolving { .. } | Phase::Refused(_) => {
+            Phase::Http(exchange) if due => self.expire_http(now, slot, exchange, fx),
+            Phase::Opening | Phase::Resolving { .. } | Phase::Refused(_) | Phase::Http(_) => {
                 self.wheel.set(slot, connection.deadline.millis());
             }
         }
@@ -222,10 +231,15 @@ impl Shard {
         if connection.phase == Phase::Live {
             self.counters.online -= 1;
         }
+        self.write_diary(now, slot, end);
         self.leave_device(now, slot, end);
+        if !was_blocked && end.is_ours() {
+            self.websocket_goodbye(slot, fx);
+        }
         self.connections.hold(slot, |c| {
             c.carry = None;
             c.extra = None;
+            c.ws = None;
             c.phase = Phase::Closing;
             c.device = NO_DEVICE;
         });
@@ -242,6 +256,9 @@ impl Shard {
             Some(Phase::Refused(refusal)) => self.end(now, slot, refusal, fx),
             // The transfer answers; home will see the end of the stream.
             Some(Phase::Leaving { .. }) | None => {}
+            Some(Phase::Http(Exchange::Reading { .. })) if end == End::PeerClosed => {
+                self.end(now, slot, End::HttpDone, fx);
+            }
             Some(_) => self.end(now, slot, end, fx),
         }
     }
@@ -257,6 +274,7 @@ impl Shard {
         self.connections.hold(slot, |c| {
             c.carry = None;
             c.extra = None;
+            c.ws = None;
         });
         self.connections.release(slot);
     }

@@ -13,15 +13,19 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::settings::{self, SETTINGS};
-use super::{Config, ConfigError, DeviceConfig, EngineOptions, default_shards, nearest};
+use super::{Config, ConfigError, DeviceConfig, EngineOptions, Listen, default_shards, nearest};
+use crate::doors::Network;
+use crate::log::{self, LogOptions};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
-    listen: Listen,
+    listen: ListenTable,
     data: DataFolder,
     #[serde(default)]
     engine: Engine,
+    #[serde(default)]
+    log: LogTable,
     /// Its keys are those of [`super::settings`].
     #[serde(default)]
     limits: BTreeMap<Spanned<String>, Spanned<i64>>,
@@ -33,8 +37,11 @@ struct File {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Listen {
+struct ListenTable {
     plain: Spanned<Vec<Spanned<String>>>,
+    proxied: Option<Spanned<Vec<Spanned<String>>>>,
+    proxies: Option<Vec<Spanned<String>>>,
+    metrics: Option<Spanned<String>>,
 }
 
 #[derive(Deserialize)]
@@ -51,6 +58,13 @@ struct Engine {
     driver_features: Option<Spanned<String>>,
     descriptors: Option<Spanned<String>>,
     connections: Option<Spanned<i64>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LogTable {
+    format: Option<Spanned<String>>,
+    level: Option<Spanned<String>>,
 }
 
 #[derive(Deserialize)]
@@ -139,8 +153,9 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<Config, ConfigError> {
         let what = error.message().replace('\n', " ");
         ConfigError::at(path, text, error.span(), &with_hint(&what))
     })?;
-    let plain = addresses(&source, &file.listen.plain)?;
+    let listen = listen(&source, &file.listen)?;
     let engine = engine(&source, &file.engine)?;
+    let log = log(&source, &file.log)?;
     let settings = limits(&source, &file.limits)?;
     let mut templates: Vec<Template> = Vec::new();
     for table in &file.templates {
@@ -151,7 +166,40 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<Config, ConfigError> {
         templates.push(made);
     }
     let devices = file.devices.iter().map(|table| device(&source, table, &templates)).collect::<Result<_, _>>()?;
-    Ok(Config { plain, data_path: file.data.dir, engine, settings, templates, devices })
+    Ok(Config { listen, data_path: file.data.dir, engine, log, settings, templates, devices })
+}
+
+/// A file that holds one template.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TemplateFile {
+    template: Spanned<Vec<TemplateTable>>,
+}
+
+/// One template as the running server is asked to add it.
+pub(super) fn template_request(path: &Path, text: &str) -> Result<serde_json::Value, ConfigError> {
+    use serde_json::json;
+    let source = Source { path, text };
+    let file: TemplateFile = toml::from_str(text).map_err(|error| {
+        let what = error.message().replace('\n', " ");
+        ConfigError::at(path, text, error.span(), &with_hint(&what))
+    })?;
+    let [table] = file.template.get_ref().as_slice() else {
+        return Err(source.error(file.template.span(), "the file must have exactly one [[template]]"));
+    };
+    let made = template(&source, table)?;
+    let stream = |stream: &Datastream| {
+        let kind = match stream.kind {
+            ValueKind::Int { min, max } => json!({"type": "int", "min": min, "max": max}),
+            ValueKind::Double { min, max } => json!({"type": "double", "min": min, "max": max}),
+            ValueKind::Text => json!({"type": "text"}),
+            ValueKind::Enum { count } => json!({"type": "enum", "count": count}),
+        };
+        let pin = stream.pin.to_string();
+        json!({"pin": pin, "name": stream.name, "unit": stream.unit, "sync": stream.sync, "kind": kind})
+    };
+    let datastreams: Vec<_> = made.datastreams.iter().map(stream).collect();
+    Ok(json!({"template": made.id.as_str(), "name": made.name, "datastreams": datastreams, "events": made.events}))
 }
 
 /// The parser's message, with the name that was probably meant: it puts the unknown word and the known ones in
@@ -167,18 +215,59 @@ fn with_hint(message: &str) -> String {
     }
 }
 
-fn addresses(source: &Source<'_>, list: &Spanned<Vec<Spanned<String>>>) -> Result<Vec<SocketAddr>, ConfigError> {
-    if list.get_ref().is_empty() {
-        return Err(source.error(list.span(), "plain must have at least one address, such as \"0.0.0.0:8080\""));
+fn listen(source: &Source<'_>, table: &ListenTable) -> Result<Listen, ConfigError> {
+    if table.plain.get_ref().is_empty() {
+        return Err(source.error(table.plain.span(), "plain must have at least one address, such as \"0.0.0.0:8080\""));
     }
-    let parse = |text: &Spanned<String>| {
-        text.get_ref().parse().map_err(|_| {
-            let what =
-                format!("{:?} is not an address with a port from 0 to 65535, such as \"0.0.0.0:8080\"", text.get_ref());
-            source.error(text.span(), what)
-        })
+    let plain = addresses(source, &table.plain)?;
+    let mut proxied = Vec::new();
+    if let Some(list) = &table.proxied {
+        proxied = addresses(source, list)?;
+        if table.proxies.is_none() && !proxied.is_empty() {
+            let what = "proxied needs proxies, the addresses of the load balancers, such as [\"10.0.0.7\"]";
+            return Err(source.error(list.span(), what));
+        }
+        if let Some(at) = proxied.iter().position(|address| address.port() != 0 && plain.contains(address)) {
+            let what = format!("the address {} is in plain too: a listener is for clients or for proxies", proxied[at]);
+            return Err(source.error(list.get_ref()[at].span(), what));
+        }
+    }
+    let networks = table.proxies.iter().flatten();
+    let proxies = networks
+        .map(|text| Network::parse(text.get_ref()).map_err(|what| source.error(text.span(), what)))
+        .collect::<Result<_, _>>()?;
+    let metrics = match &table.metrics {
+        Some(text) => {
+            let address = address(source, text)?;
+            if !address.ip().is_loopback() {
+                let what =
+                    format!("metrics are for this machine only: {address} must be an address of 127.0.0.0/8 or ::1");
+                return Err(source.error(text.span(), what));
+            }
+            Some(address)
+        }
+        None => None,
     };
-    list.get_ref().iter().map(parse).collect()
+    Ok(Listen { plain, proxied, proxies, metrics })
+}
+
+fn address(source: &Source<'_>, text: &Spanned<String>) -> Result<SocketAddr, ConfigError> {
+    text.get_ref().parse().map_err(|_| {
+        let what =
+            format!("{:?} is not an address with a port from 0 to 65535, such as \"0.0.0.0:8080\"", text.get_ref());
+        source.error(text.span(), what)
+    })
+}
+
+fn addresses(source: &Source<'_>, list: &Spanned<Vec<Spanned<String>>>) -> Result<Vec<SocketAddr>, ConfigError> {
+    let parsed: Vec<SocketAddr> = list.get_ref().iter().map(|text| address(source, text)).collect::<Result<_, _>>()?;
+    for (at, address) in parsed.iter().enumerate() {
+        // Port 0 is another port each time.
+        if address.port() != 0 && parsed[..at].contains(address) {
+            return Err(source.error(list.get_ref()[at].span(), format!("the address {address} is there twice")));
+        }
+    }
+    Ok(parsed)
 }
 
 fn engine(source: &Source<'_>, table: &Engine) -> Result<EngineOptions, ConfigError> {
@@ -197,6 +286,13 @@ fn engine(source: &Source<'_>, table: &Engine) -> Result<EngineOptions, ConfigEr
         None => default.features,
     };
     Ok(EngineOptions { shards, driver, features, descriptors, connections })
+}
+
+fn log(source: &Source<'_>, table: &LogTable) -> Result<LogOptions, ConfigError> {
+    let default = LogOptions::default();
+    let format = source.one_of(table.format.as_ref(), "format", &log::FORMATS, default.format)?;
+    let level = source.one_of(table.level.as_ref(), "level", &log::LEVELS, default.level)?;
+    Ok(LogOptions { format, level })
 }
 
 fn limits(source: &Source<'_>, table: &BTreeMap<Spanned<String>, Spanned<i64>>) -> Result<Settings, ConfigError> {

@@ -2,6 +2,7 @@
 
 mod error;
 mod file;
+mod reference;
 mod settings;
 
 use std::net::SocketAddr;
@@ -11,7 +12,11 @@ use linchpin_driver::{Choice, Descriptors, Features};
 use linchpin_protocol::model::{Template, TemplateId, Token};
 use linchpin_shard::Settings;
 
+use crate::doors::Network;
+use crate::log::LogOptions;
+
 pub(crate) use error::ConfigError;
+pub(crate) use reference::default_file;
 pub(crate) use settings::Assignment;
 
 /// What the engine is told, from a file or from flags.
@@ -56,12 +61,26 @@ pub(crate) struct DeviceConfig {
     pub(crate) token: Option<Token>,
 }
 
+/// Where the server listens.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Listen {
+    /// For clients.
+    pub(crate) plain: Vec<SocketAddr>,
+    /// For load balancers that begin with a PROXY protocol header.
+    pub(crate) proxied: Vec<SocketAddr>,
+    /// Who they are; empty = nobody.
+    pub(crate) proxies: Vec<Network>,
+    /// For the metrics; on this machine only.
+    pub(crate) metrics: Option<SocketAddr>,
+}
+
 /// A checked configuration.
 #[derive(Clone, Debug)]
 pub(crate) struct Config {
-    pub(crate) plain: Vec<SocketAddr>,
+    pub(crate) listen: Listen,
     pub(crate) data_path: PathBuf,
     pub(crate) engine: EngineOptions,
+    pub(crate) log: LogOptions,
     pub(crate) settings: Settings,
     pub(crate) templates: Vec<Template>,
     pub(crate) devices: Vec<DeviceConfig>,
@@ -72,12 +91,24 @@ pub(crate) struct Config {
 /// # Errors
 /// The first mistake, with its line, the line itself with a caret, and what would be right.
 pub(crate) fn read(path: &Path) -> Result<Config, ConfigError> {
+    file::parse(path, &read_text(path)?)
+}
+
+/// A file with one `[[template]]` table as the parameters of `template.add`.
+///
+/// # Errors
+/// As with [`read`].
+pub(crate) fn template_request(path: &Path) -> Result<serde_json::Value, ConfigError> {
+    let text = read_text(path)?;
+    file::template_request(path, &text)
+}
+
+fn read_text(path: &Path) -> Result<String, ConfigError> {
     let length = std::fs::metadata(path).map_err(|source| ConfigError::unreadable(path, &source))?.len();
     if length > crate::limits::CONFIG_BYTES {
         return Err(ConfigError::too_long(path, length));
     }
-    let text = std::fs::read_to_string(path).map_err(|source| ConfigError::unreadable(path, &source))?;
-    file::parse(path, &text)
+    std::fs::read_to_string(path).map_err(|source| ConfigError::unreadable(path, &source))
 }
 
 /// The known word that is most like the unknown one, if it is like one at all: at most a third of it must change.

@@ -10,6 +10,9 @@ use super::nearest;
 pub(super) struct Setting {
     pub(super) name: &'static str,
     pub(super) range: RangeInclusive<u32>,
+    /// Of the number, for `linchpin config default`.
+    pub(super) unit: &'static str,
+    pub(super) what: &'static str,
     field: fn(&mut Settings) -> &mut u32,
 }
 
@@ -18,16 +21,48 @@ const FRAME_BYTES: u32 = (linchpin_protocol::limits::MAX_BODY_BYTES + linchpin_p
 
 /// All of them.
 pub(super) const SETTINGS: &[Setting] = &[
-    Setting { name: "messages_per_second", range: 1..=1_000_000, field: |s| &mut s.messages_per_second },
-    Setting { name: "message_burst", range: 1..=1_000_000, field: |s| &mut s.message_burst },
-    Setting { name: "per_address", range: 1..=u32::MAX, field: |s| &mut s.per_address },
-    Setting { name: "login_timeout_ms", range: 100..=600_000, field: |s| &mut s.login_timeout_ms },
+    Setting {
+        name: "messages_per_second",
+        range: 1..=1_000_000,
+        unit: "messages a second and device",
+        what: "What a device may send on average; PING does not count.",
+        field: |s| &mut s.messages_per_second,
+    },
+    Setting {
+        name: "message_burst",
+        range: 1..=1_000_000,
+        unit: "messages",
+        what: "What a device may send at once after a pause.",
+        field: |s| &mut s.message_burst,
+    },
+    Setting {
+        name: "per_address",
+        range: 1..=u32::MAX,
+        unit: "connections",
+        what: "Connections from one address at a time (IPv6: one /64), over all shards.",
+        field: |s| &mut s.per_address,
+    },
+    Setting {
+        name: "login_timeout_ms",
+        range: 100..=600_000,
+        unit: "ms",
+        what: "Time from accept to a complete login.",
+        field: |s| &mut s.login_timeout_ms,
+    },
     Setting {
         name: "heartbeat_s",
         range: shard::HEARTBEAT_MIN_S..=shard::HEARTBEAT_MAX_S,
+        unit: "s",
+        what: "Heartbeat of a device that announces none; one that is silent for 2.3 heartbeats is disconnected.",
         field: |s| &mut s.heartbeat_s,
     },
-    Setting { name: "outbound_bytes", range: FRAME_BYTES..=1 << 30, field: |s| &mut s.outbound_bytes },
+    Setting {
+        name: "outbound_bytes",
+        range: FRAME_BYTES..=1 << 30,
+        unit: "bytes a device",
+        what: "What may wait for a device that does not read.",
+        field: |s| &mut s.outbound_bytes,
+    },
 ];
 
 /// The setting of this name.
@@ -36,6 +71,11 @@ pub(super) fn find(name: &str) -> Option<&'static Setting> {
 }
 
 impl Setting {
+    /// What it is when nothing is said.
+    pub(super) fn default_value(&self) -> u32 {
+        *(self.field)(&mut Settings::default())
+    }
+
     /// Change it.
     ///
     /// # Errors

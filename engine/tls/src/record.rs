@@ -29,6 +29,19 @@ impl ContentType {
     }
 }
 
+impl ContentType {
+    /// Its number.
+    #[must_use]
+    pub const fn number(self) -> u8 {
+        match self {
+            Self::ChangeCipherSpec => 20,
+            Self::Alert => 21,
+            Self::Handshake => 22,
+            Self::ApplicationData => 23,
+        }
+    }
+}
+
 /// The header of a plaintext record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Record {

@@ -1,5 +1,6 @@
 // The npm client blynk-library as the tests drive it: orders as JSON lines on stdin, what happens as JSON lines on
-// stdout (see puppet.rs). Usage: node blynk_library.js HOST PORT, token in LINCHPIN_TOKEN.
+// stdout (see puppet.rs). Usage: node blynk_library.js HOST PORT, token in LINCHPIN_TOKEN; with LINCHPIN_WEBSOCKET set
+// through the library's WebSocket client.
 'use strict';
 
 const readline = require('readline');
@@ -7,7 +8,16 @@ const blynkLibrary = require('blynk-library');
 
 const [host, port] = process.argv.slice(2);
 const say = (event) => process.stdout.write(JSON.stringify(event) + '\n');
-const connector = new blynkLibrary.TcpClient({ addr: host, port: Number(port) });
+const webSocketConnector = () => {
+  // The library's WebSocket client is for browsers: it looks for their globals.
+  global.window = global;
+  global.WebSocket = require('ws');
+  const { WsClient } = require('blynk-library/blynk-browser.js');
+  return new WsClient({ addr: host, port: Number(port), path: '/websockets' });
+};
+const connector = process.env.LINCHPIN_WEBSOCKET
+  ? webSocketConnector()
+  : new blynkLibrary.TcpClient({ addr: host, port: Number(port) });
 const blynk = new blynkLibrary.Blynk(process.env.LINCHPIN_TOKEN, { connector });
 
 for (let pin = 0; pin < 32; pin += 1) {

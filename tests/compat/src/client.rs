@@ -20,6 +20,8 @@ use crate::{Device, Server, field, limits};
 pub enum Library {
     /// npm `blynk-library` 0.5.4.
     BlynkLibrary,
+    /// The same through its WebSocket client, on npm `ws` 8.
+    BlynkLibraryWebSocket,
     /// PyPI `blynklib` 0.2.6; logs in with command 2 and reads one frame of what arrives at once.
     Blynklib,
     /// PyPI `blynk-library-python` 0.2.0.
@@ -27,14 +29,14 @@ pub enum Library {
 }
 
 impl Library {
-    /// All of them.
+    /// All that speak TCP.
     pub const ALL: [Self; 3] = [Self::BlynkLibrary, Self::Blynklib, Self::BlynkLibraryPython];
 
     /// The version that it announces.
     #[must_use]
     pub const fn version(self) -> &'static str {
         match self {
-            Self::BlynkLibrary => "0.5.4",
+            Self::BlynkLibrary | Self::BlynkLibraryWebSocket => "0.5.4",
             Self::Blynklib => "0.2.6",
             Self::BlynkLibraryPython => "0.2.0",
         }
@@ -44,7 +46,7 @@ impl Library {
     #[must_use]
     pub const fn board(self) -> &'static str {
         match self {
-            Self::BlynkLibrary => "js",
+            Self::BlynkLibrary | Self::BlynkLibraryWebSocket => "js",
             Self::Blynklib | Self::BlynkLibraryPython => "python",
         }
     }
@@ -53,7 +55,9 @@ impl Library {
     #[must_use]
     pub fn can(self, order: &str) -> bool {
         match order {
-            "sync_all" | "bridge_open" | "bridge_write" => self == Self::BlynkLibrary,
+            "sync_all" | "bridge_open" | "bridge_write" => {
+                matches!(self, Self::BlynkLibrary | Self::BlynkLibraryWebSocket)
+            }
             "event" => self != Self::Blynklib,
             "email" => self != Self::BlynkLibraryPython,
             "clock" => self == Self::Blynklib,
@@ -64,14 +68,14 @@ impl Library {
     /// Can it send text beyond ASCII? blynk-library announces the length in characters.
     #[must_use]
     pub const fn sends_unicode(self) -> bool {
-        !matches!(self, Self::BlynkLibrary)
+        !matches!(self, Self::BlynkLibrary | Self::BlynkLibraryWebSocket)
     }
 
     fn command(self) -> Command {
         let scripts_path = Path::new(env!("CARGO_MANIFEST_DIR")).join("clients");
         let installed_path = installed_path();
         let (program, script): (OsString, _) = match self {
-            Self::BlynkLibrary => ("node".into(), "blynk_library.js"),
+            Self::BlynkLibrary | Self::BlynkLibraryWebSocket => ("node".into(), "blynk_library.js"),
             Self::Blynklib => (installed_path.join("venv/bin/python").into(), "blynklib_0_2_6.py"),
             Self::BlynkLibraryPython => {
                 (installed_path.join("venv/bin/python").into(), "blynk_library_python_0_2_0.py")
@@ -83,15 +87,18 @@ impl Library {
             .env("NODE_PATH", installed_path.join("node_modules"))
             .env("PYTHONDONTWRITEBYTECODE", "1")
             .env("PYTHONUNBUFFERED", "1");
+        if self == Self::BlynkLibraryWebSocket {
+            command.env("LINCHPIN_WEBSOCKET", "1");
+        }
         command
     }
 }
 
-/// Where `tests/setup.sh` has put the libraries.
+/// Where `tests/setup.sh` has put the libraries: `venv` and `node_modules`.
 ///
 /// # Panics
 /// When it has not.
-fn installed_path() -> PathBuf {
+pub fn installed_path() -> PathBuf {
     let path = std::env::var_os("LINCHPIN_CLIENTS").map_or_else(
         || {
             let home = || PathBuf::from(std::env::var_os("HOME").expect("HOME")).join(".cache");

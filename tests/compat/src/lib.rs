@@ -17,7 +17,7 @@ pub mod trace;
 mod wait;
 mod wire;
 
-pub use client::{Client, Library};
+pub use client::{Client, Library, installed_path};
 pub use folder::Folder;
 pub use json::{field, text};
 pub use server::{BackEnd, Device, Server, Start, linchpin_path};

@@ -29,7 +29,10 @@ pub fn run_all(server: &Server, devices: &[Device]) {
 }
 
 /// Log in, write, receive, sync, properties, events, notifications, bridge; then lose the connection and come back.
-fn use_everything(library: Library, server: &Server, device: &Device, target: &Device) {
+///
+/// # Panics
+/// When it cannot.
+pub fn use_everything(library: Library, server: &Server, device: &Device, target: &Device) {
     let mut client = Client::connected(library, server, device);
     is_introduced(library, server, device);
     writes_arrive(&mut client, server, device);

@@ -3,6 +3,8 @@
 //! The harness is that of the compatibility tests. Like them, these need the binary: `cargo build -p linchpin`.
 
 pub mod hostile;
+mod http;
 mod random;
 
+pub use http::{Http, Reply};
 pub use random::Random;

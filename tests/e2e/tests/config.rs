@@ -64,7 +64,13 @@ const MISTAKES: &[(&str, &str, usize, &[&str])] = &[
     ("template = \"TMPLgarden\"", "template = \"TMPLgardne\"", 28, &["TMPLgardne"]),
     ("name = \"Pump\"", "nmae = \"Pump\"", 31, &["nmae", "name"]),
     ("name = \"Pump\"", "name = \"Pump", 31, &[]),
+    ("[\"127.0.0.1:0\"]", "[]", 2, &["at least one address"]),
+    ("[\"127.0.0.1:0\"]", "[\"127.0.0.1:9\", \"127.0.0.1:9\"]", 2, &["127.0.0.1:9", "twice"]),
+    ("dir = \"@/data\"", "path = \"@/data\"", 5, &["path", "dir"]),
+    ("name = \"Pump\"", "name = \"Pump\"\ntoken_file = \"@/no-such-file\"", 32, &["no-such-file"]),
 ];
+/// The issue asks for so many.
+const _: () = assert!(MISTAKES.len() >= 20);
 
 #[test]
 fn a_good_file_is_accepted_and_serves() {
@@ -98,6 +104,35 @@ fn mistakes_are_named_with_file_line_and_help() {
         }
     }
     assert!(wrong.is_empty(), "{} of {} mistakes are not helped:\n{}", wrong.len(), MISTAKES.len(), wrong.join("\n"));
+}
+
+#[test]
+fn the_default_file_is_checked_and_right() {
+    let folder = Folder::new();
+    let path = folder.path().join("linchpin.toml");
+    let printed = Command::new(linchpin_path()).args(["config", "default"]).output().expect("start the binary");
+    assert!(printed.status.success());
+    std::fs::write(&path, &printed.stdout).expect("write the configuration");
+    let output =
+        Command::new(linchpin_path()).args(["check", "--config"]).arg(&path).output().expect("start the binary");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(printed.stdout == std::fs::read("../../packaging/linchpin.toml").expect("the packaged file"));
+}
+
+/// A list that is empty or absent allows nothing: no pin, no event.
+#[test]
+fn an_empty_list_means_deny() {
+    for lists in ["", "events = []\n"] {
+        let text = GOOD.split("\n[[template.datastream]]").next().expect("the start");
+        let server = Server::serve(&format!("{text}{lists}[[device]]\ntemplate = \"TMPLgarden\"\n")).start();
+        let mut wire = Wire::login(server.address(), &server.devices()[0].token);
+        wire.expect_status(linchpin_compat::command::INTERNAL, &["ver", "1.4.0"], linchpin_compat::status::OK);
+        wire.expect_status(linchpin_compat::command::HARDWARE, &["vw", "0", "1"], 11);
+        let id = wire.send_parts(linchpin_compat::command::EVENT_LOG, &["hot", "it is"]);
+        let answer = wire.receive(EFFECT).expect("an answer");
+        assert_eq!(answer.id, id);
+        assert_ne!(answer.status_or_len, linchpin_compat::status::OK, "an event that no list has");
+    }
 }
 
 #[test]

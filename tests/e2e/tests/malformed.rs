@@ -45,7 +45,14 @@ struct Held {
 
 impl World {
     fn new(back_end: BackEnd, seed: u64) -> Self {
-        let server = Server::dev().back_end(back_end).shards(2).devices(VICTIMS + WITNESSES).start();
+        // What is kept by a connection's number is used for as many as were asked for, once so many have come: few here,
+        // so that the first round has used all of it.
+        let server = Server::dev()
+            .back_end(back_end)
+            .shards(2)
+            .option("--connections", "1000")
+            .devices(VICTIMS + WITNESSES)
+            .start();
         let mut devices = server.more_devices();
         let victims = devices.split_off(WITNESSES as usize);
         let login = |device: Device| {

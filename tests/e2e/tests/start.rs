@@ -18,7 +18,7 @@ fn the_ready_file_has_its_shape_and_is_private() {
     let server = Server::dev().start();
     let ready = server.ready().as_object().expect("an object");
     let names: Vec<_> = ready.keys().map(String::as_str).collect();
-    assert_eq!(names, ["admin", "devices", "plain"], "keys of what is not built yet are absent");
+    assert_eq!(names, ["admin", "devices", "metrics", "plain"], "keys of what is not built yet are absent");
     assert!(server.address().ip().is_loopback() && server.address().port() != 0);
     assert_eq!(text(server.ready(), "admin"), server.data_path().join("admin.sock").to_str().expect("UTF-8"));
 

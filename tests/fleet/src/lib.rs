@@ -1,6 +1,7 @@
 //! Tens of thousands of simple devices on a few rings: for the memory and scale lines, until the load generator takes
 //! over. Devices are the protocol's own device side on the product's driver; each ring is a thread of its own.
 
+pub mod http;
 mod ring;
 pub mod server;
 

@@ -1,6 +1,8 @@
 //! `fleet`: measurements with tens of thousands of devices.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program for people")]
 
+mod bench;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -11,7 +13,9 @@ use linchpin_fleet::{Counts, Fleet, FleetOptions, Order};
 const USAGE: &str = "usage:
   fleet memory --server-bin PATH [--devices N] [--shards N] [--rounds N] [--out FILE]
   fleet cuts   --server-bin PATH [--devices N] [--shards N] [--rounds N]
-  fleet storm  --server-bin PATH [--devices N] [--shards N]";
+  fleet storm  --server-bin PATH [--devices N] [--shards N]
+  fleet http   --server-bin PATH [--rounds N]      HTTP updates of a connected device, beside nginx
+  fleet scrape --server-bin PATH [--devices N] [--shards N] [--rounds N]      scrapes of the metrics";
 
 /// What this foundation aims at, bytes a device.
 const AIM_BYTES: i64 = 640;
@@ -52,6 +56,8 @@ fn main() -> std::process::ExitCode {
         "memory" => memory(&flags),
         "cuts" => cuts(&flags),
         "storm" => storm(&flags),
+        "http" => bench::http(&flags.binary, flags.rounds),
+        "scrape" => bench::scrape(&flags.binary, flags.devices, flags.shards, flags.rounds),
         _ => Err(USAGE.to_owned()),
     };
     match result {

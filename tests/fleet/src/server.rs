@@ -14,8 +14,22 @@ pub struct Server {
     folder: PathBuf,
     /// Its plain port.
     pub address: SocketAddr,
+    /// Where its metrics are.
+    pub metrics: SocketAddr,
     /// Tokens of its devices.
     pub tokens: Vec<Token>,
+}
+
+/// CPU time of a process so far, all of its threads.
+#[must_use]
+pub fn cpu_time(pid: u32) -> Duration {
+    let threads = std::fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
+    let nanos = threads.filter_map(|thread| {
+        // Its first field: time on a CPU, ns.
+        let text = std::fs::read_to_string(thread.path().join("schedstat")).ok()?;
+        text.split_whitespace().next()?.parse::<u64>().ok()
+    });
+    Duration::from_nanos(nanos.sum())
 }
 
 /// Memory of a process, bytes.
@@ -39,6 +53,15 @@ impl Server {
     /// When it does not get ready within a minute.
     #[must_use]
     pub fn start(binary: &Path, devices: u32, shards: u16, driver: &str) -> Self {
+        Self::start_with(binary, devices, shards, driver, &[])
+    }
+
+    /// The same with more flags.
+    ///
+    /// # Panics
+    /// When it does not get ready within a minute.
+    #[must_use]
+    pub fn start_with(binary: &Path, devices: u32, shards: u16, driver: &str, flags: &[&str]) -> Self {
         static NUMBER: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         let folder = std::env::temp_dir().join(format!("linchpin-fleet-{}-{number}", std::process::id()));
@@ -55,12 +78,14 @@ impl Server {
             .arg(&ready)
             .arg("--tokens-out")
             .arg(&tokens)
+            .args(flags)
             .stdin(Stdio::null())
             .stdout(log.try_clone().expect("the log twice"))
             .stderr(log)
             .spawn()
             .unwrap_or_else(|error| panic!("cannot start {}: {error}", binary.display()));
-        let mut server = Self { child, folder, address: ([127, 0, 0, 1], 0).into(), tokens: Vec::new() };
+        let none: SocketAddr = ([127, 0, 0, 1], 0).into();
+        let mut server = Self { child, folder, address: none, metrics: none, tokens: Vec::new() };
         let end = Instant::now() + Duration::from_secs(60);
         let text = loop {
             if let Ok(text) = std::fs::read(&ready) {
@@ -71,11 +96,18 @@ impl Server {
             std::thread::sleep(Duration::from_millis(10));
         };
         let ready: serde_json::Value = serde_json::from_slice(&text).expect("the ready file is JSON");
-        server.address = ready["plain"].as_str().and_then(|text| text.parse().ok()).expect("an address");
+        let address = |name: &str| ready[name].as_str().and_then(|text| text.parse().ok()).expect("an address");
+        (server.address, server.metrics) = (address("plain"), address("metrics"));
         let lines = std::fs::read_to_string(&tokens).expect("the tokens");
         let parse = |line: &str| Token::parse(line.split_whitespace().nth(1)?.as_bytes()).ok();
         server.tokens = lines.lines().filter_map(parse).collect();
         server
+    }
+
+    /// Its process id.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     /// What it has written.

@@ -6,8 +6,8 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use linchpin_protocol::model::{DeviceId, Millis, Now, Template, TemplateId, Token, UnixMillis};
 use linchpin_shard::{
-    Command, Effect, Effects, End, Input, Letter, Report, RequestId, Settings, Shard, ShardId, ShardOptions, Slot,
-    digest, home_of, index_owner_of,
+    Command, Effect, Effects, End, Input, Letter, Report, RequestId, Settings, Shard, ShardId, ShardOptions, Slot, Via,
+    WatchedFrame, digest, home_of, index_owner_of,
 };
 
 use crate::Random;
@@ -80,6 +80,7 @@ pub struct Wire {
     last_to_server: u64,
     last_to_client: u64,
     address: Option<SocketAddr>,
+    via: Via,
     /// Which shard's driver has it, and where.
     place: Option<(usize, Slot)>,
 }
@@ -105,6 +106,8 @@ pub struct World {
     pub trace: u64,
     /// Client sides by connection.
     pub wires: Vec<Wire>,
+    /// Frames of watched devices.
+    pub watched: Vec<WatchedFrame>,
     now_ms: u64,
     nodes: Vec<Node>,
     lane: usize,
@@ -158,6 +161,7 @@ impl World {
             ends: Vec::new(),
             trace: 0xcbf2_9ce4_8422_2325,
             wires: Vec::new(),
+            watched: Vec::new(),
             now_ms,
             lane: options.lane,
             events: BinaryHeap::new(),
@@ -213,6 +217,23 @@ impl World {
         token
     }
 
+    /// The newest entries of the diary: of one device, or of everybody.
+    pub fn diary(&mut self, device: Option<u32>) -> Vec<linchpin_shard::DiaryEntry> {
+        let device = device.map(device_id);
+        let mut rows = Vec::new();
+        for shard in (0..self.shards()).map(ShardId) {
+            let request = self.next_request;
+            self.next_request += 1;
+            self.order(shard, Command::Diary { request: RequestId(request), device, limit: 1_000 });
+            match self.reports.remove(&request) {
+                Some(Report::Diary(part)) => rows.extend(part),
+                other => panic!("no diary: {other:?}"),
+            }
+        }
+        rows.sort_by_key(|row| Reverse(row.at_s));
+        rows
+    }
+
     /// Ask the home of a device something.
     pub fn ask(&mut self, device: u32, make: impl FnOnce(RequestId, DeviceId) -> Command) -> Report {
         let id = device_id(device);
@@ -256,9 +277,14 @@ impl World {
 
     /// Begin a connection from an address of the loopback network.
     pub fn connect(&mut self, address: [u8; 4]) -> Conn {
+        self.connect_via(address, Via::Direct)
+    }
+
+    /// Begin a connection to a listener for load balancers.
+    pub fn connect_via(&mut self, address: [u8; 4], via: Via) -> Conn {
         let conn = self.wires.len();
         let address = SocketAddr::new(IpAddr::V4(Ipv4Addr::from(address)), 1_024 + (conn % 60_000) as u16);
-        self.wires.push(Wire { window: WINDOW_BYTES, address: Some(address), ..Wire::default() });
+        self.wires.push(Wire { window: WINDOW_BYTES, address: Some(address), via, ..Wire::default() });
         self.travel(conn, Travel::Connect);
         conn
     }
@@ -481,7 +507,7 @@ impl World {
                 Completion::Accepted(slot) => {
                     let Some(conn) = self.nodes[shard].driver.get(slot).map(|s| s.conn) else { continue };
                     let peer = self.wires[conn].address.expect("every wire has an address");
-                    Input::Accepted { slot, peer }
+                    Input::Accepted { slot, peer, via: self.wires[conn].via }
                 }
                 Completion::Blocked(slot) => Input::Blocked { slot },
                 Completion::Drained(slot) => Input::Drained { slot },
@@ -600,6 +626,7 @@ impl World {
                     Err(letter) => back.push((to, letter)),
                 }
             }
+            Effect::Report { report: Report::Frame(frame), .. } => self.watched.push(*frame),
             Effect::Report { to, report } => drop(self.reports.insert(to.0, report)),
             Effect::Ended { device, end, slot } => {
                 self.note(&[3, shard as u64, u64::from(slot.0), u64::from(end.number())]);

@@ -4,14 +4,14 @@ use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{AsRawFd, IntoRawFd};
 
-use io_uring::opcode;
+use io_uring::{opcode, types};
 use rustix::net::SocketFlags;
 
 use super::slots::{State, flag};
 use super::tag::{Op, Tag};
 use super::{Ring, on_descriptor};
 use crate::socket::{self, RawAddress};
-use crate::{ConnId, Event, Mailbox};
+use crate::{ConnId, Event, Mailbox, limits};
 
 /// IORING_FILE_INDEX_ALLOC: any free slot of the table.
 const ANY_SLOT: i32 = -1;
@@ -39,8 +39,30 @@ impl Ring {
         Ok(conn)
     }
 
-    /// Put a descriptor into any free slot of the table.
+    /// Put a descriptor into a slot of the table that is free here too: the kernel may have closed a connection whose
+    /// completion has not been looked at, and its number belongs to it until then.
     fn install(&mut self, fd: i32) -> io::Result<u32> {
+        let mut taken = Vec::new();
+        let found = loop {
+            match self.install_anywhere(fd) {
+                Ok(index) if self.slots.get(ConnId(index)).state == State::Free => break Ok(index),
+                Ok(index) if taken.len() < limits::INSTALL_TRIES => taken.push(index),
+                Ok(index) => {
+                    taken.push(index);
+                    break Err(io::Error::from_raw_os_error(libc::ENFILE));
+                }
+                Err(error) => break Err(error),
+            }
+        };
+        for index in taken {
+            let close = opcode::Close::new(types::Fixed(index)).build();
+            self.push(&close.user_data(Tag::new(Op::Ignore, 0, 0).encode()));
+        }
+        found
+    }
+
+    /// Put a descriptor into any slot that is free in the kernel.
+    fn install_anywhere(&mut self, fd: i32) -> io::Result<u32> {
         let mut slot = Box::new(fd);
         let word = Tag::new(Op::Install, 0, 0).encode();
         let update = opcode::FilesUpdate::new(&raw const *slot, 1).offset(ANY_SLOT);

@@ -15,7 +15,24 @@ fn main() -> io::Result<()> {
     let both: BTreeSet<_> = clients.union(&servers).cloned().collect();
     write("frame", &both)?;
     write("session", &clients)?;
-    write("device", &servers)
+    write("device", &servers)?;
+    tls()
+}
+
+/// Every operation in every suite, alone and among others; the properties understand any bytes.
+fn tls() -> io::Result<()> {
+    let mut seeds = BTreeSet::new();
+    for suite in 0..6u8 {
+        for operation in 0..16u8 {
+            let how = operation.wrapping_mul(37);
+            seeds.insert(vec![suite, 0, 9, 20, operation, how, 9 | 128, 30, operation, 1, 10, 5]);
+        }
+        seeds.insert((0..40).flat_map(|n| [n + suite, n * 6]).collect());
+    }
+    for target in ["tls_hello", "tls_open", "tls_seal"] {
+        write_as_they_are(target, &seeds)?;
+    }
+    Ok(())
 }
 
 /// The streams of one side: whole conversations, and each frame behind `login`.
@@ -40,6 +57,12 @@ fn streams(side: &str, login: &[u8]) -> BTreeSet<Vec<u8>> {
 fn frame(line: &str) -> Vec<u8> {
     let hex = line.split(' ').next().unwrap_or_default();
     (0..hex.len()).step_by(2).filter_map(|at| u8::from_str_radix(&hex[at..at + 2], 16).ok()).collect()
+}
+
+fn write_as_they_are(target: &str, inputs: &BTreeSet<Vec<u8>>) -> io::Result<()> {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../corpus").join(target);
+    std::fs::create_dir_all(&dir)?;
+    inputs.iter().enumerate().try_for_each(|(at, input)| std::fs::write(dir.join(format!("seed-{at:03}")), input))
 }
 
 fn write(target: &str, streams: &BTreeSet<Vec<u8>>) -> io::Result<()> {

@@ -10,8 +10,14 @@
 mod cuts;
 mod device;
 mod frame;
+mod http;
 mod session;
+mod tls;
+mod websocket;
 
 pub use device::device;
 pub use frame::frame;
+pub use http::http;
 pub use session::session;
+pub use tls::{tls_hello, tls_open, tls_seal};
+pub use websocket::websocket;

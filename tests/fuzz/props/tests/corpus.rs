@@ -30,6 +30,31 @@ fn sessions() {
 }
 
 #[test]
+fn http_requests() {
+    replay("http", props::http);
+}
+
+#[test]
+fn websocket_frames() {
+    replay("websocket", props::websocket);
+}
+
+#[test]
 fn devices() {
     replay("device", props::device);
+}
+
+#[test]
+fn tls_hellos() {
+    replay("tls_hello", props::tls_hello);
+}
+
+#[test]
+fn tls_records_opened() {
+    replay("tls_open", props::tls_open);
+}
+
+#[test]
+fn tls_records_sealed() {
+    replay("tls_seal", props::tls_seal);
 }

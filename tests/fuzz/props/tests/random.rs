@@ -83,3 +83,24 @@ proptest! {
         props::device(&input(seed, if is_taken { b"\0\0\x01\0\xc8" } else { b"" }, &stream));
     }
 }
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    #[test]
+    fn tls_both_record_layers_read_the_same(
+        which in 0u8..6, cut in any::<u8>(), operations in prop::collection::vec(any::<[u8; 2]>(), 0..60)
+    ) {
+        props::tls_open(&[&[which, cut][..], operations.as_flattened()].concat());
+    }
+
+    #[test]
+    fn tls_both_record_layers_say_the_same(input in prop::collection::vec(any::<u8>(), 3..60)) {
+        props::tls_seal(&input);
+    }
+
+    #[test]
+    fn tls_no_hello_is_too_bad(input in prop::collection::vec(any::<u8>(), 1..80)) {
+        props::tls_hello(&input);
+    }
+}

@@ -2,21 +2,26 @@
 
 mod bridges;
 mod clock_and_metadata;
+mod diary;
 mod draining;
 mod events;
 mod first_bytes;
 mod groups;
 mod heartbeat;
+mod http;
 mod introduction;
 mod limits;
 mod login;
 mod notifications;
 mod outbound_rules;
 mod properties;
+mod proxies;
 mod quota;
 mod slow_readers;
 mod sync;
 mod takeover;
+mod watching;
+mod websocket;
 mod writes;
 
 use linchpin_protocol::model::{Datastream, Pin, Template, TemplateId, Token, ValueKind};

@@ -1,0 +1,158 @@
+//! Commands about devices.
+
+use linchpin_protocol::model::{DeviceId, TemplateId};
+use linchpin_shard::{Command, Push, Report, home_of};
+use serde_json::{Value, json};
+
+use crate::commands::{Answer, Desk};
+use crate::parameters::{device_id, no_such_device, optional_text, optional_u32, pin};
+use crate::render::{made_json, row_json, view_json};
+use crate::{CommandError, NewDevices, limits};
+
+impl Desk {
+    pub(crate) async fn list(&self, parameters: &Value) -> Answer {
+        let after = optional_u32(parameters, "after")?.unwrap_or(0);
+        let most = linchpin_shard::limits::LIST_ROWS;
+        let limit = optional_u32(parameters, "limit")?.unwrap_or(100);
+        if limit == 0 || limit > most {
+            return Err(CommandError::parameter("limit", &format!("1 to {most}, not {limit}")));
+        }
+        let mut rows = Vec::new();
+        for shard in self.shards.all() {
+            let ask = |request| Command::Devices { request, after, limit };
+            if let Report::Devices(part) = self.shards.ask(shard, ask).await? {
+                rows.extend(part);
+            }
+        }
+        rows.sort_by_key(|row| row.id);
+        rows.truncate(limit as usize);
+        let registry = self.registry.lock().await;
+        Ok(rows.iter().map(|row| row_json(row, &registry)).collect())
+    }
+
+    pub(crate) async fn show(&self, parameters: &Value) -> Answer {
+        let device = device_id(parameters)?;
+        let ask = |request| Command::Device { request, device };
+        match self.shards.ask(home_of(device, self.shards.count()), ask).await? {
+            Report::Device(view) => Ok(view_json(&view, &*self.registry.lock().await)),
+            _ => Err(no_such_device(device)),
+        }
+    }
+
+    /// Tokens are in the answer.
+    pub(crate) async fn add(&self, parameters: &Value) -> Answer {
+        let count = optional_u32(parameters, "count")?.unwrap_or(1);
+        if count == 0 || count > limits::ADD_DEVICES {
+            return Err(CommandError::parameter("count", &format!("1 to {}, not {count}", limits::ADD_DEVICES)));
+        }
+        let template = match optional_text(parameters, "template")? {
+            Some(text) => Some(
+                TemplateId::parse(text.as_bytes())
+                    .map_err(|_| CommandError::parameter("template", "a template id such as TMPLxxxxxxxx"))?,
+            ),
+            None => None,
+        };
+        let name = optional_text(parameters, "name")?.unwrap_or_default().to_owned();
+        let mut registry = self.registry.lock().await;
+        let made = registry
+            .add(&NewDevices { count, template, name })
+            .map_err(|error| CommandError::new("refused", error.to_string()))?
+            .to_vec();
+        let mut answer = Vec::with_capacity(made.len());
+        for device in &made {
+            for (shard, command) in registry.announce(device) {
+                self.tell_patiently(shard, command).await?;
+            }
+            answer.push(made_json(device));
+        }
+        Ok(answer.into())
+    }
+
+    /// Many devices at once fill the lane: wait for the shard instead of failing halfway.
+    pub(crate) async fn tell_patiently(
+        &self,
+        shard: linchpin_shard::ShardId,
+        command: Command,
+    ) -> Result<(), CommandError> {
+        let deadline = tokio::time::Instant::now() + limits::ANSWER_TIMEOUT;
+        let mut command = command;
+        loop {
+            match self.shards.offer(shard, command) {
+                Ok(()) => return Ok(()),
+                Err(back) if tokio::time::Instant::now() < deadline => command = *back,
+                Err(_) => return Err(CommandError::new("busy", format!("shard {} does not keep up", shard.0))),
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+        }
+    }
+
+    pub(crate) async fn write(&self, parameters: &Value) -> Answer {
+        let pin = pin(parameters)?;
+        let value =
+            parameters.get("value").and_then(Value::as_str).ok_or(CommandError::parameter("value", "a text"))?;
+        if value.len() > linchpin_protocol::limits::MAX_VALUE_BYTES {
+            let most = linchpin_protocol::limits::MAX_VALUE_BYTES;
+            return Err(CommandError::new(
+                "value-too-long",
+                format!("a value of {} bytes is too long, {most} are allowed", value.len()),
+            ));
+        }
+        self.send(device_id(parameters)?, Push::Write { pin, value: value.as_bytes().into() }).await
+    }
+
+    pub(crate) async fn push(&self, parameters: &Value) -> Answer {
+        let text = |name: &str| {
+            let text = parameters.get(name).and_then(Value::as_str).filter(|t| !t.is_empty() && !t.contains('\0'));
+            let text = text.filter(|t| t.len() <= limits::PUSH_BYTES);
+            text.ok_or_else(|| CommandError::parameter(name, &format!("a text of 1 to {} bytes", limits::PUSH_BYTES)))
+        };
+        let push = match parameters.get("what").and_then(Value::as_str) {
+            Some("ota") => {
+                let url = text("url")?;
+                if !url.starts_with("http://") && !url.starts_with("https://") {
+                    return Err(CommandError::parameter("url", "an http:// or https:// address"));
+                }
+                Push::Ota { url: url.into() }
+            }
+            Some("reboot") => Push::Reboot,
+            Some("debug") => Push::Debug { text: text("text")?.into() },
+            _ => return Err(CommandError::parameter("what", "\"ota\", \"reboot\" or \"debug\"")),
+        };
+        self.send(device_id(parameters)?, push).await
+    }
+
+    async fn send(&self, device: DeviceId, push: Push) -> Answer {
+        let ask = |request| Command::Push { request, device, push };
+        match self.shards.ask(home_of(device, self.shards.count()), ask).await? {
+            Report::Done => Ok(json!({"delivered": true})),
+            Report::Offline => Ok(json!({"delivered": false})),
+            Report::Rejected(fault) => Err(CommandError::new("rejected", fault.to_string())),
+            Report::TooLarge { buff_in } => Err(CommandError::new(
+                "too-large",
+                format!("the device takes messages below {buff_in} bytes (its buff-in): send less"),
+            )),
+            _ => Err(no_such_device(device)),
+        }
+    }
+
+    /// The token of a device: what goes into its sketch.
+    pub(crate) async fn token(&self, parameters: &Value) -> Answer {
+        let device = device_id(parameters)?;
+        let registry = self.registry.lock().await;
+        registry.device(device).map(made_json).ok_or_else(|| no_such_device(device))
+    }
+
+    /// Remove a device: its connection ends, its token and values are gone.
+    pub(crate) async fn remove(&self, parameters: &Value) -> Answer {
+        let device = device_id(parameters)?;
+        let mut registry = self.registry.lock().await;
+        let removed = registry.remove(device).ok_or_else(|| no_such_device(device))?;
+        // The index first: from then on nobody logs in with the token.
+        let (owner, unindex) = registry.denounce(&removed);
+        self.tell_patiently(owner, unindex).await?;
+        self.shards
+            .ask(home_of(device, self.shards.count()), |request| Command::RemoveDevice { request, device })
+            .await?;
+        Ok(json!({"removed": device.get()}))
+    }
+}

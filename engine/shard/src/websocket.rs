@@ -1,0 +1,77 @@
+//! Devices over WebSocket: frames are a pipe for the bytes of the Blynk stream.
+
+use linchpin_protocol::model::Now;
+use linchpin_protocol::ws::{self, CloseCode, Decoder, Piece, Role};
+
+use crate::connection::{Phase, gate};
+use crate::{Effect, Effects, End, Receive, Shard, Slot};
+
+impl Shard {
+    /// The connection becomes a WebSocket; `after` came behind the request.
+    pub(crate) fn upgrade(&mut self, now: Now, slot: Slot, key: &str, after: &[u8], fx: &mut Effects) {
+        fx.send(slot, |out| ws::upgrade_answer(out, key));
+        self.connections.hold(slot, |c| {
+            c.phase = Phase::Opening;
+            c.gate |= gate::WEBSOCKET;
+            c.ws = Some(Box::new(Decoder::new(Role::Server)));
+        });
+        self.set_deadline(now, slot, u64::from(self.settings.login_timeout_ms));
+        let mut after = after.to_vec();
+        self.websocket_bytes(now, slot, &mut after, fx);
+    }
+
+    /// Bytes of a WebSocket, before or after the login.
+    pub(crate) fn websocket_bytes(&mut self, now: Now, slot: Slot, bytes: &mut [u8], fx: &mut Effects) {
+        let Some(mut decoder) = self.connections.hold(slot, |c| c.ws.take()) else { return };
+        // Before the login everything of one read is taken together: the connection is armed once for it.
+        let mut opening = Vec::new();
+        let is_opening = self.connections[slot].phase == Phase::Opening;
+        let mut rest = bytes;
+        let over = loop {
+            let (piece, after) = match decoder.next(rest) {
+                Ok(read) => read,
+                Err(fault) => break Some((fault.code(), End::WebSocketFault)),
+            };
+            rest = after;
+            match piece {
+                Piece::Data(data) if is_opening => opening.extend_from_slice(data),
+                Piece::Data(data) => self.feed(now, slot, data, fx),
+                // Who does not read gets no pong either.
+                Piece::Ping(payload) if self.connections[slot].gate & gate::BLOCKED == 0 => {
+                    fx.send(slot, |out| ws::pong(out, &payload));
+                }
+                Piece::Ping(_) => {}
+                Piece::Close => break Some((CloseCode::Normal, End::PeerClosed)),
+                Piece::End => break None,
+            }
+            if self.connections[slot].phase == Phase::Closing {
+                return;
+            }
+        };
+        match over {
+            Some((code, end)) => {
+                fx.send(slot, |out| ws::close(out, code));
+                // This was the goodbye.
+                self.connections[slot].gate &= !gate::WEBSOCKET;
+                self.end(now, slot, end, fx);
+            }
+            None if matches!(self.connections[slot].phase, Phase::Live | Phase::Opening) => {
+                self.connections.hold(slot, |c| c.ws = Some(decoder));
+                if is_opening && opening.is_empty() {
+                    fx.push(Effect::Arm { slot, receive: Receive::Once });
+                } else if is_opening {
+                    self.opening(now, slot, &opening, fx);
+                }
+            }
+            None => {}
+        }
+    }
+
+    /// Say goodbye before the close, if it is a WebSocket and can still be spoken to.
+    pub(crate) fn websocket_goodbye(&mut self, slot: Slot, fx: &mut Effects) {
+        let connection = &self.connections[slot];
+        if connection.gate & gate::WEBSOCKET != 0 && connection.phase != Phase::Closing {
+            fx.send(slot, |out| ws::close(out, CloseCode::GoingAway));
+        }
+    }
+}

@@ -1,0 +1,361 @@
+//! Every key of the file in one table, and `linchpin config default`, which is made from it. Tests compare the table with
+//! what the parser takes, so neither can change without the other.
+
+use std::fmt::Write as _;
+
+use super::settings::SETTINGS;
+use crate::limits;
+
+/// One table of the file, such as `[engine]`.
+struct Table {
+    /// With its brackets.
+    head: &'static str,
+    what: &'static str,
+    /// A file without it is complete; all its lines are comments then.
+    is_example: bool,
+    keys: Vec<Key>,
+}
+
+/// One key.
+struct Key {
+    name: &'static str,
+    what: &'static str,
+    /// What is allowed, with the unit.
+    allowed: String,
+    shown: Shown,
+}
+
+/// How the line of a key looks.
+enum Shown {
+    /// Needed: the line is not a comment.
+    Required(&'static str),
+    /// A comment with the default.
+    Default(String),
+    /// A comment with a value that is no default: what the default is, and the value.
+    Example(&'static str, &'static str),
+}
+
+fn key(name: &'static str, what: &'static str, allowed: impl Into<String>, shown: Shown) -> Key {
+    Key { name, what, allowed: allowed.into(), shown }
+}
+
+/// A word in quotes as the default.
+fn word(text: &str) -> Shown {
+    Shown::Default(format!("{text:?}"))
+}
+
+fn tables() -> Vec<Table> {
+    vec![listen(), folder(), engine(), log(), limits_table(), template(), datastream(), device()]
+}
+
+fn listen() -> Table {
+    let plain = "Addresses of the plain port. \"0.0.0.0:8080\" listens on all IPv4 addresses of the machine, for boards on \
+                 the network. An empty list is refused: it never means all.";
+    let proxied =
+        "Addresses for load balancers, which begin each connection with a PROXY protocol header of version 2.";
+    let proxies =
+        "Who may connect to the addresses in proxied: addresses and networks. An empty list denies everybody.";
+    let metrics = "Address of the metrics (Prometheus), /healthz and /readyz; of this machine only.";
+    let keys = vec![
+        key("plain", plain, "a list of ADDRESS:PORT; required", Shown::Required("[\"127.0.0.1:8080\"]")),
+        key("proxied", proxied, "a list of ADDRESS:PORT", Shown::Example("none", "[\"10.0.0.2:8080\"]")),
+        key("proxies", proxies, "a list of ADDRESS or ADDRESS/PREFIX", Shown::Example("nobody", "[\"10.0.0.7\"]")),
+        key("metrics", metrics, "ADDRESS:PORT of 127.0.0.0/8 or ::1", Shown::Example("none", "\"127.0.0.1:9464\"")),
+    ];
+    Table { head: "[listen]", what: "Where devices connect.", is_example: false, keys }
+}
+
+fn folder() -> Table {
+    let dir = "Data directory, made for its owner only (0700) if it is missing. The admin socket is in it.";
+    let keys = vec![key("dir", dir, "a path; required", Shown::Required("\"/var/lib/linchpin\""))];
+    Table { head: "[data]", what: "Where state is kept.", is_example: false, keys }
+}
+
+fn engine() -> Table {
+    let most = u64::from(linchpin_driver::limits::MAX_CONNECTIONS) * u64::from(limits::SHARDS);
+    let keys = vec![
+        key(
+            "shards",
+            "Threads with sockets and devices of their own.",
+            format!("1 to {}", limits::SHARDS),
+            Shown::Example("one a core", "4"),
+        ),
+        key(
+            "driver",
+            "Back end: \"auto\" is io_uring where the kernel allows it, else the portable one.",
+            "\"auto\", \"io_uring\" or \"portable\"",
+            word("auto"),
+        ),
+        key(
+            "driver_features",
+            "Newer io_uring features: all, none (\"6.1\"), or a list of what not to use, such as \"-no_sqarray\".",
+            "\"all\", \"6.1\" or a list",
+            word("all"),
+        ),
+        key(
+            "descriptors",
+            "Where io_uring keeps sockets: \"direct\" is the ring's own table, which RLIMIT_NOFILE does not count.",
+            "\"auto\", \"direct\" or \"plain\"",
+            word("auto"),
+        ),
+        key(
+            "connections",
+            "Connections to be ready for, all shards together.",
+            format!("connections, 1 to {most}"),
+            Shown::Default(super::EngineOptions::CONNECTIONS.to_string()),
+        ),
+    ];
+    Table {
+        head: "[engine]",
+        what: "Threads and kernel. Changes take effect at the next start.",
+        is_example: false,
+        keys,
+    }
+}
+
+fn log() -> Table {
+    let keys = vec![
+        key(
+            "format",
+            "How lines look: \"json\" is one object a line. --log-format goes before it.",
+            "\"text\" or \"json\"",
+            word("text"),
+        ),
+        key(
+            "level",
+            "What is logged. \"debug\" has every end of a connection. RUST_LOG goes before it.",
+            "\"error\", \"warn\", \"info\" or \"debug\"",
+            word("info"),
+        ),
+    ];
+    Table { head: "[log]", what: "The log, on standard error. Tokens are never in it.", is_example: false, keys }
+}
+
+fn limits_table() -> Table {
+    let limit = |setting: &super::settings::Setting| {
+        let allowed = format!("{}, {} to {}", setting.unit, setting.range.start(), setting.range.end());
+        key(setting.name, setting.what, allowed, Shown::Default(setting.default_value().to_string()))
+    };
+    let what = "What devices may do. SIGHUP reloads this table; a file with a mistake changes nothing.";
+    Table { head: "[limits]", what, is_example: false, keys: SETTINGS.iter().map(limit).collect() }
+}
+
+fn template() -> Table {
+    let keys = vec![
+        key("id", "The name that firmware carries.", "1 to 16 characters; required", Shown::Required("\"TMPLgarden\"")),
+        key("name", "For people.", "text", word("")),
+        key(
+            "events",
+            "Codes of the events that its devices may log. With an empty list they may log none.",
+            "a list of text",
+            Shown::Default("[]".to_owned()),
+        ),
+    ];
+    let what = "A kind of device; any number of them. A device with a template may write only the pins that it lists: \
+                with no datastreams, none.";
+    Table { head: "[[template]]", what, is_example: true, keys }
+}
+
+fn datastream() -> Table {
+    let keys = vec![
+        key("pin", "The pin.", "V0 to V255, D0 to D255 or A0 to A255; required", Shown::Required("\"V0\"")),
+        key("name", "For people.", "text; required", Shown::Required("\"Moisture\"")),
+        key(
+            "type",
+            "What values must be.",
+            "\"int\", \"double\", \"text\" or \"enum\"; required",
+            Shown::Required("\"int\""),
+        ),
+        key("min", "Smallest value of an int or double.", "a number", Shown::Example("none", "0")),
+        key("max", "Largest value of an int or double.", "a number", Shown::Example("none", "1023")),
+        key("count", "Choices of an enum.", "1 to 10000", Shown::Default("2".to_owned())),
+        key("unit", "For people.", "text", word("")),
+        key(
+            "sync",
+            "Send the latest value to the device when it asks for all (Blynk.syncAll).",
+            "true or false",
+            Shown::Default("false".to_owned()),
+        ),
+    ];
+    Table { head: "[[template.datastream]]", what: "A pin of the template above.", is_example: true, keys }
+}
+
+fn device() -> Table {
+    let longest = linchpin_control::limits::NAME_BYTES;
+    let keys = vec![
+        key("name", "For people.", format!("text of at most {longest} bytes"), word("")),
+        key(
+            "template",
+            "Id of a template of this file. A device without one may write every pin.",
+            "text",
+            Shown::Example("none", "\"TMPLgarden\""),
+        ),
+        key(
+            "token_file",
+            "File with the device's token, so that this file can be shown to others.",
+            "a path",
+            Shown::Example("a new token at every start", "\"/etc/linchpin/greenhouse.token\""),
+        ),
+    ];
+    Table { head: "[[device]]", what: "A device; any number of them.", is_example: true, keys }
+}
+
+/// The complete file with comments.
+pub(crate) fn default_file() -> String {
+    let mut out = String::from(
+        "# Configuration of Linchpin, as `linchpin config default` prints it: every key with its unit, range and default.\n\
+         # Lines that start with \"#\" and no space are keys with their defaults. `linchpin check --config FILE` finds mistakes.\n",
+    );
+    for Table { head, what, is_example, keys } in tables() {
+        let off = if is_example { "#" } else { "" };
+        out += "\n";
+        comment(&mut out, what);
+        let _ = writeln!(out, "{off}{head}");
+        for Key { name, what, allowed, shown } in keys {
+            match &shown {
+                Shown::Required(_) => comment(&mut out, &format!("{what} ({allowed})")),
+                Shown::Default(value) => comment(&mut out, &format!("{what} ({allowed}; default {value})")),
+                Shown::Example(default, _) => comment(&mut out, &format!("{what} ({allowed}; default: {default})")),
+            }
+            let _ = match shown {
+                Shown::Required(value) => writeln!(out, "{off}{name} = {value}"),
+                Shown::Default(value) => writeln!(out, "#{name} = {value}"),
+                Shown::Example(_, value) => writeln!(out, "# {name} = {value}"),
+            };
+        }
+    }
+    out
+}
+
+/// Lines of at most 100 characters that start with `# `.
+fn comment(out: &mut String, text: &str) {
+    let mut column = 0;
+    for word in text.split_whitespace() {
+        if column == 0 || column + 1 + word.len() > limits::COMMENT_COLUMNS {
+            out.push_str(if column == 0 { "# " } else { "\n# " });
+            column = 2;
+        } else {
+            out.push(' ');
+            column += 1;
+        }
+        out.push_str(word);
+        column += word.len();
+    }
+    out.push('\n');
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::path::Path;
+
+    use linchpin_shard::Settings;
+
+    use super::super::{Config, EngineOptions, file};
+    use super::*;
+    use crate::log::LogOptions;
+
+    fn parse(text: &str) -> Result<Config, String> {
+        file::parse(Path::new("c.toml"), text).map_err(|error| error.to_string())
+    }
+
+    /// The file with every key that is a comment.
+    fn all_keys() -> String {
+        let is_key = |line: &&str| line.starts_with('#') && !line.starts_with("# ");
+        default_file().lines().map(|line| format!("{}\n", if is_key(&line) { &line[1..] } else { line })).collect()
+    }
+
+    fn expect_defaults(config: &Config) {
+        let default = EngineOptions::default();
+        assert_eq!(config.settings, Settings::default());
+        assert_eq!(config.log, LogOptions::default());
+        assert_eq!(config.engine.shards, default.shards);
+        assert_eq!(config.engine.driver, default.driver);
+        assert_eq!(config.engine.features, default.features);
+        assert_eq!(config.engine.descriptors, default.descriptors);
+        assert_eq!(config.engine.connections, default.connections);
+    }
+
+    #[test]
+    fn it_parses_to_the_defaults_as_it_is_and_with_every_key() {
+        let config = parse(&default_file()).expect("the default file is right");
+        expect_defaults(&config);
+        assert_eq!((config.templates.len(), config.devices.len()), (0, 0), "examples are comments");
+        let config = parse(&all_keys()).expect("every key is right");
+        expect_defaults(&config);
+        assert_eq!((config.templates.len(), config.devices.len()), (1, 1));
+        assert!(
+            config.listen.plain.iter().all(|address| address.ip().is_loopback()),
+            "nothing is opened to a network unasked"
+        );
+    }
+
+    #[test]
+    fn the_table_has_the_keys_that_the_parser_takes() {
+        for table in tables() {
+            // Only what the parser has not seen before may follow; `[limits]` is looked at when the rest is right.
+            let before = match table.head {
+                "[listen]" | "[data]" => "",
+                _ => "[listen]\nplain = [\"127.0.0.1:0\"]\n[data]\ndir = \"x\"\n[[template]]\nid = \"T\"\n",
+            };
+            let said = parse(&format!("{before}{}\nno_such_key = 1\n", table.head)).expect_err("an unknown key");
+            let taken: BTreeSet<_> = said.split('`').skip(3).step_by(2).map(str::to_owned).collect();
+            // The tables in a template have entries of their own.
+            let taken: BTreeSet<_> = taken.into_iter().filter(|name| name != "datastream").collect();
+            let listed: BTreeSet<_> = table.keys.iter().map(|key| key.name.to_owned()).collect();
+            assert_eq!(listed, taken, "{}", table.head);
+        }
+        let said = parse("no_such_table = 1\n").expect_err("an unknown table");
+        let taken: BTreeSet<_> = said.split('`').skip(3).step_by(2).map(str::to_owned).collect();
+        let name = |table: Table| table.head.trim_matches(['[', ']']).to_owned();
+        let listed: BTreeSet<_> = tables().into_iter().map(name).filter(|name| !name.contains('.')).collect();
+        assert_eq!(listed, taken);
+    }
+
+    /// The numbers of an "A to B" in what is allowed.
+    fn range(allowed: &str) -> Option<(i64, i64)> {
+        let (low, high) = allowed.split_once(" to ")?;
+        Some((low.rsplit(' ').next()?.parse().ok()?, high.split([' ', ';']).next()?.parse().ok()?))
+    }
+
+    #[test]
+    fn ranges_are_those_that_the_parser_checks() {
+        let mut checked = 0;
+        for table in tables().into_iter().filter(|table| !table.is_example) {
+            for key in &table.keys {
+                let Some((low, high)) = range(&key.allowed) else { continue };
+                let with = |value: i64| {
+                    let start = "[listen]\nplain = [\"127.0.0.1:0\"]\n[data]\ndir = \"x\"\n";
+                    parse(&format!("{start}{}\n{} = {value}\n", table.head, key.name))
+                };
+                for good in [low, high] {
+                    assert!(with(good).is_ok(), "{} = {good}", key.name);
+                }
+                for bad in [low - 1, high + 1] {
+                    let said = with(bad).err().unwrap_or_else(|| panic!("{} = {bad} is taken", key.name));
+                    assert!(said.contains(&format!("{low} to {high}, not {bad}")), "{said}");
+                }
+                checked += 1;
+            }
+        }
+        assert!(checked >= 2 + SETTINGS.len(), "only {checked} ranges were found");
+    }
+
+    #[test]
+    fn the_packaged_file_is_this_one() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../packaging/linchpin.toml");
+        if std::env::var_os("LINCHPIN_BLESS").is_some() {
+            std::fs::write(&path, default_file()).expect("writes the file");
+        }
+        let packaged = std::fs::read_to_string(&path).expect("the packaged file");
+        assert!(packaged == default_file(), "packaging/linchpin.toml is old: LINCHPIN_BLESS=1 cargo test -p linchpin");
+    }
+
+    #[test]
+    fn comments_are_broken_into_lines() {
+        let mut out = String::new();
+        comment(&mut out, &"word ".repeat(60));
+        assert!(out.lines().count() > 2 && out.lines().all(|line| line.starts_with("# word") && line.len() <= 100));
+        assert!(default_file().lines().all(|line| line.len() <= 120), "lines fit a terminal");
+    }
+}

@@ -1,0 +1,322 @@
+//! What the facts mean.
+
+use std::path::PathBuf;
+
+use super::gather::Facts;
+use crate::config::EngineOptions;
+
+/// What the server is to be started with.
+#[derive(Clone, Debug)]
+pub(super) struct Wanted {
+    pub(super) engine: EngineOptions,
+    pub(super) data_path: PathBuf,
+    pub(super) lowest_port: u16,
+}
+
+/// How good a finding is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Grade {
+    /// As it should be.
+    Ok,
+    /// It works, but worse than it could, or the machine does not say.
+    Warn,
+    /// The server does not start or does not hold what it is asked for.
+    Fail,
+}
+
+impl Grade {
+    pub(super) const fn word(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Warn => "warn",
+            Self::Fail => "fail",
+        }
+    }
+}
+
+/// One check.
+#[derive(Clone, Debug)]
+pub(super) struct Finding {
+    pub(super) check: &'static str,
+    pub(super) grade: Grade,
+    pub(super) found: String,
+    /// Why it matters.
+    pub(super) why: &'static str,
+    /// One command; empty where none helps.
+    pub(super) fix: String,
+}
+
+/// Kernel memory of a connection, bytes: measured, see docs/performance.md.
+const KERNEL_BYTES: u64 = 5_000;
+/// Our own, with everything.
+const OWN_BYTES: u64 = 1_000;
+const PAGE_BYTES: u64 = 4_096;
+const MIB: u64 = 1 << 20;
+
+fn finding(check: &'static str, grade: Grade, found: String, why: &'static str, fix: impl Into<String>) -> Finding {
+    Finding { check, grade, found, why, fix: fix.into() }
+}
+
+/// A number that should be at least so big.
+fn at_least(
+    check: &'static str,
+    value: Option<u64>,
+    least: u64,
+    worse: Grade,
+    why: &'static str,
+    fix: impl Into<String>,
+) -> Finding {
+    match value {
+        None => finding(check, Grade::Warn, "the machine does not say".to_owned(), why, fix),
+        Some(value) if value >= least => finding(check, Grade::Ok, value.to_string(), why, ""),
+        Some(value) => finding(check, worse, format!("{value}, wanted {least}"), why, fix),
+    }
+}
+
+/// All checks, always the same ones in the same order.
+pub(super) fn judge(wanted: &Wanted, facts: &Facts) -> Vec<Finding> {
+    vec![
+        driver(facts),
+        connections(wanted, facts),
+        descriptors(wanted, facts),
+        at_least(
+            "fs.file-max",
+            facts.file_max,
+            u64::from(wanted.engine.connections),
+            Grade::Fail,
+            "The whole machine may have no more open sockets than this.",
+            format!("sysctl -w fs.file-max={}", u64::from(wanted.engine.connections) * 2),
+        ),
+        at_least(
+            "net.core.somaxconn",
+            facts.somaxconn,
+            4_096,
+            Grade::Warn,
+            "When all devices reconnect at once, those beyond this queue wait a second or more for their next try.",
+            "sysctl -w net.core.somaxconn=65535",
+        ),
+        at_least(
+            "tcp_max_syn_backlog",
+            facts.syn_backlog,
+            1_024,
+            Grade::Warn,
+            "Connections that are half open wait here; a storm needs room.",
+            "sysctl -w net.ipv4.tcp_max_syn_backlog=65535",
+        ),
+        low_port(wanted, facts),
+        memory(wanted, facts),
+        tcp_memory(wanted, facts),
+        at_least(
+            "entropy",
+            facts.entropy_bits,
+            128,
+            Grade::Warn,
+            "Tokens and keys are made from the kernel's randomness; early at boot it may not be ready.",
+            "apt-get install -y rng-tools5",
+        ),
+        data_folder(wanted, facts),
+        disk(facts),
+        clock(facts),
+        governor(facts),
+    ]
+}
+
+fn driver(facts: &Facts) -> Finding {
+    let why = "io_uring is the fast path; blocked, the server uses its portable back end, slower and with more memory.";
+    match &facts.driver {
+        Some(Ok(lines)) => {
+            let found = lines.first().cloned().unwrap_or_default();
+            if facts.is_io_uring {
+                return finding("io_uring", Grade::Ok, found, why, "");
+            }
+            let fix = match facts.io_uring_disabled {
+                Some(0) => "see \"io_uring in containers\" in docs/operate.md: a seccomp profile blocks it",
+                _ => "sysctl -w kernel.io_uring_disabled=0",
+            };
+            finding("io_uring", Grade::Warn, found, why, fix)
+        }
+        Some(Err(error)) => finding("io_uring", Grade::Fail, error.clone(), why, "use driver = \"auto\""),
+        None => finding("io_uring", Grade::Warn, "not probed".to_owned(), why, ""),
+    }
+}
+
+fn connections(wanted: &Wanted, facts: &Facts) -> Finding {
+    let why = "Connections beyond what the limits allow wait in the kernel's queue.";
+    let fix =
+        format!("ulimit -n {} (systemd: LimitNOFILE), or more shards", u64::from(wanted.engine.connections) + 128);
+    at_least("connections", Some(facts.connections), u64::from(wanted.engine.connections), Grade::Warn, why, fix)
+}
+
+fn descriptors(wanted: &Wanted, facts: &Facts) -> Finding {
+    let why = "Each connection needs a descriptor, or a place in a ring's own table, which has the same bound.";
+    let (soft, hard) = (facts.descriptors_soft.unwrap_or(u64::MAX), facts.descriptors_hard.unwrap_or(u64::MAX));
+    let found = format!("soft {soft}, hard {hard}");
+    let fix = format!("ulimit -Hn {}", u64::from(wanted.engine.connections) + 128);
+    // The soft limit is raised to the hard one at start.
+    let grade = if hard < 256 {
+        Grade::Fail
+    } else if hard < u64::from(wanted.engine.connections) / u64::from(wanted.engine.shards.max(1)) {
+        Grade::Warn
+    } else {
+        Grade::Ok
+    };
+    finding("RLIMIT_NOFILE", grade, found, why, fix)
+}
+
+fn low_port(wanted: &Wanted, facts: &Facts) -> Finding {
+    let why = "Ports below the system's bound need CAP_NET_BIND_SERVICE.";
+    let first = facts.lowest_open_port.unwrap_or(1_024);
+    let port = u64::from(wanted.lowest_port);
+    if port == 0 || port >= first || facts.may_bind_low_ports {
+        return finding("port", Grade::Ok, format!("port {port} may be bound"), why, "");
+    }
+    let fix = "setcap cap_net_bind_service=+ep /usr/bin/linchpin";
+    finding("port", Grade::Fail, format!("port {port} may not be bound, only {first} and above"), why, fix)
+}
+
+fn memory(wanted: &Wanted, facts: &Facts) -> Finding {
+    let why = "A connection needs about 5 KB in the kernel and below 1 KB in the server.";
+    let needed = u64::from(wanted.engine.connections) * (KERNEL_BYTES + OWN_BYTES);
+    let free = facts.memory_free_bytes.into_iter().chain(facts.memory_limit_bytes).min();
+    let found = |free: u64| {
+        format!("{} MiB free, {} MiB for {} connections", free / MIB, needed / MIB, wanted.engine.connections)
+    };
+    match free {
+        Some(free) if free >= needed => finding("memory", Grade::Ok, found(free), why, ""),
+        Some(free) => finding("memory", Grade::Warn, found(free), why, "lower engine.connections, or add memory"),
+        None => finding("memory", Grade::Warn, "the machine does not say".to_owned(), why, ""),
+    }
+}
+
+fn tcp_memory(wanted: &Wanted, facts: &Facts) -> Finding {
+    let pages = u64::from(wanted.engine.connections) * KERNEL_BYTES / PAGE_BYTES;
+    at_least(
+        "tcp_mem",
+        facts.tcp_memory_pages,
+        pages,
+        Grade::Warn,
+        "Beyond the last of its three numbers the kernel drops what sockets have received.",
+        format!("sysctl -w net.ipv4.tcp_mem=\"{} {} {}\"", pages, pages * 3 / 2, pages * 2),
+    )
+}
+
+fn data_folder(wanted: &Wanted, facts: &Facts) -> Finding {
+    let why = "The admin socket and the server's state are there.";
+    let path = wanted.data_path.display();
+    match facts.may_write_data {
+        Some(true) => finding("data directory", Grade::Ok, path.to_string(), why, ""),
+        _ => {
+            let fix = format!("install -d -m 0700 -o $USER {path}");
+            finding("data directory", Grade::Fail, format!("{path} may not be written"), why, fix)
+        }
+    }
+}
+
+fn disk(facts: &Facts) -> Finding {
+    let why = "A full disk stops what must be kept.";
+    match facts.disk_free_bytes {
+        Some(free) if free >= 1_024 * MIB => finding("disk", Grade::Ok, format!("{} MiB free", free / MIB), why, ""),
+        Some(free) => finding("disk", Grade::Warn, format!("{} MiB free, wanted 1024", free / MIB), why, "df -h"),
+        None => finding("disk", Grade::Warn, "the machine does not say".to_owned(), why, "df -h"),
+    }
+}
+
+fn clock(facts: &Facts) -> Finding {
+    let why = "Values, events and certificates carry the server's time.";
+    let (grade, found) = match facts.clock_is_set {
+        Some(true) => (Grade::Ok, "follows a time source"),
+        None => (Grade::Warn, "it is not known whether it follows a time source"),
+        Some(false) => (Grade::Fail, "it cannot be right: it is before this server was built"),
+    };
+    finding("clock", grade, found.to_owned(), why, "apt-get install -y chrony")
+}
+
+fn governor(facts: &Facts) -> Finding {
+    let why = "A core that sleeps deeply answers late; measurements need \"performance\".";
+    match facts.governor.as_deref() {
+        Some("powersave") => {
+            finding("CPU governor", Grade::Warn, "powersave".to_owned(), why, "cpupower frequency-set -g performance")
+        }
+        Some(other) => finding("CPU governor", Grade::Ok, other.to_owned(), why, ""),
+        None => finding("CPU governor", Grade::Ok, "not visible here".to_owned(), why, ""),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wanted() -> Wanted {
+        let engine = EngineOptions { shards: 4, connections: 100_000, ..EngineOptions::default() };
+        Wanted { engine, data_path: "/var/lib/linchpin".into(), lowest_port: 80 }
+    }
+
+    /// A machine that was prepared.
+    fn good() -> Facts {
+        Facts {
+            descriptors_soft: Some(1_024),
+            descriptors_hard: Some(1 << 20),
+            file_max: Some(1 << 30),
+            somaxconn: Some(65_535),
+            syn_backlog: Some(65_535),
+            lowest_open_port: Some(1_024),
+            may_bind_low_ports: true,
+            driver: Some(Ok(vec!["driver: io_uring".to_owned()])),
+            is_io_uring: true,
+            io_uring_disabled: Some(0),
+            connections: 100_000,
+            memory_free_bytes: Some(8 << 30),
+            memory_limit_bytes: None,
+            tcp_memory_pages: Some(1 << 20),
+            entropy_bits: Some(256),
+            disk_free_bytes: Some(100 << 30),
+            may_write_data: Some(true),
+            clock_is_set: Some(true),
+            governor: Some("performance".to_owned()),
+        }
+    }
+
+    fn worst(facts: &Facts) -> Vec<(&'static str, Grade)> {
+        let bad = judge(&wanted(), facts).into_iter().filter(|f| f.grade != Grade::Ok);
+        bad.map(|f| {
+            assert!(f.why.ends_with('.') && !f.found.is_empty(), "{f:?}");
+            (f.check, f.grade)
+        })
+        .collect()
+    }
+
+    #[test]
+    fn a_prepared_machine_has_nothing_to_mend() {
+        assert_eq!(worst(&good()), []);
+    }
+
+    #[test]
+    fn each_fault_is_found_alone() {
+        use Grade::{Fail, Warn};
+        type Spoil = fn(&mut Facts);
+        let cases: Vec<(&str, Grade, Spoil)> = vec![
+            ("io_uring", Warn, |f| f.is_io_uring = false),
+            ("io_uring", Fail, |f| f.driver = Some(Err("refused".to_owned()))),
+            ("connections", Warn, |f| f.connections = 99_999),
+            ("RLIMIT_NOFILE", Warn, |f| f.descriptors_hard = Some(20_000)),
+            ("RLIMIT_NOFILE", Fail, |f| f.descriptors_hard = Some(100)),
+            ("fs.file-max", Fail, |f| f.file_max = Some(10_000)),
+            ("net.core.somaxconn", Warn, |f| f.somaxconn = Some(128)),
+            ("tcp_max_syn_backlog", Warn, |f| f.syn_backlog = Some(128)),
+            ("port", Fail, |f| f.may_bind_low_ports = false),
+            ("memory", Warn, |f| f.memory_limit_bytes = Some(100 << 20)),
+            ("tcp_mem", Warn, |f| f.tcp_memory_pages = Some(1_000)),
+            ("entropy", Warn, |f| f.entropy_bits = None),
+            ("data directory", Fail, |f| f.may_write_data = Some(false)),
+            ("disk", Warn, |f| f.disk_free_bytes = Some(10 << 20)),
+            ("clock", Fail, |f| f.clock_is_set = Some(false)),
+            ("clock", Warn, |f| f.clock_is_set = None),
+            ("CPU governor", Warn, |f| f.governor = Some("powersave".to_owned())),
+        ];
+        for (check, grade, spoil) in cases {
+            let mut facts = good();
+            spoil(&mut facts);
+            assert_eq!(worst(&facts), [(check, grade)]);
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! What the machine says of itself.
+
+use std::path::{Path, PathBuf};
+
+use linchpin_driver::{Backend, Choice, Options};
+
+use super::checks::Wanted;
+
+/// Facts; `None`: the machine does not say.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Facts {
+    pub(super) descriptors_soft: Option<u64>,
+    pub(super) descriptors_hard: Option<u64>,
+    pub(super) file_max: Option<u64>,
+    pub(super) somaxconn: Option<u64>,
+    pub(super) syn_backlog: Option<u64>,
+    pub(super) lowest_open_port: Option<u64>,
+    pub(super) may_bind_low_ports: bool,
+    /// What the driver would use, or why it cannot.
+    pub(super) driver: Option<Result<Vec<String>, String>>,
+    pub(super) is_io_uring: bool,
+    pub(super) io_uring_disabled: Option<u64>,
+    /// Connections that the driver has room for.
+    pub(super) connections: u64,
+    pub(super) memory_free_bytes: Option<u64>,
+    /// What the group of processes may use.
+    pub(super) memory_limit_bytes: Option<u64>,
+    pub(super) tcp_memory_pages: Option<u64>,
+    pub(super) entropy_bits: Option<u64>,
+    pub(super) disk_free_bytes: Option<u64>,
+    pub(super) may_write_data: Option<bool>,
+    pub(super) clock_is_set: Option<bool>,
+    pub(super) governor: Option<String>,
+}
+
+fn number(path: &str) -> Option<u64> {
+    words(path)?.first()?.parse().ok()
+}
+
+fn words(path: &str) -> Option<Vec<String>> {
+    Some(std::fs::read_to_string(path).ok()?.split_whitespace().map(str::to_owned).collect())
+}
+
+/// Ask everything; nothing is changed.
+pub(super) fn gather(wanted: &Wanted) -> Facts {
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
+    let mut facts = Facts {
+        descriptors_soft: limit.current,
+        descriptors_hard: limit.maximum,
+        file_max: number("/proc/sys/fs/file-max"),
+        somaxconn: number("/proc/sys/net/core/somaxconn"),
+        syn_backlog: number("/proc/sys/net/ipv4/tcp_max_syn_backlog"),
+        lowest_open_port: number("/proc/sys/net/ipv4/ip_unprivileged_port_start"),
+        may_bind_low_ports: has_capability(10),
+        io_uring_disabled: number("/proc/sys/kernel/io_uring_disabled"),
+        memory_free_bytes: meminfo("MemAvailable:"),
+        memory_limit_bytes: number("/sys/fs/cgroup/memory.max"),
+        tcp_memory_pages: words("/proc/sys/net/ipv4/tcp_mem").and_then(|words| words.get(2)?.parse().ok()),
+        entropy_bits: number("/proc/sys/kernel/random/entropy_avail"),
+        governor: words("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor").map(|words| words.join(" ")),
+        clock_is_set: clock_is_set(),
+        ..Facts::default()
+    };
+    driver(wanted, &mut facts);
+    disk(&wanted.data_path, &mut facts);
+    facts
+}
+
+fn driver(wanted: &Wanted, facts: &mut Facts) {
+    let shards = u32::from(wanted.engine.shards.max(1));
+    let options = Options {
+        backend: wanted.engine.driver,
+        features: wanted.engine.features,
+        descriptors: wanted.engine.descriptors,
+        connections: wanted.engine.connections.div_ceil(shards),
+        process_connections: wanted.engine.connections,
+        ..Options::default()
+    };
+    match linchpin_driver::probe(&options, wanted.engine.shards) {
+        Ok(probe) => {
+            facts.is_io_uring = probe.backend == Backend::IoUring || wanted.engine.driver == Choice::Portable;
+            facts.connections = probe.connections as u64;
+            facts.driver = Some(Ok(probe.lines));
+        }
+        Err(error) => facts.driver = Some(Err(error.to_string())),
+    }
+}
+
+/// A capability in the effective set, by its number.
+fn has_capability(number: u32) -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("CapEff:"));
+    line.and_then(|bits| u64::from_str_radix(bits.trim(), 16).ok()).is_some_and(|bits| bits >> number & 1 == 1)
+}
+
+fn meminfo(name: &str) -> Option<u64> {
+    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let line = text.lines().find(|line| line.starts_with(name))?;
+    line.split_whitespace().nth(1)?.parse::<u64>().ok().map(|kib| kib * 1_024)
+}
+
+/// Has the kernel been told that the clock follows a source? systemd-timesyncd, chrony and ntpd all do.
+fn clock_is_set() -> Option<bool> {
+    if Path::new("/run/systemd/timesync/synchronized").exists() {
+        return Some(true);
+    }
+    // Without systemd's marker only a time that cannot be right tells something.
+    const BUILT_AFTER_S: u64 = 1_760_000_000;
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).ok()?.as_secs();
+    (now < BUILT_AFTER_S).then_some(false)
+}
+
+/// The data directory, or the nearest parent that exists.
+fn disk(data_path: &Path, facts: &mut Facts) {
+    let mut existing: PathBuf = std::path::absolute(data_path).unwrap_or_else(|_| data_path.into());
+    while !existing.exists() && existing.pop() {}
+    if let Ok(stat) = rustix::fs::statvfs(&existing) {
+        facts.disk_free_bytes = Some(stat.f_bavail.saturating_mul(stat.f_frsize));
+    }
+    let access = rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK;
+    facts.may_write_data = Some(rustix::fs::access(&existing, access).is_ok());
+}

@@ -1,0 +1,16 @@
+//! Certificates of the server: read, checked, chosen by name and by what the client can verify, replaced while running.
+
+mod check;
+mod der;
+mod identity;
+mod local;
+mod resolve;
+mod roots;
+
+pub use check::{Report, Warning};
+pub use identity::Identity;
+pub use local::{LocalAuthority, LocalCertificate};
+pub use resolve::Certificates;
+pub use roots::DeviceRoot;
+
+pub(crate) use resolve::Resolver;

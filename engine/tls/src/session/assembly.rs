@@ -1,0 +1,109 @@
+//! Records that came in pieces.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use zeroize::Zeroize;
+
+use crate::Fault;
+use crate::limits::{MAX_RECORD_BYTES, RECORD_HEADER_BYTES};
+
+/// Bytes that the unfinished records of a shard may take. What a record takes comes back when it is dropped, wherever
+/// that happens.
+#[derive(Clone, Debug)]
+pub struct AssemblyBudget {
+    taken: Arc<AtomicUsize>,
+    limit: usize,
+}
+
+impl AssemblyBudget {
+    /// Of `limit` bytes.
+    #[must_use]
+    pub fn new(limit: usize) -> Self {
+        Self { taken: Arc::new(AtomicUsize::new(0)), limit }
+    }
+
+    /// Bytes that are taken now.
+    #[must_use]
+    pub fn taken_bytes(&self) -> usize {
+        self.taken.load(Ordering::Relaxed)
+    }
+
+    fn take(&self, bytes: usize) -> Result<(), Fault> {
+        // Only the owning shard adds, so the check and the sum cannot be torn apart.
+        if self.taken_bytes() + bytes > self.limit {
+            return Err(Fault::AssemblyBudget(self.limit));
+        }
+        self.taken.fetch_add(bytes, Ordering::Relaxed);
+        Ok(())
+    }
+}
+
+/// A record of which a part is there.
+pub(crate) struct Assembly {
+    bytes: Vec<u8>,
+    budget: AssemblyBudget,
+    charged: usize,
+}
+
+impl Assembly {
+    pub(crate) fn new(budget: &AssemblyBudget) -> Self {
+        Self { bytes: Vec::new(), budget: budget.clone(), charged: 0 }
+    }
+
+    /// Take from `more` what the record lacks; returns how many bytes were taken, and `check` sees the header once.
+    pub(crate) fn extend(
+        &mut self,
+        mut more: &[u8],
+        check: impl Fn(&[u8; RECORD_HEADER_BYTES]) -> Result<usize, Fault>,
+    ) -> Result<usize, Fault> {
+        let before = self.bytes.len();
+        if self.bytes.len() < RECORD_HEADER_BYTES {
+            self.reserve(RECORD_HEADER_BYTES)?;
+            more = self.append(more, RECORD_HEADER_BYTES);
+        }
+        if let Some(header) = self.bytes.first_chunk() {
+            let whole = RECORD_HEADER_BYTES + check(header)?;
+            self.reserve(whole)?;
+            self.append(more, whole);
+        }
+        Ok(self.bytes.len() - before)
+    }
+
+    fn append<'m>(&mut self, more: &'m [u8], up_to: usize) -> &'m [u8] {
+        let (taken, rest) = more.split_at(more.len().min(up_to.saturating_sub(self.bytes.len())));
+        self.bytes.extend_from_slice(taken);
+        rest
+    }
+
+    fn reserve(&mut self, whole: usize) -> Result<(), Fault> {
+        debug_assert!(whole <= MAX_RECORD_BYTES);
+        if whole > self.charged {
+            self.budget.take(whole - self.charged)?;
+            self.charged = whole;
+            self.bytes.reserve_exact(whole - self.bytes.len());
+        }
+        Ok(())
+    }
+
+    /// Are all bytes of the record there?
+    pub(crate) fn is_whole(&self) -> bool {
+        self.bytes.len() > RECORD_HEADER_BYTES && self.bytes.len() == self.charged
+    }
+
+    pub(crate) fn bytes(&mut self) -> &mut [u8] {
+        &mut self.bytes
+    }
+
+    /// Bytes on the heap.
+    pub(crate) fn held_bytes(&self) -> usize {
+        self.bytes.capacity()
+    }
+}
+
+impl Drop for Assembly {
+    fn drop(&mut self) {
+        self.bytes.zeroize();
+        self.budget.taken.fetch_sub(self.charged, Ordering::Relaxed);
+    }
+}

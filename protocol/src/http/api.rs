@@ -1,0 +1,455 @@
+//! The device API: which request asks what of which device. docs/device-api.yaml describes it for clients.
+
+use std::borrow::Cow;
+
+use crate::limits::{BATCH_POINTS, HTTP_WRITES, MAX_EVENT_CODE_BYTES, MAX_META_NAME_BYTES, MAX_VALUE_BYTES};
+use crate::model::{Pin, Token, is_known_property};
+
+use super::{Head, Method, Reply, Request, Target, legacy};
+
+/// Which API was asked: they differ in how answers look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dialect {
+    /// `/external/api/...`: errors are JSON objects.
+    Current,
+    /// `/{token}/...`: errors are texts, values arrays of strings.
+    Legacy,
+}
+
+/// What is asked of a device. Plain data: it may travel to another shard.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Call {
+    /// How the answer looks.
+    pub dialect: Dialect,
+    /// What is asked.
+    pub what: What,
+}
+
+/// Pins and their new values, several parts joined by NUL.
+pub type Writes = Vec<(Pin, Box<[u8]>)>;
+
+/// See [`Call`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum What {
+    /// Is the token good? Asked before a long body is read.
+    Exists,
+    /// Latest values of pins, at least one.
+    Get(Box<[Pin]>),
+    /// All latest values.
+    GetAll,
+    /// Write pins: checked all first, then kept and sent to the device.
+    Update(Writes),
+    /// Points of one pin with their times, Unix ms.
+    Batch(Pin, Vec<(u64, Box<[u8]>)>),
+    /// Set properties of a pin.
+    Property(Pin, Vec<(Box<str>, Box<[u8]>)>),
+    /// Is the device connected?
+    IsConnected,
+    /// Is a watching app connected?
+    IsAppConnected,
+    /// An event happened: code, description.
+    LogEvent(Box<str>, Box<str>),
+    /// Read a field of the metadata.
+    MetaGet(Box<str>),
+    /// Write a field of the metadata.
+    MetaSet(Box<str>, Box<str>),
+    /// What a legacy client calls its project.
+    Project,
+    /// The server's time.
+    Clock,
+}
+
+/// Where a request goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Route {
+    /// To a device.
+    Device {
+        /// Whose.
+        token: Token,
+        /// What is asked.
+        call: Call,
+    },
+    /// The connection becomes a WebSocket.
+    WebSocket,
+    /// A browser asks which methods it may use.
+    Preflight {
+        /// These.
+        allow: &'static str,
+    },
+}
+
+/// Where the current API lives.
+const CURRENT: &str = "/external/api/";
+
+/// Find out what a request asks.
+///
+/// # Errors
+/// The answer that says what is wrong with it.
+pub fn route(request: &Request<'_>) -> Result<Route, Reply> {
+    let target = Target::parse(request.head.target);
+    if target.path.starts_with("/websocket") {
+        return if request.head.websocket_key.is_some() && target.path.starts_with("/websockets") {
+            Ok(Route::WebSocket)
+        } else {
+            Err(Reply::error(Dialect::Current, 426, "This path is for WebSockets: send an upgrade request."))
+        };
+    }
+    if request.head.method == Method::Options {
+        return Ok(Route::Preflight { allow: methods(target.path) });
+    }
+    if let Some(path) = target.path.strip_prefix(CURRENT) {
+        return current(path, &target, request);
+    }
+    legacy::route(&target, request)
+}
+
+/// What a path may be asked with.
+pub(super) fn methods(path: &str) -> &'static str {
+    if path == "/external/api/batch/update" {
+        return "GET, HEAD, OPTIONS, POST";
+    }
+    let verb = path.split('/').nth(2).filter(|_| !path.starts_with(CURRENT));
+    if matches!(verb, Some("update" | "pin")) { "GET, HEAD, OPTIONS, PUT" } else { "GET, HEAD, OPTIONS" }
+}
+
+fn bad(message: &str) -> Reply {
+    Reply::error(Dialect::Current, 400, message)
+}
+
+fn current(path: &str, target: &Target<'_>, request: &Request<'_>) -> Result<Route, Reply> {
+    let post = path == "batch/update" && request.head.method == Method::Post;
+    let known = [
+        "get",
+        "getAll",
+        "update",
+        "batch/update",
+        "update/property",
+        "isHardwareConnected",
+        "logEvent",
+        "device/meta",
+        "device/meta/update",
+    ];
+    if !known.contains(&path) {
+        let message = "There is no such path: see the device API's description for those that exist.";
+        return Err(Reply::error(Dialect::Current, 404, message));
+    }
+    if !post && !matches!(request.head.method, Method::Get | Method::Head) {
+        return Err(Reply::wrong_method(Dialect::Current, methods(target.path)));
+    }
+    let token = token_of(target, request)?;
+    let what = match path {
+        "get" => What::Get(pins(target)?.into()),
+        "getAll" => What::GetAll,
+        "update" => What::Update(writes(target)?),
+        "batch/update" if post => batch(target, request)?,
+        "batch/update" => What::Update(writes(target)?),
+        "update/property" => property(target)?,
+        "isHardwareConnected" => What::IsConnected,
+        "logEvent" => log_event(target)?,
+        "device/meta" => What::MetaGet(meta_name(target)?),
+        _ => meta_set(target)?,
+    };
+    Ok(Route::Device { token, call: Call { dialect: Dialect::Current, what } })
+}
+
+/// The token that a request carries wherever it may stand, without judging the request: known before its body has come.
+#[must_use]
+pub fn token(head: &Head<'_>) -> Option<Token> {
+    let target = Target::parse(head.target);
+    let of_path = || target.path.split('/').nth(1).and_then(|first| Token::parse(first.as_bytes()).ok());
+    given_token(&target, head).map_or_else(of_path, |given| Token::parse(&given).ok())
+}
+
+fn given_token<'a>(target: &Target<'a>, head: &Head<'a>) -> Option<Cow<'a, [u8]>> {
+    target.get("token").or_else(|| head.bearer.map(|token| token.as_bytes().into()))
+}
+
+/// The token of the query, or of `Authorization: Bearer`, which no log of a proxy keeps.
+fn token_of(target: &Target<'_>, request: &Request<'_>) -> Result<Token, Reply> {
+    let given = given_token(target, &request.head).ok_or_else(|| bad("No token provided."))?;
+    Token::parse(&given).map_err(|_| bad("Invalid token."))
+}
+
+/// `v1`, `V1`, `d8`, `a0`.
+pub(super) fn pin_of(text: &[u8]) -> Option<Pin> {
+    let (letter, digits) = text.split_first()?;
+    digits.first().filter(|digit| digit.is_ascii_digit())?;
+    Pin::parse(letter.to_ascii_lowercase(), digits)
+}
+
+/// The pin that `dataStreamId` or `pin` names; a datastream's id is the number of its virtual pin.
+fn named_pin(target: &Target<'_>) -> Result<Option<Pin>, Reply> {
+    if let Some(id) = target.get("dataStreamId") {
+        return match id.first() {
+            Some(digit) if digit.is_ascii_digit() => {
+                Pin::parse(b'v', &id).map(Some).ok_or_else(|| bad("Wrong dataStreamId format."))
+            }
+            _ => Err(bad("Wrong dataStreamId format.")),
+        };
+    }
+    match target.get("pin") {
+        Some(pin) => pin_of(&pin).map(Some).ok_or_else(wrong_pin),
+        None => Ok(None),
+    }
+}
+
+fn wrong_pin() -> Reply {
+    bad("Wrong pin format.")
+}
+
+fn pins(target: &Target<'_>) -> Result<Vec<Pin>, Reply> {
+    let mut found: Vec<_> = named_pin(target)?.into_iter().collect();
+    for (key, _) in target.pairs() {
+        if matches!(&*key, b"token" | b"dataStreamId" | b"pin") {
+            continue;
+        }
+        found.push(pin_of(&key).ok_or_else(wrong_pin)?);
+        check_count(found.len())?;
+    }
+    if found.is_empty() { Err(wrong_pin()) } else { Ok(found) }
+}
+
+fn check_count(count: usize) -> Result<(), Reply> {
+    if count > HTTP_WRITES {
+        return Err(bad(&format!("A request may name {HTTP_WRITES} pins at most: send several.")));
+    }
+    Ok(())
+}
+
+/// `v1=..`, several of them, or `dataStreamId=`/`pin=` with one or more `value=`. The same pin twice is one value of
+/// several parts.
+fn writes(target: &Target<'_>) -> Result<Writes, Reply> {
+    let named = named_pin(target)?;
+    let mut found: Vec<(Pin, Vec<u8>)> = Vec::new();
+    for (key, value) in target.pairs() {
+        let pin = match &*key {
+            b"token" | b"dataStreamId" | b"pin" => continue,
+            b"value" => named.ok_or_else(wrong_pin)?,
+            key => pin_of(key).ok_or_else(wrong_pin)?,
+        };
+        match found.iter_mut().find(|write| write.0 == pin) {
+            Some((_, parts)) => {
+                parts.push(0);
+                parts.extend_from_slice(&value);
+            }
+            None => found.push((pin, value.into_owned())),
+        }
+        check_count(found.len())?;
+    }
+    if found.is_empty() {
+        return Err(wrong_pin());
+    }
+    for (_, value) in &found {
+        check_value(value)?;
+    }
+    Ok(found.into_iter().map(|(pin, value)| (pin, value.into())).collect())
+}
+
+pub(super) fn check_value(value: &[u8]) -> Result<(), Reply> {
+    if value.len() > MAX_VALUE_BYTES {
+        return Err(bad(&format!("A value has {MAX_VALUE_BYTES} bytes at most, this one {}.", value.len())));
+    }
+    Ok(())
+}
+
+fn batch(target: &Target<'_>, request: &Request<'_>) -> Result<What, Reply> {
+    if request.head.content_type.is_none_or(|found| !found.eq_ignore_ascii_case("application/json")) {
+        return Err(bad("Unknown content type."));
+    }
+    let pin = named_pin(target)?.ok_or_else(wrong_pin)?;
+    let wrong = || bad("The body must be JSON: an array of [time in Unix ms, value].");
+    let rows: Vec<(u64, serde_json::Value)> = serde_json::from_slice(&request.body).map_err(|_| wrong())?;
+    if rows.len() > BATCH_POINTS {
+        return Err(bad("Too much data in batch. Maximum batch size is 10000 points."));
+    }
+    let mut points = Vec::with_capacity(rows.len());
+    for (at, value) in rows {
+        let value = text_of(&value).ok_or_else(wrong)?;
+        check_value(&value)?;
+        points.push((at, value.into()));
+    }
+    Ok(What::Batch(pin, points))
+}
+
+/// A JSON value as a pin has it: parts of an array are joined by NUL.
+pub(super) fn text_of(value: &serde_json::Value) -> Option<Vec<u8>> {
+    use serde_json::Value;
+    Some(match value {
+        Value::String(text) => text.clone().into_bytes(),
+        Value::Number(number) => number.to_string().into_bytes(),
+        Value::Bool(on) => vec![if *on { b'1' } else { b'0' }],
+        Value::Array(parts) if !parts.is_empty() && parts.iter().all(|part| !part.is_array()) => {
+            let parts: Option<Vec<_>> = parts.iter().map(text_of).collect();
+            parts?.join(&0)
+        }
+        _ => return None,
+    })
+}
+
+fn property(target: &Target<'_>) -> Result<What, Reply> {
+    let pin = named_pin(target)?.ok_or_else(wrong_pin)?;
+    let mut set: Vec<(Box<str>, Box<[u8]>)> = Vec::new();
+    for (key, value) in target.pairs() {
+        if matches!(&*key, b"token" | b"dataStreamId" | b"pin") {
+            continue;
+        }
+        let name = std::str::from_utf8(&key).ok().filter(|name| is_known_property(name));
+        let name = name.ok_or_else(|| bad("Wrong property name."))?;
+        check_value(&value)?;
+        if value.is_empty() {
+            return Err(bad("A property needs a value."));
+        }
+        set.push((name.into(), value.into_owned().into()));
+        check_count(set.len())?;
+    }
+    if set.is_empty() { Err(bad("No properties for update provided.")) } else { Ok(What::Property(pin, set)) }
+}
+
+fn log_event(target: &Target<'_>) -> Result<What, Reply> {
+    let code = target.text("code").filter(|code| !code.is_empty());
+    let code = code.ok_or_else(|| bad("Event code is not provided."))?;
+    if code.len() > MAX_EVENT_CODE_BYTES {
+        return Err(bad(&format!("An event code has {MAX_EVENT_CODE_BYTES} bytes at most.")));
+    }
+    let description = target.text("description").unwrap_or_default();
+    let most = crate::limits::MAX_EVENT_DESCRIPTION_CHARS;
+    if description.chars().count() > most {
+        return Err(bad(&format!("A description has {most} characters at most.")));
+    }
+    Ok(What::LogEvent(code.into(), description.into()))
+}
+
+fn meta_name(target: &Target<'_>) -> Result<Box<str>, Reply> {
+    // Fields have names here, no numbers.
+    if let Some(id) = target.get("metaFieldId") {
+        let is_number = !id.is_empty() && id.iter().all(u8::is_ascii_digit);
+        return Err(bad(if is_number { "MetaField doesn't exist." } else { "Wrong metaField format." }));
+    }
+    let name = target.text("metaFieldName").filter(|name| !name.is_empty() && name.len() <= MAX_META_NAME_BYTES);
+    name.map(Into::into).ok_or_else(|| bad("Wrong metaField format."))
+}
+
+fn meta_set(target: &Target<'_>) -> Result<What, Reply> {
+    let name = meta_name(target)?;
+    let value = target.text("value").ok_or_else(|| bad("Wrong value."))?;
+    check_value(value.as_bytes())?;
+    Ok(What::MetaSet(name, value.into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Next, next_request};
+    use super::*;
+
+    const TOKEN: &str = "abcdefghijklmnopqrstuvwxyz012345";
+
+    fn ask(text: &str) -> Result<What, String> {
+        let Ok(Next::Whole(request)) = next_request(text.as_bytes()) else { panic!("not whole: {text}") };
+        match route(&request) {
+            Ok(Route::Device { token, call }) => {
+                assert_eq!((token.expose(), call.dialect), (TOKEN, Dialect::Current));
+                Ok(call.what)
+            }
+            Ok(other) => panic!("{other:?}"),
+            Err(reply) => Err(format!("{} {}", reply.status, String::from_utf8_lossy(&reply.body))),
+        }
+    }
+
+    fn get(path: &str) -> Result<What, String> {
+        let path = path.replace('@', &format!("token={TOKEN}"));
+        ask(&format!("GET /external/api/{path} HTTP/1.1\r\nHost: x\r\n\r\n"))
+    }
+
+    fn v(index: u8) -> Pin {
+        Pin::new_virtual(index)
+    }
+
+    #[test]
+    fn calls_of_the_current_api() {
+        assert_eq!(get("get?@&v1"), Ok(What::Get([v(1)].into())));
+        assert_eq!(
+            get("get?@&V1&d8&a0"),
+            Ok(What::Get([v(1), pin_of(b"d8").expect("a pin"), pin_of(b"A0").expect("a pin")].into()))
+        );
+        assert_eq!(get("get?@&dataStreamId=7"), Ok(What::Get([v(7)].into())));
+        assert_eq!(get("getAll?@"), Ok(What::GetAll));
+        assert_eq!(get("update?@&v1=a%20b"), Ok(What::Update(vec![(v(1), (*b"a b").into())])));
+        assert_eq!(get("update?@&pin=V1&value=24.1&value=52"), Ok(What::Update(vec![(v(1), (*b"24.1\x0052").into())])));
+        assert_eq!(get("update?dataStreamId=3&value=1&@"), Ok(What::Update(vec![(v(3), (*b"1").into())])));
+        assert_eq!(
+            get("batch/update?@&v1=1&v2=2"),
+            Ok(What::Update(vec![(v(1), (*b"1").into()), (v(2), (*b"2").into())]))
+        );
+        assert_eq!(
+            get("update/property?@&pin=v1&color=%23FF0000"),
+            Ok(What::Property(v(1), vec![("color".into(), (*b"#FF0000").into())]))
+        );
+        assert_eq!(get("isHardwareConnected?@"), Ok(What::IsConnected));
+        assert_eq!(get("logEvent?@&code=hot"), Ok(What::LogEvent("hot".into(), "".into())));
+        assert_eq!(get("device/meta?@&metaFieldName=Room"), Ok(What::MetaGet("Room".into())));
+        assert_eq!(
+            get("device/meta/update?@&metaFieldName=Room&value=2"),
+            Ok(What::MetaSet("Room".into(), "2".into()))
+        );
+    }
+
+    #[test]
+    fn the_token_may_come_in_the_head() {
+        let text = format!("GET /external/api/getAll HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {TOKEN}\r\n\r\n");
+        assert_eq!(ask(&text), Ok(What::GetAll));
+    }
+
+    #[test]
+    fn a_batch_is_json() {
+        let post = |kind: &str, body: &str| {
+            let len = body.len();
+            ask(&format!(
+                "POST /external/api/batch/update?token={TOKEN}&pin=v1 HTTP/1.1\r\nHost: x\r\nContent-Type: {kind}\r\nContent-Length: {len}\r\n\r\n{body}"
+            ))
+        };
+        let got = post("application/json", r#"[[1,"a"],[2,2.5],[3,true],[4,[24.5,"x"]]]"#).expect("good");
+        let point = |at, value: &[u8]| (at, Box::from(value));
+        assert_eq!(
+            got,
+            What::Batch(v(1), vec![point(1, b"a"), point(2, b"2.5"), point(3, b"1"), point(4, b"24.5\0x")])
+        );
+        assert!(post("text/plain", "[]").expect_err("wrong").contains("Unknown content type."));
+        for bad in ["", "{}", "[1]", "[[1]]", "[[1,null]]", "[[-1,2]]", "[[1,[]]]", "[[1,[[2]]]]", "[[1,{}]]"] {
+            assert!(post("application/json", bad).expect_err(bad).starts_with("400"), "{bad}");
+        }
+        let many = format!("[{}[1,1]]", "[1,1],".repeat(BATCH_POINTS));
+        assert!(post("application/json", &many).expect_err("too many").contains("10000"));
+    }
+
+    #[test]
+    fn mistakes_are_told() {
+        let long = format!("update?@&v1={}", "x".repeat(MAX_VALUE_BYTES + 1));
+        for (path, words) in [
+            ("getAll", "No token provided."),
+            ("getAll?token=short", "Invalid token."),
+            ("get?@", "Wrong pin format."),
+            ("get?@&v256", "Wrong pin format."),
+            ("get?@&x1", "Wrong pin format."),
+            ("get?@&vV1", "Wrong pin format."),
+            ("get?@&dataStreamId=x", "Wrong dataStreamId format."),
+            ("update?@&value=1", "Wrong pin format."),
+            ("update?@", "Wrong pin format."),
+            (&long, "1024 bytes at most, this one 1025"),
+            ("update/property?@&pin=v1", "No properties"),
+            ("update/property?@&pin=v1&colour=red", "Wrong property name."),
+            ("update/property?@&pin=v1&color=", "needs a value"),
+            ("logEvent?@", "Event code is not provided."),
+            ("device/meta?@", "Wrong metaField format."),
+            ("device/meta?@&metaFieldId=x", "Wrong metaField format."),
+            ("device/meta?@&metaFieldId=7", "MetaField doesn't exist."),
+            ("device/meta/update?@&metaFieldName=Room", "Wrong value."),
+        ] {
+            let error = get(path).expect_err(path);
+            assert!(error.starts_with("400 {\"error\":{\"message\":") && error.contains(words), "{path}: {error}");
+        }
+        assert!(get("nothing?@").expect_err("no path").starts_with("404"));
+        let text = format!("POST /external/api/getAll?token={TOKEN} HTTP/1.1\r\nHost: x\r\n\r\n");
+        assert!(ask(&text).expect_err("no method").starts_with("405"));
+        assert!(ask("GET /websockets HTTP/1.1\r\nHost: x\r\n\r\n").expect_err("no upgrade").starts_with("426"));
+    }
+}
