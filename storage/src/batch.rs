@@ -6,7 +6,7 @@ use std::sync::Arc;
 use rocksdb::WriteBatch;
 
 use crate::bytes::{Fields, Put as _, Shape};
-use crate::cipher::{self, Fresh, Place, Writer};
+use crate::cipher::{self, Fresh, Place, Sealer};
 use crate::keyring::Keyring;
 use crate::rocks::Rocks;
 use crate::schema::index::IndexKeys;
@@ -23,7 +23,7 @@ pub(crate) struct Sealing {
     pub(crate) keyring: Arc<Keyring>,
     pub(crate) index: Arc<IndexKeys>,
     pub(crate) fresh: Arc<Fresh>,
-    pub(crate) writer: Writer,
+    pub(crate) sealer: Sealer,
 }
 
 /// Encoded writes.
@@ -140,6 +140,17 @@ impl Batch {
         Self { limit_bytes: usize::MAX, ..Self::new(sealing) }
     }
 
+    /// Where it ends now.
+    pub(crate) const fn mark(&self) -> (usize, usize) {
+        (self.writes.bytes.len(), self.writes.count)
+    }
+
+    /// Take back what was put since a mark.
+    pub(crate) fn rewind(&mut self, (len_bytes, count): (usize, usize)) {
+        self.writes.bytes.truncate(len_bytes);
+        self.writes.count = count;
+    }
+
     /// Is nothing in it?
     #[must_use]
     pub const fn is_empty(&self) -> bool {
@@ -173,16 +184,12 @@ impl Batch {
         value: &[u8],
     ) -> Result<(), Error> {
         within("a record", value.len(), limits::VALUE_BYTES)?;
-        within(
-            "a batch",
-            self.len_bytes() + value.len() + limits::SEAL_BYTES + limits::KEY_BYTES,
-            limits::BATCH_BYTES,
-        )?;
+        within("a batch", self.len_bytes() + value.len() + limits::SEAL_BYTES + limits::KEY_BYTES, self.limit_bytes)?;
         let owner = family.owner(key.as_ref()).expect("keys of the schema name their owner");
         let place = Place { family: family as u8, partition, key: key.as_ref(), owner };
-        let Sealing { keyring, fresh, writer, .. } = &self.sealing;
+        let Sealing { keyring, fresh, sealer, .. } = &self.sealing;
         self.writes
-            .put(family, partition, key.as_ref(), |out| cipher::seal(keyring, fresh, *writer, &place, value, out))
+            .put(family, partition, key.as_ref(), |out| cipher::seal(keyring, fresh, *sealer, &place, value, out))
     }
 
     /// Remove a record.

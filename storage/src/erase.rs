@@ -2,7 +2,6 @@
 //! lies; then its records are deleted. A device: its records are deleted and compacted away.
 
 use std::ops::ControlFlow;
-use std::sync::mpsc::sync_channel;
 
 use rocksdb::{BottommostLevelCompaction, CompactOptions};
 
@@ -40,7 +39,7 @@ impl Store {
         self.inner.keyring.erase_org(org.get())?;
         self.inner.settings.steps.reach("erase: key destroyed");
         // What was sealed just before the key went away is in the queue: delete it too.
-        self.settle()?;
+        self.inner.settle()?;
         self.forget(org, None)?;
         let mut writes = Writes::default();
         self.inner.reader().scan_index(KeyBytes::EMPTY, |digest, entry| {
@@ -75,9 +74,7 @@ impl Store {
     }
 
     fn forget(&self, org: OrgId, device: Option<DeviceKey>) -> Result<(), Error> {
-        let (done, result) = sync_channel(1);
-        self.ask(Ask::Forget(org, device, done))?;
-        result.recv().unwrap_or(Err(Error::Closed))
+        self.inner.ask_and_wait(|done| Ask::Forget(org, device, done))
     }
 
     /// Delete all records whose keys begin like this, and let no table or log keep them.

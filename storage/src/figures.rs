@@ -1,13 +1,23 @@
 //! Figures for metrics and for `linchpin store stats`.
 
 use std::ops::ControlFlow;
-use std::sync::PoisonError;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-use crate::schema::{Family, KeyBytes};
-use crate::settings::now_ms;
-use crate::store::Store;
 use crate::Error;
+use crate::reads::Reads;
+use crate::schema::{Family, KeyBytes};
+
+/// What the committing thread has done.
+#[derive(Debug, Default)]
+pub(crate) struct Committed {
+    pub(crate) commits: AtomicU64,
+    pub(crate) records: AtomicU64,
+    pub(crate) syncs: AtomicU64,
+    pub(crate) sync_us: AtomicU64,
+    pub(crate) slowest_sync_us: AtomicU64,
+    pub(crate) refused_full: AtomicU64,
+    pub(crate) queued: AtomicUsize,
+}
 
 /// What the store does and has done since it was opened.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -46,13 +56,11 @@ pub struct Figures {
     pub epoch: u64,
 }
 
-impl Store {
+impl Reads {
     /// The figures now.
     #[must_use]
     pub fn figures(&self) -> Figures {
         let (done, collected) = (&self.inner.queue.figures, &self.inner.collected);
-        let oldest = collected.oldest_unsynced_ms.lock().unwrap_or_else(PoisonError::into_inner);
-        let oldest_ms = oldest.values().min().copied();
         Figures {
             commits: done.commits.load(Ordering::Relaxed),
             records: done.records.load(Ordering::Relaxed),
@@ -65,10 +73,10 @@ impl Store {
             is_poisoned: self.inner.poison.check().is_err(),
             telemetry_points: collected.points.load(Ordering::Relaxed),
             telemetry_batches: collected.batches.load(Ordering::Relaxed),
-            unjournaled_batches: collected.unjournaled.load(Ordering::Relaxed),
+            unjournaled_batches: collected.at_risk.failed(),
             refused_points: collected.refused.load(Ordering::Relaxed),
             given_up_points: collected.given_up.load(Ordering::Relaxed),
-            unsynced_ms: oldest_ms.map_or(0, |oldest| now_ms().saturating_sub(oldest)),
+            unsynced_ms: collected.at_risk.oldest_ms(),
             epoch: self.inner.keeper.epoch(),
         }
     }
@@ -84,7 +92,7 @@ impl Store {
     /// # Errors
     /// [`Error::Read`].
     pub fn journal_is_empty(&self) -> Result<bool, Error> {
-        self.settle()?;
+        self.inner.settle()?;
         let mut is_empty = true;
         self.inner.reader().scan_raw(Family::Journal, 0, (KeyBytes::EMPTY, None), |_, _| {
             is_empty = false;

@@ -1,17 +1,18 @@
 //! History: raw points and roll-ups of a pin, and which of them are kept.
 
 use std::ops::ControlFlow;
-use std::sync::mpsc::sync_channel;
 
 use linchpin_protocol::model::Pin;
 
 use crate::collector::Ask;
 use crate::reader::broken;
+use crate::reads::Reads;
 use crate::schema::chunk::{self, ChunkKey, Sample};
 use crate::schema::rollup::{self, Grain, Row, RowsKey};
-use crate::schema::{DeviceKey, Family, KeyBytes, Latest};
+use crate::schema::{DeviceKey, Family, KeyBytes};
 use crate::settings::{Retention, now_ms};
-use crate::store::{Inner, Store};
+use crate::shared::Inner;
+use crate::store::Store;
 use crate::{Error, Problem, limits};
 
 const DAY_MS: u64 = 86_400_000;
@@ -64,31 +65,16 @@ impl Store {
         self.inner.drop_old_partitions(now_ms())
     }
 
-    fn stored(&self, key: DeviceKey) -> Result<(), Error> {
-        let (done, result) = sync_channel(1);
-        self.ask(Ask::Store(key, done))?;
-        result.recv().unwrap_or(Err(Error::Closed))
-    }
-
     /// Store all collected points now.
     ///
     /// # Errors
     /// [`Error::Full`], [`Error::Poisoned`]: they stay in memory and in the journal.
     pub fn store_all(&self) -> Result<(), Error> {
-        let (done, result) = sync_channel(1);
-        self.ask(Ask::StoreAll(done))?;
-        result.recv().unwrap_or(Err(Error::Closed))
+        self.inner.ask_and_wait(Ask::StoreAll)
     }
+}
 
-    /// The latest values of a device, with all that was handed over before this call.
-    ///
-    /// # Errors
-    /// As [`Store::get`].
-    pub fn latest(&self, key: DeviceKey) -> Result<Latest, Error> {
-        self.stored(key)?;
-        Ok(self.get(&key)?.unwrap_or_default())
-    }
-
+impl Reads {
     /// Raw points of a pin from one moment to another, both included, ms since 1970, by time. Of points in one
     /// millisecond the last stays.
     ///

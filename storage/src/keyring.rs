@@ -322,7 +322,7 @@ pub(crate) fn rewrapped(bytes: &[u8], old: &Unseal, new: &Unseal) -> Result<Vec<
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cipher::{self, Place, Writer};
+    use crate::cipher::{self, Place, Sealer};
     use crate::testing::Folder;
 
     fn unseal(byte: u8) -> Unseal {
@@ -343,7 +343,7 @@ mod tests {
 
     fn sealed(keyring: &Keyring, fresh: &Fresh) -> Vec<u8> {
         let mut out = Vec::new();
-        cipher::seal(keyring, fresh, Writer::Batch, &place(b"key"), b"the value", &mut out).expect("seals");
+        cipher::seal(keyring, fresh, Sealer::Batch, &place(b"key"), b"the value", &mut out).expect("seals");
         out
     }
 
@@ -472,7 +472,7 @@ mod tests {
             assert!(matches!(keyring.add_org(7), Err(Error::Erased { org: 7 })));
         }
         let mut out = Vec::new();
-        let error = cipher::seal(&keyring, &fresh, Writer::Batch, &place(b"k"), b"v", &mut out);
+        let error = cipher::seal(&keyring, &fresh, Sealer::Batch, &place(b"k"), b"v", &mut out);
         assert!(matches!(error, Err(Error::Erased { org: 7 })));
     }
 }

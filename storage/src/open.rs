@@ -32,7 +32,8 @@ impl OpenPin {
         Self { pin, latest, latest_ms: 0, chunk: None, samples, is_dirty: false, minutes, finished }
     }
 
-    fn sample(&mut self, sample: Sample, next_chunk: &mut u64) {
+    /// `false`: another chunk was begun, one that is stored as a whole may be forgotten.
+    fn sample(&mut self, sample: Sample, next_chunk: &mut u64) -> bool {
         match self.minutes.last_mut() {
             // Nearly always the minute of the point before.
             Some(row) if sample.at_ms.wrapping_sub(row.start_ms) < Grain::Minute.row_ms() => {
@@ -50,6 +51,7 @@ impl OpenPin {
         }
         self.is_dirty = true;
         self.samples.push(sample);
+        fits
     }
 
     /// Let the chunk take no more points.
@@ -73,6 +75,10 @@ pub(crate) struct OpenDevice {
     /// The first journal batch that is not; 0 if all is stored.
     pub(crate) dirty_from: u64,
     newest_ms: u64,
+    /// Samples in memory.
+    samples: usize,
+    /// The hour under which it stands among those whose points are all stored; 0 if it does not.
+    listed_hour: u64,
 }
 
 impl OpenDevice {
@@ -84,13 +90,21 @@ impl OpenDevice {
             latest_ms: latest.at_ms,
             ..OpenPin::new(pin)
         });
-        Ok(Self { key, pins: pins.collect(), applied: stored.applied, dirty_from: 0, newest_ms: 0 })
+        Ok(Self {
+            key,
+            pins: pins.collect(),
+            applied: stored.applied,
+            dirty_from: 0,
+            newest_ms: 0,
+            samples: 0,
+            listed_hour: 0,
+        })
     }
 
-    /// Take a point of this journal batch; `false` if the stored records contain it already.
-    pub(crate) fn apply(&mut self, number: u64, point: &Point<'_>, next_chunk: &mut u64) -> bool {
+    /// Take a point of this journal batch, unless the stored records contain it already.
+    pub(crate) fn apply(&mut self, number: u64, point: &Point<'_>, next_chunk: &mut u64) {
         if number <= self.applied {
-            return false;
+            return;
         }
         if self.dirty_from == 0 {
             self.dirty_from = number;
@@ -110,15 +124,28 @@ impl OpenDevice {
             open.latest.extend_from_slice(point.value);
         }
         if let Some(value) = ValueRef(point.value).as_number() {
-            open.sample(Sample { at_ms: point.at_ms, value }, next_chunk);
+            if open.sample(Sample { at_ms: point.at_ms, value }, next_chunk) {
+                self.samples += 1;
+            } else {
+                self.count();
+            }
         }
-        true
     }
 
-    /// Points in memory.
-    pub(crate) fn samples(&self) -> usize {
+    /// Samples in memory.
+    pub(crate) const fn samples(&self) -> usize {
+        self.samples
+    }
+
+    fn count(&mut self) {
         let finished = |open: &OpenPin| open.finished.iter().map(|(.., samples)| samples.len()).sum::<usize>();
-        self.pins.iter().map(|open| open.samples.len() + finished(open)).sum()
+        self.samples = self.pins.iter().map(|open| open.samples.len() + finished(open)).sum();
+    }
+
+    /// Its latest values.
+    pub(crate) fn latest(&self, applied: u64) -> Latest {
+        let value = |open: &OpenPin| LatestValue { value: open.latest.as_slice().into(), at_ms: open.latest_ms };
+        Latest { applied, values: self.pins.iter().map(|open| (open.pin, value(open))).collect() }
     }
 
     /// Give up raw points: latest values and rows by minute stay. Returns how many.
@@ -128,22 +155,28 @@ impl OpenDevice {
             (open.chunk, open.is_dirty) = (None, false);
             (open.samples, open.finished) = (Vec::new(), Vec::new());
         }
+        self.samples = 0;
         count
     }
 
-    /// May it be forgotten? All is stored, and its hour is over.
-    pub(crate) const fn is_idle(&self, now_ms: u64) -> bool {
-        self.dirty_from == 0 && self.newest_ms / limits::CHUNK_SPAN_MS < now_ms / limits::CHUNK_SPAN_MS
+    /// The hour of its newest point, unless it is listed under that already.
+    pub(crate) fn newly_clean(&mut self) -> Option<u64> {
+        let hour = self.newest_ms / limits::CHUNK_SPAN_MS;
+        (std::mem::replace(&mut self.listed_hour, hour) != hour).then_some(hour)
+    }
+
+    /// It stands under this hour, and the hour is over: may it be forgotten?
+    pub(crate) fn may_go(&mut self, hour: u64) -> bool {
+        if self.listed_hour != hour {
+            return false;
+        }
+        self.listed_hour = 0;
+        self.dirty_from == 0 && self.newest_ms / limits::CHUNK_SPAN_MS == hour
     }
 
     /// Put everything that is not stored into a batch, all of it or nothing.
     pub(crate) fn store(&self, reader: Reader<'_>, up_to: u64, batch: &mut Batch) -> Result<(), Error> {
-        let mut latest = Latest { applied: up_to, ..Latest::default() };
-        for open in &self.pins {
-            let value = LatestValue { value: open.latest.as_slice().into(), at_ms: open.latest_ms };
-            latest.values.insert(open.pin, value);
-        }
-        batch.put(&self.key, &latest)?;
+        batch.put(&self.key, &self.latest(up_to))?;
         let mut scratch = Vec::new();
         for open in &self.pins {
             for (start_ms, number, samples) in &open.finished {
@@ -166,8 +199,9 @@ impl OpenDevice {
         for open in &mut self.pins {
             open.is_dirty = false;
             open.finished = Vec::new();
-            open.minutes = Vec::new();
+            open.minutes.clear();
         }
+        self.count();
     }
 }
 

@@ -6,11 +6,12 @@ use std::ops::ControlFlow;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use crate::cipher::{self, Fresh, Place, Writer};
+use crate::cipher::{self, Fresh, Place, Sealer};
+use crate::inventory::Phase;
 use crate::schema::{Family, KeyBytes};
 use crate::settings::now_s;
-use crate::store::{Inner, Store};
-use crate::inventory::Phase;
+use crate::shared::Inner;
+use crate::store::Store;
 use crate::unseal::Unseal;
 use crate::writer::{Class, Replace, waiting};
 use crate::{Error, limits};
@@ -48,9 +49,10 @@ impl Store {
     /// As [`Store::get`] and [`Store::commit`]; what was done holds, and nothing became unreadable.
     pub fn rotate_keys(&self) -> Result<Rotation, Error> {
         let inner = &self.inner;
-        let before = Arc::downgrade(&inner.fresh.read().unwrap_or_else(PoisonError::into_inner).clone());
+        let _one = inner.long_work.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = Arc::downgrade(&inner.seals.fresh());
         let fresh = inner.keyring.rotate(now_s())?;
-        inner.use_epoch(fresh.clone());
+        inner.seals.use_epoch(fresh.clone());
         inner.settings.steps.reach("rotation registered");
         let mut resealed = 0;
         let mut waits = 0;
@@ -59,7 +61,7 @@ impl Store {
                 waits += 1;
                 std::thread::sleep(WAIT);
             }
-            self.settle()?;
+            self.inner.settle()?;
             let found = inner.reseal(&fresh)?;
             resealed += found;
             if found == 0 {
@@ -74,13 +76,6 @@ impl Store {
         }
         inner.update_inventory(Phase::Running)?;
         Ok(Rotation { resealed, retired })
-    }
-
-    /// All that was handed over before is committed when this returns.
-    pub(crate) fn settle(&self) -> Result<(), Error> {
-        let (done, result) = waiting();
-        self.inner.queue.write_patiently(Class::A, crate::batch::Writes::default(), Some(done))?;
-        result.recv().unwrap_or(Err(Error::Closed))
     }
 
     /// A new root key. `unseal` is the source in use.
@@ -131,6 +126,13 @@ impl Store {
 }
 
 impl Inner {
+    /// All that was handed over before is committed when this returns.
+    pub(crate) fn settle(&self) -> Result<(), Error> {
+        let (done, result) = waiting();
+        self.queue.write_patiently(Class::A, crate::batch::Writes::default(), Some(done))?;
+        result.recv().unwrap_or(Err(Error::Closed))
+    }
+
     /// Seal again what an older epoch sealed; how many records that were.
     fn reseal(&self, fresh: &Fresh) -> Result<u64, Error> {
         let mut count = 0;
@@ -159,7 +161,7 @@ impl Inner {
             let owner = family.owner(key).unwrap_or_default();
             let place = Place { family: family as u8, partition, key, owner };
             let mut value = Vec::with_capacity(expected.len());
-            cipher::seal(&self.keyring, fresh, Writer::Sweep, &place, plain, &mut value)?;
+            cipher::seal(&self.keyring, fresh, Sealer::Sweep, &place, plain, &mut value)?;
             group_bytes += value.len();
             group.push(Replace { family, partition, key: key.into(), expected, value });
             if group.len() >= limits::SWEEP_RECORDS || group_bytes >= limits::BATCH_BYTES {

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::thread::Thread;
+use std::time::Instant;
 
 use linchpin_protocol::model::{DeviceId, Pin};
 use rtrb::{Consumer, Producer, RingBuffer};
@@ -14,6 +15,8 @@ use crate::schema::journal::{Point, put_point};
 /// A batch of points: organization, then the point as the journal writes it.
 pub(crate) struct Points {
     pub(crate) base_ms: u64,
+    /// When its first point came.
+    pub(crate) begun: Instant,
     pub(crate) bytes: Vec<u8>,
 }
 
@@ -23,7 +26,11 @@ pub struct LaneFull;
 
 impl fmt::Display for LaneFull {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} journal batches wait for the disk: telemetry is coalesced until it is faster", limits::JOURNAL_LANE)
+        write!(
+            f,
+            "{} journal batches wait for the disk: telemetry is coalesced until it is faster",
+            limits::JOURNAL_LANE
+        )
     }
 }
 
@@ -53,7 +60,7 @@ pub(crate) struct LaneEnd {
 pub(crate) fn lane(collector: Thread) -> (TelemetryLane, LaneEnd) {
     let (to, from) = RingBuffer::new(limits::JOURNAL_LANE);
     let (back, emptied) = RingBuffer::new(limits::JOURNAL_LANE);
-    let filling = Points { base_ms: 0, bytes: Vec::new() };
+    let filling = Points { base_ms: 0, begun: Instant::now(), bytes: Vec::new() };
     (TelemetryLane { filling, lane: to, emptied, collector }, LaneEnd { lane: from, emptied: back })
 }
 
@@ -67,7 +74,7 @@ impl TelemetryLane {
             self.close_batch()?;
         }
         if self.filling.bytes.is_empty() {
-            self.filling.base_ms = at_ms;
+            (self.filling.base_ms, self.filling.begun) = (at_ms, Instant::now());
         }
         self.filling.bytes.put_varint(u64::from(org.get()));
         put_point(self.filling.base_ms, &Point { device, pin, at_ms, value }, &mut self.filling.bytes);
@@ -87,7 +94,8 @@ impl TelemetryLane {
             return Err(LaneFull);
         }
         let empty = self.emptied.pop().unwrap_or_default();
-        let full = std::mem::replace(&mut self.filling, Points { base_ms: 0, bytes: empty });
+        let empty = Points { base_ms: 0, begun: self.filling.begun, bytes: empty };
+        let full = std::mem::replace(&mut self.filling, empty);
         // There is room: this is the only producer.
         let _ = self.lane.push(full);
         self.collector.unpark();

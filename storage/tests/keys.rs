@@ -14,6 +14,10 @@ use world::{Folder, add_device, add_org, check_devices, copy, device, device_key
 
 const DEVICES: u32 = 700;
 
+fn now_ms() -> u64 {
+    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970").as_millis() as u64
+}
+
 fn filled(folder: &Folder) {
     let store = open(&folder.0).expect("opens");
     add_org(&store, 1, "Acme");
@@ -37,7 +41,8 @@ fn rotation_seals_everything_again_while_writes_go_on() {
     filled(&folder);
     let store = open(&folder.0).expect("opens");
     let rotation = std::thread::scope(|scope| {
-        let writes = scope.spawn(|| (DEVICES + 1..=DEVICES + 200).for_each(|n| add_device(&store, 1, n).expect("commits")));
+        let writes =
+            scope.spawn(|| (DEVICES + 1..=DEVICES + 200).for_each(|n| add_device(&store, 1, n).expect("commits")));
         let rotation = store.rotate_keys().expect("rotates");
         writes.join().expect("writes");
         rotation
@@ -149,7 +154,7 @@ fn an_erased_organization_cannot_be_read_from_an_older_copy_either() {
     add_org(&store, 2, "Gone");
     add_device(&store, 2, 5_000).expect("commits");
     let mut lane = store.telemetry_lane().expect("a lane");
-    lane.write(org(2), device(5_000), Pin::new_virtual(0), 1_900_000_000_000, b"7").expect("room");
+    lane.write(org(2), device(5_000), Pin::new_virtual(0), now_ms(), b"7").expect("room");
     lane.close_batch().expect("room");
     std::thread::sleep(Duration::from_millis(1_500));
     let before = Folder::new("before-erase");
@@ -180,10 +185,9 @@ fn an_erased_device_is_gone_and_others_are_not() {
     let store = open(&folder.0).expect("opens");
     add_org(&store, 1, "Acme");
     let mut lane = store.telemetry_lane().expect("a lane");
-    let now_ms = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970").as_millis() as u64;
     for number in 1..=3 {
         add_device(&store, 1, number).expect("commits");
-        lane.write(org(1), device(number), Pin::new_virtual(0), now_ms, b"7").expect("room");
+        lane.write(org(1), device(number), Pin::new_virtual(0), now_ms(), b"7").expect("room");
     }
     lane.close_batch().expect("room");
     store.erase_device(device_key(1, 2)).expect("erases");
@@ -269,7 +273,7 @@ fn no_nonce_is_used_twice_under_one_key() {
                 _ => {
                     add_device(&store, 1, number).expect("commits");
                     let mut lane = store.telemetry_lane().expect("a lane");
-                    lane.write(org(1), device(number), Pin::new_virtual(0), 1_900_000_000_000, b"1.5").expect("room");
+                    lane.write(org(1), device(number), Pin::new_virtual(0), now_ms(), b"1.5").expect("room");
                     lane.close_batch().expect("room");
                 }
             }

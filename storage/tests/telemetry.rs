@@ -105,7 +105,8 @@ fn text_has_a_latest_value_and_no_history() {
     add_org(&store, 1, "Acme");
     let mut lane = store.telemetry_lane().expect("a lane");
     lane.write(org(1), device(1), Pin::new_virtual(5), now_ms(), b"on\0off").expect("room");
-    lane.write(org(2), device(9), Pin::new_virtual(5), now_ms(), b"1").expect("an unknown organization is refused later");
+    lane.write(org(2), device(9), Pin::new_virtual(5), now_ms(), b"1")
+        .expect("an unknown organization is refused later");
     lane.close_batch().expect("room");
     let latest = store.latest(device_key(1, 1)).expect("reads");
     assert_eq!(&*latest.values[&Pin::new_virtual(5)].value, b"on\0off");

@@ -91,7 +91,7 @@ impl Store {
     /// Those of the target; [`Error::Io`], [`Error::Write`]. Objects already kept stay for the next try.
     pub fn back_up(&self, target: &dyn BackupTarget) -> Result<Created, Error> {
         let inner = &self.inner;
-        self.settle()?;
+        self.inner.settle()?;
         let folder = inner.layout.folder.join("checkpoint");
         // Left over by a crash.
         let _ = std::fs::remove_dir_all(&folder);

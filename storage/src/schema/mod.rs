@@ -15,8 +15,8 @@ pub(crate) mod rollup;
 mod template;
 mod user;
 
-pub use chunk::Sample;
 pub use audit::{Audit, AuditKey};
+pub use chunk::Sample;
 pub use device::{Device, DeviceKey};
 pub use event::{Diary, DiaryKey, DiaryKind, Event, EventKey};
 pub use index::{Digest, IndexEntry, IndexKind};
