@@ -82,6 +82,16 @@ impl Reads {
     /// [`Error::TooLarge`]: there are more than one query may return. As [`Store::get`].
     pub fn samples(&self, key: DeviceKey, pin: Pin, from_ms: u64, to_ms: u64) -> Result<Vec<Sample>, Error> {
         self.stored(key)?;
+        self.samples_stored(key, pin, from_ms, to_ms)
+    }
+
+    pub(crate) fn samples_stored(
+        &self,
+        key: DeviceKey,
+        pin: Pin,
+        from_ms: u64,
+        to_ms: u64,
+    ) -> Result<Vec<Sample>, Error> {
         let reader = self.inner.reader();
         // A chunk that begins before the range may reach into it.
         let first_ms = from_ms.saturating_sub(limits::CHUNK_SPAN_MS);
@@ -117,6 +127,17 @@ impl Reads {
     /// As [`Store::samples`].
     pub fn rows(&self, key: DeviceKey, pin: Pin, grain: Grain, from_ms: u64, to_ms: u64) -> Result<Vec<Row>, Error> {
         self.stored(key)?;
+        self.rows_stored(key, pin, grain, from_ms, to_ms)
+    }
+
+    pub(crate) fn rows_stored(
+        &self,
+        key: DeviceKey,
+        pin: Pin,
+        grain: Grain,
+        from_ms: u64,
+        to_ms: u64,
+    ) -> Result<Vec<Row>, Error> {
         let reader = self.inner.reader();
         let family = grain.family();
         let first_ms = from_ms - from_ms % grain.record_ms();
@@ -133,6 +154,14 @@ impl Reads {
             })?;
         }
         Ok(rows)
+    }
+
+    /// The first moment from this one on that a partition of the family may hold.
+    pub(crate) fn first_kept(&self, family: Family, from_ms: u64) -> Option<u64> {
+        let wanted = family.partition_of(from_ms);
+        let found = self.inner.rocks.partitions(family).into_iter().find(|partition| *partition >= wanted)?;
+        let begin_ms = u64::from(found - 1) * family.partition_days() * DAY_MS;
+        Some(begin_ms.max(from_ms))
     }
 
     fn partitions(&self, family: Family, from_ms: u64, to_ms: u64) -> Vec<u32> {

@@ -78,6 +78,9 @@ pub const LATEST_PINS: usize = 768;
 /// Points that one history query may return.
 pub const QUERY_POINTS: usize = 10_000_000;
 
+/// A piece of an export is handed over when it has this size, bytes; it may be longer by what an hour holds.
+pub const EXPORT_PIECE_BYTES: usize = 64 << 10;
+
 /// How often the folder is compared with the inventory, ms.
 pub const INVENTORY_TICK_MS: u64 = 1_000;
 /// Files checked by their digest at start, bytes in all; the rest is checked in the background.

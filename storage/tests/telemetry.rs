@@ -7,7 +7,9 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use linchpin_protocol::model::Pin;
 use linchpin_storage::schema::{Grain, Row, Sample};
-use linchpin_storage::{Store, TelemetryLane};
+use linchpin_storage::{
+    ExportFormat, ExportQuery, Granularity, Period, Query, Source, Store, TelemetryLane, TimeFormat,
+};
 use world::{Folder, add_org, copy, device, device_key, open, org, settings};
 
 const HOUR: u64 = 3_600_000;
@@ -158,4 +160,107 @@ fn the_journal_is_trimmed_once_all_is_stored() {
     let figures = store.figures();
     assert_eq!((figures.telemetry_points, figures.unjournaled_batches), (100, 0));
     assert!(store.journal_is_empty().expect("reads"));
+}
+
+#[test]
+fn questions_and_exports_say_the_same() {
+    let folder = Folder::new("export");
+    let store = open(&folder.0).expect("opens");
+    add_org(&store, 1, "Acme");
+    let mut lane = store.telemetry_lane().expect("a lane");
+    let mut model = Model::new();
+    let to_ms = now_ms();
+    for n in 0..20_000u64 {
+        write(&mut lane, &mut model, 1, (n % 2) as u8, to_ms - 6 * 24 * HOUR + n * 20_011, (n % 50) as f64 / 4.0);
+    }
+    lane.close_batch().expect("room");
+    let pins = vec![Pin::new_virtual(0), Pin::new_virtual(7), Pin::new_virtual(1)];
+    let query = Query {
+        key: device_key(1, 1),
+        pin: pins[0],
+        from_ms: 0,
+        to_ms,
+        granularity: Granularity::Raw,
+        source: Source::Average,
+    };
+    for (name, count) in [("RAW_DATA", 10_000), ("HOURLY", 112)] {
+        let granularity = Granularity::parse(name).expect("a name");
+        let asked = store.history(&Query { granularity, ..query }.last(Period::Week, to_ms)).expect("reads");
+        assert!(asked.len().abs_diff(count) <= 1, "{name}: {}", asked.len());
+        let export = |format| {
+            let export = ExportQuery {
+                key: query.key,
+                pins: pins.clone(),
+                from_ms: 0,
+                to_ms,
+                granularity,
+                source: Source::Average,
+                format,
+                time: TimeFormat::Ms,
+                ahead_minutes: 0,
+            };
+            let pieces: Result<Vec<Vec<u8>>, _> = store.export(export).expect("reads").collect();
+            let pieces = pieces.expect("reads");
+            assert!(pieces.iter().all(|piece| piece.len() < 256 << 10));
+            assert!(name != "RAW_DATA" || pieces.len() > 3, "{} pieces", pieces.len());
+            String::from_utf8(pieces.concat()).expect("text")
+        };
+        let csv = export(ExportFormat::Csv);
+        let lines: Vec<&str> = csv.split_terminator("\r\n").collect();
+        assert_eq!(lines[0], "time,pin,value");
+        let of_first: Vec<String> = asked.iter().map(|s| format!("{},V0,{}", s.at_ms, s.value)).collect();
+        assert_eq!(lines[1..=of_first.len()], of_first);
+        assert!(lines[of_first.len() + 1..].iter().all(|line| line.contains(",V1,")), "{:?}", lines.last());
+        let json = export(ExportFormat::Json);
+        assert!(json.starts_with("[{\"time\":") && json.ends_with("}]\n"), "{:?}", &json[..40]);
+        assert_eq!(json.matches("\"pin\":\"V0\"").count(), asked.len());
+        assert_eq!(json.matches("},\n{").count(), lines.len() - 2);
+    }
+    let (sender, answer) = std::sync::mpsc::channel();
+    store
+        .submit(move |reads| sender.send(reads.history(&query).map(|found| found.len())).expect("waits"))
+        .expect("room");
+    assert_eq!(answer.recv().expect("answers").expect("reads"), 10_000);
+    let row = Row { start_ms: 0, count: 4, min: 1.0, max: 3.0, sum: 8.0, last: 2.5, last_ms: 1 };
+    let values =
+        ["AVG", "MIN", "MAX", "SUM", "COUNT", "LAST"].map(|name| Source::parse(name).expect("a name").of(&row));
+    assert_eq!(values, [2.0, 1.0, 3.0, 8.0, 4.0, 2.5]);
+}
+
+#[test]
+fn points_outside_of_what_is_kept_are_refused() {
+    let folder = Folder::new("outside");
+    let store = open(&folder.0).expect("opens");
+    add_org(&store, 1, "Acme");
+    let mut lane = store.telemetry_lane().expect("a lane");
+    for at_ms in [now_ms() + 25 * HOUR, 1, u64::MAX] {
+        lane.write(org(1), device(1), Pin::new_virtual(0), at_ms, b"7").expect("room");
+    }
+    lane.close_batch().expect("room");
+    assert!(store.latest(device_key(1, 1)).expect("reads").values.is_empty());
+    assert_eq!(store.figures().refused_points, 3);
+    assert!(store.journal_is_empty().expect("reads"));
+}
+
+#[test]
+fn what_the_journal_knows_is_told_at_start() {
+    let folder = Folder::new("load");
+    let store = open(&folder.0).expect("opens");
+    add_org(&store, 1, "Acme");
+    let mut lane = store.telemetry_lane().expect("a lane");
+    let pin = Pin::new_virtual(0);
+    lane.write(org(1), device(1), pin, now_ms(), b"stored").expect("room");
+    lane.close_batch().expect("room");
+    store.store_all().expect("stores");
+    lane.write(org(1), device(1), pin, now_ms(), b"journaled").expect("room");
+    lane.close_batch().expect("room");
+    std::thread::sleep(Duration::from_millis(1_500));
+    let killed = Folder::new("load-killed");
+    copy(&folder.0, &killed.0);
+    drop(store);
+    let store = open(&killed.0).expect("opens");
+    let mut told = Vec::new();
+    store.load_latest(|key, latest| told.push((key, latest.values[&pin].value.to_vec()))).expect("reads");
+    store.load_replayed(|key, latest| told.push((key, latest.values[&pin].value.to_vec()))).expect("reads");
+    assert_eq!(told, [(device_key(1, 1), b"stored".to_vec()), (device_key(1, 1), b"journaled".to_vec())]);
 }
