@@ -275,10 +275,11 @@ impl Keyring {
         })
     }
 
-    /// The keyring as a file, for backups.
-    pub(crate) fn sealed(&self) -> Result<Vec<u8>, Error> {
+    /// Its generation and the keyring as a file, for backups.
+    pub(crate) fn sealed(&self) -> Result<(u64, Vec<u8>), Error> {
         let state = locked!(self.state.read());
-        file::seal(&state.head, &state.root(), &state.page.bytes()[ROOT_LEN..])
+        let bytes = file::seal(&state.head, &state.root(), &state.page.bytes()[ROOT_LEN..])?;
+        Ok((state.head.generation, bytes))
     }
 
     /// The key of an owner's records in an epoch.
@@ -381,7 +382,7 @@ mod tests {
         let folder = Folder::new("flips");
         let keyring = create(&folder);
         keyring.add_org(7).expect("adds");
-        let good = keyring.sealed().expect("seals");
+        let good = keyring.sealed().expect("seals").1;
         assert!(file::open(&good, "x", &unseal(1)).is_ok());
         for at in 0..good.len() {
             let mut bad = good.clone();

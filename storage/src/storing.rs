@@ -100,8 +100,8 @@ impl Collector {
         match result {
             Ok(()) => {
                 self.storing.is_refused = false;
-                self.answer_waiters();
                 self.trim();
+                self.answer_waiters();
             }
             Err(error) => {
                 if !std::mem::replace(&mut self.storing.is_refused, true) {

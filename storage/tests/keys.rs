@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use linchpin_protocol::model::Pin;
+use linchpin_storage::backup::{FolderTarget, restore};
 use linchpin_storage::schema::{Device, Org};
 use linchpin_storage::{Error, NonceWatch, Settings, Steps, Store};
 use world::{Folder, add_device, add_org, check_devices, copy, device, device_key, key, open, org, settings};
@@ -261,6 +262,17 @@ fn no_nonce_is_used_twice_under_one_key() {
                     let backup = Folder::new("nonces-backup");
                     copy(&folder.0, &backup.0);
                     backups.push(backup);
+                    store = opened(&folder);
+                }
+                6 if !backups.is_empty() => {
+                    let (target, restored) = (FolderTarget::new(folder.0.join("kept")), Folder::new("nonces-restored"));
+                    let id = store.back_up(&target).expect("backs up").id;
+                    add_device(&store, 1, number).expect("commits");
+                    drop(store);
+                    let mut into = settings(&restored.0);
+                    into.nonces = watch.clone();
+                    restore(&target, &id, into).expect("restores");
+                    folder = restored;
                     store = opened(&folder);
                 }
                 // An older copy comes back, and is written to as the first was.

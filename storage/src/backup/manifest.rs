@@ -21,6 +21,8 @@ pub struct BackupFile {
 /// What a backup is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Manifest {
+    /// The backup's name: a list under another name is not taken for that backup's.
+    pub id: String,
     /// The store.
     pub db_id: [u8; 16],
     /// When it was made, ms since 1970.
@@ -40,6 +42,7 @@ fn pair(seed: &[u8; 32]) -> Ed25519KeyPair {
 impl Manifest {
     pub(crate) fn sign(&self, seed: &[u8; 32]) -> Vec<u8> {
         let mut out = MAGIC.to_vec();
+        out.put_bytes(self.id.as_bytes());
         out.extend_from_slice(&self.db_id);
         out.put_u64(self.created_ms);
         out.put_u64(self.keyring_generation);
@@ -67,18 +70,19 @@ impl Manifest {
         if fields.array::<8>()? != *MAGIC {
             return Err(Shape);
         }
+        let id = fields.text()?.to_owned();
         let db_id = fields.array()?;
         let (created_ms, keyring_generation, epoch) = (fields.u64()?, fields.u64()?, fields.u64()?);
         let mut files = Vec::new();
         for _ in 0..fields.u32()? {
             let name = fields.text()?.to_owned();
             // It becomes a path.
-            if name.is_empty() || name.contains(['/', '\\']) || name == ".." {
+            if name.is_empty() || name.contains(['/', '\\']) || name.starts_with('.') {
                 return Err(Shape);
             }
             files.push(BackupFile { name, len: fields.u64()?, sha256: fields.array()? });
         }
         fields.end()?;
-        Ok(Self { db_id, created_ms, keyring_generation, epoch, files })
+        Ok(Self { id, db_id, created_ms, keyring_generation, epoch, files })
     }
 }

@@ -6,6 +6,7 @@ mod manifest;
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::sync::PoisonError;
 
 use ring::digest;
 
@@ -91,12 +92,16 @@ impl Store {
     /// Those of the target; [`Error::Io`], [`Error::Write`]. Objects already kept stay for the next try.
     pub fn back_up(&self, target: &dyn BackupTarget) -> Result<Created, Error> {
         let inner = &self.inner;
-        self.inner.settle()?;
+        let _one = inner.long_work.lock().unwrap_or_else(PoisonError::into_inner);
+        // A checkpoint writes what is in memory: not into the reserve.
+        inner.space.check()?;
+        inner.settle()?;
         let folder = inner.layout.folder.join("checkpoint");
         // Left over by a crash.
         let _ = std::fs::remove_dir_all(&folder);
         let checkpoint = rocksdb::checkpoint::Checkpoint::new(&inner.rocks.db)?;
         checkpoint.create_checkpoint_with_log_size(&folder, 0)?;
+        inner.settings.steps.reach("backup: checkpoint made");
         let result = self.upload(target, &folder);
         let _ = std::fs::remove_dir_all(&folder);
         result
@@ -123,14 +128,16 @@ impl Store {
         let created_ms = now_ms();
         let random: [u8; 4] = keyring::body::random()?;
         let id = format!("{created_ms:013}-{}", hex(&random));
+        let (keyring_generation, keyring) = inner.keyring.sealed()?;
         let manifest = Manifest {
+            id: id.clone(),
             db_id: *inner.keyring.db_id(),
             created_ms,
-            keyring_generation: inner.keyring.generation(),
+            keyring_generation,
             epoch: inner.keeper.epoch(),
             files,
         };
-        target.put(&keyring_of(&id), &inner.keyring.sealed()?)?;
+        target.put(&keyring_of(&id), &keyring)?;
         inner.settings.steps.reach("backup: keyring kept");
         // Last: a backup without it is none.
         target.put(&manifest_of(&id), &manifest.sign(&inner.keyring.fixed(Fixed::Sign)))?;
@@ -160,8 +167,11 @@ fn signed(target: &dyn BackupTarget, id: &str, unseal: &Unseal) -> Result<Manife
         .ok_or_else(|| unusable(format!("there is no backup {id}: `linchpin backup list` shows them")))?;
     let manifest = Manifest::verify(&bytes, &body.fixed[Fixed::Sign as usize])
         .ok_or_else(|| unusable(format!("the list of files of {id} is damaged or not signed by this store")))?;
-    if manifest.db_id != opened.head.db_id {
-        return Err(unusable(format!("the keyring of {id} belongs to another store")));
+    if manifest.id != id {
+        return Err(unusable(format!("the list of files of {id} is that of {}", manifest.id)));
+    }
+    if manifest.db_id != opened.head.db_id || manifest.keyring_generation != opened.head.generation {
+        return Err(unusable(format!("the keyring of {id} is not the one that was kept with it")));
     }
     Ok(manifest)
 }
