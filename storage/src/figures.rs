@@ -56,7 +56,37 @@ pub struct Figures {
     pub epoch: u64,
 }
 
+/// What one family of records takes; for `linchpin store stats`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FamilyFigures {
+    /// Its name.
+    pub name: &'static str,
+    /// Its column families: 1, or one a partition of time.
+    pub partitions: usize,
+    /// Records, about.
+    pub records: u64,
+    /// Bytes in tables on the disk; what is in the log only is not counted.
+    pub bytes: u64,
+}
+
 impl Reads {
+    /// What each family of records takes.
+    #[must_use]
+    pub fn families(&self) -> Vec<FamilyFigures> {
+        let rocks = &self.inner.rocks;
+        let of = |family: Family| {
+            let partitions = rocks.partitions(family);
+            let mut figures = FamilyFigures { name: family.name(), partitions: partitions.len(), records: 0, bytes: 0 };
+            for column in partitions.iter().filter_map(|partition| rocks.column(family, *partition)) {
+                let number = |name| rocks.db.property_int_value_cf(&column, name).ok().flatten().unwrap_or(0);
+                figures.records += number(rocksdb::properties::ESTIMATE_NUM_KEYS);
+                figures.bytes += number(rocksdb::properties::TOTAL_SST_FILES_SIZE);
+            }
+            figures
+        };
+        Family::ALL.into_iter().map(of).collect()
+    }
+
     /// The figures now.
     #[must_use]
     pub fn figures(&self) -> Figures {
