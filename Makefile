@@ -12,7 +12,7 @@ help:
 	@echo 'make test    all checks that a change must pass'
 	@echo 'make lint    formatting and lints only'
 	@echo 'make fuzz    FUZZ_SECONDS=$(FUZZ_SECONDS) of fuzzing per target (needs nightly Rust and cargo-fuzz)'
-	@echo 'make bench   memory per idle device, scrapes, HTTP beside nginx'
+	@echo 'make bench   memory per idle device, the store beside plain RocksDB, scrapes, HTTP beside nginx'
 
 setup:
 	@tests/setup.sh test
@@ -36,10 +36,12 @@ fuzz:
 
 bench:
 	@tests/setup.sh demo
-	@. tests/environment.sh && cargo build --release --locked --quiet --package linchpin --package linchpin-fleet && \
+	@. tests/environment.sh && rocksdb=$$(tests/rocksdb.sh) && eval "$$rocksdb" && \
+	    cargo build --release --locked --quiet --package linchpin --package linchpin-fleet --package linchpin-bench-storage && \
 	    built=$$CARGO_TARGET_DIR/release && \
 	    $$built/fleet memory --server-bin $$built/linchpin --devices 19000 --shards 1 --rounds 3 && \
 	    $$built/fleet memory --server-bin $$built/linchpin --devices 60000 --shards 4 --rounds 3 && \
+	    $$built/bench-storage && \
 	    $$built/fleet scrape --server-bin $$built/linchpin --devices 60000 --shards 4 --rounds 3 && \
 	    if command -v nginx >/dev/null; then $$built/fleet http --server-bin $$built/linchpin --rounds 5; \
 	    else echo 'HTTP beside nginx is left out, nginx is missing: sudo apt-get install -y nginx-light'; fi
