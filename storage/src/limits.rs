@@ -85,12 +85,14 @@ pub const EXPORT_PIECE_BYTES: usize = 64 << 10;
 pub const INVENTORY_TICK_MS: u64 = 1_000;
 /// Files checked by their digest at start, bytes in all; the rest is checked in the background.
 pub const START_VERIFY_BYTES: u64 = 128 << 20;
+/// Tables are compared with their digests in the background, bytes a tick; a start compares the newest at once.
+pub const TICK_VERIFY_BYTES: u64 = 32 << 20;
 /// Write-ahead logs that the mark lists.
 pub const MARK_LOGS: usize = 200;
 /// Bytes of one slot of the mark: a write of this size is torn at worst, never spread.
 pub const MARK_SLOT_BYTES: usize = 4_096;
 /// Space that must stay free for RocksDB to write its files, as a multiple of a write buffer.
-pub const RESERVE_BUFFERS: u64 = 2;
+pub const RESERVE_BUFFERS: u64 = 4;
 /// Least space that must stay free, bytes.
 pub const RESERVE_BYTES: u64 = 8 << 20;
 /// How old the answer to "how much space is free" may be, ms.
@@ -106,6 +108,10 @@ pub const SWEEP_RECORDS: usize = 512;
 
 const _: () = assert!(VALUE_BYTES + SEAL_BYTES + KEY_BYTES < BATCH_BYTES);
 const _: () = assert!(BATCH_BYTES <= GROUP_BYTES);
+const _: () = assert!(
+    2 * RESERVE_BUFFERS * WRITE_BUFFER_BYTES as u64 >= WRITE_BUFFERS_BYTES as u64,
+    "reserve and ballast hold what RocksDB has not written yet"
+);
 const _: () = assert!(JOURNAL_BATCH_BYTES + 2 * MAX_VALUE_BYTES < VALUE_BYTES, "a journal batch fits into one record");
 const _: () = assert!(STORE_RETRY_MS < 2_000, "writing goes on within 2 s of space");
 const _: () = assert!(JOURNAL_BATCH_MS * 2 <= 50, "a batch and its way to the disk stay below the stated 50 ms");

@@ -117,7 +117,13 @@ impl Inner {
             self.looked_s.store(now_s, Ordering::Relaxed);
             self.drop_old_partitions(now_s * 1_000)?;
         }
-        self.update_inventory(Phase::Running)
+        self.update_inventory(Phase::Running)?;
+        // What a start had no time to compare. A table that has changed is damage: nothing is acknowledged on top of it.
+        self.keeper.compare_some().inspect_err(|error| {
+            if matches!(error, Error::Damaged { .. }) {
+                self.poison.strike(error);
+            }
+        })
     }
 
     pub(crate) fn update_inventory(&self, phase: Phase) -> Result<(), Error> {

@@ -17,8 +17,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use linchpin_protocol::model::Pin;
 use linchpin_storage::limits::JOURNAL_BATCH_MS;
-use linchpin_storage::schema::Device;
-use linchpin_storage::{Class, Error, Settings, Store};
+use linchpin_storage::schema::{Device, Event, EventKey};
+use linchpin_storage::{Class, Error, Settings, Store, Writer};
 use world::disk::{Disk, may_mount};
 use world::{Folder, a_device, add_org, device, device_key, org, settings};
 
@@ -27,6 +27,8 @@ const WRITERS: u32 = 200;
 const WINDOW_MS: u64 = 50;
 /// 200 threads share the cores of the test: a thread may be late by this, ms.
 const LATE_MS: u64 = 60;
+/// What is stated for class B, ms.
+const CLASS_B_MS: u64 = 1_000;
 const TELEMETRY: u32 = 1_000_000;
 
 fn now_ms() -> u64 {
@@ -76,7 +78,26 @@ fn child_that_writes() {
             });
         }
         scope.spawn(|| write_telemetry(&store, first));
+        scope.spawn(|| write_events(&writer, first));
     });
+}
+
+/// Events, class B: acknowledged when they are taken, on the disk a second later.
+fn write_events(writer: &Writer, first: u32) {
+    for number in first.. {
+        let mut batch = writer.batch();
+        let event = Event { code: "hot".into(), description: number.to_string().into() };
+        batch.put(&event_key(number), &event).expect("fits");
+        if writer.commit(Class::B, batch).is_err() {
+            return;
+        }
+        say(&format!("B {} {number}", now_ms()));
+        std::thread::sleep(Duration::from_millis(3));
+    }
+}
+
+fn event_key(number: u32) -> EventKey {
+    EventKey { org: org(1), device: device(1), at_ms: 1, number }
 }
 
 /// A point a millisecond, its value counting up; what is at risk is said as metrics would.
@@ -157,6 +178,8 @@ impl Drop for Running {
 /// What one end has cost.
 struct Cost {
     acknowledged: usize,
+    /// Events that must be there by now.
+    logged: usize,
     lost_ms: u64,
     allowed_ms: u64,
     opened: Duration,
@@ -174,6 +197,15 @@ fn check(settings: Settings, said: &[String], first: u32, ended_ms: u64) -> Cost
         let found = store.get::<Device>(&device_key(1, number)).expect("reads");
         assert_eq!(found, Some(a_device(number)), "LOST: device {number} was acknowledged");
     }
+    let mut logged = 0;
+    for line in said {
+        let Some((at, number)) = line.strip_prefix("B ").and_then(|rest| rest.split_once(' ')) else { continue };
+        if at.parse::<u64>().is_ok_and(|at| at + CLASS_B_MS + LATE_MS < ended_ms) {
+            let key = event_key(number.parse().expect("a number"));
+            assert!(store.get::<Event>(&key).expect("reads").is_some(), "LOST: event {number} is older than a second");
+            logged += 1;
+        }
+    }
     let key = device_key(1, TELEMETRY + first);
     let samples = store.samples(key, Pin::new_virtual(0), 0, ended_ms + 60_000).expect("reads");
     // Points of one millisecond are one sample: values grow and skip at most those.
@@ -187,31 +219,35 @@ fn check(settings: Settings, said: &[String], first: u32, ended_ms: u64) -> Cost
     let lost_ms = if samples.is_empty() { 0 } else { ended_ms.saturating_sub(last_ms) };
     assert!(lost_ms <= allowed_ms, "{lost_ms} ms of telemetry are lost, {allowed_ms} ms may be");
     // Ended in both ways.
-    if first % 2 == 0 {
+    if first.is_multiple_of(2) {
         store.close().expect("closes");
     }
-    Cost { acknowledged: count, lost_ms, allowed_ms, opened }
+    Cost { acknowledged: count, logged, lost_ms, allowed_ms, opened }
 }
 
 fn report(what: &str, costs: &[Cost]) {
     let sum: usize = costs.iter().map(|cost| cost.acknowledged).sum();
+    let logged: usize = costs.iter().map(|cost| cost.logged).sum();
     let mut lost: Vec<u64> = costs.iter().map(|cost| cost.lost_ms).collect();
     lost.sort_unstable();
     let slowest = costs.iter().map(|cost| cost.opened).max().unwrap_or_default();
     let allowed = costs.iter().map(|cost| cost.allowed_ms).max().unwrap_or_default();
     println!(
-        "{} {what}: {sum} acknowledged writes, 0 lost; telemetry lost: median {} ms, most {} ms (allowed up to \
+        "{} {what}: {sum} acknowledged writes and {logged} events older than a second, 0 lost; telemetry lost: median {} ms, most {} ms (allowed up to \
          {allowed} ms); 0 refused starts, the slowest took {slowest:?}",
         costs.len(),
         lost[lost.len() / 2],
         lost[lost.len() - 1],
     );
+    assert!(logged > costs.len() || costs.len() < 7, "{logged} events");
     assert!(sum > costs.len() * 20, "{sum} writes: too little was written to show anything");
 }
 
 /// Different at each end, the same in each run.
 fn pause(round: u32) -> Duration {
-    Duration::from_millis(80 + u64::from(round.wrapping_mul(2_654_435_761) >> 8) % 500)
+    // Now and then long enough for class B to be due.
+    let long = if round % 7 == 6 { 1_500 } else { 0 };
+    Duration::from_millis(long + 80 + u64::from(round.wrapping_mul(2_654_435_761) >> 8) % 500)
 }
 
 #[test]

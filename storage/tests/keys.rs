@@ -79,8 +79,12 @@ fn child_that_rotates() {
     let folder = std::path::PathBuf::from(std::env::var_os("LINCHPIN_TEST_FOLDER").expect("a folder"));
     let step = std::env::var("LINCHPIN_TEST_STEP").expect("a step");
     let mut settings = settings(&folder);
+    // `step#3`: the third time that it is reached.
+    let (step, count) =
+        step.split_once('#').map_or((step.clone(), 1), |(step, n)| (step.into(), n.parse().expect("n")));
+    let times = std::sync::atomic::AtomicU32::new(0);
     settings.steps = Steps::new(move |reached| {
-        if reached == step {
+        if reached == step && times.fetch_add(1, std::sync::atomic::Ordering::Relaxed) + 1 == count {
             // As if killed: nothing is closed.
             std::process::exit(99);
         }
@@ -96,8 +100,19 @@ fn child_that_rotates() {
 fn a_crash_at_any_step_of_rotation_leaves_everything_readable() {
     let steps = [
         "before opening RocksDB",
-        "keyring.a written",
-        "keyring.b written",
+        // Of the opening, the rotation, the retirement, the root's rotation, the rewrapping and the erasure.
+        "keyring.a written#1",
+        "keyring.b written#1",
+        "keyring.a written#2",
+        "keyring.b written#2",
+        "keyring.a written#3",
+        "keyring.b written#3",
+        "keyring.a written#4",
+        "keyring.b written#4",
+        "keyring.a written#5",
+        "keyring.b written#5",
+        "keyring.a written#6",
+        "keyring.b written#6",
         "epoch registered",
         "mark created",
         "inventory written",
