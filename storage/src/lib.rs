@@ -84,6 +84,8 @@ mod erase;
 mod error;
 mod export;
 mod figures;
+#[cfg(test)]
+mod formats;
 mod handle;
 mod harden;
 mod history;

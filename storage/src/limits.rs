@@ -87,6 +87,9 @@ pub const INVENTORY_TICK_MS: u64 = 1_000;
 pub const START_VERIFY_BYTES: u64 = 128 << 20;
 /// Tables are compared with their digests in the background, bytes a tick; a start compares the newest at once.
 pub const TICK_VERIFY_BYTES: u64 = 32 << 20;
+/// RocksDB begins a new MANIFEST beyond this size, bytes: never while it runs. A new one does not say what the one before
+/// has dropped since the last inventory, and a start would take that for damage.
+pub const MANIFEST_BYTES: usize = 1 << 40;
 /// Write-ahead logs that the mark lists.
 pub const MARK_LOGS: usize = 200;
 /// Bytes of one slot of the mark: a write of this size is torn at worst, never spread.

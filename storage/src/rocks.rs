@@ -57,6 +57,7 @@ fn database_options(layout: &Layout, create: bool) -> Options {
     options.set_max_open_files(limits::OPEN_FILES);
     options.set_db_write_buffer_size(limits::WRITE_BUFFERS_BYTES);
     options.set_max_background_jobs(2);
+    options.set_max_manifest_file_size(limits::MANIFEST_BYTES);
     options.set_paranoid_checks(true);
     options.set_info_logger(logger(LogLevel::Warn));
     options

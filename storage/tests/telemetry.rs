@@ -6,9 +6,10 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use linchpin_protocol::model::Pin;
+use linchpin_storage::limits::JOURNAL_LANE;
 use linchpin_storage::schema::{Grain, Row, Sample};
 use linchpin_storage::{
-    ExportFormat, ExportQuery, Granularity, Period, Query, Source, Store, TelemetryLane, TimeFormat,
+    ExportFormat, ExportQuery, Granularity, LaneFull, Period, Query, Source, Store, TelemetryLane, TimeFormat,
 };
 use world::{Folder, add_org, copy, device, device_key, open, org, settings};
 
@@ -263,4 +264,23 @@ fn what_the_journal_knows_is_told_at_start() {
     store.load_latest(|key, latest| told.push((key, latest.values[&pin].value.to_vec()))).expect("reads");
     store.load_replayed(|key, latest| told.push((key, latest.values[&pin].value.to_vec()))).expect("reads");
     assert_eq!(told, [(device_key(1, 1), b"stored".to_vec()), (device_key(1, 1), b"journaled".to_vec())]);
+}
+
+#[test]
+fn a_full_lane_says_so_and_keeps_the_batch() {
+    let folder = Folder::new("lane");
+    let store = open(&folder.0).expect("opens");
+    let mut lane = store.telemetry_lane().expect("a lane");
+    // Nobody empties it any more.
+    store.close().expect("closes");
+    for n in 0..JOURNAL_LANE as u64 {
+        lane.write(org(1), device(1), Pin::new_virtual(0), n, b"7").expect("room");
+        lane.close_batch().unwrap_or_else(|error| panic!("batch {n}: {error}"));
+    }
+    lane.write(org(1), device(1), Pin::new_virtual(0), 1, b"7").expect("the open batch has room");
+    assert_eq!(lane.close_batch(), Err(LaneFull));
+    let long = [b'x'; 1_024];
+    let taken =
+        (0..10_000).take_while(|n| lane.write(org(1), device(1), Pin::new_virtual(0), *n, &long).is_ok()).count();
+    assert!((700..768).contains(&taken), "{taken} values fit into the open batch");
 }
