@@ -19,7 +19,7 @@ finish() {
 }
 trap finish EXIT
 
-"$linchpin" dev --plain 127.0.0.1:0 --data "$folder/data" --ready-file "$folder/ready.json" >"$folder/log" 2>&1 &
+"$linchpin" dev --plain 127.0.0.1:0 --tls 127.0.0.1:0 --data "$folder/data" --ready-file "$folder/ready.json" >"$folder/log" 2>&1 &
 server=$!
 for _ in $(seq 100); do
     [ -s "$folder/ready.json" ] && break

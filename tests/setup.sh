@@ -2,7 +2,8 @@
 # Puts in place what building, the demo and the tests need.
 #
 #   tests/setup.sh demo     Rust, a C compiler and the Python client
-#   tests/setup.sh test     the above, libclang for RocksDB, Node.js with its clients, strace, schemathesis, promtool, cargo-deny
+#   tests/setup.sh test     the above, libclang for RocksDB, Node.js with its clients, BearSSL, mbedTLS, OpenSSL, GnuTLS,
+#                           sslscan, testssl.sh, strace, schemathesis, promtool, cargo-deny
 #
 # System packages are installed when this may be done without a question (root, or sudo without a password). Otherwise,
 # and for Rust itself, it prints the one line that installs everything that is missing and ends with status 2.
@@ -27,6 +28,9 @@ has_libclang() {
     compgen -G '/usr/lib/llvm-*/lib/libclang*.so*' >/dev/null
 }
 
+# Does a C program find this header?
+has_header() { echo "#include <$1>" | cc -E -x c - >/dev/null 2>&1; }
+
 # What is missing, as Debian packages.
 missing_packages() {
     has cc && has make || echo build-essential
@@ -37,6 +41,12 @@ missing_packages() {
     has_libclang || echo libclang-dev
     has node || echo nodejs
     has npm || echo npm
+    has_header bearssl.h || echo libbearssl-dev
+    has_header mbedtls/ssl.h || echo libmbedtls-dev
+    has openssl || echo openssl
+    has gnutls-cli || echo gnutls-bin
+    has sslscan || echo sslscan
+    has testssl || echo testssl.sh
     has strace || echo strace
     has systemd-analyze || echo systemd
 }

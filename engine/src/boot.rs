@@ -14,11 +14,12 @@ use linchpin_shard::{Command, Settings, ShardId, ShardOptions};
 use crate::bridge::{self, ToShard};
 use crate::config::{EngineOptions, Listen};
 use crate::core::Clock;
-use crate::doors::Doors;
+use crate::doors::{Door, Doors};
 use crate::lanes::Lanes;
 use crate::limits;
 use crate::shard_thread::{self, Order, Seed, Told};
 use crate::shutdown::Progress;
+use crate::tls::{Tls, TlsError};
 
 /// Why the engine does not start.
 #[derive(Debug)]
@@ -29,6 +30,8 @@ pub(crate) enum BootError {
     Bind { address: SocketAddr, source: io::Error },
     /// A thread or random bytes are missing.
     Io(io::Error),
+    /// What TLS needs is missing.
+    Tls(TlsError),
     /// A shard's thread ended or did not answer.
     Shard(u16),
 }
@@ -52,6 +55,7 @@ impl fmt::Display for BootError {
             ),
             Self::Bind { address, source } => write!(f, "{address} cannot be bound: {source}; see --plain"),
             Self::Io(source) => write!(f, "{source}"),
+            Self::Tls(error) => write!(f, "{error}"),
             Self::Shard(id) => write!(f, "shard {id} did not start within {:?}; see the log", limits::OPEN_TIMEOUT),
         }
     }
@@ -59,8 +63,8 @@ impl fmt::Display for BootError {
 
 /// Running shards.
 pub(crate) struct Engine {
-    pub(crate) plain: Vec<SocketAddr>,
-    pub(crate) proxied: Vec<SocketAddr>,
+    /// Where it listens, in the order of [`Listen::doors`].
+    bound: Vec<(Door, SocketAddr)>,
     pub(crate) probe: Probe,
     pub(crate) progress: Progress,
     /// For what the main thread itself tells the shards (settings, drain).
@@ -69,6 +73,11 @@ pub(crate) struct Engine {
 }
 
 impl Engine {
+    /// The addresses of the listeners of one kind.
+    pub(crate) fn addresses(&self, door: Door) -> Vec<SocketAddr> {
+        self.bound.iter().filter(|(kind, _)| *kind == door).map(|(_, address)| *address).collect()
+    }
+
     /// Tell every shard.
     pub(crate) fn tell_all(&self, make: &dyn Fn() -> Command) {
         for (at, shard) in self.shards.iter().enumerate() {
@@ -120,6 +129,7 @@ struct Plan<'a> {
     keys: &'a Keys,
     registry: &'a Registry,
     listen: &'a Listen,
+    tls: Option<&'a Tls>,
 }
 
 /// A shard's thread as the main thread holds it while it starts.
@@ -142,9 +152,10 @@ pub(crate) fn start(
     listen: &Listen,
     registry: &Registry,
     keys: &Keys,
+    tls: Option<&Tls>,
 ) -> Result<(Engine, Shards), BootError> {
-    for address in listen.plain.iter().chain(&listen.proxied) {
-        check_free(*address)?;
+    for (_, address) in listen.doors() {
+        check_free(address)?;
     }
     let mut driver = driver_options(options);
     let probe = linchpin_driver::probe(&driver, options.shards).map_err(BootError::Driver)?;
@@ -153,7 +164,7 @@ pub(crate) fn start(
         Backend::IoUring => Choice::IoUring,
         Backend::Portable => Choice::Portable,
     };
-    let mut plan = Plan { driver, shards: options.shards, settings, keys, registry, listen };
+    let mut plan = Plan { driver, shards: options.shards, settings, keys, registry, listen, tls };
     match attempt(&plan, probe) {
         // One ring could be opened and not all of them (locked memory): what `auto` promises still holds.
         Err(BootError::Driver(error)) if options.driver == Choice::Auto && plan.driver.backend == Choice::IoUring => {
@@ -177,7 +188,7 @@ fn attempt(plan: &Plan<'_>, probe: Probe) -> Result<(Engine, Shards), BootError>
         wakers.push(waker);
     }
     // The first shard chooses free ports, the others share them.
-    let mut bound = [plan.listen.plain.as_slice(), &plan.listen.proxied].concat();
+    let (kinds, mut bound): (Vec<Door>, Vec<SocketAddr>) = plan.listen.doors().into_iter().unzip();
     for shard in &started {
         let _ = shard.order.send(Order::Listen(bound));
         let Told::Listening(addresses) = hear(shard)? else { return Err(BootError::Shard(shard.id.0)) };
@@ -191,12 +202,13 @@ fn attempt(plan: &Plan<'_>, probe: Probe) -> Result<(Engine, Shards), BootError>
         shards.push(shard.sending.with_waker(waker));
     }
     let lanes = shards.iter().map(|shard| Box::new(shard.clone()) as Box<dyn CommandLane>).collect();
-    let proxied = bound.split_off(plan.listen.plain.len());
-    Ok((Engine { plain: bound, proxied, probe, progress, shards, threads }, Shards::new(lanes, answers)))
+    let bound = kinds.into_iter().zip(bound).collect();
+    Ok((Engine { bound, probe, progress, shards, threads }, Shards::new(lanes, answers)))
 }
 
 fn spawn_all(plan: &Plan<'_>, answers: &Answers, progress: &Progress) -> Result<Vec<Started>, BootError> {
     let clock = Clock::new();
+    let kinds: Vec<Door> = plan.listen.doors().into_iter().map(|(door, _)| door).collect();
     let cores = cores(plan.shards);
     let share = plan.registry.devices().len().div_ceil(usize::from(plan.shards));
     let (mut started, mut loaders) = (Vec::new(), Vec::new());
@@ -216,12 +228,13 @@ fn spawn_all(plan: &Plan<'_>, answers: &Answers, progress: &Progress) -> Result<
                 seed: plan.keys.seed,
                 digest_key: plan.keys.digest,
                 settings: plan.settings.clone(),
+                tls: plan.tls.map(Tls::for_shard).transpose().map_err(BootError::Tls)?,
             },
             load,
             // Hashing spreads them almost evenly.
             devices: share + share / 16,
             lanes,
-            doors: Doors { direct: plan.listen.plain.len(), proxies: plan.listen.proxies.clone() },
+            doors: Doors { kinds: kinds.clone(), proxies: plan.listen.proxies.clone() },
             commands,
             answers: answers.clone(),
             clock,

@@ -1,6 +1,6 @@
 //! The command line.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -8,6 +8,7 @@ use std::time::Duration;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use linchpin_driver::Features;
 use linchpin_shard::End;
+use linchpin_tls::Layer;
 use serde_json::json;
 
 use crate::config::{self, Assignment, EngineOptions};
@@ -103,6 +104,50 @@ enum Verb {
     },
 }
 
+/// Where `linchpin dev` speaks TLS.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum TlsFlag {
+    Auto,
+    Off,
+    At(SocketAddr),
+}
+
+impl std::str::FromStr for TlsFlag {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "auto" => Ok(Self::Auto),
+            "off" => Ok(Self::Off),
+            address => address.parse().map(Self::At).map_err(|_| {
+                format!("{address:?} is neither \"off\" nor an address with a port, such as 127.0.0.1:9443")
+            }),
+        }
+    }
+}
+
+impl TlsFlag {
+    /// The address; `any` is the one that the plain port has without flags.
+    pub(crate) fn address(self, any: IpAddr) -> Option<SocketAddr> {
+        match self {
+            Self::Auto => Some(SocketAddr::new(any, 9_443)),
+            Self::Off => None,
+            Self::At(address) if address.ip().is_loopback() && !any.is_loopback() => {
+                Some(SocketAddr::new(any, address.port()))
+            }
+            Self::At(address) => Some(address),
+        }
+    }
+}
+
+fn record_layer(text: &str) -> Result<Layer, String> {
+    match text {
+        "in-place" => Ok(Layer::InPlace),
+        "rustls" => Ok(Layer::Rustls),
+        _ => Err("the record layer is \"in-place\" or \"rustls\"".to_owned()),
+    }
+}
+
 #[derive(Args)]
 pub(crate) struct Dev {
     /// Listen on all addresses, for boards on the network.
@@ -111,6 +156,12 @@ pub(crate) struct Dev {
     /// Address of the plain port; port 0 = any free one.
     #[arg(long, value_name = "ADDR")]
     pub(crate) plain: Option<SocketAddr>,
+    /// Address of the TLS port, with a certificate of an authority of its own; "off" = no TLS. [default: port 9443]
+    #[arg(long, value_name = "ADDR", default_value = "auto", hide_default_value = true)]
+    pub(crate) tls: TlsFlag,
+    /// Who opens and seals TLS records: in-place or rustls.
+    #[arg(long, value_name = "NAME", default_value = "in-place", value_parser = record_layer)]
+    pub(crate) record_layer: Layer,
     /// Address of the metrics; port 0 = any free one.
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0", value_parser = loopback)]
     pub(crate) metrics: SocketAddr,

@@ -87,6 +87,12 @@ fn input<'a>(event: Event<'a>, doors: &Doors) -> Option<Input<'a>> {
     })
 }
 
+/// Processor time of this thread: on a busy machine others' work must not count as a handshake's.
+fn cpu_time() -> Duration {
+    let at = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    Duration::new(at.tv_sec.unsigned_abs(), at.tv_nsec as u32)
+}
+
 impl Core {
     /// Run until the process ends.
     pub(crate) fn run(mut self) {
@@ -134,7 +140,9 @@ impl Core {
         if self.shard.deadline().is_some_and(|at| at <= now.mono) {
             self.shard.handle(now, Input::Timer, &mut scratch.fx);
         }
+        self.shake_hands(now, &mut scratch.fx);
         for _ in 0..limits::ROUNDS {
+            self.shard.seal(now, &mut scratch.fx);
             self.carry_out(now.mono, scratch);
             for (to, letter) in scratch.undelivered.drain(..) {
                 self.shard.handle(now, Input::Undelivered { to, letter }, &mut scratch.fx);
@@ -148,8 +156,22 @@ impl Core {
         Ok(())
     }
 
+    /// Handshakes go on after everybody else was answered, and only so long that the next tick is not late.
+    fn shake_hands(&mut self, now: Now, fx: &mut Effects) {
+        if !self.shard.awaits_handshakes() {
+            return;
+        }
+        let begun = cpu_time();
+        let mut since = begun;
+        while since - begun < limits::HANDSHAKES_PER_TICK && self.shard.shake(now, fx) {
+            let at = cpu_time();
+            self.shard.spent(at - since);
+            since = at;
+        }
+    }
+
     fn sleep_time(&self) -> Wait {
-        if self.lanes.has_work() || self.commands.has_work() {
+        if self.lanes.has_work() || self.commands.has_work() || self.shard.has_handshakes() {
             return Wait::No;
         }
         let now = self.clock.now().mono;

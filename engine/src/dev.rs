@@ -7,6 +7,8 @@ use linchpin_control::{DeviceEntry, NewDevices, Registry, RegistryError};
 use linchpin_protocol::model::{Datastream, Pin, Template, TemplateId, ValueKind};
 
 use crate::boot::Engine;
+use crate::doors::Door;
+use crate::tls::Local;
 
 /// The template that every dev server has.
 const TEMPLATE_ID: &[u8] = b"TMPLlinchpin";
@@ -47,7 +49,7 @@ fn demo_template() -> Template {
 
 /// The address of this machine as a board on the same network sees it: the one that packets to the outside would have.
 /// Nothing is sent.
-fn address_for_boards() -> Option<IpAddr> {
+pub(crate) fn address_for_boards() -> Option<IpAddr> {
     let socket = UdpSocket::bind("0.0.0.0:0").ok()?;
     // A documentation address (RFC 5737): only the routing table is asked.
     socket.connect("192.0.2.1:9").ok()?;
@@ -57,8 +59,9 @@ fn address_for_boards() -> Option<IpAddr> {
 /// What to copy where.
 ///
 /// `data_path`: the data directory, if commands do not find it by themselves.
-pub(crate) fn announce(engine: &Engine, devices: &[DeviceEntry], data_path: Option<&Path>) {
-    let Some(bound) = engine.plain.first() else { return };
+pub(crate) fn announce(engine: &Engine, devices: &[DeviceEntry], data_path: Option<&Path>, local: Option<&Local>) {
+    let (plain, tls) = (engine.addresses(Door::Plain), engine.addresses(Door::Tls));
+    let Some(bound) = plain.first() else { return };
     let host = if bound.ip().is_unspecified() {
         address_for_boards().unwrap_or(IpAddr::from([127, 0, 0, 1]))
     } else {
@@ -66,6 +69,9 @@ pub(crate) fn announce(engine: &Engine, devices: &[DeviceEntry], data_path: Opti
     };
     let data = data_path.map_or(String::new(), |path| format!(" --data {}", path.display()));
     print!("{}", text(SocketAddr::new(host, bound.port()), bound.ip().is_loopback(), devices, &data));
+    if let (Some(bound), Some(local)) = (tls.first(), local) {
+        print!("{}", tls_text(SocketAddr::new(host, bound.port()), devices, local));
+    }
 }
 
 fn text(address: SocketAddr, loopback_only: bool, devices: &[DeviceEntry], data: &str) -> String {
@@ -112,6 +118,25 @@ fn text(address: SocketAddr, loopback_only: bool, devices: &[DeviceEntry], data:
         let _ = writeln!(out, "For a board: Blynk.begin(BLYNK_AUTH_TOKEN, ssid, pass, \"{host}\", {port});\n");
     }
     out
+}
+
+/// How clients come with TLS, and how they trust this server.
+fn tls_text(address: SocketAddr, devices: &[DeviceEntry], local: &Local) -> String {
+    let Some(device) = devices.get(1) else { return String::new() };
+    let (host, port, token) = (address.ip(), address.port(), device.token.expose());
+    let (ca, header) = (local.certificate_path(), local.header_path());
+    let (ca, header) = (ca.display(), header.display());
+    format!(
+        "TLS on {address}, with a certificate of this server's own authority: {ca}\n\
+         \nESP32 (copy {header} beside the sketch):\n\
+         \x20 #include <BlynkSimpleEsp32_SSL.h>\n\
+         \x20 #include \"ca.h\"\n\
+         \x20 Blynk.begin(BLYNK_AUTH_TOKEN, ssid, pass, \"{host}\", {port}, LINCHPIN_CA);\n\
+         \nPython:\n\
+         \x20 blynk = blynklib.Blynk(\"{token}\", server=\"{host}\", port={port}, ssl_cert=\"{ca}\")\n\
+         \ncurl:\n\
+         \x20 curl --cacert {ca} \"https://{address}/external/api/get?token={token}&v1\"\n\n"
+    )
 }
 
 #[cfg(test)]

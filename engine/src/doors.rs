@@ -58,23 +58,35 @@ impl Network {
     }
 }
 
+/// What a listener is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Door {
+    /// Clients; they may begin TLS.
+    Plain,
+    /// Clients with TLS.
+    Tls,
+    /// Clients with TLS and a certificate of their own.
+    Mutual,
+    /// Load balancers.
+    Proxied,
+}
+
 /// The listeners of a shard in the order in which they were opened, and who may use those for load balancers.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Doors {
-    /// The first so many listeners are for clients, those behind them for load balancers.
-    pub(crate) direct: usize,
+    pub(crate) kinds: Vec<Door>,
     pub(crate) proxies: Vec<Network>,
 }
 
 impl Doors {
     /// How this connection came.
     pub(crate) fn via(&self, listener: ListenerId, peer: SocketAddr) -> Via {
-        if usize::from(listener.0) < self.direct {
-            Via::Direct
-        } else if self.proxies.iter().any(|network| network.contains(peer.ip())) {
-            Via::Proxy
-        } else {
-            Via::Stranger
+        match self.kinds.get(usize::from(listener.0)) {
+            Some(Door::Plain) => Via::Direct,
+            Some(Door::Tls) => Via::Tls,
+            Some(Door::Mutual) => Via::Mutual,
+            Some(Door::Proxied) if self.proxies.iter().any(|network| network.contains(peer.ip())) => Via::Proxy,
+            Some(Door::Proxied) | None => Via::Stranger,
         }
     }
 }
@@ -103,10 +115,13 @@ mod tests {
 
     #[test]
     fn no_list_means_nobody() {
-        let doors = Doors { direct: 1, proxies: Vec::new() };
+        let kinds = vec![Door::Plain, Door::Proxied, Door::Tls, Door::Mutual];
+        let doors = Doors { kinds, proxies: Vec::new() };
         let peer = "127.0.0.1:5".parse().expect("an address");
         assert_eq!(doors.via(ListenerId(0), peer), Via::Direct);
         assert_eq!(doors.via(ListenerId(1), peer), Via::Stranger);
+        assert_eq!(doors.via(ListenerId(2), peer), Via::Tls);
+        assert_eq!(doors.via(ListenerId(3), peer), Via::Mutual);
         let listed = Doors { proxies: vec![Network::parse("127.0.0.0/8").expect("valid")], ..doors };
         assert_eq!(listed.via(ListenerId(1), peer), Via::Proxy);
     }

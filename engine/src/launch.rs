@@ -12,6 +12,7 @@ use crate::cli::{Dev, Failure};
 use crate::config::{self, EngineOptions, Listen};
 use crate::log::{self, Log, LogOptions};
 use crate::serve::{self, Server};
+use crate::tls::{self, Local, Source, TlsConfig};
 use crate::{dev, ready};
 
 fn start_log(options: LogOptions) -> Result<Log, Failure> {
@@ -43,6 +44,8 @@ pub(crate) fn dev(flags: Dev) -> Result<(), Failure> {
         descriptors: Descriptors::Auto,
         connections: flags.connections,
     };
+    let data_path = flags.data.clone().unwrap_or_else(default_data);
+    let tls = flags.tls.address(any);
     let mut settings = Settings::default();
     flags.set.iter().for_each(|assignment| assignment.apply(&mut settings));
     let keys = Keys::random().map_err(Failure::general)?;
@@ -52,19 +55,33 @@ pub(crate) fn dev(flags: Dev) -> Result<(), Failure> {
     if let Some(path) = &flags.tokens_out {
         write_tokens(path, &ready::token_lines(&registry.devices()[first_more..]))?;
     }
-    let data_path = flags.data.clone().unwrap_or_else(default_data);
+    let lan = dev::address_for_boards().filter(|_| flags.lan);
+    let tls_config = tls.map(|_| TlsConfig {
+        source: Source::Local(Local::new(&data_path, tls::names_of_this_machine(lan))),
+        layer: flags.record_layer,
+        names: Vec::new(),
+        client_ca: None,
+        revoked: None,
+    });
     let server = Server {
-        listen: Listen { plain: vec![plain], metrics: Some(flags.metrics), ..Listen::default() },
+        listen: Listen {
+            plain: vec![plain],
+            tls: tls.into_iter().collect(),
+            metrics: Some(flags.metrics),
+            ..Listen::default()
+        },
         data_path,
         engine,
         settings,
+        tls: tls_config,
         registry,
         keys,
         ready_file: flags.ready_file,
         shown: first_more,
         config_path: None,
     };
-    serve::serve(server, |engine, devices| dev::announce(engine, devices, flags.data.as_deref()))
+    let local = server.tls.as_ref().and_then(TlsConfig::local).cloned();
+    serve::serve(server, |engine, devices| dev::announce(engine, devices, flags.data.as_deref(), local.as_ref()))
         .map_err(Failure::general)
 }
 
@@ -96,6 +113,7 @@ pub(crate) fn serve(path: PathBuf, ready_file: Option<PathBuf>, format: Option<l
         data_path: config.data_path,
         engine: config.engine,
         settings: config.settings,
+        tls: config.tls,
         registry,
         keys,
         ready_file,
@@ -107,7 +125,12 @@ pub(crate) fn serve(path: PathBuf, ready_file: Option<PathBuf>, format: Option<l
 
 /// `linchpin check`.
 pub(crate) fn check(path: &Path) -> Result<(), Failure> {
-    config::read(path).map_err(|error| Failure::Config(error.to_string()))?;
+    let config = config::read(path).map_err(|error| Failure::Config(error.to_string()))?;
+    if let Some(tls) = &config.tls {
+        // What devices will stumble over is said on standard error.
+        let _log = start_log(LogOptions::default())?;
+        tls.check().map_err(|error| Failure::Config(error.to_string()))?;
+    }
     println!("{}: no mistakes", path.display());
     Ok(())
 }

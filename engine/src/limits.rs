@@ -43,6 +43,9 @@ pub(crate) const COMMENT_COLUMNS: usize = 100;
 /// Devices that `--devices` makes at most.
 pub(crate) const DEVICES: u32 = 1_000_000;
 
+/// Processor time that a tick gives to TLS handshakes: devices that are logged in wait no longer for theirs.
+pub(crate) const HANDSHAKES_PER_TICK: Duration = Duration::from_millis(1);
+
 const _: () = assert!(LOG_LINES_QUEUED * LOG_LINE_BYTES <= 16 << 20, "a blocked log stays small");
 const _: () = assert!(DEVICES <= linchpin_control::limits::DEVICES);
 const _: () = assert!(LANE_LETTERS_MIN <= linchpin_shard::limits::LANE_LETTERS);

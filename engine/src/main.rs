@@ -25,6 +25,7 @@ mod show;
 mod shutdown;
 mod sim_device;
 mod ticks;
+mod tls;
 mod top;
 
 fn main() -> std::process::ExitCode {

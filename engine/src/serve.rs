@@ -11,6 +11,8 @@ use serde_json::json;
 
 use crate::boot::{self, BootError, Engine, Keys};
 use crate::config::{self, Config, EngineOptions, Listen};
+use crate::doors::Door;
+use crate::tls::{Local, Tls, TlsConfig, TlsError};
 use crate::{notify, ready, shutdown};
 
 /// What a server is started with.
@@ -19,6 +21,8 @@ pub(crate) struct Server {
     pub(crate) data_path: PathBuf,
     pub(crate) engine: EngineOptions,
     pub(crate) settings: Settings,
+    /// What TLS needs; `None`: it is not spoken.
+    pub(crate) tls: Option<TlsConfig>,
     pub(crate) registry: Registry,
     pub(crate) keys: Keys,
     pub(crate) ready_file: Option<PathBuf>,
@@ -32,6 +36,7 @@ pub(crate) struct Server {
 #[derive(Debug)]
 pub(crate) enum ServeError {
     Boot(BootError),
+    Tls(TlsError),
     Control(linchpin_control::StartError),
     Io(String),
 }
@@ -40,6 +45,7 @@ impl fmt::Display for ServeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Boot(error) => error.fmt(f),
+            Self::Tls(error) => error.fmt(f),
             Self::Control(error) => error.fmt(f),
             Self::Io(text) => f.write_str(text),
         }
@@ -69,9 +75,12 @@ pub(crate) fn serve(server: Server, announce: impl FnOnce(&Engine, &[DeviceEntry
     make_folder(&server.data_path)?;
     boot::raise_descriptor_limit();
     let started = Instant::now();
-    let Server { listen, data_path, engine: options, settings, registry, keys, ready_file, shown, config_path } =
+    let Server { listen, data_path, engine: options, settings, tls, registry, keys, ready_file, shown, config_path } =
         server;
-    let (mut engine, lanes) = boot::start(&options, &settings, &listen, &registry, &keys).map_err(ServeError::Boot)?;
+    let ca = tls.as_ref().and_then(TlsConfig::local).map(Local::certificate_path);
+    let tls = tls.map(|config| Tls::open(config, &data_path)).transpose().map_err(ServeError::Tls)?;
+    let (mut engine, lanes) =
+        boot::start(&options, &settings, &listen, &registry, &keys, tls.as_deref()).map_err(ServeError::Boot)?;
     for line in &engine.probe.lines {
         tracing::info!("{line}");
     }
@@ -82,21 +91,24 @@ pub(crate) fn serve(server: Server, announce: impl FnOnce(&Engine, &[DeviceEntry
         version: env!("CARGO_PKG_VERSION"),
         driver: engine.probe.lines.first().cloned().unwrap_or_default(),
         capacity: engine.probe.connections as u64,
-        plain: engine.plain.clone(),
-        proxied: engine.proxied.clone(),
+        plain: engine.addresses(Door::Plain),
+        tls: engine.addresses(Door::Tls),
+        mutual: engine.addresses(Door::Mutual),
+        proxied: engine.addresses(Door::Proxied),
         started,
     };
     let owner = rustix::process::getuid().as_raw();
     let control =
         linchpin_control::start(&socket, owner, listen.metrics, lanes, registry, facts).map_err(ServeError::Control)?;
     if let Some(path) = &ready_file {
-        write_ready(path, &engine, &control, &socket, &devices)?;
+        write_ready(path, &engine, &control, &socket, ca.as_deref(), &devices)?;
     }
     announce(&engine, &devices);
     drop(devices);
-    tracing::info!(plain = %engine.plain.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "), "ready");
+    let listed = |door| engine.addresses(door).iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
+    tracing::info!(plain = listed(Door::Plain), tls = listed(Door::Tls), mutual = listed(Door::Mutual), "ready");
     notify::ready();
-    let reload = || reload(config_path.as_deref(), &engine);
+    let reload = || reload(config_path.as_deref(), &engine, tls.as_deref());
     if let Some(address) = control.metrics() {
         tracing::info!("metrics at http://{address}/metrics");
     }
@@ -111,13 +123,22 @@ fn write_ready(
     engine: &Engine,
     control: &Control,
     socket: &Path,
+    ca: Option<&Path>,
     devices: &[DeviceEntry],
 ) -> Result<(), ServeError> {
-    let plain = engine.plain.first().map(ToString::to_string);
+    let first = |door| engine.addresses(door).first().map(ToString::to_string);
     let devices: Vec<_> = devices.iter().map(ready::device_json).collect();
-    let mut ready = json!({"plain": plain, "admin": socket, "devices": devices});
-    if let Some(address) = engine.proxied.first() {
-        ready["proxied"] = address.to_string().into();
+    let mut ready = json!({"admin": socket, "devices": devices});
+    for (name, door) in
+        [("plain", Door::Plain), ("tls", Door::Tls), ("mutual", Door::Mutual), ("proxied", Door::Proxied)]
+    {
+        if let Some(address) = first(door) {
+            ready[name] = address.into();
+        }
+    }
+    if let Some(path) = ca {
+        let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        ready["ca"] = path.to_string_lossy().into();
     }
     if let Some(address) = control.metrics() {
         ready["metrics"] = address.to_string().into();
@@ -128,16 +149,26 @@ fn write_ready(
     })
 }
 
-/// New limits from the file; the old ones stay when it is wrong.
-fn reload(path: Option<&Path>, engine: &Engine) {
+/// New limits and certificates from the file; the old ones stay when it is wrong.
+fn reload(path: Option<&Path>, engine: &Engine, tls: Option<&Tls>) {
     let Some(path) = path else {
-        return tracing::info!("SIGHUP: there is no configuration file to reload (linchpin dev)");
+        tracing::info!("SIGHUP: there is no configuration file to reload (linchpin dev)");
+        return reload_tls(tls, None);
     };
     match config::read(path) {
-        Ok(Config { settings, .. }) => {
+        Ok(Config { settings, tls: config, .. }) => {
+            reload_tls(tls, config);
             engine.tell_all(&|| Command::Configure(Box::new(settings.clone())));
             tracing::info!("limits reloaded from {}; other changes take effect at the next start", path.display());
         }
         Err(error) => tracing::error!("the configuration was not reloaded, the old one stays:\n{error}"),
+    }
+}
+
+fn reload_tls(tls: Option<&Tls>, config: Option<TlsConfig>) {
+    let Some(tls) = tls else { return };
+    match tls.reload(config) {
+        Ok(()) => tracing::info!("certificates reloaded; connections that stand are not touched"),
+        Err(error) => tracing::error!("the certificates were not reloaded, the old ones stay: {error}"),
     }
 }

@@ -19,12 +19,17 @@ pub(crate) fn printable(text: &str) -> String {
 
 /// The answer to `status`, for people.
 pub(crate) fn status_text(status: &Value) -> String {
+    let listed = |name: &str| match status[name].as_array().filter(|list| !list.is_empty()) {
+        Some(list) => list.iter().map(plain).collect::<Vec<_>>().join(" "),
+        None => "off".to_owned(),
+    };
     let mut out = format!(
-        "linchpin {}, up {} s, {}\nplain {}, room for {} connections, state in {}\n\n",
+        "linchpin {}, up {} s, {}\nplain {}, tls {}, room for {} connections, state in {}\n\n",
         plain(&status["version"]),
         plain(&status["uptime_s"]),
         plain(&status["driver"]),
-        status["plain"].as_array().into_iter().flatten().map(plain).collect::<Vec<_>>().join(" "),
+        listed("plain"),
+        listed("tls"),
         plain(&status["capacity"]),
         plain(&status["state"]),
     );

@@ -52,6 +52,8 @@ impl Desk {
         answer["driver"] = self.facts.driver.as_str().into();
         answer["capacity"] = self.facts.capacity.into();
         answer["plain"] = self.facts.plain.iter().map(ToString::to_string).collect();
+        answer["tls"] = self.facts.tls.iter().map(ToString::to_string).collect();
+        answer["mutual"] = self.facts.mutual.iter().map(ToString::to_string).collect();
         answer["proxied"] = self.facts.proxied.iter().map(ToString::to_string).collect();
         answer["state"] = "memory".into();
         answer["uptime_s"] = self.facts.started.elapsed().as_secs().into();
@@ -109,6 +111,11 @@ fn add(sum: &mut ShardStatus, part: &ShardStatus) {
     sum.requests += part.requests;
     sum.logins += part.logins;
     sum.dropped += part.dropped;
+    sum.handshakes_full += part.handshakes_full;
+    sum.handshakes_resumed += part.handshakes_resumed;
+    sum.handshakes_running += part.handshakes_running;
+    sum.handshakes_waiting += part.handshakes_waiting;
+    sum.assembly_bytes += part.assembly_bytes;
     sum.unsendable += part.unsendable;
     sum.moved_out += part.moved_out;
     sum.draining |= part.draining;

@@ -71,6 +71,36 @@ const PER_SHARD: &[PerShard] = &[
         value: |s| s.logins,
     },
     PerShard {
+        name: "linchpin_tls_handshakes_full_total",
+        kind: Kind::Counter,
+        help: "TLS handshakes that were completed in full.",
+        value: |s| s.handshakes_full,
+    },
+    PerShard {
+        name: "linchpin_tls_handshakes_resumed_total",
+        kind: Kind::Counter,
+        help: "TLS handshakes that continued an earlier session.",
+        value: |s| s.handshakes_resumed,
+    },
+    PerShard {
+        name: "linchpin_tls_handshakes_running",
+        kind: Kind::Gauge,
+        help: "TLS handshakes under way.",
+        value: |s| s.handshakes_running,
+    },
+    PerShard {
+        name: "linchpin_tls_handshakes_waiting",
+        kind: Kind::Gauge,
+        help: "Clients that wait for their TLS handshake to begin.",
+        value: |s| s.handshakes_waiting,
+    },
+    PerShard {
+        name: "linchpin_tls_assembly_bytes",
+        kind: Kind::Gauge,
+        help: "Memory of TLS records that wait for their rest.",
+        value: |s| s.assembly_bytes,
+    },
+    PerShard {
         name: "linchpin_http_requests_total",
         kind: Kind::Counter,
         help: "Requests to the HTTP device API.",
@@ -239,6 +269,8 @@ mod tests {
             driver: String::new(),
             capacity: 1_000,
             plain: Vec::new(),
+            tls: Vec::new(),
+            mutual: Vec::new(),
             proxied: Vec::new(),
             started: std::time::Instant::now(),
         };

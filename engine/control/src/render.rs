@@ -18,6 +18,11 @@ pub(crate) fn status_json(status: &ShardStatus) -> Value {
         "requests": status.requests,
         "logins": status.logins,
         "dropped": status.dropped,
+        "handshakes_full": status.handshakes_full,
+        "handshakes_resumed": status.handshakes_resumed,
+        "handshakes_running": status.handshakes_running,
+        "handshakes_waiting": status.handshakes_waiting,
+        "assembly_bytes": status.assembly_bytes,
         "unsendable": status.unsendable,
         "moved_out": status.moved_out,
         "draining": status.draining,
@@ -86,6 +91,7 @@ pub(crate) fn template_json(template: &Template) -> Value {
     json!({
         "id": template.id.as_str(),
         "name": template.name,
+        "tls": template.requires_tls,
         "datastreams": datastreams,
         "events": template.events,
     })

@@ -23,6 +23,10 @@ pub struct Facts {
     pub capacity: u64,
     /// Addresses of the plain ports.
     pub plain: Vec<SocketAddr>,
+    /// Addresses of the TLS ports.
+    pub tls: Vec<SocketAddr>,
+    /// Addresses of the TLS ports that want a certificate of the client.
+    pub mutual: Vec<SocketAddr>,
     /// Addresses for load balancers.
     pub proxied: Vec<SocketAddr>,
     /// When the server started.

@@ -61,7 +61,9 @@ fn template(parameters: &Value) -> Result<Template, CommandError> {
     let events = list("events").iter().map(|event| event.as_str().map(Into::into)).collect::<Option<Vec<_>>>();
     let events = events.ok_or_else(|| CommandError::parameter("events", "a list of texts"))?;
     let count = datastreams.len();
-    let template = Template::new(id, name.into(), datastreams, events);
+    let tls = parameters.get("tls").map_or(Some(false), Value::as_bool);
+    let tls = tls.ok_or_else(|| CommandError::parameter("tls", "true or false"))?;
+    let template = Template::new(id, name.into(), datastreams, events).with_tls_required(tls);
     if template.datastreams.len() < count {
         return Err(CommandError::parameter("datastreams", "one datastream a pin"));
     }

@@ -144,6 +144,8 @@ fn start_at(socket: &Path, owner: u32, devices: u32) -> Result<(Control, Vec<Fak
         driver: "fake".into(),
         capacity: 10,
         plain: vec!["127.0.0.1:1".parse().expect("an address")],
+        tls: Vec::new(),
+        mutual: Vec::new(),
         proxied: Vec::new(),
         started: Instant::now(),
     };

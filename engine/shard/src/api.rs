@@ -18,6 +18,9 @@ impl Shard {
         let Some(position) = self.devices.find(device) else {
             return Reply::error(dialect, 400, "Invalid token.");
         };
+        if self.needs_tls(position) && !call.over_tls {
+            return Reply::error(dialect, 403, "The template of this device requires TLS: use https.");
+        }
         if call.what == What::Exists {
             return Reply::empty();
         }

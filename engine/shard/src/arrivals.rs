@@ -6,6 +6,7 @@ use linchpin_protocol::Status;
 use linchpin_protocol::model::{DeviceId, Millis, Now};
 
 use crate::connection::{Connection, Phase, gate};
+use crate::secure::Tls;
 use crate::{Cargo, Effect, Effects, End, Letter, Purpose, Shard, ShardId, Slot, home_of, limits};
 
 /// Halves of connections: the letter with the state and the descriptor come in any order.
@@ -84,12 +85,15 @@ impl Shard {
             // What the driver holds back cannot travel: a client that floods before its login and does not read.
             return self.end(now, slot, End::OutboundFull, fx);
         }
+        self.seal_pending(slot, fx);
         let unsent = fx.take_sends(slot);
+        let tls = self.take_session(slot);
         let (carry, ws) = self.connections.hold(slot, |c| (c.carry.take(), c.ws.take()));
         let carry = carry.map(|c| *c).unwrap_or_default();
         let connection = &mut self.connections[slot];
         let session = std::mem::take(&mut connection.session);
-        let cargo = Box::new(Cargo { device, peer: connection.peer.address(), session, login_id, carry, unsent, ws });
+        let cargo =
+            Box::new(Cargo { device, peer: connection.peer.address(), session, login_id, carry, tls, unsent, ws });
         connection.phase = Phase::Leaving { home };
         let token = token_of(self.id, slot, connection.serial);
         self.wheel.clear(slot);
@@ -119,11 +123,17 @@ impl Shard {
         connection.session = cargo.session;
         connection.phase = Phase::Resolving { login_id: cargo.login_id };
         connection.gate = if cargo.ws.is_some() { gate::WEBSOCKET } else { 0 };
-        self.connections.hold(slot, |c| c.ws = cargo.ws);
+        let is_sealed = cargo.tls.is_some();
+        self.connections.hold(slot, |c| {
+            c.ws = cargo.ws;
+            c.tls = cargo.tls.map_or(Tls::Off, Tls::On);
+        });
         if !cargo.carry.is_empty() {
             self.connections.hold(slot, |c| c.carry = Some(Box::new(cargo.carry)));
         }
-        if !cargo.unsent.is_empty() {
+        if is_sealed {
+            fx.send_sealed(slot, &cargo.unsent);
+        } else if !cargo.unsent.is_empty() {
             fx.send(slot, |out| out.extend_from_slice(&cargo.unsent));
         }
         self.set_deadline(now, slot, limits::HOME_TIMEOUT_MS);

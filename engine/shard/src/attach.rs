@@ -19,6 +19,9 @@ impl Shard {
         if self.drain.is_some() {
             return self.end(now, slot, End::Drained, fx);
         }
+        if self.needs_tls(position) && !self.connections[slot].tls.is_on() {
+            return self.refuse_login(now, slot, login_id, Status::NotAllowed, End::TlsRequired, fx);
+        }
         let record = &mut self.devices[position];
         if !record.logins.take(now.mono, limits::TAKEOVERS_PER_SECOND, limits::TAKEOVER_BURST) {
             return self.refuse_login(now, slot, login_id, Status::QuotaLimit, End::TakeoverTooOften, fx);

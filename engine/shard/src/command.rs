@@ -265,6 +265,16 @@ pub struct ShardStatus {
     pub unsendable: u64,
     /// Successful logins.
     pub logins: u64,
+    /// TLS handshakes that were completed in full.
+    pub handshakes_full: u64,
+    /// TLS handshakes that continued an earlier session.
+    pub handshakes_resumed: u64,
+    /// TLS handshakes under way.
+    pub handshakes_running: u64,
+    /// Clients that wait for their TLS handshake to begin.
+    pub handshakes_waiting: u64,
+    /// Bytes of TLS records that wait for their rest.
+    pub assembly_bytes: u64,
     /// Frames dropped by the message quota.
     pub dropped: u64,
     /// Connections that moved to another shard.

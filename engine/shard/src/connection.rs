@@ -8,17 +8,20 @@ use linchpin_protocol::ws::Decoder;
 
 use crate::bridge::Bridge;
 use crate::outbound::Outbound;
+use crate::secure::Tls;
 use crate::{End, ShardId, Slot};
 
 /// Where a connection stands. Transitions: `Free -> Opening -> Resolving -> (Leaving | Live | Refused) -> Closing ->
-/// Free`, and at home `Free -> Live | Refused`. HTTP: `Opening -> Http -> (Refused | Closing)`, and back to `Opening` when
-/// it becomes a WebSocket.
+/// Free`, and at home `Free -> Live | Refused`. TLS: `Opening -> Handshake -> Opening`. HTTP: `Opening -> Http ->
+/// (Refused | Closing)`, and back to `Opening` when it becomes a WebSocket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Phase {
     /// No connection in this slot.
     Free,
     /// Accepted; the login is not complete.
     Opening,
+    /// TLS is being negotiated.
+    Handshake,
     /// The token is being looked up.
     Resolving {
         /// Message id of the login.
@@ -114,6 +117,10 @@ pub(crate) mod gate {
     pub(crate) const WEBSOCKET: u8 = 8;
     /// Not a reason to wait: a load balancer's header must come first.
     pub(crate) const PROXIED: u8 = 16;
+    /// Not a reason to wait: its listener takes TLS only.
+    pub(crate) const SECURED: u8 = 32;
+    /// Not a reason to wait: its listener wants a certificate of the client.
+    pub(crate) const MUTUAL: u8 = 64;
 }
 
 /// What few connections have.
@@ -142,6 +149,8 @@ pub(crate) struct Connection {
     pub(crate) extra: Option<Box<Extra>>,
     /// Reads the frames of a WebSocket.
     pub(crate) ws: Option<Box<Decoder>>,
+    /// TLS, if it is spoken.
+    pub(crate) tls: Tls,
     /// When bytes last came.
     pub(crate) heard: Ticks,
     /// When the current phase must be over (not `Live`, where `heard` decides).
@@ -167,7 +176,7 @@ pub(crate) struct Connection {
 }
 
 // An idle device costs this, its device record and the timer's links: docs/limits.md.
-const _: () = assert!(size_of::<Connection>() <= 104);
+const _: () = assert!(size_of::<Connection>() <= 120);
 
 impl Connection {
     pub(crate) fn free() -> Self {
@@ -176,6 +185,7 @@ impl Connection {
             carry: None,
             extra: None,
             ws: None,
+            tls: Tls::Off,
             begun: Ticks(0),
             frames: 0,
             heard: Ticks(0),
@@ -199,7 +209,7 @@ impl Connection {
             size_of::<Extra>() + e.outbound.heap_bytes() + bridges + held
         });
         let ws = self.ws.as_ref().map_or(0, |ws| size_of::<Decoder>() + ws.heap_bytes());
-        carry + extra + ws
+        carry + extra + ws + self.tls.held_bytes()
     }
 
     /// The extra, made on first use.
@@ -262,6 +272,11 @@ impl Connections {
     /// The connection in `slot`, if there is one.
     pub(crate) fn get(&self, slot: Slot) -> Option<&Connection> {
         self.table.get(slot.index()).filter(|c| c.phase != Phase::Free)
+    }
+
+    /// The same, to change it; what it holds is changed by [`Self::hold`] only.
+    pub(crate) fn get_mut(&mut self, slot: Slot) -> Option<&mut Connection> {
+        self.table.get_mut(slot.index()).filter(|c| c.phase != Phase::Free)
     }
 
     /// Change what a connection holds and keep the ledger right.

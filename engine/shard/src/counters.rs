@@ -23,6 +23,8 @@ pub(crate) struct Counters {
     pub(crate) moved_out: u64,
     /// Frames that were not sent because the device's receive buffer is too small for them.
     pub(crate) unsendable: u64,
+    /// TLS handshakes that were completed: full ones, resumed ones.
+    pub(crate) handshakes: [u64; 2],
     ends: [u64; End::ALL.len()],
 }
 
@@ -37,6 +39,7 @@ impl Default for Counters {
             dropped: 0,
             moved_out: 0,
             unsendable: 0,
+            handshakes: [0; 2],
             ends: [0; End::ALL.len()],
         }
     }

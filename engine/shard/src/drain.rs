@@ -58,7 +58,7 @@ impl Shard {
                 }
                 true
             }
-            Phase::Opening | Phase::Resolving { .. } | Phase::Http(_) => {
+            Phase::Opening | Phase::Handshake | Phase::Resolving { .. } | Phase::Http(_) => {
                 self.end(now, slot, End::Drained, fx);
                 true
             }

@@ -1,5 +1,7 @@
 //! What a shard wants done: an out-parameter, filled by `handle` and carried out by the tick, in order.
 
+use std::collections::BTreeMap;
+
 use crate::{Cargo, End, Letter, Receive, Report, RequestId, ShardId, Slot};
 use linchpin_protocol::model::DeviceId;
 
@@ -83,6 +85,8 @@ pub struct Effects {
     pub sends: Vec<SendRange>,
     /// Everything else, in order.
     pub list: Vec<Effect>,
+    /// Sealed bytes by connection, to go before what `send` gathers for it: `Shard::seal` merges both.
+    pub(crate) sealed: BTreeMap<u32, Vec<u8>>,
     /// By slot: position in `sends` + 1, or 0. Only entries of `sends` are non-zero.
     send_of_slot: Vec<u32>,
 }
@@ -122,10 +126,7 @@ impl Effects {
     /// Bytes that wait for `slot` in this tick.
     #[must_use]
     pub fn pending_bytes(&self, slot: Slot) -> usize {
-        match self.send_of_slot.get(slot.index()) {
-            Some(&at) if at > 0 => (self.sends[at as usize - 1].end - self.sends[at as usize - 1].start) as usize,
-            _ => 0,
-        }
+        self.pending(slot).len()
     }
 
     /// Take back what waits for `slot` (its connection is aborted).
@@ -136,15 +137,31 @@ impl Effects {
             let range = &mut self.sends[at as usize - 1];
             range.end = range.start;
         }
+        self.sealed.remove(&slot.0);
+    }
+
+    /// Append bytes of a TLS connection that are sealed already, or need no seal.
+    pub(crate) fn send_sealed(&mut self, slot: Slot, bytes: &[u8]) {
+        if !bytes.is_empty() {
+            self.sealed.entry(slot.0).or_default().extend_from_slice(bytes);
+        }
+    }
+
+    /// What waits for `slot` in this tick.
+    pub(crate) fn pending(&self, slot: Slot) -> &[u8] {
+        match self.send_of_slot.get(slot.index()) {
+            Some(&at) if at > 0 => {
+                let range = self.sends[at as usize - 1];
+                &self.arena[range.start as usize..range.end as usize]
+            }
+            _ => &[],
+        }
     }
 
     /// Take back what waits for `slot` to send it elsewhere.
     pub(crate) fn take_sends(&mut self, slot: Slot) -> Vec<u8> {
-        let at = self.send_of_slot.get(slot.index()).copied().unwrap_or(0) as usize;
-        let Some(&SendRange { start, end, .. }) = at.checked_sub(1).and_then(|at| self.sends.get(at)) else {
-            return Vec::new();
-        };
-        let bytes = self.arena[start as usize..end as usize].to_vec();
+        let mut bytes = self.sealed.remove(&slot.0).unwrap_or_default();
+        bytes.extend_from_slice(self.pending(slot));
         self.drop_sends(slot);
         bytes
     }
@@ -157,7 +174,7 @@ impl Effects {
     /// Nothing to do?
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.sends.is_empty() && self.list.is_empty()
+        self.sends.is_empty() && self.list.is_empty() && self.sealed.is_empty()
     }
 
     /// Forget what was carried out; keeps the memory up to `limits::EFFECTS_KEPT_BYTES`.
@@ -166,6 +183,7 @@ impl Effects {
             self.send_of_slot[range.slot.index()] = 0;
         }
         self.sends.clear();
+        self.sealed.clear();
         self.list.clear();
         self.arena.clear();
         if self.arena.capacity() > crate::limits::EFFECTS_KEPT_BYTES {

@@ -57,6 +57,8 @@ ends! {
         "Nothing to do: exchanges end like this.";
     HttpIdle = 106, Nobody, "The HTTP connection was kept open and no request came for 75 seconds.",
         "Nothing to do: the client opens another when it has a request.";
+    HandshakeTimeout = 107, Network, "The TLS handshake was not complete after 8 seconds.",
+        "Look at the device's network; if its processor is slow, let it resume sessions or use an ECDSA certificate.";
     FrameTooLarge = 201, Device, "A frame announced a body longer than the server takes.",
         "Send smaller values; if the client is not a Blynk library, check that it writes the length in big-endian.";
     UnknownCommand = 202, Device, "A frame had a command number that the Blynk protocol does not have.",
@@ -65,8 +67,10 @@ ends! {
         "Send HARDWARE_LOGIN (29) with the token first and wait for status 200.";
     UnknownProtocol = 204, Device, "The first byte belongs to no protocol that this port speaks.",
         "Point a Blynk device at this port; it starts with byte 0x1d.";
-    TlsNotServed = 205, Operator, "The client started TLS, which this port does not speak yet.",
-        "Use the plain port with BLYNK_USE_DIRECT_CONNECT or a client without SSL.";
+    TlsNotServed = 205, Operator, "The client started TLS, and this server has no certificate.",
+        "Give the server a certificate ([tls] certificates), or use a client without SSL.";
+    TlsExpected = 206, Device, "The client sent plain bytes to a listener that takes TLS only.",
+        "Use the client's TLS variant (an SSL header or connector), or point it at a plain listener.";
     MqttNotServed = 207, Operator, "The client sent an MQTT packet, which this version does not answer.",
         "Use a Blynk device library.";
     LoginTooLong = 208, Device, "More bytes came before the login than a login needs.",
@@ -77,6 +81,12 @@ ends! {
         "Send the Blynk stream in masked binary frames without extensions.";
     ProxyHeader = 211, Operator, "The load balancer did not begin with a PROXY protocol header of version 2.",
         "Switch send-proxy-v2 on at the load balancer, or give devices a listener that is not in `proxied`.";
+    TlsVersion = 212, Device, "The client speaks no TLS version from 1.2 on.",
+        "Update the client's TLS library; nothing older than TLS 1.2 is spoken here.";
+    TlsHandshake = 213, Device, "The TLS handshake failed: the client broke it off, or both sides have nothing in common.",
+        "If the client does not trust the certificate give it the right root; `linchpin check` says which roots the chain reaches.";
+    TlsRecord = 214, Network, "A TLS record was damaged on the way or breaks the rules.",
+        "If it happens often, look for a device with failing memory or a middlebox that changes bytes.";
     TokenShape = 301, Device, "The token in the login is not 32 characters of A-Z, a-z, 0-9, - and _.",
         "Copy the token again; it has exactly 32 characters.";
     TokenUnknown = 302, Device, "No device has the token of the login.",
@@ -91,6 +101,10 @@ ends! {
         "Find the device with the wrong token at this address; it may log in again within minutes.";
     DeviceRemoved = 307, Operator, "The device was removed or its token was replaced.",
         "Add the device again or write its new token into the sketch.";
+    TlsRequired = 308, Device, "The template of the device requires TLS, and the device came without.",
+        "Use the client's TLS variant (an SSL header or connector) and the TLS port, or drop `tls` from the template.";
+    CertificateRevoked = 309, Device, "The client's certificate is on the list of revoked ones.",
+        "Issue a new certificate for the device, or take its fingerprint off the list.";
     Flood = 401, Device, "The device kept sending far more messages than its quota after being told.",
         "Send fewer messages (use a BlynkTimer, never virtualWrite in loop()), or raise limits.messages_per_second.";
     AddressCap = 402, Operator, "Too many connections from one address.",
@@ -99,6 +113,8 @@ ends! {
         "Look at the device's network; if it is busy for long, call Blynk.run() more often, or raise limits.outbound_bytes.";
     ProxyStranger = 404, Operator, "A connection to a listener for load balancers came from an address that is not listed.",
         "Add the load balancer's address to listen.proxies, or point clients at another listener.";
+    HandshakesPerAddress = 405, Operator, "Too many TLS handshakes came from one address in a short time.",
+        "The device will retry; let clients resume sessions, and look for one that reconnects in a loop.";
     HomeFull = 501, Operator, "The shard that owns the device has no free connection slot.",
         "Raise the descriptor limit (LimitNOFILE) or the number of shards.";
     Busy = 502, Operator, "The server was too busy to resolve the login in time.",
@@ -109,6 +125,8 @@ ends! {
         "Nothing to do: the device connects there.";
     CarryFull = 505, Operator, "The memory for unfinished input of this shard is used up.",
         "The device will retry; look for clients that send half frames, or add memory or shards.";
+    HandshakeBusy = 506, Operator, "The TLS handshake would have had to wait for longer than 2 seconds.",
+        "The device will retry, and those that wait are served first; if it happens often, add cores.";
 }
 
 impl End {
@@ -142,6 +160,19 @@ pub(crate) const fn of_fault(fault: Fault) -> End {
         Fault::LoginTooLong { .. } => End::LoginTooLong,
         Fault::TemplateIdShape { .. } => End::TemplateMismatch,
         _ => End::UnknownCommand,
+    }
+}
+
+/// A fault of TLS, as its end code.
+#[must_use]
+pub(crate) const fn of_tls_fault(fault: &linchpin_tls::Fault, in_handshake: bool) -> End {
+    use linchpin_tls::Fault as F;
+    match fault {
+        F::OldVersion(_) => End::TlsVersion,
+        F::Revoked => End::CertificateRevoked,
+        F::AssemblyBudget(_) => End::CarryFull,
+        _ if in_handshake => End::TlsHandshake,
+        _ => End::TlsRecord,
     }
 }
 

@@ -7,7 +7,7 @@ use linchpin_protocol::limits::PROXY_HEADER_BYTES;
 use linchpin_protocol::model::{DeviceId, Now, Token};
 use linchpin_protocol::proxy::{self, Proxy};
 use linchpin_protocol::{Action, Sniff, Status, sniff};
-use linchpin_tls::{Alert, First, classify, fatal};
+use linchpin_tls::{First, classify};
 
 use crate::connection::{Exchange, Peer, Phase, gate};
 use crate::{ConnRef, Effect, Effects, End, Letter, Purpose, Receive, Shard, Slot, Via, end, index_owner_of, limits};
@@ -21,8 +21,10 @@ impl Shard {
             Via::Stranger => return self.end(now, slot, End::ProxyStranger, fx),
             // Many clients share a load balancer: theirs are the addresses that count.
             Via::Proxy => self.connections[slot].gate |= gate::PROXIED,
-            Via::Direct if !is_within_cap => return self.end(now, slot, End::AddressCap, fx),
+            _ if !is_within_cap => return self.end(now, slot, End::AddressCap, fx),
             Via::Direct => {}
+            Via::Tls => self.connections[slot].gate |= gate::SECURED,
+            Via::Mutual => self.connections[slot].gate |= gate::SECURED | gate::MUTUAL,
         }
         if self.drain.is_some() {
             return self.end(now, slot, End::Drained, fx);
@@ -36,6 +38,18 @@ impl Shard {
     }
 
     pub(crate) fn received(&mut self, now: Now, slot: Slot, bytes: &mut [u8], fx: &mut Effects) {
+        let Some(connection) = self.connections.get(slot) else { return };
+        match connection.phase {
+            Phase::Handshake => self.handshake_bytes(now, slot, bytes, fx),
+            Phase::Live | Phase::Opening | Phase::Http(Exchange::Reading { .. }) if connection.tls.is_on() => {
+                self.sealed_bytes(now, slot, bytes, fx);
+            }
+            _ => self.plain_bytes(now, slot, bytes, fx),
+        }
+    }
+
+    /// Bytes as they came, or as TLS opened them.
+    pub(crate) fn plain_bytes(&mut self, now: Now, slot: Slot, bytes: &mut [u8], fx: &mut Effects) {
         let Some(connection) = self.connections.get(slot) else { return };
         match connection.phase {
             Phase::Live | Phase::Opening if connection.gate & gate::WEBSOCKET != 0 => {
@@ -63,19 +77,20 @@ impl Shard {
         if bits & gate::PROXIED != 0 {
             return self.proxy_header(now, slot, bytes, fx);
         }
+        let is_tls = self.connections[slot].tls.is_on();
         match sniff(bytes) {
+            Sniff::Tls if is_tls || bits & gate::WEBSOCKET != 0 => self.end(now, slot, End::UnknownProtocol, fx),
+            Sniff::Tls => match classify(bytes) {
+                First::NeedMore => self.wait_for_more(now, slot, bytes, limits::LOGIN_BUFFER_BYTES, fx),
+                First::ClientHello { .. } => self.greet(now, slot, bytes, fx),
+                First::NotTls => self.end(now, slot, End::UnknownProtocol, fx),
+            },
+            _ if bits & gate::SECURED != 0 && !is_tls => self.end(now, slot, End::TlsExpected, fx),
             Sniff::Blynk => self.login_bytes(now, slot, bytes, fx),
             Sniff::NeedMore => self.wait_for_more(now, slot, bytes, limits::LOGIN_BUFFER_BYTES, fx),
             _ if bits & gate::WEBSOCKET != 0 => self.end(now, slot, End::UnknownProtocol, fx),
-            Sniff::Tls => match classify(bytes) {
-                First::NeedMore => self.wait_for_more(now, slot, bytes, limits::LOGIN_BUFFER_BYTES, fx),
-                First::ClientHello { .. } => {
-                    fx.send(slot, |out| fatal(out, Alert::ProtocolVersion));
-                    self.refuse(now, slot, End::TlsNotServed, fx);
-                }
-                First::NotTls => self.end(now, slot, End::UnknownProtocol, fx),
-            },
             Sniff::Http => {
+                self.widen_records(slot);
                 self.connections[slot].phase = Phase::Http(Exchange::Reading { verified: false });
                 self.http_bytes(now, slot, bytes, fx);
             }

@@ -19,6 +19,10 @@ pub enum Via {
     /// From the client itself.
     #[default]
     Direct,
+    /// From the client itself, to a listener that takes TLS only.
+    Tls,
+    /// The same, and the client must show a certificate.
+    Mutual,
     /// From a load balancer that the operator lists: it says first who the client is (PROXY protocol version 2).
     Proxy,
     /// To a listener for load balancers, from an address that is not listed.

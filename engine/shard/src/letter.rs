@@ -25,7 +25,7 @@ pub enum Purpose {
 }
 
 /// A connection on its way home: everything but the descriptor.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct Cargo {
     /// The device that it logs in as.
     pub device: DeviceId,
@@ -37,14 +37,16 @@ pub struct Cargo {
     pub login_id: u16,
     /// Bytes that were received after the login frame; home feeds them after its answer.
     pub carry: Vec<u8>,
-    /// Bytes for the peer that had not left when the connection did; home sends them first.
+    /// Keys and counters of TLS, if it is spoken.
+    pub tls: Option<linchpin_tls::Session>,
+    /// Bytes for the peer, sealed if TLS is spoken, that had not left when the connection did; home sends them first.
     pub unsent: Vec<u8>,
     /// The reader of a WebSocket's frames.
     pub ws: Option<Box<Decoder>>,
 }
 
 /// One letter.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub enum Letter {
     /// To the owner of the digest's index entry: which device is it?
     Resolve {

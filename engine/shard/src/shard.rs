@@ -11,6 +11,7 @@ use crate::device::{Devices, Templates};
 use crate::diary::Diary;
 use crate::drain::Drain;
 use crate::index::{DigestKey, TokenIndex};
+use crate::secure::{Secure, Tls, TlsOptions};
 use crate::watch::Watch;
 use crate::wheel::Wheel;
 use crate::{Effect, Effects, End, Input, Settings, ShardId, Slot, limits};
@@ -30,6 +31,8 @@ pub struct ShardOptions {
     pub digest_key: [u8; 32],
     /// Limits that the operator set.
     pub settings: Settings,
+    /// What TLS needs; `None`: it is not spoken.
+    pub tls: Option<TlsOptions>,
 }
 
 /// One core's world. See the crate's page for the rules.
@@ -50,6 +53,8 @@ pub struct Shard {
     pub(crate) drain: Option<Drain>,
     pub(crate) counters: Counters,
     pub(crate) diary: Diary,
+    /// TLS, if it is spoken.
+    pub(crate) secure: Option<Box<Secure>>,
     /// Devices whose frames somebody looks at.
     pub(crate) watches: Vec<Watch>,
     /// When `handle` last ran, to tell a stall of our own from the silence of a device.
@@ -86,6 +91,7 @@ impl Shard {
             drain: None,
             counters: Counters::default(),
             diary: Diary::new(options.shards),
+            secure: options.tls.map(|tls| Box::new(Secure::new(tls, options.seed, now))),
             watches: Vec::new(),
             last_run: now.mono,
             grace_until: Millis(0),
@@ -127,7 +133,10 @@ impl Shard {
     #[must_use]
     pub fn deadline(&self) -> Option<Millis> {
         let drain = self.drain.as_ref().map(|d| d.next);
-        [self.wheel.next(), self.arrivals.deadline(), drain, self.watch_deadline()].into_iter().flatten().min()
+        [self.wheel.next(), self.arrivals.deadline(), drain, self.watch_deadline(), self.handshake_deadline()]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// Connections in any phase.
@@ -173,13 +182,14 @@ impl Shard {
         let due = connection.deadline.millis() <= now.mono;
         match connection.phase {
             Phase::Opening if due => self.end(now, slot, End::LoginTimeout, fx),
+            Phase::Handshake if due => self.end(now, slot, End::HandshakeTimeout, fx),
             Phase::Resolving { .. } if due => self.end(now, slot, End::Busy, fx),
             Phase::Refused(end) if due => self.end(now, slot, end, fx),
             Phase::Live => self.expire_live(now, slot, fx),
             // The driver answers these; nothing to do but wait.
             Phase::Free | Phase::Closing | Phase::Leaving { .. } => {}
             Phase::Http(exchange) if due => self.expire_http(now, slot, exchange, fx),
-            Phase::Opening | Phase::Resolving { .. } | Phase::Refused(_) | Phase::Http(_) => {
+            Phase::Opening | Phase::Handshake | Phase::Resolving { .. } | Phase::Refused(_) | Phase::Http(_) => {
                 self.wheel.set(slot, connection.deadline.millis());
             }
         }
@@ -236,6 +246,7 @@ impl Shard {
         if !was_blocked && end.is_ours() {
             self.websocket_goodbye(slot, fx);
         }
+        self.tls_goodbye(slot, end.is_ours() && !was_blocked, fx);
         self.connections.hold(slot, |c| {
             c.carry = None;
             c.extra = None;
@@ -250,7 +261,7 @@ impl Shard {
         fx.push(if was_blocked { Effect::Abort { slot } } else { Effect::Close { slot } });
     }
 
-    fn peer_gone(&mut self, now: Now, slot: Slot, end: End, fx: &mut Effects) {
+    pub(crate) fn peer_gone(&mut self, now: Now, slot: Slot, end: End, fx: &mut Effects) {
         match self.connections.get(slot).map(|c| c.phase) {
             // It has read its refusal.
             Some(Phase::Refused(refusal)) => self.end(now, slot, refusal, fx),
@@ -275,6 +286,7 @@ impl Shard {
             c.carry = None;
             c.extra = None;
             c.ws = None;
+            c.tls = Tls::Off;
         });
         self.connections.release(slot);
     }

@@ -84,6 +84,7 @@ impl Shard {
             Err(reply) => return self.reply(now, slot, &reply, manner, fx),
         };
         let dialect = call.dialect;
+        let call = Call { over_tls: self.connections[slot].tls.is_on(), ..call };
         match self.ask(now, slot, &token, call, fx) {
             Asked::Told(reply) => self.answer_call(now, slot, reply, dialect, manner, fx),
             Asked::Elsewhere => {
@@ -271,7 +272,8 @@ impl Shard {
     fn await_body(&mut self, now: Now, slot: Slot, head: &Head<'_>, received: usize, rest: &[u8], fx: &mut Effects) {
         let is_verified = matches!(self.connections[slot].phase, Phase::Http(Exchange::Reading { verified: true }));
         if rest.len() > HTTP_HEAD_BYTES && !is_verified {
-            let call = Call { dialect: Dialect::Current, what: What::Exists };
+            let over_tls = self.connections[slot].tls.is_on();
+            let call = Call { dialect: Dialect::Current, what: What::Exists, over_tls };
             let asked = match token(head) {
                 Some(token) => self.ask(now, slot, &token, call, fx),
                 None => Asked::Told(None),

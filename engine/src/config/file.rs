@@ -13,6 +13,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::settings::{self, SETTINGS};
+use super::tls::{self, CertificateTable, TlsTable};
 use super::{Config, ConfigError, DeviceConfig, EngineOptions, Listen, default_shards, nearest};
 use crate::doors::Network;
 use crate::log::{self, LogOptions};
@@ -20,12 +21,16 @@ use crate::log::{self, LogOptions};
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
-    listen: ListenTable,
+    listen: Spanned<ListenTable>,
     data: DataFolder,
     #[serde(default)]
     engine: Engine,
     #[serde(default)]
     log: LogTable,
+    #[serde(default)]
+    tls: TlsTable,
+    #[serde(default, rename = "certificate")]
+    certificates: Vec<CertificateTable>,
     /// Its keys are those of [`super::settings`].
     #[serde(default)]
     limits: BTreeMap<Spanned<String>, Spanned<i64>>,
@@ -38,7 +43,9 @@ struct File {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ListenTable {
-    plain: Spanned<Vec<Spanned<String>>>,
+    plain: Option<Spanned<Vec<Spanned<String>>>>,
+    tls: Option<Spanned<Vec<Spanned<String>>>>,
+    mutual: Option<Spanned<Vec<Spanned<String>>>>,
     proxied: Option<Spanned<Vec<Spanned<String>>>>,
     proxies: Option<Vec<Spanned<String>>>,
     metrics: Option<Spanned<String>>,
@@ -73,6 +80,9 @@ struct TemplateTable {
     id: Spanned<String>,
     #[serde(default)]
     name: String,
+    /// Its devices are served over TLS only.
+    #[serde(default)]
+    tls: bool,
     #[serde(default)]
     events: Vec<String>,
     #[serde(default, rename = "datastream")]
@@ -104,13 +114,13 @@ struct DeviceTable {
 }
 
 /// The file while it is checked: where mistakes are reported.
-struct Source<'a> {
+pub(super) struct Source<'a> {
     path: &'a Path,
     text: &'a str,
 }
 
 impl Source<'_> {
-    fn error(&self, place: Range<usize>, what: impl Display) -> ConfigError {
+    pub(super) fn error(&self, place: Range<usize>, what: impl Display) -> ConfigError {
         ConfigError::at(self.path, self.text, Some(place), &what.to_string())
     }
 
@@ -130,7 +140,7 @@ impl Source<'_> {
         Ok(u32::try_from(number).unwrap_or(u32::MAX))
     }
 
-    fn one_of<T: Copy>(
+    pub(super) fn one_of<T: Copy>(
         &self,
         value: Option<&Spanned<String>>,
         name: &str,
@@ -153,7 +163,9 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<Config, ConfigError> {
         let what = error.message().replace('\n', " ");
         ConfigError::at(path, text, error.span(), &with_hint(&what))
     })?;
+    let tls = tls::tls(&source, &file.tls, &file.certificates)?;
     let listen = listen(&source, &file.listen)?;
+    tls::check_listeners(&listen, tls.as_ref()).map_err(|what| source.error(file.listen.span(), what))?;
     let engine = engine(&source, &file.engine)?;
     let log = log(&source, &file.log)?;
     let settings = limits(&source, &file.limits)?;
@@ -166,7 +178,7 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<Config, ConfigError> {
         templates.push(made);
     }
     let devices = file.devices.iter().map(|table| device(&source, table, &templates)).collect::<Result<_, _>>()?;
-    Ok(Config { listen, data_path: file.data.dir, engine, log, settings, templates, devices })
+    Ok(Config { listen, data_path: file.data.dir, engine, log, tls, settings, templates, devices })
 }
 
 /// A file that holds one template.
@@ -199,7 +211,10 @@ pub(super) fn template_request(path: &Path, text: &str) -> Result<serde_json::Va
         json!({"pin": pin, "name": stream.name, "unit": stream.unit, "sync": stream.sync, "kind": kind})
     };
     let datastreams: Vec<_> = made.datastreams.iter().map(stream).collect();
-    Ok(json!({"template": made.id.as_str(), "name": made.name, "datastreams": datastreams, "events": made.events}))
+    Ok(json!({
+        "template": made.id.as_str(), "name": made.name, "tls": made.requires_tls, "datastreams": datastreams,
+        "events": made.events,
+    }))
 }
 
 /// The parser's message, with the name that was probably meant: it puts the unknown word and the known ones in
@@ -215,22 +230,35 @@ fn with_hint(message: &str) -> String {
     }
 }
 
-fn listen(source: &Source<'_>, table: &ListenTable) -> Result<Listen, ConfigError> {
-    if table.plain.get_ref().is_empty() {
-        return Err(source.error(table.plain.span(), "plain must have at least one address, such as \"0.0.0.0:8080\""));
+fn listen(source: &Source<'_>, spanned: &Spanned<ListenTable>) -> Result<Listen, ConfigError> {
+    let table = spanned.get_ref();
+    let list = |list: &Option<Spanned<Vec<Spanned<String>>>>| match list {
+        Some(list) => addresses(source, list),
+        None => Ok(Vec::new()),
+    };
+    let (plain, tls, mutual, proxied) =
+        (list(&table.plain)?, list(&table.tls)?, list(&table.mutual)?, list(&table.proxied)?);
+    if plain.is_empty() && tls.is_empty() && mutual.is_empty() {
+        let what = "plain or tls must have at least one address, such as plain = [\"0.0.0.0:8080\"]";
+        return Err(source.error(table.plain.as_ref().map_or(spanned.span(), Spanned::span), what));
     }
-    let plain = addresses(source, &table.plain)?;
-    let mut proxied = Vec::new();
-    if let Some(list) = &table.proxied {
-        proxied = addresses(source, list)?;
-        if table.proxies.is_none() && !proxied.is_empty() {
-            let what = "proxied needs proxies, the addresses of the load balancers, such as [\"10.0.0.7\"]";
-            return Err(source.error(list.span(), what));
+    for (name, list) in [("tls", &table.tls), ("mutual", &table.mutual), ("proxied", &table.proxied)] {
+        let others = [("plain", &plain), ("tls", &tls), ("mutual", &mutual), ("proxied", &proxied)];
+        let others = others.into_iter().take_while(|(other, _)| *other != name);
+        let items = list.iter().flat_map(|list| list.get_ref());
+        for (item, (other, known)) in items.flat_map(|item| others.clone().map(move |other| (item, other))) {
+            if let Some(twice) = known.iter().find(|at| at.port() != 0 && item.get_ref().parse() == Ok(**at)) {
+                let what = format!("the address {twice} is in {other} too: a listener is of one kind");
+                return Err(source.error(item.span(), what));
+            }
         }
-        if let Some(at) = proxied.iter().position(|address| address.port() != 0 && plain.contains(address)) {
-            let what = format!("the address {} is in plain too: a listener is for clients or for proxies", proxied[at]);
-            return Err(source.error(list.get_ref()[at].span(), what));
-        }
+    }
+    if let Some(list) = &table.proxied
+        && table.proxies.is_none()
+        && !proxied.is_empty()
+    {
+        let what = "proxied needs proxies, the addresses of the load balancers, such as [\"10.0.0.7\"]";
+        return Err(source.error(list.span(), what));
     }
     let networks = table.proxies.iter().flatten();
     let proxies = networks
@@ -248,7 +276,7 @@ fn listen(source: &Source<'_>, table: &ListenTable) -> Result<Listen, ConfigErro
         }
         None => None,
     };
-    Ok(Listen { plain, proxied, proxies, metrics })
+    Ok(Listen { plain, tls, mutual, proxied, proxies, metrics })
 }
 
 fn address(source: &Source<'_>, text: &Spanned<String>) -> Result<SocketAddr, ConfigError> {
@@ -325,7 +353,7 @@ fn template(source: &Source<'_>, table: &TemplateTable) -> Result<Template, Conf
         datastreams.push(made);
     }
     let events = table.events.iter().map(|event| event.as_str().into()).collect();
-    Ok(Template::new(id, table.name.as_str().into(), datastreams, events))
+    Ok(Template::new(id, table.name.as_str().into(), datastreams, events).with_tls_required(table.tls))
 }
 
 fn datastream(source: &Source<'_>, table: &DatastreamTable) -> Result<Datastream, ConfigError> {

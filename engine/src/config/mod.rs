@@ -4,6 +4,7 @@ mod error;
 mod file;
 mod reference;
 mod settings;
+mod tls;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -12,8 +13,9 @@ use linchpin_driver::{Choice, Descriptors, Features};
 use linchpin_protocol::model::{Template, TemplateId, Token};
 use linchpin_shard::Settings;
 
-use crate::doors::Network;
+use crate::doors::{Door, Network};
 use crate::log::LogOptions;
+use crate::tls::TlsConfig;
 
 pub(crate) use error::ConfigError;
 pub(crate) use reference::default_file;
@@ -66,12 +68,25 @@ pub(crate) struct DeviceConfig {
 pub(crate) struct Listen {
     /// For clients.
     pub(crate) plain: Vec<SocketAddr>,
+    /// For clients with TLS.
+    pub(crate) tls: Vec<SocketAddr>,
+    /// For clients with TLS and a certificate of their own.
+    pub(crate) mutual: Vec<SocketAddr>,
     /// For load balancers that begin with a PROXY protocol header.
     pub(crate) proxied: Vec<SocketAddr>,
     /// Who they are; empty = nobody.
     pub(crate) proxies: Vec<Network>,
     /// For the metrics; on this machine only.
     pub(crate) metrics: Option<SocketAddr>,
+}
+
+impl Listen {
+    /// Where clients and load balancers connect, in the order in which the listeners are opened.
+    pub(crate) fn doors(&self) -> Vec<(Door, SocketAddr)> {
+        let all = [(Door::Plain, &self.plain), (Door::Tls, &self.tls), (Door::Mutual, &self.mutual)];
+        let all = all.into_iter().chain([(Door::Proxied, &self.proxied)]);
+        all.flat_map(|(door, addresses)| addresses.iter().map(move |address| (door, *address))).collect()
+    }
 }
 
 /// A checked configuration.
@@ -81,6 +96,8 @@ pub(crate) struct Config {
     pub(crate) data_path: PathBuf,
     pub(crate) engine: EngineOptions,
     pub(crate) log: LogOptions,
+    /// What TLS needs; `None`: it is not spoken.
+    pub(crate) tls: Option<TlsConfig>,
     pub(crate) settings: Settings,
     pub(crate) templates: Vec<Template>,
     pub(crate) devices: Vec<DeviceConfig>,

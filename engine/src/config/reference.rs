@@ -45,24 +45,58 @@ fn word(text: &str) -> Shown {
 }
 
 fn tables() -> Vec<Table> {
-    vec![listen(), folder(), engine(), log(), limits_table(), template(), datastream(), device()]
+    vec![listen(), tls(), certificate(), folder(), engine(), log(), limits_table(), template(), datastream(), device()]
 }
 
 fn listen() -> Table {
     let plain = "Addresses of the plain port. \"0.0.0.0:8080\" listens on all IPv4 addresses of the machine, for boards on \
-                 the network. An empty list is refused: it never means all.";
+                 the network. An empty list never means all: it switches the port off, if tls has an address. A client \
+                 that begins TLS here gets it, too.";
+    let tls = "Addresses of the TLS port, which takes nothing else. It needs a [[certificate]].";
+    let mutual = "Addresses of a TLS port on which every client shows a certificate of client_ca.";
     let proxied =
         "Addresses for load balancers, which begin each connection with a PROXY protocol header of version 2.";
     let proxies =
         "Who may connect to the addresses in proxied: addresses and networks. An empty list denies everybody.";
     let metrics = "Address of the metrics (Prometheus), /healthz and /readyz; of this machine only.";
     let keys = vec![
-        key("plain", plain, "a list of ADDRESS:PORT; required", Shown::Required("[\"127.0.0.1:8080\"]")),
+        key("plain", plain, "a list of ADDRESS:PORT; required without tls", Shown::Required("[\"127.0.0.1:8080\"]")),
+        key("tls", tls, "a list of ADDRESS:PORT", Shown::Example("none", "[\"0.0.0.0:443\", \"0.0.0.0:9443\"]")),
+        key("mutual", mutual, "a list of ADDRESS:PORT", Shown::Example("none", "[\"0.0.0.0:8443\"]")),
         key("proxied", proxied, "a list of ADDRESS:PORT", Shown::Example("none", "[\"10.0.0.2:8080\"]")),
         key("proxies", proxies, "a list of ADDRESS or ADDRESS/PREFIX", Shown::Example("nobody", "[\"10.0.0.7\"]")),
         key("metrics", metrics, "ADDRESS:PORT of 127.0.0.0/8 or ::1", Shown::Example("none", "\"127.0.0.1:9464\"")),
     ];
     Table { head: "[listen]", what: "Where devices connect.", is_example: false, keys }
+}
+
+fn tls() -> Table {
+    let layer = "Who opens and seals records after the handshake: \"in-place\" in the receive buffer with raw keys kept, \
+                 \"rustls\" by copying, with its object kept.";
+    let names = "Names under which devices know this server: certificates that are not valid for them draw a warning.";
+    let client_ca = "The authority that signs clients' certificates for the listeners in mutual.";
+    let revoked =
+        "Fingerprints of clients' certificates that are taken back, a line each: SHA-256 in hexadecimal digits.";
+    let keys = vec![
+        key("record_layer", layer, "\"in-place\" or \"rustls\"", word("in-place")),
+        key("names", names, "a list of names or addresses", Shown::Example("none", "[\"iot.example\"]")),
+        key("client_ca", client_ca, "a path (PEM)", Shown::Example("none", "\"/etc/linchpin/devices-ca.pem\"")),
+        key("revoked", revoked, "a path (text)", Shown::Example("none", "\"/etc/linchpin/revoked\"")),
+    ];
+    let what = "TLS 1.2 and 1.3. SIGHUP reloads certificates and revoked without dropping a connection.";
+    Table { head: "[tls]", what, is_example: false, keys }
+}
+
+fn certificate() -> Table {
+    let chain = "The certificate and those that lead to its root, in this order.";
+    let key_what = "Its private key. The file is for its owner only.";
+    let keys = vec![
+        key("chain", chain, "a path (PEM); required", Shown::Required("\"/etc/linchpin/fullchain.pem\"")),
+        key("key", key_what, "a path (PEM); required", Shown::Required("\"/etc/linchpin/privkey.pem\"")),
+    ];
+    let what =
+        "A certificate; any number of them. The client's name chooses, and of an ECDSA and an RSA one its algorithms.";
+    Table { head: "[[certificate]]", what, is_example: true, keys }
 }
 
 fn folder() -> Table {
@@ -144,6 +178,7 @@ fn template() -> Table {
     let keys = vec![
         key("id", "The name that firmware carries.", "1 to 16 characters; required", Shown::Required("\"TMPLgarden\"")),
         key("name", "For people.", "text", word("")),
+        key("tls", "Its devices are served over TLS only.", "true or false", Shown::Default("false".to_owned())),
         key(
             "events",
             "Codes of the events that its devices may log. With an empty list they may log none.",

@@ -22,7 +22,7 @@ pub(crate) fn run(config: Option<&Path>, as_json: bool) -> Result<(), Failure> {
     let wanted = match config {
         Some(path) => {
             let config = config::read(path).map_err(|error| Failure::Config(error.to_string()))?;
-            let lowest_port = config.listen.plain.iter().chain(&config.listen.proxied).map(|a| a.port()).min();
+            let lowest_port = config.listen.doors().iter().map(|(_, address)| address.port()).min();
             Wanted { engine: config.engine, data_path: config.data_path, lowest_port: lowest_port.unwrap_or(0) }
         }
         None => Wanted { engine: EngineOptions::default(), data_path: default_data(), lowest_port: 8080 },

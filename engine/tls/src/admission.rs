@@ -178,6 +178,13 @@ impl<T> Admission<T> {
         *mean = (*mean * 15 + cost.as_micros() as u64).div_ceil(16).max(1);
     }
 
+    /// A connection ended in the midst of its handshake: its share is free again, its cost says nothing.
+    #[allow(clippy::needless_pass_by_value, reason = "the pass is used up")]
+    pub fn abandoned(&mut self, pass: Pass) {
+        self.running = self.running.saturating_sub(1);
+        self.buckets[pass.bucket as usize].let_go();
+    }
+
     /// Handshakes under way.
     #[must_use]
     pub fn running(&self) -> usize {

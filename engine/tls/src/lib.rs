@@ -37,6 +37,7 @@
 //!     roots: vec![CertificateDer::from_pem_slice(authority.certificate_pem().as_bytes())?],
 //!     identity: None,
 //!     layer: Layer::InPlace,
+//!     post_quantum: true,
 //!     version: Some(Version::Tls13),
 //!     alpn: Vec::new(),
 //!     remembered: 0,
@@ -76,6 +77,7 @@ mod session;
 mod session_ids;
 mod setup;
 mod ticket;
+mod ticket_file;
 
 pub use admission::{Admission, Load, Pass, Refusal, Verdict};
 pub use alert::{Alert, fatal};
@@ -97,3 +99,4 @@ pub use session::{
 pub use session_ids::SessionIds;
 pub use setup::SetupFault;
 pub use ticket::{TicketKey, Tickets};
+pub use ticket_file::{TicketFileFault, TicketRing};

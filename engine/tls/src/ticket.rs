@@ -27,6 +27,17 @@ impl TicketKey {
         Self { epoch, key }
     }
 
+    /// Its epoch.
+    #[must_use]
+    pub const fn epoch(&self) -> u32 {
+        self.epoch
+    }
+
+    /// For its file, sealed.
+    pub(crate) const fn expose(&self) -> &[u8; 32] {
+        &self.key
+    }
+
     /// The epoch of a time.
     #[must_use]
     pub const fn epoch_at(unix_s: u64) -> u32 {

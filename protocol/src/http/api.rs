@@ -23,6 +23,8 @@ pub struct Call {
     pub dialect: Dialect,
     /// What is asked.
     pub what: What,
+    /// It came over TLS; the routes say no, their caller knows.
+    pub over_tls: bool,
 }
 
 /// Pins and their new values, several parts joined by NUL.
@@ -149,7 +151,7 @@ fn current(path: &str, target: &Target<'_>, request: &Request<'_>) -> Result<Rou
         "device/meta" => What::MetaGet(meta_name(target)?),
         _ => meta_set(target)?,
     };
-    Ok(Route::Device { token, call: Call { dialect: Dialect::Current, what } })
+    Ok(Route::Device { token, call: Call { dialect: Dialect::Current, what, over_tls: false } })
 }
 
 /// The token that a request carries wherever it may stand, without judging the request: known before its body has come.

@@ -40,7 +40,7 @@ pub(super) fn route(target: &Target<'_>, request: &Request<'_>) -> Result<Route,
         ("get" | "pin" | "update", _) => return Err(bad("Wrong pin format.")),
         _ => return Err(Reply::error(Dialect::Legacy, 404, "There is no such path.")),
     };
-    Ok(Route::Device { token, call: Call { dialect: Dialect::Legacy, what } })
+    Ok(Route::Device { token, call: Call { dialect: Dialect::Legacy, what, over_tls: false } })
 }
 
 fn pin_in(text: &str) -> Result<Pin, Reply> {

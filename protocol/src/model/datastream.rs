@@ -92,6 +92,8 @@ pub struct Template {
     pub datastreams: Vec<Datastream>,
     /// Codes of the events that its devices may log.
     pub events: Vec<Box<str>>,
+    /// Its devices are served over TLS only.
+    pub requires_tls: bool,
 }
 
 impl Template {
@@ -100,7 +102,13 @@ impl Template {
     pub fn new(id: TemplateId, name: Box<str>, mut datastreams: Vec<Datastream>, events: Vec<Box<str>>) -> Self {
         datastreams.sort_by_key(|datastream| datastream.pin);
         datastreams.dedup_by_key(|datastream| datastream.pin);
-        Self { id, name, datastreams, events }
+        Self { id, name, datastreams, events, requires_tls: false }
+    }
+
+    /// The same, served over TLS only or not.
+    #[must_use]
+    pub fn with_tls_required(self, requires_tls: bool) -> Self {
+        Self { requires_tls, ..self }
     }
 
     /// The datastream on this pin.

@@ -1,6 +1,6 @@
 // The npm client blynk-library as the tests drive it: orders as JSON lines on stdin, what happens as JSON lines on
 // stdout (see puppet.rs). Usage: node blynk_library.js HOST PORT, token in LINCHPIN_TOKEN; with LINCHPIN_WEBSOCKET set
-// through the library's WebSocket client.
+// through the library's WebSocket client, with LINCHPIN_CA (PEM file) through its TLS client.
 'use strict';
 
 const readline = require('readline');
@@ -15,9 +15,12 @@ const webSocketConnector = () => {
   const { WsClient } = require('blynk-library/blynk-browser.js');
   return new WsClient({ addr: host, port: Number(port), path: '/websockets' });
 };
-const connector = process.env.LINCHPIN_WEBSOCKET
-  ? webSocketConnector()
-  : new blynkLibrary.TcpClient({ addr: host, port: Number(port) });
+const streamConnector = () => {
+  const options = { addr: host, port: Number(port) };
+  const ca = process.env.LINCHPIN_CA;
+  return ca ? new blynkLibrary.SslClient({ ...options, ca: [ca] }) : new blynkLibrary.TcpClient(options);
+};
+const connector = process.env.LINCHPIN_WEBSOCKET ? webSocketConnector() : streamConnector();
 const blynk = new blynkLibrary.Blynk(process.env.LINCHPIN_TOKEN, { connector });
 
 for (let pin = 0; pin < 32; pin += 1) {

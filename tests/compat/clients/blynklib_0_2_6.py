@@ -1,4 +1,7 @@
-"""The PyPI client blynklib as the tests drive it. Usage: python blynklib_0_2_6.py HOST PORT, token in LINCHPIN_TOKEN."""
+"""The PyPI client blynklib as the tests drive it.
+
+Usage: python blynklib_0_2_6.py HOST PORT, token in LINCHPIN_TOKEN; with LINCHPIN_CA (PEM file) over TLS.
+"""
 
 import os
 import sys
@@ -21,7 +24,8 @@ class Device(blynklib.Blynk):
         super().disconnect(err_msg)
 
 
-device = Device(os.environ["LINCHPIN_TOKEN"], server=sys.argv[1], port=int(sys.argv[2]))
+device = Device(os.environ["LINCHPIN_TOKEN"], server=sys.argv[1], port=int(sys.argv[2]),
+                ssl_cert=os.environ.get("LINCHPIN_CA"))
 
 
 @device.handle_event("connect")

@@ -6,6 +6,7 @@
 use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
@@ -22,22 +23,26 @@ pub enum Library {
     BlynkLibrary,
     /// The same through its WebSocket client, on npm `ws` 8.
     BlynkLibraryWebSocket,
+    /// The same through its TLS client; names the server by its address, in SNI too.
+    BlynkLibrarySsl,
     /// PyPI `blynklib` 0.2.6; logs in with command 2 and reads one frame of what arrives at once.
     Blynklib,
-    /// PyPI `blynk-library-python` 0.2.0.
+    /// The same over TLS.
+    BlynklibSsl,
+    /// PyPI `blynk-library-python` 0.2.0; it has no TLS.
     BlynkLibraryPython,
 }
 
 impl Library {
-    /// All that speak TCP.
+    /// All that speak plain TCP.
     pub const ALL: [Self; 3] = [Self::BlynkLibrary, Self::Blynklib, Self::BlynkLibraryPython];
 
     /// The version that it announces.
     #[must_use]
     pub const fn version(self) -> &'static str {
         match self {
-            Self::BlynkLibrary | Self::BlynkLibraryWebSocket => "0.5.4",
-            Self::Blynklib => "0.2.6",
+            Self::BlynkLibrary | Self::BlynkLibraryWebSocket | Self::BlynkLibrarySsl => "0.5.4",
+            Self::Blynklib | Self::BlynklibSsl => "0.2.6",
             Self::BlynkLibraryPython => "0.2.0",
         }
     }
@@ -45,22 +50,17 @@ impl Library {
     /// What it announces as its board.
     #[must_use]
     pub const fn board(self) -> &'static str {
-        match self {
-            Self::BlynkLibrary | Self::BlynkLibraryWebSocket => "js",
-            Self::Blynklib | Self::BlynkLibraryPython => "python",
-        }
+        if self.is_node() { "js" } else { "python" }
     }
 
     /// Does it have a function for this order?
     #[must_use]
     pub fn can(self, order: &str) -> bool {
         match order {
-            "sync_all" | "bridge_open" | "bridge_write" => {
-                matches!(self, Self::BlynkLibrary | Self::BlynkLibraryWebSocket)
-            }
-            "event" => self != Self::Blynklib,
+            "sync_all" | "bridge_open" | "bridge_write" => self.is_node(),
+            "event" => !matches!(self, Self::Blynklib | Self::BlynklibSsl),
             "email" => self != Self::BlynkLibraryPython,
-            "clock" => self == Self::Blynklib,
+            "clock" => matches!(self, Self::Blynklib | Self::BlynklibSsl),
             _ => true,
         }
     }
@@ -68,15 +68,25 @@ impl Library {
     /// Can it send text beyond ASCII? blynk-library announces the length in characters.
     #[must_use]
     pub const fn sends_unicode(self) -> bool {
-        !matches!(self, Self::BlynkLibrary | Self::BlynkLibraryWebSocket)
+        !self.is_node()
+    }
+
+    const fn is_node(self) -> bool {
+        matches!(self, Self::BlynkLibrary | Self::BlynkLibraryWebSocket | Self::BlynkLibrarySsl)
+    }
+
+    const fn is_tls(self) -> bool {
+        matches!(self, Self::BlynkLibrarySsl | Self::BlynklibSsl)
     }
 
     fn command(self) -> Command {
         let scripts_path = Path::new(env!("CARGO_MANIFEST_DIR")).join("clients");
         let installed_path = installed_path();
         let (program, script): (OsString, _) = match self {
-            Self::BlynkLibrary | Self::BlynkLibraryWebSocket => ("node".into(), "blynk_library.js"),
-            Self::Blynklib => (installed_path.join("venv/bin/python").into(), "blynklib_0_2_6.py"),
+            Self::BlynkLibrary | Self::BlynkLibraryWebSocket | Self::BlynkLibrarySsl => {
+                ("node".into(), "blynk_library.js")
+            }
+            Self::Blynklib | Self::BlynklibSsl => (installed_path.join("venv/bin/python").into(), "blynklib_0_2_6.py"),
             Self::BlynkLibraryPython => {
                 (installed_path.join("venv/bin/python").into(), "blynk_library_python_0_2_0.py")
             }
@@ -131,9 +141,26 @@ impl Client {
     /// When it cannot be started.
     #[must_use]
     pub fn start(library: Library, server: &Server, device: &Device) -> Self {
-        let address = server.address();
-        let mut process = library
-            .command()
+        if library.is_tls() {
+            return Self::start_trusting(library, server, device, &server.ca());
+        }
+        Self::spawn(library.command(), library, server.address(), device)
+    }
+
+    /// Start one that speaks TLS and trusts this authority (PEM).
+    ///
+    /// # Panics
+    /// When it cannot be started, or has no TLS.
+    #[must_use]
+    pub fn start_trusting(library: Library, server: &Server, device: &Device, ca: &Path) -> Self {
+        assert!(library.is_tls(), "{library:?} has no TLS");
+        let mut command = library.command();
+        command.env("LINCHPIN_CA", ca);
+        Self::spawn(command, library, server.tls_address(), device)
+    }
+
+    fn spawn(mut command: Command, library: Library, address: SocketAddr, device: &Device) -> Self {
+        let mut process = command
             .args([address.ip().to_string(), address.port().to_string()])
             .env("LINCHPIN_TOKEN", &device.token)
             .stdin(Stdio::piped())
@@ -198,6 +225,23 @@ impl Client {
                 Some(event) if matches(&event, pattern) => return event,
                 Some(event) => self.waiting.push_back(event),
                 None => panic!("{:?} did not say {pattern} within {limit:?}; it said {:#?}", self.library, self.said),
+            }
+        }
+    }
+
+    /// Wait until the library has written this by itself, on its standard output.
+    ///
+    /// # Panics
+    /// When it does not in time.
+    pub fn expect_line(&mut self, limit: Duration, part: &str) {
+        let until = Instant::now() + limit;
+        while !self.said.iter().any(|line| line.contains(part)) {
+            match self.lines.recv_timeout(until.saturating_duration_since(Instant::now())) {
+                Ok(line) => {
+                    self.waiting.extend(line.starts_with('{').then(|| serde_json::from_str(&line).ok()).flatten());
+                    self.said.push(line);
+                }
+                Err(_) => panic!("{:?} did not say {part:?} within {limit:?}; it said {:#?}", self.library, self.said),
             }
         }
     }

@@ -174,7 +174,10 @@ fn comes_back(client: &mut Client, server: &Server, device: &Device) {
 }
 
 /// Log in, say something, and stay connected for longer than the heartbeat by pings alone.
-fn stay(library: Library, server: &Server, device: &Device) {
+///
+/// # Panics
+/// When it does not stay.
+pub fn stay(library: Library, server: &Server, device: &Device) {
     let mut client = Client::connected(library, server, device);
     client.order(&json!({"order": "write", "pin": 0, "values": ["here"]}));
     std::thread::sleep(SILENCE);

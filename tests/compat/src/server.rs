@@ -132,23 +132,13 @@ impl Start {
         self
     }
 
-    fn spawn(&self) -> Child {
+    fn line(&self) -> Vec<OsString> {
         let mut line = self.before.clone();
         line.extend([linchpin_path().into(), self.mode.into()]);
         for (flag, value) in &self.options {
             line.extend([(*flag).into(), value.clone()]);
         }
-        let log = File::create(self.folder.path().join("log")).expect("a log file");
-        Command::new(&line[0])
-            .args(&line[1..])
-            .env("RUST_LOG", "debug")
-            .env("NO_COLOR", "1")
-            .stdin(Stdio::null())
-            .stdout(log.try_clone().expect("the log twice"))
-            .stderr(log)
-            .process_group(0)
-            .spawn()
-            .unwrap_or_else(|error| panic!("cannot start {}: {error}", line[0].display()))
+        line
     }
 
     /// Start it and wait until it is ready.
@@ -168,23 +158,28 @@ impl Start {
     /// # Panics
     /// When it is neither ready nor ended in time.
     pub fn try_start(self) -> Result<Server, (ExitStatus, String)> {
-        let ready_path = self.ready_path();
-        let child = self.spawn();
-        let mut server = Server { child, folder: self.folder, ready: Value::Null };
-        let ended = eventually(START, "the server is ready or ends", || {
-            if let Some(status) = server.child.try_wait().expect("the state of the server") {
-                return Some(Some(status));
-            }
-            let ready = std::fs::read(&ready_path).ok()?;
-            // It is renamed into place: there is no half of it to be seen.
-            server.ready = serde_json::from_slice(&ready).expect("the ready file is JSON");
-            Some(None)
-        });
-        match ended {
+        let (line, ready_path) = (self.line(), self.ready_path());
+        let child = spawn(&line, &self.folder);
+        let mut server = Server { child, folder: self.folder, line, ready_path, ready: Value::Null };
+        match server.ready_or_end() {
             Some(status) => Err((status, server.log())),
             None => Ok(server),
         }
     }
+}
+
+fn spawn(line: &[OsString], folder: &Folder) -> Child {
+    let log = File::create(folder.path().join("log")).expect("a log file");
+    Command::new(&line[0])
+        .args(&line[1..])
+        .env("RUST_LOG", "debug")
+        .env("NO_COLOR", "1")
+        .stdin(Stdio::null())
+        .stdout(log.try_clone().expect("the log twice"))
+        .stderr(log)
+        .process_group(0)
+        .spawn()
+        .unwrap_or_else(|error| panic!("cannot start {}: {error}", line[0].display()))
 }
 
 /// A running server; killed when dropped.
@@ -192,6 +187,9 @@ impl Start {
 pub struct Server {
     child: Child,
     folder: Folder,
+    /// How it was started.
+    line: Vec<OsString>,
+    ready_path: PathBuf,
     ready: Value,
 }
 
@@ -201,7 +199,7 @@ impl Server {
     pub fn dev() -> Start {
         let start = Start::new("dev");
         let data_path = start.folder().join("data");
-        start.option("--plain", "127.0.0.1:0").option("--data", data_path)
+        start.option("--plain", "127.0.0.1:0").option("--tls", "127.0.0.1:0").option("--data", data_path)
     }
 
     /// `linchpin serve` with this configuration, in which `@` stands for the server's own folder.
@@ -248,6 +246,24 @@ impl Server {
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         text(&self.ready, "plain").parse().expect("an address and a port")
+    }
+
+    /// Address of the TLS port.
+    ///
+    /// # Panics
+    /// When the ready file names none.
+    #[must_use]
+    pub fn tls_address(&self) -> SocketAddr {
+        text(&self.ready, "tls").parse().expect("an address and a port")
+    }
+
+    /// The certificate of the authority that `linchpin dev` has made, PEM.
+    ///
+    /// # Panics
+    /// When the ready file names none.
+    #[must_use]
+    pub fn ca(&self) -> PathBuf {
+        text(&self.ready, "ca").into()
     }
 
     /// The devices in the ready file: the first has a template, the others have none.
@@ -395,6 +411,42 @@ impl Server {
     pub fn stop(&mut self) -> ExitStatus {
         self.signal(Signal::TERM);
         eventually(STOP, "the server ends after SIGTERM", || self.child.try_wait().expect("the state of the server"))
+    }
+
+    /// SIGTERM, wait for the end, and start it again with the same command line on the same data directory.
+    ///
+    /// # Panics
+    /// When it does not end, or is not ready again, in time.
+    pub fn restart(&mut self) {
+        let status = self.stop();
+        assert!(status.success(), "the server ended with {status}:\n{}", self.log());
+        self.start_again();
+    }
+
+    /// Start it again after its end, with the same command line on the same data directory.
+    ///
+    /// # Panics
+    /// When it runs, or is not ready in time.
+    pub fn start_again(&mut self) {
+        assert!(self.has_ended(), "it runs");
+        std::fs::remove_file(&self.ready_path).expect("remove the ready file");
+        self.child = spawn(&self.line, &self.folder);
+        if let Some(status) = self.ready_or_end() {
+            panic!("the server did not start again, it ended with {status}:\n{}", self.log());
+        }
+    }
+
+    /// Wait until it is ready, or ends: then its status.
+    fn ready_or_end(&mut self) -> Option<ExitStatus> {
+        eventually(START, "the server is ready or ends", || {
+            if let Some(status) = self.child.try_wait().expect("the state of the server") {
+                return Some(Some(status));
+            }
+            let ready = std::fs::read(&self.ready_path).ok()?;
+            // It is renamed into place: there is no half of it to be seen.
+            self.ready = serde_json::from_slice(&ready).expect("the ready file is JSON");
+            Some(None)
+        })
     }
 
     fn group(&self) -> Pid {

@@ -21,6 +21,9 @@ const PER_SESSION: u32 = 10;
 const WITNESSES: u32 = 4;
 /// Between the pieces of a frame, so that the server reads them apart.
 const BETWEEN_PIECES: Duration = Duration::from_millis(1);
+/// How often what the server holds at rest is looked at, and the time between two looks.
+const LOOKS_AT_REST: usize = 10;
+const BETWEEN_LOOKS: Duration = Duration::from_millis(20);
 
 fn from_environment(name: &str, default: u32) -> u32 {
     std::env::var(name).map_or(default, |text| text.parse().unwrap_or_else(|_| panic!("{name} must be a number")))
@@ -35,12 +38,20 @@ struct World {
     beats: u32,
 }
 
-/// What must be the same after each round.
-#[derive(Debug, PartialEq, Eq)]
+/// What must not be more after each round.
+#[derive(Debug)]
 struct Held {
     connections: u64,
     ledger_bytes: u64,
     descriptors: usize,
+}
+
+impl Held {
+    fn is_no_more_than(&self, before: &Self) -> bool {
+        self.connections == before.connections
+            && self.ledger_bytes == before.ledger_bytes
+            && self.descriptors <= before.descriptors
+    }
 }
 
 impl World {
@@ -144,6 +155,16 @@ impl World {
         }
     }
 
+    /// What is held when nothing is under way: a question to the server is itself a descriptor for a moment, and the one
+    /// before may not have been closed yet, so the least of several looks counts.
+    fn held_at_rest(&self) -> Held {
+        let looks = (0..LOOKS_AT_REST).map(|_| {
+            std::thread::sleep(BETWEEN_LOOKS);
+            self.held()
+        });
+        looks.min_by_key(|held| held.descriptors).expect("at least one look")
+    }
+
     fn resident_kib(&self) -> u64 {
         let path = format!("/proc/{}/status", self.server.pid());
         let text = std::fs::read_to_string(path).expect("the server's status");
@@ -157,7 +178,7 @@ fn storm(back_end: BackEnd) {
     let seed = from_environment("LINCHPIN_SEED", 0x11_c4);
     let mut world = World::new(back_end, u64::from(seed));
     world.witnesses_are_well();
-    let before = world.held();
+    let before = world.held_at_rest();
     assert_eq!((before.connections, before.ledger_bytes), (u64::from(WITNESSES), 0), "seed {seed}");
 
     let mut resident_kib = Vec::new();
@@ -168,7 +189,7 @@ fn storm(back_end: BackEnd) {
         eventually(
             EFFECT,
             &format!("round {round} of seed {seed} leaves nothing: {before:?}, {:?}", world.held()),
-            || (world.held() == before).then_some(()),
+            || world.held().is_no_more_than(&before).then_some(()),
         );
         resident_kib.push(world.resident_kib());
     }

@@ -18,7 +18,14 @@ fn the_ready_file_has_its_shape_and_is_private() {
     let server = Server::dev().start();
     let ready = server.ready().as_object().expect("an object");
     let names: Vec<_> = ready.keys().map(String::as_str).collect();
-    assert_eq!(names, ["admin", "devices", "metrics", "plain"], "keys of what is not built yet are absent");
+    assert_eq!(
+        names,
+        ["admin", "ca", "devices", "metrics", "plain", "tls"],
+        "keys of what is not asked for are absent"
+    );
+    let ca = std::fs::read_to_string(text(server.ready(), "ca")).expect("the authority's certificate");
+    assert!(ca.starts_with("-----BEGIN CERTIFICATE-----") && !ca.contains("PRIVATE"), "{ca}");
+    assert_eq!(mode(&server.data_path().join("ca.key")), 0o600);
     assert!(server.address().ip().is_loopback() && server.address().port() != 0);
     assert_eq!(text(server.ready(), "admin"), server.data_path().join("admin.sock").to_str().expect("UTF-8"));
 
@@ -33,6 +40,13 @@ fn the_ready_file_has_its_shape_and_is_private() {
         assert!(field(device, "id").is_u64(), "ids are numbers");
     }
     assert_eq!(mode(&server.folder().join("ready.json")), 0o600, "the ready file holds tokens");
+}
+
+#[test]
+fn tls_can_be_switched_off() {
+    let server = Server::dev().option("--tls", "off").start();
+    let names: Vec<_> = server.ready().as_object().expect("an object").keys().map(String::as_str).collect();
+    assert_eq!(names, ["admin", "devices", "metrics", "plain"]);
 }
 
 #[test]

@@ -91,6 +91,7 @@ fn fleet(server: &Server, devices: u32) -> Result<Fleet, String> {
         rings: devices.div_ceil(15_000).max(1) as u16,
         driver: Choice::IoUring,
         in_flight: 200,
+        trust: None,
     });
     fleet.wait_online(PATIENCE).map_err(|n| format!("{n} of {devices} logged in; {}", server.log()))?;
     Ok(fleet)

@@ -4,6 +4,8 @@
 pub mod http;
 mod ring;
 pub mod server;
+pub mod survivors;
+pub mod tls;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -16,6 +18,8 @@ use linchpin_driver::{Choice, Waker};
 use linchpin_protocol::blynk::DeviceOptions;
 use linchpin_protocol::model::Token;
 
+use crate::tls::Trust;
+
 /// What the devices of a fleet are told; each ring passes it to all of its devices.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Order {
@@ -23,8 +27,8 @@ pub enum Order {
     Ping,
     /// Introduce themselves and write five pins.
     Introduce,
-    /// Reset the connection and come back after 5 s, as the library does.
-    Cut,
+    /// The first so many of each ring reset their connections and come back after 5 s, as the library does.
+    Cut(u32),
     /// Send half a frame and reset; come back at once.
     CutMidFrame,
     /// Leave.
@@ -44,6 +48,10 @@ pub struct Counts {
     pub lost: AtomicU64,
     /// Connects that failed.
     pub failed: AtomicU64,
+    /// Time in which any device of a ring was connecting or logging in, the longest of the rings, us.
+    pub tried_us: AtomicU64,
+    /// Of those that failed, the ones that took longer than [`LOGIN_TIMEOUT_MS`].
+    pub timed_out: AtomicU64,
 }
 
 impl Counts {
@@ -67,7 +75,12 @@ pub struct FleetOptions {
     pub driver: Choice,
     /// Connects in flight a ring.
     pub in_flight: usize,
+    /// With TLS.
+    pub trust: Option<Trust>,
 }
+
+/// A device that is not logged in by then gives up and comes back later, as the C++ library does.
+pub const LOGIN_TIMEOUT_MS: u32 = 6_000;
 
 /// A running fleet; stops when dropped.
 pub struct Fleet {
@@ -96,9 +109,8 @@ impl Fleet {
         for (at, tokens) in options.tokens.chunks(share).enumerate() {
             let (order, orders) = channel();
             let (tell, told) = channel();
-            let (tokens, counts) = (tokens.to_vec(), Arc::clone(&counts));
-            let (target, driver, in_flight) = (options.target, options.driver, options.in_flight);
-            let run = move || ring::run(at as u8, target, driver, in_flight, &tokens, &counts, &orders, &tell);
+            let (options, tokens, counts) = (options.clone(), tokens.to_vec(), Arc::clone(&counts));
+            let run = move || ring::run(at as u8, &options, &tokens, &counts, &orders, &tell);
             let thread = std::thread::Builder::new().name(format!("fleet-{at}")).spawn(run).expect("a thread");
             rings.push((order, told.recv().expect("the ring opens"), thread));
         }
@@ -118,6 +130,21 @@ impl Fleet {
             let _ = orders.send(order);
             waker.wake();
         }
+    }
+
+    /// Time in which any device was connecting or logging in.
+    #[must_use]
+    pub fn tried(&self) -> Duration {
+        Duration::from_micros(Counts::get(&self.counts.tried_us))
+    }
+
+    /// Cut so many devices at once, the same share of each ring; says how many they are.
+    pub fn cut(&self, devices: u64) -> u64 {
+        let rings = self.rings.len() as u64;
+        let each = devices.div_ceil(rings.max(1));
+        self.order(Order::Cut(each as u32));
+        // The last ring may have fewer devices than the others.
+        (each * rings).min(self.devices)
     }
 
     /// Wait until a count has reached `at_least`.

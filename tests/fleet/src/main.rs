@@ -2,23 +2,28 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program for people")]
 
 mod bench;
+mod storm;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use linchpin_driver::Choice;
 use linchpin_fleet::server::Server;
+use linchpin_fleet::tls::Trust;
 use linchpin_fleet::{Counts, Fleet, FleetOptions, Order};
 
 const USAGE: &str = "usage:
   fleet memory --server-bin PATH [--devices N] [--shards N] [--rounds N] [--out FILE]
   fleet cuts   --server-bin PATH [--devices N] [--shards N] [--rounds N]
-  fleet storm  --server-bin PATH [--devices N] [--shards N]
+  fleet storm  --server-bin PATH [--devices N] [--shards N] [--rounds N]      all cut at once, and shares of them
   fleet http   --server-bin PATH [--rounds N]      HTTP updates of a connected device, beside nginx
+  memory, cuts and storm take --tls in-place|rustls too
   fleet scrape --server-bin PATH [--devices N] [--shards N] [--rounds N]      scrapes of the metrics";
 
 /// What this foundation aims at, bytes a device.
 const AIM_BYTES: i64 = 640;
+/// The same over TLS.
+const TLS_AIM_BYTES: i64 = 1_024;
 const PATIENCE: Duration = Duration::from_secs(120);
 
 struct Flags {
@@ -27,10 +32,12 @@ struct Flags {
     shards: u16,
     rounds: u32,
     out: Option<PathBuf>,
+    /// The server's record layer, if devices speak TLS.
+    tls: Option<String>,
 }
 
 fn flags(mut args: impl Iterator<Item = String>) -> Option<Flags> {
-    let mut flags = Flags { binary: PathBuf::new(), devices: 19_000, shards: 1, rounds: 3, out: None };
+    let mut flags = Flags { binary: PathBuf::new(), devices: 19_000, shards: 1, rounds: 3, out: None, tls: None };
     while let Some(name) = args.next() {
         let value = args.next()?;
         match name.as_str() {
@@ -38,6 +45,7 @@ fn flags(mut args: impl Iterator<Item = String>) -> Option<Flags> {
             "--devices" => flags.devices = value.parse().ok()?,
             "--shards" => flags.shards = value.parse().ok()?,
             "--rounds" => flags.rounds = value.parse().ok()?,
+            "--tls" => flags.tls = Some(value),
             "--out" => flags.out = Some(value.into()),
             _ => return None,
         }
@@ -55,7 +63,7 @@ fn main() -> std::process::ExitCode {
     let result = match command.as_str() {
         "memory" => memory(&flags),
         "cuts" => cuts(&flags),
-        "storm" => storm(&flags),
+        "storm" => storm::storm(&flags),
         "http" => bench::http(&flags.binary, flags.rounds),
         "scrape" => bench::scrape(&flags.binary, flags.devices, flags.shards, flags.rounds),
         _ => Err(USAGE.to_owned()),
@@ -69,22 +77,29 @@ fn main() -> std::process::ExitCode {
     }
 }
 
-fn fleet(server: &Server, devices: u32) -> Fleet {
+fn server(flags: &Flags, devices: u32) -> Server {
+    let layer = flags.tls.as_deref().unwrap_or("in-place");
+    Server::start_with(&flags.binary, devices, flags.shards, "io_uring", &["--record-layer", layer])
+}
+
+fn fleet(server: &Server, flags: &Flags, devices: u32, in_flight: usize) -> Fleet {
     let rings = devices.div_ceil(15_000).max(1) as u16;
+    let trust = flags.tls.as_ref().map(|_| Trust::new(&server.ca));
     Fleet::start(&FleetOptions {
-        target: server.address,
-        tokens: server.tokens.clone(),
+        target: if trust.is_some() { server.tls } else { server.address },
+        tokens: server.tokens[..devices as usize].to_vec(),
         rings,
         driver: Choice::IoUring,
-        in_flight: 200,
+        in_flight,
+        trust,
     })
 }
 
 /// One fresh process: growth of the resident set by connections, and by what devices then tell; kernel slab beside it.
 fn measure(flags: &Flags) -> Result<[i64; 3], String> {
-    let server = Server::start(&flags.binary, flags.devices, flags.shards, "io_uring");
+    let server = server(flags, flags.devices);
     let before = server.settled_memory();
-    let fleet = fleet(&server, flags.devices);
+    let fleet = fleet(&server, flags, flags.devices, 200);
     fleet.wait_online(PATIENCE).map_err(|n| format!("{n} of {} logged in; {}", flags.devices, server.log()))?;
     fleet.order(Order::Ping);
     let all = fleet.devices();
@@ -121,16 +136,18 @@ fn memory(flags: &Flags) -> Result<(), String> {
         ("kernel slab, both ends (for information)", column(2)),
     ];
     let mut text = format!(
-        "### {} idle devices, {} shard(s), {} fresh processes: growth of the resident set, bytes a device\n\n\
+        "### {} idle devices {}, {} shard(s), {} fresh processes: growth of the resident set, bytes a device\n\n\
          | what | min | median | max |\n|---|---|---|---|\n",
         flags.devices,
+        flags.tls.as_ref().map_or("without TLS".to_owned(), |layer| format!("over TLS 1.3, record layer {layer}")),
         flags.shards,
         rounds.len()
     );
     for (name, [min, median, max]) in rows {
         text += &format!("| {name} | {min} | {median} | {max} |\n");
     }
-    text += &format!("\nAim: {AIM_BYTES} bytes for both.\n");
+    let aim = if flags.tls.is_some() { TLS_AIM_BYTES } else { AIM_BYTES };
+    text += &format!("\nAim: {aim} bytes for both.\n");
     print!("{text}");
     if let Some(path) = &flags.out {
         let json = serde_json::json!({
@@ -146,8 +163,8 @@ fn memory(flags: &Flags) -> Result<(), String> {
 
 /// Connections cut in the middle of a frame, round after round: nothing may remain.
 fn cuts(flags: &Flags) -> Result<(), String> {
-    let server = Server::start(&flags.binary, flags.devices, flags.shards, "io_uring");
-    let fleet = fleet(&server, flags.devices);
+    let server = server(flags, flags.devices);
+    let fleet = fleet(&server, flags, flags.devices, 200);
     let mut first = None;
     for round in 1..=flags.rounds {
         fleet.wait_online(PATIENCE).map_err(|n| format!("round {round}: {n} online; {}", server.log()))?;
@@ -164,19 +181,5 @@ fn cuts(flags: &Flags) -> Result<(), String> {
             return Err(format!("resident memory went from {first} to {rss} bytes: more than 5 %"));
         }
     }
-    Ok(())
-}
-
-/// All devices cut at once; they come back after 5 s without jitter, as the library does.
-fn storm(flags: &Flags) -> Result<(), String> {
-    let server = Server::start(&flags.binary, flags.devices, flags.shards, "io_uring");
-    let fleet = fleet(&server, flags.devices);
-    let first = fleet.wait_online(PATIENCE).map_err(|n| format!("{n} online"))?;
-    println!("{} devices logged in within {first:?}", flags.devices);
-    let logins = Counts::get(&fleet.counts.logins);
-    fleet.order(Order::Cut);
-    let all = logins + fleet.devices();
-    let back = fleet.wait(&fleet.counts.logins, all, PATIENCE).map_err(|n| format!("{n} of {all} logins"))?;
-    println!("all cut at once; all back after {back:?} (5 s of them are the library's own pause)");
     Ok(())
 }

@@ -5,11 +5,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender};
 use std::time::{Duration, Instant};
 
-use linchpin_driver::{Choice, ConnId, Driver, Event, Mode, Options, Outgoing, Wait, Waker};
+use linchpin_driver::{ConnId, Driver, Event, Mode, Options, Outgoing, Wait, Waker};
 use linchpin_protocol::blynk::{DeviceEvent, DeviceOptions, DeviceSession};
 use linchpin_protocol::model::{Millis, Pin, Token};
+use linchpin_tls::Desk;
 
-use crate::{Counts, Order, device_options};
+use crate::tls::{Trust, Way};
+use crate::{Counts, FleetOptions, LOGIN_TIMEOUT_MS, Order, device_options};
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum State {
@@ -25,8 +27,11 @@ enum State {
 
 struct Device {
     session: DeviceSession,
+    way: Way,
     conn: Option<ConnId>,
     state: State,
+    /// When it began to connect, ms.
+    since: u32,
 }
 
 struct Ring<'a> {
@@ -34,6 +39,8 @@ struct Ring<'a> {
     devices: Vec<Device>,
     /// Device by connection.
     of_conn: Vec<u32>,
+    trust: Option<Trust>,
+    desk: Desk,
     target: SocketAddr,
     number: u8,
     tokens: &'a [Token],
@@ -45,18 +52,24 @@ struct Ring<'a> {
     /// Where the search for a device that waits goes on.
     next: usize,
     waiting: usize,
+    /// Time in which any device was trying, us, and when that was counted.
+    tried_us: u64,
+    counted: Instant,
+    /// When the next look for devices that wait for too long is due, ms.
+    next_look: u32,
+    /// What a device says, before it is sealed.
+    plain: Vec<u8>,
     arena: Vec<u8>,
     sends: Vec<Outgoing>,
 }
 
 const RETRY_MS: u32 = 5_000;
 
-#[allow(clippy::too_many_arguments, reason = "the arguments of a thread")]
+const LOOK_MS: u32 = 100;
+
 pub(crate) fn run(
     number: u8,
-    target: SocketAddr,
-    choice: Choice,
-    most_in_flight: usize,
+    fleet: &FleetOptions,
     tokens: &[Token],
     counts: &Counts,
     orders: &Receiver<Order>,
@@ -64,22 +77,28 @@ pub(crate) fn run(
 ) {
     let count = tokens.len() as u32;
     let options =
-        Options { backend: choice, connections: count + 64, process_connections: u32::MAX, ..Options::default() };
+        Options { backend: fleet.driver, connections: count + 64, process_connections: u32::MAX, ..Options::default() };
     let driver = Driver::open(&options).expect("the fleet's own ring opens");
-    let new = || Device { session: DeviceSession::new(), conn: None, state: State::Waiting };
+    let new = || Device { session: DeviceSession::new(), way: Way::Plain, conn: None, state: State::Waiting, since: 0 };
     let mut ring = Ring {
         devices: (0..count).map(|_| new()).collect(),
         of_conn: Vec::new(),
-        target,
+        trust: fleet.trust.clone(),
+        desk: Desk::default(),
+        target: fleet.target,
         number,
         tokens,
         counts,
         options: device_options(),
         start: Instant::now(),
         in_flight: 0,
-        most_in_flight,
+        most_in_flight: fleet.in_flight,
         next: 0,
         waiting: tokens.len(),
+        tried_us: 0,
+        counted: Instant::now(),
+        next_look: 0,
+        plain: Vec::new(),
         arena: Vec::new(),
         sends: Vec::new(),
         driver,
@@ -105,6 +124,8 @@ impl Ring<'_> {
             }
             (0..self.devices.len()).for_each(|at| self.obey(at, order));
         }
+        self.count_trying();
+        self.give_up_some();
         self.connect_some();
         self.flush();
         let mut events: Vec<(ConnId, Option<Vec<u8>>, bool)> = Vec::new();
@@ -124,12 +145,38 @@ impl Ring<'_> {
                 continue;
             }
             match bytes {
-                Some(bytes) => self.received(at, &bytes),
+                Some(mut bytes) => self.received(at, &mut bytes),
                 None if connected => self.connected(at),
                 None => self.lost(at),
             }
         }
         true
+    }
+
+    fn count_trying(&mut self) {
+        let passed = self.counted.elapsed();
+        self.counted += passed;
+        if self.in_flight > 0 {
+            self.tried_us += passed.as_micros() as u64;
+            self.counts.tried_us.fetch_max(self.tried_us, Ordering::Relaxed);
+        }
+    }
+
+    /// Devices that are not logged in in time.
+    fn give_up_some(&mut self) {
+        let now = self.now().0 as u32;
+        if self.in_flight == 0 || now < self.next_look {
+            return;
+        }
+        self.next_look = now + LOOK_MS;
+        for at in 0..self.devices.len() {
+            let device = &self.devices[at];
+            let is_trying = matches!(device.state, State::Connecting | State::LoggingIn);
+            if is_trying && now - device.since > LOGIN_TIMEOUT_MS {
+                add(&self.counts.timed_out);
+                self.lost(at);
+            }
+        }
     }
 
     fn connect_some(&mut self) {
@@ -151,8 +198,10 @@ impl Ring<'_> {
     }
 
     fn connect(&mut self, at: usize) -> bool {
-        // Some 20,000 connections a source address, all of 127.0.0.0/8 to choose from.
-        let from = SocketAddr::from((Ipv4Addr::new(127, 1, self.number, (at / 10_000) as u8 + 1), 0));
+        // Devices have addresses of their own, up to so many a ring; there is all of 127.0.0.0/8 to choose from.
+        let home = at % (250 * 250);
+        let from = Ipv4Addr::new(127, 1 + self.number, (home / 250) as u8, (home % 250) as u8 + 1);
+        let from = SocketAddr::from((from, 0));
         let Ok(conn) = self.driver.connect(Some(from), self.target) else {
             add(&self.counts.failed);
             return false;
@@ -163,6 +212,7 @@ impl Ring<'_> {
         self.of_conn[conn.index()] = at as u32;
         self.devices[at].conn = Some(conn);
         self.devices[at].state = State::Connecting;
+        self.devices[at].since = self.now().0 as u32;
         self.in_flight += 1;
         self.waiting -= 1;
         true
@@ -171,16 +221,49 @@ impl Ring<'_> {
     fn connected(&mut self, at: usize) {
         let Some(conn) = self.devices[at].conn else { return };
         self.driver.arm(conn, Mode::Multi);
-        let (now, mut session) = (self.now(), DeviceSession::new());
-        let from = self.arena.len();
-        session.start(now, &self.options, &self.tokens[at], &mut self.arena);
-        self.devices[at].session = session;
         self.devices[at].state = State::LoggingIn;
+        let from = self.arena.len();
+        match &self.trust {
+            Some(trust) => {
+                self.devices[at].way = Way::begin(trust, &mut self.arena);
+                self.send_from(conn, from);
+            }
+            None => self.log_in(at, conn, from),
+        }
+    }
+
+    /// `from`: what the connection has to say already begins there in the arena.
+    fn log_in(&mut self, at: usize, conn: ConnId, from: usize) {
+        let (now, mut session) = (self.now(), DeviceSession::new());
+        session.start(now, &self.options, &self.tokens[at], &mut self.plain);
+        self.devices[at].session = session;
+        self.say(at, conn, from);
+    }
+
+    /// Send what stands in `plain`, and what the connection has to say already.
+    fn say(&mut self, at: usize, conn: ConnId, from: usize) {
+        self.devices[at].way.send(&mut self.desk, &self.plain, &mut self.arena);
+        self.plain.clear();
         self.send_from(conn, from);
     }
 
-    fn received(&mut self, at: usize, bytes: &[u8]) {
-        let now = self.now();
+    fn received(&mut self, at: usize, bytes: &mut [u8]) {
+        let (now, from) = (self.now(), self.arena.len());
+        let mut opened = Vec::new();
+        let device = &mut self.devices[at];
+        let Some(conn) = device.conn else { return };
+        let is_secured = match device.way.receive(&mut self.desk, bytes, &mut opened, &mut self.arena) {
+            Ok(is_secured) => is_secured,
+            Err(_) => {
+                self.arena.truncate(from);
+                return self.lost(at);
+            }
+        };
+        if is_secured {
+            self.log_in(at, conn, from);
+        } else if self.arena.len() > from {
+            self.send_from(conn, from);
+        }
         let (mut logged_in, mut answers, mut unasked) = (false, 0u64, Vec::new());
         let on = &mut |event: DeviceEvent<'_>| match event {
             DeviceEvent::LoggedIn => logged_in = true,
@@ -188,7 +271,7 @@ impl Ring<'_> {
             _ => {}
         };
         let device = &mut self.devices[at];
-        if device.session.on_bytes(now, &self.options, bytes, &mut unasked, on).is_err() {
+        if device.session.on_bytes(now, &self.options, &opened, &mut unasked, on).is_err() {
             return self.lost(at);
         }
         self.counts.answers.fetch_add(answers, Ordering::Relaxed);
@@ -214,6 +297,7 @@ impl Ring<'_> {
             State::Connecting | State::LoggingIn => self.in_flight -= 1,
             _ => return,
         }
+        self.devices[at].way = Way::Plain;
         if let Some(conn) = self.devices[at].conn.take() {
             self.driver.abort(conn);
         }
@@ -226,29 +310,35 @@ impl Ring<'_> {
         let (now, from) = (self.now(), self.arena.len());
         let device = &mut self.devices[at];
         match order {
-            Order::Ping => drop_id(device.session.ping(now, &mut self.arena)),
+            Order::Ping => drop_id(device.session.ping(now, &mut self.plain)),
             Order::Introduce => {
                 let info: [&[u8]; 8] = [b"ver", b"1.4.0", b"h-beat", b"600", b"buff-in", b"1024", b"dev", b"fleet"];
-                drop_id(device.session.internal(now, &info, &mut self.arena));
+                drop_id(device.session.internal(now, &info, &mut self.plain));
                 for pin in 0..5 {
                     let value = format!("{}", at % 1_000 + usize::from(pin));
-                    drop_id(device.session.write(now, Pin::new_virtual(pin), value.as_bytes(), &mut self.arena));
+                    drop_id(device.session.write(now, Pin::new_virtual(pin), value.as_bytes(), &mut self.plain));
                 }
-                drop_id(device.session.ping(now, &mut self.arena));
+                drop_id(device.session.ping(now, &mut self.plain));
             }
-            Order::Cut => return self.leave(at, RETRY_MS),
+            Order::Cut(first) if at < first as usize => return self.leave(at, RETRY_MS),
+            Order::Cut(_) => return,
             Order::CutMidFrame => {
                 let value = [b'x'; 200];
-                device.session.write(now, Pin::new_virtual(9), &value, &mut self.arena);
+                device.session.write(now, Pin::new_virtual(9), &value, &mut self.plain);
+                self.devices[at].way.send(&mut self.desk, &self.plain, &mut self.arena);
+                self.plain.clear();
                 let keep = 1 + (at * 31 + now.0 as usize) % (self.arena.len() - from - 1);
                 self.arena.truncate(from + keep);
                 self.send_from(conn, from);
                 self.flush();
                 return self.leave(at, 0);
             }
-            Order::Leave => self.devices[at].state = State::Gone,
+            Order::Leave => {
+                self.devices[at].state = State::Gone;
+                return;
+            }
         }
-        self.send_from(conn, from);
+        self.say(at, conn, from);
     }
 
     fn send_from(&mut self, conn: ConnId, from: usize) {

@@ -14,6 +14,10 @@ pub struct Server {
     folder: PathBuf,
     /// Its plain port.
     pub address: SocketAddr,
+    /// Its TLS port.
+    pub tls: SocketAddr,
+    /// The certificate of its authority.
+    pub ca: PathBuf,
     /// Where its metrics are.
     pub metrics: SocketAddr,
     /// Tokens of its devices.
@@ -69,7 +73,7 @@ impl Server {
         let (ready, tokens) = (folder.join("ready.json"), folder.join("tokens"));
         let log = std::fs::File::create(folder.join("log")).expect("a log");
         let child = Command::new(binary)
-            .args(["dev", "--plain", "127.0.0.1:0", "--driver", driver])
+            .args(["dev", "--plain", "127.0.0.1:0", "--tls", "127.0.0.1:0", "--driver", driver])
             .args(["--shards", &shards.to_string(), "--devices", &devices.to_string()])
             .args(["--connections", &(devices + 1_000).to_string()])
             .arg("--data")
@@ -85,7 +89,8 @@ impl Server {
             .spawn()
             .unwrap_or_else(|error| panic!("cannot start {}: {error}", binary.display()));
         let none: SocketAddr = ([127, 0, 0, 1], 0).into();
-        let mut server = Self { child, folder, address: none, metrics: none, tokens: Vec::new() };
+        let mut server =
+            Self { child, folder, address: none, tls: none, ca: PathBuf::new(), metrics: none, tokens: Vec::new() };
         let end = Instant::now() + Duration::from_secs(60);
         let text = loop {
             if let Ok(text) = std::fs::read(&ready) {
@@ -98,6 +103,7 @@ impl Server {
         let ready: serde_json::Value = serde_json::from_slice(&text).expect("the ready file is JSON");
         let address = |name: &str| ready[name].as_str().and_then(|text| text.parse().ok()).expect("an address");
         (server.address, server.metrics) = (address("plain"), address("metrics"));
+        (server.tls, server.ca) = (address("tls"), ready["ca"].as_str().expect("a path").into());
         let lines = std::fs::read_to_string(&tokens).expect("the tokens");
         let parse = |line: &str| Token::parse(line.split_whitespace().nth(1)?.as_bytes()).ok();
         server.tokens = lines.lines().filter_map(parse).collect();
@@ -114,6 +120,33 @@ impl Server {
     #[must_use]
     pub fn log(&self) -> String {
         std::fs::read_to_string(self.folder.join("log")).unwrap_or_default()
+    }
+
+    /// What its metrics say.
+    ///
+    /// # Panics
+    /// When they cannot be read.
+    #[must_use]
+    pub fn scrape(&self) -> String {
+        use std::io::{Read, Write};
+        let mut socket = std::net::TcpStream::connect(self.metrics).expect("the metrics");
+        socket.write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").expect("asks");
+        let mut text = String::new();
+        socket.read_to_string(&mut text).expect("an answer");
+        text
+    }
+
+    /// Ended connections by their code, all shards together.
+    #[must_use]
+    pub fn ends(&self) -> String {
+        let mut sums = std::collections::BTreeMap::<String, u64>::new();
+        for line in self.scrape().lines().filter(|line| line.starts_with("linchpin_ends_total{")) {
+            let code = line.split("code=\"").nth(1).and_then(|rest| rest.split('"').next()).unwrap_or_default();
+            let count = line.split_whitespace().last().and_then(|n| n.parse().ok()).unwrap_or(0);
+            *sums.entry(code.to_owned()).or_default() += count;
+        }
+        let words: Vec<_> = sums.into_iter().map(|(code, count)| format!("{count} x {code}")).collect();
+        words.join(", ")
     }
 
     /// Its memory now.

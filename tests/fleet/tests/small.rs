@@ -19,7 +19,7 @@ fn binary() -> PathBuf {
 
 fn fleet(server: &Server, driver: Choice) -> Fleet {
     let tokens = server.tokens.clone();
-    Fleet::start(&FleetOptions { target: server.address, tokens, rings: 2, driver, in_flight: 100 })
+    Fleet::start(&FleetOptions { target: server.address, tokens, rings: 2, driver, in_flight: 100, trust: None })
 }
 
 fn everybody_is_answered(driver: &str, own: Choice) {
@@ -49,7 +49,7 @@ fn two_thousand_devices_return_after_a_power_cut() {
     let server = Server::start(&binary(), 2_000, 4, "auto");
     let fleet = fleet(&server, Choice::IoUring);
     fleet.wait_online(PATIENCE).unwrap_or_else(|n| panic!("{n} of 2000 online"));
-    fleet.order(Order::Cut);
+    fleet.cut(2_000);
     fleet.wait(&fleet.counts.logins, 4_000, PATIENCE).unwrap_or_else(|n| panic!("{n} logins of 4000"));
     assert_eq!(Counts::get(&fleet.counts.lost), 0);
 }

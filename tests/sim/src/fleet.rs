@@ -144,7 +144,7 @@ pub fn of_seed(seed: u64) -> Fleet {
     } else {
         (random.between(16, 60) as usize, random.between(2, 64) as usize)
     };
-    let options = WorldOptions { seed, shards, slots, lane, faults, settings };
+    let options = WorldOptions { seed, shards, slots, lane, faults, settings, tls: None };
     let all = [
         Kind::Library,
         Kind::FirstFrame,

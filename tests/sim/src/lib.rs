@@ -9,6 +9,7 @@ pub mod driver;
 pub mod fleet;
 pub mod random;
 pub mod script;
+pub mod tls;
 pub mod world;
 
 pub use client::{Client, Kind};

@@ -3,8 +3,12 @@
 use linchpin_protocol::blynk::{HEADER_BYTES, Split, split};
 use linchpin_protocol::model::Token;
 
+use linchpin_shard::Via;
+use linchpin_tls::{Connector, Fault};
+
 use crate::World;
 use crate::driver::Conn;
+use crate::tls::{TlsEnd, shake_hands};
 
 /// A frame as the wire has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,6 +42,8 @@ pub struct Script {
     /// Segments as they were read, with the time: for tests of how frames are packed.
     pub segments: Vec<(u64, Vec<u8>)>,
     next_id: u16,
+    /// TLS, if it is spoken.
+    pub tls: Option<TlsEnd>,
 }
 
 /// Command numbers that tests write.
@@ -71,7 +77,31 @@ impl Script {
     /// Connect from an address.
     pub fn connect_from(world: &mut World, address: [u8; 4]) -> Self {
         let conn = world.connect(address);
-        Self { conn, received: Vec::new(), segments: Vec::new(), next_id: 1 }
+        Self { conn, received: Vec::new(), segments: Vec::new(), next_id: 1, tls: None }
+    }
+
+    /// Connect with TLS.
+    ///
+    /// # Errors
+    /// The handshake failed.
+    pub fn connect_tls(world: &mut World, via: Via, connector: &Connector) -> Result<Self, Fault> {
+        let mut script = Self::connect(world);
+        world.wires[script.conn].set_via(via);
+        let (tls, plain) = shake_hands(world, script.conn, connector)?;
+        script.tls = Some(tls);
+        script.received = plain;
+        Ok(script)
+    }
+
+    /// Send bytes as they are, or sealed if TLS is spoken.
+    pub fn transmit(&mut self, world: &mut World, bytes: &[u8]) {
+        match &mut self.tls {
+            Some(tls) => {
+                let sealed = tls.seal(bytes);
+                world.send(self.conn, &sealed);
+            }
+            None => world.send(self.conn, bytes),
+        }
     }
 
     /// Connect and log in.
@@ -110,7 +140,7 @@ impl Script {
     pub fn send(&mut self, world: &mut World, command: u8, body: &[u8]) -> u16 {
         let id = self.next_id;
         self.next_id += 1;
-        world.send(self.conn, &frame(command, id, body));
+        self.transmit(world, &frame(command, id, body));
         id
     }
 
@@ -123,8 +153,12 @@ impl Script {
 
     fn pull(&mut self, world: &mut World) {
         while let Some(segment) = world.read(self.conn) {
-            self.received.extend_from_slice(&segment);
-            self.segments.push((world.now_ms(), segment));
+            let plain = match &mut self.tls {
+                Some(tls) => tls.open(segment).expect("the server writes records"),
+                None => segment,
+            };
+            self.received.extend_from_slice(&plain);
+            self.segments.push((world.now_ms(), plain));
         }
     }
 

@@ -25,6 +25,8 @@ pub struct ConnectorOptions {
     pub identity: Option<Identity>,
     /// Which record layer follows the handshake.
     pub layer: Layer,
+    /// It offers the post-quantum hybrid, if the provider has it; boards do not.
+    pub post_quantum: bool,
     /// The one version that it speaks; none: both.
     pub version: Option<Version>,
     /// Application protocols that it offers.
@@ -58,7 +60,12 @@ impl Connector {
             Some(Version::Tls13) => &[&TLS13][..],
             None => &[&TLS13, &TLS12][..],
         };
-        let builder = ClientConfig::builder_with_details(options.provider.crypto(), Arc::new(options.clock.clone()))
+        let mut crypto = options.provider.crypto();
+        if !options.post_quantum {
+            let hybrid = rustls::NamedGroup::X25519MLKEM768;
+            Arc::make_mut(&mut crypto).kx_groups.retain(|group| group.name() != hybrid);
+        }
+        let builder = ClientConfig::builder_with_details(crypto, Arc::new(options.clock.clone()))
             .with_protocol_versions(versions)
             .map_err(SetupFault::Rustls)?
             .with_root_certificates(roots);

@@ -65,6 +65,7 @@ impl World {
             roots: vec![self.root()],
             identity: None,
             layer: self.options.layer,
+            post_quantum: true,
             version,
             alpn: Vec::new(),
             remembered: 8,

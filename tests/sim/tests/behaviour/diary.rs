@@ -23,6 +23,15 @@ fn provoke(end: End) -> World {
         | End::HttpIdle
         | End::LoginTimeout => by_first_bytes(end),
         End::AddressThrottled | End::AddressCap | End::ProxyHeader | End::ProxyStranger => by_address(end),
+        End::HandshakeTimeout
+        | End::TlsExpected
+        | End::TlsVersion
+        | End::TlsHandshake
+        | End::TlsRecord
+        | End::TlsRequired
+        | End::CertificateRevoked
+        | End::HandshakesPerAddress
+        | End::HandshakeBusy => tls::provoke(end),
         _ => logged_in(end),
     }
 }

@@ -20,6 +20,7 @@ mod quota;
 mod slow_readers;
 mod sync;
 mod takeover;
+mod tls;
 mod watching;
 mod websocket;
 mod writes;

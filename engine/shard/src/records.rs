@@ -1,0 +1,159 @@
+//! TLS records of a shard's connections: opened where they lie, sealed once a tick.
+
+use linchpin_protocol::model::Now;
+use linchpin_tls::limits::MAX_PLAINTEXT_BYTES;
+use linchpin_tls::{Fault, Input, Opened, RecordLayer, Session};
+
+use crate::connection::{Connection, Phase, gate};
+use crate::secure::Tls;
+use crate::{Effect, Effects, End, Receive, Shard, Slot, end};
+
+impl Shard {
+    /// Sealed bytes of a connection: opened where they lie.
+    pub(crate) fn sealed_bytes(&mut self, now: Now, slot: Slot, bytes: &mut [u8], fx: &mut Effects) {
+        let mut input = Input::new(bytes);
+        // Before the login everything of one read is taken together: the connection is armed once for it.
+        let mut gathered = Vec::new();
+        let is_live = self.connections[slot].phase == Phase::Live;
+        loop {
+            let Some(secure) = self.secure.as_mut() else { return };
+            let (desk, out) = (&mut secure.desk, &mut secure.out);
+            let opened = self.connections.hold(slot, |c| match &mut c.tls {
+                Tls::On(session) => session.open(desk, &mut input, out),
+                _ => Err(Fault::Closed),
+            });
+            match opened {
+                Ok(Opened::Plain(plain)) if is_live => self.plain_bytes(now, slot, plain, fx),
+                Ok(Opened::Plain(plain)) => gathered.extend_from_slice(plain),
+                Ok(Opened::Drained) if is_live => return self.flush_out(slot, fx),
+                Ok(Opened::Drained) if gathered.is_empty() => {
+                    fx.push(Effect::Arm { slot, receive: Receive::Once });
+                    return self.flush_out(slot, fx);
+                }
+                Ok(Opened::Drained) => {
+                    self.flush_out(slot, fx);
+                    return self.plain_bytes(now, slot, &mut gathered, fx);
+                }
+                Ok(Opened::PeerClosed) => {
+                    self.flush_out(slot, fx);
+                    if !gathered.is_empty() {
+                        self.plain_bytes(now, slot, &mut gathered, fx);
+                    }
+                    self.answer_close(slot, fx);
+                    return self.peer_gone(now, slot, End::PeerClosed, fx);
+                }
+                Err(fault) => return self.tls_failed(now, slot, &fault, false, fx),
+            }
+            if self.connections.get(slot).is_none_or(|c| c.phase != Phase::Live) && is_live {
+                return self.flush_out(slot, fx);
+            }
+        }
+    }
+
+    /// TLS went wrong; the alert is in `out`.
+    pub(crate) fn tls_failed(&mut self, now: Now, slot: Slot, fault: &Fault, in_handshake: bool, fx: &mut Effects) {
+        self.flush_out(slot, fx);
+        self.end(now, slot, end::of_tls_fault(fault, in_handshake), fx);
+    }
+
+    /// Bytes that TLS has for the peer.
+    pub(crate) fn flush_out(&mut self, slot: Slot, fx: &mut Effects) {
+        let Some(secure) = self.secure.as_mut().filter(|secure| !secure.out.is_empty()) else { return };
+        fx.send_sealed(slot, &secure.out);
+        secure.out.clear();
+    }
+
+    /// HTTP's clients have room for whole records, unless they said otherwise.
+    pub(crate) fn widen_records(&mut self, slot: Slot) {
+        if let Tls::On(session) = &mut self.connections[slot].tls {
+            session.set_fragment_bytes(MAX_PLAINTEXT_BYTES);
+        }
+    }
+
+    /// Seal what the tick has for connections that speak TLS. To be called before its sends are carried out.
+    pub fn seal(&mut self, now: Now, fx: &mut Effects) {
+        let Some(secure) = self.secure.as_mut() else { return };
+        let mut sealed = std::mem::take(&mut fx.sealed);
+        let mut failed = Vec::new();
+        for at in 0..fx.sends.len() {
+            let range = fx.sends[at];
+            let Some(Connection { tls: Tls::On(session), .. }) =
+                self.connections.get_mut(range.slot).filter(|_| range.start < range.end)
+            else {
+                continue;
+            };
+            let start = fx.arena.len() as u32;
+            fx.arena.extend(sealed.remove(&range.slot.0).unwrap_or_default());
+            let sealing = session.begin(&mut secure.desk, &mut fx.arena);
+            fx.arena.extend_from_within(range.start as usize..range.end as usize);
+            if let Err(fault) = session.seal(&mut secure.desk, &mut fx.arena, sealing) {
+                failed.push((range.slot, fault));
+            }
+            (fx.sends[at].start, fx.sends[at].end) = (start, fx.arena.len() as u32);
+        }
+        for (slot, bytes) in sealed {
+            fx.send(Slot(slot), |out| out.extend_from_slice(&bytes));
+        }
+        for (slot, fault) in failed {
+            self.end(now, slot, end::of_tls_fault(&fault, false), fx);
+        }
+    }
+
+    /// Seal what waits for one connection, before its keys leave.
+    pub(crate) fn seal_pending(&mut self, slot: Slot, fx: &mut Effects) {
+        let Some(secure) = self.secure.as_mut() else { return };
+        let Tls::On(session) = &mut self.connections[slot].tls else { return };
+        let plain = fx.pending(slot);
+        // A fault ends it, too: what could not be sealed is not said.
+        let _ = session.seal_slice(&mut secure.desk, &mut secure.out, plain);
+        let earlier = fx.sealed.remove(&slot.0);
+        fx.drop_sends(slot);
+        fx.send_sealed(slot, &earlier.unwrap_or_default());
+        self.flush_out(slot, fx);
+    }
+
+    /// The keys of a connection that leaves for another shard.
+    pub(crate) fn take_session(&mut self, slot: Slot) -> Option<Session> {
+        let secure = self.secure.as_mut()?;
+        match self.connections.hold(slot, |c| std::mem::take(&mut c.tls)) {
+            Tls::On(mut session) => {
+                session.release(&mut secure.desk);
+                Some(session)
+            }
+            Tls::Off | Tls::Greeting(_) | Tls::Handshake(_) => None,
+        }
+    }
+
+    /// The peer's close_notify is answered with ours (RFC 5246, 7.2.1), after what is left to say.
+    pub(crate) fn answer_close(&mut self, slot: Slot, fx: &mut Effects) {
+        let Some(connection) = self.connections.get(slot) else { return };
+        if !connection.tls.is_on() || connection.gate & gate::BLOCKED != 0 {
+            return;
+        }
+        self.seal_pending(slot, fx);
+        let Some(secure) = self.secure.as_mut() else { return };
+        if let Tls::On(session) = &mut self.connections[slot].tls {
+            session.close(&mut secure.desk, &mut secure.out);
+        }
+        self.flush_out(slot, fx);
+    }
+
+    /// The connection ends: say so if it can be said, and forget the keys.
+    pub(crate) fn tls_goodbye(&mut self, slot: Slot, says_goodbye: bool, fx: &mut Effects) {
+        if !matches!(self.connections[slot].tls, Tls::Off) {
+            self.seal_pending(slot, fx);
+        }
+        let Some(secure) = self.secure.as_mut() else { return };
+        match self.connections.hold(slot, |c| std::mem::take(&mut c.tls)) {
+            Tls::Off | Tls::Greeting(_) => {}
+            Tls::Handshake(shaking) => secure.admission.abandoned(shaking.pass),
+            Tls::On(mut session) => {
+                if says_goodbye {
+                    session.close(&mut secure.desk, &mut secure.out);
+                }
+                session.release(&mut secure.desk);
+                self.flush_out(slot, fx);
+            }
+        }
+    }
+}

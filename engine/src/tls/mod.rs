@@ -1,0 +1,320 @@
+//! TLS of the whole process: certificates, ticket keys, and what each shard gets of them.
+
+mod local;
+mod tickets;
+
+use std::fmt;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::{Duration, SystemTime};
+
+use linchpin_shard::TlsOptions;
+use linchpin_tls::pki_types::CertificateDer;
+use linchpin_tls::pki_types::pem::PemObject;
+use linchpin_tls::{
+    Acceptor, AcceptorOptions, Certificates, ClientAuth, Clock, Identity, Layer, Provider, Revoked, SessionIds,
+    SetupFault, Tickets, limits,
+};
+
+pub(crate) use local::Local;
+use tickets::TicketFile;
+
+/// Where certificates come from.
+#[derive(Clone, Debug)]
+pub(crate) enum Source {
+    /// Files of the operator: chain and key, each PEM.
+    Files(Vec<(PathBuf, PathBuf)>),
+    /// An authority of our own, for `linchpin dev`.
+    Local(Local),
+}
+
+/// The `[tls]` table, checked.
+#[derive(Clone, Debug)]
+pub(crate) struct TlsConfig {
+    pub(crate) source: Source,
+    pub(crate) layer: Layer,
+    /// Names under which devices know the server: the certificates are checked for them.
+    pub(crate) names: Vec<String>,
+    /// Who signs clients' certificates.
+    pub(crate) client_ca: Option<PathBuf>,
+    /// Fingerprints of clients' certificates that are taken back.
+    pub(crate) revoked: Option<PathBuf>,
+}
+
+/// What keeps TLS from being set up; names the file.
+#[derive(Debug)]
+pub(crate) struct TlsError(String);
+
+impl fmt::Display for TlsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+fn wrong(path: &Path, what: impl fmt::Display) -> TlsError {
+    TlsError(format!("{}: {what}", path.display()))
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, TlsError> {
+    std::fs::read(path).map_err(|error| wrong(path, error))
+}
+
+pub(crate) fn now_s() -> u64 {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
+
+impl TlsConfig {
+    /// The authority of our own, if it is one.
+    pub(crate) const fn local(&self) -> Option<&Local> {
+        match &self.source {
+            Source::Local(local) => Some(local),
+            Source::Files(_) => None,
+        }
+    }
+
+    /// Read everything that the server would read.
+    ///
+    /// # Errors
+    /// A file cannot be read or used.
+    pub(crate) fn check(&self) -> Result<(), TlsError> {
+        self.identities()?;
+        self.client_roots()?;
+        self.revoked_list().map(drop)
+    }
+
+    /// The certificates as they are now, checked; what devices will stumble over is logged.
+    ///
+    /// # Errors
+    /// A file cannot be read or used.
+    pub(crate) fn identities(&self) -> Result<Vec<Identity>, TlsError> {
+        let now_s = now_s();
+        match &self.source {
+            Source::Files(files) => files.iter().map(|(chain, key)| self.identity(chain, key, now_s)).collect(),
+            Source::Local(local) => Ok(vec![local.identity(now_s)?]),
+        }
+    }
+
+    fn identity(&self, chain: &Path, key: &Path, now_s: u64) -> Result<Identity, TlsError> {
+        let (chain_pem, key_pem) = (read(chain)?, zeroize(read(key)?));
+        let at = |fault: &SetupFault| match fault {
+            SetupFault::Key | SetupFault::KeyMismatch | SetupFault::Pem("private key") => key,
+            _ => chain,
+        };
+        let identity = Identity::from_pem(&chain_pem, &key_pem, Provider::default(), now_s)
+            .map_err(|fault| wrong(at(&fault), fault))?;
+        let names: Vec<&str> = self.names.iter().map(String::as_str).collect();
+        let report = identity.check(now_s, &names);
+        let roots: Vec<_> = report.roots.iter().map(|root| root.name()).collect();
+        tracing::info!(
+            names = report.names.join(" "),
+            certificates = report.chain_len,
+            bytes = report.chain_bytes,
+            days_left = report.not_after_s.saturating_sub(now_s) / 86_400,
+            device_roots = roots.join(", "),
+            "certificate {}",
+            chain.display()
+        );
+        for warning in &report.warnings {
+            tracing::warn!("certificate {}: {warning}", chain.display());
+        }
+        Ok(identity)
+    }
+
+    fn client_roots(&self) -> Result<Option<Vec<CertificateDer<'static>>>, TlsError> {
+        let Some(path) = &self.client_ca else { return Ok(None) };
+        let pem = read(path)?;
+        let roots: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
+        match roots {
+            Ok(roots) if !roots.is_empty() => Ok(Some(roots)),
+            _ => {
+                Err(wrong(path, "it holds no certificate in PEM; name the authority that signs clients' certificates"))
+            }
+        }
+    }
+
+    fn revoked_list(&self) -> Result<Vec<[u8; 32]>, TlsError> {
+        let Some(path) = &self.revoked else { return Ok(Vec::new()) };
+        let text = String::from_utf8(read(path)?).map_err(|_| wrong(path, "it is no text"))?;
+        let mut list = Vec::new();
+        for (at, line) in text.lines().enumerate() {
+            let line = line.split('#').next().unwrap_or_default().trim();
+            if !line.is_empty() {
+                let what = "a fingerprint is 64 hexadecimal digits (SHA-256 of the certificate), colons may be between";
+                list.push(fingerprint(line).ok_or_else(|| wrong(path, format!("line {}: {what}", at + 1)))?);
+            }
+        }
+        Ok(list)
+    }
+}
+
+fn zeroize(bytes: Vec<u8>) -> zeroize::Zeroizing<Vec<u8>> {
+    zeroize::Zeroizing::new(bytes)
+}
+
+fn fingerprint(text: &str) -> Option<[u8; 32]> {
+    let digits: Vec<u8> =
+        text.chars().filter(|c| *c != ':').map(|c| c.to_digit(16).map(|d| d as u8)).collect::<Option<_>>()?;
+    let bytes: Vec<u8> = digits.chunks_exact(2).map(|pair| pair[0] << 4 | pair[1]).collect();
+    if digits.len() == 64 { bytes.try_into().ok() } else { None }
+}
+
+/// What is shared by all shards, and changed while they run.
+pub(crate) struct Tls {
+    config: Mutex<TlsConfig>,
+    certificates: Arc<Certificates>,
+    /// For listeners without and with clients' certificates: what one remembers is nothing to the other.
+    session_ids: [Arc<SessionIds>; 2],
+    revoked: Revoked,
+    client_roots: Option<Vec<CertificateDer<'static>>>,
+    layer: Layer,
+    clock: Clock,
+    tickets: Mutex<AllTickets>,
+}
+
+/// Ticket keys, and all that use them.
+struct AllTickets {
+    file: TicketFile,
+    used: Vec<Arc<Tickets>>,
+}
+
+impl Tls {
+    /// Read everything.
+    ///
+    /// # Errors
+    /// A file cannot be read or used.
+    pub(crate) fn open(config: TlsConfig, data_path: &Path) -> Result<Arc<Self>, TlsError> {
+        let clock = Clock::new(now_s());
+        let certificates = Certificates::new(config.identities()?).map_err(|fault| TlsError(fault.to_string()))?;
+        let revoked = Revoked::default();
+        revoked.replace(config.revoked_list()?);
+        let store = || Arc::new(SessionIds::new(limits::SESSION_IDS, clock.clone()));
+        let tls = Arc::new(Self {
+            certificates: Arc::new(certificates),
+            session_ids: [store(), store()],
+            revoked,
+            client_roots: config.client_roots()?,
+            layer: config.layer,
+            tickets: Mutex::new(AllTickets { file: TicketFile::open(data_path, now_s())?, used: Vec::new() }),
+            clock,
+            config: Mutex::new(config),
+        });
+        tls.keep_turning()?;
+        Ok(tls)
+    }
+
+    /// What one shard gets.
+    ///
+    /// # Errors
+    /// The clients' authority is unusable.
+    pub(crate) fn for_shard(&self) -> Result<TlsOptions, TlsError> {
+        let mutual = match &self.client_roots {
+            Some(roots) => Some(self.acceptor(b"mutual", 1, Some(roots.clone()))?),
+            None => None,
+        };
+        Ok(TlsOptions { acceptor: self.acceptor(b"devices", 0, None)?, mutual, clock: self.clock.clone() })
+    }
+
+    fn acceptor(
+        &self,
+        policy: &[u8],
+        store: usize,
+        roots: Option<Vec<CertificateDer<'static>>>,
+    ) -> Result<Acceptor, TlsError> {
+        let failed = |fault: SetupFault| TlsError(fault.to_string());
+        let mut all = self.tickets.lock().unwrap_or_else(PoisonError::into_inner);
+        let ring = all.file.ring();
+        let tickets = Arc::new(Tickets::new(policy, ring.current(), ring.previous()).map_err(failed)?);
+        all.used.push(Arc::clone(&tickets));
+        Acceptor::new(&AcceptorOptions {
+            provider: Provider::default(),
+            certificates: Arc::clone(&self.certificates),
+            tickets,
+            session_ids: Arc::clone(&self.session_ids[store]),
+            clients: roots.map(|roots| ClientAuth { roots, required: true, revoked: self.revoked.clone() }),
+            layer: self.layer,
+            // For browsers and HTTP clients; devices offer none.
+            alpn: vec![b"http/1.1".to_vec()],
+            clock: self.clock.clone(),
+        })
+        .map_err(failed)
+    }
+
+    /// Read certificates and revoked fingerprints again; connections that stand keep what they were let in with.
+    ///
+    /// # Errors
+    /// A file cannot be read or used; then everything stays as it was.
+    pub(crate) fn reload(&self, config: Option<TlsConfig>) -> Result<(), TlsError> {
+        let mut current = self.config.lock().unwrap_or_else(PoisonError::into_inner);
+        let config = config.unwrap_or_else(|| current.clone());
+        let (identities, revoked) = (config.identities()?, config.revoked_list()?);
+        self.certificates.replace(identities).map_err(|fault| TlsError(fault.to_string()))?;
+        self.revoked.replace(revoked);
+        *current = config;
+        Ok(())
+    }
+
+    /// Go on to a new ticket key when its epoch has come.
+    fn turn(&self) {
+        let mut all = self.tickets.lock().unwrap_or_else(PoisonError::into_inner);
+        let AllTickets { file, used } = &mut *all;
+        if !file.turn(now_s()) {
+            return;
+        }
+        for tickets in used {
+            if let Err(fault) = tickets.replace(file.ring().current(), file.ring().previous()) {
+                tracing::error!("the ticket keys stay as they were: {fault}");
+            }
+        }
+    }
+
+    /// A thread that turns the keys, until nobody needs them.
+    fn keep_turning(self: &Arc<Self>) -> Result<(), TlsError> {
+        let tls: Weak<Self> = Arc::downgrade(self);
+        let run = move || {
+            loop {
+                std::thread::sleep(LOOK_AT_EPOCH);
+                let Some(tls) = tls.upgrade() else { return };
+                tls.turn();
+            }
+        };
+        let thread = std::thread::Builder::new().name("ticket-keys".to_owned()).spawn(run);
+        thread.map(drop).map_err(|error| TlsError(error.to_string()))
+    }
+}
+
+/// How often it is looked whether a new epoch has begun.
+const LOOK_AT_EPOCH: Duration = Duration::from_secs(30);
+
+/// Names for a certificate of this machine: what its clients may call it.
+pub(crate) fn names_of_this_machine(more: Option<IpAddr>) -> Vec<String> {
+    let mut names = vec!["localhost".to_owned(), "127.0.0.1".to_owned(), "::1".to_owned()];
+    let uname = rustix::system::uname();
+    let host = uname.nodename().to_string_lossy().into_owned();
+    let is_name = !host.is_empty() && host.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'.');
+    names.extend(is_name.then(|| [host.clone(), format!("{host}.local")]).into_iter().flatten());
+    names.extend(more.map(|ip| ip.to_string()));
+    names.dedup();
+    names
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fingerprints_are_read_with_and_without_colons() {
+        let plain = "ab".repeat(32);
+        assert_eq!(fingerprint(&plain), Some([0xab; 32]));
+        assert_eq!(fingerprint(&vec!["AB"; 32].join(":")), Some([0xab; 32]));
+        for bad in ["", "ab", &"ag".repeat(32), &"ab".repeat(33)] {
+            assert_eq!(fingerprint(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn this_machine_has_names() {
+        let names = names_of_this_machine(Some(IpAddr::from([192, 0, 2, 7])));
+        assert!(names.contains(&"localhost".to_owned()) && names.contains(&"192.0.2.7".to_owned()), "{names:?}");
+    }
+}
