@@ -2,6 +2,7 @@
 //! lies; then its records are deleted. A device: its records are deleted and compacted away.
 
 use std::ops::ControlFlow;
+use std::sync::PoisonError;
 
 use rocksdb::{BottommostLevelCompaction, CompactOptions};
 
@@ -35,6 +36,7 @@ impl Store {
     /// # Errors
     /// As [`Store::commit`]. Once the key is destroyed a repetition finishes the rest.
     pub fn erase_org(&self, org: OrgId) -> Result<(), Error> {
+        let _one = self.inner.long_work.lock().unwrap_or_else(PoisonError::into_inner);
         self.forget(org, None)?;
         self.inner.keyring.erase_org(org.get())?;
         self.inner.settings.steps.reach("erase: key destroyed");
@@ -62,6 +64,7 @@ impl Store {
     /// # Errors
     /// As [`Store::commit`].
     pub fn erase_device(&self, key: DeviceKey) -> Result<(), Error> {
+        let _one = self.inner.long_work.lock().unwrap_or_else(PoisonError::into_inner);
         // Its points share journal records with other devices: when all is stored the journal is empty.
         self.store_all()?;
         self.forget(key.org, Some(key))?;

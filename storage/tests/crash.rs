@@ -17,7 +17,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use linchpin_protocol::model::Pin;
 use linchpin_storage::limits::JOURNAL_BATCH_MS;
-use linchpin_storage::schema::{Device, Event, EventKey};
+use linchpin_storage::schema::{Device, Event, EventKey, Grain};
 use linchpin_storage::{Class, Error, Settings, Store, Writer};
 use world::disk::{Disk, may_mount};
 use world::{Folder, a_device, add_org, device, device_key, org, settings};
@@ -81,6 +81,12 @@ fn child_that_writes() {
         }
         scope.spawn(|| write_telemetry(&store, first));
         scope.spawn(|| write_events(&writer, first));
+        // What the running store does every five minutes: the crash falls into it.
+        scope.spawn(|| {
+            while store.store_all().is_ok() {
+                std::thread::sleep(Duration::from_millis(30));
+            }
+        });
     });
 }
 
@@ -213,6 +219,12 @@ fn check(settings: Settings, said: &[String], first: u32, ended_ms: u64) -> Cost
     // Points of one millisecond are one sample: values grow and skip at most those.
     assert!(samples.windows(2).all(|pair| pair[1].value - pair[0].value <= 4.0), "a gap in telemetry");
     let last_ms = samples.last().map_or(0, |sample| sample.at_ms);
+    // Values count from 0: each is in the roll-ups once.
+    for grain in Grain::ALL {
+        let rows = store.rows(key, Pin::new_virtual(0), grain, 0, ended_ms + 60_000).expect("reads");
+        let counted: u64 = rows.iter().map(|row| row.count).sum();
+        assert_eq!(counted, samples.last().map_or(0, |sample| sample.value as u64 + 1), "{grain:?}");
+    }
     let exported = said.iter().filter_map(|line| {
         let (at, age) = line.strip_prefix("U ")?.split_once(' ')?;
         (at.parse::<u64>().ok()? + 1_000 > ended_ms).then(|| age.parse::<u64>().ok())?
