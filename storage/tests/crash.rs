@@ -315,3 +315,38 @@ fn nothing_acknowledged_is_lost_when_the_power_fails() {
     report("power cuts", &costs);
     disk.unmount();
 }
+
+#[test]
+fn a_failed_sync_poisons_the_store_and_reads_go_on() {
+    if !may_mount() {
+        println!("LEFT OUT: a disk of its own needs root");
+        return;
+    }
+    let disk = Disk::new("poison", 256);
+    let anchor = disk.folder.at("anchor");
+    let store = Store::open(settings_at(&disk.mount, &anchor)).expect("opens");
+    add_org(&store, 1, "Acme");
+    let write = |number| {
+        let mut batch = store.batch();
+        batch.put(&device_key(1, number), &a_device(number)).expect("fits");
+        store.commit(Class::A, batch)
+    };
+    write(1).expect("commits");
+    disk.cut();
+    let error = write(2).expect_err("the disk is gone");
+    assert!(matches!(error, Error::Write { .. }), "{error}");
+    // No second try may be acknowledged: the kernel calls pages clean now that were never written.
+    for number in 3..6 {
+        assert!(matches!(write(number), Err(Error::Poisoned)), "{number}");
+    }
+    let figures = store.figures();
+    assert!(figures.is_poisoned && figures.queued == 0, "{figures:?}");
+    assert_eq!(store.get::<Device>(&device_key(1, 1)).expect("reads go on"), Some(a_device(1)));
+    assert!(store.close().expect_err("it cannot be closed properly").to_string().contains("restart the server"));
+    disk.unmount();
+    disk.mount();
+    let store = Store::open(settings_at(&disk.mount, &anchor)).expect("opens");
+    assert_eq!(store.get::<Device>(&device_key(1, 1)).expect("reads"), Some(a_device(1)));
+    store.close().expect("closes");
+    disk.unmount();
+}
