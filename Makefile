@@ -12,7 +12,7 @@ help:
 	@echo 'make test    all checks that a change must pass'
 	@echo 'make lint    formatting and lints only'
 	@echo 'make fuzz    FUZZ_SECONDS=$(FUZZ_SECONDS) of fuzzing per target (needs nightly Rust and cargo-fuzz)'
-	@echo 'make bench   memory per idle device, plain and TLS, storms, scrapes, HTTP beside nginx'
+	@echo 'make bench   memory per idle device, plain and TLS, the store, storms, scrapes, HTTP beside nginx'
 
 setup:
 	@tests/setup.sh test
@@ -36,10 +36,12 @@ fuzz:
 
 bench:
 	@tests/setup.sh demo
-	@. tests/environment.sh && cargo build --release --locked --quiet --package linchpin --package linchpin-fleet && \
+	@. tests/environment.sh && rocksdb=$$(tests/rocksdb.sh) && eval "$$rocksdb" && \
+	    cargo build --release --locked --quiet --package linchpin --package linchpin-fleet --package linchpin-bench-storage && \
 	    built=$$CARGO_TARGET_DIR/release && \
 	    $$built/fleet memory --server-bin $$built/linchpin --devices 19000 --shards 1 --rounds 3 && \
 	    $$built/fleet memory --server-bin $$built/linchpin --devices 60000 --shards 4 --rounds 3 && \
+	    $$built/bench-storage && \
 	    for layer in in-place rustls; do for size in '10000 --shards 1' '60000 --shards 4'; do \
 	        $$built/fleet memory --server-bin $$built/linchpin --tls $$layer --rounds 1 --devices $$size || exit 1; done; done && \
 	    $$built/fleet storm --server-bin $$built/linchpin --tls in-place --devices 20000 --shards 2 --rounds 10 && \

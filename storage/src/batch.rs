@@ -6,7 +6,7 @@ use std::sync::Arc;
 use rocksdb::WriteBatch;
 
 use crate::bytes::{Fields, Put as _, Shape};
-use crate::cipher::{self, Fresh, Place, Writer};
+use crate::cipher::{self, Fresh, Place, Sealer};
 use crate::keyring::Keyring;
 use crate::rocks::Rocks;
 use crate::schema::index::IndexKeys;
@@ -23,7 +23,7 @@ pub(crate) struct Sealing {
     pub(crate) keyring: Arc<Keyring>,
     pub(crate) index: Arc<IndexKeys>,
     pub(crate) fresh: Arc<Fresh>,
-    pub(crate) writer: Writer,
+    pub(crate) sealer: Sealer,
 }
 
 /// Encoded writes.
@@ -117,6 +117,7 @@ pub struct Batch {
     pub(crate) sealing: Sealing,
     pub(crate) writes: Writes,
     scratch: Vec<u8>,
+    limit_bytes: usize,
 }
 
 impl std::fmt::Debug for Batch {
@@ -131,7 +132,23 @@ fn within(what: &'static str, len: usize, limit: usize) -> Result<(), Error> {
 
 impl Batch {
     pub(crate) fn new(sealing: Sealing) -> Self {
-        Self { sealing, writes: Writes::default(), scratch: Vec::new() }
+        Self { sealing, writes: Writes::default(), scratch: Vec::new(), limit_bytes: limits::BATCH_BYTES }
+    }
+
+    /// For the collector: a device's records are never torn apart, and it bounds its batches itself.
+    pub(crate) fn without_limit(sealing: Sealing) -> Self {
+        Self { limit_bytes: usize::MAX, ..Self::new(sealing) }
+    }
+
+    /// Where it ends now.
+    pub(crate) const fn mark(&self) -> (usize, usize) {
+        (self.writes.bytes.len(), self.writes.count)
+    }
+
+    /// Take back what was put since a mark.
+    pub(crate) fn rewind(&mut self, (len_bytes, count): (usize, usize)) {
+        self.writes.bytes.truncate(len_bytes);
+        self.writes.count = count;
     }
 
     /// Is nothing in it?
@@ -167,16 +184,12 @@ impl Batch {
         value: &[u8],
     ) -> Result<(), Error> {
         within("a record", value.len(), limits::VALUE_BYTES)?;
-        within(
-            "a batch",
-            self.len_bytes() + value.len() + limits::SEAL_BYTES + limits::KEY_BYTES,
-            limits::BATCH_BYTES,
-        )?;
+        within("a batch", self.len_bytes() + value.len() + limits::SEAL_BYTES + limits::KEY_BYTES, self.limit_bytes)?;
         let owner = family.owner(key.as_ref()).expect("keys of the schema name their owner");
         let place = Place { family: family as u8, partition, key: key.as_ref(), owner };
-        let Sealing { keyring, fresh, writer, .. } = &self.sealing;
+        let Sealing { keyring, fresh, sealer, .. } = &self.sealing;
         self.writes
-            .put(family, partition, key.as_ref(), |out| cipher::seal(keyring, fresh, *writer, &place, value, out))
+            .put(family, partition, key.as_ref(), |out| cipher::seal(keyring, fresh, *sealer, &place, value, out))
     }
 
     /// Remove a record.
@@ -184,7 +197,7 @@ impl Batch {
     /// # Errors
     /// The batch would be too large.
     pub fn delete<R: Record>(&mut self, key: &R::Key) -> Result<(), Error> {
-        within("a batch", self.len_bytes() + 2 * limits::KEY_BYTES, limits::BATCH_BYTES)?;
+        within("a batch", self.len_bytes() + 2 * limits::KEY_BYTES, self.limit_bytes)?;
         self.writes.delete(R::FAMILY, 0, key.bytes().as_ref());
         Ok(())
     }
@@ -194,7 +207,7 @@ impl Batch {
     /// # Errors
     /// The batch would be too large.
     pub fn put_index(&mut self, digest: &Digest, entry: &IndexEntry) -> Result<(), Error> {
-        within("a batch", self.len_bytes() + 2 * limits::KEY_BYTES, limits::BATCH_BYTES)?;
+        within("a batch", self.len_bytes() + 2 * limits::KEY_BYTES, self.limit_bytes)?;
         let (key, index) = (digest.key(), self.sealing.index.clone());
         self.writes.put(Family::Index, 0, key.as_ref(), |out| {
             index.encode(key.as_ref(), entry, out);
@@ -207,7 +220,7 @@ impl Batch {
     /// # Errors
     /// The batch would be too large.
     pub fn delete_index(&mut self, digest: &Digest) -> Result<(), Error> {
-        within("a batch", self.len_bytes() + 2 * limits::KEY_BYTES, limits::BATCH_BYTES)?;
+        within("a batch", self.len_bytes() + 2 * limits::KEY_BYTES, self.limit_bytes)?;
         self.writes.delete(Family::Index, 0, digest.key().as_ref());
         Ok(())
     }

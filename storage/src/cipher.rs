@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! version 1 | algorithm 1 | epoch 4 | nonce 12 | sealed bytes | tag 16
-//! nonce = writer 2 | salt of the epoch's process 4 | counter 6
+//! nonce = sealer 2 | salt of the epoch's process 4 | counter 6
 //! ```
 //! What is authenticated besides: the database's id, the column family and partition, RocksDB's key and the first six
 //! bytes. A value that is moved to another key, family or store does not open.
@@ -31,7 +31,7 @@ const _: () = assert!(TEXT_AT + TAG == limits::SEAL_BYTES);
 /// Who counts a nonce: each has a counter of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u16)]
-pub(crate) enum Writer {
+pub(crate) enum Sealer {
     /// Batches of the control plane, sealed where they are made.
     Batch = 0,
     /// The thread of journal and history.
@@ -39,7 +39,7 @@ pub(crate) enum Writer {
     /// Re-sealing after a rotation.
     Sweep = 2,
 }
-const WRITERS: usize = 3;
+const SEALERS: usize = 3;
 
 /// Tests see every key and nonce that seals.
 #[derive(Clone, Default)]
@@ -86,7 +86,7 @@ pub(crate) struct Fresh {
     slot: u32,
     nonce_salt: [u8; 4],
     created_s: u64,
-    counters: [AtomicU64; WRITERS],
+    counters: [AtomicU64; SEALERS],
     bytes: AtomicU64,
     watch: NonceWatch,
 }
@@ -114,11 +114,11 @@ impl Fresh {
             || now_s.saturating_sub(self.created_s) >= limits::EPOCH_S
     }
 
-    fn nonce(&self, writer: Writer, len: usize) -> [u8; 12] {
-        let count = self.counters[writer as usize].fetch_add(1, Ordering::Relaxed);
+    fn nonce(&self, sealer: Sealer, len: usize) -> [u8; 12] {
+        let count = self.counters[sealer as usize].fetch_add(1, Ordering::Relaxed);
         self.bytes.fetch_add(len as u64, Ordering::Relaxed);
         let mut nonce = [0; 12];
-        nonce[..2].copy_from_slice(&(writer as u16).to_be_bytes());
+        nonce[..2].copy_from_slice(&(sealer as u16).to_be_bytes());
         nonce[2..6].copy_from_slice(&self.nonce_salt);
         nonce[6..].copy_from_slice(&count.to_be_bytes()[2..]);
         nonce
@@ -168,7 +168,7 @@ fn additional(db_id: &[u8; 16], place: &Place<'_>, head: &[u8]) -> Additional {
 pub(crate) fn seal(
     keyring: &Keyring,
     fresh: &Fresh,
-    writer: Writer,
+    sealer: Sealer,
     place: &Place<'_>,
     value: &[u8],
     out: &mut Vec<u8>,
@@ -177,7 +177,7 @@ pub(crate) fn seal(
         Problem::UnknownKey if keyring.is_erased(place.owner) => Error::Erased { org: place.owner },
         _ => Error::Key { reason: format!("organization {} has no key: add it first", place.owner) },
     })?;
-    let nonce = fresh.nonce(writer, value.len());
+    let nonce = fresh.nonce(sealer, value.len());
     fresh.watch.sealed(fresh.slot, place.owner, nonce);
     let begin = out.len();
     out.extend_from_slice(&[VERSION, ALGORITHM]);

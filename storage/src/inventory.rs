@@ -191,6 +191,13 @@ pub(crate) fn current_manifest(db: &Path) -> Result<u64, Error> {
     number.ok_or_else(|| Error::Damaged { what: format!("{} does not name a MANIFEST", path.display()) })
 }
 
+/// Number and length of the MANIFEST.
+pub(crate) fn manifest_size(db: &Path) -> Result<(u64, u64), Error> {
+    let number = current_manifest(db)?;
+    let path = db.join(format!("MANIFEST-{number:06}"));
+    Ok((number, std::fs::metadata(&path).map_err(durable::failed(&path, "read"))?.len()))
+}
+
 /// The MANIFEST as it is now.
 pub(crate) fn manifest_now(db: &Path) -> Result<Manifest, Error> {
     let number = current_manifest(db)?;

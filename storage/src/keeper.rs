@@ -7,14 +7,16 @@ use std::sync::{Mutex, PoisonError};
 
 use ring::hmac;
 
-use crate::Error;
-use crate::inventory::{Anchor, Inventory, Manifest, Phase, Table, digest_of, manifest_now, table_path};
+use crate::inventory::{Anchor, Inventory, Manifest, Phase, Table, digest_of, manifest_now, manifest_size, table_path};
 use crate::rocks::{Rocks, live};
 use crate::settings::Layout;
+use crate::{Error, limits};
 
 /// What was listed last.
 struct Listed {
     epoch: u64,
+    /// Tables up to this number were compared in the background since the start.
+    compared: u64,
     tables: BTreeMap<u64, Table>,
     manifest: Option<Manifest>,
     keyring_generation: u64,
@@ -48,6 +50,7 @@ impl Keeper {
         let listed = Listed {
             // The inventory of this opening carries the epoch before.
             epoch: start_epoch - 1,
+            compared: 0,
             tables: tables.iter().map(|table| (table.number, *table)).collect(),
             manifest: None,
             keyring_generation: 0,
@@ -58,12 +61,16 @@ impl Keeper {
     /// Bring the inventory up to date. Writes nothing if nothing has changed and the phase is still `Running`.
     pub(crate) fn update(&self, rocks: &Rocks, keyring_generation: u64, phase: Phase) -> Result<(), Error> {
         let mut listed = self.listed.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut is_stale = false;
         loop {
-            let manifest = manifest_now(&self.layout.db)?;
-            let is_same = listed.manifest == Some(manifest) && listed.keyring_generation == keyring_generation;
-            if is_same && phase == Phase::Running {
+            // It only grows: of the same length it is the same, and need not be digested.
+            let size = manifest_size(&self.layout.db)?;
+            let is_same = listed.manifest.is_some_and(|known| (known.number, known.len) == size)
+                && listed.keyring_generation == keyring_generation;
+            if is_same && !is_stale && phase == Phase::Running {
                 return Ok(());
             }
+            let manifest = manifest_now(&self.layout.db)?;
             let tables = self.tables(rocks, &listed.tables)?;
             let epoch = listed.epoch + 1;
             let inventory = Inventory {
@@ -76,15 +83,19 @@ impl Keeper {
                 tables: tables.values().copied().collect(),
             };
             inventory.write(&self.layout.inventory, &self.key)?;
-            *listed = Listed { epoch, tables, manifest: Some(manifest), keyring_generation };
+            *listed = Listed { epoch, compared: listed.compared, tables, manifest: Some(manifest), keyring_generation };
             if let Some(path) = &self.anchor {
                 Anchor { db_id: self.db_id, epoch }.write(path, &self.key)?;
             }
             self.purge(rocks)?;
-            // What changed while obsolete files were deleted is listed at once.
-            if phase == Phase::Closed || manifest_now(&self.layout.db)? == manifest {
+            // What changed while obsolete files were deleted is listed at once. An edit is in the MANIFEST before it is
+            // in force: tables are compared as well, or one that was deleted just now would stay listed.
+            let is_settled = manifest_size(&self.layout.db)? == (manifest.number, manifest.len)
+                && live(&rocks.db)?.iter().map(|table| table.0).eq(listed.tables.keys().copied());
+            if phase == Phase::Closed || is_settled {
                 return Ok(());
             }
+            is_stale = true;
         }
     }
 
@@ -116,8 +127,32 @@ impl Keeper {
         self.listed.lock().unwrap_or_else(PoisonError::into_inner).epoch
     }
 
-    /// What is listed, for verification and backups.
-    pub(crate) fn listed(&self) -> Vec<Table> {
-        self.listed.lock().unwrap_or_else(PoisonError::into_inner).tables.values().copied().collect()
+    /// Compare some more tables with their digests, from the oldest on, once after each start.
+    pub(crate) fn compare_some(&self) -> Result<(), Error> {
+        let mut listed = self.listed.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut bytes = 0;
+        while bytes < limits::TICK_VERIFY_BYTES {
+            let Some((number, table)) = listed.tables.range(listed.compared + 1..).next() else { return Ok(()) };
+            let (number, path) = (*number, table_path(&self.layout.db, *number));
+            bytes += table.len;
+            if digest_of(&path, table.len)? != Some(table.sha256) {
+                return Err(Error::Damaged { what: format!("{} has changed", path.display()) });
+            }
+            listed.compared = number;
+        }
+        Ok(())
+    }
+
+    /// Compare every listed table with its digest; how many.
+    pub(crate) fn verify(&self) -> Result<usize, Error> {
+        // Held meanwhile: without a new inventory nothing that is listed is deleted.
+        let listed = self.listed.lock().unwrap_or_else(PoisonError::into_inner);
+        for table in listed.tables.values() {
+            let path = table_path(&self.layout.db, table.number);
+            if digest_of(&path, table.len)? != Some(table.sha256) {
+                return Err(Error::Damaged { what: format!("{} has changed", path.display()) });
+            }
+        }
+        Ok(listed.tables.len())
     }
 }

@@ -275,15 +275,11 @@ impl Keyring {
         })
     }
 
-    /// The keyring as a file, for backups.
-    pub(crate) fn sealed(&self) -> Result<Vec<u8>, Error> {
+    /// Its generation and the keyring as a file, for backups.
+    pub(crate) fn sealed(&self) -> Result<(u64, Vec<u8>), Error> {
         let state = locked!(self.state.read());
-        file::seal(&state.head, &state.root(), &state.page.bytes()[ROOT_LEN..])
-    }
-
-    /// Epochs that records may be sealed with.
-    pub(crate) fn epochs(&self) -> Vec<u32> {
-        locked!(self.state.read()).layout.epochs.keys().copied().collect()
+        let bytes = file::seal(&state.head, &state.root(), &state.page.bytes()[ROOT_LEN..])?;
+        Ok((state.head.generation, bytes))
     }
 
     /// The key of an owner's records in an epoch.
@@ -307,10 +303,27 @@ impl Keyring {
     }
 }
 
+/// A keyring file of a backup without an organization's keys.
+pub(crate) fn without_org(bytes: &[u8], unseal: &Unseal, org: u32) -> Result<Vec<u8>, Error> {
+    let opened = file::open(bytes, "the keyring of the backup", unseal)?;
+    let state = State::new(opened.head, &opened.root, &opened.body)?;
+    let mut body = state.body();
+    body.owners.retain(|(owner, _), _| *owner != org);
+    body.erased.insert(org);
+    file::seal(&state.head, &opened.root, &body.encode())
+}
+
+/// A keyring file of a backup, to be opened by another source.
+pub(crate) fn rewrapped(bytes: &[u8], old: &Unseal, new: &Unseal) -> Result<Vec<u8>, Error> {
+    let mut opened = file::open(bytes, "the keyring of the backup", old)?;
+    opened.head.wrap(&opened.root, new)?;
+    file::seal(&opened.head, &opened.root, &opened.body)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cipher::{self, Place, Writer};
+    use crate::cipher::{self, Place, Sealer};
     use crate::testing::Folder;
 
     fn unseal(byte: u8) -> Unseal {
@@ -331,7 +344,7 @@ mod tests {
 
     fn sealed(keyring: &Keyring, fresh: &Fresh) -> Vec<u8> {
         let mut out = Vec::new();
-        cipher::seal(keyring, fresh, Writer::Batch, &place(b"key"), b"the value", &mut out).expect("seals");
+        cipher::seal(keyring, fresh, Sealer::Batch, &place(b"key"), b"the value", &mut out).expect("seals");
         out
     }
 
@@ -369,7 +382,7 @@ mod tests {
         let folder = Folder::new("flips");
         let keyring = create(&folder);
         keyring.add_org(7).expect("adds");
-        let good = keyring.sealed().expect("seals");
+        let good = keyring.sealed().expect("seals").1;
         assert!(file::open(&good, "x", &unseal(1)).is_ok());
         for at in 0..good.len() {
             let mut bad = good.clone();
@@ -460,7 +473,7 @@ mod tests {
             assert!(matches!(keyring.add_org(7), Err(Error::Erased { org: 7 })));
         }
         let mut out = Vec::new();
-        let error = cipher::seal(&keyring, &fresh, Writer::Batch, &place(b"k"), b"v", &mut out);
+        let error = cipher::seal(&keyring, &fresh, Sealer::Batch, &place(b"k"), b"v", &mut out);
         assert!(matches!(error, Err(Error::Erased { org: 7 })));
     }
 }

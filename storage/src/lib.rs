@@ -1,26 +1,119 @@
-//! Records and RocksDB.
-#![allow(dead_code, reason = "history, rotation and backups come next")]
+//! Everything Linchpin knows, in one RocksDB whose values are sealed.
+//!
+//! One [`Store`] is opened at start; it makes the handles that the rest of the program holds:
+//!
+//! | handle | who holds it | may it block? |
+//! |---|---|---|
+//! | [`TelemetryLane`] | each shard, one of its own | never: a full lane says [`LaneFull`] |
+//! | [`Writer`] | whoever writes records | [`Writer::submit`] never; [`Writer::commit`] for a sync |
+//! | [`Reads`] | whoever reads records or history | [`Reads::submit`] never; the rest for the disk |
+//! | [`Store`] | who opened it: keys, erasing, backups, the end | for as long as the work takes |
+//!
+//! # The order of calls
+//! 1. [`harden`]: no core dumps, before any key is in memory.
+//! 2. [`Store::open`]. A wrong key, damage and a rolled-back folder are refused, and nothing is changed then.
+//! 3. [`Reads::load_index`] tells the digests of all device tokens; with [`Reads::token_key`] shards compute the
+//!    digest of a token that comes in. Logins can be served from here on.
+//! 4. [`Reads::load_latest`] tells latest values as stored. Meanwhile the journal of the last run is replayed;
+//!    [`Reads::load_replayed`] waits for it and tells what is newer: take it unless a device has written since.
+//!    Calls about a device's telemetry ([`Reads::latest`], [`Reads::history`]) wait for the replay by themselves.
+//! 5. [`Store::telemetry_lane`] for each shard; [`TelemetryLane::close_batch`] every
+//!    [`limits::JOURNAL_BATCH_MS`]. At [`LaneFull`] a shard keeps the newest value of each pin and tries again.
+//! 6. Changes: [`Writer::batch`], [`Batch::put`], [`Writer::submit`] with the [`Class`] that the change needs; the
+//!    callback pushes into a lane of the shard that waits and wakes it.
+//! 7. [`Reads::figures`] for metrics, at any time.
+//! 8. [`Store::close`]. Without it (a crash, a drop) the next start replays the log.
+//!
+//! An organization has a key of its own: [`Store::add_org`] comes before its first record.
+//!
+//! ```
+//! use linchpin_protocol::model::{DeviceId, Pin, Token};
+//! use linchpin_storage::schema::{Device, DeviceKey, IndexEntry, IndexKind, OrgId};
+//! use linchpin_storage::{Class, Granularity, Query, Settings, Source, Store, Unseal};
+//!
+//! # let folder = std::env::temp_dir().join(format!("linchpin-doc-{}", std::process::id()));
+//! # fn now_ms() -> u64 {
+//! #     std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_millis() as u64
+//! # }
+//! let unseal = Unseal::Passphrase(zeroize::Zeroizing::new("correct horse battery staple".into()));
+//! let store = Store::open(Settings::new(&folder, unseal))?;
+//! let org = OrgId::new(1).unwrap();
+//! store.add_org(org)?;
+//!
+//! // Any thread writes: a device and its token, together, on the disk when `done` is called.
+//! let writer = store.writer();
+//! let key = DeviceKey { org, device: DeviceId::new(7).unwrap() };
+//! let token = Token::from_random(&[42; 24]);
+//! let mut batch = writer.batch();
+//! batch.put_index(&store.token_digest(&token), &IndexEntry { org, number: 7 })?;
+//! batch.put(&key, &Device { name: "Lamp".into(), template: None, token, created_ms: now_ms(), owner: 0 })?;
+//! let (done, result) = std::sync::mpsc::channel();
+//! writer.submit(Class::A, batch, move |outcome| drop(done.send(outcome)))?;
+//! result.recv().unwrap()?;
+//!
+//! // A shard's telemetry never waits.
+//! let mut lane = store.telemetry_lane()?;
+//! let pin = Pin::new_virtual(0);
+//! lane.write(org, key.device, pin, now_ms(), b"21.5").unwrap();
+//! lane.close_batch().unwrap();
+//!
+//! // History is read by threads of the store's.
+//! let (done, answer) = std::sync::mpsc::channel();
+//! let query =
+//!     Query { key, pin, from_ms: 0, to_ms: now_ms(), granularity: Granularity::Raw, source: Source::Average };
+//! store.reads().submit(move |reads| drop(done.send(reads.history(&query))))?;
+//! assert_eq!(answer.recv().unwrap()?[0].value, 21.5);
+//!
+//! store.close()?;
+//! # let store = Store::open(Settings::new(&folder, Unseal::Passphrase(zeroize::Zeroizing::new("correct horse battery staple".into()))))?;
+//! let mut tokens = 0;
+//! store.load_index(IndexKind::Token, |_digest, entry| tokens += usize::from(entry.org == org))?;
+//! assert_eq!(tokens, 1);
+//! # drop(store);
+//! # std::fs::remove_dir_all(&folder).unwrap();
+//! # Ok::<(), linchpin_storage::Error>(())
+//! ```
 
+pub mod backup;
 mod batch;
 mod bytes;
 mod cipher;
+mod collector;
 mod durable;
+mod erase;
 mod error;
+mod export;
+mod figures;
+#[cfg(test)]
+mod formats;
+mod handle;
+mod harden;
+mod history;
 mod inventory;
 mod keeper;
 mod keyring;
 pub mod limits;
 mod mark;
+mod open;
 mod page;
 mod poison;
+mod pool;
+mod query;
 mod reader;
+mod reads;
 mod recovery;
+mod risk;
 mod rocks;
 pub mod schema;
 mod settings;
+mod shared;
 mod space;
+mod start;
 mod steps;
 mod store;
+mod storing;
+mod sweep;
+mod telemetry;
 #[cfg(test)]
 mod testing;
 mod unseal;
@@ -30,9 +123,17 @@ pub use batch::Batch;
 pub use bytes::Shape;
 pub use cipher::NonceWatch;
 pub use error::{Error, Problem};
+pub use export::{Export, ExportFormat, ExportQuery, TimeFormat};
+pub use figures::{FamilyFigures, Figures};
+pub use handle::Writer;
+pub use harden::harden;
 pub use keyring::KeyStatus;
+pub use query::{Granularity, Period, Query, Source};
+pub use reads::Reads;
 pub use settings::{Retention, Settings};
 pub use steps::Steps;
 pub use store::Store;
+pub use sweep::{Rotation, Verified};
+pub use telemetry::{LaneFull, TelemetryLane};
 pub use unseal::Unseal;
 pub use writer::Class;

@@ -46,42 +46,63 @@ pub const QUEUED_WRITES: usize = 4_096;
 pub const GROUP_BYTES: usize = 16 << 20;
 /// Longest time that a class B write waits for its sync, ms; stated as at most 1 s.
 pub const CLASS_B_SYNC_MS: u64 = 500;
+/// Threads that read history for those who must not wait.
+pub const READERS: usize = 2;
+/// Questions that may wait for them.
+pub const QUEUED_READS: usize = 1_024;
 /// How often a shard closes a journal batch, ms.
 pub const JOURNAL_BATCH_MS: u64 = 25;
 /// Journal batches on their way from one shard.
 pub const JOURNAL_LANE: usize = 64;
-/// Bytes of one journal batch as a shard fills it.
-pub const JOURNAL_BATCH_BYTES: usize = 1 << 20;
+/// Bytes of one journal batch as a shard fills it; what one organization wrote of it is one record.
+pub const JOURNAL_BATCH_BYTES: usize = 768 << 10;
 /// Longest time that the journal keeps a point that is not in a chunk yet, ms.
 pub const JOURNAL_KEEP_MS: u64 = 10 * 60 * 1_000;
-/// Journal records of one organization in one batch are cut at this size, bytes.
-pub const JOURNAL_RECORD_BYTES: usize = 256 << 10;
+/// How far ahead of the clock a point may be, ms: beyond that it would make partitions in the far future.
+pub const AHEAD_MS: u64 = 24 * 3_600_000;
 
 /// Points of one chunk.
 pub const CHUNK_POINTS: usize = 1_024;
 /// Time that one chunk spans at most, ms: an hour of UTC.
 pub const CHUNK_SPAN_MS: u64 = 3_600_000;
-/// Pins whose points are collected in memory at once; the oldest are written out before that.
-pub const OPEN_PINS: usize = 4_000_000;
+/// Points that are collected in memory at once (16 bytes each); beyond that all are written out.
+pub const OPEN_SAMPLES: usize = 16_000_000;
+/// Collected points of several devices are stored in batches of about this size, bytes.
+pub const STORE_BYTES: usize = 256 << 10;
+/// Devices of one such batch; small, because lanes wait while it is made.
+pub const STORE_DEVICES: usize = 256;
+/// Pause before a batch that the disk refused is tried again, ms.
+pub const STORE_RETRY_MS: u64 = 500;
 /// Pins of one device with a latest value.
 pub const LATEST_PINS: usize = 768;
 /// Points that one history query may return.
 pub const QUERY_POINTS: usize = 10_000_000;
 
+/// A piece of an export is handed over when it has this size, bytes; it may be longer by what an hour holds.
+pub const EXPORT_PIECE_BYTES: usize = 64 << 10;
+
 /// How often the folder is compared with the inventory, ms.
 pub const INVENTORY_TICK_MS: u64 = 1_000;
 /// Files checked by their digest at start, bytes in all; the rest is checked in the background.
 pub const START_VERIFY_BYTES: u64 = 128 << 20;
+/// Tables are compared with their digests in the background, bytes a tick; a start compares the newest at once.
+pub const TICK_VERIFY_BYTES: u64 = 32 << 20;
+/// RocksDB begins a new MANIFEST beyond this size, bytes: never while it runs. A new one does not say what the one before
+/// has dropped since the last inventory, and a start would take that for damage.
+pub const MANIFEST_BYTES: usize = 1 << 40;
 /// Write-ahead logs that the mark lists.
 pub const MARK_LOGS: usize = 200;
 /// Bytes of one slot of the mark: a write of this size is torn at worst, never spread.
 pub const MARK_SLOT_BYTES: usize = 4_096;
 /// Space that must stay free for RocksDB to write its files, as a multiple of a write buffer.
-pub const RESERVE_BUFFERS: u64 = 2;
+pub const RESERVE_BUFFERS: u64 = 4;
 /// Least space that must stay free, bytes.
 pub const RESERVE_BYTES: u64 = 8 << 20;
 /// How old the answer to "how much space is free" may be, ms.
 pub const SPACE_TICK_MS: u64 = 200;
+
+/// How often partitions that are over are looked for, s.
+pub const RETENTION_TICK_S: u64 = 3_600;
 
 /// Longest name of an organization, device, template or user, bytes.
 pub const NAME_BYTES: usize = 256;
@@ -90,11 +111,17 @@ pub const SWEEP_RECORDS: usize = 512;
 
 const _: () = assert!(VALUE_BYTES + SEAL_BYTES + KEY_BYTES < BATCH_BYTES);
 const _: () = assert!(BATCH_BYTES <= GROUP_BYTES);
-const _: () = assert!(JOURNAL_RECORD_BYTES + JOURNAL_BATCH_BYTES < BATCH_BYTES, "a journal batch fits into one write");
+const _: () = assert!(
+    2 * RESERVE_BUFFERS * WRITE_BUFFER_BYTES as u64 >= WRITE_BUFFERS_BYTES as u64,
+    "reserve and ballast hold what RocksDB has not written yet"
+);
+const _: () = assert!(JOURNAL_BATCH_BYTES + 2 * MAX_VALUE_BYTES < VALUE_BYTES, "a journal batch fits into one record");
+const _: () = assert!(STORE_RETRY_MS < 2_000, "writing goes on within 2 s of space");
 const _: () = assert!(JOURNAL_BATCH_MS * 2 <= 50, "a batch and its way to the disk stay below the stated 50 ms");
 const _: () = assert!(CLASS_B_SYNC_MS * 2 <= 1_000);
 const _: () = assert!(CHUNK_SPAN_MS == 60 * 60_000, "a chunk's minutes are one row of the roll-up");
 const _: () = assert!(LATEST_PINS * (MAX_VALUE_BYTES + 16) < VALUE_BYTES, "all latest values fit into one record");
+const _: () = assert!(CHUNK_POINTS * 17 < VALUE_BYTES, "a chunk of floats fits into one record");
 const _: () = assert!(LATEST_PINS == 3 * 256, "every pin may have one");
 const _: () = assert!(KEYRING_BYTES > ORGS * 2 * 40 + EPOCHS * 48);
 const _: () = assert!(64 + MARK_LOGS * 16 <= MARK_SLOT_BYTES);

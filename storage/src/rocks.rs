@@ -16,8 +16,8 @@ use crate::{Error, limits};
 pub(crate) type Db = DBWithThreadMode<MultiThreaded>;
 
 /// RocksDB's own log goes through ours: a file of it would tell more than the sealed records do.
-fn logger() -> InfoLogger {
-    InfoLogger::new_callback_logger(LogLevel::Warn, |level, line| {
+fn logger(from: LogLevel) -> InfoLogger {
+    InfoLogger::new_callback_logger(from, |level, line| {
         let line = line.trim_end();
         if (level as i32) >= LogLevel::Error as i32 {
             tracing::error!(target: "rocksdb", "{line}");
@@ -57,8 +57,9 @@ fn database_options(layout: &Layout, create: bool) -> Options {
     options.set_max_open_files(limits::OPEN_FILES);
     options.set_db_write_buffer_size(limits::WRITE_BUFFERS_BYTES);
     options.set_max_background_jobs(2);
+    options.set_max_manifest_file_size(limits::MANIFEST_BYTES);
     options.set_paranoid_checks(true);
-    options.set_info_logger(logger());
+    options.set_info_logger(logger(LogLevel::Warn));
     options
 }
 
@@ -109,14 +110,18 @@ pub(crate) fn live(db: &Db) -> Result<Vec<(u64, u64)>, Error> {
 }
 
 /// Open without replaying logs and without changing anything: what does the MANIFEST say?
+///
+/// As a secondary instance, not read-only: opening read-only with the tracking of logs switched off ends RocksDB 11.8
+/// with a segmentation fault when the MANIFEST names a log, because it wants to record that they are tracked no more.
 pub(crate) fn glance(layout: &Layout) -> Result<Glance, Error> {
     std::fs::create_dir_all(&layout.no_wal).map_err(crate::durable::failed(&layout.no_wal, "create"))?;
     let names = columns(layout)?;
     let mut options = database_options(layout, false);
     options.set_wal_dir(&layout.no_wal);
-    options.set_track_and_verify_wals_in_manifest(false);
-    let db =
-        Db::open_cf_for_read_only(&options, &layout.db, names, false).map_err(|error| open_error(&layout.db, error))?;
+    // It warns of what a secondary beside a running primary must mind.
+    options.set_info_logger(logger(LogLevel::Error));
+    let db = Db::open_cf_as_secondary(&options, &layout.db, &layout.no_wal, names)
+        .map_err(|error| open_error(&layout.db, error))?;
     let first_log = db
         .property_int_value(rocksdb::properties::MIN_LOG_NUMBER_TO_KEEP)
         .ok()
@@ -181,7 +186,7 @@ impl Rocks {
     }
 
     /// Drop a partition with all its records.
-    pub(crate) fn drop(&self, family: Family, partition: u32) -> Result<(), rocksdb::Error> {
+    pub(crate) fn drop_partition(&self, family: Family, partition: u32) -> Result<(), rocksdb::Error> {
         let mut names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
         let name = family.column(partition);
         if names.contains(&name) {

@@ -2,7 +2,7 @@
 //! seals nothing and compresses nothing.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use rocksdb::WriteOptions;
 
 use crate::batch::Writes;
+use crate::figures::Committed;
 use crate::mark::MarkFile;
 use crate::poison::Poison;
 use crate::rocks::Rocks;
@@ -41,27 +42,17 @@ pub(crate) struct Replace {
 }
 
 enum Job {
-    Write { class: Class, writes: Writes, done: Option<Done> },
+    Write { class: Class, writes: Arc<Writes>, done: Option<Done> },
     Replace { records: Vec<Replace>, done: Done },
+    DropPartition { family: Family, partition: u32, done: Done },
     Stop,
 }
 
-/// What the thread has done; read by metrics.
-#[derive(Debug, Default)]
-pub(crate) struct Figures {
-    pub(crate) commits: AtomicU64,
-    pub(crate) records: AtomicU64,
-    pub(crate) syncs: AtomicU64,
-    pub(crate) sync_us: AtomicU64,
-    pub(crate) slowest_sync_us: AtomicU64,
-    pub(crate) refused_full: AtomicU64,
-    pub(crate) queued: AtomicUsize,
-}
-
 /// The way to the committing thread.
+#[derive(Clone)]
 pub(crate) struct Queue {
     jobs: SyncSender<Job>,
-    pub(crate) figures: Arc<Figures>,
+    pub(crate) figures: Arc<Committed>,
 }
 
 impl std::fmt::Debug for Queue {
@@ -84,14 +75,35 @@ impl Queue {
     }
 
     /// Never blocks. `done` is called unless this returns an error.
-    pub(crate) fn write(&self, class: Class, writes: Writes, done: Option<Done>) -> Result<(), Error> {
-        self.send(Job::Write { class, writes, done })
+    pub(crate) fn write(&self, class: Class, writes: impl Into<Arc<Writes>>, done: Option<Done>) -> Result<(), Error> {
+        self.send(Job::Write { class, writes: writes.into(), done })
+    }
+
+    /// Waits for room in the queue: for a thread whose own work may wait.
+    pub(crate) fn write_patiently(
+        &self,
+        class: Class,
+        writes: impl Into<Arc<Writes>>,
+        done: Option<Done>,
+    ) -> Result<(), Error> {
+        self.figures.queued.fetch_add(1, Ordering::Relaxed);
+        self.jobs.send(Job::Write { class, writes: writes.into(), done }).map_err(|_| {
+            self.figures.queued.fetch_sub(1, Ordering::Relaxed);
+            Error::Closed
+        })
     }
 
     /// Replace records that nobody has changed meanwhile; waits for it.
     pub(crate) fn replace(&self, records: Vec<Replace>) -> Result<(), Error> {
         let (done, result) = waiting();
         self.send(Job::Replace { records, done })?;
+        result.recv().unwrap_or(Err(Error::Closed))
+    }
+
+    /// Drop a partition; waits for it. Done here, because a write to one that is being dropped would fail.
+    pub(crate) fn drop_partition(&self, family: Family, partition: u32) -> Result<(), Error> {
+        let (done, result) = waiting();
+        self.send(Job::DropPartition { family, partition, done })?;
         result.recv().unwrap_or(Err(Error::Closed))
     }
 
@@ -115,7 +127,7 @@ struct Committer {
     poison: Arc<Poison>,
     space: Arc<Space>,
     mark: MarkFile,
-    figures: Arc<Figures>,
+    figures: Arc<Committed>,
     /// Written but not synced since.
     unsynced_since: Option<Instant>,
     unsynced: Vec<Done>,
@@ -129,7 +141,7 @@ pub(crate) fn start(
     mark: MarkFile,
 ) -> Result<(Queue, JoinHandle<()>), Error> {
     let (jobs, waiting) = sync_channel(limits::QUEUED_WRITES);
-    let figures = Arc::new(Figures::default());
+    let figures = Arc::new(Committed::default());
     let queue = Queue { jobs, figures: figures.clone() };
     let committer = Committer { rocks, poison, space, mark, figures, unsynced_since: None, unsynced: Vec::new() };
     let thread = std::thread::Builder::new().name("store-commit".into()).spawn(move || committer.run(&waiting));
@@ -210,6 +222,11 @@ impl Committer {
                     Err(error) => done(Err(error)),
                 }
                 len_bytes
+            }
+            Job::DropPartition { family, partition, done } => {
+                let dropped = self.poison.check().and_then(|()| Ok(self.rocks.drop_partition(family, partition)?));
+                done(dropped);
+                0
             }
             Job::Stop => 0,
         }

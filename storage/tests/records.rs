@@ -159,3 +159,31 @@ fn batches_and_records_are_bounded() {
     assert_eq!(fitted, 4);
     store.commit(Class::B, batch).expect("what fits is written");
 }
+
+#[test]
+fn tables_are_merged_and_old_ones_go() {
+    let folder = Folder::new("tables");
+    let store = open(&folder.0).expect("opens");
+    add_org(&store, 1, "Acme");
+    // About 60 tables of 1 MiB, and most of them again: without compaction they would all stay.
+    for round in 0..60 {
+        let mut batch = store.batch();
+        for number in 0..250 {
+            let event = Event { code: "hot".into(), description: "d".repeat(4_000).into() };
+            let key = EventKey { org: org(1), device: device(1), at_ms: round % 10, number };
+            batch.put(&key, &event).expect("fits");
+        }
+        store.commit(Class::B, batch).expect("commits");
+    }
+    let begun = std::time::Instant::now();
+    let table = |path: &&std::path::PathBuf| path.extension().is_some_and(|extension| extension == "sst");
+    loop {
+        let verified = store.verify().expect("all is authentic");
+        let files = world::files(&folder.0).iter().filter(table).count();
+        if verified.tables < 20 && files < 25 {
+            break;
+        }
+        assert!(begun.elapsed().as_secs() < 30, "{} tables, {files} files", verified.tables);
+        std::thread::sleep(std::time::Duration::from_millis(200));
+    }
+}

@@ -16,6 +16,7 @@ mod template;
 mod user;
 
 pub use audit::{Audit, AuditKey};
+pub use chunk::Sample;
 pub use device::{Device, DeviceKey};
 pub use event::{Diary, DiaryKey, DiaryKind, Event, EventKey};
 pub use index::{Digest, IndexEntry, IndexKind};

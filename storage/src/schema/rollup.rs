@@ -5,7 +5,7 @@ use linchpin_protocol::model::{DeviceId, Pin};
 
 use super::chunk::{Sample, put_numbers, take_numbers};
 use super::journal::{squeeze, stretch};
-use super::{Family, KeyBytes, OrgId, take};
+use super::{Family, KeyBytes, OrgId};
 use crate::bytes::{Fields, Put as _, Shape};
 use crate::limits;
 
@@ -110,14 +110,6 @@ pub(crate) struct RowsKey {
 impl RowsKey {
     pub(crate) fn bytes(&self) -> KeyBytes {
         KeyBytes::pin(self.org, self.device, self.pin).u64(self.start_ms)
-    }
-
-    pub(crate) fn parse(bytes: &[u8]) -> Result<Self, Shape> {
-        let mut fields = Fields(bytes);
-        let (org, device, pin) = (take::org(&mut fields)?, take::device(&mut fields)?, take::pin(&mut fields)?);
-        let key = Self { org, device, pin, start_ms: fields.u64()? };
-        fields.end()?;
-        Ok(key)
     }
 }
 

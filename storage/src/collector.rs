@@ -1,0 +1,331 @@
+//! The second storage thread: journals what shards write, sealed apart per organization, and collects points into
+//! chunks, roll-ups and latest values ([`crate::storing`]). A journal batch is deleted once all of its points are
+//! stored there.
+//!
+//! A device's stored records carry the number of the journal batch up to which they contain its points. So a replay
+//! takes each point exactly once, whatever was stored before the crash.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::hash::{BuildHasherDefault, Hasher};
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender};
+use std::time::Duration;
+
+use crate::batch::Batch;
+use crate::bytes::{Fields, Shape};
+use crate::cipher::Sealer;
+use crate::open::{OpenDevice, slot_of};
+use crate::reader::broken;
+use crate::risk::AtRisk;
+use crate::schema::journal::{self, Point, take_point};
+use crate::schema::{DeviceKey, Family, KeyBytes, Latest, OrgId};
+use crate::settings::now_ms;
+use crate::shared::Inner;
+use crate::storing::{Storing, Waiter};
+use crate::telemetry::{LaneEnd, Points};
+use crate::writer::Class;
+use crate::{Error, Problem, limits};
+
+/// Journal numbers begin with the epoch of the process: they grow over restarts without being stored.
+const EPOCH_SHIFT: u32 = 40;
+const TICK: Duration = Duration::from_millis(100);
+
+/// Told what became of a request.
+pub(crate) type Answer<T> = SyncSender<Result<T, Error>>;
+
+/// What others ask of the thread.
+pub(crate) enum Ask {
+    /// A shard's lane.
+    Lane(LaneEnd),
+    /// Store what is collected of a device, so that a read finds it.
+    Store(DeviceKey, Answer<()>),
+    /// Store everything.
+    StoreAll(Answer<()>),
+    /// Forget what is collected of an organization, or of one device of it.
+    Forget(OrgId, Option<DeviceKey>, Answer<()>),
+    /// The latest values of all devices that are open.
+    OpenLatest(Answer<Vec<(DeviceKey, Latest)>>),
+    Stop,
+}
+
+/// What the thread has done; read by metrics.
+#[derive(Debug, Default)]
+pub(crate) struct Collected {
+    pub(crate) points: AtomicU64,
+    pub(crate) batches: AtomicU64,
+    pub(crate) at_risk: Arc<AtRisk>,
+    /// Raw points given up because neither disk nor memory had room for them.
+    pub(crate) given_up: AtomicU64,
+    /// Points of organizations without a key, or outside the time that is kept.
+    pub(crate) refused: AtomicU64,
+    pub(crate) is_replayed: AtomicBool,
+}
+
+/// Device numbers are ours, nobody can choose them to collide: a multiplication spreads them well enough.
+#[derive(Default)]
+pub(crate) struct SlotHasher(u64);
+
+impl Hasher for SlotHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|byte| self.write_u64(u64::from(*byte)));
+    }
+
+    fn write_u32(&mut self, number: u32) {
+        self.write_u64(u64::from(number));
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        let mixed = (self.0 ^ number).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        self.0 = mixed ^ (mixed >> 32);
+    }
+}
+
+pub(crate) type Slots<K, V> = HashMap<K, V, BuildHasherDefault<SlotHasher>>;
+
+pub(crate) struct Collector {
+    pub(crate) inner: Arc<Inner>,
+    asks: Receiver<Ask>,
+    lanes: Vec<LaneEnd>,
+    pub(crate) devices: Slots<u64, OpenDevice>,
+    /// The newest journal batch.
+    pub(crate) number: u64,
+    next_chunk: u64,
+    by_org: Slots<u32, Vec<u8>>,
+    record: Vec<u8>,
+    pub(crate) storing: Storing,
+    /// Samples in memory.
+    pub(crate) samples: usize,
+    /// The wall clock as of this round.
+    now_ms: u64,
+    /// Points before and behind are refused, ms since 1970.
+    kept_ms: (u64, u64),
+}
+
+impl Collector {
+    pub(crate) fn new(inner: Arc<Inner>, asks: Receiver<Ask>) -> Self {
+        let slot = u64::from(inner.seals.fresh().slot());
+        Self {
+            inner,
+            asks,
+            lanes: Vec::new(),
+            devices: Slots::default(),
+            number: 0,
+            next_chunk: slot << EPOCH_SHIFT,
+            by_org: Slots::default(),
+            record: Vec::new(),
+            storing: Storing::default(),
+            samples: 0,
+            now_ms: 0,
+            kept_ms: (0, u64::MAX),
+        }
+    }
+
+    pub(crate) fn run(mut self) {
+        self.look_at_clock();
+        let is_replayed = self.replay();
+        if let Err(error) = &is_replayed {
+            tracing::error!(%error, "the journal cannot be replayed: its points are kept for the next start");
+            self.inner.poison.strike(error);
+        }
+        self.storing.may_trim = is_replayed.is_ok();
+        self.number = self.next_chunk.max(self.number);
+        // The stored records have all points of the others.
+        self.devices.retain(|_, open| open.dirty_from != 0);
+        self.inner.collected.is_replayed.store(true, Ordering::Release);
+        loop {
+            let mut is_stopping = false;
+            while let Ok(ask) = self.asks.try_recv() {
+                is_stopping |= self.answer(ask);
+            }
+            self.look_at_clock();
+            self.drain_lanes();
+            self.advance(self.now_ms);
+            if is_stopping {
+                if let Err(error) = self.store_rest() {
+                    tracing::warn!(%error, "collected points stay in the journal until the next start");
+                }
+                return;
+            }
+            std::thread::park_timeout(TICK);
+        }
+    }
+
+    fn look_at_clock(&mut self) {
+        self.now_ms = now_ms();
+        let oldest = self.inner.settings.retention.oldest_raw_ms(self.now_ms);
+        self.kept_ms = (oldest, self.now_ms + limits::AHEAD_MS);
+    }
+
+    /// `true`: stop.
+    fn answer(&mut self, ask: Ask) -> bool {
+        // What was handed over before the question belongs to the answer.
+        self.drain_lanes();
+        match ask {
+            Ask::Lane(lane) => self.lanes.push(lane),
+            Ask::Store(key, done) => self.wait_for(Some(slot_of(key)), done),
+            Ask::StoreAll(done) => self.wait_for(None, done),
+            Ask::Forget(org, device, done) => {
+                let result = self.settle_pending();
+                let is_meant = |key: DeviceKey| device.map_or(key.org == org, |device| device == key);
+                self.devices.retain(|_, open| !is_meant(open.key));
+                self.samples = self.devices.values().map(OpenDevice::samples).sum();
+                let _ = done.try_send(result);
+            }
+            Ask::OpenLatest(done) => {
+                let open = self.devices.values().map(|open| (open.key, open.latest(0)));
+                let _ = done.try_send(Ok(open.collect()));
+            }
+            Ask::Stop => return true,
+        }
+        false
+    }
+
+    fn wait_for(&mut self, slot: Option<u64>, done: Answer<()>) {
+        self.storing.waiters.push(Waiter { slot, number: self.number, done });
+    }
+
+    /// Take what lanes hold now; what arrives meanwhile waits for the next round.
+    fn drain_lanes(&mut self) {
+        let mut lanes = std::mem::take(&mut self.lanes);
+        for end in &mut lanes {
+            for _ in 0..end.lane.slots() {
+                let Ok(points) = end.lane.pop() else { break };
+                self.take(&points);
+                let mut bytes = points.bytes;
+                bytes.clear();
+                let _ = end.emptied.push(bytes);
+            }
+        }
+        lanes.retain(|end| !end.lane.is_abandoned() || !end.lane.is_empty());
+        lanes.append(&mut self.lanes);
+        self.lanes = lanes;
+    }
+
+    /// Journal a batch and collect its points.
+    fn take(&mut self, points: &Points) {
+        self.number += 1;
+        let mut fields = Fields(&points.bytes);
+        let mut count = 0;
+        while !fields.0.is_empty() {
+            let Ok((org, raw, point)) = take_one(points.base_ms, &mut fields) else { break };
+            count += 1;
+            if self.collect(self.number, org, &point) {
+                self.by_org.entry(org.get()).or_default().extend_from_slice(raw);
+            }
+        }
+        let collected = &self.inner.collected;
+        collected.points.fetch_add(count, Ordering::Relaxed);
+        collected.batches.fetch_add(1, Ordering::Relaxed);
+        if let Err(error) = self.journal(points) {
+            tracing::warn!(%error, "a journal batch was not written");
+        }
+    }
+
+    /// `false`: refused.
+    fn collect(&mut self, number: u64, org: OrgId, point: &Point<'_>) -> bool {
+        let key = DeviceKey { org, device: point.device };
+        let slot = slot_of(key);
+        if point.at_ms < self.kept_ms.0 || point.at_ms > self.kept_ms.1 {
+            self.inner.collected.refused.fetch_add(1, Ordering::Relaxed);
+            return false;
+        }
+        let open = match self.devices.entry(slot) {
+            Entry::Occupied(entry) => entry.into_mut(),
+            Entry::Vacant(entry) => match OpenDevice::load(self.inner.reader(), key) {
+                Ok(open) => entry.insert(open),
+                Err(error) => {
+                    self.inner.collected.refused.fetch_add(1, Ordering::Relaxed);
+                    if matches!(error, Error::Erased { .. } | Error::Key { .. }) {
+                        tracing::debug!(%error, "a point was refused");
+                    } else {
+                        tracing::error!(%error, "a point was refused");
+                    }
+                    return false;
+                }
+            },
+        };
+        let was_clean = open.dirty_from == 0;
+        let before = open.samples();
+        open.apply(number, point, &mut self.next_chunk);
+        self.samples += open.samples() - before;
+        if was_clean && open.dirty_from != 0 {
+            self.storing.dirty.push_back((number, self.now_ms, slot));
+        }
+        true
+    }
+
+    /// Seal and hand over the journal records of the current number.
+    fn journal(&mut self, points: &Points) -> Result<(), Error> {
+        let mut batch = Batch::new(self.inner.sealing(Sealer::Collector));
+        let mut is_empty = true;
+        for (org, raw) in self.by_org.iter_mut().filter(|(_, raw)| !raw.is_empty()) {
+            self.record.clear();
+            journal::pack(points.base_ms, raw, &mut self.record);
+            raw.clear();
+            let org = OrgId::new(*org).expect("it came from one");
+            match batch.put_sealed(Family::Journal, 0, &journal::key(self.number, org), &self.record) {
+                Ok(()) => is_empty = false,
+                Err(error) => tracing::debug!(%error, "points of an organization without a key were refused"),
+            }
+        }
+        if is_empty {
+            return Ok(());
+        }
+        let (number, at_risk) = (self.number, self.inner.collected.at_risk.clone());
+        at_risk.begin(number, points.begun);
+        let done = {
+            let at_risk = at_risk.clone();
+            move |result: Result<(), Error>| at_risk.done(number, result.is_ok())
+        };
+        let handed = self.inner.queue.write_patiently(Class::C, batch.writes, Some(Box::new(done)));
+        handed.inspect_err(|_| at_risk.done(number, false))
+    }
+
+    /// Collect again what the journal holds.
+    fn replay(&mut self) -> Result<(), Error> {
+        let inner = self.inner.clone();
+        let reader = inner.reader();
+        let mut points = 0u64;
+        reader.scan_raw(Family::Journal, 0, (KeyBytes::EMPTY, None), |key, mut value| {
+            let shape = |_: Shape| broken(Family::Journal, key, Problem::Shape);
+            let (number, org) = journal::parse_key(key).map_err(shape)?;
+            let record = match reader.open(Family::Journal, 0, key, &mut value) {
+                Ok(record) => record,
+                Err(Error::Erased { .. }) => return Ok(ControlFlow::Continue(())),
+                Err(error) => return Err(error),
+            };
+            if number != self.number {
+                // All records of the batch before are collected: what is stored now contains it, and nothing later.
+                self.make_room()?;
+                self.number = number;
+            }
+            let (base_ms, bytes) = journal::unpack(record).map_err(shape)?;
+            let mut fields = Fields(&bytes);
+            while !fields.0.is_empty() {
+                let point = take_point(base_ms, &mut fields).map_err(shape)?;
+                self.collect(number, org, &point);
+                points += 1;
+            }
+            Ok(ControlFlow::Continue(()))
+        })?;
+        if points > 0 {
+            tracing::info!(points, "the journal was replayed");
+        }
+        Ok(())
+    }
+}
+
+/// Organization, the point's bytes as the journal writes them, and the point.
+fn take_one<'a>(base_ms: u64, fields: &mut Fields<'a>) -> Result<(OrgId, &'a [u8], Point<'a>), Shape> {
+    let org = u32::try_from(fields.varint()?).ok().and_then(OrgId::new).ok_or(Shape)?;
+    let raw = fields.0;
+    let point = take_point(base_ms, fields)?;
+    Ok((org, &raw[..raw.len() - fields.0.len()], point))
+}

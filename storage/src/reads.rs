@@ -1,0 +1,156 @@
+//! Reads of an open store, for as many threads as like.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use linchpin_protocol::model::Token;
+use zeroize::Zeroizing;
+
+use crate::collector::Ask;
+use crate::keyring::body::Fixed;
+use crate::schema::{DeviceKey, Digest, IndexEntry, IndexKind, KeyBytes, Latest, OrgId, Record};
+use crate::shared::Inner;
+use crate::{Error, KeyStatus};
+
+/// Reads a store. Its calls block on the disk: shards use [`Reads::submit`] only. As long as one of these is kept the
+/// folder stays locked, so let go of all before another program opens it.
+#[derive(Clone, Debug)]
+pub struct Reads {
+    pub(crate) inner: Arc<Inner>,
+}
+
+impl Reads {
+    /// Let a thread of the store's own do it. Never blocks.
+    ///
+    /// # Errors
+    /// [`Error::Busy`]: [`crate::limits::QUEUED_READS`] wait already. [`Error::Closed`].
+    pub fn submit(&self, job: impl FnOnce(&Self) + Send + 'static) -> Result<(), Error> {
+        self.inner.pool.submit(Box::new(job))
+    }
+
+    /// A record.
+    ///
+    /// # Errors
+    /// [`Error::Record`]: it is damaged. [`Error::Erased`]. [`Error::Read`].
+    pub fn get<R: Record>(&self, key: &R::Key) -> Result<Option<R>, Error> {
+        self.inner.reader().get(key)
+    }
+
+    /// All records of a kind, in the order of their keys.
+    ///
+    /// # Errors
+    /// As [`Reads::get`].
+    pub fn scan<R: Record>(&self, take: impl FnMut(R::Key, R) -> ControlFlow<()>) -> Result<(), Error> {
+        self.inner.reader().scan(KeyBytes::EMPTY, take)
+    }
+
+    /// All records of a kind that belong to an organization, in the order of their keys.
+    ///
+    /// # Errors
+    /// As [`Reads::get`].
+    pub fn scan_org<R: Record>(&self, org: OrgId, take: impl FnMut(R::Key, R) -> ControlFlow<()>) -> Result<(), Error> {
+        self.inner.reader().scan(KeyBytes::org(org), take)
+    }
+
+    /// All records of a kind that belong to a device, in the order of their keys: its events, its diary.
+    ///
+    /// # Errors
+    /// As [`Reads::get`].
+    pub fn scan_device<R: Record>(
+        &self,
+        key: DeviceKey,
+        take: impl FnMut(R::Key, R) -> ControlFlow<()>,
+    ) -> Result<(), Error> {
+        self.inner.reader().scan(KeyBytes::device(key.org, key.device), take)
+    }
+
+    /// What a digest stands for.
+    ///
+    /// # Errors
+    /// As [`Reads::get`].
+    pub fn lookup(&self, digest: &Digest) -> Result<Option<IndexEntry>, Error> {
+        self.inner.reader().lookup(digest)
+    }
+
+    /// All entries of the index of one kind: shards load the tokens of all devices with it when they start.
+    ///
+    /// # Errors
+    /// As [`Reads::get`].
+    pub fn load_index(&self, kind: IndexKind, take: impl FnMut(Digest, IndexEntry)) -> Result<(), Error> {
+        self.inner.reader().scan_index(KeyBytes::EMPTY.with(&[kind as u8]), take)
+    }
+
+    /// The latest values of all devices as they are stored, at start: before the journal is replayed, those of devices
+    /// that wrote shortly before the last end are older than what [`Reads::load_replayed`] tells.
+    ///
+    /// # Errors
+    /// As [`Reads::get`].
+    pub fn load_latest(&self, mut take: impl FnMut(DeviceKey, Latest)) -> Result<(), Error> {
+        self.scan::<Latest>(|key, latest| {
+            take(key, latest);
+            ControlFlow::Continue(())
+        })
+    }
+
+    /// The latest values of the devices that the journal of the last start knows newer values of. Waits until it is
+    /// replayed. For use once, at start; later it tells devices that have written lately.
+    ///
+    /// # Errors
+    /// As [`Reads::get`].
+    pub fn load_replayed(&self, mut take: impl FnMut(DeviceKey, Latest)) -> Result<(), Error> {
+        for (key, latest) in self.inner.ask_and_wait(Ask::OpenLatest)? {
+            take(key, latest);
+        }
+        Ok(())
+    }
+
+    /// The latest values of a device, with all that was handed over before this call.
+    ///
+    /// # Errors
+    /// As [`Reads::get`].
+    pub fn latest(&self, key: DeviceKey) -> Result<Latest, Error> {
+        self.stored(key)?;
+        Ok(self.get(&key)?.unwrap_or_default())
+    }
+
+    /// Let what is collected of a device be stored, so that a read finds it.
+    pub(crate) fn stored(&self, key: DeviceKey) -> Result<(), Error> {
+        self.inner.ask_and_wait(|done| Ask::Store(key, done))
+    }
+
+    /// The digest of a device's token.
+    #[must_use]
+    pub fn token_digest(&self, token: &Token) -> Digest {
+        self.inner.seals.index.token(token)
+    }
+
+    /// The digest of an e-mail address; upper and lower case are one.
+    #[must_use]
+    pub fn email_digest(&self, address: &str) -> Digest {
+        self.inner.seals.index.email(address)
+    }
+
+    /// The digest of a session's token.
+    #[must_use]
+    pub fn session_digest(&self, token: &[u8]) -> Digest {
+        self.inner.seals.index.session(token)
+    }
+
+    /// The key of token digests, for shards: the digest is the first 16 bytes of HMAC-SHA256 under it.
+    #[must_use]
+    pub fn token_key(&self) -> Zeroizing<[u8; 32]> {
+        self.inner.keyring.fixed(Fixed::Token)
+    }
+
+    /// The key that TLS tickets derive from, for shards.
+    #[must_use]
+    pub fn ticket_key(&self) -> Zeroizing<[u8; 32]> {
+        self.inner.keyring.fixed(Fixed::Ticket)
+    }
+
+    /// What the keyring holds.
+    #[must_use]
+    pub fn key_status(&self) -> KeyStatus {
+        self.inner.keyring.status()
+    }
+}

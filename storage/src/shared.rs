@@ -1,0 +1,132 @@
+//! What all parts of an open store share.
+
+use std::fs::File;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Sender, sync_channel};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
+use std::thread::Thread;
+
+use crate::batch::Sealing;
+use crate::cipher::{Fresh, Sealer};
+use crate::collector::{Ask, Collected};
+use crate::inventory::Phase;
+use crate::keeper::Keeper;
+use crate::keyring::Keyring;
+use crate::poison::Poison;
+use crate::pool::Pool;
+use crate::reader::Reader;
+use crate::rocks::Rocks;
+use crate::schema::index::IndexKeys;
+use crate::settings::{Layout, Settings, now_s};
+use crate::space::Space;
+use crate::writer::Queue;
+use crate::{Error, limits};
+
+/// What makes batches: the keys, and the epoch that seals now.
+#[derive(Clone, Debug)]
+pub(crate) struct Seals {
+    pub(crate) keyring: Arc<Keyring>,
+    pub(crate) index: Arc<IndexKeys>,
+    fresh: Arc<RwLock<Arc<Fresh>>>,
+}
+
+impl Seals {
+    pub(crate) fn new(keyring: Arc<Keyring>, index: Arc<IndexKeys>, fresh: Arc<Fresh>) -> Self {
+        Self { keyring, index, fresh: Arc::new(RwLock::new(fresh)) }
+    }
+
+    pub(crate) fn fresh(&self) -> Arc<Fresh> {
+        self.fresh.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn sealing(&self, sealer: Sealer) -> Sealing {
+        Sealing { keyring: self.keyring.clone(), index: self.index.clone(), fresh: self.fresh(), sealer }
+    }
+
+    /// Seal with a new epoch from now on.
+    pub(crate) fn use_epoch(&self, fresh: Arc<Fresh>) {
+        *self.fresh.write().unwrap_or_else(PoisonError::into_inner) = fresh;
+    }
+}
+
+/// Everything behind a store's handles.
+pub(crate) struct Inner {
+    pub(crate) rocks: Arc<Rocks>,
+    pub(crate) keyring: Arc<Keyring>,
+    pub(crate) seals: Seals,
+    pub(crate) queue: Queue,
+    pub(crate) keeper: Keeper,
+    pub(crate) poison: Arc<Poison>,
+    pub(crate) space: Arc<Space>,
+    pub(crate) settings: Settings,
+    pub(crate) layout: Layout,
+    pub(crate) collected: Collected,
+    pub(crate) pool: Pool,
+    /// When old partitions were looked for, s since 1970.
+    pub(crate) looked_s: AtomicU64,
+    /// One backup, rotation or erasure at a time.
+    pub(crate) long_work: Mutex<()>,
+    pub(crate) asks: Sender<Ask>,
+    /// The collector's thread: it sleeps when nothing comes.
+    pub(crate) waker: OnceLock<Thread>,
+    /// The folder is ours as long as this is open.
+    pub(crate) _lock: File,
+}
+
+impl std::fmt::Debug for Inner {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.layout.folder.display())
+    }
+}
+
+impl Inner {
+    pub(crate) fn reader(&self) -> Reader<'_> {
+        Reader { rocks: &self.rocks, keyring: &self.keyring, index: &self.seals.index }
+    }
+
+    pub(crate) fn sealing(&self, sealer: Sealer) -> Sealing {
+        self.seals.sealing(sealer)
+    }
+
+    /// Ask the collector.
+    pub(crate) fn ask(&self, ask: Ask) -> Result<(), Error> {
+        self.asks.send(ask).map_err(|_| Error::Closed)?;
+        if let Some(thread) = self.waker.get() {
+            thread.unpark();
+        }
+        Ok(())
+    }
+
+    /// Ask the collector and wait for its answer.
+    pub(crate) fn ask_and_wait<T>(
+        &self,
+        ask: impl FnOnce(std::sync::mpsc::SyncSender<Result<T, Error>>) -> Ask,
+    ) -> Result<T, Error> {
+        let (done, result) = sync_channel(1);
+        self.ask(ask(done))?;
+        result.recv().unwrap_or(Err(Error::Closed))
+    }
+
+    /// Once a second: a fresh data key when the last is spent, old partitions, the inventory.
+    pub(crate) fn tick(&self) -> Result<(), Error> {
+        let now_s = now_s();
+        if self.seals.fresh().is_spent(now_s) {
+            self.seals.use_epoch(self.keyring.fresh_epoch(now_s)?);
+        }
+        if now_s.saturating_sub(self.looked_s.load(Ordering::Relaxed)) >= limits::RETENTION_TICK_S {
+            self.looked_s.store(now_s, Ordering::Relaxed);
+            self.drop_old_partitions(now_s * 1_000)?;
+        }
+        self.update_inventory(Phase::Running)?;
+        // What a start had no time to compare. A table that has changed is damage: nothing is acknowledged on top of it.
+        self.keeper.compare_some().inspect_err(|error| {
+            if matches!(error, Error::Damaged { .. }) {
+                self.poison.strike(error);
+            }
+        })
+    }
+
+    pub(crate) fn update_inventory(&self, phase: Phase) -> Result<(), Error> {
+        self.keeper.update(&self.rocks, self.keyring.generation(), phase)
+    }
+}

@@ -1,0 +1,300 @@
+//! How the collector stores what it has collected: a batch of devices at a time, without waiting for it, so that lanes
+//! are emptied meanwhile. The next batch is made when the one before is in, because roll-ups add to what is stored.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, TryRecvError};
+
+use crate::batch::{Batch, Writes};
+use crate::cipher::{Fresh, Sealer};
+use crate::collector::{Answer, Collector};
+use crate::open::OpenDevice;
+use crate::schema::{Family, KeyBytes};
+use crate::settings::now_ms;
+use crate::writer::{Class, waiting};
+use crate::{Error, limits};
+
+/// Somebody who waits until a device, or everything, up to a journal batch is stored.
+pub(crate) struct Waiter {
+    pub(crate) slot: Option<u64>,
+    pub(crate) number: u64,
+    pub(crate) done: Answer<()>,
+}
+
+/// A batch on its way. Kept until it is in: what the disk refused is handed over again as it is.
+struct Pending {
+    writes: Arc<Writes>,
+    /// Rotations wait for it.
+    _fresh: Arc<Fresh>,
+    result: Option<Receiver<Result<(), Error>>>,
+    retry_ms: u64,
+}
+
+#[derive(Default)]
+pub(crate) struct Storing {
+    /// Devices in the order in which they got points that are not stored: first batch, when, which. Entries of devices
+    /// that were stored out of turn are stale: they name another first batch than the device does.
+    pub(crate) dirty: VecDeque<(u64, u64, u64)>,
+    /// Devices whose points are all stored, with the hour of their last.
+    clean: VecDeque<(u64, u64)>,
+    pub(crate) waiters: Vec<Waiter>,
+    pending: Option<Pending>,
+    /// Did the last attempt fail?
+    is_refused: bool,
+    /// Journal batches below this are deleted.
+    trimmed: u64,
+    /// False while the journal is being replayed.
+    pub(crate) may_trim: bool,
+}
+
+impl Storing {
+    /// `None`: nothing is on its way. `Err`: it was refused; the answer comes once for each attempt.
+    fn poll(&mut self, block: bool) -> Option<Result<(), Error>> {
+        let result = self.pending.as_ref()?.result.as_ref()?;
+        let result = match (block, result.try_recv()) {
+            (_, Ok(result)) => result,
+            (_, Err(TryRecvError::Disconnected)) => Err(Error::Closed),
+            (true, Err(TryRecvError::Empty)) => result.recv().unwrap_or(Err(Error::Closed)),
+            (false, Err(TryRecvError::Empty)) => return None,
+        };
+        match &result {
+            Ok(()) => self.pending = None,
+            Err(_) => {
+                if let Some(pending) = &mut self.pending {
+                    pending.result = None;
+                    pending.retry_ms = now_ms() + limits::STORE_RETRY_MS;
+                }
+            }
+        }
+        Some(result)
+    }
+}
+
+impl Collector {
+    fn is_crowded(&self) -> bool {
+        self.samples > limits::OPEN_SAMPLES
+    }
+
+    /// Do what can be done without waiting.
+    pub(crate) fn advance(&mut self, now: u64) {
+        if let Some(result) = self.storing.poll(false) {
+            self.stored(&result);
+        }
+        if let Some(pending) = &self.storing.pending {
+            if pending.result.is_none() && now >= pending.retry_ms {
+                self.hand_over();
+            }
+            return;
+        }
+        self.answer_waiters();
+        let chosen = self.choose(now);
+        if chosen.is_empty() {
+            self.evict(now);
+        } else {
+            self.store(&chosen);
+        }
+    }
+
+    /// A batch is in, or was refused.
+    fn stored(&mut self, result: &Result<(), Error>) {
+        match result {
+            Ok(()) => {
+                self.storing.is_refused = false;
+                self.trim();
+                self.answer_waiters();
+            }
+            Err(error) => {
+                if !std::mem::replace(&mut self.storing.is_refused, true) {
+                    tracing::warn!(%error, "collected points are not stored yet: they stay in memory and in the journal");
+                }
+                for waiter in self.storing.waiters.drain(..) {
+                    let _ = waiter.done.try_send(Err(error.clone()));
+                }
+                if self.samples > 2 * limits::OPEN_SAMPLES {
+                    let given_up: usize = self.devices.values_mut().map(OpenDevice::coalesce).sum();
+                    self.samples -= given_up;
+                    let counter = &self.inner.collected.given_up;
+                    counter.fetch_add(given_up as u64, std::sync::atomic::Ordering::Relaxed);
+                }
+            }
+        }
+    }
+
+    /// The first journal batch with points that are not stored.
+    fn first_dirty(&mut self) -> Option<u64> {
+        while let Some((number, _, slot)) = self.storing.dirty.front() {
+            if self.devices.get(slot).is_some_and(|open| open.dirty_from == *number) {
+                return Some(*number);
+            }
+            self.storing.dirty.pop_front();
+        }
+        None
+    }
+
+    fn answer_waiters(&mut self) {
+        let first = self.first_dirty().unwrap_or(u64::MAX);
+        let devices = &self.devices;
+        self.storing.waiters.retain(|waiter| {
+            let dirty_from = match waiter.slot {
+                Some(slot) => devices.get(&slot).map_or(0, |open| open.dirty_from),
+                None => first,
+            };
+            let is_dirty = dirty_from != 0 && dirty_from <= waiter.number;
+            if !is_dirty {
+                let _ = waiter.done.try_send(Ok(()));
+            }
+            is_dirty
+        });
+    }
+
+    /// Devices for the next batch: those that somebody waits for, then those that have waited longest.
+    fn choose(&mut self, now: u64) -> Vec<u64> {
+        let waited: Vec<u64> =
+            self.storing.waiters.iter().filter_map(|waiter| waiter.slot).take(limits::STORE_DEVICES).collect();
+        if !waited.is_empty() {
+            return waited;
+        }
+        self.first_dirty();
+        let all = self.is_crowded() || !self.storing.waiters.is_empty() || self.inner.collected.at_risk.has_failed();
+        // Half of the time that the journal keeps a point, so that storing itself has the other half.
+        let before = now.saturating_sub(limits::JOURNAL_KEEP_MS / 2);
+        let due = self.storing.dirty.iter().take_while(|(_, since, _)| all || *since < before);
+        let is_dirty = |(number, _, slot): &&(u64, u64, u64)| {
+            self.devices.get(slot).is_some_and(|open| open.dirty_from == *number)
+        };
+        due.filter(is_dirty).take(limits::STORE_DEVICES).map(|(.., slot)| *slot).collect()
+    }
+
+    /// Make a batch of these devices, or of as many as fit, and hand it over. A device's records are pieces of one
+    /// truth: a batch is cut between devices only.
+    fn store(&mut self, slots: &[u64]) {
+        let up_to = self.number;
+        let mut batch = Batch::without_limit(self.inner.sealing(Sealer::Collector));
+        for slot in slots {
+            if batch.len_bytes() >= limits::STORE_BYTES {
+                break;
+            }
+            let Some(open) = self.devices.get_mut(slot).filter(|open| open.dirty_from != 0) else { continue };
+            let (before, mark) = (open.samples(), batch.mark());
+            if let Err(error) = open.store(self.inner.reader(), up_to, &mut batch) {
+                // The organization is gone and its points with it; or a record that they belong to is damaged.
+                if !matches!(error, Error::Erased { .. } | Error::Key { .. }) {
+                    tracing::error!(%error, points = before, "points of a device could not be stored");
+                }
+                let refused = &self.inner.collected.refused;
+                refused.fetch_add(before as u64, std::sync::atomic::Ordering::Relaxed);
+                batch.rewind(mark);
+                self.devices.remove(slot);
+                self.samples -= before;
+                continue;
+            }
+            open.stored(up_to);
+            self.samples -= before - open.samples();
+            if let Some(hour) = open.newly_clean() {
+                self.storing.clean.push_back((hour, *slot));
+            }
+        }
+        if batch.is_empty() {
+            self.answer_waiters();
+            return;
+        }
+        let Batch { writes, sealing, .. } = batch;
+        self.storing.pending =
+            Some(Pending { writes: Arc::new(writes), _fresh: sealing.fresh, result: None, retry_ms: 0 });
+        self.hand_over();
+    }
+
+    fn hand_over(&mut self) {
+        let Some(pending) = &mut self.storing.pending else { return };
+        let (done, result) = waiting();
+        let waker = std::thread::current();
+        let done = move |outcome| {
+            done(outcome);
+            waker.unpark();
+        };
+        // Not synced: the journal still holds the points, and it is trimmed behind this in the same log.
+        match self.inner.queue.write_patiently(Class::B, pending.writes.clone(), Some(Box::new(done))) {
+            Ok(()) => pending.result = Some(result),
+            Err(_) => pending.retry_ms = now_ms() + limits::STORE_RETRY_MS,
+        }
+    }
+
+    /// Forget devices that have nothing to store and whose hour is over; when memory is short, whatever the hour.
+    fn evict(&mut self, now: u64) {
+        let is_crowded = self.is_crowded();
+        for _ in 0..limits::STORE_DEVICES {
+            let Some((hour, slot)) = self.storing.clean.front().copied() else { return };
+            if hour >= now / limits::CHUNK_SPAN_MS && !is_crowded {
+                return;
+            }
+            self.storing.clean.pop_front();
+            let Some(open) = self.devices.get_mut(&slot) else { continue };
+            if open.may_go(hour) {
+                self.samples -= open.samples();
+                self.devices.remove(&slot);
+            }
+        }
+    }
+
+    /// Delete journal batches whose points are all stored.
+    fn trim(&mut self) {
+        let bound = self.first_dirty().unwrap_or(self.number + 1);
+        self.inner.collected.at_risk.stored_below(bound);
+        if bound <= self.storing.trimmed || !self.storing.may_trim {
+            return;
+        }
+        let mut writes = Writes::default();
+        let key = |number: u64| KeyBytes::EMPTY.u64(number);
+        writes.delete_range(Family::Journal, 0, key(self.storing.trimmed).as_ref(), key(bound).as_ref());
+        if self.inner.queue.write_patiently(Class::B, writes, None).is_ok() {
+            self.storing.trimmed = bound;
+        }
+    }
+
+    /// Wait for what is on its way.
+    pub(crate) fn settle_pending(&mut self) -> Result<(), Error> {
+        while self.storing.pending.is_some() {
+            if self.storing.pending.as_ref().is_some_and(|pending| pending.result.is_none()) {
+                self.hand_over();
+            }
+            if let Some(result) = self.storing.poll(true) {
+                self.stored(&result);
+                result?;
+            } else {
+                return Err(Error::Closed);
+            }
+        }
+        Ok(())
+    }
+
+    /// While a journal is replayed: store until memory holds the rest.
+    pub(crate) fn make_room(&mut self) -> Result<(), Error> {
+        while self.is_crowded() {
+            let before = self.samples;
+            let chosen = self.choose(now_ms());
+            self.store(&chosen);
+            self.settle_pending()?;
+            self.evict(now_ms());
+            if self.samples >= before && chosen.is_empty() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Store everything and wait for it.
+    pub(crate) fn store_rest(&mut self) -> Result<(), Error> {
+        self.settle_pending()?;
+        while self.first_dirty().is_some() {
+            let rest: Vec<u64> =
+                self.storing.dirty.iter().take(limits::STORE_DEVICES).map(|(.., slot)| *slot).collect();
+            self.store(&rest);
+            self.settle_pending()?;
+        }
+        for waiter in self.storing.waiters.drain(..) {
+            let _ = waiter.done.try_send(Ok(()));
+        }
+        self.trim();
+        Ok(())
+    }
+}

@@ -1,0 +1,180 @@
+//! Rotation: new keys for every owner, then every record sealed with older ones is sealed again, then those are
+//! forgotten. The server goes on meanwhile; a crash at any step leaves everything readable, and the next rotation
+//! finishes what was begun.
+
+use std::ops::ControlFlow;
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+use crate::cipher::{self, Fresh, Place, Sealer};
+use crate::inventory::Phase;
+use crate::schema::{Family, KeyBytes};
+use crate::settings::now_s;
+use crate::shared::Inner;
+use crate::store::Store;
+use crate::unseal::Unseal;
+use crate::writer::{Class, Replace, waiting};
+use crate::{Error, limits};
+
+/// What a rotation did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rotation {
+    /// Records that were sealed again.
+    pub resealed: u64,
+    /// Are the older keys forgotten? Otherwise a batch that was begun with them is still held somewhere: rotate again.
+    pub retired: bool,
+}
+
+/// What a look at every record found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Verified {
+    /// Records that are as they were written.
+    pub records: u64,
+    /// Their sealed bytes.
+    pub bytes: u64,
+    /// Tables whose digest is that of the inventory.
+    pub tables: usize,
+}
+
+/// How often records are looked for that older keys sealed while a sweep ran.
+const PASSES: usize = 5;
+/// How often, and how long each, a sweep waits for batches begun before the rotation.
+const WAITS: usize = 50;
+const WAIT: Duration = Duration::from_millis(100);
+
+impl Store {
+    /// Give all owners new keys and seal everything again. Takes as long as reading and writing all records.
+    ///
+    /// # Errors
+    /// As [`Store::get`] and [`Store::commit`]; what was done holds, and nothing became unreadable.
+    pub fn rotate_keys(&self) -> Result<Rotation, Error> {
+        let inner = &self.inner;
+        let _one = inner.long_work.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = Arc::downgrade(&inner.seals.fresh());
+        let fresh = inner.keyring.rotate(now_s())?;
+        inner.seals.use_epoch(fresh.clone());
+        inner.settings.steps.reach("rotation registered");
+        let mut resealed = 0;
+        let mut waits = 0;
+        for _ in 0..PASSES {
+            while before.strong_count() > 0 && waits < WAITS {
+                waits += 1;
+                std::thread::sleep(WAIT);
+            }
+            self.inner.settle()?;
+            let found = inner.reseal(&fresh)?;
+            resealed += found;
+            if found == 0 {
+                break;
+            }
+        }
+        inner.settings.steps.reach("rotation swept");
+        let retired = before.strong_count() == 0 && inner.reseal(&fresh)? == 0;
+        if retired {
+            inner.keyring.retire_before(fresh.slot())?;
+            inner.settings.steps.reach("rotation retired");
+        }
+        inner.update_inventory(Phase::Running)?;
+        Ok(Rotation { resealed, retired })
+    }
+
+    /// A new root key. `unseal` is the source in use.
+    ///
+    /// # Errors
+    /// [`Error::Key`]: it is not the source in use. [`Error::Io`].
+    pub fn rotate_root(&self, unseal: &Unseal) -> Result<(), Error> {
+        self.inner.keyring.rotate_root(unseal)?;
+        self.inner.update_inventory(Phase::Running)
+    }
+
+    /// Open the keyring by another source from now on. Keep the old one as long as there are backups from before.
+    ///
+    /// # Errors
+    /// [`Error::Key`], [`Error::Io`].
+    pub fn rewrap(&self, unseal: &Unseal) -> Result<(), Error> {
+        self.inner.keyring.rewrap(unseal)?;
+        self.inner.update_inventory(Phase::Running)
+    }
+
+    /// Read and authenticate every record, and compare every table with the inventory.
+    ///
+    /// # Errors
+    /// The first damage that is found.
+    pub fn verify(&self) -> Result<Verified, Error> {
+        let mut verified = Verified::default();
+        let reader = self.inner.reader();
+        for family in Family::ALL {
+            for partition in self.inner.rocks.partitions(family) {
+                if !family.is_sealed() {
+                    reader.scan_index(KeyBytes::EMPTY, |_, _| verified.records += 1)?;
+                    continue;
+                }
+                reader.scan_raw(family, partition, (KeyBytes::EMPTY, None), |key, mut sealed| {
+                    verified.bytes += sealed.len() as u64;
+                    match reader.open(family, partition, key, &mut sealed) {
+                        Ok(_) | Err(Error::Erased { .. }) => verified.records += 1,
+                        Err(error) => return Err(error),
+                    }
+                    Ok(ControlFlow::Continue(()))
+                })?;
+            }
+        }
+        self.inner.update_inventory(Phase::Running)?;
+        verified.tables = self.inner.keeper.verify()?;
+        Ok(verified)
+    }
+}
+
+impl Inner {
+    /// All that was handed over before is committed when this returns.
+    pub(crate) fn settle(&self) -> Result<(), Error> {
+        let (done, result) = waiting();
+        self.queue.write_patiently(Class::A, crate::batch::Writes::default(), Some(done))?;
+        result.recv().unwrap_or(Err(Error::Closed))
+    }
+
+    /// Seal again what an older epoch sealed; how many records that were.
+    fn reseal(&self, fresh: &Fresh) -> Result<u64, Error> {
+        let mut count = 0;
+        for family in Family::ALL.into_iter().filter(|family| family.is_sealed()) {
+            for partition in self.rocks.partitions(family) {
+                count += self.reseal_column(fresh, family, partition)?;
+            }
+        }
+        Ok(count)
+    }
+
+    fn reseal_column(&self, fresh: &Fresh, family: Family, partition: u32) -> Result<u64, Error> {
+        let (mut group, mut group_bytes, mut count) = (Vec::new(), 0, 0);
+        let reader = self.reader();
+        reader.scan_raw(family, partition, (KeyBytes::EMPTY, None), |key, expected| {
+            if cipher::slot_of(&expected).is_some_and(|slot| slot >= fresh.slot()) {
+                return Ok(ControlFlow::Continue(()));
+            }
+            let mut opened = expected.clone();
+            let plain = match reader.open(family, partition, key, &mut opened) {
+                Ok(plain) => plain,
+                // Its key is destroyed: there is nothing to seal again, compaction removes it.
+                Err(Error::Erased { .. }) => return Ok(ControlFlow::Continue(())),
+                Err(error) => return Err(error),
+            };
+            let owner = family.owner(key).unwrap_or_default();
+            let place = Place { family: family as u8, partition, key, owner };
+            let mut value = Vec::with_capacity(expected.len());
+            cipher::seal(&self.keyring, fresh, Sealer::Sweep, &place, plain, &mut value)?;
+            group_bytes += value.len();
+            group.push(Replace { family, partition, key: key.into(), expected, value });
+            if group.len() >= limits::SWEEP_RECORDS || group_bytes >= limits::BATCH_BYTES {
+                (count, group_bytes) = (count + group.len() as u64, 0);
+                self.queue.replace(std::mem::take(&mut group))?;
+                self.settings.steps.reach("rotation group sealed");
+            }
+            Ok(ControlFlow::Continue(()))
+        })?;
+        count += group.len() as u64;
+        if !group.is_empty() {
+            self.queue.replace(group)?;
+        }
+        Ok(count)
+    }
+}

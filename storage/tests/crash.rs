@@ -1,0 +1,352 @@
+//! The program is killed and the power fails under 200 writers: nothing acknowledged in class A is lost, telemetry is
+//! lost within its window and without gaps, and every start succeeds.
+//!
+//! `LINCHPIN_CUTS=500` and `LINCHPIN_KILLS=1000` do more.
+
+#![allow(clippy::print_stdout, reason = "the report of a test")]
+
+mod world;
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use linchpin_protocol::model::Pin;
+use linchpin_storage::limits::JOURNAL_BATCH_MS;
+use linchpin_storage::schema::{Device, Event, EventKey, Grain};
+use linchpin_storage::{Class, Error, Settings, Store, Writer};
+use world::disk::{Disk, may_mount};
+use world::{Folder, a_device, add_org, device, device_key, org, settings};
+
+const WRITERS: u32 = 200;
+/// What is stated for telemetry while a sync takes 20 ms at most, ms.
+const WINDOW_MS: u64 = 50;
+/// 200 threads share the cores of the test: a thread may be late by this, ms.
+const LATE_MS: u64 = 60;
+/// What is stated for class B, ms.
+const CLASS_B_MS: u64 = 1_000;
+const TELEMETRY: u32 = 1_000_000;
+
+fn now_ms() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_millis() as u64
+}
+
+fn number_of(name: &str, otherwise: u32) -> u32 {
+    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(otherwise)
+}
+
+/// The store below this folder, its anchor beside it on another disk.
+fn settings_at(folder: &Path, anchor: &Path) -> Settings {
+    let mut settings = settings(folder);
+    settings.anchor = Some(anchor.to_owned());
+    settings
+}
+
+fn say(line: &str) {
+    // One write a line: lines of 200 threads stay whole. When nobody listens any more the end is near.
+    let _ = std::io::stdout().lock().write_all(format!("{line}\n").as_bytes());
+}
+
+/// The child: 200 threads add devices and say so when it is acknowledged, one writes telemetry as a shard does.
+#[test]
+fn child_that_writes() {
+    if std::env::var_os("LINCHPIN_TEST_FOLDER").is_none() {
+        return;
+    }
+    let path = |name| PathBuf::from(std::env::var_os(name).expect("a path"));
+    let first = number_of("LINCHPIN_TEST_FIRST", 1);
+    let settings = settings_at(&path("LINCHPIN_TEST_FOLDER"), &path("LINCHPIN_TEST_ANCHOR"));
+    let store = Store::open(settings).expect("opens");
+    say("ready");
+    let next = AtomicU32::new(first);
+    let writer = store.writer();
+    std::thread::scope(|scope| {
+        for _ in 0..WRITERS {
+            scope.spawn(|| {
+                loop {
+                    let number = next.fetch_add(1, Ordering::Relaxed);
+                    let mut batch = writer.batch();
+                    batch.put(&device_key(1, number), &a_device(number)).expect("fits");
+                    match writer.commit(Class::A, batch) {
+                        Ok(()) => say(&format!("A {number}")),
+                        Err(Error::Busy { .. }) => {}
+                        Err(_) => return,
+                    }
+                }
+            });
+        }
+        scope.spawn(|| write_telemetry(&store, first));
+        scope.spawn(|| write_events(&writer, first));
+        // What the running store does every five minutes: the crash falls into it.
+        scope.spawn(|| {
+            while store.store_all().is_ok() {
+                std::thread::sleep(Duration::from_millis(30));
+            }
+        });
+    });
+}
+
+/// Events, class B: acknowledged when they are taken, on the disk a second later.
+fn write_events(writer: &Writer, first: u32) {
+    for number in first.. {
+        let mut batch = writer.batch();
+        let event = Event { code: "hot".into(), description: number.to_string().into() };
+        batch.put(&event_key(number), &event).expect("fits");
+        if writer.commit(Class::B, batch).is_err() {
+            return;
+        }
+        say(&format!("B {} {number}", now_ms()));
+        std::thread::sleep(Duration::from_millis(3));
+    }
+}
+
+fn event_key(number: u32) -> EventKey {
+    EventKey { org: org(1), device: device(1), at_ms: 1, number }
+}
+
+/// A point a millisecond, its value counting up; what is at risk is said as metrics would.
+fn write_telemetry(store: &Store, first: u32) {
+    let mut lane = store.telemetry_lane().expect("a lane");
+    let (mut count, mut closed, mut said) = (0, Instant::now(), Instant::now());
+    loop {
+        let text = count.to_string();
+        if lane.write(org(1), device(TELEMETRY + first), Pin::new_virtual(0), now_ms(), text.as_bytes()).is_ok() {
+            count += 1;
+        }
+        if closed.elapsed() >= Duration::from_millis(JOURNAL_BATCH_MS) {
+            closed = Instant::now();
+            let _ = lane.close_batch();
+        }
+        if said.elapsed() >= Duration::from_millis(5) {
+            said = Instant::now();
+            let figures = store.figures();
+            say(&format!("U {} {}", now_ms(), figures.unsynced_ms));
+            if figures.is_poisoned {
+                return;
+            }
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// A running child and what it has said. Ended when dropped.
+struct Running {
+    child: Child,
+    said: Arc<Mutex<Vec<String>>>,
+    reader: Option<JoinHandle<()>>,
+}
+
+impl Running {
+    fn start(folder: &Path, anchor: &Path, first: u32) -> Self {
+        let mut child = Command::new(std::env::current_exe().expect("this program"))
+            .args(["--exact", "child_that_writes", "--test-threads=1", "--nocapture"])
+            .env("LINCHPIN_TEST_FOLDER", folder)
+            .env("LINCHPIN_TEST_ANCHOR", anchor)
+            .env("LINCHPIN_TEST_FIRST", first.to_string())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("runs");
+        let said = Arc::new(Mutex::new(Vec::new()));
+        let (lines, out) = (said.clone(), child.stdout.take().expect("a pipe"));
+        let reader = std::thread::spawn(move || {
+            for line in BufReader::new(out).lines().map_while(Result::ok) {
+                lines.lock().expect("a lock").push(line);
+            }
+        });
+        let running = Self { child, said, reader: Some(reader) };
+        let begun = Instant::now();
+        while !running.said.lock().expect("a lock").iter().any(|line| line.ends_with("ready")) {
+            assert!(begun.elapsed() < Duration::from_secs(20), "the child does not open the store");
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        running
+    }
+
+    fn kill(&mut self) -> Vec<String> {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if let Some(reader) = self.reader.take() {
+            reader.join().expect("reads");
+        }
+        std::mem::take(&mut *self.said.lock().expect("a lock"))
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// What one end has cost.
+struct Cost {
+    acknowledged: usize,
+    /// Events that must be there by now.
+    logged: usize,
+    lost_ms: u64,
+    allowed_ms: u64,
+    opened: Duration,
+}
+
+/// Everything that the child said is there; how much telemetry is not.
+fn check(settings: Settings, said: &[String], first: u32, ended_ms: u64) -> Cost {
+    let begun = Instant::now();
+    let store = Store::open(settings).unwrap_or_else(|error| panic!("REFUSED after {first}: {error}"));
+    let opened = begun.elapsed();
+    let acknowledged = said.iter().filter_map(|line| line.strip_prefix("A ")?.parse::<u32>().ok());
+    let mut count = 0;
+    for number in acknowledged {
+        count += 1;
+        let found = store.get::<Device>(&device_key(1, number)).expect("reads");
+        assert_eq!(found, Some(a_device(number)), "LOST: device {number} was acknowledged");
+    }
+    let mut logged = 0;
+    for line in said {
+        let Some((at, number)) = line.strip_prefix("B ").and_then(|rest| rest.split_once(' ')) else { continue };
+        if at.parse::<u64>().is_ok_and(|at| at + CLASS_B_MS + LATE_MS < ended_ms) {
+            let key = event_key(number.parse().expect("a number"));
+            assert!(store.get::<Event>(&key).expect("reads").is_some(), "LOST: event {number} is older than a second");
+            logged += 1;
+        }
+    }
+    let key = device_key(1, TELEMETRY + first);
+    let samples = store.samples(key, Pin::new_virtual(0), 0, ended_ms + 60_000).expect("reads");
+    // Points of one millisecond are one sample: values grow and skip at most those.
+    assert!(samples.windows(2).all(|pair| pair[1].value - pair[0].value <= 4.0), "a gap in telemetry");
+    let last_ms = samples.last().map_or(0, |sample| sample.at_ms);
+    // Values count from 0: each is in the roll-ups once.
+    for grain in Grain::ALL {
+        let rows = store.rows(key, Pin::new_virtual(0), grain, 0, ended_ms + 60_000).expect("reads");
+        let counted: u64 = rows.iter().map(|row| row.count).sum();
+        assert_eq!(counted, samples.last().map_or(0, |sample| sample.value as u64 + 1), "{grain:?}");
+    }
+    let exported = said.iter().filter_map(|line| {
+        let (at, age) = line.strip_prefix("U ")?.split_once(' ')?;
+        (at.parse::<u64>().ok()? + 1_000 > ended_ms).then(|| age.parse::<u64>().ok())?
+    });
+    let allowed_ms = WINDOW_MS.max(exported.max().unwrap_or(0) + JOURNAL_BATCH_MS) + LATE_MS;
+    let lost_ms = if samples.is_empty() { 0 } else { ended_ms.saturating_sub(last_ms) };
+    assert!(lost_ms <= allowed_ms, "{lost_ms} ms of telemetry are lost, {allowed_ms} ms may be");
+    // Ended in both ways.
+    if first.is_multiple_of(2) {
+        store.close().expect("closes");
+    }
+    Cost { acknowledged: count, logged, lost_ms, allowed_ms, opened }
+}
+
+fn report(what: &str, costs: &[Cost]) {
+    let sum: usize = costs.iter().map(|cost| cost.acknowledged).sum();
+    let logged: usize = costs.iter().map(|cost| cost.logged).sum();
+    let mut lost: Vec<u64> = costs.iter().map(|cost| cost.lost_ms).collect();
+    lost.sort_unstable();
+    let slowest = costs.iter().map(|cost| cost.opened).max().unwrap_or_default();
+    let allowed = costs.iter().map(|cost| cost.allowed_ms).max().unwrap_or_default();
+    println!(
+        "{} {what}: {sum} acknowledged writes and {logged} events older than a second, 0 lost; telemetry lost: median {} ms, most {} ms (allowed up to \
+         {allowed} ms); 0 refused starts, the slowest took {slowest:?}",
+        costs.len(),
+        lost[lost.len() / 2],
+        lost[lost.len() - 1],
+    );
+    assert!(logged > costs.len() || costs.len() < 7, "{logged} events");
+    assert!(sum > costs.len() * 20, "{sum} writes: too little was written to show anything");
+}
+
+/// Different at each end, the same in each run.
+fn pause(round: u32) -> Duration {
+    // Now and then long enough for class B to be due.
+    let long = if round % 7 == 6 { 1_500 } else { 0 };
+    Duration::from_millis(long + 80 + u64::from(round.wrapping_mul(2_654_435_761) >> 8) % 500)
+}
+
+#[test]
+fn nothing_acknowledged_is_lost_when_the_program_is_killed() {
+    let folder = Folder::new("kills");
+    let anchor = folder.at("anchor");
+    let store = Store::open(settings_at(&folder.0, &anchor)).expect("opens");
+    add_org(&store, 1, "Acme");
+    drop(store);
+    let mut costs = Vec::new();
+    for round in 0..number_of("LINCHPIN_KILLS", 50) {
+        let first = round * 10_000 + round % 2 + 1;
+        let mut running = Running::start(&folder.0, &anchor, first);
+        std::thread::sleep(pause(round));
+        let ended_ms = now_ms();
+        let said = running.kill();
+        costs.push(check(settings_at(&folder.0, &anchor), &said, first, ended_ms));
+    }
+    report("kills", &costs);
+}
+
+#[test]
+fn nothing_acknowledged_is_lost_when_the_power_fails() {
+    if !may_mount() {
+        println!("LEFT OUT: power cuts need root (a loop-mounted file system)");
+        return;
+    }
+    let cuts = number_of("LINCHPIN_CUTS", 20);
+    // The image is sparse: what is not written takes no space.
+    let disk = Disk::new("cuts", 512 + 6 * u64::from(cuts));
+    let anchor = disk.folder.at("anchor");
+    let store = Store::open(settings_at(&disk.mount, &anchor)).expect("opens");
+    add_org(&store, 1, "Acme");
+    drop(store);
+    let mut costs = Vec::new();
+    for round in 0..cuts {
+        let first = round * 10_000 + round % 2 + 1;
+        let mut running = Running::start(&disk.mount, &anchor, first);
+        std::thread::sleep(pause(round));
+        let earliest_ms = now_ms();
+        disk.cut();
+        let latest_ms = now_ms();
+        let said = running.kill();
+        // The tool takes its time; the child has seen when its syncs began to fail.
+        let seen = said.iter().rev().find_map(|line| line.strip_prefix("U ")?.split_once(' ')?.0.parse().ok());
+        let ended_ms = seen.unwrap_or(latest_ms).clamp(earliest_ms, latest_ms);
+        disk.unmount();
+        disk.mount();
+        costs.push(check(settings_at(&disk.mount, &anchor), &said, first, ended_ms));
+    }
+    report("power cuts", &costs);
+    disk.unmount();
+}
+
+#[test]
+fn a_failed_sync_poisons_the_store_and_reads_go_on() {
+    if !may_mount() {
+        println!("LEFT OUT: a disk of its own needs root");
+        return;
+    }
+    let disk = Disk::new("poison", 256);
+    let anchor = disk.folder.at("anchor");
+    let store = Store::open(settings_at(&disk.mount, &anchor)).expect("opens");
+    add_org(&store, 1, "Acme");
+    let write = |number| {
+        let mut batch = store.batch();
+        batch.put(&device_key(1, number), &a_device(number)).expect("fits");
+        store.commit(Class::A, batch)
+    };
+    write(1).expect("commits");
+    disk.cut();
+    let error = write(2).expect_err("the disk is gone");
+    assert!(matches!(error, Error::Write { .. }), "{error}");
+    // No second try may be acknowledged: the kernel calls pages clean now that were never written.
+    for number in 3..6 {
+        assert!(matches!(write(number), Err(Error::Poisoned)), "{number}");
+    }
+    let figures = store.figures();
+    assert!(figures.is_poisoned && figures.queued == 0, "{figures:?}");
+    assert_eq!(store.get::<Device>(&device_key(1, 1)).expect("reads go on"), Some(a_device(1)));
+    assert!(store.close().expect_err("it cannot be closed properly").to_string().contains("restart the server"));
+    disk.unmount();
+    disk.mount();
+    let store = Store::open(settings_at(&disk.mount, &anchor)).expect("opens");
+    assert_eq!(store.get::<Device>(&device_key(1, 1)).expect("reads"), Some(a_device(1)));
+    store.close().expect("closes");
+    disk.unmount();
+}
