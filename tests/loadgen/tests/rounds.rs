@@ -1,6 +1,7 @@
 //! Two servers in turn: one that takes 20 % longer is found, and the same one twice is not told apart.
 //!
-//! `cargo test -p linchpin-loadgen-tests --test rounds -- --ignored --test-threads=1`
+//! `cargo test -p linchpin-loadgen-tests --test rounds -- --test-threads=1`, on a machine without
+//! neighbours: it is no part of `make test`, which tests the statistics on synthetic runs (loadgen/src/compare).
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -34,7 +35,6 @@ fn ab(a: SocketAddr, b: SocketAddr, scenario: &Path, tokens: &Path) -> (i32, Str
 }
 
 #[test]
-#[ignore = "needs a machine without neighbours; the statistics are tested on synthetic runs: loadgen/src/compare"]
 fn twenty_percent_more_are_found_and_nothing_more_is_not() {
     let folder = Folder::new();
     let (scenario, tokens) = (folder.file("rounds.toml", SCENARIO), folder.tokens(&made_up_tokens(20)));
@@ -46,7 +46,6 @@ fn twenty_percent_more_are_found_and_nothing_more_is_not() {
 }
 
 #[test]
-#[ignore = "needs a machine without neighbours; the statistics are tested on synthetic runs: loadgen/src/compare"]
 fn a_search_finds_where_the_server_is_full() {
     let folder = Folder::new();
     // Two devices, 20 ms a message: 100 messages/s are all that it can answer.
