@@ -46,6 +46,8 @@ pub(crate) enum Ask {
     StoreAll(Answer<()>),
     /// Forget what is collected of an organization, or of one device of it.
     Forget(OrgId, Option<DeviceKey>, Answer<()>),
+    /// The latest values of a device, if it is open.
+    Latest(DeviceKey, Answer<Option<Latest>>),
     /// The latest values of all devices that are open.
     OpenLatest(Answer<Vec<(DeviceKey, Latest)>>),
     Stop,
@@ -178,6 +180,10 @@ impl Collector {
                 self.samples = self.devices.values().map(OpenDevice::samples).sum();
                 let _ = done.try_send(result);
             }
+            Ask::Latest(key, done) => {
+                let open = self.devices.get(&slot_of(key)).map(|open| open.latest(0));
+                let _ = done.try_send(Ok(open));
+            }
             Ask::OpenLatest(done) => {
                 let open = self.devices.values().map(|open| (open.key, open.latest(0)));
                 let _ = done.try_send(Ok(open.collect()));
@@ -238,7 +244,7 @@ impl Collector {
         }
         let open = match self.devices.entry(slot) {
             Entry::Occupied(entry) => entry.into_mut(),
-            Entry::Vacant(entry) => match OpenDevice::load(self.inner.reader(), key) {
+            Entry::Vacant(entry) => match self.inner.open_device(key) {
                 Ok(open) => entry.insert(open),
                 Err(error) => {
                     self.inner.collected.refused.fetch_add(1, Ordering::Relaxed);
@@ -319,6 +325,17 @@ impl Collector {
             tracing::info!(points, "the journal was replayed");
         }
         Ok(())
+    }
+}
+
+impl Inner {
+    /// A device of an organization that has a key.
+    fn open_device(&self, key: DeviceKey) -> Result<OpenDevice, Error> {
+        let org = key.org.get();
+        self.keyring
+            .record_key(self.seals.fresh().slot(), org)
+            .map_err(|_| Error::Key { reason: format!("organization {org} has no key: add it first") })?;
+        OpenDevice::load(self.reader(), key)
     }
 }
 

@@ -76,7 +76,8 @@ impl Store {
 
 impl Reads {
     /// Raw points of a pin from one moment to another, both included, ms since 1970, by time. Of points in one
-    /// millisecond the last stays.
+    /// millisecond the last stays. Includes all that was handed over before this call; while the disk is full, only what
+    /// was stored before.
     ///
     /// # Errors
     /// [`Error::TooLarge`]: there are more than one query may return. As [`Store::get`].

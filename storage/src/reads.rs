@@ -109,11 +109,12 @@ impl Reads {
     /// # Errors
     /// As [`Reads::get`].
     pub fn latest(&self, key: DeviceKey) -> Result<Latest, Error> {
-        self.stored(key)?;
-        Ok(self.get(&key)?.unwrap_or_default())
+        let open = self.inner.ask_and_wait(|done| Ask::Latest(key, done))?;
+        open.map_or_else(|| Ok(self.get(&key)?.unwrap_or_default()), Ok)
     }
 
-    /// Let what is collected of a device be stored, so that a read finds it.
+    /// Let what is collected of a device be stored, so that a read finds it; while the disk is full, what is stored must
+    /// do.
     pub(crate) fn stored(&self, key: DeviceKey) -> Result<(), Error> {
         self.inner.ask_and_wait(|done| Ask::Store(key, done))
     }

@@ -39,8 +39,8 @@ pub(crate) struct Storing {
     clean: VecDeque<(u64, u64)>,
     pub(crate) waiters: Vec<Waiter>,
     pending: Option<Pending>,
-    /// Did the last attempt fail?
-    is_refused: bool,
+    /// Why the last attempt failed.
+    refused: Option<Error>,
     /// Journal batches below this are deleted.
     trimmed: u64,
     /// False while the journal is being replayed.
@@ -81,8 +81,12 @@ impl Collector {
             self.stored(&result);
         }
         if let Some(pending) = &self.storing.pending {
-            if pending.result.is_none() && now >= pending.retry_ms {
-                self.hand_over();
+            if pending.result.is_none() {
+                if now >= pending.retry_ms {
+                    self.hand_over();
+                } else if let Some(error) = self.storing.refused.clone() {
+                    self.release_waiters(&error);
+                }
             }
             return;
         }
@@ -99,17 +103,15 @@ impl Collector {
     fn stored(&mut self, result: &Result<(), Error>) {
         match result {
             Ok(()) => {
-                self.storing.is_refused = false;
+                self.storing.refused = None;
                 self.trim();
                 self.answer_waiters();
             }
             Err(error) => {
-                if !std::mem::replace(&mut self.storing.is_refused, true) {
+                if self.storing.refused.replace(error.clone()).is_none() {
                     tracing::warn!(%error, "collected points are not stored yet: they stay in memory and in the journal");
                 }
-                for waiter in self.storing.waiters.drain(..) {
-                    let _ = waiter.done.try_send(Err(error.clone()));
-                }
+                self.release_waiters(error);
                 if self.samples > 2 * limits::OPEN_SAMPLES {
                     let given_up: usize = self.devices.values_mut().map(OpenDevice::coalesce).sum();
                     self.samples -= given_up;
@@ -117,6 +119,14 @@ impl Collector {
                     counter.fetch_add(given_up as u64, std::sync::atomic::Ordering::Relaxed);
                 }
             }
+        }
+    }
+
+    /// Nothing can be stored now. Reads go on with what is stored; who wants it all stored must know.
+    fn release_waiters(&mut self, error: &Error) {
+        for waiter in self.storing.waiters.drain(..) {
+            let may_read = waiter.slot.is_some() && matches!(error, Error::Full { .. });
+            let _ = waiter.done.try_send(if may_read { Ok(()) } else { Err(error.clone()) });
         }
     }
 

@@ -91,6 +91,12 @@ fn a_full_disk_stops_writing_only_and_only_as_long_as_it_is_full() {
             if n % 10 == 0 {
                 expect_reads(&store, 100);
                 assert!(matches!(event(&store, u32::MAX), Err(Error::Full { .. })));
+                let begun = Instant::now();
+                let latest = store.latest(device_key(1, 500)).expect("latest values are read");
+                assert_eq!(&*latest.values[&PIN].value, (points - 1).to_string().as_bytes());
+                store.samples(device_key(1, 500), PIN, 0, now_ms()).expect("history is read, as far as it is stored");
+                assert!(matches!(store.store_all(), Err(Error::Full { .. })));
+                assert!(begun.elapsed() < Duration::from_secs(2), "reads stall: {:?}", begun.elapsed());
             }
         }
         let figures = store.figures();

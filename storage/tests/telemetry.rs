@@ -115,6 +115,7 @@ fn text_has_a_latest_value_and_no_history() {
     assert_eq!(&*latest.values[&Pin::new_virtual(5)].value, b"on\0off");
     assert_eq!(store.samples(device_key(1, 1), Pin::new_virtual(5), 0, u64::MAX / 2).expect("reads"), []);
     assert!(store.latest(device_key(2, 9)).expect("reads").values.is_empty());
+    assert_eq!(store.figures().refused_points, 1);
 }
 
 #[test]
