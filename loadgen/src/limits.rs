@@ -71,6 +71,8 @@ pub(crate) const COMPARED_RUNS: usize = 4;
 pub(crate) const ROUNDS: u32 = 1_000;
 /// Runs of a search at most.
 pub(crate) const SEARCH_RUNS: usize = 40;
+/// Times that a search runs a rate until the run is valid.
+pub(crate) const SEARCH_TRIES: u32 = 3;
 /// A search ends when the rate that meets the SLO and the one that does not are so close, share.
 pub(crate) const SEARCH_WIDTH: f64 = 0.05;
 /// Stalls and reasons that a report lists; the rest is counted.
