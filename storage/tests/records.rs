@@ -24,8 +24,7 @@ fn fill(store: &Store) {
             sync: index == 0,
         });
     let id = TemplateId::parse(b"TMPL1").expect("valid");
-    let template =
-        TemplateRecord(Template::new(id, "lamp".into(), streams.collect(), vec!["hot".into()]).with_tls_required(true));
+    let template = TemplateRecord(Template::new(id, "lamp".into(), streams.collect(), vec!["hot".into()]));
     let mut batch = store.batch();
     batch.put(&TemplateKey { org: org(1), template: 3 }, &template).expect("fits");
     batch.put(&CounterName::Device, &Counter(8)).expect("fits");

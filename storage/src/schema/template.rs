@@ -70,7 +70,6 @@ impl Record for TemplateRecord {
         for event in &template.events {
             out.put_bytes(event.as_bytes());
         }
-        out.put_u8(u8::from(template.requires_tls));
     }
 
     fn decode(bytes: &[u8]) -> Result<Self, Shape> {
@@ -89,8 +88,7 @@ impl Record for TemplateRecord {
         }
         let count = fields.varint()?;
         let events = (0..count).map(|_| fields.text().map(Into::into)).collect::<Result<_, _>>()?;
-        let requires_tls = fields.u8()? != 0;
         fields.end()?;
-        Ok(Self(Template::new(id, name, datastreams, events).with_tls_required(requires_tls)))
+        Ok(Self(Template::new(id, name, datastreams, events)))
     }
 }
