@@ -170,7 +170,10 @@ impl Collector {
         // What was handed over before the question belongs to the answer.
         self.drain_lanes();
         match ask {
-            Ask::Lane(lane) => self.lanes.push(lane),
+            Ask::Lane(lane) => {
+                self.inner.collected.at_risk.watch(lane.clock.clone());
+                self.lanes.push(lane);
+            }
             Ask::Store(key, done) => self.wait_for(Some(slot_of(key)), done),
             Ask::StoreAll(done) => self.wait_for(None, done),
             Ask::Forget(org, device, done) => {
@@ -204,6 +207,7 @@ impl Collector {
             for _ in 0..end.lane.slots() {
                 let Ok(points) = end.lane.pop() else { break };
                 self.take(&points);
+                end.clock.take();
                 let mut bytes = points.bytes;
                 bytes.clear();
                 let _ = end.emptied.push(bytes);

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
-use std::time::Instant;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::limits;
 
 #[derive(Clone, Copy, Debug)]
 struct Batch {
@@ -12,9 +14,53 @@ struct Batch {
     has_failed: bool,
 }
 
-/// Batches that are not on the disk yet, by number.
+/// Slots for every batch that is in a lane, being filled or being taken.
+const SLOTS: usize = limits::JOURNAL_LANE + 2;
+
+/// When the batches of one lane were begun, without a lock: the shard counts those it begins, the collector those it
+/// takes, anybody reads.
+#[derive(Debug)]
+pub(crate) struct LaneClock {
+    base: Instant,
+    /// us since the base.
+    begun_us: [AtomicU64; SLOTS],
+    begun: AtomicU64,
+    taken: AtomicU64,
+}
+
+impl Default for LaneClock {
+    fn default() -> Self {
+        let begun_us = std::array::from_fn(|_| AtomicU64::new(0));
+        Self { base: Instant::now(), begun_us, begun: AtomicU64::new(0), taken: AtomicU64::new(0) }
+    }
+}
+
+impl LaneClock {
+    /// The shard writes the first point of a batch.
+    pub(crate) fn begin(&self, now: Instant) {
+        let number = self.begun.load(Ordering::Relaxed);
+        let since_us = now.saturating_duration_since(self.base).as_micros() as u64;
+        self.begun_us[number as usize % SLOTS].store(since_us, Ordering::Relaxed);
+        self.begun.store(number + 1, Ordering::Release);
+    }
+
+    /// The collector has taken a batch.
+    pub(crate) fn take(&self) {
+        self.taken.fetch_add(1, Ordering::Release);
+    }
+
+    fn oldest(&self) -> Option<Instant> {
+        let taken = self.taken.load(Ordering::Acquire);
+        let is_waiting = taken < self.begun.load(Ordering::Acquire);
+        let since_us = self.begun_us[taken as usize % SLOTS].load(Ordering::Relaxed);
+        is_waiting.then(|| self.base + Duration::from_micros(since_us))
+    }
+}
+
+/// Batches that are not on the disk yet: those in lanes, and those that were taken, by number.
 #[derive(Debug, Default)]
 pub(crate) struct AtRisk {
+    lanes: Mutex<Vec<Arc<LaneClock>>>,
     batches: Mutex<BTreeMap<u64, Batch>>,
     failed: AtomicU64,
 }
@@ -22,6 +68,13 @@ pub(crate) struct AtRisk {
 impl AtRisk {
     fn with<T>(&self, edit: impl FnOnce(&mut BTreeMap<u64, Batch>) -> T) -> T {
         edit(&mut self.batches.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// A lane whose batches count from now on, until its shard has let go of it.
+    pub(crate) fn watch(&self, clock: Arc<LaneClock>) {
+        let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
+        lanes.retain(|known| Arc::strong_count(known) > 1);
+        lanes.push(clock);
     }
 
     pub(crate) fn begin(&self, number: u64, begun: Instant) {
@@ -58,7 +111,11 @@ impl AtRisk {
 
     /// Age of the oldest, ms; 0 if there is none.
     pub(crate) fn oldest_ms(&self) -> u64 {
-        let oldest = self.with(|batches| batches.values().map(|batch| batch.begun).min());
+        let taken = self.with(|batches| batches.values().map(|batch| batch.begun).min());
+        let lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
+        // A clock that only this list holds is of a lane that is gone.
+        let open = lanes.iter().filter(|clock| Arc::strong_count(clock) > 1);
+        let oldest = open.filter_map(|clock| clock.oldest()).chain(taken).min();
         oldest.map_or(0, |begun| begun.elapsed().as_millis() as u64)
     }
 }
@@ -68,9 +125,28 @@ mod tests {
     use super::*;
 
     #[test]
+    fn batches_in_lanes_count_from_their_first_point() {
+        let (risk, clock) = (AtRisk::default(), Arc::new(LaneClock::default()));
+        risk.watch(clock.clone());
+        assert_eq!(risk.oldest_ms(), 0);
+        let begun = clock.base;
+        for _ in 0..SLOTS * 3 {
+            clock.begin(begun);
+            std::thread::sleep(Duration::from_micros(100));
+            let before_ms = begun.elapsed().as_millis() as u64;
+            assert!(risk.oldest_ms() >= before_ms);
+            clock.take();
+            assert_eq!(risk.oldest_ms(), 0);
+        }
+        clock.begin(begun);
+        drop(clock);
+        assert_eq!(risk.oldest_ms(), 0, "its lane is gone");
+    }
+
+    #[test]
     fn what_failed_stays_until_it_is_stored() {
         let risk = AtRisk::default();
-        let long_ago = Instant::now() - std::time::Duration::from_secs(9);
+        let long_ago = Instant::now() - Duration::from_secs(9);
         risk.begin(1, long_ago);
         risk.begin(2, Instant::now());
         assert!(risk.oldest_ms() >= 9_000);

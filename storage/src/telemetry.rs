@@ -1,6 +1,7 @@
 //! What a shard holds of the store: one end of a bounded lane. It fills a batch, closes it every 25 ms, and never waits.
 
 use std::fmt;
+use std::sync::Arc;
 use std::thread::Thread;
 use std::time::Instant;
 
@@ -9,6 +10,7 @@ use rtrb::{Consumer, Producer, RingBuffer};
 
 use crate::bytes::Put as _;
 use crate::limits;
+use crate::risk::LaneClock;
 use crate::schema::OrgId;
 use crate::schema::journal::{Point, put_point};
 
@@ -43,6 +45,7 @@ pub struct TelemetryLane {
     /// Emptied batches come back, so that filling one costs no allocation.
     emptied: Consumer<Vec<u8>>,
     collector: Thread,
+    clock: Arc<LaneClock>,
 }
 
 impl fmt::Debug for TelemetryLane {
@@ -55,13 +58,16 @@ impl fmt::Debug for TelemetryLane {
 pub(crate) struct LaneEnd {
     pub(crate) lane: Consumer<Points>,
     pub(crate) emptied: Producer<Vec<u8>>,
+    pub(crate) clock: Arc<LaneClock>,
 }
 
 pub(crate) fn lane(collector: Thread) -> (TelemetryLane, LaneEnd) {
     let (to, from) = RingBuffer::new(limits::JOURNAL_LANE);
     let (back, emptied) = RingBuffer::new(limits::JOURNAL_LANE);
     let filling = Points { base_ms: 0, begun: Instant::now(), bytes: Vec::new() };
-    (TelemetryLane { filling, lane: to, emptied, collector }, LaneEnd { lane: from, emptied: back })
+    let clock = Arc::new(LaneClock::default());
+    let end = LaneEnd { lane: from, emptied: back, clock: clock.clone() };
+    (TelemetryLane { filling, lane: to, emptied, collector, clock }, end)
 }
 
 impl TelemetryLane {
@@ -75,6 +81,7 @@ impl TelemetryLane {
         }
         if self.filling.bytes.is_empty() {
             (self.filling.base_ms, self.filling.begun) = (at_ms, Instant::now());
+            self.clock.begin(self.filling.begun);
         }
         self.filling.bytes.put_varint(u64::from(org.get()));
         put_point(self.filling.base_ms, &Point { device, pin, at_ms, value }, &mut self.filling.bytes);
