@@ -39,7 +39,7 @@ impl Shard {
                     if !gathered.is_empty() {
                         self.plain_bytes(now, slot, &mut gathered, fx);
                     }
-                    self.answer_close(slot, fx);
+                    self.say_closed(slot, fx);
                     return self.peer_gone(now, slot, End::PeerClosed, fx);
                 }
                 Err(fault) => return self.tls_failed(now, slot, &fault, false, fx),
@@ -124,8 +124,8 @@ impl Shard {
         }
     }
 
-    /// The peer's close_notify is answered with ours (RFC 5246, 7.2.1), after what is left to say.
-    pub(crate) fn answer_close(&mut self, slot: Slot, fx: &mut Effects) {
+    /// Say close_notify, after what is left to say: at the end, and when the peer has said its own (RFC 5246, 7.2.1).
+    pub(crate) fn say_closed(&mut self, slot: Slot, fx: &mut Effects) {
         let Some(connection) = self.connections.get(slot) else { return };
         if !connection.tls.is_on() || connection.gate & gate::BLOCKED != 0 {
             return;
@@ -140,20 +140,16 @@ impl Shard {
 
     /// The connection ends: say so if it can be said, and forget the keys.
     pub(crate) fn tls_goodbye(&mut self, slot: Slot, says_goodbye: bool, fx: &mut Effects) {
-        if !matches!(self.connections[slot].tls, Tls::Off) {
+        if says_goodbye {
+            self.say_closed(slot, fx);
+        } else {
             self.seal_pending(slot, fx);
         }
         let Some(secure) = self.secure.as_mut() else { return };
         match self.connections.hold(slot, |c| std::mem::take(&mut c.tls)) {
             Tls::Off | Tls::Greeting(_) => {}
             Tls::Handshake(shaking) => secure.admission.abandoned(shaking.pass),
-            Tls::On(mut session) => {
-                if says_goodbye {
-                    session.close(&mut secure.desk, &mut secure.out);
-                }
-                session.release(&mut secure.desk);
-                self.flush_out(slot, fx);
-            }
+            Tls::On(mut session) => session.release(&mut secure.desk),
         }
     }
 }

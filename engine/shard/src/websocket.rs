@@ -53,7 +53,7 @@ impl Shard {
                 fx.send(slot, |out| ws::close(out, code));
                 // This was the goodbye.
                 self.connections[slot].gate &= !gate::WEBSOCKET;
-                self.answer_close(slot, fx);
+                self.say_closed(slot, fx);
                 self.end(now, slot, end, fx);
             }
             None if matches!(self.connections[slot].phase, Phase::Live | Phase::Opening) => {
