@@ -3,13 +3,13 @@
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
+use std::sync::mpsc::{Receiver, Sender, channel, sync_channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use linchpin_control::{Answers, CommandLane, Registry, Shards};
 use linchpin_driver::{Backend, Choice, Options, Probe};
-use linchpin_shard::{Command, Settings, ShardId, ShardOptions};
+use linchpin_shard::{Command, Keeping, Settings, ShardId, ShardOptions};
 
 use crate::bridge::{self, ToShard};
 use crate::config::{EngineOptions, Listen};
@@ -19,6 +19,7 @@ use crate::lanes::Lanes;
 use crate::limits;
 use crate::shard_thread::{self, Order, Seed, Told};
 use crate::shutdown::Progress;
+use crate::store::{StoreError, Stored, load_all};
 use crate::tls::{Tls, TlsError};
 
 /// Why the engine does not start.
@@ -30,6 +31,8 @@ pub(crate) enum BootError {
     Bind { address: SocketAddr, source: io::Error },
     /// A thread or random bytes are missing.
     Io(io::Error),
+    /// The store cannot be read.
+    Store(StoreError),
     /// What TLS needs is missing.
     Tls(TlsError),
     /// A shard's thread ended or did not answer.
@@ -56,6 +59,7 @@ impl fmt::Display for BootError {
             Self::Bind { address, source } => write!(f, "{address} cannot be bound: {source}; see --plain"),
             Self::Io(source) => write!(f, "{source}"),
             Self::Tls(error) => write!(f, "{error}"),
+            Self::Store(error) => write!(f, "{error}"),
             Self::Shard(id) => write!(f, "shard {id} did not start within {:?}; see the log", limits::OPEN_TIMEOUT),
         }
     }
@@ -112,24 +116,25 @@ pub(crate) struct Keys {
 }
 
 impl Keys {
-    /// Random ones.
-    pub(crate) fn random() -> io::Result<Self> {
+    /// Random ones, where the store has none.
+    pub(crate) fn of(stored: Option<&Stored>) -> io::Result<Self> {
         let (mut digest, mut seed) = ([0; 32], [0; 16]);
         getrandom::fill(&mut digest).map_err(|_| io::Error::other("the operating system gave no random bytes"))?;
         getrandom::fill(&mut seed).map_err(|_| io::Error::other("the operating system gave no random bytes"))?;
-        Ok(Self { digest, seed })
+        Ok(Self { digest: stored.map_or(digest, |stored| *stored.token_key()), seed })
     }
 }
 
 /// Everything that all shards have in common.
-struct Plan<'a> {
-    driver: Options,
-    shards: u16,
-    settings: &'a Settings,
-    keys: &'a Keys,
-    registry: &'a Registry,
-    listen: &'a Listen,
-    tls: Option<&'a Tls>,
+#[derive(Clone, Copy)]
+pub(crate) struct Plan<'a> {
+    pub(crate) settings: &'a Settings,
+    pub(crate) keys: &'a Keys,
+    pub(crate) registry: &'a Registry,
+    /// The store; `None`: state is in memory only.
+    pub(crate) stored: Option<&'a Stored>,
+    pub(crate) listen: &'a Listen,
+    pub(crate) tls: Option<&'a Tls>,
 }
 
 /// A shard's thread as the main thread holds it while it starts.
@@ -141,20 +146,13 @@ struct Started {
     sending: bridge::Sending,
 }
 
-/// Open all shards, load the registry into them, bind the addresses and run. The second half of the answer is the
+/// Open all shards, load the registry and the store into them, bind the addresses and run. The second half of the answer is the
 /// control plane's way to the shards.
 ///
 /// # Errors
 /// See [`BootError`]. Threads that were started end by themselves.
-pub(crate) fn start(
-    options: &EngineOptions,
-    settings: &Settings,
-    listen: &Listen,
-    registry: &Registry,
-    keys: &Keys,
-    tls: Option<&Tls>,
-) -> Result<(Engine, Shards), BootError> {
-    for (_, address) in listen.doors() {
+pub(crate) fn start(options: &EngineOptions, plan: Plan<'_>) -> Result<(Engine, Shards), BootError> {
+    for (_, address) in plan.listen.doors() {
         check_free(address)?;
     }
     let mut driver = driver_options(options);
@@ -164,22 +162,21 @@ pub(crate) fn start(
         Backend::IoUring => Choice::IoUring,
         Backend::Portable => Choice::Portable,
     };
-    let mut plan = Plan { driver, shards: options.shards, settings, keys, registry, listen, tls };
-    match attempt(&plan, probe) {
+    match attempt(plan, &driver, options.shards, probe) {
         // One ring could be opened and not all of them (locked memory): what `auto` promises still holds.
-        Err(BootError::Driver(error)) if options.driver == Choice::Auto && plan.driver.backend == Choice::IoUring => {
+        Err(BootError::Driver(error)) if options.driver == Choice::Auto && driver.backend == Choice::IoUring => {
             tracing::warn!("{error}; starting on the portable back end instead");
-            plan.driver.backend = Choice::Portable;
-            let probe = linchpin_driver::probe(&plan.driver, options.shards).map_err(BootError::Driver)?;
-            attempt(&plan, probe)
+            driver.backend = Choice::Portable;
+            let probe = linchpin_driver::probe(&driver, options.shards).map_err(BootError::Driver)?;
+            attempt(plan, &driver, options.shards, probe)
         }
         other => other,
     }
 }
 
-fn attempt(plan: &Plan<'_>, probe: Probe) -> Result<(Engine, Shards), BootError> {
-    let (answers, progress) = (Answers::default(), Progress::new(plan.shards));
-    let started = spawn_all(plan, &answers, &progress)?;
+fn attempt(plan: Plan<'_>, driver: &Options, shards: u16, probe: Probe) -> Result<(Engine, Shards), BootError> {
+    let (answers, progress) = (Answers::default(), Progress::new(shards));
+    let started = spawn_all(plan, driver, shards, &answers, &progress)?;
     let mut mailboxes = Vec::new();
     let mut wakers = Vec::new();
     for shard in &started {
@@ -195,24 +192,37 @@ fn attempt(plan: &Plan<'_>, probe: Probe) -> Result<(Engine, Shards), BootError>
         bound = addresses;
     }
     let mut threads = Vec::new();
-    let mut shards = Vec::new();
+    let mut orders = Vec::new();
+    let mut shards: Vec<ToShard> = Vec::new();
     for (shard, waker) in started.into_iter().zip(wakers) {
-        let _ = shard.order.send(Order::Run(mailboxes.clone()));
         threads.push(shard.thread);
+        orders.push(shard.order);
         shards.push(shard.sending.with_waker(waker));
+    }
+    for order in orders {
+        let _ = order.send(Order::Run(mailboxes.clone(), shards.clone()));
+    }
+    if let Some(stored) = plan.stored {
+        stored.follow(&shards);
     }
     let lanes = shards.iter().map(|shard| Box::new(shard.clone()) as Box<dyn CommandLane>).collect();
     let bound = kinds.into_iter().zip(bound).collect();
     Ok((Engine { bound, probe, progress, shards, threads }, Shards::new(lanes, answers)))
 }
 
-fn spawn_all(plan: &Plan<'_>, answers: &Answers, progress: &Progress) -> Result<Vec<Started>, BootError> {
+fn spawn_all(
+    plan: Plan<'_>,
+    driver: &Options,
+    shards: u16,
+    answers: &Answers,
+    progress: &Progress,
+) -> Result<Vec<Started>, BootError> {
     let clock = Clock::new();
     let kinds: Vec<Door> = plan.listen.doors().into_iter().map(|(door, _)| door).collect();
-    let cores = cores(plan.shards);
-    let share = plan.registry.devices().len().div_ceil(usize::from(plan.shards));
+    let cores = cores(shards);
+    let share = plan.registry.devices().len().div_ceil(usize::from(shards));
     let (mut started, mut loaders) = (Vec::new(), Vec::new());
-    for (at, lanes) in Lanes::all(plan.shards).into_iter().enumerate() {
+    for (at, lanes) in Lanes::all(shards).into_iter().enumerate() {
         let (sending, commands) = bridge::way();
         let (order, orders) = channel();
         let (tell, told) = channel();
@@ -220,17 +230,20 @@ fn spawn_all(plan: &Plan<'_>, answers: &Answers, progress: &Progress) -> Result<
         loaders.push(loader);
         let id = ShardId(at as u16);
         let seed = Seed {
-            driver: plan.driver.clone(),
+            driver: driver.clone(),
             shard: ShardOptions {
                 id,
-                shards: plan.shards,
-                slots: plan.driver.connections,
+                shards,
+                slots: driver.connections,
                 seed: plan.keys.seed,
                 digest_key: plan.keys.digest,
                 settings: plan.settings.clone(),
+                keeping: if plan.stored.is_some() { Keeping::All } else { Keeping::Memory },
+                replaying: plan.stored.is_some(),
                 tls: plan.tls.map(Tls::for_shard).transpose().map_err(BootError::Tls)?,
             },
             load,
+            store: plan.stored.map(Stored::lane).transpose().map_err(BootError::Store)?,
             // Hashing spreads them almost evenly.
             devices: share + share / 16,
             lanes,
@@ -246,7 +259,8 @@ fn spawn_all(plan: &Plan<'_>, answers: &Answers, progress: &Progress) -> Result<
         let thread = std::thread::Builder::new().name(format!("shard-{at}")).spawn(move || shard_thread::run(seed));
         started.push(Started { id, thread: thread.map_err(BootError::Io)?, order, told, sending });
     }
-    load_all(plan.registry, loaders);
+    let keep = plan.stored.map(Stored::keep);
+    load_all(plan.registry, keep.as_ref(), loaders).map_err(|error| BootError::Store(error.into()))?;
     Ok(started)
 }
 
@@ -291,25 +305,6 @@ fn check_free(address: SocketAddr) -> Result<(), BootError> {
         return Ok(());
     }
     std::net::TcpListener::bind(address).map(drop).map_err(|source| BootError::Bind { address, source })
-}
-
-/// Tell each shard what it knows before it serves, in chunks: a million devices leave no heap of commands behind.
-fn load_all(registry: &Registry, loaders: Vec<SyncSender<Vec<Command>>>) {
-    let templates = || registry.templates().iter().map(|template| Command::PutTemplate(Box::new(template.clone())));
-    let mut chunks: Vec<Vec<Command>> = loaders.iter().map(|_| templates().collect()).collect();
-    for device in registry.devices() {
-        for (shard, command) in registry.announce(device) {
-            let chunk = &mut chunks[shard.index()];
-            chunk.push(command);
-            if chunk.len() >= limits::LOAD_CHUNK {
-                // A thread that has failed has said why; it is heard later.
-                let _ = loaders[shard.index()].send(std::mem::take(chunk));
-            }
-        }
-    }
-    for (loader, chunk) in loaders.into_iter().zip(chunks) {
-        let _ = loader.send(chunk);
-    }
 }
 
 fn hear(shard: &Started) -> Result<Told, BootError> {

@@ -13,6 +13,8 @@ use serde_json::json;
 
 use crate::config::{self, Assignment, EngineOptions};
 use crate::operate::{self, ask};
+use crate::serve::ServeError;
+use crate::store::FillError;
 use crate::{doctor, launch, limits, log, shell, show, top};
 
 /// Self-hosted server for Blynk devices.
@@ -38,6 +40,9 @@ enum Verb {
         /// How log lines look; goes before [log] format of the file.
         #[arg(long, value_name = "FORMAT")]
         log_format: Option<log::Format>,
+        /// Open a store that is older than its anchor says, once: what is missing stays missing.
+        #[arg(long)]
+        accept_rollback: bool,
     },
     /// Check a configuration file.
     Check {
@@ -184,7 +189,13 @@ pub(crate) struct Dev {
     /// Write where it listens and the devices' tokens to this file (JSON, 0600).
     #[arg(long, value_name = "FILE")]
     pub(crate) ready_file: Option<PathBuf>,
-    /// Make so many more devices, without template.
+    /// Keep nothing on the disk: devices, tokens and values are gone when the server stops.
+    #[arg(long)]
+    pub(crate) memory: bool,
+    /// Open a store that is older than its anchor says, once: what is missing stays missing.
+    #[arg(long, conflicts_with = "memory")]
+    pub(crate) accept_rollback: bool,
+    /// Have so many more devices, without template.
     #[arg(long, value_name = "N", default_value_t = 0, requires = "tokens_out",
           value_parser = clap::value_parser!(u32).range(0..=i64::from(limits::DEVICES)))]
     pub(crate) devices: u32,
@@ -374,6 +385,15 @@ impl Failure {
     }
 }
 
+impl From<ServeError> for Failure {
+    fn from(error: ServeError) -> Self {
+        match error {
+            ServeError::Fill(FillError::Config(text)) => Self::Config(text),
+            other => Self::general(other),
+        }
+    }
+}
+
 impl From<String> for Failure {
     fn from(text: String) -> Self {
         Self::General(text)
@@ -384,7 +404,9 @@ impl From<String> for Failure {
 pub(crate) fn run() -> ExitCode {
     let result = match Line::parse().command {
         Verb::Dev(flags) => launch::dev(flags),
-        Verb::Serve { config, ready_file, log_format } => launch::serve(config, ready_file, log_format),
+        Verb::Serve { config, ready_file, log_format, accept_rollback } => {
+            launch::serve(config, ready_file, log_format, accept_rollback)
+        }
         Verb::Check { config } => launch::check(&config),
         Verb::Config(ConfigVerb::Default) => operate::say(&config::default_file()),
         Verb::Status(at) => ask(&at, "status", json!({}), show::status_text),

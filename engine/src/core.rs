@@ -13,6 +13,7 @@ use crate::lanes::Lanes;
 use crate::limits;
 use crate::shard_log::ShardLog;
 use crate::shutdown::Progress;
+use crate::store::StoreLane;
 use crate::ticks::Ticks;
 
 /// Both clocks, from one start.
@@ -40,6 +41,7 @@ pub(crate) struct Core {
     pub(crate) shard: Shard,
     pub(crate) lanes: Lanes,
     pub(crate) commands: FromControl,
+    pub(crate) store: Option<StoreLane>,
     pub(crate) answers: Answers,
     pub(crate) mailboxes: Vec<Mailbox>,
     pub(crate) listeners: Vec<ListenerId>,
@@ -105,6 +107,9 @@ impl Core {
             }
             self.progress.report(self.id, self.shard.connections());
             if self.progress.is_over() {
+                if let Some(store) = self.store.take() {
+                    store.end(&mut self.shard);
+                }
                 return;
             }
         }
@@ -151,6 +156,9 @@ impl Core {
                 break;
             }
         }
+        if let Some(store) = &mut self.store {
+            store.tick(now.mono, &mut self.shard);
+        }
         self.lanes.deliver();
         self.ticks.note(begun.elapsed());
         Ok(())
@@ -175,7 +183,8 @@ impl Core {
             return Wait::No;
         }
         let now = self.clock.now().mono;
-        match self.shard.deadline().map(|at| at.since(now)) {
+        let store = self.store.as_ref().and_then(|store| store.deadline(&self.shard));
+        match self.shard.deadline().into_iter().chain(store).min().map(|at| at.since(now)) {
             Some(0) => Wait::No,
             Some(ms) => Wait::Until(Duration::from_millis(ms).min(limits::IDLE)),
             None => Wait::Until(limits::IDLE),
@@ -207,8 +216,23 @@ impl Core {
                     self.answers.give(to, Report::Status(status));
                 }
                 Effect::Report { to, report } => self.answers.give(to, report),
+                Effect::Keep(kept) => {
+                    if let Some(store) = &mut self.store {
+                        store.take_change(*kept);
+                    }
+                }
+                Effect::History { asker, org, device, ask } => {
+                    if let Some(store) = &self.store {
+                        store.ask(asker, org, device, *ask);
+                    }
+                }
                 Effect::Ended { device, end, .. } => self.log.ended(now, device, end),
             }
+        }
+        if let Some(store) = &mut self.store
+            && !scratch.fx.points.is_empty()
+        {
+            store.take_points(now, &scratch.fx);
         }
         let sends = scratch.fx.sends.iter();
         scratch.outgoing.extend(sends.map(|s| Outgoing { conn: conn(s.slot), start: s.start, end: s.end }));
@@ -224,6 +248,9 @@ impl Core {
     fn count(&mut self, counters: &mut EngineCounters) {
         self.ticks.report(counters);
         let driver = self.driver.counters();
+        if let Some(store) = &self.store {
+            store.count(counters);
+        }
         counters.lane_depth = self.lanes.depth();
         counters.enters = driver.enters;
         counters.accepts = driver.accepts;

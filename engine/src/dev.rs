@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::path::Path;
 
-use linchpin_control::{DeviceEntry, NewDevices, Registry, RegistryError};
+use linchpin_control::{Made, NewDevices};
 use linchpin_protocol::model::{Datastream, Pin, Template, TemplateId, ValueKind};
 
 use crate::boot::Engine;
@@ -13,20 +13,19 @@ use crate::tls::Local;
 /// The template that every dev server has.
 const TEMPLATE_ID: &[u8] = b"TMPLlinchpin";
 
-/// One template, three devices, one of them with it, and `more` without.
-pub(crate) fn fill(registry: &mut Registry, more: u32) -> Result<(), RegistryError> {
-    let template = demo_template();
-    let id = template.id;
-    registry.put_template(template);
-    registry.add(&NewDevices { count: 1, template: Some(id), name: "Demo with template".to_owned() })?;
-    registry.add(&NewDevices { count: 2, template: None, name: "Demo".to_owned() })?;
-    if more > 0 {
-        registry.add(&NewDevices { count: more, template: None, name: String::new() })?;
-    }
-    Ok(())
+/// Devices that every dev server has: one with the template, two without.
+pub(crate) const DEVICES: usize = 3;
+
+/// What they are made of.
+pub(crate) fn devices() -> [NewDevices; 2] {
+    let id = demo_template().id;
+    let with = NewDevices { template: Some(id), name: "Demo with template".to_owned(), ..NewDevices::default() };
+    let without = NewDevices { count: DEVICES as u32 - 1, name: "Demo".to_owned(), ..NewDevices::default() };
+    [with, without]
 }
 
-fn demo_template() -> Template {
+/// The template of the demo.
+pub(crate) fn demo_template() -> Template {
     let stream = |index, name: &str, kind, unit: &str, sync| Datastream {
         pin: Pin::new_virtual(index),
         name: name.into(),
@@ -59,7 +58,7 @@ pub(crate) fn address_for_boards() -> Option<IpAddr> {
 /// What to copy where.
 ///
 /// `data_path`: the data directory, if commands do not find it by themselves.
-pub(crate) fn announce(engine: &Engine, devices: &[DeviceEntry], data_path: Option<&Path>, local: Option<&Local>) {
+pub(crate) fn announce(engine: &Engine, devices: &[Made], data_path: Option<&Path>, local: Option<&Local>) {
     let (plain, tls) = (engine.addresses(Door::Plain), engine.addresses(Door::Tls));
     let Some(bound) = plain.first() else { return };
     let host = if bound.ip().is_unspecified() {
@@ -74,15 +73,15 @@ pub(crate) fn announce(engine: &Engine, devices: &[DeviceEntry], data_path: Opti
     }
 }
 
-fn text(address: SocketAddr, loopback_only: bool, devices: &[DeviceEntry], data: &str) -> String {
+fn text(address: SocketAddr, loopback_only: bool, devices: &[Made], data: &str) -> String {
     use std::fmt::Write;
     let (host, port) = (address.ip(), address.port());
     let mut out = String::new();
-    let _ = writeln!(out, "\nLinchpin listens on {address} (plain). Devices, tokens are shown this once:");
+    let _ = writeln!(out, "\nLinchpin listens on {address} (plain). Devices, with their tokens:");
     for device in devices {
         let template =
-            device.template.map_or("no template: any pin".to_owned(), |t| format!("template {}", t.as_str()));
-        let _ = writeln!(out, "  device {}  {}  {template}", device.id, device.token.expose());
+            device.entry.template.map_or("no template: any pin".to_owned(), |t| format!("template {}", t.as_str()));
+        let _ = writeln!(out, "  device {}  {}  {template}", device.entry.id, device.token.expose());
     }
     let Some(device) = devices.get(1) else { return out };
     let token = device.token.expose();
@@ -107,7 +106,7 @@ fn text(address: SocketAddr, loopback_only: bool, devices: &[DeviceEntry], data:
          \x20 linchpin device sim --server {address} --token {token}\n\
          \x20 linchpin device write {id} V1 42{data}\n\
          \x20 linchpin device show {id}{data}\n\n",
-        id = device.id,
+        id = device.entry.id,
     );
     if loopback_only {
         let _ = writeln!(
@@ -121,7 +120,7 @@ fn text(address: SocketAddr, loopback_only: bool, devices: &[DeviceEntry], data:
 }
 
 /// How clients come with TLS, and how they trust this server.
-fn tls_text(address: SocketAddr, devices: &[DeviceEntry], local: &Local) -> String {
+fn tls_text(address: SocketAddr, devices: &[Made], local: &Local) -> String {
     let Some(device) = devices.get(1) else { return String::new() };
     let (host, port, token) = (address.ip(), address.port(), device.token.expose());
     let (ca, header) = (local.certificate_path(), local.header_path());
@@ -142,13 +141,16 @@ fn tls_text(address: SocketAddr, devices: &[DeviceEntry], local: &Local) -> Stri
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::Fill;
+    use linchpin_control::Registry;
 
     #[test]
     fn the_demo_is_complete_and_its_text_has_every_client() {
         let mut registry = Registry::new(2, [0; 32]);
-        fill(&mut registry, 2).expect("room");
-        assert_eq!(registry.devices().iter().filter(|d| d.template.is_some()).count(), 1);
-        let text = text("127.0.0.1:8080".parse().expect("an address"), true, &registry.devices()[..3], " --data X");
+        let fill = Fill::Dev { more: 0, tokens_out: None };
+        let made = fill.make(&mut registry, None).expect("room");
+        assert_eq!((made.len(), made.iter().filter(|made| made.entry.template.is_some()).count()), (DEVICES, 1));
+        let text = text("127.0.0.1:8080".parse().expect("an address"), true, &made, " --data X");
         for word in ["BLYNK_AUTH_TOKEN", "blynklib", "blynk-library", "curl", "8080", "--lan", "show 2 --data X"] {
             assert!(text.contains(word), "no {word:?} in {text}");
         }

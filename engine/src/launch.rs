@@ -3,15 +3,14 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
-use linchpin_control::{NewDevices, Registry};
 use linchpin_driver::{Choice, Descriptors, Features};
 use linchpin_shard::Settings;
 
-use crate::boot::Keys;
 use crate::cli::{Dev, Failure};
-use crate::config::{self, EngineOptions, Listen};
+use crate::config::{self, EngineOptions, Listen, StoreConfig};
 use crate::log::{self, Log, LogOptions};
 use crate::serve::{self, Server};
+use crate::store::Fill;
 use crate::tls::{self, Local, Source, TlsConfig};
 use crate::{dev, ready};
 
@@ -48,13 +47,6 @@ pub(crate) fn dev(flags: Dev) -> Result<(), Failure> {
     let tls = flags.tls.address(any);
     let mut settings = Settings::default();
     flags.set.iter().for_each(|assignment| assignment.apply(&mut settings));
-    let keys = Keys::random().map_err(Failure::general)?;
-    let mut registry = Registry::new(engine.shards, keys.digest);
-    dev::fill(&mut registry, flags.devices).map_err(Failure::general)?;
-    let first_more = registry.devices().len() - flags.devices as usize;
-    if let Some(path) = &flags.tokens_out {
-        write_tokens(path, &ready::token_lines(&registry.devices()[first_more..]))?;
-    }
     let lan = dev::address_for_boards().filter(|_| flags.lan);
     let tls_config = tls.map(|_| TlsConfig {
         source: Source::Local(Local::new(&data_path, tls::names_of_this_machine(lan))),
@@ -70,19 +62,19 @@ pub(crate) fn dev(flags: Dev) -> Result<(), Failure> {
             metrics: Some(flags.metrics),
             ..Listen::default()
         },
+        store: (!flags.memory)
+            .then(|| StoreConfig { accept_rollback: flags.accept_rollback, ..StoreConfig::for_dev(&data_path) }),
         data_path,
         engine,
         settings,
         tls: tls_config,
-        registry,
-        keys,
+        fill: Fill::Dev { more: flags.devices, tokens_out: flags.tokens_out },
         ready_file: flags.ready_file,
-        shown: first_more,
         config_path: None,
     };
     let local = server.tls.as_ref().and_then(TlsConfig::local).cloned();
     serve::serve(server, |engine, devices| dev::announce(engine, devices, flags.data.as_deref(), local.as_ref()))
-        .map_err(Failure::general)
+        .map_err(Failure::from)
 }
 
 /// Write a file with tokens that only its owner may read.
@@ -93,34 +85,26 @@ pub(crate) fn write_tokens(path: &Path, lines: &str) -> Result<(), Failure> {
 }
 
 /// `linchpin serve`.
-pub(crate) fn serve(path: PathBuf, ready_file: Option<PathBuf>, format: Option<log::Format>) -> Result<(), Failure> {
+pub(crate) fn serve(
+    path: PathBuf,
+    ready_file: Option<PathBuf>,
+    format: Option<log::Format>,
+    accept_rollback: bool,
+) -> Result<(), Failure> {
     let config = config::read(&path).map_err(|error| Failure::Config(error.to_string()))?;
     let _log = start_log(LogOptions { format: format.unwrap_or(config.log.format), ..config.log })?;
-    let keys = Keys::random().map_err(Failure::general)?;
-    let mut registry = Registry::new(config.engine.shards, keys.digest);
-    config.templates.into_iter().for_each(|template| registry.put_template(template));
-    for device in config.devices {
-        let added = match device.token {
-            Some(token) => registry.add_with_token(&device.name, device.template, token).map(drop),
-            None => {
-                registry.add(&NewDevices { count: 1, template: device.template, name: device.name.clone() }).map(drop)
-            }
-        };
-        added.map_err(|error| Failure::Config(format!("{}: device {:?}: {error}", path.display(), device.name)))?;
-    }
     let server = Server {
         listen: config.listen,
         data_path: config.data_path,
         engine: config.engine,
         settings: config.settings,
         tls: config.tls,
-        registry,
-        keys,
+        store: Some(StoreConfig { accept_rollback, ..config.store }),
+        fill: Fill::File { path: path.clone(), templates: config.templates, devices: config.devices },
         ready_file,
-        shown: usize::MAX,
         config_path: Some(path),
     };
-    serve::serve(server, |_, _| {}).map_err(Failure::general)
+    serve::serve(server, |_, _| {}).map_err(Failure::from)
 }
 
 /// `linchpin check`.

@@ -12,6 +12,23 @@ pub(crate) const LANE_LETTERS_MIN: usize = 32;
 pub(crate) const LETTERS_PER_TICK: usize = 1_024;
 /// Rounds in which a tick carries out what its own effects caused (letters that come back undelivered).
 pub(crate) const ROUNDS: usize = 4;
+/// Pins of a shard whose newest value may wait for the journal, when the disk is slow; of more only the memory knows.
+pub(crate) const OWED_VALUES: usize = 1 << 20;
+/// Changes (events, properties, metadata, lines of the diary) of all shards that wait for the thread that writes them.
+/// At three quarters new ones are refused, at half of it lines of the diary are left out.
+pub(crate) const CHANGES: usize = 16_384;
+/// Changes that are written together.
+pub(crate) const CHANGES_BATCH: usize = 1_024;
+/// That thread looks this often whether the store takes more or less, and tries again after this time.
+pub(crate) const CHANGES_TICK: Duration = Duration::from_millis(50);
+/// Longest answer about history, bytes.
+pub(crate) const HISTORY_BYTES: usize = 256 << 10;
+/// Times, 1 ms apart, that an answer about history is offered to a shard.
+pub(crate) const TOLD_TRIES: usize = 1_000;
+/// The same for what the last run's journal adds.
+pub(crate) const RESTORE_TRIES: usize = 5_000;
+/// Times, 10 ms apart, that a shard that ends offers what it owes to the store.
+pub(crate) const LAST_TRIES: usize = 50;
 /// Longest sleep of an idle shard: its clocks are looked at once in this time.
 pub(crate) const IDLE: Duration = Duration::from_secs(1);
 /// Commands in one chunk while a shard is loaded.
@@ -47,6 +64,9 @@ pub(crate) const DEVICES: u32 = 1_000_000;
 pub(crate) const HANDSHAKES_PER_TICK: Duration = Duration::from_millis(1);
 
 const _: () = assert!(LOG_LINES_QUEUED * LOG_LINE_BYTES <= 16 << 20, "a blocked log stays small");
+const _: () = assert!(CHANGES_BATCH <= CHANGES / 4, "room for what comes while a batch is written");
+const _: () = assert!(LAST_TRIES * 10 < STOP_TIMEOUT.as_millis() as usize);
+const _: () = assert!(HISTORY_BYTES >= linchpin_storage::limits::EXPORT_PIECE_BYTES);
 const _: () = assert!(DEVICES <= linchpin_control::limits::DEVICES);
 const _: () = assert!(LANE_LETTERS_MIN <= linchpin_shard::limits::LANE_LETTERS);
 const _: () = assert!(

@@ -24,6 +24,7 @@ mod shell;
 mod show;
 mod shutdown;
 mod sim_device;
+mod store;
 mod ticks;
 mod tls;
 mod top;

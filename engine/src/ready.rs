@@ -4,15 +4,15 @@ use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-use linchpin_control::DeviceEntry;
+use linchpin_control::Made;
 use serde_json::{Value, json};
 
 /// A device as the ready file and `--tokens-out` show it.
-pub(crate) fn device_json(device: &DeviceEntry) -> Value {
+pub(crate) fn device_json(made: &Made) -> Value {
     json!({
-        "id": device.id.get(),
-        "token": device.token.expose(),
-        "template": device.template.map(|template| template.as_str().to_owned()),
+        "id": made.entry.id.get(),
+        "token": made.token.expose(),
+        "template": made.entry.template.map(|template| template.as_str().to_owned()),
     })
 }
 
@@ -32,8 +32,8 @@ pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
 }
 
 /// One line a device: id and token.
-pub(crate) fn token_lines(devices: &[DeviceEntry]) -> String {
-    devices.iter().map(|device| format!("{} {}\n", device.id, device.token.expose())).collect()
+pub(crate) fn token_lines(devices: &[Made]) -> String {
+    devices.iter().map(|made| format!("{} {}\n", made.entry.id, made.token.expose())).collect()
 }
 
 #[cfg(test)]

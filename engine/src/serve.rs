@@ -5,13 +5,14 @@ use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use linchpin_control::{Control, DeviceEntry, Facts, Registry};
+use linchpin_control::{Control, Facts, Made, Registry};
 use linchpin_shard::{Command, Settings};
 use serde_json::json;
 
-use crate::boot::{self, BootError, Engine, Keys};
-use crate::config::{self, Config, EngineOptions, Listen};
+use crate::boot::{self, BootError, Engine, Keys, Plan};
+use crate::config::{self, Config, EngineOptions, Listen, StoreConfig};
 use crate::doors::Door;
+use crate::store::{Fill, FillError, StoreError, Stored};
 use crate::tls::{Local, Tls, TlsConfig, TlsError};
 use crate::{notify, ready, shutdown};
 
@@ -23,11 +24,11 @@ pub(crate) struct Server {
     pub(crate) settings: Settings,
     /// What TLS needs; `None`: it is not spoken.
     pub(crate) tls: Option<TlsConfig>,
-    pub(crate) registry: Registry,
-    pub(crate) keys: Keys,
+    /// What the store is opened with; `None`: state is in memory only.
+    pub(crate) store: Option<StoreConfig>,
+    /// What must exist before it serves.
+    pub(crate) fill: Fill,
     pub(crate) ready_file: Option<PathBuf>,
-    /// Devices that the ready file and the start message show: the first so many.
-    pub(crate) shown: usize,
     /// Reloaded at SIGHUP.
     pub(crate) config_path: Option<PathBuf>,
 }
@@ -37,6 +38,8 @@ pub(crate) struct Server {
 pub(crate) enum ServeError {
     Boot(BootError),
     Tls(TlsError),
+    Store(StoreError),
+    Fill(FillError),
     Control(linchpin_control::StartError),
     Io(String),
 }
@@ -46,6 +49,8 @@ impl fmt::Display for ServeError {
         match self {
             Self::Boot(error) => error.fmt(f),
             Self::Tls(error) => error.fmt(f),
+            Self::Store(error) => error.fmt(f),
+            Self::Fill(error) => error.fmt(f),
             Self::Control(error) => error.fmt(f),
             Self::Io(text) => f.write_str(text),
         }
@@ -68,24 +73,38 @@ fn make_folder(path: &Path) -> Result<(), ServeError> {
 }
 
 /// Start, tell `announce` what runs, and serve until a signal ends it.
-pub(crate) fn serve(server: Server, announce: impl FnOnce(&Engine, &[DeviceEntry])) -> Result<(), ServeError> {
+pub(crate) fn serve(server: Server, announce: impl FnOnce(&Engine, &[Made])) -> Result<(), ServeError> {
     // First of all: whoever reads the ready file may end the server at once.
     let mut signals =
         shutdown::catch().map_err(|error| ServeError::Io(format!("signals cannot be caught: {error}")))?;
     make_folder(&server.data_path)?;
     boot::raise_descriptor_limit();
     let started = Instant::now();
-    let Server { listen, data_path, engine: options, settings, tls, registry, keys, ready_file, shown, config_path } =
-        server;
+    let Server { listen, data_path, engine: options, settings, tls, store, fill, ready_file, config_path } = server;
+    let stored = store.map(|config| Stored::open(&data_path, config)).transpose().map_err(ServeError::Store)?;
+    let keys = Keys::of(stored.as_ref()).map_err(|error| ServeError::Io(error.to_string()))?;
+    let mut registry = match &stored {
+        Some(stored) => Registry::stored(options.shards, keys.digest, stored.load().map_err(ServeError::Store)?),
+        None => Registry::new(options.shards, keys.digest),
+    };
+    let keep = stored.as_ref().map(Stored::keep);
+    let devices = fill.make(&mut registry, keep.as_ref()).map_err(ServeError::Fill)?;
     let ca = tls.as_ref().and_then(TlsConfig::local).map(Local::certificate_path);
-    let tls = tls.map(|config| Tls::open(config, &data_path)).transpose().map_err(ServeError::Tls)?;
-    let (mut engine, lanes) =
-        boot::start(&options, &settings, &listen, &registry, &keys, tls.as_deref()).map_err(ServeError::Boot)?;
+    let ticket_key = stored.as_ref().map(Stored::ticket_key);
+    let tls = tls.map(|config| Tls::open(config, &data_path, ticket_key)).transpose().map_err(ServeError::Tls)?;
+    let plan = Plan {
+        settings: &settings,
+        keys: &keys,
+        registry: &registry,
+        stored: stored.as_ref(),
+        listen: &listen,
+        tls: tls.as_deref(),
+    };
+    let (mut engine, lanes) = boot::start(&options, plan).map_err(ServeError::Boot)?;
     for line in &engine.probe.lines {
         tracing::info!("{line}");
     }
-    tracing::info!("state is kept in memory: devices, tokens and values are gone when the server stops");
-    let devices = registry.devices()[..shown.min(registry.devices().len())].to_vec();
+    say_where_state_is(stored.as_ref().map(|_| data_path.as_path()), &registry);
     let socket = std::path::absolute(&data_path).unwrap_or(data_path).join("admin.sock");
     let facts = Facts {
         version: env!("CARGO_PKG_VERSION"),
@@ -98,8 +117,8 @@ pub(crate) fn serve(server: Server, announce: impl FnOnce(&Engine, &[DeviceEntry
         started,
     };
     let owner = rustix::process::getuid().as_raw();
-    let control =
-        linchpin_control::start(&socket, owner, listen.metrics, lanes, registry, facts).map_err(ServeError::Control)?;
+    let control = linchpin_control::start(&socket, owner, listen.metrics, lanes, registry, keep, facts)
+        .map_err(ServeError::Control)?;
     if let Some(path) = &ready_file {
         write_ready(path, &engine, &control, &socket, ca.as_deref(), &devices)?;
     }
@@ -115,7 +134,20 @@ pub(crate) fn serve(server: Server, announce: impl FnOnce(&Engine, &[DeviceEntry
     let ended = shutdown::wait(&mut signals, &engine, reload);
     drop(control);
     engine.stop();
+    if let Some(stored) = stored {
+        stored.close();
+    }
     ended.map_err(|error| ServeError::Io(error.to_string()))
+}
+
+fn say_where_state_is(data_path: Option<&Path>, registry: &Registry) {
+    let devices = registry.devices().len();
+    match data_path {
+        Some(path) => tracing::info!(devices, "state is in {}", path.display()),
+        None => {
+            tracing::info!("state is kept in memory: devices, tokens and values are gone when the server stops");
+        }
+    }
 }
 
 fn write_ready(
@@ -124,7 +156,7 @@ fn write_ready(
     control: &Control,
     socket: &Path,
     ca: Option<&Path>,
-    devices: &[DeviceEntry],
+    devices: &[Made],
 ) -> Result<(), ServeError> {
     let first = |door| engine.addresses(door).first().map(ToString::to_string);
     let devices: Vec<_> = devices.iter().map(ready::device_json).collect();

@@ -8,18 +8,19 @@ use linchpin_driver::{Driver, ListenerId, Mailbox, Options, Waker};
 use linchpin_shard::{Command, Effects, Input, Shard, ShardOptions};
 
 use crate::boot::BootError;
-use crate::bridge::FromControl;
+use crate::bridge::{FromControl, ToShard};
 use crate::core::{Clock, Core};
 use crate::doors::Doors;
 use crate::lanes::Lanes;
 use crate::shard_log::ShardLog;
 use crate::shutdown::Progress;
+use crate::store::StoreLane;
 use crate::ticks::Ticks;
 
 /// What the main thread tells a shard's thread while it starts.
 pub(crate) enum Order {
     Listen(Vec<SocketAddr>),
-    Run(Vec<Mailbox>),
+    Run(Vec<Mailbox>, Vec<ToShard>),
 }
 
 /// What it says.
@@ -34,6 +35,7 @@ pub(crate) struct Seed {
     pub(crate) driver: Options,
     pub(crate) shard: ShardOptions,
     pub(crate) load: Receiver<Vec<Command>>,
+    pub(crate) store: Option<StoreLane>,
     /// About how many devices will live here.
     pub(crate) devices: usize,
     pub(crate) lanes: Lanes,
@@ -104,7 +106,11 @@ fn open(seed: Seed) -> Result<Option<Core>, BootError> {
     if seed.tell.send(Told::Listening(bound)).is_err() {
         return Ok(None);
     }
-    let Ok(Order::Run(mailboxes)) = seed.orders.recv() else { return Ok(None) };
+    let Ok(Order::Run(mailboxes, shards)) = seed.orders.recv() else { return Ok(None) };
+    let mut store = seed.store;
+    if let Some(store) = &mut store {
+        store.set_shards(shards);
+    }
     let mut lanes = seed.lanes;
     lanes.set_wakers(mailboxes.iter().map(Mailbox::waker).collect());
     Ok(Some(Core {
@@ -112,6 +118,7 @@ fn open(seed: Seed) -> Result<Option<Core>, BootError> {
         shard,
         lanes,
         commands: seed.commands,
+        store,
         answers: seed.answers,
         mailboxes,
         listeners,

@@ -19,10 +19,11 @@ pub(crate) type Db = DBWithThreadMode<MultiThreaded>;
 fn logger(from: LogLevel) -> InfoLogger {
     InfoLogger::new_callback_logger(from, |level, line| {
         let line = line.trim_end();
-        if (level as i32) >= LogLevel::Error as i32 {
-            tracing::error!(target: "rocksdb", "{line}");
-        } else {
-            tracing::warn!(target: "rocksdb", "{line}");
+        match level {
+            LogLevel::Error | LogLevel::Fatal => tracing::error!(target: "rocksdb", "{line}"),
+            LogLevel::Warn => tracing::warn!(target: "rocksdb", "{line}"),
+            // Its settings come at every start, whatever level was asked for.
+            LogLevel::Info | LogLevel::Debug | LogLevel::Header => tracing::trace!(target: "rocksdb", "{line}"),
         }
     })
 }

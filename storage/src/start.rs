@@ -92,6 +92,8 @@ impl Store {
         settings.steps.reach("inventory written");
         rocks.start_compaction()?;
         let space = Arc::new(Space::new(&layout.folder, &layout.ballast, settings.write_buffer_bytes));
+        // A disk that is full already is told at the first write.
+        let _ = space.check();
         let poison = Arc::new(Poison::default());
         let (queue, committer) = writer::start(rocks.clone(), poison.clone(), space.clone(), mark)?;
         let keyring = Arc::new(keyring);

@@ -93,11 +93,11 @@ impl Store {
         self.inner.keyring.add_org(org.get())
     }
 
-    /// Write everything out and close. Without it a restart replays the log.
+    /// Write everything out and close: calls after it answer [`Error::Closed`]. Without it a restart replays the log.
     ///
     /// # Errors
     /// [`Error::Write`], [`Error::Poisoned`], [`Error::Io`]; the store is closed all the same.
-    pub fn close(self) -> Result<(), Error> {
+    pub fn close(&self) -> Result<(), Error> {
         self.end(true)
     }
 

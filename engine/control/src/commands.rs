@@ -8,12 +8,14 @@ use tokio::sync::Mutex;
 
 use crate::parameters::{optional_text, optional_u32};
 use crate::render::{status_json, template_json};
-use crate::{CommandError, Facts, Registry, Shards};
+use crate::{CommandError, Facts, Keep, Registry, Shards};
 
 /// Everything that commands need.
 pub(crate) struct Desk {
     pub(crate) shards: Arc<Shards>,
     pub(crate) registry: Mutex<Registry>,
+    /// The store; `None`: state is in memory only.
+    pub(crate) keep: Option<Keep>,
     pub(crate) facts: Facts,
 }
 
@@ -32,13 +34,29 @@ impl Desk {
             "device.token" => self.token(parameters).await,
             "device.remove" => self.remove(parameters).await,
             "device.diary" => self.diary(parameters).await,
-            "template.list" => Ok(self.registry.lock().await.templates().iter().map(template_json).collect()),
+            "template.list" => Ok(self.registry.lock().await.templates().map(template_json).collect()),
             "template.show" => self.show_template(parameters).await,
             "template.add" => self.add_template(parameters).await,
             "drain" => self.drain(parameters),
             _ => {
                 Err(CommandError::new("unknown-command", format!("there is no command {command:?}; see docs/admin.md")))
             }
+        }
+    }
+
+    /// Let a thread that may wait for the disk do it; `None`: there is no store.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub(crate) async fn with_store<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(&Keep) -> Result<T, linchpin_storage::Error> + Send + 'static,
+    ) -> Result<Option<T>, CommandError> {
+        let Some(keep) = self.keep.clone() else { return Ok(None) };
+        match tokio::task::spawn_blocking(move || job(&keep)).await {
+            Ok(Ok(done)) => Ok(Some(done)),
+            Ok(Err(error)) => Err(CommandError::new("store", error.to_string())),
+            Err(_) => Err(CommandError::new("store", "the command failed inside the server: see its log")),
         }
     }
 
@@ -55,7 +73,7 @@ impl Desk {
         answer["tls"] = self.facts.tls.iter().map(ToString::to_string).collect();
         answer["mutual"] = self.facts.mutual.iter().map(ToString::to_string).collect();
         answer["proxied"] = self.facts.proxied.iter().map(ToString::to_string).collect();
-        answer["state"] = "memory".into();
+        answer["state"] = if self.keep.is_some() { "disk" } else { "memory" }.into();
         answer["uptime_s"] = self.facts.started.elapsed().as_secs().into();
         Ok(answer)
     }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::commands::{Answer, Desk};
 use crate::parameters::{device_id, no_such_device, optional_text, optional_u32, pin};
 use crate::render::{made_json, row_json, view_json};
-use crate::{CommandError, NewDevices, limits};
+use crate::{CommandError, Made, NewDevices, Registry, limits};
 
 impl Desk {
     pub(crate) async fn list(&self, parameters: &Value) -> Answer {
@@ -54,13 +54,21 @@ impl Desk {
         };
         let name = optional_text(parameters, "name")?.unwrap_or_default().to_owned();
         let mut registry = self.registry.lock().await;
-        let made = registry
-            .add(&NewDevices { count, template, name })
-            .map_err(|error| CommandError::new("refused", error.to_string()))?
-            .to_vec();
+        let new = NewDevices { count, template, name, ..NewDevices::default() };
+        let made = registry.add(&new).map_err(|error| CommandError::new("refused", error.to_string()))?;
+        let records = made.clone();
+        // What shards know and an answer names is on the disk.
+        if let Err(error) = self.with_store(move |keep| keep.add_devices(&records)).await {
+            for device in &made {
+                registry.remove(device.entry.id);
+            }
+            return Err(error);
+        }
         let mut answer = Vec::with_capacity(made.len());
         for device in &made {
-            for (shard, command) in registry.announce(device) {
+            let known =
+                [registry.introduce(&device.entry), registry.index(device.entry.id, registry.digest(&device.token))];
+            for (shard, command) in known {
                 self.tell_patiently(shard, command).await?;
             }
             answer.push(made_json(device));
@@ -135,24 +143,44 @@ impl Desk {
         }
     }
 
+    /// A device with its token.
+    async fn with_token(&self, registry: &Registry, device: DeviceId) -> Result<Made, CommandError> {
+        let entry = registry.device(device).ok_or_else(|| no_such_device(device))?.clone();
+        let token = match registry.token(device) {
+            Some(token) => Some(token),
+            None => {
+                let asked = entry.clone();
+                self.with_store(move |keep| keep.token(&asked)).await?.flatten()
+            }
+        };
+        let token = token.ok_or_else(|| no_such_device(device))?;
+        Ok(Made { entry, token })
+    }
+
     /// The token of a device: what goes into its sketch.
     pub(crate) async fn token(&self, parameters: &Value) -> Answer {
         let device = device_id(parameters)?;
         let registry = self.registry.lock().await;
-        registry.device(device).map(made_json).ok_or_else(|| no_such_device(device))
+        self.with_token(&registry, device).await.map(|made| made_json(&made))
     }
 
-    /// Remove a device: its connection ends, its token and values are gone.
+    /// Erase a device: its connection ends; its token, values and history are gone.
     pub(crate) async fn remove(&self, parameters: &Value) -> Answer {
         let device = device_id(parameters)?;
         let mut registry = self.registry.lock().await;
-        let removed = registry.remove(device).ok_or_else(|| no_such_device(device))?;
+        let Made { entry, token } = self.with_token(&registry, device).await?;
         // The index first: from then on nobody logs in with the token.
-        let (owner, unindex) = registry.denounce(&removed);
+        let (owner, unindex) = registry.unindex(&token);
         self.tell_patiently(owner, unindex).await?;
         self.shards
             .ask(home_of(device, self.shards.count()), |request| Command::RemoveDevice { request, device })
             .await?;
+        if self.keep.is_some() {
+            // What the shard has said of it is on its way to the store for so long.
+            tokio::time::sleep(limits::LAST_WORDS).await;
+            self.with_store(move |keep| keep.erase_device(&entry)).await?;
+        }
+        registry.remove(device);
         Ok(json!({"removed": device.get()}))
     }
 }

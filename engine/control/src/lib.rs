@@ -10,6 +10,7 @@ mod commands;
 mod device;
 mod diary;
 mod error;
+mod keep;
 pub mod limits;
 pub mod metrics;
 mod monitor;
@@ -21,5 +22,6 @@ mod template;
 
 pub use answers::{Answers, CommandLane, Shards};
 pub use error::CommandError;
-pub use registry::{DeviceEntry, NewDevices, Registry, RegistryError};
+pub use keep::Keep;
+pub use registry::{DeviceEntry, Loaded, Made, NewDevices, Registry, RegistryError, TemplateEntry};
 pub use start::{Control, Facts, StartError, start};

@@ -28,10 +28,16 @@ pub const ADD_DEVICES: u32 = 100_000;
 pub const DEVICES: u32 = 10_000_000;
 /// Longest name of a device, bytes.
 pub const NAME_BYTES: usize = 64;
+/// What a shard has handed over before a device was removed reaches the store within this time: some batches of its
+/// journal.
+pub const LAST_WORDS: Duration = Duration::from_millis(100);
+/// Records of new devices that are committed together, bytes; below what the store takes in one batch.
+pub const KEEP_BATCH_BYTES: usize = 2 << 20;
 /// Longest URL or text that is pushed to a device, bytes.
 pub const PUSH_BYTES: usize = 1_024;
 /// Longest path of a Unix socket, bytes (the kernel's bound, less the final NUL).
 pub const SOCKET_PATH_BYTES: usize = 107;
 
+const _: () = assert!(KEEP_BATCH_BYTES + 4_096 <= linchpin_storage::limits::BATCH_BYTES);
 const _: () = assert!(ADD_DEVICES <= DEVICES);
 const _: () = assert!(PUSH_BYTES < LINE_BYTES);

@@ -4,7 +4,7 @@ use linchpin_protocol::model::{Template, ValueKind};
 use linchpin_shard::{DeviceRow, DeviceView, ShardStatus};
 use serde_json::{Value, json};
 
-use crate::{DeviceEntry, Registry};
+use crate::{Made, Registry};
 
 pub(crate) fn status_json(status: &ShardStatus) -> Value {
     let ends: serde_json::Map<_, _> = status.ends.iter().map(|(end, n)| (end.to_string(), (*n).into())).collect();
@@ -31,11 +31,11 @@ pub(crate) fn status_json(status: &ShardStatus) -> Value {
 }
 
 /// A device that was made just now, with its token.
-pub(crate) fn made_json(device: &DeviceEntry) -> Value {
+pub(crate) fn made_json(made: &Made) -> Value {
     json!({
-        "id": device.id.get(),
-        "token": device.token.expose(),
-        "template": device.template.map(|template| template.as_str().to_owned()),
+        "id": made.entry.id.get(),
+        "token": made.token.expose(),
+        "template": made.entry.template.map(|template| template.as_str().to_owned()),
     })
 }
 

@@ -10,7 +10,7 @@ use std::time::Instant;
 use tokio::sync::Mutex;
 
 use crate::commands::Desk;
-use crate::{Registry, Shards, admin, monitor};
+use crate::{Keep, Registry, Shards, admin, monitor};
 
 /// What the server knows of itself, for `linchpin status`.
 #[derive(Clone, Debug)]
@@ -130,6 +130,7 @@ pub fn start(
     metrics: Option<SocketAddr>,
     shards: Shards,
     registry: Registry,
+    keep: Option<Keep>,
     facts: Facts,
 ) -> Result<Control, StartError> {
     let io = |source| StartError::Io { path: socket.into(), source };
@@ -143,7 +144,7 @@ pub fn start(
         (admin::bind(socket)?, monitor)
     };
     let metrics = monitor.as_ref().and_then(|listener| listener.local_addr().ok());
-    let desk = Arc::new(Desk { shards: Arc::new(shards), registry: Mutex::new(registry), facts });
+    let desk = Arc::new(Desk { shards: Arc::new(shards), registry: Mutex::new(registry), keep, facts });
     let serve = move || {
         runtime.block_on(async {
             if let Some(monitor) = monitor {

@@ -13,8 +13,7 @@ impl Desk {
     pub(crate) async fn show_template(&self, parameters: &Value) -> Answer {
         let id = template_id(parameters, "template")?;
         let registry = self.registry.lock().await;
-        let found = registry.templates().iter().find(|template| template.id == id);
-        found.map(template_json).ok_or_else(|| {
+        registry.template(id).map(|entry| template_json(&entry.template)).ok_or_else(|| {
             let text = format!("there is no template {}: `linchpin template list` shows them", id.as_str());
             CommandError::new("no-such-template", text)
         })
@@ -24,17 +23,22 @@ impl Desk {
     pub(crate) async fn add_template(&self, parameters: &Value) -> Answer {
         let template = template(parameters)?;
         let mut registry = self.registry.lock().await;
-        let is_known = registry.templates().iter().any(|known| known.id == template.id);
+        let before = registry.template(template.id).cloned();
+        let is_known = before.is_some();
         if !is_known && registry.templates().len() >= limits::TEMPLATES {
             let text = format!("{} templates are the most that one server keeps", limits::TEMPLATES);
             return Err(CommandError::new("refused", text));
         }
+        let id = template.id;
+        let entry = registry.put_template(template.clone());
+        if let Err(error) = self.with_store(move |keep| keep.put_template(&entry)).await {
+            registry.restore_template(id, before);
+            return Err(error);
+        }
         for shard in self.shards.all() {
             self.tell_patiently(shard, Command::PutTemplate(Box::new(template.clone()))).await?;
         }
-        let answer = json!({"template": template.id.as_str(), "replaced": is_known});
-        registry.put_template(template);
-        Ok(answer)
+        Ok(json!({"template": id.as_str(), "replaced": is_known}))
     }
 }
 

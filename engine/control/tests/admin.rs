@@ -53,7 +53,7 @@ impl CommandLane for FakeShard {
             last_seen_s: 0,
         };
         let (to, report) = match command {
-            Command::AddDevice { device, template } => {
+            Command::AddDevice { device, template, .. } => {
                 told.devices.insert(device, template);
                 return Ok(());
             }
@@ -132,9 +132,11 @@ fn start_at(socket: &Path, owner: u32, devices: u32) -> Result<(Control, Vec<Fak
         Vec::new(),
         Vec::new(),
     ));
-    registry.add(&NewDevices { count: devices, template: None, name: "pump".into() }).expect("room");
-    for device in registry.devices() {
-        for (shard, command) in registry.announce(device) {
+    let made = registry.add(&NewDevices { count: devices, name: "pump".into(), ..NewDevices::default() });
+    for device in made.expect("room") {
+        let known =
+            [registry.introduce(&device.entry), registry.index(device.entry.id, registry.digest(&device.token))];
+        for (shard, command) in known {
             assert!(shards[shard.index()].push(command).is_ok(), "a fake shard takes it");
         }
     }
@@ -149,7 +151,7 @@ fn start_at(socket: &Path, owner: u32, devices: u32) -> Result<(Control, Vec<Fak
         proxied: Vec::new(),
         started: Instant::now(),
     };
-    let control = linchpin_control::start(socket, owner, None, Shards::new(lanes, answers), registry, facts)?;
+    let control = linchpin_control::start(socket, owner, None, Shards::new(lanes, answers), registry, None, facts)?;
     Ok((control, shards))
 }
 

@@ -9,11 +9,35 @@ use linchpin_protocol::model::{DeviceId, Now, Pin, UnixMillis, ValueRef};
 
 use crate::attributes::EventRefused;
 use crate::quota::Bucket;
-use crate::{Effects, Shard};
+use crate::{ConnRef, Effect, Effects, Keeping, Shard};
 
 impl Shard {
-    /// Answer a call to a device that lives here.
-    pub(crate) fn call(&mut self, now: Now, device: DeviceId, call: &Call, fx: &mut Effects) -> Reply {
+    /// Answer a call to a device that lives here; `None`: the answer comes later, as [`crate::Command::Told`].
+    pub(crate) fn call(
+        &mut self,
+        now: Now,
+        device: DeviceId,
+        call: &Call,
+        asker: ConnRef,
+        fx: &mut Effects,
+    ) -> Option<Reply> {
+        let What::History(ask) = &call.what else { return Some(self.answer_at_once(now, device, call, fx)) };
+        // Whoever may ask anything may ask this.
+        let probe = Call { what: What::IsConnected, ..*call };
+        let reply = self.answer_at_once(now, device, &probe, fx);
+        if reply.status != 200 {
+            return Some(reply);
+        }
+        if self.keeping == Keeping::Memory {
+            let text = "This server keeps no history: its state is in memory only.";
+            return Some(Reply::error(call.dialect, 503, text));
+        }
+        let org = self.devices[self.devices.find(device)?].org;
+        fx.push(Effect::History { asker, org, device, ask: ask.clone() });
+        None
+    }
+
+    fn answer_at_once(&mut self, now: Now, device: DeviceId, call: &Call, fx: &mut Effects) -> Reply {
         let dialect = call.dialect;
         let Some(position) = self.devices.find(device) else {
             return Reply::error(dialect, 400, "Invalid token.");
@@ -31,17 +55,21 @@ impl Shard {
                 "Too many requests for this device: send fewer or several values in one.",
             );
         }
+        if self.parked.is_some() && matches!(call.what, What::Get(_) | What::GetAll | What::Project) {
+            let text = "The server has just started and still reads what devices wrote last: try again in a moment.";
+            return Reply::error(dialect, 503, text);
+        }
         match &call.what {
             What::Exists => Reply::empty(),
             What::Get(pins) => self.get(position, pins, dialect),
             What::GetAll => self.get_all(position),
             What::Update(writes) => self.write_pins(now, position, writes, dialect, fx),
-            What::Batch(pin, points) => self.batch(now, position, *pin, points, dialect),
+            What::Batch(pin, points) => self.batch(now, position, *pin, points, dialect, fx),
             What::Property(pin, set) => self.set_properties(position, *pin, set, dialect),
             What::IsConnected => Reply::json(self.devices[position].slot.is_some().to_string()),
             // Watching apps come with a later version; nobody watches.
             What::IsAppConnected => Reply::json("false".to_owned()),
-            What::LogEvent(code, description) => self.log_event(now, position, code, description, dialect),
+            What::LogEvent(code, description) => self.log_event(now, position, code, description, dialect, fx),
             What::MetaGet(name) => {
                 let rare = self.devices[position].rare.as_ref();
                 match rare.and_then(|rare| rare.attributes.metadata(name)) {
@@ -49,13 +77,19 @@ impl Shard {
                     None => Reply::error(dialect, 400, "MetaField doesn't exist."),
                 }
             }
+            What::MetaSet(..) if !self.takes_changes() => self.not_kept(dialect),
             What::MetaSet(name, value) => {
                 match self.devices[position].rare_mut().attributes.set_metadata(name, value) {
-                    Ok(()) => Reply::empty(),
+                    Ok(()) => {
+                        self.attributes_changed(position);
+                        Reply::empty()
+                    }
                     Err(_) => Reply::error(dialect, 400, "The device has as many meta fields as it may have."),
                 }
             }
             What::Project => self.project(position),
+            // Answered from the store.
+            What::History(_) => Reply::empty(),
             What::Clock => Reply::json(format!("[\"{}\"]", now.wall.seconds())),
         }
     }
@@ -116,6 +150,9 @@ impl Shard {
 
     /// All of them or none.
     fn write_pins(&mut self, now: Now, position: u32, writes: &Writes, dialect: Dialect, fx: &mut Effects) -> Reply {
+        if self.keeping == Keeping::Nothing {
+            return self.not_kept(dialect);
+        }
         let connection = self.devices[position].connection();
         for (pin, value) in writes {
             if let Err(fault) = self.check_write(position, *pin, ValueRef(value)) {
@@ -133,7 +170,7 @@ impl Shard {
             }
         }
         for (pin, value) in writes {
-            if let Err(fault) = self.store_value(position, *pin, ValueRef(value), now.wall) {
+            if let Err(fault) = self.store_value(position, *pin, ValueRef(value), now.wall, fx) {
                 return Reply::refused(dialect, fault);
             }
             if let Some(slot) = connection {
@@ -153,7 +190,18 @@ impl Shard {
     }
 
     /// The newest point becomes the latest value if it is newer than that. The device is not told: points are the past.
-    fn batch(&mut self, now: Now, position: u32, pin: Pin, points: &[(u64, Box<[u8]>)], dialect: Dialect) -> Reply {
+    fn batch(
+        &mut self,
+        now: Now,
+        position: u32,
+        pin: Pin,
+        points: &[(u64, Box<[u8]>)],
+        dialect: Dialect,
+        fx: &mut Effects,
+    ) -> Reply {
+        if self.keeping == Keeping::Nothing {
+            return self.not_kept(dialect);
+        }
         for (at, value) in points {
             if UnixMillis(*at).distance(now.wall) > STAMP_RANGE_MS {
                 let text = format!("The time {at} is more than a month away: it must be Unix time in ms.");
@@ -165,9 +213,12 @@ impl Shard {
         }
         if let Some((at, value)) = points.iter().max_by_key(|point| point.0)
             && self.devices[position].values.get(pin).is_none_or(|(_, known)| known.0 <= *at)
-            && let Err(fault) = self.store_value(position, pin, ValueRef(value), UnixMillis(*at))
+            && let Err(fault) = self.set_latest(position, pin, ValueRef(value), UnixMillis(*at))
         {
             return Reply::refused(dialect, fault);
+        }
+        for (at, value) in points {
+            self.keep_point(position, pin, UnixMillis(*at), value, fx);
         }
         Reply::text("OK")
     }
@@ -177,20 +228,35 @@ impl Shard {
         if template.is_some_and(|template| template.datastream(pin).is_none()) {
             return Reply::refused(dialect, Fault::NoDatastream { pin });
         }
+        if !self.takes_changes() {
+            return self.not_kept(dialect);
+        }
         for (name, value) in set {
             if self.devices[position].rare_mut().attributes.set_property(pin, name, value).is_err() {
                 return Reply::error(dialect, 400, "The device has as many properties as it may have.");
             }
         }
+        self.attributes_changed(position);
         Reply::empty()
     }
 
-    fn log_event(&mut self, now: Now, position: u32, code: &str, description: &str, dialect: Dialect) -> Reply {
+    fn log_event(
+        &mut self,
+        now: Now,
+        position: u32,
+        code: &str,
+        description: &str,
+        dialect: Dialect,
+        fx: &mut Effects,
+    ) -> Reply {
         let template = self.templates.get(self.devices[position].template);
         if template.is_some_and(|template| !template.has_event(code)) {
             return Reply::error(dialect, 400, "Can't find Event with this code in Product template");
         }
-        match self.devices[position].rare_mut().attributes.log_event(code, description, now) {
+        if !self.takes_changes() {
+            return self.not_kept(dialect);
+        }
+        match self.log(now, position, code, description, fx) {
             Ok(()) => Reply::empty(),
             Err(EventRefused::TooSoon) => Reply::error(dialect, 429, "The same event came less than a second ago."),
             Err(EventRefused::DayFull) => Reply::error(dialect, 429, "The device has logged 100 events today."),

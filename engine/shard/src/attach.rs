@@ -50,6 +50,7 @@ impl Shard {
         }
         let carry = self.connections.hold(slot, |c| c.carry.take());
         self.answer(now, slot, fx, |out| codec::response(out, login_id, Status::Ok));
+        self.keep_presence(now, position, None, fx);
         fx.push(Effect::Arm { slot, receive: Receive::Stay });
         self.set_live_timer(slot);
         if let Some(mut carry) = carry {

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use linchpin_protocol::model::{Millis, Now, Pin, UnixMillis};
 
+use crate::EventId;
 use crate::limits::{EVENT_REPEAT_MS, EVENTS_KEPT, EVENTS_PER_DAY, METADATA, PROPERTIES};
 
 /// One logged event.
@@ -12,7 +13,9 @@ struct Event {
     code: Box<str>,
     description: Box<str>,
     at: UnixMillis,
-    logged: Millis,
+    number: u32,
+    /// `None`: before this process began.
+    logged: Option<Millis>,
 }
 
 /// See the module's page.
@@ -76,9 +79,16 @@ impl Attributes {
         self.metadata.iter().map(|(name, value)| (&**name, &**value))
     }
 
-    /// Log an event; the oldest is forgotten when [`EVENTS_KEPT`] are kept.
-    pub(crate) fn log_event(&mut self, code: &str, description: &str, now: Now) -> Result<(), EventRefused> {
-        if self.events.iter().any(|e| *e.code == *code && now.mono.since(e.logged) < EVENT_REPEAT_MS) {
+    /// Log an event under a number; the oldest is forgotten when [`EVENTS_KEPT`] are kept.
+    pub(crate) fn log_event(
+        &mut self,
+        code: &str,
+        description: &str,
+        now: Now,
+        number: u32,
+    ) -> Result<(), EventRefused> {
+        let is_recent = |e: &Event| e.logged.is_some_and(|logged| now.mono.since(logged) < EVENT_REPEAT_MS);
+        if self.events.iter().any(|e| *e.code == *code && is_recent(e)) {
             return Err(EventRefused::TooSoon);
         }
         if now.mono.since(self.day_start) >= DAY_MS || self.events_today == 0 {
@@ -89,23 +99,39 @@ impl Attributes {
             return Err(EventRefused::DayFull);
         }
         self.events_today += 1;
-        if self.events.len() >= EVENTS_KEPT {
-            self.events.pop_front();
-        }
-        let event = Event { code: code.into(), description: description.into(), at: now.wall, logged: now.mono };
-        self.events.push_back(event);
+        self.push_event(Event {
+            code: code.into(),
+            description: description.into(),
+            at: now.wall,
+            number,
+            logged: Some(now.mono),
+        });
         Ok(())
     }
 
-    /// Resolve the most recent event with this code, or all of them; false if there is none.
-    pub(crate) fn clear_event(&mut self, code: &str, all: bool) -> bool {
-        let before = self.events.len();
-        if all {
-            self.events.retain(|e| *e.code != *code);
-        } else if let Some(at) = self.events.iter().rposition(|e| *e.code == *code) {
-            self.events.remove(at);
+    fn push_event(&mut self, event: Event) {
+        if self.events.len() >= EVENTS_KEPT {
+            self.events.pop_front();
         }
-        self.events.len() < before
+        self.events.push_back(event);
+    }
+
+    /// Take back an event of before this process began; those of today count for the day.
+    pub(crate) fn restore_event(&mut self, id: EventId, code: Box<str>, description: Box<str>, now: Now) {
+        self.events_today += u32::from(now.wall.0.saturating_sub(id.at.0) < DAY_MS);
+        self.push_event(Event { code, description, at: id.at, number: id.number, logged: None });
+    }
+
+    /// Resolve the most recent event with this code, or all of them; returns which.
+    pub(crate) fn clear_event(&mut self, code: &str, all: bool) -> Vec<EventId> {
+        let mut cleared = Vec::new();
+        while let Some(at) = self.events.iter().rposition(|e| *e.code == *code) {
+            cleared.extend(self.events.remove(at).map(|event| EventId { at: event.at, number: event.number }));
+            if !all {
+                break;
+            }
+        }
+        cleared
     }
 
     /// Kept events, oldest first: code, description, time.
@@ -142,20 +168,21 @@ mod tests {
     #[test]
     fn events_are_limited_per_second_and_day_and_can_be_resolved() {
         let mut attributes = Attributes::default();
-        assert_eq!(attributes.log_event("hot", "first", now(0)), Ok(()));
-        assert_eq!(attributes.log_event("hot", "again", now(EVENT_REPEAT_MS - 1)), Err(EventRefused::TooSoon));
-        assert_eq!(attributes.log_event("cold", "", now(1)), Ok(()));
-        assert_eq!(attributes.log_event("hot", "second", now(EVENT_REPEAT_MS)), Ok(()));
-        assert!(attributes.clear_event("hot", false));
+        assert_eq!(attributes.log_event("hot", "first", now(0), 0), Ok(()));
+        assert_eq!(attributes.log_event("hot", "again", now(EVENT_REPEAT_MS - 1), 0), Err(EventRefused::TooSoon));
+        assert_eq!(attributes.log_event("cold", "", now(1), 0), Ok(()));
+        assert_eq!(attributes.log_event("hot", "second", now(EVENT_REPEAT_MS), 0), Ok(()));
+        assert_eq!(attributes.clear_event("hot", false).len(), 1);
         let kept: Vec<_> = attributes.events().map(|(c, d, _)| format!("{c}:{d}")).collect();
         assert_eq!(kept, ["hot:first", "cold:"]);
-        assert!(attributes.clear_event("hot", true) && !attributes.clear_event("hot", true));
+        assert_eq!(attributes.clear_event("hot", true).len(), 1);
+        assert!(attributes.clear_event("hot", true).is_empty());
         let mut refused = 0;
         for n in 0..u64::from(EVENTS_PER_DAY) + 10 {
-            refused += u32::from(attributes.log_event("tick", "", now((n + 2) * EVENT_REPEAT_MS)).is_err());
+            refused += u32::from(attributes.log_event("tick", "", now((n + 2) * EVENT_REPEAT_MS), 0).is_err());
         }
         assert_eq!(refused, 10 + 3, "three were logged before");
-        assert_eq!(attributes.log_event("tick", "", now(DAY_MS)), Ok(()));
+        assert_eq!(attributes.log_event("tick", "", now(DAY_MS), 0), Ok(()));
         assert!(attributes.events().count() <= EVENTS_KEPT);
     }
 }

@@ -148,7 +148,7 @@ impl Shard {
         let Some(slot) = self.devices[position].connection() else {
             return self.late_answer(now, asker, id, Status::DeviceNotInNetwork, fx);
         };
-        if let Err(fault) = self.store_value(position, pin, ValueRef(value), now.wall) {
+        if let Err(fault) = self.store_value(position, pin, ValueRef(value), now.wall, fx) {
             let status = fault.status().unwrap_or(Status::IllegalCommandBody);
             return self.late_answer(now, asker, id, status, fx);
         }

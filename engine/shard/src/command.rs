@@ -1,8 +1,9 @@
 //! What the control plane asks of a shard, and the answers.
 
-use linchpin_protocol::model::{DeviceId, Pin, Template, TemplateId};
+use linchpin_protocol::http::Reply;
+use linchpin_protocol::model::{DeviceId, OrgId, Pin, Template, TemplateId};
 
-use crate::{Digest, End, Settings};
+use crate::{ConnRef, Digest, End, Keeping, Restored, Settings};
 
 /// The asker's number; comes back with the [`Report`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -42,6 +43,8 @@ pub enum Command {
     AddDevice {
         /// The device.
         device: DeviceId,
+        /// Its organization.
+        org: OrgId,
         /// Its template, if it has one; must be known.
         template: Option<TemplateId>,
     },
@@ -51,6 +54,24 @@ pub enum Command {
         digest: Digest,
         /// The device.
         device: DeviceId,
+    },
+    /// What the store has of a device (to its home, after [`Command::AddDevice`]). Answered by nothing.
+    Restore {
+        /// The device.
+        device: DeviceId,
+        /// What it had.
+        restored: Box<Restored>,
+    },
+    /// All values of the last run have come: reads that waited for them are answered. Answered by nothing.
+    Replayed,
+    /// What the store takes from now on. Answered by nothing.
+    Keep(Keeping),
+    /// What was found in history, for a connection of this shard. Answered by nothing.
+    Told {
+        /// The connection that waits.
+        asker: ConnRef,
+        /// The answer.
+        reply: Box<Reply>,
     },
     /// New settings (reload); connections that stand keep what they were admitted with.
     Configure(Box<Settings>),
@@ -139,6 +160,14 @@ pub struct EngineCounters {
     pub accept_pauses: u64,
     /// Bytes that sockets did not take yet.
     pub backlog_bytes: u64,
+    /// Pins whose newest value waits for room in the journal's lane.
+    pub owed_values: u64,
+    /// Values that newer ones replaced meanwhile.
+    pub coalesced_values: u64,
+    /// Changes that wait for room on the way to the store.
+    pub owed_changes: u64,
+    /// Lines of the diary that found no room.
+    pub lost_diary_lines: u64,
 }
 
 /// The answer to a [`Command`].

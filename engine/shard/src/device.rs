@@ -1,6 +1,6 @@
 //! One device at its home: what outlives its connections.
 
-use linchpin_protocol::model::{DeviceId, Millis, Template, TemplateId};
+use linchpin_protocol::model::{DeviceId, Millis, OrgId, Template, TemplateId};
 
 use crate::attributes::Attributes;
 use crate::blobs::BlobId;
@@ -15,6 +15,8 @@ pub(crate) struct Rare {
     pub(crate) attributes: Attributes,
     /// Drops by the message quota.
     pub(crate) flood: Flood,
+    /// Properties or metadata changed since the store was given them.
+    pub(crate) is_changed: bool,
     /// Quota of HTTP requests.
     pub(crate) requests: Option<Bucket>,
 }
@@ -30,6 +32,8 @@ pub(crate) struct Device {
     pub(crate) messages: Bucket,
     /// Login quota.
     pub(crate) logins: Bucket,
+    /// Its organization.
+    pub(crate) org: OrgId,
     /// The id.
     pub(crate) id: DeviceId,
     /// Its connection.
@@ -81,7 +85,7 @@ pub(crate) struct Devices {
 
 impl Devices {
     /// Add a device; a known id is left as it is.
-    pub(crate) fn add(&mut self, id: DeviceId, template: u16, now: Millis, settings: &crate::Settings) {
+    pub(crate) fn add(&mut self, id: DeviceId, org: OrgId, template: u16, now: Millis, settings: &crate::Settings) {
         let at = match self.by_id.binary_search_by_key(&id, |e| e.0) {
             Ok(at) => {
                 self.table[self.by_id[at].1 as usize].template = template;
@@ -95,6 +99,7 @@ impl Devices {
             rare: None,
             messages: Bucket::full(settings.message_burst, now),
             logins: Bucket::full(crate::limits::TAKEOVER_BURST, now),
+            org,
             id,
             slot: None,
             firmware: None,

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use crate::{Cargo, End, Letter, Receive, Report, RequestId, ShardId, Slot};
-use linchpin_protocol::model::DeviceId;
+use linchpin_protocol::http::History;
+use linchpin_protocol::model::{DeviceId, OrgId};
+
+use crate::{Cargo, ConnRef, End, Kept, Letter, Points, Receive, Report, RequestId, ShardId, Slot};
 
 /// Bytes `start..end` of [`Effects::arena`] for one connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,7 +66,20 @@ pub enum Effect {
         /// The answer.
         report: Report,
     },
-    /// A connection ended: for the log and, later, the diary. The slot may still be closing.
+    /// Let the store keep this. Acknowledged already: it is lost with at most the last second before a crash.
+    Keep(Box<Kept>),
+    /// Read history, and answer with `Command::Told` to the asker's shard.
+    History {
+        /// The connection that waits.
+        asker: ConnRef,
+        /// The device's organization.
+        org: OrgId,
+        /// The device.
+        device: DeviceId,
+        /// What is asked.
+        ask: Box<History>,
+    },
+    /// A connection ended: for the log. The slot may still be closing.
     Ended {
         /// The connection.
         slot: Slot,
@@ -83,6 +98,8 @@ pub struct Effects {
     pub arena: Vec<u8>,
     /// At most one entry a connection: answers are merged, so the driver never has two sends of one socket in flight.
     pub sends: Vec<SendRange>,
+    /// Values for the journal.
+    pub points: Points,
     /// Everything else, in order.
     pub list: Vec<Effect>,
     /// Sealed bytes by connection, to go before what `send` gathers for it: `Shard::seal` merges both.
@@ -174,7 +191,7 @@ impl Effects {
     /// Nothing to do?
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.sends.is_empty() && self.list.is_empty() && self.sealed.is_empty()
+        self.sends.is_empty() && self.list.is_empty() && self.sealed.is_empty() && self.points.is_empty()
     }
 
     /// Forget what was carried out; keeps the memory up to `limits::EFFECTS_KEPT_BYTES`.
@@ -185,6 +202,7 @@ impl Effects {
         self.sends.clear();
         self.sealed.clear();
         self.list.clear();
+        self.points.clear();
         self.arena.clear();
         if self.arena.capacity() > crate::limits::EFFECTS_KEPT_BYTES {
             self.arena.shrink_to(crate::limits::EFFECTS_KEPT_BYTES);

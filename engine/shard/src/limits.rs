@@ -53,6 +53,10 @@ pub const REFUSAL_LINGER_MS: u64 = 1_000;
 /// A login that another shard must resolve or that travels home gives up after this time, ms. Below the C++ library's
 /// 6 s, so that it hears the reason.
 pub const HOME_TIMEOUT_MS: u64 = 4_000;
+/// Syncs that wait for values of the last run; more are answered with an error, and devices ask again.
+pub const PARKED_SYNCS: usize = 65_536;
+/// A question about history is answered within this time, ms: it is read from the disk.
+pub const HISTORY_TIMEOUT_MS: u64 = 20_000;
 /// The shard itself standing still for longer than this (stopped, starved) is a stall: devices could not be heard, ms.
 pub const STALL_MS: u64 = 1_000;
 /// After a stall devices get its length, and at most this, before their silence counts, ms.

@@ -111,7 +111,7 @@ impl Shard {
             Action::Ping => self.respond(now, slot, id, Status::Ok, fx),
             Action::Write { pin, value, at } => {
                 let at = at.unwrap_or(now.wall);
-                if let Err(fault) = self.store_value(self.connections[slot].device, pin, value, at) {
+                if let Err(fault) = self.store_value(self.connections[slot].device, pin, value, at, fx) {
                     self.reject(now, slot, id, fault, fx);
                 }
             }

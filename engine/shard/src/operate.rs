@@ -12,11 +12,18 @@ impl Shard {
     pub(crate) fn command(&mut self, now: Now, command: Command, fx: &mut Effects) {
         let (to, report) = match command {
             Command::PutTemplate(template) => return self.templates.put(*template),
-            Command::AddDevice { device, template } => {
+            Command::AddDevice { device, org, template } => {
                 let number = template.map_or(0, |id| self.templates.number(id));
-                return self.devices.add(device, number, now.mono, &self.settings);
+                return self.devices.add(device, org, number, now.mono, &self.settings);
             }
             Command::IndexToken { digest, device } => return self.index.put(digest, device),
+            Command::Restore { device, restored } => return self.restore(now, device, *restored),
+            Command::Replayed => return self.replayed(now, fx),
+            Command::Keep(keeping) => {
+                self.keeping = keeping;
+                return;
+            }
+            Command::Told { asker, reply } => return self.told(now, asker, Some(reply), fx),
             Command::Configure(settings) => {
                 self.settings = *settings;
                 return;
@@ -115,7 +122,7 @@ impl Shard {
     fn push_to(&mut self, now: Now, id: DeviceId, push: &Push, fx: &mut Effects) -> Report {
         let Some(position) = self.devices.find(id) else { return Report::NoSuchDevice };
         if let Push::Write { pin, value } = push
-            && let Err(fault) = self.store_value(position, *pin, ValueRef(value), now.wall)
+            && let Err(fault) = self.store_value(position, *pin, ValueRef(value), now.wall, fx)
         {
             return Report::Rejected(fault);
         }

@@ -7,8 +7,22 @@ use linchpin_protocol::{ClockQuery, Fault, InfoPairs, PinList, Status, SyncPins}
 use crate::{Effects, End, Shard, Slot, limits};
 
 impl Shard {
-    /// Check a write against the template and keep it as the latest value.
+    /// Check a write against the template, make it the latest value and let the store keep it.
     pub(crate) fn store_value(
+        &mut self,
+        position: u32,
+        pin: Pin,
+        value: ValueRef<'_>,
+        at: UnixMillis,
+        fx: &mut Effects,
+    ) -> Result<(), Fault> {
+        self.set_latest(position, pin, value, at)?;
+        self.keep_point(position, pin, at, value.as_bytes(), fx);
+        Ok(())
+    }
+
+    /// Check a write against the template and make it the latest value.
+    pub(crate) fn set_latest(
         &mut self,
         position: u32,
         pin: Pin,
@@ -27,6 +41,30 @@ impl Shard {
 
     /// Send stored values back: all that are meant to be synced, or those asked for. No value, no answer.
     pub(crate) fn sync(&mut self, now: Now, slot: Slot, id: u16, pins: SyncPins<'_>, fx: &mut Effects) {
+        if self.parked.is_none() {
+            return match pins {
+                SyncPins::All => self.answer_sync(now, slot, id, None, fx),
+                SyncPins::Listed(list) => self.answer_sync(now, slot, id, Some(&mut list.iter()), fx),
+            };
+        }
+        let pins = match pins {
+            SyncPins::All => None,
+            SyncPins::Listed(list) => Some(list.iter().collect()),
+        };
+        if !self.park(slot, id, pins) {
+            self.respond(now, slot, id, Self::NOT_KEPT, fx);
+        }
+    }
+
+    /// Send these values; `None`: all that are meant to be synced.
+    pub(crate) fn answer_sync(
+        &mut self,
+        now: Now,
+        slot: Slot,
+        id: u16,
+        pins: Option<&mut dyn Iterator<Item = Pin>>,
+        fx: &mut Effects,
+    ) {
         let position = self.connections[slot].device;
         let buff_in = usize::from(self.connections[slot].buff_in);
         let mut frames = std::mem::take(&mut self.scratch);
@@ -41,7 +79,7 @@ impl Shard {
             }
         };
         match pins {
-            SyncPins::All => {
+            None => {
                 let template = self.templates.get(device.template);
                 for (pin, value, _) in device.values.iter() {
                     if template.is_none_or(|t| t.datastream(pin).is_some_and(|d| d.sync)) {
@@ -49,8 +87,8 @@ impl Shard {
                     }
                 }
             }
-            SyncPins::Listed(list) => {
-                for pin in list.iter() {
+            Some(pins) => {
+                for pin in pins {
                     if let Some((value, _)) = device.values.get(pin) {
                         put(pin, value);
                     }
@@ -82,7 +120,11 @@ impl Shard {
         values: ValueRef<'_>,
         fx: &mut Effects,
     ) {
-        let device = &mut self.devices[self.connections[slot].device];
+        if !self.takes_changes() {
+            return self.respond(now, slot, id, Self::NOT_KEPT, fx);
+        }
+        let position = self.connections[slot].device;
+        let device = &mut self.devices[position];
         let template = self.templates.get(device.template);
         let mut status = Status::Ok;
         for pin in pins.iter() {
@@ -95,6 +137,7 @@ impl Shard {
                 break;
             }
         }
+        self.attributes_changed(position);
         self.respond(now, slot, id, status, fx);
     }
 
@@ -108,12 +151,14 @@ impl Shard {
         fx: &mut Effects,
     ) {
         use crate::attributes::EventRefused;
-        let device = &mut self.devices[self.connections[slot].device];
-        let known = self.templates.get(device.template).is_none_or(|t| t.has_event(code));
+        let position = self.connections[slot].device;
+        let known = self.templates.get(self.devices[position].template).is_none_or(|t| t.has_event(code));
         let status = if !known {
             Status::IllegalCommandBody
+        } else if !self.takes_changes() {
+            Self::NOT_KEPT
         } else {
-            match device.rare_mut().attributes.log_event(code, description.unwrap_or(""), now) {
+            match self.log(now, position, code, description.unwrap_or(""), fx) {
                 Ok(()) => Status::Ok,
                 Err(EventRefused::TooSoon | EventRefused::DayFull) => Status::QuotaLimit,
             }
@@ -122,8 +167,10 @@ impl Shard {
     }
 
     pub(crate) fn event_clear(&mut self, now: Now, slot: Slot, id: u16, code: &str, all: bool, fx: &mut Effects) {
-        let device = &mut self.devices[self.connections[slot].device];
-        let cleared = device.rare.as_mut().is_some_and(|r| r.attributes.clear_event(code, all));
+        if !self.takes_changes() {
+            return self.respond(now, slot, id, Self::NOT_KEPT, fx);
+        }
+        let cleared = self.clear_events(self.connections[slot].device, code, all, fx);
         self.respond(now, slot, id, if cleared { Status::Ok } else { Status::NoData }, fx);
     }
 
@@ -169,8 +216,12 @@ impl Shard {
     }
 
     pub(crate) fn meta_set(&mut self, now: Now, slot: Slot, id: u16, name: &str, value: &str, fx: &mut Effects) {
-        let device = &mut self.devices[self.connections[slot].device];
-        let stored = device.rare_mut().attributes.set_metadata(name, value).is_ok();
+        if !self.takes_changes() {
+            return self.respond(now, slot, id, Self::NOT_KEPT, fx);
+        }
+        let position = self.connections[slot].device;
+        let stored = self.devices[position].rare_mut().attributes.set_metadata(name, value).is_ok();
+        self.attributes_changed(position);
         self.respond(now, slot, id, if stored { Status::Ok } else { Status::NotAllowed }, fx);
     }
 }

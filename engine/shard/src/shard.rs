@@ -1,5 +1,7 @@
 //! The shard: its state, and which part of it answers which input.
 
+use std::collections::VecDeque;
+
 use linchpin_protocol::model::{Millis, Now};
 
 use crate::address::AddressTable;
@@ -11,10 +13,11 @@ use crate::device::{Devices, Templates};
 use crate::diary::Diary;
 use crate::drain::Drain;
 use crate::index::{DigestKey, TokenIndex};
+use crate::kept::Parked;
 use crate::secure::{Secure, Tls, TlsOptions};
 use crate::watch::Watch;
 use crate::wheel::Wheel;
-use crate::{Effect, Effects, End, Input, Settings, ShardId, Slot, limits};
+use crate::{Effect, Effects, End, Input, Keeping, Settings, ShardId, Slot, limits};
 
 /// What a shard is told at its start.
 #[derive(Debug)]
@@ -31,6 +34,10 @@ pub struct ShardOptions {
     pub digest_key: [u8; 32],
     /// Limits that the operator set.
     pub settings: Settings,
+    /// What the store takes at first.
+    pub keeping: Keeping,
+    /// Values of the last run are still to come, until [`crate::Command::Replayed`]: reads wait for them.
+    pub replaying: bool,
     /// What TLS needs; `None`: it is not spoken.
     pub tls: Option<TlsOptions>,
 }
@@ -53,6 +60,14 @@ pub struct Shard {
     pub(crate) drain: Option<Drain>,
     pub(crate) counters: Counters,
     pub(crate) diary: Diary,
+    /// What the store takes.
+    pub(crate) keeping: Keeping,
+    /// Positions of devices whose properties or metadata the store has not been given; each once.
+    pub(crate) changed: VecDeque<u32>,
+    /// Reads that wait for values of the last run; `None`: all have come.
+    pub(crate) parked: Option<Vec<Parked>>,
+    /// Number of the last entry for the store.
+    pub(crate) entries: u32,
     /// TLS, if it is spoken.
     pub(crate) secure: Option<Box<Secure>>,
     /// Devices whose frames somebody looks at.
@@ -91,6 +106,10 @@ impl Shard {
             drain: None,
             counters: Counters::default(),
             diary: Diary::new(options.shards),
+            keeping: options.keeping,
+            changed: VecDeque::new(),
+            parked: options.replaying.then(Vec::new),
+            entries: 0,
             secure: options.tls.map(|tls| Box::new(Secure::new(tls, options.seed, now))),
             watches: Vec::new(),
             last_run: now.mono,
@@ -237,11 +256,16 @@ impl Shard {
             return;
         }
         let was_blocked = connection.gate & gate::BLOCKED != 0;
-        let device = (connection.device != NO_DEVICE).then(|| self.devices[connection.device].id);
-        if connection.phase == Phase::Live {
+        let position = connection.device;
+        let connection_was_live = connection.phase == Phase::Live;
+        let device = (position != NO_DEVICE).then(|| self.devices[position].id);
+        if connection_was_live {
             self.counters.online -= 1;
         }
         self.write_diary(now, slot, end);
+        if connection_was_live {
+            self.keep_presence(now, position, Some(end), fx);
+        }
         self.leave_device(now, slot, end);
         if !was_blocked && end.is_ours() {
             self.websocket_goodbye(slot, fx);

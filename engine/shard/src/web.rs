@@ -84,6 +84,8 @@ impl Shard {
             Err(reply) => return self.reply(now, slot, &reply, manner, fx),
         };
         let dialect = call.dialect;
+        let is_history = matches!(call.what, What::History(_));
+        let timeout_ms = if is_history { limits::HISTORY_TIMEOUT_MS } else { limits::HOME_TIMEOUT_MS };
         let call = Call { over_tls: self.connections[slot].tls.is_on(), ..call };
         match self.ask(now, slot, &token, call, fx) {
             Asked::Told(reply) => self.answer_call(now, slot, reply, dialect, manner, fx),
@@ -91,7 +93,7 @@ impl Shard {
                 let Manner { keep_alive, head_only } = manner;
                 let is_legacy = dialect == Dialect::Legacy;
                 self.connections[slot].phase = Phase::Http(Exchange::Asking { keep_alive, head_only, is_legacy });
-                self.set_deadline(now, slot, limits::HOME_TIMEOUT_MS);
+                self.set_deadline(now, slot, timeout_ms);
                 self.keep_http(now, slot, after, fx);
                 false
             }
@@ -107,7 +109,8 @@ impl Shard {
             let Some(device) = self.index.get(&digest) else { return Asked::Told(None) };
             let home = home_of(device, self.shards);
             if home == self.id {
-                return Asked::Told(Some(self.call(now, device, &call, fx)));
+                let told = self.call(now, device, &call, asker, fx);
+                return told.map_or(Asked::Elsewhere, |reply| Asked::Told(Some(reply)));
             }
             (home, Some(device))
         } else {
@@ -132,8 +135,10 @@ impl Shard {
         };
         let home = home_of(device, self.shards);
         if home == self.id {
-            let reply = self.call(now, device, &call, fx);
-            return self.tell(now, asker, Some(Box::new(reply)), fx);
+            if let Some(reply) = self.call(now, device, &call, asker, fx) {
+                self.tell(now, asker, Some(Box::new(reply)), fx);
+            }
+            return;
         }
         fx.push(Effect::Letter { to: home, letter: Letter::Ask { digest, device: Some(device), asker, call } });
     }

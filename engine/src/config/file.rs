@@ -14,7 +14,7 @@ use toml::Spanned;
 
 use super::settings::{self, SETTINGS};
 use super::tls::{self, CertificateTable, TlsTable};
-use super::{Config, ConfigError, DeviceConfig, EngineOptions, Listen, default_shards, nearest};
+use super::{Config, ConfigError, DeviceConfig, EngineOptions, Listen, StoreConfig, default_shards, nearest};
 use crate::doors::Network;
 use crate::log::{self, LogOptions};
 
@@ -178,7 +178,8 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<Config, ConfigError> {
         templates.push(made);
     }
     let devices = file.devices.iter().map(|table| device(&source, table, &templates)).collect::<Result<_, _>>()?;
-    Ok(Config { listen, data_path: file.data.dir, engine, log, tls, settings, templates, devices })
+    let store = StoreConfig::for_dev(&file.data.dir);
+    Ok(Config { listen, data_path: file.data.dir, engine, log, tls, store, settings, templates, devices })
 }
 
 /// A file that holds one template.

@@ -4,6 +4,7 @@ mod error;
 mod file;
 mod reference;
 mod settings;
+mod store;
 mod tls;
 
 use std::net::SocketAddr;
@@ -20,6 +21,7 @@ use crate::tls::TlsConfig;
 pub(crate) use error::ConfigError;
 pub(crate) use reference::default_file;
 pub(crate) use settings::Assignment;
+pub(crate) use store::{StoreConfig, default_key_file, store_folder};
 
 /// What the engine is told, from a file or from flags.
 #[derive(Clone, Debug)]
@@ -98,6 +100,7 @@ pub(crate) struct Config {
     pub(crate) log: LogOptions,
     /// What TLS needs; `None`: it is not spoken.
     pub(crate) tls: Option<TlsConfig>,
+    pub(crate) store: StoreConfig,
     pub(crate) settings: Settings,
     pub(crate) templates: Vec<Template>,
     pub(crate) devices: Vec<DeviceConfig>,

@@ -19,6 +19,7 @@ use linchpin_tls::{
 
 pub(crate) use local::Local;
 use tickets::TicketFile;
+use zeroize::Zeroizing;
 
 /// Where certificates come from.
 #[derive(Clone, Debug)]
@@ -148,8 +149,8 @@ impl TlsConfig {
     }
 }
 
-fn zeroize(bytes: Vec<u8>) -> zeroize::Zeroizing<Vec<u8>> {
-    zeroize::Zeroizing::new(bytes)
+fn zeroize(bytes: Vec<u8>) -> Zeroizing<Vec<u8>> {
+    Zeroizing::new(bytes)
 }
 
 fn fingerprint(text: &str) -> Option<[u8; 32]> {
@@ -183,7 +184,11 @@ impl Tls {
     ///
     /// # Errors
     /// A file cannot be read or used.
-    pub(crate) fn open(config: TlsConfig, data_path: &Path) -> Result<Arc<Self>, TlsError> {
+    pub(crate) fn open(
+        config: TlsConfig,
+        data_path: &Path,
+        ticket_key: Option<Zeroizing<[u8; 32]>>,
+    ) -> Result<Arc<Self>, TlsError> {
         let clock = Clock::new(now_s());
         let certificates = Certificates::new(config.identities()?).map_err(|fault| TlsError(fault.to_string()))?;
         let revoked = Revoked::default();
@@ -195,7 +200,10 @@ impl Tls {
             revoked,
             client_roots: config.client_roots()?,
             layer: config.layer,
-            tickets: Mutex::new(AllTickets { file: TicketFile::open(data_path, now_s())?, used: Vec::new() }),
+            tickets: Mutex::new(AllTickets {
+                file: TicketFile::open(data_path, ticket_key, now_s())?,
+                used: Vec::new(),
+            }),
             clock,
             config: Mutex::new(config),
         });

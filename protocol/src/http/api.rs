@@ -5,7 +5,8 @@ use std::borrow::Cow;
 use crate::limits::{BATCH_POINTS, HTTP_WRITES, MAX_EVENT_CODE_BYTES, MAX_META_NAME_BYTES, MAX_VALUE_BYTES};
 use crate::model::{Pin, Token, is_known_property};
 
-use super::{Head, Method, Reply, Request, Target, legacy};
+use super::history::history;
+use super::{Head, History, Method, Reply, Request, Target, legacy};
 
 /// Which API was asked: they differ in how answers look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,6 +56,8 @@ pub enum What {
     MetaGet(Box<str>),
     /// Write a field of the metadata.
     MetaSet(Box<str>, Box<str>),
+    /// Values of the past.
+    History(Box<History>),
     /// What a legacy client calls its project.
     Project,
     /// The server's time.
@@ -128,6 +131,7 @@ fn current(path: &str, target: &Target<'_>, request: &Request<'_>) -> Result<Rou
         "update/property",
         "isHardwareConnected",
         "logEvent",
+        "data/get",
         "device/meta",
         "device/meta/update",
     ];
@@ -148,6 +152,10 @@ fn current(path: &str, target: &Target<'_>, request: &Request<'_>) -> Result<Rou
         "update/property" => property(target)?,
         "isHardwareConnected" => What::IsConnected,
         "logEvent" => log_event(target)?,
+        "data/get" => {
+            let pin = named_pin(target)?.ok_or_else(wrong_pin)?;
+            What::History(Box::new(history(target, pin)?))
+        }
         "device/meta" => What::MetaGet(meta_name(target)?),
         _ => meta_set(target)?,
     };
@@ -364,6 +372,29 @@ mod tests {
 
     fn v(index: u8) -> Pin {
         Pin::new_virtual(index)
+    }
+
+    #[test]
+    fn history_has_defaults_and_names_are_not_judged_here() {
+        let Ok(What::History(plain)) = get("data/get?@&pin=v7") else { panic!("history") };
+        let names = [&plain.period, &plain.granularity, &plain.source, &plain.format].map(|name| &**name);
+        assert_eq!(names, ["MONTH", "RAW_DATA", "AVG", "TS"]);
+        assert_eq!((plain.pin, plain.ahead_minutes, plain.is_csv), (v(7), 0, false));
+        let path = "data/get?@&dataStreamId=7&period=day&granularityType=HOURLY&sourceType=MAX&format=ISO_US\
+                    &tzName=%2B02:00&output=csv";
+        let Ok(What::History(full)) = get(path) else { panic!("history") };
+        let names = [&full.period, &full.granularity, &full.source, &full.format].map(|name| &**name);
+        assert_eq!(names, ["DAY", "HOURLY", "MAX", "ISO_US"]);
+        assert_eq!((full.pin, full.ahead_minutes, full.is_csv), (v(7), 120, true));
+        for (path, part) in [
+            ("data/get?@", "Wrong pin format."),
+            ("data/get?@&pin=v1&tzName=Europe/Kyiv", "tzName"),
+            ("data/get?@&pin=v1&output=ZIP", "JSON or CSV"),
+            (&format!("data/get?@&pin=v1&period={}", "X".repeat(33)), "33"),
+        ] {
+            let refusal = get(path).expect_err(path);
+            assert!(refusal.starts_with("400") && refusal.contains(part), "{path}: {refusal}");
+        }
     }
 
     #[test]

@@ -14,6 +14,8 @@ pub enum Content {
     Text,
     /// JSON.
     Json,
+    /// Comma-separated values, RFC 4180.
+    Csv,
 }
 
 impl Content {
@@ -23,6 +25,7 @@ impl Content {
         match self {
             Self::Text => "text/plain;charset=utf-8",
             Self::Json => "application/json",
+            Self::Csv => "text/csv;charset=utf-8",
         }
     }
 }

@@ -1,10 +1,46 @@
-//! Identities of devices and templates.
+//! Identities of organizations, devices and templates.
 
 use std::fmt;
 use std::num::NonZeroU32;
 
 use crate::Fault;
 use crate::limits::MAX_TEMPLATE_ID_BYTES;
+
+/// An organization: whoever owns devices. Never given out again.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct OrgId(NonZeroU32);
+
+impl OrgId {
+    /// The first one, which every server has.
+    pub const FIRST: Self = Self(NonZeroU32::MIN);
+
+    /// The id with this number; `None` for 0, which stands for the system.
+    #[must_use]
+    pub const fn new(number: u32) -> Option<Self> {
+        match NonZeroU32::new(number) {
+            Some(number) => Some(Self(number)),
+            None => None,
+        }
+    }
+
+    /// The number, 1 or more.
+    #[must_use]
+    pub const fn get(self) -> u32 {
+        self.0.get()
+    }
+}
+
+impl fmt::Display for OrgId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Debug for OrgId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "OrgId({})", self.0)
+    }
+}
 
 /// A device. Never changes and is never given out again, unlike its token.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -10,7 +10,7 @@ mod value;
 
 pub use crate::fault::Status;
 pub use datastream::{Datastream, Template, ValueKind};
-pub use ids::{DeviceId, TemplateId};
+pub use ids::{DeviceId, OrgId, TemplateId};
 pub use pin::{Pin, PinKind};
 pub use property::is_known_property;
 pub use time::{Millis, Now, UnixMillis};

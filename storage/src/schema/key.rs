@@ -1,44 +1,11 @@
 //! RocksDB's keys: internal integers, big-endian, so that their order is that of the numbers.
 
 use std::fmt;
-use std::num::NonZeroU32;
 
+pub use linchpin_protocol::model::OrgId;
 use linchpin_protocol::model::{DeviceId, Pin};
 
 use crate::limits;
-
-/// An organization. Never given out again.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct OrgId(NonZeroU32);
-
-impl OrgId {
-    /// The id with this number; `None` for 0, which stands for the system.
-    #[must_use]
-    pub const fn new(number: u32) -> Option<Self> {
-        match NonZeroU32::new(number) {
-            Some(number) => Some(Self(number)),
-            None => None,
-        }
-    }
-
-    /// The number, 1 or more.
-    #[must_use]
-    pub const fn get(self) -> u32 {
-        self.0.get()
-    }
-}
-
-impl fmt::Display for OrgId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-impl fmt::Debug for OrgId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "OrgId({})", self.0)
-    }
-}
 
 /// Column families. The numbers are part of what is authenticated: never change or reuse one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -76,6 +76,9 @@ impl Fleet {
     /// O2: the latest value of a device never goes back, whoever wrote it.
     fn look(&mut self) {
         let device = 1 + self.world.random.below(self.seen.len() as u64 - 1) as u32;
+        // O1: what is shown was given to the store.
+        let view = self.world.view(device);
+        self.world.store.assert_keeps(&view);
         if let Some(value) = self.world.value(device, 1) {
             let number: u64 = value.parse().expect("clients write numbers to V1");
             let seen = &mut self.seen[device as usize];
@@ -144,7 +147,7 @@ pub fn of_seed(seed: u64) -> Fleet {
     } else {
         (random.between(16, 60) as usize, random.between(2, 64) as usize)
     };
-    let options = WorldOptions { seed, shards, slots, lane, faults, settings, tls: None };
+    let options = WorldOptions { seed, shards, slots, lane, faults, settings, replaying: false, tls: None };
     let all = [
         Kind::Library,
         Kind::FirstFrame,

@@ -1,5 +1,6 @@
 //! The world: time, network and the tick of every shard.
 
+pub mod store;
 mod tick;
 
 use std::cmp::Reverse;
@@ -7,12 +8,13 @@ use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use linchpin_protocol::model::{DeviceId, Millis, Now, Template, TemplateId, Token, UnixMillis};
+use linchpin_protocol::model::{DeviceId, Millis, Now, OrgId, Template, TemplateId, Token, UnixMillis};
 use linchpin_shard::{
-    Command, Effects, End, Input, Letter, Report, RequestId, Settings, Shard, ShardId, ShardOptions, Slot, Via,
-    WatchedFrame, digest, home_of, index_owner_of,
+    Command, ConnRef, Effects, End, Input, Keeping, Letter, Report, RequestId, Settings, Shard, ShardId, ShardOptions,
+    Slot, Via, WatchedFrame, digest, home_of, index_owner_of,
 };
 
+use linchpin_protocol::http::Reply;
 use linchpin_tls::Layer;
 
 use crate::Random;
@@ -51,6 +53,8 @@ pub struct WorldOptions {
     pub faults: Faults,
     /// The operator's settings.
     pub settings: Settings,
+    /// Values of an earlier run are still to come.
+    pub replaying: bool,
     /// Shards speak TLS, with this record layer.
     pub tls: Option<Layer>,
 }
@@ -64,6 +68,7 @@ impl Default for WorldOptions {
             lane: 1_024,
             faults: Faults::default(),
             settings: Settings::default(),
+            replaying: false,
             tls: None,
         }
     }
@@ -126,6 +131,8 @@ pub struct World {
     pub authority: Option<Authority>,
     /// Frames of watched devices.
     pub watched: Vec<WatchedFrame>,
+    /// What shards let it keep.
+    pub store: store::Store,
     now_ms: u64,
     nodes: Vec<Node>,
     lane: usize,
@@ -175,6 +182,8 @@ impl World {
                     seed: [7; 16],
                     digest_key: key,
                     settings: options.settings.clone(),
+                    keeping: Keeping::All,
+                    replaying: options.replaying,
                     tls: authority.as_ref().map(Authority::options),
                 },
                 now_at(now_ms),
@@ -194,6 +203,7 @@ impl World {
             trace: 0xcbf2_9ce4_8422_2325,
             wires: Vec::new(),
             watched: Vec::new(),
+            store: store::Store::default(),
             now_ms,
             lane: options.lane,
             events: BinaryHeap::new(),
@@ -244,9 +254,27 @@ impl World {
         seed[..4].copy_from_slice(&id.to_be_bytes());
         let token = Token::from_random(&seed);
         let digest = digest(&self.key, &token);
-        self.order(home_of(device, self.shards()), Command::AddDevice { device, template });
+        self.order(home_of(device, self.shards()), Command::AddDevice { device, org: OrgId::FIRST, template });
         self.order(index_owner_of(&digest, self.shards()), Command::IndexToken { digest, device });
         token
+    }
+
+    /// Give a device back what it had.
+    pub fn restore(&mut self, device: u32, restored: linchpin_shard::Restored) {
+        let device = device_id(device);
+        let restored = Box::new(restored);
+        self.order(home_of(device, self.shards()), Command::Restore { device, restored });
+    }
+
+    /// Answer a question about history.
+    pub fn tell(&mut self, asker: ConnRef, reply: Reply) {
+        self.order(asker.shard, Command::Told { asker, reply: Box::new(reply) });
+    }
+
+    /// Wall time, ms since 1970.
+    #[must_use]
+    pub fn wall_ms(&self) -> u64 {
+        now_at(self.now_ms).wall.0
     }
 
     /// The newest entries of the diary: of one device, or of everybody.

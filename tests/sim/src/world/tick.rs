@@ -125,6 +125,10 @@ impl World {
             for (slot, abort) in closes {
                 self.close_slot(shard, slot, abort);
             }
+            self.store.take_points(&fx);
+            while let Some(kept) = self.nodes[shard].shard.next_changed() {
+                self.store.take(kept);
+            }
             fx.clear();
             for (to, letter) in undelivered {
                 self.nodes[shard].shard.handle(now, Input::Undelivered { to, letter }, &mut fx);
@@ -161,6 +165,8 @@ impl World {
             }
             Effect::Report { report: Report::Frame(frame), .. } => self.watched.push(*frame),
             Effect::Report { to, report } => drop(self.reports.insert(to.0, report)),
+            Effect::Keep(kept) => self.store.take(*kept),
+            Effect::History { asker, org, device, ask } => self.store.asked.push((asker, org, device, *ask)),
             Effect::Ended { device, end, slot } => {
                 self.note(&[3, shard as u64, u64::from(slot.0), u64::from(end.number())]);
                 self.ends.push((device, end));

@@ -10,6 +10,7 @@ mod groups;
 mod heartbeat;
 mod http;
 mod introduction;
+mod keeping;
 mod limits;
 mod login;
 mod notifications;

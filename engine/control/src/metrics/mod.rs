@@ -1,11 +1,15 @@
 //! Metrics in Prometheus' text format: one table of all of them, which docs/metrics.md is made from too.
 
+mod store;
+
 use std::fmt::Write as _;
 
 use linchpin_protocol::blynk::Command as Wire;
 use linchpin_shard::{ShardStatus, limits::TICK_BOUNDS_US};
+use linchpin_storage::Figures;
 
 use crate::Facts;
+use store::OF_STORE;
 
 /// Kind of a metric.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -154,6 +158,30 @@ const PER_SHARD: &[PerShard] = &[
         help: "Letters that wait for other shards.",
         value: |s| s.engine.lane_depth,
     },
+    PerShard {
+        name: "linchpin_owed_values",
+        kind: Kind::Gauge,
+        help: "Pins whose newest value waits for room on the way to the journal.",
+        value: |s| s.engine.owed_values,
+    },
+    PerShard {
+        name: "linchpin_coalesced_values_total",
+        kind: Kind::Counter,
+        help: "Values that are not in history because a newer one of the same pin replaced them while the disk was slow.",
+        value: |s| s.engine.coalesced_values,
+    },
+    PerShard {
+        name: "linchpin_owed_changes",
+        kind: Kind::Gauge,
+        help: "Changes (events, properties, metadata, diary) that wait for room on the way to the store.",
+        value: |s| s.engine.owed_changes,
+    },
+    PerShard {
+        name: "linchpin_lost_diary_lines_total",
+        kind: Kind::Counter,
+        help: "Lines of the diary that are not kept on the disk because it was full or slow.",
+        value: |s| s.engine.lost_diary_lines,
+    },
 ];
 
 /// Metrics with more than one value a shard, and those of the process: name, kind, labels, help.
@@ -176,12 +204,13 @@ const OTHERS: &[(&str, Kind, &str, &str)] = &[
 #[must_use]
 pub fn catalogue() -> Vec<(&'static str, Kind, &'static str, &'static str)> {
     let per_shard = PER_SHARD.iter().map(|metric| (metric.name, metric.kind, "shard", metric.help));
-    per_shard.chain(OTHERS.iter().copied()).collect()
+    let of_store = OF_STORE.iter().map(|metric| (metric.name, metric.kind, "", metric.help));
+    per_shard.chain(OTHERS.iter().copied()).chain(of_store).collect()
 }
 
-/// The page, from what each shard said.
+/// The page, from what each shard and the store said; without a store its metrics are left out.
 #[must_use]
-pub fn page(shards: &[ShardStatus], facts: &Facts) -> String {
+pub fn page(shards: &[ShardStatus], facts: &Facts, store: Option<&Figures>) -> String {
     let mut out = String::new();
     for metric in PER_SHARD {
         head(&mut out, metric.name, metric.kind, metric.help);
@@ -205,6 +234,12 @@ pub fn page(shards: &[ShardStatus], facts: &Facts) -> String {
                 let _ = writeln!(out, "{name}{{version=\"{}\"}} 1", facts.version);
             }
             _ => {}
+        }
+    }
+    if let Some(figures) = store {
+        for metric in OF_STORE {
+            head(&mut out, metric.name, metric.kind, metric.help);
+            let _ = writeln!(out, "{} {}", metric.name, (metric.value)(figures));
         }
     }
     out
@@ -274,7 +309,8 @@ mod tests {
             proxied: Vec::new(),
             started: std::time::Instant::now(),
         };
-        let page = page(&[shard.clone(), shard], &facts);
+        let figures = Figures { unsynced_ms: 28, is_full: true, ..Figures::default() };
+        let page = page(&[shard.clone(), shard], &facts, Some(&figures));
         for (name, kind, labels, help) in catalogue() {
             assert!(page.contains(&format!("# HELP {name} {help}\n# TYPE {name} {}\n", kind.name())), "{name}");
             for label in labels.split(", ").filter(|label| !label.is_empty()) {
@@ -294,6 +330,8 @@ mod tests {
             "linchpin_tick_seconds_bucket{shard=\"0\",le=\"+Inf\"} 8",
             "linchpin_tick_seconds_count{shard=\"0\"} 8",
             "linchpin_tick_seconds_sum{shard=\"0\"} 0.0015",
+            "linchpin_store_at_risk_seconds 0.028",
+            "linchpin_store_full 1",
             "linchpin_build_info{version=\"1.2.3\"} 1",
         ] {
             assert!(page.lines().any(|found| found == line), "no {line} in\n{page}");

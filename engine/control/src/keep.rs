@@ -1,0 +1,149 @@
+//! What control writes to the store and reads from it. All of it blocks for the disk: never on the runtime's thread.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use linchpin_protocol::model::{DeviceId, OrgId, Token};
+use linchpin_storage::schema::{Counter, CounterName, Device, DeviceKey, IndexEntry, Org, TemplateKey, TemplateRecord};
+use linchpin_storage::{Batch, Class, Error, Store};
+
+use crate::limits;
+use crate::registry::{DeviceEntry, Loaded, Made, TemplateEntry};
+
+/// The store, as control uses it. Copies are cheap.
+#[derive(Clone, Debug)]
+pub struct Keep {
+    store: Arc<Store>,
+}
+
+fn now_ms() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
+}
+
+impl Keep {
+    /// On an open store.
+    #[must_use]
+    pub const fn new(store: Arc<Store>) -> Self {
+        Self { store }
+    }
+
+    /// The store itself.
+    #[must_use]
+    pub const fn store(&self) -> &Arc<Store> {
+        &self.store
+    }
+
+    /// Who exists. A new store gets its first organization.
+    ///
+    /// # Errors
+    /// The store cannot be read or written.
+    pub fn load(&self) -> Result<Loaded, Error> {
+        if self.store.get::<Org>(&OrgId::FIRST)?.is_none() {
+            self.add_org(OrgId::FIRST, "Linchpin")?;
+        }
+        let mut loaded = Loaded::default();
+        self.store.scan::<TemplateRecord>(|key, record| {
+            loaded.templates.push(TemplateEntry { number: key.template, org: key.org, template: record.0 });
+            ControlFlow::Continue(())
+        })?;
+        self.store.scan::<Device>(|key, device| {
+            let Device { name, template, .. } = device;
+            loaded.devices.push(DeviceEntry { id: key.device, org: key.org, name, template });
+            ControlFlow::Continue(())
+        })?;
+        // Keys are ordered by organization first.
+        loaded.devices.sort_unstable_by_key(|device| device.id);
+        loaded.templates.sort_unstable_by_key(|template| template.number);
+        let next = self.store.get::<Counter>(&CounterName::Device)?.map_or(1, |counter| counter.0);
+        loaded.last_device = u32::try_from(next - 1).unwrap_or(u32::MAX);
+        Ok(loaded)
+    }
+
+    /// Make an organization.
+    ///
+    /// # Errors
+    /// The store cannot be written, or the number was used before.
+    pub fn add_org(&self, org: OrgId, name: &str) -> Result<(), Error> {
+        self.store.add_org(org)?;
+        let mut batch = self.store.batch();
+        batch.put(&org, &Org { name: name.into(), parent: None, created_ms: now_ms(), raw_days: 0 })?;
+        batch.put(&CounterName::Org, &Counter(u64::from(org.get()) + 1))?;
+        self.store.commit(Class::A, batch)
+    }
+
+    /// Keep new devices with their tokens; durable when it returns.
+    ///
+    /// # Errors
+    /// The store cannot be written: some of the first ones may be kept.
+    pub fn add_devices(&self, made: &[Made]) -> Result<(), Error> {
+        let mut batch = self.store.batch();
+        for device in made {
+            self.put_device(&mut batch, device)?;
+            if batch.len_bytes() > limits::KEEP_BATCH_BYTES {
+                self.store.commit(Class::A, std::mem::replace(&mut batch, self.store.batch()))?;
+            }
+        }
+        if batch.is_empty() { Ok(()) } else { self.store.commit(Class::A, batch) }
+    }
+
+    fn put_device(&self, batch: &mut Batch, made: &Made) -> Result<(), Error> {
+        let Made { entry, token } = made;
+        let key = DeviceKey { org: entry.org, device: entry.id };
+        let (name, template) = (entry.name.clone(), entry.template);
+        let device = Device { name, template, token: *token, created_ms: now_ms(), owner: 0 };
+        batch.put(&key, &device)?;
+        batch.put_index(&self.store.token_digest(token), &IndexEntry { org: entry.org, number: entry.id.get() })?;
+        // In the batch that uses the number: it is never given out again.
+        batch.put(&CounterName::Device, &Counter(u64::from(entry.id.get()) + 1))
+    }
+
+    /// Change the name and the template of a device; durable when it returns.
+    ///
+    /// # Errors
+    /// The store cannot be read or written.
+    pub fn change_device(&self, entry: &DeviceEntry) -> Result<(), Error> {
+        let key = DeviceKey { org: entry.org, device: entry.id };
+        let Some(known) = self.store.get::<Device>(&key)? else { return Ok(()) };
+        let mut batch = self.store.batch();
+        batch.put(&key, &Device { name: entry.name.clone(), template: entry.template, ..known })?;
+        self.store.commit(Class::A, batch)
+    }
+
+    /// Keep a template; durable when it returns.
+    ///
+    /// # Errors
+    /// The store cannot be written.
+    pub fn put_template(&self, entry: &TemplateEntry) -> Result<(), Error> {
+        let mut batch = self.store.batch();
+        let key = TemplateKey { org: entry.org, template: entry.number };
+        batch.put(&key, &TemplateRecord(entry.template.clone()))?;
+        self.store.commit(Class::A, batch)
+    }
+
+    /// Erase a device; nothing of it can be read any more when it returns.
+    ///
+    /// # Errors
+    /// The store cannot be written.
+    pub fn erase_device(&self, entry: &DeviceEntry) -> Result<(), Error> {
+        self.store.erase_device(DeviceKey { org: entry.org, device: entry.id })
+    }
+
+    /// The token of a device.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn token(&self, entry: &DeviceEntry) -> Result<Option<Token>, Error> {
+        let key = DeviceKey { org: entry.org, device: entry.id };
+        Ok(self.store.get::<Device>(&key)?.map(|device| device.token))
+    }
+
+    /// The device that has a token.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn find(&self, token: &Token) -> Result<Option<DeviceId>, Error> {
+        let entry = self.store.lookup(&self.store.token_digest(token))?;
+        Ok(entry.and_then(|entry| DeviceId::new(entry.number)))
+    }
+}

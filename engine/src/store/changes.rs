@@ -1,0 +1,181 @@
+//! The thread that gives changes to the store: events, properties, metadata, the diary. It waits for the disk so that
+//! no shard does, and tells the shards when the store takes no changes.
+
+use std::io;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+
+use linchpin_control::CommandLane;
+use linchpin_shard::{Change, Command, End, EventId, Keeping, Kept};
+use linchpin_storage::schema::{Attribute, DeviceKey, Diary, DiaryKey, DiaryKind, Event, EventKey, Properties};
+use linchpin_storage::{Batch, Class, Error, Reads, Writer};
+
+use crate::bridge::ToShard;
+use crate::limits;
+
+/// The way to the thread. Copies are cheap; the thread ends when all are gone.
+#[derive(Clone)]
+pub(crate) struct Changes {
+    send: SyncSender<Kept>,
+    waiting: Arc<AtomicUsize>,
+    told: Arc<Mutex<Vec<ToShard>>>,
+}
+
+impl Changes {
+    /// Hand over a change, or take it back if there is no room.
+    pub(super) fn give(&self, kept: Kept) -> Result<(), Kept> {
+        // Counted first, so that the number never falls below zero.
+        self.waiting.fetch_add(1, Ordering::Relaxed);
+        self.send.try_send(kept).map_err(|error| {
+            self.waiting.fetch_sub(1, Ordering::Relaxed);
+            match error {
+                TrySendError::Full(kept) | TrySendError::Disconnected(kept) => kept,
+            }
+        })
+    }
+
+    /// Must what may be lost stay out?
+    pub(super) fn is_half_full(&self) -> bool {
+        self.waiting.load(Ordering::Relaxed) > limits::CHANGES / 2
+    }
+
+    /// Whom to tell what the store takes.
+    pub(super) fn tell(&self, shards: Vec<ToShard>) {
+        *self.told.lock().unwrap_or_else(PoisonError::into_inner) = shards;
+    }
+}
+
+/// Start the thread.
+pub(super) fn start(writer: Writer, reads: Reads) -> io::Result<(Changes, JoinHandle<()>)> {
+    let (send, receive) = sync_channel(limits::CHANGES);
+    let waiting = Arc::new(AtomicUsize::new(0));
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let changes = Changes { send, waiting: Arc::clone(&waiting), told: Arc::clone(&told) };
+    let thread = Thread { writer, reads, receive, waiting, told, keeping: Keeping::All };
+    let thread = std::thread::Builder::new().name("store-changes".to_owned()).spawn(move || thread.run())?;
+    Ok((changes, thread))
+}
+
+struct Thread {
+    writer: Writer,
+    reads: Reads,
+    receive: Receiver<Kept>,
+    waiting: Arc<AtomicUsize>,
+    told: Arc<Mutex<Vec<ToShard>>>,
+    /// What shards were told.
+    keeping: Keeping,
+}
+
+impl Thread {
+    fn run(mut self) {
+        let mut taken: Vec<Kept> = Vec::new();
+        loop {
+            self.look();
+            match self.receive.recv_timeout(limits::CHANGES_TICK) {
+                Ok(first) => taken.push(first),
+                Err(RecvTimeoutError::Timeout) => continue,
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+            while taken.len() < limits::CHANGES_BATCH
+                && let Ok(next) = self.receive.try_recv()
+            {
+                taken.push(next);
+            }
+            let count = taken.len();
+            self.write(&mut taken);
+            self.waiting.fetch_sub(count, Ordering::Relaxed);
+        }
+    }
+
+    /// Write all of them, and wait for as long as that takes: whoever sent them was told that they are kept.
+    fn write(&mut self, taken: &mut Vec<Kept>) {
+        loop {
+            let mut batch = self.writer.batch();
+            let mut fitting = 0;
+            for kept in taken.iter() {
+                match put(&mut batch, kept) {
+                    Ok(()) => {}
+                    // The rest goes into the next batch.
+                    Err(Error::TooLarge { .. }) if fitting > 0 => break,
+                    // Such as of an organization that was erased meanwhile.
+                    Err(error) => tracing::debug!(%error, device = %kept.device, "a change is not kept"),
+                }
+                fitting += 1;
+            }
+            let result = if batch.is_empty() { Ok(()) } else { self.writer.commit(Class::B, batch) };
+            match result {
+                Ok(()) => drop(taken.drain(..fitting)),
+                Err(Error::Full { .. } | Error::Busy { .. }) => std::thread::sleep(limits::CHANGES_TICK),
+                Err(error) => {
+                    tracing::error!(%error, changes = taken.len(), "changes are not kept");
+                    taken.clear();
+                }
+            }
+            if taken.is_empty() {
+                return;
+            }
+            self.look();
+        }
+    }
+
+    /// Tell the shards if the store takes more or less than before.
+    fn look(&mut self) {
+        let figures = self.reads.figures();
+        let waiting = self.waiting.load(Ordering::Relaxed);
+        let keeping = if figures.is_poisoned {
+            Keeping::Nothing
+        } else if figures.is_full || waiting > limits::CHANGES / 4 * 3 {
+            Keeping::Points
+        } else if waiting > limits::CHANGES / 2 {
+            // Not back and forth at the border.
+            self.keeping
+        } else {
+            Keeping::All
+        };
+        if keeping == self.keeping {
+            return;
+        }
+        let shards = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        match keeping {
+            Keeping::Nothing => tracing::error!("the store takes nothing any more: check the disk and restart"),
+            Keeping::Points => tracing::warn!("the disk is full or slow: events, properties and metadata are refused"),
+            _ => tracing::info!("the store takes everything again"),
+        }
+        // A shard whose lane is full is told at the next look.
+        if shards.iter().all(|shard| shard.push(Command::Keep(keeping)).is_ok()) {
+            self.keeping = keeping;
+        }
+    }
+}
+
+fn put(batch: &mut Batch, kept: &Kept) -> Result<(), Error> {
+    let Kept { org, device, change } = kept;
+    let (org, device) = (*org, *device);
+    let event_key = |id: &EventId| EventKey { org, device, at_ms: id.at.0, number: id.number };
+    match change {
+        Change::Attributes { properties, metadata } => {
+            let of_pins = properties.iter().map(|(pin, name, value)| Attribute {
+                pin: Some(*pin),
+                name: name.clone(),
+                value: value.clone(),
+            });
+            let own = metadata.iter().map(|(name, value)| Attribute {
+                pin: None,
+                name: name.clone(),
+                value: value.as_bytes().into(),
+            });
+            batch.put(&DeviceKey { org, device }, &Properties(of_pins.chain(own).collect()))
+        }
+        Change::Event { id, code, description } => {
+            batch.put(&event_key(id), &Event { code: code.clone(), description: description.clone() })
+        }
+        Change::EventCleared(id) => batch.delete::<Event>(&event_key(id)),
+        Change::Presence { id, end } => {
+            let key = DiaryKey { org, device, at_ms: id.at.0, number: id.number };
+            let kind = if end.is_some() { DiaryKind::Offline } else { DiaryKind::Online };
+            batch.put(&key, &Diary { kind, reason: end.map_or(String::new(), |end: End| end.to_string()).into() })
+        }
+    }
+}

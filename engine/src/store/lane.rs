@@ -1,0 +1,180 @@
+//! A shard's side of the store: points into the journal's lane, changes to the thread that writes them, questions about
+//! history to the store's readers. Never waits.
+
+use std::collections::{HashSet, VecDeque};
+use std::time::Duration;
+
+use linchpin_control::CommandLane;
+use linchpin_protocol::http::{Dialect, History, Reply};
+use linchpin_protocol::model::{DeviceId, Millis, OrgId, Pin};
+use linchpin_shard::{Change, Command, ConnRef, Effects, EngineCounters, Kept, Shard};
+use linchpin_storage::{LaneFull, Reads, TelemetryLane, limits as storage};
+
+use super::changes::Changes;
+use super::history;
+use crate::bridge::ToShard;
+use crate::limits;
+
+/// See the module's page.
+pub(crate) struct StoreLane {
+    lane: TelemetryLane,
+    /// When the batch that is being filled is handed over.
+    due: Option<Millis>,
+    /// Pins whose newest value found no room: it is read from the shard again when there is some.
+    owed: HashSet<(DeviceId, Pin)>,
+    coalesced: u64,
+    changes: Changes,
+    /// Changes that found no room.
+    waiting: VecDeque<Kept>,
+    lost_lines: u64,
+    reads: Reads,
+    shards: Vec<ToShard>,
+}
+
+impl StoreLane {
+    pub(super) fn new(lane: TelemetryLane, changes: Changes, reads: Reads) -> Self {
+        Self {
+            lane,
+            due: None,
+            owed: HashSet::new(),
+            coalesced: 0,
+            changes,
+            waiting: VecDeque::new(),
+            lost_lines: 0,
+            reads,
+            shards: Vec::new(),
+        }
+    }
+
+    /// Where answers about history go.
+    pub(crate) fn set_shards(&mut self, shards: Vec<ToShard>) {
+        self.shards = shards;
+    }
+
+    /// Hand over the values of a tick.
+    pub(crate) fn take_points(&mut self, now: Millis, fx: &Effects) {
+        for (org, device, pin, at, value) in fx.points.iter() {
+            // Whatever is owed is read from the shard, which has this value by now.
+            if self.owed.contains(&(device, pin)) {
+                self.coalesced += 1;
+            } else if self.lane.write(org, device, pin, at.0, value) == Err(LaneFull) {
+                self.owe(device, pin);
+            }
+        }
+        if self.due.is_none() && !fx.points.is_empty() {
+            self.due = Some(now.after(storage::JOURNAL_BATCH_MS));
+        }
+    }
+
+    fn owe(&mut self, device: DeviceId, pin: Pin) {
+        if self.owed.len() < limits::OWED_VALUES {
+            self.owed.insert((device, pin));
+        } else {
+            self.coalesced += 1;
+        }
+    }
+
+    /// Hand over a change.
+    pub(crate) fn take_change(&mut self, kept: Kept) {
+        let is_line = matches!(kept.change, Change::Presence { .. });
+        if is_line && (!self.waiting.is_empty() || self.changes.is_half_full()) {
+            self.lost_lines += 1;
+            return;
+        }
+        if self.waiting.is_empty() {
+            if let Err(back) = self.changes.give(kept) {
+                self.waiting.push_back(back);
+            }
+        } else {
+            self.waiting.push_back(kept);
+        }
+    }
+
+    /// Once a tick: what is due or was owed.
+    pub(crate) fn tick(&mut self, now: Millis, shard: &mut Shard) {
+        while let Some(kept) = self.waiting.pop_front() {
+            if let Err(back) = self.changes.give(kept) {
+                self.waiting.push_front(back);
+                break;
+            }
+        }
+        // Changes of one device become one while they wait in the shard.
+        while self.waiting.is_empty() && shard.has_changed() {
+            match shard.next_changed() {
+                Some(kept) => self.take_change(kept),
+                None => break,
+            }
+        }
+        if self.due.is_some_and(|due| due <= now) {
+            self.close(now, shard);
+        }
+    }
+
+    fn close(&mut self, now: Millis, shard: &Shard) {
+        let lane = &mut self.lane;
+        let mut is_full = lane.close_batch().is_err();
+        self.owed.retain(|(device, pin)| {
+            // A removed device owes nothing.
+            let Some((org, at, value)) = shard.latest(*device, *pin) else { return false };
+            is_full = is_full || lane.write(org, *device, *pin, at.0, value).is_err();
+            is_full
+        });
+        let is_over = !is_full && lane.close_batch().is_ok();
+        self.due = (!is_over).then(|| now.after(storage::JOURNAL_BATCH_MS));
+    }
+
+    /// When [`StoreLane::tick`] is due, though nothing else happens.
+    pub(crate) fn deadline(&self, shard: &Shard) -> Option<Millis> {
+        if !self.waiting.is_empty() || shard.has_changed() {
+            return Some(Millis(0));
+        }
+        self.due
+    }
+
+    /// Ask for history; the answer goes to the asker's shard.
+    pub(crate) fn ask(&self, asker: ConnRef, org: OrgId, device: DeviceId, ask: History) {
+        let to = self.shards[asker.shard.index()].clone();
+        let job = move |reads: &Reads| {
+            let reply = Box::new(history::answer(reads, org, device, &ask));
+            let mut command = Command::Told { asker, reply };
+            // A lane that stays full belongs to a shard that has worse to do; the asker is told of its deadline.
+            for _ in 0..limits::TOLD_TRIES {
+                match to.push(command) {
+                    Ok(()) => return,
+                    Err(back) => command = *back,
+                }
+                std::thread::sleep(Duration::from_millis(1));
+            }
+        };
+        if let Err(error) = self.reads.submit(job) {
+            let reply = Box::new(Reply::error(Dialect::Current, 503, &error.to_string()));
+            // Without room there either its deadline answers it.
+            let _ = self.shards[asker.shard.index()].push(Command::Told { asker, reply });
+        }
+    }
+
+    /// What is on its way, for metrics.
+    pub(crate) fn count(&self, counters: &mut EngineCounters) {
+        counters.owed_values = self.owed.len() as u64;
+        counters.coalesced_values = self.coalesced;
+        counters.owed_changes = self.waiting.len() as u64;
+        counters.lost_diary_lines = self.lost_lines;
+    }
+
+    /// The shard ends: hand over what there is, for a moment.
+    pub(crate) fn end(mut self, shard: &mut Shard) {
+        for _ in 0..limits::LAST_TRIES {
+            self.due = Some(Millis(0));
+            self.tick(Millis(0), shard);
+            if self.due.is_none() && self.waiting.is_empty() && !shard.has_changed() {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        tracing::error!(
+            values = self.owed.len(),
+            changes = self.waiting.len(),
+            "the disk is too slow or full: what was not stored is lost"
+        );
+    }
+}

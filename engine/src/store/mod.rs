@@ -1,0 +1,142 @@
+//! The store in the process: opened before anything else, closed after everything else.
+
+mod changes;
+mod fill;
+mod history;
+mod lane;
+mod load;
+mod restore;
+
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use linchpin_control::{Keep, Loaded};
+use linchpin_storage::{Settings, Store, Unseal};
+use zeroize::Zeroizing;
+
+use crate::bridge::ToShard;
+use crate::config::StoreConfig;
+use crate::ready::write_private;
+
+pub(crate) use changes::Changes;
+pub(crate) use fill::{Fill, FillError};
+pub(crate) use lane::StoreLane;
+pub(crate) use load::load_all;
+
+/// Why the store is not opened, or who exists cannot be found out.
+#[derive(Debug)]
+pub(crate) enum StoreError {
+    /// The store itself.
+    Store(linchpin_storage::Error),
+    /// The key file cannot be made.
+    Key(String),
+}
+
+impl fmt::Display for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Store(error) => error.fmt(f),
+            Self::Key(text) => f.write_str(text),
+        }
+    }
+}
+
+impl From<linchpin_storage::Error> for StoreError {
+    fn from(error: linchpin_storage::Error) -> Self {
+        Self::Store(error)
+    }
+}
+
+/// An open store and the thread that gives it changes.
+pub(crate) struct Stored {
+    store: Arc<Store>,
+    changes: Changes,
+    thread: JoinHandle<()>,
+}
+
+impl Stored {
+    /// Open the store of a data directory; a new one is made if there is none.
+    ///
+    /// # Errors
+    /// A wrong or missing key, damage, a folder that is older than what was written: nothing was changed then.
+    pub(crate) fn open(data_path: &Path, config: StoreConfig) -> Result<Self, StoreError> {
+        linchpin_storage::harden()?;
+        if let Unseal::File(path) = &config.unseal
+            && *path == crate::config::default_key_file(data_path)
+        {
+            make_key(path, data_path)?;
+        }
+        let settings = Settings {
+            anchor: config.anchor,
+            retention: config.retention,
+            accept_rollback: config.accept_rollback,
+            ..Settings::new(crate::config::store_folder(data_path), config.unseal)
+        };
+        let store = Arc::new(Store::open(settings)?);
+        let (changes, thread) = changes::start(store.writer(), store.reads())
+            .map_err(|error| StoreError::Key(format!("no thread for the store could be started: {error}")))?;
+        Ok(Self { store, changes, thread })
+    }
+
+    /// The store for the control plane.
+    pub(crate) fn keep(&self) -> Keep {
+        Keep::new(Arc::clone(&self.store))
+    }
+
+    /// Who exists.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub(crate) fn load(&self) -> Result<Loaded, StoreError> {
+        Ok(self.keep().load()?)
+    }
+
+    /// The key of token digests.
+    pub(crate) fn token_key(&self) -> Zeroizing<[u8; 32]> {
+        self.store.token_key()
+    }
+
+    /// The key that seals the ticket keys of TLS.
+    pub(crate) fn ticket_key(&self) -> Zeroizing<[u8; 32]> {
+        self.store.ticket_key()
+    }
+
+    /// What one shard holds of the store.
+    ///
+    /// # Errors
+    /// The store is closed.
+    pub(crate) fn lane(&self) -> Result<StoreLane, StoreError> {
+        Ok(StoreLane::new(self.store.telemetry_lane()?, self.changes.clone(), self.store.reads()))
+    }
+
+    /// Shards run: tell them what the store takes, and what the journal of the last run adds to what they know.
+    pub(crate) fn follow(&self, shards: &[ToShard]) {
+        self.changes.tell(shards.to_vec());
+        restore::start(self.store.reads(), shards.to_vec());
+    }
+
+    /// Write everything out and close. All shards must have ended.
+    pub(crate) fn close(self) {
+        drop(self.changes);
+        let _ = self.thread.join();
+        if let Err(error) = self.store.close() {
+            tracing::error!(%error, "the store was not closed in order; the next start reads its logs");
+        }
+    }
+}
+
+/// A key file for a store that does not exist yet. A store that has lost its key must not get another one.
+fn make_key(path: &Path, data_path: &Path) -> Result<(), StoreError> {
+    if path.exists() || crate::config::store_folder(data_path).exists() {
+        return Ok(());
+    }
+    let failed = |what: &dyn fmt::Display| StoreError::Key(format!("the key file {}: {what}", path.display()));
+    let mut key = Zeroizing::new([0; 32]);
+    getrandom::fill(&mut *key).map_err(|_| failed(&"the operating system gave no random bytes"))?;
+    write_private(path, &*key).map_err(|error| failed(&error))?;
+    // Before anything is sealed with it.
+    let sync = |path: &Path| std::fs::File::open(path).and_then(|file| file.sync_all());
+    sync(path).and_then(|()| sync(data_path)).map_err(|error| failed(&error))
+}
