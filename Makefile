@@ -22,7 +22,8 @@ demo:
 
 build:
 	@tests/setup.sh demo
-	@. tests/environment.sh && cargo build --release --package linchpin && echo "Built $$CARGO_TARGET_DIR/release/linchpin"
+	@. tests/environment.sh && rocksdb=$$(tests/rocksdb.sh) && eval "$$rocksdb" && \
+	    cargo build --release --package linchpin && echo "Built $$CARGO_TARGET_DIR/release/linchpin"
 
 test:
 	@tests/run.sh

@@ -7,6 +7,8 @@ tests/setup.sh demo
 # shellcheck source=tests/environment.sh
 . tests/environment.sh
 
+rocksdb=$(tests/rocksdb.sh)
+eval "$rocksdb"
 echo "Building Linchpin (about 4 minutes the first time, seconds after that)"
 cargo build --release --locked --quiet --package linchpin
 linchpin=$CARGO_TARGET_DIR/release/linchpin

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Puts in place what building, the demo and the tests need.
 #
-#   tests/setup.sh demo     Rust, a C compiler and the Python client
-#   tests/setup.sh test     the above, libclang for RocksDB, Node.js with its clients, BearSSL, mbedTLS, OpenSSL, GnuTLS,
+#   tests/setup.sh demo     Rust, a C++ compiler and libclang for RocksDB, and the Python client
+#   tests/setup.sh test     the above, Node.js with its clients, BearSSL, mbedTLS, OpenSSL, GnuTLS,
 #                           sslscan, testssl.sh, strace, xfsprogs, Chromium, schemathesis, promtool, cargo-deny
 #
 # System packages are installed when this may be done without a question (root, or sudo without a password). Otherwise,
@@ -36,9 +36,9 @@ missing_packages() {
     has cc && has make || echo build-essential
     has python3 || echo python3
     python3 -c 'import ensurepip, venv' >/dev/null 2>&1 || echo python3-venv
-    [ "$purpose" = test ] || return 0
     has c++ || echo g++
     has_libclang || echo libclang-dev
+    [ "$purpose" = test ] || return 0
     has node || echo nodejs
     has npm || echo npm
     has_header bearssl.h || echo libbearssl-dev

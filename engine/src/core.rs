@@ -193,6 +193,11 @@ impl Core {
 
     /// Effects in their order, then all sends in one submission, then the closes.
     fn carry_out(&mut self, now: Millis, scratch: &mut Scratch) {
+        if let Some(store) = &mut self.store
+            && !scratch.fx.points.is_empty()
+        {
+            store.take_points(now, &scratch.fx);
+        }
         std::mem::swap(&mut scratch.list, &mut scratch.fx.list);
         for effect in scratch.list.drain(..) {
             match effect {
@@ -222,17 +227,12 @@ impl Core {
                     }
                 }
                 Effect::History { asker, org, device, ask } => {
-                    if let Some(store) = &self.store {
+                    if let Some(store) = &mut self.store {
                         store.ask(asker, org, device, *ask);
                     }
                 }
                 Effect::Ended { device, end, .. } => self.log.ended(now, device, end),
             }
-        }
-        if let Some(store) = &mut self.store
-            && !scratch.fx.points.is_empty()
-        {
-            store.take_points(now, &scratch.fx);
         }
         let sends = scratch.fx.sends.iter();
         scratch.outgoing.extend(sends.map(|s| Outgoing { conn: conn(s.slot), start: s.start, end: s.end }));

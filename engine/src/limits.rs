@@ -14,6 +14,10 @@ pub(crate) const LETTERS_PER_TICK: usize = 1_024;
 pub(crate) const ROUNDS: usize = 4;
 /// Pins of a shard whose newest value may wait for the journal, when the disk is slow; of more only the memory knows.
 pub(crate) const OWED_VALUES: usize = 1 << 20;
+/// Size of the disk for one byte of each of the store's write buffers: they reach their full size with 8 GiB.
+pub(crate) const DISK_PER_BUFFER: u64 = 256;
+/// Least size of such a buffer, bytes.
+pub(crate) const LEAST_BUFFER_BYTES: usize = 1 << 20;
 /// Changes (events, properties, metadata, lines of the diary) of all shards that wait for the thread that writes them.
 /// At three quarters new ones are refused, at half of it lines of the diary are left out.
 pub(crate) const CHANGES: usize = 16_384;

@@ -81,6 +81,7 @@ pub(crate) fn serve(server: Server, announce: impl FnOnce(&Engine, &[Made])) -> 
     boot::raise_descriptor_limit();
     let started = Instant::now();
     let Server { listen, data_path, engine: options, settings, tls, store, fill, ready_file, config_path } = server;
+    check_alone(&data_path)?;
     let stored = store.map(|config| Stored::open(&data_path, config)).transpose().map_err(ServeError::Store)?;
     let keys = Keys::of(stored.as_ref()).map_err(|error| ServeError::Io(error.to_string()))?;
     let mut registry = match &stored {
@@ -138,6 +139,15 @@ pub(crate) fn serve(server: Server, announce: impl FnOnce(&Engine, &[Made])) -> 
         stored.close();
     }
     ended.map_err(|error| ServeError::Io(error.to_string()))
+}
+
+/// A second server would only be told that the store is open somewhere.
+fn check_alone(data_path: &Path) -> Result<(), ServeError> {
+    let path = data_path.join("admin.sock");
+    match std::os::unix::net::UnixStream::connect(&path) {
+        Ok(_) => Err(ServeError::Control(linchpin_control::StartError::InUse { path })),
+        Err(_) => Ok(()),
+    }
 }
 
 fn say_where_state_is(data_path: Option<&Path>, registry: &Registry) {

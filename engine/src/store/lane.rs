@@ -131,8 +131,10 @@ impl StoreLane {
         self.due
     }
 
-    /// Ask for history; the answer goes to the asker's shard.
-    pub(crate) fn ask(&self, asker: ConnRef, org: OrgId, device: DeviceId, ask: History) {
+    /// Ask for history, with what the device has written until now; the answer goes to the asker's shard.
+    pub(crate) fn ask(&mut self, asker: ConnRef, org: OrgId, device: DeviceId, ask: History) {
+        // A full lane: what waits is missing in the answer.
+        let _ = self.lane.close_batch();
         let to = self.shards[asker.shard.index()].clone();
         let job = move |reads: &Reads| {
             let reply = Box::new(history::answer(reads, org, device, &ask));

@@ -18,6 +18,7 @@ use zeroize::Zeroizing;
 
 use crate::bridge::ToShard;
 use crate::config::StoreConfig;
+use crate::limits;
 use crate::ready::write_private;
 
 pub(crate) use changes::Changes;
@@ -69,6 +70,7 @@ impl Stored {
             make_key(path, data_path)?;
         }
         let settings = Settings {
+            write_buffer_bytes: write_buffer_bytes(data_path),
             anchor: config.anchor,
             retention: config.retention,
             accept_rollback: config.accept_rollback,
@@ -125,6 +127,14 @@ impl Stored {
             tracing::error!(%error, "the store was not closed in order; the next start reads its logs");
         }
     }
+}
+
+/// What the store may keep unwritten in memory: it reserves four times as much space on the disk for writing it, which
+/// must not be a large part of a small disk.
+fn write_buffer_bytes(data_path: &Path) -> usize {
+    let disk_bytes = rustix::fs::statvfs(data_path).map_or(u64::MAX, |disk| disk.f_blocks.saturating_mul(disk.f_frsize));
+    let part = usize::try_from(disk_bytes / limits::DISK_PER_BUFFER).unwrap_or(usize::MAX);
+    part.clamp(limits::LEAST_BUFFER_BYTES, linchpin_storage::limits::WRITE_BUFFER_BYTES)
 }
 
 /// A key file for a store that does not exist yet. A store that has lost its key must not get another one.

@@ -76,13 +76,14 @@ pub struct Start {
     before: Vec<OsString>,
     mode: &'static str,
     options: Vec<(&'static str, OsString)>,
+    flags: Vec<&'static str>,
     folder: Folder,
 }
 
 impl Start {
     fn new(mode: &'static str) -> Self {
         let folder = Folder::new();
-        let start = Self { before: Vec::new(), mode, options: Vec::new(), folder };
+        let start = Self { before: Vec::new(), mode, options: Vec::new(), flags: Vec::new(), folder };
         let ready_path = start.ready_path();
         start.option("--ready-file", ready_path)
     }
@@ -102,6 +103,13 @@ impl Start {
     pub fn option(mut self, flag: &'static str, value: impl AsRef<OsStr>) -> Self {
         self.options.retain(|(earlier, _)| *earlier != flag);
         self.options.push((flag, value.as_ref().to_owned()));
+        self
+    }
+
+    /// A flag without a value.
+    #[must_use]
+    pub fn flag(mut self, flag: &'static str) -> Self {
+        self.flags.push(flag);
         self
     }
 
@@ -138,6 +146,7 @@ impl Start {
         for (flag, value) in &self.options {
             line.extend([(*flag).into(), value.clone()]);
         }
+        line.extend(self.flags.iter().map(Into::into));
         line
     }
 
