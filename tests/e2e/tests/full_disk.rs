@@ -1,0 +1,129 @@
+//! A server whose disk of 64 MiB runs full, twice: logins, pings and reads go on, changes are refused with a reason, and
+//! writing goes on within 2 s of space. `LINCHPIN_FULLS=20` does it more often. Needs root, for a disk of its own.
+
+#![allow(clippy::print_stdout, reason = "the report of a test")]
+
+use std::fs::File;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use linchpin_compat::limits::EFFECT;
+use linchpin_compat::{Device, Folder, Server, Wire, command, eventually, status};
+use linchpin_e2e::Http;
+
+/// A loop-mounted file system.
+struct Disk {
+    folder: Folder,
+}
+
+fn run(program: &str, arguments: &[&Path]) {
+    let output = Command::new(program).args(arguments).output();
+    let output = output.unwrap_or_else(|error| panic!("{program} cannot be run: {error}"));
+    assert!(output.status.success(), "{program} {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+}
+
+impl Disk {
+    fn new(mebibytes: u64) -> Self {
+        let folder = Folder::new();
+        let image = folder.path().join("image");
+        File::create(&image).and_then(|file| file.set_len(mebibytes << 20)).expect("an image");
+        let disk = Self { folder };
+        std::fs::create_dir(disk.mount()).expect("a folder");
+        run("mkfs.ext4", &[Path::new("-q"), Path::new("-F"), Path::new("-m"), Path::new("0"), &image]);
+        run("mount", &[Path::new("-o"), Path::new("loop"), &image, &disk.mount()]);
+        disk
+    }
+
+    fn mount(&self) -> PathBuf {
+        self.folder.path().join("mount")
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        // Lazily: the server of a failed test may still hold files.
+        let _ = Command::new("umount").arg("-l").arg(self.mount()).status();
+    }
+}
+
+/// Somebody else's file: as long as the disk has room.
+fn fill(path: &Path) {
+    let mut file = File::create(path).expect("a file");
+    let block = vec![7; 64 << 10];
+    while file.write_all(&block).is_ok() {}
+    let _ = file.sync_all();
+}
+
+/// What devices do all the time works at once.
+fn expect_service(server: &Server, device: &Device, wire: &mut Wire, other: &Device, value: &str) {
+    wire.expect_pong();
+    wire.send_parts(command::HARDWARE, &["vw", "3", value]);
+    let mut http = Http::connect(server.address());
+    eventually(EFFECT, "a value is read back", || (http.api(device, "get?v3").body == value).then_some(()));
+    Wire::login(server.address(), &other.token).expect_pong();
+    let begun = Instant::now();
+    wire.expect_pong();
+    assert!(begun.elapsed() < Duration::from_secs(2), "a ping takes {:?}", begun.elapsed());
+}
+
+fn log_event(server: &Server, device: &Device, code: &str) -> (u16, String) {
+    let reply = Http::connect(server.address()).api(device, &format!("logEvent?code={code}"));
+    (reply.status, reply.body)
+}
+
+#[test]
+fn a_full_disk_refuses_changes_and_nothing_else() {
+    if !rustix::process::getuid().is_root() {
+        println!("LEFT OUT: a disk of its own needs root");
+        return;
+    }
+    let times: u32 = std::env::var("LINCHPIN_FULLS").ok().and_then(|text| text.parse().ok()).unwrap_or(2);
+    let disk = Disk::new(64);
+    let mut server = Server::dev().shards(2).devices(32).option("--data", disk.mount().join("data")).start();
+    let device = server.devices()[1].clone();
+    // One device may not log in again and again.
+    let others = server.more_devices();
+    let other = |n: usize| &others[n % others.len()];
+    let mut wire = Wire::login(server.address(), &device.token);
+    wire.expect_status(command::INTERNAL, &["h-beat", "30"], status::OK);
+    let filler = disk.mount().join("filler");
+    let mut slowest = Duration::ZERO;
+    for round in 0..times {
+        expect_service(&server, &device, &mut wire, other(31), &format!("{round}"));
+        assert_eq!(log_event(&server, &device, &format!("before{round}")).0, 200);
+        fill(&filler);
+        let code = format!("full{round}");
+        let mut tries = 0;
+        eventually(EFFECT, "changes are refused", || {
+            tries += 1;
+            let (status, text) = log_event(&server, &device, &format!("{code}.{tries}"));
+            (status == 503 && text.contains("disk is full")).then_some(())
+        });
+        for n in 0..20 {
+            expect_service(&server, &device, &mut wire, other(n), &format!("{round}.{n}"));
+        }
+        wire.expect_status(command::PROPERTY, &["1", "label", "x"], 19);
+        let data_path = disk.mount().join("data");
+        let added = Command::new(linchpin_compat::linchpin_path())
+            .args(["device", "add", "--data"])
+            .arg(&data_path)
+            .output()
+            .expect("start the binary");
+        let said = String::from_utf8_lossy(&added.stderr).into_owned();
+        assert!(!added.status.success() && said.contains("the disk is full"), "{said}");
+        std::fs::remove_file(&filler).expect("remove the file");
+        let begun = Instant::now();
+        let after = format!("after{round}");
+        let taken = || (log_event(&server, &device, &after).0 == 200).then_some(());
+        eventually(EFFECT, "changes are taken again", taken);
+        slowest = slowest.max(begun.elapsed());
+    }
+    println!("{times} times full: changes were taken again after {} ms at most", slowest.as_millis());
+    assert!(slowest < Duration::from_secs(2), "{slowest:?}");
+    server.restart();
+    let value = format!("{}.19", times - 1);
+    assert_eq!(Http::connect(server.address()).api(&device, "get?v3").body, value);
+    let _ = server.stop();
+}
