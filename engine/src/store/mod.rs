@@ -132,7 +132,8 @@ impl Stored {
 /// What the store may keep unwritten in memory: it reserves four times as much space on the disk for writing it, which
 /// must not be a large part of a small disk.
 fn write_buffer_bytes(data_path: &Path) -> usize {
-    let disk_bytes = rustix::fs::statvfs(data_path).map_or(u64::MAX, |disk| disk.f_blocks.saturating_mul(disk.f_frsize));
+    let disk_bytes =
+        rustix::fs::statvfs(data_path).map_or(u64::MAX, |disk| disk.f_blocks.saturating_mul(disk.f_frsize));
     let part = usize::try_from(disk_bytes / limits::DISK_PER_BUFFER).unwrap_or(usize::MAX);
     part.clamp(limits::LEAST_BUFFER_BYTES, linchpin_storage::limits::WRITE_BUFFER_BYTES)
 }
