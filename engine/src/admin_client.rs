@@ -74,9 +74,7 @@ pub(crate) fn follow<E>(
         if let Some(text) = answer["error"]["text"].as_str() {
             return Err(ClientError::Refused(text.to_owned()));
         }
-        if answer.get("frame").is_some()
-            && let Err(error) = show(&answer["frame"])
-        {
+        if let Err(error) = show(&answer) {
             return Ok(Err(error));
         }
     }

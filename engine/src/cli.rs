@@ -289,6 +289,8 @@ pub(crate) enum DeviceVerb {
         #[command(flatten)]
         at: At,
     },
+    /// History of a device as CSV, or as JSON with --json, however long it is.
+    Export(Export),
     /// How connections ended lately and what to do about it: of one device, or of everybody.
     Diary {
         /// Its id.
@@ -368,6 +370,36 @@ pub(crate) enum TemplateVerb {
         #[command(flatten)]
         at: At,
     },
+}
+
+/// What to export.
+#[derive(Args)]
+pub(crate) struct Export {
+    /// Its id.
+    pub(crate) id: u32,
+    /// Only this pin, such as V7; may be given several times.
+    #[arg(long, value_name = "PIN")]
+    pub(crate) pin: Vec<String>,
+    /// How far back: HOUR, DAY, WEEK, MONTH, THREE_MONTHS.
+    #[arg(long, default_value = "MONTH", conflicts_with = "from_ms")]
+    pub(crate) period: String,
+    /// From this moment on, Unix ms.
+    #[arg(long, value_name = "MS")]
+    pub(crate) from_ms: Option<u64>,
+    /// Up to this moment, Unix ms; now without it.
+    #[arg(long, value_name = "MS")]
+    pub(crate) to_ms: Option<u64>,
+    /// How fine: RAW_DATA, MINUTE, HOURLY, DAILY.
+    #[arg(long, default_value = "RAW_DATA")]
+    pub(crate) granularity: String,
+    /// Which value of a row: AVG, MIN, MAX, SUM, COUNT, LAST.
+    #[arg(long, default_value = "AVG")]
+    pub(crate) source: String,
+    /// How times look: TS (Unix ms), ISO, ISO_US, ISO_SIMPLE; in UTC.
+    #[arg(long, default_value = "ISO")]
+    pub(crate) format: String,
+    #[command(flatten)]
+    pub(crate) at: At,
 }
 
 /// How this program ends besides with 0 and clap's own 2 for a usage error.

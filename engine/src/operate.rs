@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use linchpin_protocol::model::Token;
 use serde_json::{Value, json};
 
-use crate::cli::{At, DeviceVerb, Failure, Sim, TemplateVerb};
+use crate::cli::{At, DeviceVerb, Export, Failure, Sim, TemplateVerb};
 use crate::launch::{default_data, write_tokens};
 use crate::sim_device::{self, SimOptions};
 use crate::{admin_client, config, show};
@@ -86,6 +86,7 @@ pub(crate) fn device(verb: DeviceVerb) -> Result<(), Failure> {
         DeviceVerb::Diary { id, limit, at } => {
             ask(&at, "device.diary", json!({"device": id, "limit": limit}), show::diary_text)
         }
+        DeviceVerb::Export(flags) => export(&flags),
         DeviceVerb::Watch { id, seconds, at } => watch(id, seconds, &at),
         DeviceVerb::Sim(flags) => simulate(&flags),
     }
@@ -95,10 +96,40 @@ pub(crate) fn device(verb: DeviceVerb) -> Result<(), Failure> {
 fn watch(id: u32, seconds: Option<u32>, at: &At) -> Result<(), Failure> {
     let parameters = json!({"device": id, "seconds": seconds});
     admin_client::follow(&socket(at), "device.watch", parameters, |line| {
-        let text = if at.json { format!("{line}\n") } else { show::frame_text(line) };
+        let Some(frame) = line.get("frame") else { return Ok(()) };
+        let text = if at.json { format!("{frame}\n") } else { show::frame_text(frame) };
         say(&text)
     })
     .map_err(Failure::general)?
+}
+
+/// History on standard output.
+fn export(flags: &Export) -> Result<(), Failure> {
+    let parameters = json!({
+        "device": flags.id,
+        "pins": if flags.pin.is_empty() { Value::Null } else { json!(flags.pin) },
+        "period": flags.period,
+        "from_ms": flags.from_ms,
+        "to_ms": flags.to_ms,
+        "granularity": flags.granularity,
+        "source": flags.source,
+        "format": flags.format,
+        "output": if flags.at.json { "JSON" } else { "CSV" },
+    });
+    let mut is_complete = false;
+    admin_client::follow(&socket(&flags.at), "device.export", parameters, |line| match line["piece"].as_str() {
+        Some(piece) => say(piece),
+        None => {
+            is_complete = true;
+            Ok(())
+        }
+    })
+    .map_err(Failure::general)??;
+    if is_complete {
+        Ok(())
+    } else {
+        Err(Failure::general("the server ended before the export did: it is not complete"))
+    }
 }
 
 /// `linchpin template`.

@@ -91,16 +91,14 @@ pub(crate) fn diary_text(rows: &Value) -> String {
     let mut out = String::new();
     for row in rows.as_array().into_iter().flatten() {
         let device = row["device"].as_u64().map_or("no device".to_owned(), |id| format!("device {id}"));
-        out += &format!(
-            "{}  {}  {device}  from {}  after {} s and {} frames\n    {}\n    {}\n",
-            date(row["at_s"].as_u64().unwrap_or_default()),
-            plain(&row["end"]),
-            plain(&row["peer"]),
-            plain(&row["lasted_s"]),
-            plain(&row["frames"]),
-            plain(&row["what"]),
-            plain(&row["fix"]),
-        );
+        out += &format!("{}  {}  {device}", date(row["at_s"].as_u64().unwrap_or_default()), plain(&row["end"]));
+        if row["peer"].is_null() {
+            out += "  before the server was started";
+        } else {
+            let (peer, lasted, frames) = (plain(&row["peer"]), plain(&row["lasted_s"]), plain(&row["frames"]));
+            out += &format!("  from {peer}  after {lasted} s and {frames} frames");
+        }
+        out += &format!("\n    {}\n    {}\n", plain(&row["what"]), plain(&row["fix"]));
         let firmware = row["firmware"].as_object().into_iter().flatten();
         let words: Vec<_> = firmware.map(|(key, value)| format!("{}={}", printable(key), plain(value))).collect();
         if !words.is_empty() {
@@ -108,7 +106,7 @@ pub(crate) fn diary_text(rows: &Value) -> String {
         }
     }
     if out.is_empty() {
-        out.push_str("no connection has ended since the server started\n");
+        out.push_str("no connection has ended\n");
     }
     out
 }

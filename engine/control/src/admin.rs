@@ -15,6 +15,7 @@ use tokio::sync::Semaphore;
 use crate::answers::Watching;
 use crate::commands::Desk;
 use crate::diary::frame_json;
+use crate::export::Pieces;
 use crate::{CommandError, StartError, limits};
 
 /// Bind the socket, readable and writable by its owner only. A file that a dead server left behind is replaced; a
@@ -106,6 +107,8 @@ async fn converse(stream: UnixStream, desk: &Desk) -> std::io::Result<()> {
             match answer_line(&line, desk).await {
                 Said::Answer(answer) => answer,
                 // Nothing more is read on this connection: its end ends the watch.
+                // As with a watch.
+                Said::Exporting { id, pieces } => return show_pieces(&id, pieces, &mut write).await,
                 Said::Watching { id, watching, seconds } => {
                     return show_frames(&id, watching, seconds, &mut read, &mut write).await;
                 }
@@ -133,6 +136,7 @@ async fn write_line(write: &mut OwnedWriteHalf, answer: &Value) -> std::io::Resu
 enum Said {
     Answer(Value),
     Watching { id: Value, watching: Watching, seconds: u32 },
+    Exporting { id: Value, pieces: Pieces },
 }
 
 async fn answer_line(line: &[u8], desk: &Desk) -> Said {
@@ -143,6 +147,10 @@ async fn answer_line(line: &[u8], desk: &Desk) -> Said {
     Said::Answer(match request.get("command").and_then(Value::as_str) {
         Some("device.watch") => match desk.watch(&request).await {
             Ok((watching, seconds)) => return Said::Watching { id, watching, seconds },
+            Err(error) => reply(&id, Err(error)),
+        },
+        Some("device.export") => match desk.export(&request).await {
+            Ok(pieces) => return Said::Exporting { id, pieces },
             Err(error) => reply(&id, Err(error)),
         },
         Some(command) => reply(&id, desk.carry_out(command, &request).await),
@@ -174,6 +182,17 @@ async fn show_frames(
             },
         }
     }
+}
+
+/// An export, a piece a line, and its end. Who does not read holds up nobody but the thread that reads for it.
+async fn show_pieces(id: &Value, mut pieces: Pieces, write: &mut OwnedWriteHalf) -> std::io::Result<()> {
+    while let Some(piece) = pieces.recv().await {
+        match piece {
+            Ok(piece) => write_line(write, &json!({"id": id, "piece": piece})).await?,
+            Err(error) => return write_line(write, &reply(id, Err(error))).await,
+        }
+    }
+    write_line(write, &reply(id, Ok(json!({"complete": true})))).await
 }
 
 fn reply(id: &Value, answer: Result<Value, CommandError>) -> Value {

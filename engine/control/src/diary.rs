@@ -1,7 +1,8 @@
 //! Why connections ended, and what is said on them right now.
 
 use linchpin_protocol::blynk::Command as Wire;
-use linchpin_shard::{Command, DiaryEntry, Report, WatchedFrame, home_of, limits as shard};
+use linchpin_protocol::model::DeviceId;
+use linchpin_shard::{Command, DiaryEntry, End, Report, WatchedFrame, home_of, limits as shard};
 use serde_json::{Value, json};
 
 use crate::CommandError;
@@ -38,7 +39,22 @@ impl Desk {
         }
         rows.sort_by_key(|row| std::cmp::Reverse(row.at_s));
         rows.truncate(limit as usize);
-        Ok(rows.iter().map(entry_json).collect())
+        let mut answer: Vec<Value> = rows.iter().map(entry_json).collect();
+        if let Some(device) = device
+            && answer.len() < limit as usize
+        {
+            let room = limit as usize - answer.len();
+            answer.extend(self.earlier(device, room).await?);
+        }
+        Ok(answer.into())
+    }
+
+    /// What the store knows of a device from before this process, newest first.
+    async fn earlier(&self, device: DeviceId, room: usize) -> Result<Vec<Value>, CommandError> {
+        let Some(entry) = self.registry.lock().await.device(device).cloned() else { return Ok(Vec::new()) };
+        let uptime_ms = self.facts.started.elapsed().as_millis() as u64;
+        let lines = self.with_store(move |keep| keep.diary(&entry, uptime_ms, room)).await?.unwrap_or_default();
+        Ok(lines.iter().rev().map(|(at_ms, reason)| earlier_json(*at_ms, device, reason)).collect())
     }
 
     /// Begin to watch a device.
@@ -67,12 +83,28 @@ fn entry_json(entry: &DiaryEntry) -> Value {
         "at_s": entry.at_s,
         "lasted_s": entry.lasted_s,
         "frames": entry.frames,
-        "device": entry.device.map(linchpin_protocol::model::DeviceId::get),
+        "device": entry.device.map(DeviceId::get),
         "peer": entry.peer.to_string(),
         "end": entry.end.to_string(),
         "what": entry.end.what(),
         "fix": entry.end.fix(),
         "firmware": firmware,
+    })
+}
+
+/// Of earlier processes the time and the reason are known.
+fn earlier_json(at_ms: u64, device: DeviceId, reason: &str) -> Value {
+    let end = End::ALL.iter().find(|end| end.to_string() == reason);
+    json!({
+        "at_s": at_ms / 1_000,
+        "lasted_s": null,
+        "frames": null,
+        "device": device.get(),
+        "peer": null,
+        "end": reason,
+        "what": end.map(|end| end.what()),
+        "fix": end.map(|end| end.fix()),
+        "firmware": {},
     })
 }
 

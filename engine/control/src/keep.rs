@@ -1,11 +1,14 @@
 //! What control writes to the store and reads from it. All of it blocks for the disk: never on the runtime's thread.
 
+use std::collections::VecDeque;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use linchpin_protocol::model::{DeviceId, OrgId, Token};
-use linchpin_storage::schema::{Counter, CounterName, Device, DeviceKey, IndexEntry, Org, TemplateKey, TemplateRecord};
+use linchpin_storage::schema::{
+    Counter, CounterName, Device, DeviceKey, Diary, DiaryKind, IndexEntry, Org, TemplateKey, TemplateRecord,
+};
 use linchpin_storage::{Batch, Class, Error, Store};
 
 use crate::limits;
@@ -136,6 +139,28 @@ impl Keep {
     pub fn token(&self, entry: &DeviceEntry) -> Result<Option<Token>, Error> {
         let key = DeviceKey { org: entry.org, device: entry.id };
         Ok(self.store.get::<Device>(&key)?.map(|device| device.token))
+    }
+
+    /// The last ends of a device's connections that are older than this process, oldest first: Unix ms, code.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn diary(&self, entry: &DeviceEntry, uptime_ms: u64, room: usize) -> Result<Vec<(u64, Box<str>)>, Error> {
+        let begun_ms = now_ms().saturating_sub(uptime_ms);
+        let mut lines = VecDeque::new();
+        self.store.scan_device::<Diary>(DeviceKey { org: entry.org, device: entry.id }, |key, line| {
+            if key.at_ms >= begun_ms {
+                return ControlFlow::Break(());
+            }
+            if line.kind == DiaryKind::Offline {
+                if lines.len() == room {
+                    lines.pop_front();
+                }
+                lines.push_back((key.at_ms, line.reason));
+            }
+            ControlFlow::Continue(())
+        })?;
+        Ok(lines.into())
     }
 
     /// The device that has a token.

@@ -10,6 +10,7 @@ mod commands;
 mod device;
 mod diary;
 mod error;
+mod export;
 mod keep;
 pub mod limits;
 pub mod metrics;

@@ -33,6 +33,8 @@ pub const NAME_BYTES: usize = 64;
 pub const LAST_WORDS: Duration = Duration::from_millis(100);
 /// Records of new devices that are committed together, bytes; below what the store takes in one batch.
 pub const KEEP_BATCH_BYTES: usize = 2 << 20;
+/// Pieces of an export that wait for the operator's program; each has 64 KiB.
+pub const EXPORT_PIECES: usize = 4;
 /// Longest URL or text that is pushed to a device, bytes.
 pub const PUSH_BYTES: usize = 1_024;
 /// Longest path of a Unix socket, bytes (the kernel's bound, less the final NUL).

@@ -15,6 +15,13 @@ pub(crate) fn optional_u32(parameters: &Value, name: &str) -> Result<Option<u32>
     }
 }
 
+pub(crate) fn optional_u64(parameters: &Value, name: &str) -> Result<Option<u64>, CommandError> {
+    match parameters.get(name) {
+        None | Some(Value::Null) => Ok(None),
+        Some(value) => value.as_u64().map(Some).ok_or_else(|| CommandError::parameter(name, "a whole number")),
+    }
+}
+
 pub(crate) fn optional_text<'a>(parameters: &'a Value, name: &str) -> Result<Option<&'a str>, CommandError> {
     match parameters.get(name) {
         None | Some(Value::Null) => Ok(None),
@@ -29,12 +36,14 @@ pub(crate) fn device_id(parameters: &Value) -> Result<DeviceId, CommandError> {
 
 /// `V7`, `D3`, `A0`.
 pub(crate) fn pin(parameters: &Value) -> Result<Pin, CommandError> {
-    let text = parameters.get("pin").and_then(Value::as_str).unwrap_or("").as_bytes();
-    let parsed = text.split_first().and_then(|(letter, index)| {
-        PinKind::from_letter(letter.to_ascii_lowercase())?;
-        Pin::parse(letter.to_ascii_lowercase(), index)
-    });
+    let parsed = parameters.get("pin").and_then(Value::as_str).and_then(parse_pin);
     parsed.ok_or_else(|| CommandError::parameter("pin", "V0 to V255, D0 to D255 or A0 to A255"))
+}
+
+pub(crate) fn parse_pin(text: &str) -> Option<Pin> {
+    let (letter, index) = text.as_bytes().split_first()?;
+    PinKind::from_letter(letter.to_ascii_lowercase())?;
+    Pin::parse(letter.to_ascii_lowercase(), index)
 }
 
 pub(crate) fn no_such_device(device: DeviceId) -> CommandError {

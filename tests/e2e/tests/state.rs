@@ -235,3 +235,58 @@ fn in_memory_nothing_is_kept_and_it_says_so() {
     assert!(server.devices()[1].token != devices[1].token);
     assert!(!server.data_path().join("store").exists());
 }
+
+#[test]
+fn history_is_exported_whole() {
+    let server = Server::dev().shards(2).start();
+    let device = server.devices()[1].clone();
+    let mut http = Http::connect(server.address());
+    let now_ms =
+        std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970").as_millis() as u64;
+    // More than one piece of 64 KiB, and more than an answer of HTTP may have.
+    let begin_ms = now_ms - 3_600_000;
+    for pin in [4, 5] {
+        let rows: Vec<_> = (0..9_000).map(|n| format!("[{},{}]", begin_ms + n * 100, n % 100)).collect();
+        let body = format!("[{}]", rows.join(","));
+        let path = format!("/external/api/batch/update?pin=v{pin}&token={}", device.token);
+        let reply = http.ask("POST", &path, "Content-Type: application/json\r\n", body.as_bytes());
+        assert_eq!(reply.status, 200, "{}", reply.body);
+    }
+    let reply = http.api(&device, "data/get?pin=v4&period=DAY");
+    assert!(reply.status == 400 && reply.body.contains("shorter period"), "{} {}", reply.status, reply.body);
+    let mut lines = 0;
+    eventually(EFFECT, "all points are exported", || {
+        let (csv, stderr, success) = server.operate(&["device", "export", &device.id, "--format", "TS"]);
+        assert!(success.success(), "{stderr}");
+        lines = csv.lines().count();
+        (lines == 18_001).then_some(())
+    });
+    let json =
+        server.ask(&["device", "export", &device.id, "--pin", "V5", "--granularity", "HOURLY", "--source", "COUNT"]);
+    let rows = json.as_array().expect("rows");
+    let count: f64 = rows.iter().map(|row| field(row, "value").as_f64().expect("a number")).sum();
+    assert!((1..=2).contains(&rows.len()) && count == 9_000.0, "{json}");
+    let (_, stderr, success) = server.operate(&["device", "export", &device.id, "--granularity", "WEEKLY"]);
+    assert!(!success.success() && stderr.contains("granularity"), "{stderr}");
+}
+
+#[test]
+fn the_diary_remembers_ends_of_before_the_start() {
+    let mut server = Server::dev().start();
+    let device = server.devices()[1].clone();
+    let mut wire = Wire::login(server.address(), &device.token);
+    wire.finish();
+    wire.expect_end(EFFECT);
+    server.restart();
+    let wire = Wire::login(server.address(), &device.token);
+    drop(wire);
+    let ends = eventually(EFFECT, "both ends are told", || {
+        let diary = server.ask(&["device", "diary", &device.id]);
+        let rows = diary.as_array().expect("rows").clone();
+        (rows.len() == 2).then_some(rows)
+    });
+    assert!(ends[0]["peer"].is_string() && ends[1]["peer"].is_null(), "the newest first: {ends:?}");
+    assert_eq!(text(&ends[1], "end"), text(&ends[0], "end"));
+    let (shown, _, _) = server.operate(&["device", "diary", &device.id]);
+    assert!(shown.contains("before the server was started"), "{shown}");
+}
