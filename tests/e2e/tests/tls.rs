@@ -205,10 +205,11 @@ fn mistakes_name_the_file_and_what_is_wrong() {
 #[test]
 fn a_key_of_tickets_that_others_may_read_stops_the_start() {
     use std::os::unix::fs::PermissionsExt;
-    let server = Server::dev().start();
-    let key: &Path = &server.data_path().join("unseal.key");
-    std::fs::set_permissions(key, std::fs::Permissions::from_mode(0o644)).expect("its own file");
+    let mut server = Server::dev().start();
+    let _ = server.stop();
     let data = server.data_path();
+    let key: &Path = &data.join("unseal.key");
+    std::fs::set_permissions(key, std::fs::Permissions::from_mode(0o644)).expect("its own file");
     let Err((status, log)) = Server::dev().option("--data", &data).option("--tls", "127.0.0.1:0").try_start() else {
         panic!("it must not start")
     };
