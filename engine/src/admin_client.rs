@@ -4,6 +4,7 @@ use std::fmt;
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -35,11 +36,25 @@ impl fmt::Display for ClientError {
 }
 
 /// Ask one thing.
-pub(crate) fn ask(socket: &Path, command: &str, mut parameters: Value) -> Result<Value, ClientError> {
+pub(crate) fn ask(socket: &Path, command: &str, parameters: Value) -> Result<Value, ClientError> {
+    ask_within(socket, command, parameters, Some(limits::ADMIN_TIMEOUT))
+}
+
+/// Ask something that takes as long as reading and writing a whole store.
+pub(crate) fn ask_patiently(socket: &Path, command: &str, parameters: Value) -> Result<Value, ClientError> {
+    ask_within(socket, command, parameters, None)
+}
+
+fn ask_within(
+    socket: &Path,
+    command: &str,
+    mut parameters: Value,
+    limit: Option<Duration>,
+) -> Result<Value, ClientError> {
     let no_server = |source| ClientError::NoServer { path: socket.into(), source };
     let broken = |error: std::io::Error| ClientError::Broken(error.to_string());
     let mut stream = UnixStream::connect(socket).map_err(no_server)?;
-    stream.set_read_timeout(Some(limits::ADMIN_TIMEOUT)).map_err(broken)?;
+    stream.set_read_timeout(limit).map_err(broken)?;
     parameters["id"] = 1.into();
     parameters["command"] = command.into();
     writeln!(stream, "{parameters}").map_err(broken)?;

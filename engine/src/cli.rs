@@ -15,6 +15,7 @@ use crate::config::{self, Assignment, EngineOptions};
 use crate::operate::{self, ask};
 use crate::serve::ServeError;
 use crate::store::FillError;
+use crate::upkeep::{self, BackupVerb, Erase, KeysVerb, OrgVerb, StoreVerb};
 use crate::{doctor, launch, limits, log, shell, show, top};
 
 /// Self-hosted server for Blynk devices.
@@ -72,6 +73,20 @@ enum Verb {
         #[command(flatten)]
         at: At,
     },
+    /// Keys of the store.
+    #[command(subcommand)]
+    Keys(KeysVerb),
+    /// Erase an organization or a device for ever.
+    Erase(Erase),
+    /// The store itself.
+    #[command(subcommand)]
+    Store(StoreVerb),
+    /// Backups: made while the server runs, checked and restored without it.
+    #[command(subcommand)]
+    Backup(BackupVerb),
+    /// Organizations, which own devices.
+    #[command(subcommand)]
+    Org(OrgVerb),
     /// A live view of the running server's shards.
     Top {
         /// Seconds between two looks.
@@ -448,6 +463,11 @@ pub(crate) fn run() -> ExitCode {
             let parameters = json!({"redirect": redirect, "per_second": per_second});
             ask(&at, "drain", parameters, |_| "draining\n".to_owned())
         }
+        Verb::Keys(verb) => upkeep::keys(verb),
+        Verb::Erase(flags) => upkeep::erase(flags),
+        Verb::Store(verb) => upkeep::store(verb),
+        Verb::Backup(verb) => upkeep::backup(verb),
+        Verb::Org(verb) => upkeep::org(verb),
         Verb::Top { every, once, at } => top::run(&at, Duration::from_secs(every), once),
         Verb::Doctor { config, json } => doctor::run(config.as_deref(), json),
         Verb::Completions { shell } => shell::completions(shell, Line::command()),

@@ -18,6 +18,12 @@ pub(crate) const OWED_VALUES: usize = 1 << 20;
 pub(crate) const DISK_PER_BUFFER: u64 = 256;
 /// Least size of such a buffer, bytes.
 pub(crate) const LEAST_BUFFER_BYTES: usize = 1 << 20;
+/// Longest time that history is kept, days.
+pub(crate) const RETENTION_DAYS: u32 = 36_500;
+/// Longest time between two backups, hours.
+pub(crate) const BACKUP_HOURS: u32 = 24 * 365;
+/// Backups that may be kept.
+pub(crate) const BACKUPS: u32 = 10_000;
 /// Changes (events, properties, metadata, lines of the diary) of all shards that wait for the thread that writes them.
 /// At three quarters new ones are refused, at half of it lines of the diary are left out.
 pub(crate) const CHANGES: usize = 16_384;

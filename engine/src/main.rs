@@ -28,6 +28,7 @@ mod store;
 mod ticks;
 mod tls;
 mod top;
+mod upkeep;
 
 fn main() -> std::process::ExitCode {
     cli::run()

@@ -89,6 +89,7 @@ pub(crate) fn serve(server: Server, announce: impl FnOnce(&Engine, &[Made])) -> 
         None => Registry::new(options.shards, keys.digest),
     };
     let keep = stored.as_ref().map(Stored::keep);
+    let upkeep = stored.as_ref().map(Stored::upkeep);
     let devices = fill.make(&mut registry, keep.as_ref()).map_err(ServeError::Fill)?;
     let ca = tls.as_ref().and_then(TlsConfig::local).map(Local::certificate_path);
     let ticket_key = stored.as_ref().map(Stored::ticket_key);
@@ -118,7 +119,7 @@ pub(crate) fn serve(server: Server, announce: impl FnOnce(&Engine, &[Made])) -> 
         started,
     };
     let owner = rustix::process::getuid().as_raw();
-    let control = linchpin_control::start(&socket, owner, listen.metrics, lanes, registry, keep, facts)
+    let control = linchpin_control::start(&socket, owner, listen.metrics, lanes, registry, upkeep, facts)
         .map_err(ServeError::Control)?;
     if let Some(path) = &ready_file {
         write_ready(path, &engine, &control, &socket, ca.as_deref(), &devices)?;

@@ -111,6 +111,33 @@ pub(crate) fn diary_text(rows: &Value) -> String {
     out
 }
 
+/// Any answer: a fact a line, lists with their items indented.
+pub(crate) fn facts_text(answer: &Value) -> String {
+    match answer {
+        Value::Object(facts) => facts.iter().fold(String::new(), |out, (name, value)| match value {
+            Value::Array(items) => {
+                let lines: String = items.iter().map(|item| format!("  {}\n", line(item))).collect();
+                format!("{out}{}\n{lines}", name.replace('_', " "))
+            }
+            value => format!("{out}{:<20}{}\n", name.replace('_', " "), plain(value)),
+        }),
+        Value::Array(items) if items.is_empty() => "none\n".to_owned(),
+        Value::Array(items) => items.iter().map(|item| format!("{}\n", line(item))).collect(),
+        other => format!("{}\n", plain(other)),
+    }
+}
+
+fn line(item: &Value) -> String {
+    match item.as_object() {
+        Some(facts) => {
+            let words: Vec<_> =
+                facts.iter().map(|(name, value)| format!("{} {}", name.replace('_', " "), plain(value))).collect();
+            words.join(", ")
+        }
+        None => plain(item),
+    }
+}
+
 /// `2026-11-23 18:00:00` in UTC.
 fn date(unix_s: u64) -> String {
     let (days, seconds) = (unix_s / 86_400, unix_s % 86_400);

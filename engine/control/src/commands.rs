@@ -8,6 +8,7 @@ use tokio::sync::Mutex;
 
 use crate::parameters::{optional_text, optional_u32};
 use crate::render::{status_json, template_json};
+use crate::upkeep::{self, Upkeep};
 use crate::{CommandError, Facts, Keep, Registry, Shards};
 
 /// Everything that commands need.
@@ -16,6 +17,8 @@ pub(crate) struct Desk {
     pub(crate) registry: Mutex<Registry>,
     /// The store; `None`: state is in memory only.
     pub(crate) keep: Option<Keep>,
+    /// What operators do with it.
+    pub(crate) upkeep: Option<Upkeep>,
     pub(crate) facts: Facts,
 }
 
@@ -38,6 +41,7 @@ impl Desk {
             "template.show" => self.show_template(parameters).await,
             "template.add" => self.add_template(parameters).await,
             "drain" => self.drain(parameters),
+            _ if Upkeep::knows(command) => self.upkeep(command, parameters).await,
             _ => {
                 Err(CommandError::new("unknown-command", format!("there is no command {command:?}; see docs/admin.md")))
             }
@@ -56,6 +60,26 @@ impl Desk {
         match tokio::task::spawn_blocking(move || job(&keep)).await {
             Ok(Ok(done)) => Ok(Some(done)),
             Ok(Err(error)) => Err(CommandError::new("store", error.to_string())),
+            Err(_) => Err(CommandError::new("store", "the command failed inside the server: see its log")),
+        }
+    }
+
+    /// Keys, erasing, backups: what is erased leaves the shards first.
+    async fn upkeep(&self, command: &str, parameters: &Value) -> Answer {
+        let Some(upkeep) = self.upkeep.clone() else {
+            return Err(CommandError::new("refused", "this server has no store: its state is in memory only"));
+        };
+        match command {
+            "erase.device" => {
+                self.remove(parameters).await?;
+                return Ok(json!({"erased": parameters["device"], "note": upkeep::NOT_IN_BACKUPS}));
+            }
+            "erase.org" => self.forget_org(upkeep::erased_org(parameters)?).await?,
+            _ => {}
+        }
+        let (command, parameters) = (command.to_owned(), parameters.clone());
+        match tokio::task::spawn_blocking(move || upkeep.carry_out(&command, &parameters)).await {
+            Ok(answer) => answer,
             Err(_) => Err(CommandError::new("store", "the command failed inside the server: see its log")),
         }
     }

@@ -1,13 +1,13 @@
 //! Commands about devices.
 
-use linchpin_protocol::model::{DeviceId, TemplateId};
+use linchpin_protocol::model::{DeviceId, OrgId, TemplateId};
 use linchpin_shard::{Command, Push, Report, home_of};
 use serde_json::{Value, json};
 
 use crate::commands::{Answer, Desk};
 use crate::parameters::{device_id, no_such_device, optional_text, optional_u32, pin};
 use crate::render::{made_json, row_json, view_json};
-use crate::{CommandError, Made, NewDevices, Registry, limits};
+use crate::{CommandError, DeviceEntry, Made, NewDevices, Registry, limits};
 
 impl Desk {
     pub(crate) async fn list(&self, parameters: &Value) -> Answer {
@@ -54,7 +54,7 @@ impl Desk {
         };
         let name = optional_text(parameters, "name")?.unwrap_or_default().to_owned();
         let mut registry = self.registry.lock().await;
-        let new = NewDevices { count, template, name, ..NewDevices::default() };
+        let new = NewDevices { count, template, name, org: self.org(parameters).await? };
         let made = registry.add(&new).map_err(|error| CommandError::new("refused", error.to_string()))?;
         let records = made.clone();
         // What shards know and an answer names is on the disk.
@@ -74,6 +74,15 @@ impl Desk {
             answer.push(made_json(device));
         }
         Ok(answer.into())
+    }
+
+    /// The organization that new devices belong to.
+    async fn org(&self, parameters: &Value) -> Result<OrgId, CommandError> {
+        let Some(number) = optional_u32(parameters, "org")? else { return Ok(OrgId::FIRST) };
+        let org = OrgId::new(number).ok_or_else(|| CommandError::parameter("org", "a number, 1 or more"))?;
+        let known = self.with_store(move |keep| keep.has_org(org)).await?.unwrap_or(org == OrgId::FIRST);
+        let text = || format!("there is no organization {org}: `linchpin org list` shows them");
+        if known { Ok(org) } else { Err(CommandError::new("no-such-org", text())) }
     }
 
     /// Many devices at once fill the lane: wait for the shard instead of failing halfway.
@@ -164,17 +173,35 @@ impl Desk {
         self.with_token(&registry, device).await.map(|made| made_json(&made))
     }
 
+    /// Let a device leave the shards: its connection ends and its token opens nothing.
+    async fn leave(&self, registry: &Registry, device: DeviceId) -> Result<DeviceEntry, CommandError> {
+        let Made { entry, token } = self.with_token(registry, device).await?;
+        // The index first: from then on nobody logs in with the token.
+        let (owner, unindex) = registry.unindex(&token);
+        self.tell_patiently(owner, unindex).await?;
+        let home = home_of(device, self.shards.count());
+        self.shards.ask(home, |request| Command::RemoveDevice { request, device }).await?;
+        Ok(entry)
+    }
+
+    /// Let all devices of an organization leave.
+    pub(crate) async fn forget_org(&self, org: OrgId) -> Result<(), CommandError> {
+        let mut registry = self.registry.lock().await;
+        let devices = registry.devices().iter().filter(|device| device.org == org);
+        let devices: Vec<DeviceId> = devices.map(|device| device.id).collect();
+        for device in &devices {
+            self.leave(&registry, *device).await?;
+        }
+        devices.into_iter().for_each(|device| drop(registry.remove(device)));
+        tokio::time::sleep(limits::LAST_WORDS).await;
+        Ok(())
+    }
+
     /// Erase a device: its connection ends; its token, values and history are gone.
     pub(crate) async fn remove(&self, parameters: &Value) -> Answer {
         let device = device_id(parameters)?;
         let mut registry = self.registry.lock().await;
-        let Made { entry, token } = self.with_token(&registry, device).await?;
-        // The index first: from then on nobody logs in with the token.
-        let (owner, unindex) = registry.unindex(&token);
-        self.tell_patiently(owner, unindex).await?;
-        self.shards
-            .ask(home_of(device, self.shards.count()), |request| Command::RemoveDevice { request, device })
-            .await?;
+        let entry = self.leave(&registry, device).await?;
         if self.keep.is_some() {
             // What the shard has said of it is on its way to the store for so long.
             tokio::time::sleep(limits::LAST_WORDS).await;

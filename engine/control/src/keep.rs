@@ -63,6 +63,17 @@ impl Keep {
         Ok(loaded)
     }
 
+    /// Is there such an organization?
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn has_org(&self, org: OrgId) -> Result<bool, Error> {
+        match self.store.get::<Org>(&org) {
+            Err(Error::Erased { .. }) => Ok(false),
+            found => Ok(found?.is_some()),
+        }
+    }
+
     /// Make an organization.
     ///
     /// # Errors

@@ -20,6 +20,7 @@ mod registry;
 mod render;
 mod start;
 mod template;
+pub mod upkeep;
 
 pub use answers::{Answers, CommandLane, Shards};
 pub use error::CommandError;

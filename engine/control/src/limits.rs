@@ -35,6 +35,12 @@ pub const LAST_WORDS: Duration = Duration::from_millis(100);
 pub const KEEP_BATCH_BYTES: usize = 2 << 20;
 /// Pieces of an export that wait for the operator's program; each has 64 KiB.
 pub const EXPORT_PIECES: usize = 4;
+/// One request to a store of backups is answered within this time, tries included.
+pub const S3_TIMEOUT: Duration = Duration::from_secs(60);
+/// A connection to it stands within this time.
+pub const S3_CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Times that a request to it is tried again.
+pub const S3_RETRIES: usize = 3;
 /// Longest URL or text that is pushed to a device, bytes.
 pub const PUSH_BYTES: usize = 1_024;
 /// Longest path of a Unix socket, bytes (the kernel's bound, less the final NUL).

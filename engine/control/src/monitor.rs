@@ -45,7 +45,8 @@ async fn page(State(monitor): State<Monitor>) -> Response {
     match monitor.desk.statuses().await {
         Ok(shards) => {
             let kind = [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
-            let figures = monitor.desk.keep.as_ref().map(|keep| keep.store().figures());
+            let upkeep = monitor.desk.upkeep.as_ref();
+            let figures = upkeep.map(|upkeep| (upkeep.keep().store().figures(), upkeep.figures()));
             (kind, metrics::page(&shards, &monitor.desk.facts, figures.as_ref())).into_response()
         }
         Err(error) => (StatusCode::SERVICE_UNAVAILABLE, format!("{error}\n")).into_response(),

@@ -10,7 +10,8 @@ use std::time::Instant;
 use tokio::sync::Mutex;
 
 use crate::commands::Desk;
-use crate::{Keep, Registry, Shards, admin, monitor};
+use crate::upkeep::{self, Upkeep};
+use crate::{Registry, Shards, admin, monitor};
 
 /// What the server knows of itself, for `linchpin status`.
 #[derive(Clone, Debug)]
@@ -130,7 +131,7 @@ pub fn start(
     metrics: Option<SocketAddr>,
     shards: Shards,
     registry: Registry,
-    keep: Option<Keep>,
+    upkeep: Option<Upkeep>,
     facts: Facts,
 ) -> Result<Control, StartError> {
     let io = |source| StartError::Io { path: socket.into(), source };
@@ -144,11 +145,16 @@ pub fn start(
         (admin::bind(socket)?, monitor)
     };
     let metrics = monitor.as_ref().and_then(|listener| listener.local_addr().ok());
-    let desk = Arc::new(Desk { shards: Arc::new(shards), registry: Mutex::new(registry), keep, facts });
+    let keep = upkeep.as_ref().map(|upkeep| upkeep.keep().clone());
+    let backups = upkeep.clone();
+    let desk = Arc::new(Desk { shards: Arc::new(shards), registry: Mutex::new(registry), keep, upkeep, facts });
     let serve = move || {
         runtime.block_on(async {
             if let Some(monitor) = monitor {
                 tokio::spawn(monitor::serve(monitor, Arc::clone(&desk)));
+            }
+            if let Some(upkeep) = backups {
+                tokio::spawn(upkeep::run(upkeep));
             }
             admin::serve(listener, desk, owner).await;
         });

@@ -13,8 +13,9 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::settings::{self, SETTINGS};
+use super::store::{self, BackupTable, DataTable, RetentionTable};
 use super::tls::{self, CertificateTable, TlsTable};
-use super::{Config, ConfigError, DeviceConfig, EngineOptions, Listen, StoreConfig, default_shards, nearest};
+use super::{Config, ConfigError, DeviceConfig, EngineOptions, Listen, default_shards, nearest};
 use crate::doors::Network;
 use crate::log::{self, LogOptions};
 
@@ -22,7 +23,11 @@ use crate::log::{self, LogOptions};
 #[serde(deny_unknown_fields)]
 struct File {
     listen: Spanned<ListenTable>,
-    data: DataFolder,
+    data: DataTable,
+    #[serde(default)]
+    retention: RetentionTable,
+    #[serde(default)]
+    backup: BackupTable,
     #[serde(default)]
     engine: Engine,
     #[serde(default)]
@@ -49,12 +54,6 @@ struct ListenTable {
     proxied: Option<Spanned<Vec<Spanned<String>>>>,
     proxies: Option<Vec<Spanned<String>>>,
     metrics: Option<Spanned<String>>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct DataFolder {
-    dir: PathBuf,
 }
 
 #[derive(Default, Deserialize)]
@@ -124,7 +123,7 @@ impl Source<'_> {
         ConfigError::at(self.path, self.text, Some(place), &what.to_string())
     }
 
-    fn within(
+    pub(super) fn within(
         &self,
         value: Option<&Spanned<i64>>,
         name: &str,
@@ -178,7 +177,7 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<Config, ConfigError> {
         templates.push(made);
     }
     let devices = file.devices.iter().map(|table| device(&source, table, &templates)).collect::<Result<_, _>>()?;
-    let store = StoreConfig::for_dev(&file.data.dir);
+    let store = store::store(&source, &file.data, &file.retention, &file.backup)?;
     Ok(Config { listen, data_path: file.data.dir, engine, log, tls, store, settings, templates, devices })
 }
 

@@ -21,7 +21,7 @@ use crate::tls::TlsConfig;
 pub(crate) use error::ConfigError;
 pub(crate) use reference::default_file;
 pub(crate) use settings::Assignment;
-pub(crate) use store::{StoreConfig, default_key_file, store_folder};
+pub(crate) use store::{StoreConfig, default_key_file, parse_unseal, store_folder};
 
 /// What the engine is told, from a file or from flags.
 #[derive(Clone, Debug)]

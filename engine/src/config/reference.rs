@@ -45,7 +45,20 @@ fn word(text: &str) -> Shown {
 }
 
 fn tables() -> Vec<Table> {
-    vec![listen(), tls(), certificate(), folder(), engine(), log(), limits_table(), template(), datastream(), device()]
+    vec![
+        listen(),
+        tls(),
+        certificate(),
+        folder(),
+        retention(),
+        backup(),
+        engine(),
+        log(),
+        limits_table(),
+        template(),
+        datastream(),
+        device(),
+    ]
 }
 
 fn listen() -> Table {
@@ -101,8 +114,56 @@ fn certificate() -> Table {
 
 fn folder() -> Table {
     let dir = "Data directory, made for its owner only (0700) if it is missing. The admin socket is in it.";
-    let keys = vec![key("dir", dir, "a path; required", Shown::Required("\"/var/lib/linchpin\""))];
+    let anchor = "A file on another disk in which the store's epoch is kept a second time, so that an older copy of the \
+                  folder is noticed.";
+    let unseal = "What opens the store's keys: a file of 32 bytes or 64 hexadecimal digits (0600), a systemd credential or an \
+                  environment variable with such digits. Beside the data the key protects nothing from whoever has \
+                  both; it is made there if nothing else is said.";
+    let keys = vec![
+        key("dir", dir, "a path; required", Shown::Required("\"/var/lib/linchpin\"")),
+        key(
+            "unseal",
+            unseal,
+            "\"file:/PATH\", \"credential:NAME\" or \"environment:NAME\"",
+            Shown::Example("unseal.key in dir", "\"credential:linchpin-unseal\""),
+        ),
+        key("anchor", anchor, "a path", Shown::Example("none", "\"/mnt/other/store.anchor\"")),
+    ];
     Table { head: "[data]", what: "Where state is kept.", is_example: false, keys }
+}
+
+fn retention() -> Table {
+    let usual = linchpin_storage::Retention::default();
+    let days = |name, what, default: u32| {
+        let allowed = format!("1 to {} days", limits::RETENTION_DAYS);
+        key(name, what, allowed, Shown::Default(default.to_string()))
+    };
+    let keys = vec![
+        days("raw_days", "Every point.", usual.raw_days),
+        days("minute_days", "One row a minute.", usual.minute_days),
+        days("hour_days", "One row an hour.", usual.hour_days),
+        days("day_days", "One row a day.", usual.day_days),
+    ];
+    let what = "How long history is kept; it is removed in blocks of a week and more.";
+    Table { head: "[retention]", what, is_example: false, keys }
+}
+
+fn backup() -> Table {
+    let to = "Where backups go: a folder, best on another machine's disk, or a bucket of an S3-compatible store, whose \
+              credentials come from the environment (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION, \
+              AWS_ENDPOINT_URL).";
+    let keys = vec![
+        key("to", to, "an absolute path or \"s3://BUCKET/PREFIX\"", Shown::Example("none", "\"/mnt/backup/linchpin\"")),
+        key(
+            "every_hours",
+            "How often the server makes one by itself. 0: only `linchpin backup create` does.",
+            format!("0 to {} hours", limits::BACKUP_HOURS),
+            Shown::Default("24".to_owned()),
+        ),
+        key("keep", "How many stay. 0: all.", format!("0 to {}", limits::BACKUPS), Shown::Default("7".to_owned())),
+    ];
+    let what = "Backups of the running server: what is new since the last one, sealed as the store is.";
+    Table { head: "[backup]", what, is_example: true, keys }
 }
 
 fn engine() -> Table {
@@ -229,7 +290,7 @@ fn device() -> Table {
             "token_file",
             "File with the device's token, so that this file can be shown to others.",
             "a path",
-            Shown::Example("a new token at every start", "\"/etc/linchpin/greenhouse.token\""),
+            Shown::Example("a token of the server's own, kept over restarts", "\"/etc/linchpin/greenhouse.token\""),
         ),
     ];
     Table { head: "[[device]]", what: "A device; any number of them.", is_example: true, keys }

@@ -12,6 +12,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
+use linchpin_control::upkeep::Upkeep;
 use linchpin_control::{Keep, Loaded};
 use linchpin_storage::{Settings, Store, Unseal};
 use zeroize::Zeroizing;
@@ -55,6 +56,7 @@ pub(crate) struct Stored {
     store: Arc<Store>,
     changes: Changes,
     thread: JoinHandle<()>,
+    upkeep: Upkeep,
 }
 
 impl Stored {
@@ -69,22 +71,21 @@ impl Stored {
         {
             make_key(path, data_path)?;
         }
-        let settings = Settings {
-            write_buffer_bytes: write_buffer_bytes(data_path),
-            anchor: config.anchor,
-            retention: config.retention,
-            accept_rollback: config.accept_rollback,
-            ..Settings::new(crate::config::store_folder(data_path), config.unseal)
-        };
-        let store = Arc::new(Store::open(settings)?);
+        let store = Arc::new(Store::open(settings(data_path, &config))?);
+        let upkeep = Upkeep::new(Keep::new(Arc::clone(&store)), config.unseal, config.backup);
         let (changes, thread) = changes::start(store.writer(), store.reads())
             .map_err(|error| StoreError::Key(format!("no thread for the store could be started: {error}")))?;
-        Ok(Self { store, changes, thread })
+        Ok(Self { store, changes, thread, upkeep })
     }
 
     /// The store for the control plane.
     pub(crate) fn keep(&self) -> Keep {
-        Keep::new(Arc::clone(&self.store))
+        self.upkeep.keep().clone()
+    }
+
+    /// What operators do with it.
+    pub(crate) fn upkeep(&self) -> Upkeep {
+        self.upkeep.clone()
     }
 
     /// Who exists.
@@ -126,6 +127,17 @@ impl Stored {
         if let Err(error) = self.store.close() {
             tracing::error!(%error, "the store was not closed in order; the next start reads its logs");
         }
+    }
+}
+
+/// How the store of a data directory is opened.
+pub(crate) fn settings(data_path: &Path, config: &StoreConfig) -> Settings {
+    Settings {
+        write_buffer_bytes: write_buffer_bytes(data_path),
+        anchor: config.anchor.clone(),
+        retention: config.retention,
+        accept_rollback: config.accept_rollback,
+        ..Settings::new(crate::config::store_folder(data_path), config.unseal.clone())
     }
 }
 

@@ -9,7 +9,8 @@ use linchpin_shard::{ShardStatus, limits::TICK_BOUNDS_US};
 use linchpin_storage::Figures;
 
 use crate::Facts;
-use store::OF_STORE;
+use crate::upkeep::BackupFigures;
+use store::{OF_BACKUPS, OF_STORE, Single};
 
 /// Kind of a metric.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -205,12 +206,13 @@ const OTHERS: &[(&str, Kind, &str, &str)] = &[
 pub fn catalogue() -> Vec<(&'static str, Kind, &'static str, &'static str)> {
     let per_shard = PER_SHARD.iter().map(|metric| (metric.name, metric.kind, "shard", metric.help));
     let of_store = OF_STORE.iter().map(|metric| (metric.name, metric.kind, "", metric.help));
-    per_shard.chain(OTHERS.iter().copied()).chain(of_store).collect()
+    let of_backups = OF_BACKUPS.iter().map(|metric| (metric.name, metric.kind, "", metric.help));
+    per_shard.chain(OTHERS.iter().copied()).chain(of_store).chain(of_backups).collect()
 }
 
 /// The page, from what each shard and the store said; without a store its metrics are left out.
 #[must_use]
-pub fn page(shards: &[ShardStatus], facts: &Facts, store: Option<&Figures>) -> String {
+pub fn page(shards: &[ShardStatus], facts: &Facts, store: Option<&(Figures, BackupFigures)>) -> String {
     let mut out = String::new();
     for metric in PER_SHARD {
         head(&mut out, metric.name, metric.kind, metric.help);
@@ -236,13 +238,18 @@ pub fn page(shards: &[ShardStatus], facts: &Facts, store: Option<&Figures>) -> S
             _ => {}
         }
     }
-    if let Some(figures) = store {
-        for metric in OF_STORE {
-            head(&mut out, metric.name, metric.kind, metric.help);
-            let _ = writeln!(out, "{} {}", metric.name, (metric.value)(figures));
-        }
+    if let Some((figures, backups)) = store {
+        singles(&mut out, OF_STORE, figures);
+        singles(&mut out, OF_BACKUPS, backups);
     }
     out
+}
+
+fn singles<T>(out: &mut String, metrics: &[Single<T>], from: &T) {
+    for metric in metrics {
+        head(out, metric.name, metric.kind, metric.help);
+        let _ = writeln!(out, "{} {}", metric.name, (metric.value)(from));
+    }
 }
 
 fn head(out: &mut String, name: &str, kind: Kind, help: &str) {
@@ -310,7 +317,7 @@ mod tests {
             started: std::time::Instant::now(),
         };
         let figures = Figures { unsynced_ms: 28, is_full: true, ..Figures::default() };
-        let page = page(&[shard.clone(), shard], &facts, Some(&figures));
+        let page = page(&[shard.clone(), shard], &facts, Some(&(figures, BackupFigures::default())));
         for (name, kind, labels, help) in catalogue() {
             assert!(page.contains(&format!("# HELP {name} {help}\n# TYPE {name} {}\n", kind.name())), "{name}");
             for label in labels.split(", ").filter(|label| !label.is_empty()) {

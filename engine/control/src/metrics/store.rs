@@ -3,27 +3,28 @@
 use linchpin_storage::Figures;
 
 use super::Kind;
+use crate::upkeep::BackupFigures;
 
 /// A metric with one value.
-pub(super) struct OfStore {
+pub(super) struct Single<T> {
     pub(super) name: &'static str,
     pub(super) kind: Kind,
     pub(super) help: &'static str,
-    pub(super) value: fn(&Figures) -> f64,
+    pub(super) value: fn(&T) -> f64,
 }
 
-const fn gauge(name: &'static str, help: &'static str, value: fn(&Figures) -> f64) -> OfStore {
-    OfStore { name, kind: Kind::Gauge, help, value }
+const fn gauge<T>(name: &'static str, help: &'static str, value: fn(&T) -> f64) -> Single<T> {
+    Single { name, kind: Kind::Gauge, help, value }
 }
 
-const fn counter(name: &'static str, help: &'static str, value: fn(&Figures) -> f64) -> OfStore {
-    OfStore { name, kind: Kind::Counter, help, value }
+const fn counter<T>(name: &'static str, help: &'static str, value: fn(&T) -> f64) -> Single<T> {
+    Single { name, kind: Kind::Counter, help, value }
 }
 
 const US_PER_S: f64 = 1e6;
 const MS_PER_S: f64 = 1e3;
 
-pub(super) const OF_STORE: &[OfStore] = &[
+pub(super) const OF_STORE: &[Single<Figures>] = &[
     counter("linchpin_store_commits_total", "Batches committed.", |f| f.commits as f64),
     counter("linchpin_store_records_total", "Records committed.", |f| f.records as f64),
     counter("linchpin_store_syncs_total", "Syncs of the log to the disk.", |f| f.syncs as f64),
@@ -54,4 +55,14 @@ pub(super) const OF_STORE: &[OfStore] = &[
         f.unsynced_ms as f64 / MS_PER_S
     }),
     gauge("linchpin_store_epoch", "Epoch of the inventory; see docs/storage.md.", |f| f.epoch as f64),
+];
+
+pub(super) const OF_BACKUPS: &[Single<BackupFigures>] = &[
+    counter("linchpin_backups_total", "Backups made.", |f| f.made as f64),
+    counter("linchpin_backup_failures_total", "Backups that failed.", |f| f.failed as f64),
+    gauge("linchpin_backup_last_timestamp_seconds", "When the last backup was made, Unix time; 0 = none.", |f| {
+        f.last_s as f64
+    }),
+    gauge("linchpin_backup_last_seconds", "How long it took.", |f| f.last_took.as_secs_f64()),
+    gauge("linchpin_backup_last_new_bytes", "What it added to its place.", |f| f.last_new_bytes as f64),
 ];
