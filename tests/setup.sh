@@ -3,7 +3,7 @@
 #
 #   tests/setup.sh demo     Rust, a C++ compiler and libclang for RocksDB, and the Python client
 #   tests/setup.sh test     the above, Node.js with its clients, BearSSL, mbedTLS, OpenSSL, GnuTLS,
-#                           sslscan, testssl.sh, strace, xfsprogs, Chromium, schemathesis, promtool, cargo-deny
+#                           sslscan, testssl.sh, strace, xfsprogs, Chromium, schemathesis, moto, promtool, cargo-deny
 #
 # System packages are installed when this may be done without a question (root, or sudo without a password). Otherwise,
 # and for Rust itself, it prints the one line that installs everything that is missing and ends with status 2.
@@ -114,17 +114,23 @@ node_client() {
     cp "$lock" "$folder/installed-lock.json"
 }
 
-# Checks answers of the HTTP API against its description.
-schemathesis() {
-    local venv=$LINCHPIN_CLIENTS/schemathesis pins=tests/e2e/api/requirements.txt stamp
+# A folder of its own with these pinned Python packages.
+python_tools() {
+    local venv=$LINCHPIN_CLIENTS/$1 pins=$2 stamp
     stamp=$(cat "$pins" <(python3 --version) | sha256sum | cut -d' ' -f1)
     [ "$(cat "$venv/stamp" 2>/dev/null)" = "$stamp" ] && return 0
-    echo "Installing schemathesis in $venv"
+    echo "Installing $1 in $venv"
     rm -rf "$venv"
     python3 -m venv "$venv"
     "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes -r "$pins"
     echo "$stamp" >"$venv/stamp"
 }
+
+# Checks answers of the HTTP API against its description.
+schemathesis() { python_tools schemathesis tests/e2e/api/requirements.txt; }
+
+# A store for backups that speaks S3.
+moto() { python_tools moto tests/e2e/s3/requirements.txt; }
 
 # Checks the form of the metrics: the tool of Debian's prometheus package alone, without the server.
 promtool() {
@@ -158,6 +164,7 @@ python_clients
 if [ "$purpose" = test ]; then
     node_client
     schemathesis
+    moto
     promtool
     cargo_deny
 fi

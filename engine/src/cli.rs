@@ -258,6 +258,9 @@ pub(crate) enum DeviceVerb {
         /// Their template.
         #[arg(long)]
         template: Option<String>,
+        /// Their organization, by its number; the server's own without it.
+        #[arg(long, value_name = "N")]
+        org: Option<u32>,
         /// Their name.
         #[arg(long)]
         name: Option<String>,

@@ -52,8 +52,9 @@ pub(crate) fn device(verb: DeviceVerb) -> Result<(), Failure> {
             Ok(())
         }
         DeviceVerb::Show { id, at } => ask(&at, "device.show", json!({"device": id}), show::device_text),
-        DeviceVerb::Add { count, template, name, tokens_out, at } => {
-            let parameters = json!({"count": count, "template": template, "name": name.unwrap_or_default()});
+        DeviceVerb::Add { org, count, template, name, tokens_out, at } => {
+            let parameters =
+                json!({"org": org, "count": count, "template": template, "name": name.unwrap_or_default()});
             let made = admin_client::ask(&socket(&at), "device.add", parameters).map_err(Failure::general)?;
             let lines = made
                 .as_array()

@@ -98,14 +98,19 @@ impl Reader<'_> {
         })
     }
 
+    /// Records of a kind. Those of erased organizations are passed over: a restored backup may still hold some.
     pub(crate) fn scan<R: Record>(
         &self,
         prefix: KeyBytes,
         mut take: impl FnMut(R::Key, R) -> ControlFlow<()>,
     ) -> Result<(), Error> {
-        self.scan_opened(R::FAMILY, 0, prefix, |key, value| {
+        self.scan_raw(R::FAMILY, 0, (prefix, prefix.behind()), |key, mut sealed| {
             let shape = |_| broken(R::FAMILY, key, Problem::Shape);
-            Ok(take(R::Key::parse(key).map_err(shape)?, schema::decode(value).map_err(shape)?))
+            match self.open(R::FAMILY, 0, key, &mut sealed) {
+                Ok(value) => Ok(take(R::Key::parse(key).map_err(shape)?, schema::decode(value).map_err(shape)?)),
+                Err(Error::Erased { .. }) => Ok(ControlFlow::Continue(())),
+                Err(error) => Err(error),
+            }
         })
     }
 

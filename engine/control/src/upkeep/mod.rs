@@ -98,7 +98,7 @@ impl Upkeep {
                 let found = store.verify().map_err(|error| failed(&error))?;
                 Ok(json!({"records": found.records, "bytes": found.bytes, "tables": found.tables}))
             }
-            "backup.create" => self.back_up(self.place(parameters)?, optional_u32(parameters, "keep")?),
+            "backup.create" => self.back_up(&self.place(parameters)?, optional_u32(parameters, "keep")?),
             "backup.list" => {
                 let target = self.place(parameters)?.open()?;
                 let ids = backup::list(&*target).map_err(|error| failed(&error))?;
@@ -204,9 +204,9 @@ impl Upkeep {
     }
 
     /// Make a backup, and remove those that are too old.
-    pub(crate) fn back_up(&self, place: BackupPlace, keep: Option<u32>) -> Answer {
+    pub(crate) fn back_up(&self, place: &BackupPlace, keep: Option<u32>) -> Answer {
         let begun = std::time::Instant::now();
-        let result = self.try_back_up(&place, keep);
+        let result = self.try_back_up(place, keep);
         let mut figures = self.figures.lock().unwrap_or_else(PoisonError::into_inner);
         figures.note(&result, begun.elapsed());
         result.map(|(created, removed)| {

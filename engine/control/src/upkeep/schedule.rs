@@ -53,7 +53,7 @@ pub(crate) async fn run(upkeep: Upkeep) {
     loop {
         tokio::time::sleep(every).await;
         let (one, to) = (upkeep.clone(), place.clone());
-        match tokio::task::spawn_blocking(move || one.back_up(to, Some(keep))).await {
+        match tokio::task::spawn_blocking(move || one.back_up(&to, Some(keep))).await {
             Ok(Ok(done)) => {
                 tracing::info!(
                     id = done["id"].as_str(),
