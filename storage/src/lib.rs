@@ -65,6 +65,7 @@
 //! assert_eq!(answer.recv().unwrap()?[0].value, 21.5);
 //!
 //! store.close()?;
+//! # drop(store);
 //! # let store = Store::open(Settings::new(&folder, Unseal::Passphrase(zeroize::Zeroizing::new("correct horse battery staple".into()))))?;
 //! let mut tokens = 0;
 //! store.load_index(IndexKind::Token, |_digest, entry| tokens += usize::from(entry.org == org))?;

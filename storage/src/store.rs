@@ -94,6 +94,7 @@ impl Store {
     }
 
     /// Write everything out and close: calls after it answer [`Error::Closed`]. Without it a restart replays the log.
+    /// The folder is free for another program once this and all of its handles are dropped.
     ///
     /// # Errors
     /// [`Error::Write`], [`Error::Poisoned`], [`Error::Io`]; the store is closed all the same.

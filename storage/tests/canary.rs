@@ -12,7 +12,7 @@ use linchpin_storage::schema::{
     Attribute, Audit, AuditKey, Event, EventKey, Properties, TemplateKey, TemplateRecord, User, UserKey,
 };
 use linchpin_storage::{Class, Store};
-use world::{Folder, add_device, add_org, copy, device, device_key, occurrences, open, org, token};
+use world::{Folder, add_device, add_org, close, copy, device, device_key, occurrences, open, org, token};
 
 const EMAIL: &str = "canary-mail@example.org";
 const NAME: &str = "canary name of a person";
@@ -92,7 +92,7 @@ fn no_secret_is_on_the_disk() {
     store.store_all().expect("stores");
     store.rotate_keys().expect("rotates");
     expect_none(&folder, "backup and rotation");
-    store.close().expect("closes");
+    close(store);
     expect_none(&folder, "closed");
     let names: Vec<String> = world::files(&folder.0).iter().map(|path| path.display().to_string()).collect();
     assert!(names.iter().any(|name| name.ends_with(".sst")) && !names.iter().any(|name| name.ends_with("LOG")));

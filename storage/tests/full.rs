@@ -13,7 +13,7 @@ use linchpin_protocol::model::Pin;
 use linchpin_storage::schema::{Event, EventKey, IndexKind};
 use linchpin_storage::{Class, Error, Store};
 use world::disk::{Disk, may_mount};
-use world::{add_device, add_org, check_devices, device, device_key, org, settings, token};
+use world::{add_device, add_org, check_devices, close, device, device_key, org, settings, token};
 
 const PIN: Pin = Pin::new_virtual(3);
 
@@ -126,11 +126,11 @@ fn a_full_disk_stops_writing_only_and_only_as_long_as_it_is_full() {
         }
         store.commit(Class::A, batch).expect("commits");
     }
-    store.close().expect("closes");
+    close(store);
     let store = Store::open(settings(&disk.mount)).expect("opens");
     expect_reads(&store, 100);
     store.verify().expect("all is authentic");
-    store.close().expect("closes");
+    close(store);
     disk.unmount();
     println!("{times} times full: writing went on {slowest:?} after there was space at most");
 }

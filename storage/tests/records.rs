@@ -8,7 +8,7 @@ use linchpin_storage::schema::{
     IndexKind, Org, Properties, TemplateKey, TemplateRecord, User, UserKey,
 };
 use linchpin_storage::{Class, Error, Store};
-use world::{Folder, add_device, add_org, add_user, check_devices, device, device_key, open, org, token};
+use world::{Folder, add_device, add_org, add_user, check_devices, close, device, device_key, open, org, token};
 
 fn fill(store: &Store) {
     add_org(store, 1, "Acme");
@@ -80,11 +80,11 @@ fn records_survive_closing_dropping_and_reopening() {
     drop(store);
     let store = open(&folder.0).expect("opens");
     check(&store);
-    store.close().expect("closes");
+    close(store);
     for _ in 0..3 {
         let store = open(&folder.0).expect("opens");
         check(&store);
-        store.close().expect("closes");
+        close(store);
     }
 }
 

@@ -50,6 +50,12 @@ pub fn open(folder: &Path) -> Result<Store, Error> {
     Store::open(settings(folder))
 }
 
+/// Close it and let go of its folder.
+pub fn close(store: Store) {
+    store.close().expect("closes");
+    drop(store);
+}
+
 pub fn org(number: u32) -> OrgId {
     OrgId::new(number).expect("not zero")
 }
