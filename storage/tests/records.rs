@@ -24,7 +24,8 @@ fn fill(store: &Store) {
             sync: index == 0,
         });
     let id = TemplateId::parse(b"TMPL1").expect("valid");
-    let template = TemplateRecord(Template::new(id, "lamp".into(), streams.collect(), vec!["hot".into()]));
+    let template =
+        TemplateRecord(Template::new(id, "lamp".into(), streams.collect(), vec!["hot".into()]).with_tls_required(true));
     let mut batch = store.batch();
     batch.put(&TemplateKey { org: org(1), template: 3 }, &template).expect("fits");
     batch.put(&CounterName::Device, &Counter(8)).expect("fits");
@@ -51,7 +52,7 @@ fn check(store: &Store) {
     assert_eq!(user.map(|user| user.email), Some("Eve@Example.com".into()));
     let template = store.get::<TemplateRecord>(&TemplateKey { org: org(1), template: 3 }).expect("reads");
     let template = template.expect("is there").0;
-    assert_eq!((template.datastreams.len(), template.has_event("hot")), (3, true));
+    assert_eq!((template.datastreams.len(), template.has_event("hot"), template.requires_tls), (3, true, true));
     assert_eq!(store.get::<Counter>(&CounterName::Device).expect("reads"), Some(Counter(8)));
     let properties = store.get::<Properties>(&device_key(1, 2)).expect("reads").expect("is there");
     assert_eq!(properties.0[1].pin, None);
