@@ -22,7 +22,6 @@ use crate::reader::broken;
 use crate::risk::AtRisk;
 use crate::schema::journal::{self, Point, take_point};
 use crate::schema::{DeviceKey, Family, KeyBytes, Latest, OrgId};
-use crate::settings::now_ms;
 use crate::shared::Inner;
 use crate::storing::{Storing, Waiter};
 use crate::telemetry::{LaneEnd, Points};
@@ -105,7 +104,7 @@ pub(crate) struct Collector {
     /// Samples in memory.
     pub(crate) samples: usize,
     /// The wall clock as of this round.
-    now_ms: u64,
+    pub(crate) now_ms: u64,
     /// Points before and behind are refused, ms since 1970.
     kept_ms: (u64, u64),
 }
@@ -160,8 +159,8 @@ impl Collector {
     }
 
     fn look_at_clock(&mut self) {
-        self.now_ms = now_ms();
-        let oldest = self.inner.settings.retention.oldest_raw_ms(self.now_ms);
+        self.now_ms = self.inner.settings.clock.now_ms();
+        let oldest = self.inner.settings.retention.oldest_ms(Family::Raw, self.now_ms);
         self.kept_ms = (oldest, self.now_ms + limits::AHEAD_MS);
     }
 

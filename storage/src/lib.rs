@@ -83,6 +83,7 @@ mod collector;
 mod durable;
 mod erase;
 mod error;
+mod expire;
 mod export;
 mod figures;
 #[cfg(test)]
@@ -131,7 +132,7 @@ pub use harden::harden;
 pub use keyring::KeyStatus;
 pub use query::{Granularity, Period, Query, Source};
 pub use reads::Reads;
-pub use settings::{Retention, Settings};
+pub use settings::{Clock, Retention, Settings};
 pub use steps::Steps;
 pub use store::Store;
 pub use sweep::{Rotation, Verified};

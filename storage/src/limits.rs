@@ -101,8 +101,10 @@ pub const RESERVE_BYTES: u64 = 8 << 20;
 /// How old the answer to "how much space is free" may be, ms.
 pub const SPACE_TICK_MS: u64 = 200;
 
-/// How often partitions that are over are looked for, s.
+/// How often what is over is looked for, s.
 pub const RETENTION_TICK_S: u64 = 3_600;
+/// A table of events or of the diary is compacted once it is this old, s: what is over leaves the disk then.
+pub const EXPIRE_COMPACTION_S: u64 = 7 * 24 * 3_600;
 
 /// Longest name of an organization, device, template or user, bytes.
 pub const NAME_BYTES: usize = 256;

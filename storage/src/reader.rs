@@ -109,6 +109,21 @@ impl Reader<'_> {
         })
     }
 
+    /// The last record whose key begins like this.
+    pub(crate) fn last<R: Record>(&self, prefix: KeyBytes) -> Result<Option<(R::Key, R)>, Error> {
+        let (family, behind) = (R::FAMILY, prefix.behind());
+        let Some(column) = self.rocks.column(family, 0) else { return Ok(None) };
+        let mode = behind.as_ref().map_or(IteratorMode::End, |to| IteratorMode::From(to.as_ref(), Direction::Reverse));
+        let Some(entry) = self.rocks.db.iterator_cf(&column, mode).next() else { return Ok(None) };
+        let (key, mut sealed) = entry.map_err(read_error)?;
+        if !key.starts_with(prefix.as_ref()) {
+            return Ok(None);
+        }
+        let shape = |_| broken(family, &key, Problem::Shape);
+        let value = self.open(family, 0, &key, &mut sealed)?;
+        Ok(Some((R::Key::parse(&key).map_err(shape)?, schema::decode(value).map_err(shape)?)))
+    }
+
     fn entry(&self, key: &[u8], value: &[u8]) -> Result<IndexEntry, Error> {
         self.index.decode(key, value).ok_or_else(|| broken(Family::Index, key, Problem::NotAuthentic))
     }

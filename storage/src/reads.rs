@@ -19,6 +19,10 @@ pub struct Reads {
     pub(crate) inner: Arc<Inner>,
 }
 
+fn is_kept<R: Record>(key: &R::Key, record: &R, oldest_ms: u64) -> bool {
+    record.at_ms(key).is_none_or(|at_ms| at_ms >= oldest_ms)
+}
+
 impl Reads {
     /// Let a thread of the store's own do it. Never blocks.
     ///
@@ -28,12 +32,13 @@ impl Reads {
         self.inner.pool.submit(Box::new(job))
     }
 
-    /// A record.
+    /// A record. What is older than its kind is kept ([`crate::Retention`]) is not there, here as in all that follows.
     ///
     /// # Errors
     /// [`Error::Record`]: it is damaged. [`Error::Erased`]. [`Error::Read`].
     pub fn get<R: Record>(&self, key: &R::Key) -> Result<Option<R>, Error> {
-        self.inner.reader().get(key)
+        let oldest_ms = self.inner.oldest_ms(R::FAMILY);
+        Ok(self.inner.reader().get(key)?.filter(|record: &R| is_kept(key, record, oldest_ms)))
     }
 
     /// All records of a kind, in the order of their keys.
@@ -41,7 +46,7 @@ impl Reads {
     /// # Errors
     /// As [`Reads::get`].
     pub fn scan<R: Record>(&self, take: impl FnMut(R::Key, R) -> ControlFlow<()>) -> Result<(), Error> {
-        self.inner.reader().scan(KeyBytes::EMPTY, take)
+        self.scan_kept(KeyBytes::EMPTY, take)
     }
 
     /// All records of a kind that belong to an organization, in the order of their keys.
@@ -49,7 +54,7 @@ impl Reads {
     /// # Errors
     /// As [`Reads::get`].
     pub fn scan_org<R: Record>(&self, org: OrgId, take: impl FnMut(R::Key, R) -> ControlFlow<()>) -> Result<(), Error> {
-        self.inner.reader().scan(KeyBytes::org(org), take)
+        self.scan_kept(KeyBytes::org(org), take)
     }
 
     /// All records of a kind that belong to a device, in the order of their keys: its events, its diary.
@@ -61,7 +66,18 @@ impl Reads {
         key: DeviceKey,
         take: impl FnMut(R::Key, R) -> ControlFlow<()>,
     ) -> Result<(), Error> {
-        self.inner.reader().scan(KeyBytes::device(key.org, key.device), take)
+        self.scan_kept(KeyBytes::device(key.org, key.device), take)
+    }
+
+    fn scan_kept<R: Record>(
+        &self,
+        prefix: KeyBytes,
+        mut take: impl FnMut(R::Key, R) -> ControlFlow<()>,
+    ) -> Result<(), Error> {
+        let oldest_ms = self.inner.oldest_ms(R::FAMILY);
+        self.inner.reader().scan(prefix, |key, record: R| {
+            if is_kept(&key, &record, oldest_ms) { take(key, record) } else { ControlFlow::Continue(()) }
+        })
     }
 
     /// What a digest stands for.

@@ -105,7 +105,7 @@ fn write_events(writer: &Writer, first: u32) {
 }
 
 fn event_key(number: u32) -> EventKey {
-    EventKey { org: org(1), device: device(1), at_ms: 1, number }
+    EventKey { org: org(1), device: device(1), at_ms: world::LATE_MS, number }
 }
 
 /// A point a millisecond, its value counting up; what is at risk is said as metrics would.

@@ -55,6 +55,11 @@ pub trait Record: Sized + 'static {
     const VERSION: u8;
     /// Versions that were written once and are read for ever.
     const OLDER: &'static [Older<Self>] = &[];
+    /// When it happened, ms since 1970, if its kind is kept for a time only.
+    fn at_ms(&self, _key: &Self::Key) -> Option<u64> {
+        None
+    }
+
     /// Append its bytes, without the version.
     fn encode(&self, out: &mut Vec<u8>);
     /// Take its bytes, without the version.

@@ -50,6 +50,9 @@ pub fn open(folder: &Path) -> Result<Store, Error> {
     Store::open(settings(folder))
 }
 
+/// A time of records that no retention reaches, ms since 1970.
+pub const LATE_MS: u64 = 4_000_000_000_000;
+
 /// Close it and let go of its folder.
 pub fn close(store: Store) {
     store.close().expect("closes");
