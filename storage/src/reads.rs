@@ -2,6 +2,7 @@
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
+use std::sync::mpsc::sync_channel;
 
 use linchpin_protocol::model::Token;
 use zeroize::Zeroizing;
@@ -10,7 +11,7 @@ use crate::collector::Ask;
 use crate::keyring::body::Fixed;
 use crate::schema::{DeviceKey, Digest, IndexEntry, IndexKind, KeyBytes, Latest, OrgId, Record};
 use crate::shared::Inner;
-use crate::{Error, KeyStatus};
+use crate::{Error, KeyStatus, limits};
 
 /// Reads a store. Its calls block on the disk: shards use [`Reads::submit`] only. As long as one of these is kept the
 /// folder stays locked, so let go of all before another program opens it.
@@ -108,19 +109,25 @@ impl Reads {
         })
     }
 
-    /// The latest values of the devices that the journal of the last start knows newer values of. Waits until it is
-    /// replayed. For use once, at start; later it tells devices that have written lately.
+    /// The latest values of the devices that the journal of the last run knows newer values of, each as soon as all of it
+    /// is collected, while the replay goes on; returns when that is over. For use once, at start, behind
+    /// [`Reads::load_latest`]; later it tells devices that have written lately.
     ///
     /// # Errors
     /// As [`Reads::get`].
     pub fn load_replayed(&self, mut take: impl FnMut(DeviceKey, Latest)) -> Result<(), Error> {
-        for (key, latest) in self.inner.ask_and_wait(Ask::OpenLatest)? {
-            take(key, latest);
+        let (told, pieces) = sync_channel(limits::TOLD_PIECES);
+        self.inner.ask(Ask::Replayed(told))?;
+        loop {
+            let Some(piece) = pieces.recv().unwrap_or(Err(Error::Closed))? else { return Ok(()) };
+            // There is room again.
+            self.inner.wake_collector();
+            piece.into_iter().for_each(|(key, latest)| take(key, latest));
         }
-        Ok(())
     }
 
-    /// The latest values of a device, with all that was handed over before this call.
+    /// The latest values of a device, with all that was handed over before this call. At start it waits until what the
+    /// journal holds of this device is collected, as history does.
     ///
     /// # Errors
     /// As [`Reads::get`].

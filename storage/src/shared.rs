@@ -93,10 +93,14 @@ impl Inner {
     /// Ask the collector.
     pub(crate) fn ask(&self, ask: Ask) -> Result<(), Error> {
         self.asks.send(ask).map_err(|_| Error::Closed)?;
+        self.wake_collector();
+        Ok(())
+    }
+
+    pub(crate) fn wake_collector(&self) {
         if let Some(thread) = self.waker.get() {
             thread.unpark();
         }
-        Ok(())
     }
 
     /// Ask the collector and wait for its answer.

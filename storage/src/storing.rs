@@ -245,6 +245,9 @@ impl Collector {
             self.storing.clean.pop_front();
             let Some(open) = self.devices.get_mut(&slot) else { continue };
             if open.may_go(hour) {
+                if self.replay.is_some() {
+                    self.forgotten.push(slot);
+                }
                 self.samples -= open.samples();
                 self.devices.remove(&slot);
             }
@@ -285,6 +288,7 @@ impl Collector {
     /// While a journal is replayed: store until memory holds the rest.
     pub(crate) fn make_room(&mut self) -> Result<(), Error> {
         while self.is_crowded() {
+            self.settle_pending()?;
             let before = self.samples;
             let chosen = self.choose(self.now_ms);
             self.store(&chosen);

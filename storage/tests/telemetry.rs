@@ -122,7 +122,7 @@ fn text_has_a_latest_value_and_no_history() {
 fn partitions_that_are_over_are_dropped_whole() {
     let folder = Folder::new("retention");
     let mut keeping = settings(&folder.0);
-    keeping.retention.raw_days = 400;
+    (keeping.retention.raw_days, keeping.retention.minute_days) = (400, 400);
     let store = Store::open(keeping).expect("opens");
     add_org(&store, 1, "Acme");
     let mut model = Model::new();
