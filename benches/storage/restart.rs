@@ -42,6 +42,7 @@ pub(crate) fn run(below: &Path, devices: u32) -> Outcome {
     fill(&store, org, devices)?;
     println!("restart: {devices} devices, made in {:.1} s", begun.elapsed().as_secs_f64());
     store.close()?;
+    drop(store);
     for (round, how) in ["closed", "closed", "closed", "ended without closing"].into_iter().enumerate() {
         let begun = Instant::now();
         let store = Store::open(settings(&folder.0))?;

@@ -103,6 +103,7 @@ pub(crate) fn run(below: &Path, points: u64) -> Outcome {
     println!("  shard     {:>9.0} ns a point, this program's own work included", own.as_nanos() as f64 / count);
     println!("  {} points refused, {} batches not journaled", figures.refused_points, figures.unjournaled_batches);
     store.close()?;
+    drop(store);
     let store = Store::open(settings(&folder.0))?;
     for family in store.families().iter().filter(|family| family.bytes > 0) {
         println!("  {:<8} {:>6.2} bytes a point on the disk", family.name, family.bytes as f64 / count);

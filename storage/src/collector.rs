@@ -5,9 +5,7 @@
 //! A device's stored records carry the number of the journal batch up to which they contain its points. So a replay
 //! takes each point exactly once, whatever was stored before the crash.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::hash::{BuildHasherDefault, Hasher};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -17,17 +15,18 @@ use std::time::Duration;
 use crate::batch::Batch;
 use crate::bytes::{Fields, Shape};
 use crate::cipher::Sealer;
-use crate::open::{OpenDevice, slot_of};
-use crate::reader::broken;
+use crate::open::OpenDevice;
+use crate::replay::Replay;
 use crate::risk::AtRisk;
 use crate::schema::journal::{self, Point, take_point};
-use crate::schema::{DeviceKey, Family, KeyBytes, Latest, OrgId};
-use crate::settings::now_ms;
+use crate::schema::{DeviceKey, Family, Latest, OrgId};
 use crate::shared::Inner;
+use crate::slots::{Slots, slot_of};
 use crate::storing::{Storing, Waiter};
 use crate::telemetry::{LaneEnd, Points};
+use crate::tell::{Listener, Told};
 use crate::writer::Class;
-use crate::{Error, Problem, limits};
+use crate::{Error, limits};
 
 /// Journal numbers begin with the epoch of the process: they grow over restarts without being stored.
 const EPOCH_SHIFT: u32 = 40;
@@ -48,8 +47,8 @@ pub(crate) enum Ask {
     Forget(OrgId, Option<DeviceKey>, Answer<()>),
     /// The latest values of a device, if it is open.
     Latest(DeviceKey, Answer<Option<Latest>>),
-    /// The latest values of all devices that are open.
-    OpenLatest(Answer<Vec<(DeviceKey, Latest)>>),
+    /// The latest values of the devices that the journal of the last run knows, as the replay collects them.
+    Replayed(SyncSender<Told>),
     Stop,
 }
 
@@ -66,38 +65,22 @@ pub(crate) struct Collected {
     pub(crate) is_replayed: AtomicBool,
 }
 
-/// Device numbers are ours, nobody can choose them to collide: a multiplication spreads them well enough.
-#[derive(Default)]
-pub(crate) struct SlotHasher(u64);
-
-impl Hasher for SlotHasher {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        bytes.iter().for_each(|byte| self.write_u64(u64::from(*byte)));
-    }
-
-    fn write_u32(&mut self, number: u32) {
-        self.write_u64(u64::from(number));
-    }
-
-    fn write_u64(&mut self, number: u64) {
-        let mixed = (self.0 ^ number).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        self.0 = mixed ^ (mixed >> 32);
-    }
-}
-
-pub(crate) type Slots<K, V> = HashMap<K, V, BuildHasherDefault<SlotHasher>>;
-
 pub(crate) struct Collector {
     pub(crate) inner: Arc<Inner>,
-    asks: Receiver<Ask>,
+    pub(crate) asks: Receiver<Ask>,
     lanes: Vec<LaneEnd>,
     pub(crate) devices: Slots<u64, OpenDevice>,
-    /// The newest journal batch.
+    /// All journal batches up to this one are collected.
     pub(crate) number: u64,
+    /// The first journal batch of this run: higher than what any run before has given out, as its epoch is.
+    pub(crate) first_of_run: u64,
+    /// The newest journal batch; the same as `number` unless a replay is on.
+    pub(crate) newest: u64,
+    /// The replay of the journal of the last run, as long as it takes.
+    pub(crate) replay: Option<Replay>,
+    pub(crate) listeners: Vec<Listener>,
+    /// Devices that were stored and forgotten during the replay.
+    pub(crate) forgotten: Vec<u64>,
     next_chunk: u64,
     by_org: Slots<u32, Vec<u8>>,
     record: Vec<u8>,
@@ -105,7 +88,7 @@ pub(crate) struct Collector {
     /// Samples in memory.
     pub(crate) samples: usize,
     /// The wall clock as of this round.
-    now_ms: u64,
+    pub(crate) now_ms: u64,
     /// Points before and behind are refused, ms since 1970.
     kept_ms: (u64, u64),
 }
@@ -119,6 +102,11 @@ impl Collector {
             lanes: Vec::new(),
             devices: Slots::default(),
             number: 0,
+            first_of_run: slot << EPOCH_SHIFT,
+            newest: slot << EPOCH_SHIFT,
+            replay: Some(Replay::default()),
+            listeners: Vec::new(),
+            forgotten: Vec::new(),
             next_chunk: slot << EPOCH_SHIFT,
             by_org: Slots::default(),
             record: Vec::new(),
@@ -136,19 +124,17 @@ impl Collector {
             tracing::error!(%error, "the journal cannot be replayed: its points are kept for the next start");
             self.inner.poison.strike(error);
         }
-        self.storing.may_trim = is_replayed.is_ok();
-        self.number = self.next_chunk.max(self.number);
-        // The stored records have all points of the others.
-        self.devices.retain(|_, open| open.dirty_from != 0);
-        self.inner.collected.is_replayed.store(true, Ordering::Release);
+        let mut is_stopping = matches!(is_replayed, Ok(ControlFlow::Break(())));
+        self.storing.may_trim = is_replayed.is_ok() && !is_stopping;
+        self.inner.collected.is_replayed.store(!is_stopping, Ordering::Release);
         loop {
-            let mut is_stopping = false;
             while let Ok(ask) = self.asks.try_recv() {
                 is_stopping |= self.answer(ask);
             }
             self.look_at_clock();
             self.drain_lanes();
             self.advance(self.now_ms);
+            self.tell();
             if is_stopping {
                 if let Err(error) = self.store_rest() {
                     tracing::warn!(%error, "collected points stay in the journal until the next start");
@@ -159,16 +145,23 @@ impl Collector {
         }
     }
 
-    fn look_at_clock(&mut self) {
-        self.now_ms = now_ms();
-        let oldest = self.inner.settings.retention.oldest_raw_ms(self.now_ms);
+    pub(crate) fn look_at_clock(&mut self) {
+        self.now_ms = self.inner.settings.clock.now_ms();
+        let oldest = self.inner.settings.retention.oldest_ms(Family::Raw, self.now_ms);
         self.kept_ms = (oldest, self.now_ms + limits::AHEAD_MS);
     }
 
     /// `true`: stop.
-    fn answer(&mut self, ask: Ask) -> bool {
+    pub(crate) fn answer(&mut self, ask: Ask) -> bool {
         // What was handed over before the question belongs to the answer.
         self.drain_lanes();
+        if let Some(replay) = &mut self.replay {
+            let due = replay.due(&ask);
+            if due > self.number {
+                replay.park(due, ask);
+                return false;
+            }
+        }
         match ask {
             Ask::Lane(lane) => {
                 self.inner.collected.at_risk.watch(lane.clock.clone());
@@ -187,10 +180,7 @@ impl Collector {
                 let open = self.devices.get(&slot_of(key)).map(|open| open.latest(0));
                 let _ = done.try_send(Ok(open));
             }
-            Ask::OpenLatest(done) => {
-                let open = self.devices.values().map(|open| (open.key, open.latest(0)));
-                let _ = done.try_send(Ok(open.collect()));
-            }
+            Ask::Replayed(told) => self.listen(told),
             Ask::Stop => return true,
         }
         false
@@ -201,16 +191,18 @@ impl Collector {
     }
 
     /// Take what lanes hold now; what arrives meanwhile waits for the next round.
-    fn drain_lanes(&mut self) {
+    pub(crate) fn drain_lanes(&mut self) {
         let mut lanes = std::mem::take(&mut self.lanes);
         for end in &mut lanes {
             for _ in 0..end.lane.slots() {
+                if self.replay.as_ref().is_some_and(Replay::is_stuffed) {
+                    break;
+                }
                 let Ok(points) = end.lane.pop() else { break };
-                self.take(&points);
+                let mut emptied = self.take(points);
                 end.clock.take();
-                let mut bytes = points.bytes;
-                bytes.clear();
-                let _ = end.emptied.push(bytes);
+                emptied.clear();
+                let _ = end.emptied.push(emptied);
             }
         }
         lanes.retain(|end| !end.lane.is_abandoned() || !end.lane.is_empty());
@@ -218,31 +210,48 @@ impl Collector {
         self.lanes = lanes;
     }
 
-    /// Journal a batch and collect its points.
-    fn take(&mut self, points: &Points) {
-        self.number += 1;
+    /// Journal a batch and collect its points, or hold it until the replay is over; memory for the next one.
+    fn take(&mut self, points: Points) -> Vec<u8> {
+        self.newest += 1;
         let mut fields = Fields(&points.bytes);
         let mut count = 0;
         while !fields.0.is_empty() {
             let Ok((org, raw, point)) = take_one(points.base_ms, &mut fields) else { break };
             count += 1;
-            if self.collect(self.number, org, &point) {
+            let is_taken = match &mut self.replay {
+                Some(replay) => {
+                    replay.note(slot_of(DeviceKey { org, device: point.device }), self.newest);
+                    self.is_in_time(&point)
+                }
+                None => self.collect(self.newest, org, &point),
+            };
+            if is_taken {
                 self.by_org.entry(org.get()).or_default().extend_from_slice(raw);
             }
         }
         let collected = &self.inner.collected;
         collected.points.fetch_add(count, Ordering::Relaxed);
         collected.batches.fetch_add(1, Ordering::Relaxed);
-        if let Err(error) = self.journal(points) {
+        if let Err(error) = self.journal(&points) {
             tracing::warn!(%error, "a journal batch was not written");
         }
+        if let Some(replay) = &mut self.replay {
+            replay.hold(self.newest, points);
+            return Vec::new();
+        }
+        self.number = self.newest;
+        points.bytes
+    }
+
+    const fn is_in_time(&self, point: &Point<'_>) -> bool {
+        self.kept_ms.0 <= point.at_ms && point.at_ms <= self.kept_ms.1
     }
 
     /// `false`: refused.
-    fn collect(&mut self, number: u64, org: OrgId, point: &Point<'_>) -> bool {
+    pub(crate) fn collect(&mut self, number: u64, org: OrgId, point: &Point<'_>) -> bool {
         let key = DeviceKey { org, device: point.device };
         let slot = slot_of(key);
-        if point.at_ms < self.kept_ms.0 || point.at_ms > self.kept_ms.1 {
+        if !self.is_in_time(point) {
             self.inner.collected.refused.fetch_add(1, Ordering::Relaxed);
             return false;
         }
@@ -271,7 +280,7 @@ impl Collector {
         true
     }
 
-    /// Seal and hand over the journal records of the current number.
+    /// Seal and hand over the journal records of the newest number.
     fn journal(&mut self, points: &Points) -> Result<(), Error> {
         let mut batch = Batch::new(self.inner.sealing(Sealer::Collector));
         let mut is_empty = true;
@@ -280,7 +289,7 @@ impl Collector {
             journal::pack(points.base_ms, raw, &mut self.record);
             raw.clear();
             let org = OrgId::new(*org).expect("it came from one");
-            match batch.put_sealed(Family::Journal, 0, &journal::key(self.number, org), &self.record) {
+            match batch.put_sealed(Family::Journal, 0, &journal::key(self.newest, org), &self.record) {
                 Ok(()) => is_empty = false,
                 Err(error) => tracing::debug!(%error, "points of an organization without a key were refused"),
             }
@@ -288,7 +297,7 @@ impl Collector {
         if is_empty {
             return Ok(());
         }
-        let (number, at_risk) = (self.number, self.inner.collected.at_risk.clone());
+        let (number, at_risk) = (self.newest, self.inner.collected.at_risk.clone());
         at_risk.begin(number, points.begun);
         let done = {
             let at_risk = at_risk.clone();
@@ -296,39 +305,6 @@ impl Collector {
         };
         let handed = self.inner.queue.write_patiently(Class::C, batch.writes, Some(Box::new(done)));
         handed.inspect_err(|_| at_risk.done(number, false))
-    }
-
-    /// Collect again what the journal holds.
-    fn replay(&mut self) -> Result<(), Error> {
-        let inner = self.inner.clone();
-        let reader = inner.reader();
-        let mut points = 0u64;
-        reader.scan_raw(Family::Journal, 0, (KeyBytes::EMPTY, None), |key, mut value| {
-            let shape = |_: Shape| broken(Family::Journal, key, Problem::Shape);
-            let (number, org) = journal::parse_key(key).map_err(shape)?;
-            let record = match reader.open(Family::Journal, 0, key, &mut value) {
-                Ok(record) => record,
-                Err(Error::Erased { .. }) => return Ok(ControlFlow::Continue(())),
-                Err(error) => return Err(error),
-            };
-            if number != self.number {
-                // All records of the batch before are collected: what is stored now contains it, and nothing later.
-                self.make_room()?;
-                self.number = number;
-            }
-            let (base_ms, bytes) = journal::unpack(record).map_err(shape)?;
-            let mut fields = Fields(&bytes);
-            while !fields.0.is_empty() {
-                let point = take_point(base_ms, &mut fields).map_err(shape)?;
-                self.collect(number, org, &point);
-                points += 1;
-            }
-            Ok(ControlFlow::Continue(()))
-        })?;
-        if points > 0 {
-            tracing::info!(points, "the journal was replayed");
-        }
-        Ok(())
     }
 }
 
@@ -344,7 +320,7 @@ impl Inner {
 }
 
 /// Organization, the point's bytes as the journal writes them, and the point.
-fn take_one<'a>(base_ms: u64, fields: &mut Fields<'a>) -> Result<(OrgId, &'a [u8], Point<'a>), Shape> {
+pub(crate) fn take_one<'a>(base_ms: u64, fields: &mut Fields<'a>) -> Result<(OrgId, &'a [u8], Point<'a>), Shape> {
     let org = u32::try_from(fields.varint()?).ok().and_then(OrgId::new).ok_or(Shape)?;
     let raw = fields.0;
     let point = take_point(base_ms, fields)?;

@@ -52,15 +52,27 @@ impl Fixtures {
         self.known.get(name).unwrap_or_else(|| panic!("{name} has no fixture: LINCHPIN_BLESS=1 adds it")).clone()
     }
 
+    /// A record of a version that is read and not written any more.
+    fn older<R: Record + PartialEq + Debug>(&mut self, name: &str, record: &R) {
+        let then = self.bytes(name, || panic!("{name} is of the past: it cannot be made"));
+        assert!(then[0] < R::VERSION, "{name}");
+        self.reads(name, &then, record);
+    }
+
+    /// These bytes are this record, and no byte more or less is.
+    fn reads<R: Record + PartialEq + Debug>(&self, name: &str, then: &[u8], record: &R) {
+        assert_eq!(&schema::decode::<R>(then).expect("it is read"), record, "{name}");
+        let longer = [then, &[0]].concat();
+        assert!(schema::decode::<R>(&longer).is_err(), "{name} with a byte too many");
+        assert!(schema::decode::<R>(&then[..then.len() - 1]).is_err(), "{name} with a byte too few");
+    }
+
     fn record<R: Record + PartialEq + Debug>(&mut self, name: &str, record: &R) {
         let mut now = Vec::new();
         schema::encode(record, &mut now);
         let then = self.bytes(name, || now.clone());
-        assert_eq!(&schema::decode::<R>(&then).expect("it is read"), record, "{name}");
         assert_eq!(hex(&then), hex(&now), "{name} is written in another way: give it a new version");
-        let longer = [&then[..], &[0]].concat();
-        assert!(schema::decode::<R>(&longer).is_err(), "{name} with a byte too many");
-        assert!(schema::decode::<R>(&then[..then.len() - 1]).is_err(), "{name} with a byte too few");
+        self.reads(name, &then, record);
     }
 }
 
@@ -106,8 +118,9 @@ fn records(fixtures: &mut Fixtures) {
         sync: index == 0,
     });
     let id = TemplateId::parse(b"TMPL1").expect("valid");
-    fixtures
-        .record("template-1", &TemplateRecord(Template::new(id, "lamp".into(), streams.collect(), vec!["hot".into()])));
+    let template = Template::new(id, "lamp".into(), streams.collect(), vec!["hot".into()]);
+    fixtures.older("template-1", &TemplateRecord(template.clone()));
+    fixtures.record("template-2", &TemplateRecord(template.with_tls_required(true)));
 }
 
 /// What is squeezed may be squeezed in another way tomorrow; it must be read as it was.

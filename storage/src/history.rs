@@ -5,66 +5,16 @@ use std::ops::ControlFlow;
 use linchpin_protocol::model::Pin;
 
 use crate::collector::Ask;
+use crate::expire::DAY_MS;
 use crate::reader::broken;
 use crate::reads::Reads;
 use crate::schema::chunk::{self, ChunkKey, Sample};
 use crate::schema::rollup::{self, Grain, Row, RowsKey};
 use crate::schema::{DeviceKey, Family, KeyBytes};
-use crate::settings::{Retention, now_ms};
-use crate::shared::Inner;
 use crate::store::Store;
 use crate::{Error, Problem, limits};
 
-const DAY_MS: u64 = 86_400_000;
-
-impl Retention {
-    const fn days(&self, family: Family) -> u32 {
-        match family {
-            Family::Raw => self.raw_days,
-            Family::Minute => self.minute_days,
-            Family::Hour => self.hour_days,
-            _ => self.day_days,
-        }
-    }
-
-    pub(crate) const fn oldest_raw_ms(&self, now_ms: u64) -> u64 {
-        now_ms.saturating_sub(self.raw_days as u64 * DAY_MS)
-    }
-
-    /// Is every moment of the partition older than what is kept?
-    const fn is_over(&self, family: Family, partition: u32, now_ms: u64) -> bool {
-        // Partition n ends where n + 1 begins, and numbers begin at 1.
-        let end_ms = partition as u64 * family.partition_days() * DAY_MS;
-        end_ms <= now_ms.saturating_sub(self.days(family) as u64 * DAY_MS)
-    }
-}
-
-impl Inner {
-    /// Drop partitions that are over: no tombstones, whatever they held.
-    pub(crate) fn drop_old_partitions(&self, now_ms: u64) -> Result<usize, Error> {
-        let mut dropped = 0;
-        for family in Family::ALL.into_iter().filter(|family| family.partition_days() > 0) {
-            for partition in self.rocks.partitions(family) {
-                if self.settings.retention.is_over(family, partition, now_ms) {
-                    self.queue.drop_partition(family, partition)?;
-                    dropped += 1;
-                }
-            }
-        }
-        Ok(dropped)
-    }
-}
-
 impl Store {
-    /// Drop partitions of history in which everything is older than what is kept. The store does it by itself once an
-    /// hour.
-    ///
-    /// # Errors
-    /// [`Error::Write`].
-    pub fn drop_old(&self) -> Result<usize, Error> {
-        self.inner.drop_old_partitions(now_ms())
-    }
-
     /// Store all collected points now.
     ///
     /// # Errors
@@ -76,7 +26,7 @@ impl Store {
 
 impl Reads {
     /// Raw points of a pin from one moment to another, both included, ms since 1970, by time. Of points in one
-    /// millisecond the last stays. Includes all that was handed over before this call; while the disk is full, only what
+    /// millisecond the last stays; points older than what the organization or the server keeps are over. Includes all that was handed over before this call; while the disk is full, only what
     /// was stored before.
     ///
     /// # Errors
@@ -94,6 +44,7 @@ impl Reads {
         to_ms: u64,
     ) -> Result<Vec<Sample>, Error> {
         let reader = self.inner.reader();
+        let from_ms = from_ms.max(self.inner.oldest_raw_ms(key.org)?);
         // A chunk that begins before the range may reach into it.
         let first_ms = from_ms.saturating_sub(limits::CHUNK_SPAN_MS);
         let at = |start_ms, number| ChunkKey { org: key.org, device: key.device, pin, start_ms, number }.bytes();
@@ -141,6 +92,7 @@ impl Reads {
     ) -> Result<Vec<Row>, Error> {
         let reader = self.inner.reader();
         let family = grain.family();
+        let from_ms = from_ms.max(self.inner.oldest_ms(family));
         let first_ms = from_ms - from_ms % grain.record_ms();
         let at = |start_ms| RowsKey { org: key.org, device: key.device, pin, start_ms }.bytes();
         let mut rows = Vec::new();

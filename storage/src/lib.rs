@@ -15,8 +15,9 @@
 //! 3. [`Reads::load_index`] tells the digests of all device tokens; with [`Reads::token_key`] shards compute the
 //!    digest of a token that comes in. Logins can be served from here on.
 //! 4. [`Reads::load_latest`] tells latest values as stored. Meanwhile the journal of the last run is replayed;
-//!    [`Reads::load_replayed`] waits for it and tells what is newer: take it unless a device has written since.
-//!    Calls about a device's telemetry ([`Reads::latest`], [`Reads::history`]) wait for the replay by themselves.
+//!    [`Reads::load_replayed`] tells what is newer as the replay finds it: take it unless a device has written since.
+//!    Calls about a device's telemetry ([`Reads::latest`], [`Reads::history`]) wait for what the journal holds of this
+//!    device by themselves, and for no more.
 //! 5. [`Store::telemetry_lane`] for each shard; [`TelemetryLane::close_batch`] every
 //!    [`limits::JOURNAL_BATCH_MS`]. At [`LaneFull`] a shard keeps the newest value of each pin and tries again.
 //! 6. Changes: [`Writer::batch`], [`Batch::put`], [`Writer::submit`] with the [`Class`] that the change needs; the
@@ -65,6 +66,7 @@
 //! assert_eq!(answer.recv().unwrap()?[0].value, 21.5);
 //!
 //! store.close()?;
+//! # drop(store);
 //! # let store = Store::open(Settings::new(&folder, Unseal::Passphrase(zeroize::Zeroizing::new("correct horse battery staple".into()))))?;
 //! let mut tokens = 0;
 //! store.load_index(IndexKind::Token, |_digest, entry| tokens += usize::from(entry.org == org))?;
@@ -82,6 +84,7 @@ mod collector;
 mod durable;
 mod erase;
 mod error;
+mod expire;
 mod export;
 mod figures;
 #[cfg(test)]
@@ -102,11 +105,13 @@ mod query;
 mod reader;
 mod reads;
 mod recovery;
+mod replay;
 mod risk;
 mod rocks;
 pub mod schema;
 mod settings;
 mod shared;
+mod slots;
 mod space;
 mod start;
 mod steps;
@@ -114,6 +119,7 @@ mod store;
 mod storing;
 mod sweep;
 mod telemetry;
+mod tell;
 #[cfg(test)]
 mod testing;
 mod unseal;
@@ -130,7 +136,7 @@ pub use harden::harden;
 pub use keyring::KeyStatus;
 pub use query::{Granularity, Period, Query, Source};
 pub use reads::Reads;
-pub use settings::{Retention, Settings};
+pub use settings::{Clock, Retention, Settings};
 pub use steps::Steps;
 pub use store::Store;
 pub use sweep::{Rotation, Verified};

@@ -58,6 +58,15 @@ pub const JOURNAL_LANE: usize = 64;
 pub const JOURNAL_BATCH_BYTES: usize = 768 << 10;
 /// Longest time that the journal keeps a point that is not in a chunk yet, ms.
 pub const JOURNAL_KEEP_MS: u64 = 10 * 60 * 1_000;
+/// Points of shards that are journaled and wait for the replay of the last run's journal, bytes; beyond that they wait in
+/// lanes.
+pub const HELD_BYTES: usize = 64 << 20;
+/// Devices of one piece of what a replay tells.
+pub const TOLD_DEVICES: usize = 1_024;
+/// Such pieces on their way.
+pub const TOLD_PIECES: usize = 4;
+/// Read ahead of scans at start, bytes.
+pub const READ_AHEAD_BYTES: usize = 1 << 20;
 /// How far ahead of the clock a point may be, ms: beyond that it would make partitions in the far future.
 pub const AHEAD_MS: u64 = 24 * 3_600_000;
 
@@ -101,8 +110,10 @@ pub const RESERVE_BYTES: u64 = 8 << 20;
 /// How old the answer to "how much space is free" may be, ms.
 pub const SPACE_TICK_MS: u64 = 200;
 
-/// How often partitions that are over are looked for, s.
+/// How often what is over is looked for, s.
 pub const RETENTION_TICK_S: u64 = 3_600;
+/// A table of events or of the diary is compacted once it is this old, s: what is over leaves the disk then.
+pub const EXPIRE_COMPACTION_S: u64 = 7 * 24 * 3_600;
 
 /// Longest name of an organization, device, template or user, bytes.
 pub const NAME_BYTES: usize = 256;

@@ -7,7 +7,7 @@ use crate::reader::{Reader, broken};
 use crate::schema::chunk::{self, ChunkKey, Sample};
 use crate::schema::journal::Point;
 use crate::schema::rollup::{self, Grain, Row, RowsKey};
-use crate::schema::{DeviceKey, Family, KeyBytes, Latest, LatestValue, RecordKey as _};
+use crate::schema::{DeviceKey, Family, KeyBytes, Latest, LatestValue};
 use crate::{Error, Problem, limits};
 
 /// A pin with its latest value, its chunk and the rows that are not in roll-ups yet.
@@ -132,6 +132,11 @@ impl OpenDevice {
         }
     }
 
+    /// Does it hold more than was stored when it was loaded?
+    pub(crate) const fn is_newer(&self) -> bool {
+        self.dirty_from != 0 || self.listed_hour != 0
+    }
+
     /// Samples in memory.
     pub(crate) const fn samples(&self) -> usize {
         self.samples
@@ -250,9 +255,4 @@ fn put_rows(
 fn stored_rows(reader: Reader<'_>, family: Family, partition: u32, key: &KeyBytes) -> Result<Vec<Row>, Error> {
     let Some(record) = reader.get_opened(family, partition, key)? else { return Ok(Vec::new()) };
     rollup::decode(&record).map_err(|_| broken(family, key.as_ref(), Problem::Shape))
-}
-
-/// The key under which the collector finds a device.
-pub(crate) fn slot_of(key: DeviceKey) -> u64 {
-    u64::from_be_bytes(*key.bytes().as_ref().first_chunk().expect("organization and device are eight bytes"))
 }

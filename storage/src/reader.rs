@@ -10,7 +10,7 @@ use crate::rocks::Rocks;
 use crate::schema::index::IndexKeys;
 use crate::schema::key::hex;
 use crate::schema::{self, Digest, Family, IndexEntry, KeyBytes, Record, RecordKey};
-use crate::{Error, Problem};
+use crate::{Error, Problem, limits};
 
 /// Reads of one store.
 #[derive(Clone, Copy, Debug)]
@@ -68,10 +68,32 @@ impl Reader<'_> {
         family: Family,
         partition: u32,
         (from, to): (KeyBytes, Option<KeyBytes>),
+        take: impl FnMut(&[u8], Box<[u8]>) -> Result<ControlFlow<()>, Error>,
+    ) -> Result<(), Error> {
+        self.scan_with(ReadOptions::default(), (family, partition), (from, to), take)
+    }
+
+    /// As [`Reader::scan_raw`], for what is read once at start: the cache is left to others.
+    pub(crate) fn scan_once(
+        &self,
+        family: Family,
+        range: (KeyBytes, Option<KeyBytes>),
+        take: impl FnMut(&[u8], Box<[u8]>) -> Result<ControlFlow<()>, Error>,
+    ) -> Result<(), Error> {
+        let mut options = ReadOptions::default();
+        options.fill_cache(false);
+        options.set_readahead_size(limits::READ_AHEAD_BYTES);
+        self.scan_with(options, (family, 0), range, take)
+    }
+
+    fn scan_with(
+        &self,
+        mut options: ReadOptions,
+        (family, partition): (Family, u32),
+        (from, to): (KeyBytes, Option<KeyBytes>),
         mut take: impl FnMut(&[u8], Box<[u8]>) -> Result<ControlFlow<()>, Error>,
     ) -> Result<(), Error> {
         let Some(column) = self.rocks.column(family, partition) else { return Ok(()) };
-        let mut options = ReadOptions::default();
         if let Some(to) = to {
             options.set_iterate_upper_bound(to.as_ref().to_vec());
         }
@@ -112,6 +134,21 @@ impl Reader<'_> {
                 Err(error) => Err(error),
             }
         })
+    }
+
+    /// The last record whose key begins like this.
+    pub(crate) fn last<R: Record>(&self, prefix: KeyBytes) -> Result<Option<(R::Key, R)>, Error> {
+        let (family, behind) = (R::FAMILY, prefix.behind());
+        let Some(column) = self.rocks.column(family, 0) else { return Ok(None) };
+        let mode = behind.as_ref().map_or(IteratorMode::End, |to| IteratorMode::From(to.as_ref(), Direction::Reverse));
+        let Some(entry) = self.rocks.db.iterator_cf(&column, mode).next() else { return Ok(None) };
+        let (key, mut sealed) = entry.map_err(read_error)?;
+        if !key.starts_with(prefix.as_ref()) {
+            return Ok(None);
+        }
+        let shape = |_| broken(family, &key, Problem::Shape);
+        let value = self.open(family, 0, &key, &mut sealed)?;
+        Ok(Some((R::Key::parse(&key).map_err(shape)?, schema::decode(value).map_err(shape)?)))
     }
 
     fn entry(&self, key: &[u8], value: &[u8]) -> Result<IndexEntry, Error> {

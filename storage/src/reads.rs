@@ -2,6 +2,7 @@
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
+use std::sync::mpsc::sync_channel;
 
 use linchpin_protocol::model::Token;
 use zeroize::Zeroizing;
@@ -10,13 +11,17 @@ use crate::collector::Ask;
 use crate::keyring::body::Fixed;
 use crate::schema::{DeviceKey, Digest, IndexEntry, IndexKind, KeyBytes, Latest, OrgId, Record};
 use crate::shared::Inner;
-use crate::{Error, KeyStatus};
+use crate::{Error, KeyStatus, limits};
 
 /// Reads a store. Its calls block on the disk: shards use [`Reads::submit`] only. As long as one of these is kept the
 /// folder stays locked, so let go of all before another program opens it.
 #[derive(Clone, Debug)]
 pub struct Reads {
     pub(crate) inner: Arc<Inner>,
+}
+
+fn is_kept<R: Record>(key: &R::Key, record: &R, oldest_ms: u64) -> bool {
+    record.at_ms(key).is_none_or(|at_ms| at_ms >= oldest_ms)
 }
 
 impl Reads {
@@ -28,12 +33,13 @@ impl Reads {
         self.inner.pool.submit(Box::new(job))
     }
 
-    /// A record.
+    /// A record. What is older than its kind is kept ([`crate::Retention`]) is not there, here as in all that follows.
     ///
     /// # Errors
     /// [`Error::Record`]: it is damaged. [`Error::Erased`]. [`Error::Read`].
     pub fn get<R: Record>(&self, key: &R::Key) -> Result<Option<R>, Error> {
-        self.inner.reader().get(key)
+        let oldest_ms = self.inner.oldest_ms(R::FAMILY);
+        Ok(self.inner.reader().get(key)?.filter(|record: &R| is_kept(key, record, oldest_ms)))
     }
 
     /// All records of a kind, in the order of their keys.
@@ -41,7 +47,7 @@ impl Reads {
     /// # Errors
     /// As [`Reads::get`].
     pub fn scan<R: Record>(&self, take: impl FnMut(R::Key, R) -> ControlFlow<()>) -> Result<(), Error> {
-        self.inner.reader().scan(KeyBytes::EMPTY, take)
+        self.scan_kept(KeyBytes::EMPTY, take)
     }
 
     /// All records of a kind that belong to an organization, in the order of their keys.
@@ -49,7 +55,7 @@ impl Reads {
     /// # Errors
     /// As [`Reads::get`].
     pub fn scan_org<R: Record>(&self, org: OrgId, take: impl FnMut(R::Key, R) -> ControlFlow<()>) -> Result<(), Error> {
-        self.inner.reader().scan(KeyBytes::org(org), take)
+        self.scan_kept(KeyBytes::org(org), take)
     }
 
     /// All records of a kind that belong to a device, in the order of their keys: its events, its diary.
@@ -61,7 +67,18 @@ impl Reads {
         key: DeviceKey,
         take: impl FnMut(R::Key, R) -> ControlFlow<()>,
     ) -> Result<(), Error> {
-        self.inner.reader().scan(KeyBytes::device(key.org, key.device), take)
+        self.scan_kept(KeyBytes::device(key.org, key.device), take)
+    }
+
+    fn scan_kept<R: Record>(
+        &self,
+        prefix: KeyBytes,
+        mut take: impl FnMut(R::Key, R) -> ControlFlow<()>,
+    ) -> Result<(), Error> {
+        let oldest_ms = self.inner.oldest_ms(R::FAMILY);
+        self.inner.reader().scan(prefix, |key, record: R| {
+            if is_kept(&key, &record, oldest_ms) { take(key, record) } else { ControlFlow::Continue(()) }
+        })
     }
 
     /// What a digest stands for.
@@ -92,19 +109,25 @@ impl Reads {
         })
     }
 
-    /// The latest values of the devices that the journal of the last start knows newer values of. Waits until it is
-    /// replayed. For use once, at start; later it tells devices that have written lately.
+    /// The latest values of the devices that the journal of the last run knows newer values of, each as soon as all of it
+    /// is collected, while the replay goes on; returns when that is over. For use once, at start, behind
+    /// [`Reads::load_latest`]; later it tells devices that have written lately.
     ///
     /// # Errors
     /// As [`Reads::get`].
     pub fn load_replayed(&self, mut take: impl FnMut(DeviceKey, Latest)) -> Result<(), Error> {
-        for (key, latest) in self.inner.ask_and_wait(Ask::OpenLatest)? {
-            take(key, latest);
+        let (told, pieces) = sync_channel(limits::TOLD_PIECES);
+        self.inner.ask(Ask::Replayed(told))?;
+        loop {
+            let Some(piece) = pieces.recv().unwrap_or(Err(Error::Closed))? else { return Ok(()) };
+            // There is room again.
+            self.inner.wake_collector();
+            piece.into_iter().for_each(|(key, latest)| take(key, latest));
         }
-        Ok(())
     }
 
-    /// The latest values of a device, with all that was handed over before this call.
+    /// The latest values of a device, with all that was handed over before this call. At start it waits until what the
+    /// journal holds of this device is collected, as history does.
     ///
     /// # Errors
     /// As [`Reads::get`].

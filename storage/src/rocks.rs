@@ -9,8 +9,9 @@ use rocksdb::{
     DBWithThreadMode, InfoLogger, LogLevel, MultiThreaded, Options,
 };
 
+use crate::expire::Filters;
 use crate::schema::Family;
-use crate::settings::Layout;
+use crate::settings::{Layout, Settings};
 use crate::{Error, limits};
 
 pub(crate) type Db = DBWithThreadMode<MultiThreaded>;
@@ -64,9 +65,10 @@ fn database_options(layout: &Layout, create: bool) -> Options {
     options
 }
 
-fn column_options(write_buffer_bytes: usize, auto_compaction: bool) -> Options {
+/// `cache` is one for all.
+fn column_options(cache: &Cache, write_buffer_bytes: usize, auto_compaction: bool) -> Options {
     let mut table = BlockBasedOptions::default();
-    table.set_block_cache(&Cache::new_lru_cache(limits::BLOCK_CACHE_BYTES));
+    table.set_block_cache(cache);
     table.set_bloom_filter(10.0, false);
     table.set_format_version(5);
     let mut options = Options::default();
@@ -134,7 +136,7 @@ pub(crate) fn glance(layout: &Layout) -> Result<Glance, Error> {
 impl Rocks {
     /// Open for writing. Compaction waits for [`Rocks::start_compaction`]: until the inventory knows this opening, no
     /// table may go away.
-    pub(crate) fn open(layout: &Layout, write_buffer_bytes: usize, create: bool) -> Result<Self, Error> {
+    pub(crate) fn open(layout: &Layout, settings: &Settings, create: bool) -> Result<Self, Error> {
         let mut names = if layout.db.join("CURRENT").exists() { columns(layout)? } else { Vec::new() };
         if create {
             let wanted = Family::ALL.iter().filter(|family| family.partition_days() == 0).map(|f| f.name().to_owned());
@@ -142,13 +144,22 @@ impl Rocks {
             names.sort_unstable();
             names.dedup();
         }
+        let cache = Cache::new_lru_cache(limits::BLOCK_CACHE_BYTES);
         let descriptors = names
             .iter()
-            .map(|name| ColumnFamilyDescriptor::new(name.clone(), column_options(write_buffer_bytes, false)))
+            .map(|name| {
+                let mut options = column_options(&cache, settings.write_buffer_bytes, false);
+                let family = Family::parse(name).map(|(family, _)| family);
+                if let Some(filters) = family.and_then(|family| Filters::new(family, settings)) {
+                    options.set_compaction_filter_factory(filters);
+                    options.set_periodic_compaction_seconds(limits::EXPIRE_COMPACTION_S);
+                }
+                ColumnFamilyDescriptor::new(name.clone(), options)
+            })
             .collect::<Vec<_>>();
         let db = Db::open_cf_descriptors(&database_options(layout, create), &layout.db, descriptors)
             .map_err(|error| open_error(&layout.db, error))?;
-        let column_options = column_options(write_buffer_bytes, true);
+        let column_options = column_options(&cache, settings.write_buffer_bytes, true);
         let names = Mutex::new(names.into_iter().collect());
         Ok(Self { db, path: layout.db.clone(), column_options, names })
     }

@@ -1,6 +1,8 @@
 //! Where a store is and how it is opened.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::cipher::NonceWatch;
@@ -23,15 +25,17 @@ pub struct Settings {
     pub create: bool,
     /// Memory of unwritten records of one column family, bytes.
     pub write_buffer_bytes: usize,
-    /// Days that points and roll-ups are kept.
+    /// Days that history and other records of the past are kept.
     pub retention: Retention,
+    /// What time it is; for tests.
+    pub clock: Clock,
     /// Told of labelled steps; for tests.
     pub steps: Steps,
     /// Told of keys and nonces; for tests.
     pub nonces: NonceWatch,
 }
 
-/// Days that history is kept; partitions are dropped as a whole once all of them is older.
+/// Days that what happened is kept, 1 or more each. Reads show nothing older; when it is deleted: docs/storage.md.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Retention {
     /// Raw points.
@@ -42,11 +46,51 @@ pub struct Retention {
     pub hour_days: u32,
     /// Roll-ups by day.
     pub day_days: u32,
+    /// Events of devices.
+    pub event_days: u32,
+    /// The diary of connections.
+    pub diary_days: u32,
+    /// Audit entries; the newest of an organization stays whatever its age, because the next one carries its digest.
+    pub audit_days: u32,
 }
 
 impl Default for Retention {
     fn default() -> Self {
-        Self { raw_days: 30, minute_days: 90, hour_days: 730, day_days: 7_300 }
+        Self {
+            raw_days: 30,
+            minute_days: 90,
+            hour_days: 730,
+            day_days: 7_300,
+            event_days: 365,
+            diary_days: 30,
+            audit_days: 730,
+        }
+    }
+}
+
+/// Wall time: the system's, or a test's.
+#[derive(Clone, Default)]
+pub struct Clock(Option<Arc<dyn Fn() -> u64 + Send + Sync>>);
+
+impl Clock {
+    /// Ask this instead of the system: ms since 1970.
+    pub fn new(now_ms: impl Fn() -> u64 + Send + Sync + 'static) -> Self {
+        Self(Some(Arc::new(now_ms)))
+    }
+
+    pub(crate) fn now_ms(&self) -> u64 {
+        let system = || SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64);
+        self.0.as_ref().map_or_else(system, |now_ms| now_ms())
+    }
+
+    pub(crate) fn now_s(&self) -> u64 {
+        self.now_ms() / 1_000
+    }
+}
+
+impl fmt::Debug for Clock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.is_some() { "Clock(of a test)" } else { "Clock" })
     }
 }
 
@@ -62,6 +106,7 @@ impl Settings {
             create: true,
             write_buffer_bytes: limits::WRITE_BUFFER_BYTES,
             retention: Retention::default(),
+            clock: Clock::default(),
             steps: Steps::default(),
             nonces: NonceWatch::default(),
         }
@@ -96,12 +141,4 @@ impl Layout {
             no_wal: at("no-wal"),
         }
     }
-}
-
-pub(crate) fn now_ms() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
-}
-
-pub(crate) fn now_s() -> u64 {
-    now_ms() / 1_000
 }

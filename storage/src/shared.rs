@@ -1,11 +1,12 @@
 //! What all parts of an open store share.
 
 use std::fs::File;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::{Sender, sync_channel};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use std::thread::Thread;
 
+use crate::Error;
 use crate::batch::Sealing;
 use crate::cipher::{Fresh, Sealer};
 use crate::collector::{Ask, Collected};
@@ -17,10 +18,9 @@ use crate::pool::Pool;
 use crate::reader::Reader;
 use crate::rocks::Rocks;
 use crate::schema::index::IndexKeys;
-use crate::settings::{Layout, Settings, now_s};
+use crate::settings::{Layout, Settings};
 use crate::space::Space;
 use crate::writer::Queue;
-use crate::{Error, limits};
 
 /// What makes batches: the keys, and the epoch that seals now.
 #[derive(Clone, Debug)]
@@ -62,8 +62,10 @@ pub(crate) struct Inner {
     pub(crate) layout: Layout,
     pub(crate) collected: Collected,
     pub(crate) pool: Pool,
-    /// When old partitions were looked for, s since 1970.
-    pub(crate) looked_s: AtomicU64,
+    /// The store is being closed: long work that may be left half-way is.
+    pub(crate) is_ending: AtomicBool,
+    /// One look for what is over at a time.
+    pub(crate) expiring: Mutex<()>,
     /// One backup, rotation or erasure at a time.
     pub(crate) long_work: Mutex<()>,
     pub(crate) asks: Sender<Ask>,
@@ -91,10 +93,14 @@ impl Inner {
     /// Ask the collector.
     pub(crate) fn ask(&self, ask: Ask) -> Result<(), Error> {
         self.asks.send(ask).map_err(|_| Error::Closed)?;
+        self.wake_collector();
+        Ok(())
+    }
+
+    pub(crate) fn wake_collector(&self) {
         if let Some(thread) = self.waker.get() {
             thread.unpark();
         }
-        Ok(())
     }
 
     /// Ask the collector and wait for its answer.
@@ -107,15 +113,11 @@ impl Inner {
         result.recv().unwrap_or(Err(Error::Closed))
     }
 
-    /// Once a second: a fresh data key when the last is spent, old partitions, the inventory.
+    /// Once a second: a fresh data key when the last is spent, the inventory.
     pub(crate) fn tick(&self) -> Result<(), Error> {
-        let now_s = now_s();
+        let now_s = self.settings.clock.now_s();
         if self.seals.fresh().is_spent(now_s) {
             self.seals.use_epoch(self.keyring.fresh_epoch(now_s)?);
-        }
-        if now_s.saturating_sub(self.looked_s.load(Ordering::Relaxed)) >= limits::RETENTION_TICK_S {
-            self.looked_s.store(now_s, Ordering::Relaxed);
-            self.drop_old_partitions(now_s * 1_000)?;
         }
         self.update_inventory(Phase::Running)?;
         // What a start had no time to compare. A table that has changed is damage: nothing is acknowledged on top of it.

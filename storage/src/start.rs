@@ -3,7 +3,7 @@
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::Path;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::thread::JoinHandle;
@@ -22,11 +22,11 @@ use crate::pool::{self, Pool};
 use crate::reads::Reads;
 use crate::rocks::{Rocks, live};
 use crate::schema::index::IndexKeys;
-use crate::settings::{Layout, Settings, now_s};
+use crate::settings::{Layout, Settings};
 use crate::shared::{Inner, Seals};
 use crate::space::Space;
 use crate::store::{Store, Threads, spawn, start_keeper};
-use crate::{Error, durable, recovery, writer};
+use crate::{Error, durable, expire, recovery, writer};
 
 fn make_folder(path: &Path) -> Result<(), Error> {
     let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
@@ -75,12 +75,12 @@ impl Store {
         make_folder(&layout.wal)?;
         durable::sync_folder(&layout.folder)?;
         settings.steps.reach("before opening RocksDB");
-        let rocks = Arc::new(Rocks::open(&layout, settings.write_buffer_bytes, found.create)?);
+        let rocks = Arc::new(Rocks::open(&layout, &settings, found.create)?);
         let failed = |error: rocksdb::Error| Error::Open { path: layout.db.clone(), reason: error.into_string() };
         rocks.db.disable_file_deletions().map_err(failed)?;
         let sequence = rocks.db.latest_sequence_number();
         recovery::confirm(&found, &live(&rocks.db)?, sequence)?;
-        let fresh = keyring.fresh_epoch(now_s())?;
+        let fresh = keyring.fresh_epoch(settings.clock.now_s())?;
         settings.steps.reach("epoch registered");
         let start_epoch = found.epoch + 1;
         rocks.db.flush_wal(true).map_err(failed)?;
@@ -111,7 +111,8 @@ impl Store {
             layout,
             collected: Collected::default(),
             pool: Pool::new(),
-            looked_s: AtomicU64::new(0),
+            is_ending: AtomicBool::new(false),
+            expiring: Mutex::default(),
             long_work: Mutex::new(()),
             asks,
             waker: OnceLock::new(),
@@ -122,13 +123,20 @@ impl Store {
 
     fn with_threads(inner: Arc<Inner>, answers: Receiver<Ask>, committer: JoinHandle<()>) -> Result<Self, Error> {
         let keeper = start_keeper(inner.clone())?;
+        let expirer = expire::start(inner.clone())?;
         let collector = Collector::new(inner.clone(), answers);
         let collector = spawn("store-collect", move || collector.run())?;
         let _ = inner.waker.set(collector.thread().clone());
         let writer = Writer { seals: inner.seals.clone(), queue: inner.queue.clone() };
         let reads = Reads { inner };
         let readers = pool::start(&reads)?;
-        let threads = Threads { committer: Some(committer), collector: Some(collector), keeper: Some(keeper), readers };
+        let threads = Threads {
+            committer: Some(committer),
+            collector: Some(collector),
+            keeper: Some(keeper),
+            expirer: Some(expirer),
+            readers,
+        };
         Ok(Self { reads, writer, threads: Mutex::new(threads) })
     }
 }

@@ -1,6 +1,7 @@
 //! An open store: its handles and its end.
 
 use std::ops::Deref;
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -25,11 +26,15 @@ pub struct Store {
     pub(crate) threads: Mutex<Threads>,
 }
 
+/// A thread that works in turns and ends when its sender is dropped.
+pub(crate) type Ticking = (JoinHandle<()>, Sender<()>);
+
 #[derive(Default)]
 pub(crate) struct Threads {
     pub(crate) committer: Option<JoinHandle<()>>,
     pub(crate) collector: Option<JoinHandle<()>>,
-    pub(crate) keeper: Option<(JoinHandle<()>, Sender<()>)>,
+    pub(crate) keeper: Option<Ticking>,
+    pub(crate) expirer: Option<Ticking>,
     pub(crate) readers: Vec<JoinHandle<()>>,
 }
 
@@ -94,6 +99,7 @@ impl Store {
     }
 
     /// Write everything out and close: calls after it answer [`Error::Closed`]. Without it a restart replays the log.
+    /// The folder is free for another program once this and all of its handles are dropped.
     ///
     /// # Errors
     /// [`Error::Write`], [`Error::Poisoned`], [`Error::Io`]; the store is closed all the same.
@@ -118,7 +124,8 @@ impl Store {
         for reader in threads.readers {
             let _ = reader.join();
         }
-        if let Some((thread, stop)) = threads.keeper {
+        self.inner.is_ending.store(true, Ordering::Release);
+        for (thread, stop) in threads.expirer.into_iter().chain(threads.keeper) {
             drop(stop);
             let _ = thread.join();
         }
@@ -144,18 +151,24 @@ impl Drop for Store {
     }
 }
 
-pub(crate) fn start_keeper(inner: Arc<Inner>) -> Result<(JoinHandle<()>, Sender<()>), Error> {
+pub(crate) fn start_keeper(inner: Arc<Inner>) -> Result<Ticking, Error> {
+    ticking("store-keeper", limits::INVENTORY_TICK_MS, move || {
+        if let Err(error) = inner.tick() {
+            // Nothing is lost: the inventory before still holds, and nothing it lists is deleted.
+            tracing::error!(%error, "the inventory could not be written");
+        }
+    })
+}
+
+/// Start a thread that does this every so many ms.
+pub(crate) fn ticking(name: &str, tick_ms: u64, mut turn: impl FnMut() + Send + 'static) -> Result<Ticking, Error> {
     let (stop, stopped) = channel();
     let run = move || {
-        let tick = Duration::from_millis(limits::INVENTORY_TICK_MS);
-        while stopped.recv_timeout(tick) == Err(RecvTimeoutError::Timeout) {
-            if let Err(error) = inner.tick() {
-                // Nothing is lost: the inventory before still holds, and nothing it lists is deleted.
-                tracing::error!(%error, "the inventory could not be written");
-            }
+        while stopped.recv_timeout(Duration::from_millis(tick_ms)) == Err(RecvTimeoutError::Timeout) {
+            turn();
         }
     };
-    Ok((spawn("store-keeper", run)?, stop))
+    Ok((spawn(name, run)?, stop))
 }
 
 pub(crate) fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, Error> {

@@ -4,13 +4,13 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, TryRecvError};
+use std::time::{Duration, Instant};
 
 use crate::batch::{Batch, Writes};
 use crate::cipher::{Fresh, Sealer};
 use crate::collector::{Answer, Collector};
 use crate::open::OpenDevice;
 use crate::schema::{Family, KeyBytes};
-use crate::settings::now_ms;
 use crate::writer::{Class, waiting};
 use crate::{Error, limits};
 
@@ -27,7 +27,12 @@ struct Pending {
     /// Rotations wait for it.
     _fresh: Arc<Fresh>,
     result: Option<Receiver<Result<(), Error>>>,
-    retry_ms: u64,
+    retry_at: Instant,
+}
+
+/// When to try again what the disk refused now.
+fn later() -> Instant {
+    Instant::now() + Duration::from_millis(limits::STORE_RETRY_MS)
 }
 
 #[derive(Default)]
@@ -62,7 +67,7 @@ impl Storing {
             Err(_) => {
                 if let Some(pending) = &mut self.pending {
                     pending.result = None;
-                    pending.retry_ms = now_ms() + limits::STORE_RETRY_MS;
+                    pending.retry_at = later();
                 }
             }
         }
@@ -82,7 +87,7 @@ impl Collector {
         }
         if let Some(pending) = &self.storing.pending {
             if pending.result.is_none() {
-                if now >= pending.retry_ms {
+                if Instant::now() >= pending.retry_at {
                     self.hand_over();
                 } else if let Some(error) = self.storing.refused.clone() {
                     self.release_waiters(&error);
@@ -210,7 +215,7 @@ impl Collector {
         }
         let Batch { writes, sealing, .. } = batch;
         self.storing.pending =
-            Some(Pending { writes: Arc::new(writes), _fresh: sealing.fresh, result: None, retry_ms: 0 });
+            Some(Pending { writes: Arc::new(writes), _fresh: sealing.fresh, result: None, retry_at: later() });
         self.hand_over();
     }
 
@@ -225,7 +230,7 @@ impl Collector {
         // Not synced: the journal still holds the points, and it is trimmed behind this in the same log.
         match self.inner.queue.write_patiently(Class::B, pending.writes.clone(), Some(Box::new(done))) {
             Ok(()) => pending.result = Some(result),
-            Err(_) => pending.retry_ms = now_ms() + limits::STORE_RETRY_MS,
+            Err(_) => pending.retry_at = later(),
         }
     }
 
@@ -240,6 +245,9 @@ impl Collector {
             self.storing.clean.pop_front();
             let Some(open) = self.devices.get_mut(&slot) else { continue };
             if open.may_go(hour) {
+                if self.replay.is_some() {
+                    self.forgotten.push(slot);
+                }
                 self.samples -= open.samples();
                 self.devices.remove(&slot);
             }
@@ -280,11 +288,12 @@ impl Collector {
     /// While a journal is replayed: store until memory holds the rest.
     pub(crate) fn make_room(&mut self) -> Result<(), Error> {
         while self.is_crowded() {
+            self.settle_pending()?;
             let before = self.samples;
-            let chosen = self.choose(now_ms());
+            let chosen = self.choose(self.now_ms);
             self.store(&chosen);
             self.settle_pending()?;
-            self.evict(now_ms());
+            self.evict(self.now_ms);
             if self.samples >= before && chosen.is_empty() {
                 break;
             }

@@ -9,7 +9,6 @@ use std::time::Duration;
 use crate::cipher::{self, Fresh, Place, Sealer};
 use crate::inventory::Phase;
 use crate::schema::{Family, KeyBytes};
-use crate::settings::now_s;
 use crate::shared::Inner;
 use crate::store::Store;
 use crate::unseal::Unseal;
@@ -51,7 +50,7 @@ impl Store {
         let inner = &self.inner;
         let _one = inner.long_work.lock().unwrap_or_else(PoisonError::into_inner);
         let before = Arc::downgrade(&inner.seals.fresh());
-        let fresh = inner.keyring.rotate(now_s())?;
+        let fresh = inner.keyring.rotate(inner.settings.clock.now_s())?;
         inner.seals.use_epoch(fresh.clone());
         inner.settings.steps.reach("rotation registered");
         let mut resealed = 0;

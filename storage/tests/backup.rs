@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use linchpin_storage::backup::{self, BackupTarget as _, FolderTarget};
 use linchpin_storage::schema::{Device, Org};
 use linchpin_storage::{Error, Steps, Store};
-use world::{Folder, add_device, add_org, check_devices, copy, files, key, occurrences, open, org, settings};
+use world::{Folder, add_device, add_org, check_devices, close, copy, files, key, occurrences, open, org, settings};
 
 /// A store with two organizations, and two backups of it: after 200 and after 300 devices.
 struct Base {
@@ -34,7 +34,7 @@ fn base() -> Base {
         // Another generation of the keyring.
         store.add_org(org(from + 2)).expect("a key");
     }
-    store.close().expect("closes");
+    close(store);
     Base { folder, target, kept, ids }
 }
 

@@ -12,7 +12,7 @@ use linchpin_storage::schema::{
     Attribute, Audit, AuditKey, Event, EventKey, Properties, TemplateKey, TemplateRecord, User, UserKey,
 };
 use linchpin_storage::{Class, Store};
-use world::{Folder, add_device, add_org, copy, device, device_key, occurrences, open, org, token};
+use world::{Folder, LATE_MS, add_device, add_org, close, copy, device, device_key, occurrences, open, org, token};
 
 const EMAIL: &str = "canary-mail@example.org";
 const NAME: &str = "canary name of a person";
@@ -44,7 +44,7 @@ fn write_secrets(store: &Store) {
     batch.put_index(&store.email_digest(EMAIL), &entry).expect("fits");
     batch.put_index(&store.session_digest(token(77).expose().as_bytes()), &entry).expect("fits");
     let event = Event { code: "hot".into(), description: VALUE.into() };
-    batch.put(&EventKey { org: org(1), device: device(77), at_ms: 1, number: 0 }, &event).expect("fits");
+    batch.put(&EventKey { org: org(1), device: device(77), at_ms: LATE_MS, number: 0 }, &event).expect("fits");
     let attribute = Attribute { pin: None, name: NAME.into(), value: VALUE.as_bytes().into() };
     batch.put(&device_key(1, 77), &Properties(vec![attribute])).expect("fits");
     let stream =
@@ -92,7 +92,7 @@ fn no_secret_is_on_the_disk() {
     store.store_all().expect("stores");
     store.rotate_keys().expect("rotates");
     expect_none(&folder, "backup and rotation");
-    store.close().expect("closes");
+    close(store);
     expect_none(&folder, "closed");
     let names: Vec<String> = world::files(&folder.0).iter().map(|path| path.display().to_string()).collect();
     assert!(names.iter().any(|name| name.ends_with(".sst")) && !names.iter().any(|name| name.ends_with("LOG")));

@@ -20,7 +20,7 @@ use linchpin_storage::limits::JOURNAL_BATCH_MS;
 use linchpin_storage::schema::{Device, Event, EventKey, Grain};
 use linchpin_storage::{Class, Error, Settings, Store, Writer};
 use world::disk::{Disk, may_mount};
-use world::{Folder, a_device, add_org, device, device_key, org, settings};
+use world::{Folder, a_device, add_org, close, device, device_key, org, settings};
 
 const WRITERS: u32 = 200;
 /// What is stated for telemetry while a sync takes 20 ms at most, ms.
@@ -105,7 +105,7 @@ fn write_events(writer: &Writer, first: u32) {
 }
 
 fn event_key(number: u32) -> EventKey {
-    EventKey { org: org(1), device: device(1), at_ms: 1, number }
+    EventKey { org: org(1), device: device(1), at_ms: world::LATE_MS, number }
 }
 
 /// A point a millisecond, its value counting up; what is at risk is said as metrics would.
@@ -237,7 +237,7 @@ fn check(settings: Settings, said: &[String], first: u32, ended_ms: u64) -> Cost
     assert!(lost_ms <= allowed_ms, "{lost_ms} ms of telemetry are lost, {allowed_ms} ms may be");
     // Ended in both ways.
     if first.is_multiple_of(2) {
-        store.close().expect("closes");
+        close(store);
     }
     Cost { acknowledged: count, logged, lost_ms, allowed_ms, opened }
 }
@@ -342,10 +342,11 @@ fn a_failed_sync_poisons_the_store_and_reads_go_on() {
     assert!(figures.is_poisoned && figures.queued == 0, "{figures:?}");
     assert_eq!(store.get::<Device>(&device_key(1, 1)).expect("reads go on"), Some(a_device(1)));
     assert!(store.close().expect_err("it cannot be closed properly").to_string().contains("restart the server"));
+    drop(store);
     disk.unmount();
     disk.mount();
     let store = Store::open(settings_at(&disk.mount, &anchor)).expect("opens");
     assert_eq!(store.get::<Device>(&device_key(1, 1)).expect("reads"), Some(a_device(1)));
-    store.close().expect("closes");
+    close(store);
     disk.unmount();
 }

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use linchpin_storage::{Error, Settings};
-use world::{Folder, add_device, add_org, check_devices, copy, files, open, settings};
+use world::{Folder, add_device, add_org, check_devices, close, copy, files, open, settings};
 
 const DEVICES: u32 = 400;
 
@@ -44,7 +44,7 @@ fn base(left: Left) -> Base {
         }
         if round < 3 {
             if round % 2 == 0 {
-                store.close().expect("closes")
+                close(store)
             } else {
                 drop(store)
             }
@@ -54,7 +54,7 @@ fn base(left: Left) -> Base {
             continue;
         }
         match left {
-            Left::Closed => store.close().expect("closes"),
+            Left::Closed => close(store),
             Left::Dropped => drop(store),
             Left::Killed => {
                 // As a process that is killed leaves it: the copy is made behind its back.
@@ -221,7 +221,7 @@ fn what_is_refused_can_be_accepted_by_the_operator() {
     accepting.accept_rollback = true;
     let store = linchpin_storage::Store::open(accepting).expect("accepted");
     check_devices(&store, 1, DEVICES / 2).expect("what the copy had");
-    store.close().expect("closes");
+    close(store);
     drop(open(&folder.0).expect("from then on it is the newest"));
     // A lost inventory.
     std::fs::remove_file(folder.0.join("store/inventory")).expect("deletes");

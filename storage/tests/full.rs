@@ -13,7 +13,7 @@ use linchpin_protocol::model::Pin;
 use linchpin_storage::schema::{Event, EventKey, IndexKind};
 use linchpin_storage::{Class, Error, Store};
 use world::disk::{Disk, may_mount};
-use world::{add_device, add_org, check_devices, device, device_key, org, settings, token};
+use world::{LATE_MS, add_device, add_org, check_devices, close, device, device_key, org, settings, token};
 
 const PIN: Pin = Pin::new_virtual(3);
 
@@ -36,7 +36,7 @@ fn fill(path: &Path, most_bytes: usize) -> usize {
 fn event(store: &Store, number: u32) -> Result<(), Error> {
     let mut batch = store.batch();
     let event = Event { code: "hot".into(), description: "d".repeat(4_000).into() };
-    batch.put(&EventKey { org: org(1), device: device(1), at_ms: 1, number }, &event)?;
+    batch.put(&EventKey { org: org(1), device: device(1), at_ms: LATE_MS, number }, &event)?;
     store.commit(Class::A, batch)
 }
 
@@ -122,15 +122,15 @@ fn a_full_disk_stops_writing_only_and_only_as_long_as_it_is_full() {
         // Make room for the next round.
         let mut batch = store.batch();
         for number in 0..events {
-            batch.delete::<Event>(&EventKey { org: org(1), device: device(1), at_ms: 1, number }).expect("fits");
+            batch.delete::<Event>(&EventKey { org: org(1), device: device(1), at_ms: LATE_MS, number }).expect("fits");
         }
         store.commit(Class::A, batch).expect("commits");
     }
-    store.close().expect("closes");
+    close(store);
     let store = Store::open(settings(&disk.mount)).expect("opens");
     expect_reads(&store, 100);
     store.verify().expect("all is authentic");
-    store.close().expect("closes");
+    close(store);
     disk.unmount();
     println!("{times} times full: writing went on {slowest:?} after there was space at most");
 }

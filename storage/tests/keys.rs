@@ -11,7 +11,7 @@ use linchpin_protocol::model::Pin;
 use linchpin_storage::backup::{FolderTarget, restore};
 use linchpin_storage::schema::{Device, Org};
 use linchpin_storage::{Error, NonceWatch, Settings, Steps, Store};
-use world::{Folder, add_device, add_org, check_devices, copy, device, device_key, key, open, org, settings};
+use world::{Folder, add_device, add_org, check_devices, close, copy, device, device_key, key, open, org, settings};
 
 const DEVICES: u32 = 700;
 
@@ -33,7 +33,7 @@ fn filled(folder: &Folder) {
         batch.put(&device_key(1, number), &latest).expect("fits");
         store.commit(linchpin_storage::Class::B, batch).expect("commits");
     }
-    store.close().expect("closes");
+    close(store);
 }
 
 #[test]

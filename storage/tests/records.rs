@@ -8,7 +8,9 @@ use linchpin_storage::schema::{
     IndexKind, Org, Properties, TemplateKey, TemplateRecord, User, UserKey,
 };
 use linchpin_storage::{Class, Error, Store};
-use world::{Folder, add_device, add_org, add_user, check_devices, device, device_key, open, org, token};
+use world::{
+    Folder, LATE_MS, add_device, add_org, add_user, check_devices, close, device, device_key, open, org, token,
+};
 
 fn fill(store: &Store) {
     add_org(store, 1, "Acme");
@@ -24,14 +26,15 @@ fn fill(store: &Store) {
             sync: index == 0,
         });
     let id = TemplateId::parse(b"TMPL1").expect("valid");
-    let template = TemplateRecord(Template::new(id, "lamp".into(), streams.collect(), vec!["hot".into()]));
+    let template =
+        TemplateRecord(Template::new(id, "lamp".into(), streams.collect(), vec!["hot".into()]).with_tls_required(true));
     let mut batch = store.batch();
     batch.put(&TemplateKey { org: org(1), template: 3 }, &template).expect("fits");
     batch.put(&CounterName::Device, &Counter(8)).expect("fits");
     let event = Event { code: "hot".into(), description: "too hot".into() };
-    batch.put(&EventKey { org: org(1), device: device(2), at_ms: 7, number: 0 }, &event).expect("fits");
+    batch.put(&EventKey { org: org(1), device: device(2), at_ms: LATE_MS, number: 0 }, &event).expect("fits");
     let line = Diary { kind: DiaryKind::Offline, reason: "silent".into() };
-    batch.put(&DiaryKey { org: org(1), device: device(2), at_ms: 7, number: 0 }, &line).expect("fits");
+    batch.put(&DiaryKey { org: org(1), device: device(2), at_ms: LATE_MS, number: 0 }, &line).expect("fits");
     let attributes = vec![
         Attribute { pin: Some(Pin::new_virtual(3)), name: "label".into(), value: b"Door"[..].into() },
         Attribute { pin: None, name: "iccid".into(), value: b"89"[..].into() },
@@ -51,7 +54,7 @@ fn check(store: &Store) {
     assert_eq!(user.map(|user| user.email), Some("Eve@Example.com".into()));
     let template = store.get::<TemplateRecord>(&TemplateKey { org: org(1), template: 3 }).expect("reads");
     let template = template.expect("is there").0;
-    assert_eq!((template.datastreams.len(), template.has_event("hot")), (3, true));
+    assert_eq!((template.datastreams.len(), template.has_event("hot"), template.requires_tls), (3, true, true));
     assert_eq!(store.get::<Counter>(&CounterName::Device).expect("reads"), Some(Counter(8)));
     let properties = store.get::<Properties>(&device_key(1, 2)).expect("reads").expect("is there");
     assert_eq!(properties.0[1].pin, None);
@@ -80,11 +83,11 @@ fn records_survive_closing_dropping_and_reopening() {
     drop(store);
     let store = open(&folder.0).expect("opens");
     check(&store);
-    store.close().expect("closes");
+    close(store);
     for _ in 0..3 {
         let store = open(&folder.0).expect("opens");
         check(&store);
-        store.close().expect("closes");
+        close(store);
     }
 }
 
@@ -113,7 +116,7 @@ fn the_audit_log_is_a_chain() {
     for number in 0..20 {
         let entry = Audit {
             before,
-            at_ms: number,
+            at_ms: LATE_MS + number,
             actor: 1,
             action: "device.create".into(),
             object: format!("device {number}").into(),
@@ -133,6 +136,9 @@ fn the_audit_log_is_a_chain() {
         })
         .expect("reads");
     assert_eq!(head, before);
+    let (key, last) = store.last_audit(org(1)).expect("reads").expect("is there");
+    assert_eq!((key.number, last.digest()), (19, before));
+    assert!(store.last_audit(org(2)).expect("reads").is_none());
 }
 
 #[test]
@@ -151,7 +157,7 @@ fn batches_and_records_are_bounded() {
     let store = open(&folder.0).expect("opens");
     let mut batch = store.batch();
     let event = |len| Event { code: "x".into(), description: "d".repeat(len).into() };
-    let key = |number| EventKey { org: org(1), device: device(1), at_ms: 0, number };
+    let key = |number| EventKey { org: org(1), device: device(1), at_ms: LATE_MS, number };
     store.add_org(org(1)).expect("a key");
     assert!(matches!(batch.put(&key(0), &event(1 << 20)), Err(Error::TooLarge { .. })));
     assert!(batch.is_empty());
@@ -170,7 +176,7 @@ fn tables_are_merged_and_old_ones_go() {
         let mut batch = store.batch();
         for number in 0..250 {
             let event = Event { code: "hot".into(), description: "d".repeat(4_000).into() };
-            let key = EventKey { org: org(1), device: device(1), at_ms: round % 10, number };
+            let key = EventKey { org: org(1), device: device(1), at_ms: LATE_MS + round % 10, number };
             batch.put(&key, &event).expect("fits");
         }
         store.commit(Class::B, batch).expect("commits");

@@ -11,7 +11,7 @@ use linchpin_storage::schema::{Grain, Row, Sample};
 use linchpin_storage::{
     ExportFormat, ExportQuery, Granularity, LaneFull, Period, Query, Source, Store, TelemetryLane, TimeFormat,
 };
-use world::{Folder, add_org, copy, device, device_key, open, org, settings};
+use world::{Folder, add_org, close, copy, device, device_key, open, org, settings};
 
 const HOUR: u64 = 3_600_000;
 
@@ -62,7 +62,7 @@ fn every_point_is_there_once_after_stops_and_crashes() {
     let mut model = Model::new();
     let store = open(&folder.0).expect("opens");
     add_org(&store, 1, "Acme");
-    store.close().expect("closes");
+    close(store);
     let begin = now_ms() - 30 * HOUR;
     for round in 0..6u64 {
         let store = open(&folder.0).expect("opens");
@@ -85,7 +85,7 @@ fn every_point_is_there_once_after_stops_and_crashes() {
         }
         lane.close_batch().expect("room");
         match round % 3 {
-            0 => store.close().expect("closes"),
+            0 => close(store),
             1 => drop(store),
             _ => {
                 // Killed: what was journaled is there, although nothing was stored.
@@ -122,7 +122,7 @@ fn text_has_a_latest_value_and_no_history() {
 fn partitions_that_are_over_are_dropped_whole() {
     let folder = Folder::new("retention");
     let mut keeping = settings(&folder.0);
-    keeping.retention.raw_days = 400;
+    (keeping.retention.raw_days, keeping.retention.minute_days) = (400, 400);
     let store = Store::open(keeping).expect("opens");
     add_org(&store, 1, "Acme");
     let mut model = Model::new();
@@ -133,7 +133,7 @@ fn partitions_that_are_over_are_dropped_whole() {
     }
     lane.close_batch().expect("room");
     check(&store, &model);
-    store.close().expect("closes");
+    close(store);
     let store = open(&folder.0).expect("opens with the usual 30 days");
     let begun = Instant::now();
     store.drop_old().expect("drops");
@@ -143,7 +143,7 @@ fn partitions_that_are_over_are_dropped_whole() {
     assert_eq!(samples.iter().map(|sample| sample.at_ms).collect::<Vec<_>>(), [now - 24 * HOUR]);
     assert_eq!(store.rows(device_key(1, 1), pin, Grain::Minute, 0, now).expect("reads").len(), 2);
     assert_eq!(store.rows(device_key(1, 1), pin, Grain::Day, 0, now).expect("reads").len(), 3);
-    store.close().expect("closes");
+    close(store);
     open(&folder.0).expect("opens").verify().expect("nothing is missing");
 }
 
@@ -273,7 +273,7 @@ fn a_full_lane_says_so_and_keeps_the_batch() {
     let store = open(&folder.0).expect("opens");
     let mut lane = store.telemetry_lane().expect("a lane");
     // Nobody empties it any more.
-    store.close().expect("closes");
+    close(store);
     for n in 0..JOURNAL_LANE as u64 {
         lane.write(org(1), device(1), Pin::new_virtual(0), n, b"7").expect("room");
         lane.close_batch().unwrap_or_else(|error| panic!("batch {n}: {error}"));

@@ -12,7 +12,7 @@ use ring::digest;
 
 use crate::keyring::{body::Fixed, file};
 use crate::schema::key::hex;
-use crate::settings::{Layout, Settings, now_ms};
+use crate::settings::{Layout, Settings};
 use crate::store::Store;
 use crate::sweep::Verified;
 use crate::unseal::Unseal;
@@ -125,7 +125,7 @@ impl Store {
             files.push(BackupFile { name, len: bytes.len() as u64, sha256 });
         }
         files.sort_by(|a, b| a.name.cmp(&b.name));
-        let created_ms = now_ms();
+        let created_ms = inner.settings.clock.now_ms();
         let random: [u8; 4] = keyring::body::random()?;
         let id = format!("{created_ms:013}-{}", hex(&random));
         let (keyring_generation, keyring) = inner.keyring.sealed()?;

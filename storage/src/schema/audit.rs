@@ -1,4 +1,5 @@
-//! The audit log: each entry carries the digest of the one before it, so that none can be taken out of the middle.
+//! The audit log: each entry carries the digest of the one before it, so that none can be taken out of the middle. What
+//! is too old goes from the front: a check of the chain begins with the first entry that is there.
 
 use ring::digest;
 
@@ -43,6 +44,10 @@ impl Record for Audit {
     type Key = AuditKey;
     const FAMILY: Family = Family::Audit;
     const VERSION: u8 = 1;
+
+    fn at_ms(&self, _key: &AuditKey) -> Option<u64> {
+        Some(self.at_ms)
+    }
 
     fn encode(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(&self.before);

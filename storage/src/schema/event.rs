@@ -60,6 +60,10 @@ impl Record for Event {
     const FAMILY: Family = Family::Event;
     const VERSION: u8 = 1;
 
+    fn at_ms(&self, key: &EventKey) -> Option<u64> {
+        Some(key.at_ms)
+    }
+
     fn encode(&self, out: &mut Vec<u8>) {
         out.put_bytes(self.code.as_bytes());
         out.put_bytes(self.description.as_bytes());
@@ -96,6 +100,10 @@ impl Record for Diary {
     type Key = DiaryKey;
     const FAMILY: Family = Family::Diary;
     const VERSION: u8 = 1;
+
+    fn at_ms(&self, key: &DiaryKey) -> Option<u64> {
+        Some(key.at_ms)
+    }
 
     fn encode(&self, out: &mut Vec<u8>) {
         out.put_u8(self.kind as u8);

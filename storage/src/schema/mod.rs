@@ -42,14 +42,24 @@ pub trait RecordKey: Copy {
     fn parse(bytes: &[u8]) -> Result<Self, Shape>;
 }
 
+/// A version that is not written any more, and what takes its bytes, without the version.
+pub type Older<R> = (u8, fn(&[u8]) -> Result<R, Shape>);
+
 /// A kind of record.
-pub trait Record: Sized {
+pub trait Record: Sized + 'static {
     /// Its key.
     type Key: RecordKey;
     /// Its column family; not a partitioned one.
     const FAMILY: Family;
-    /// The version of its bytes: the first byte of each.
+    /// The version of its bytes as they are written: the first byte of each.
     const VERSION: u8;
+    /// Versions that were written once and are read for ever.
+    const OLDER: &'static [Older<Self>] = &[];
+    /// When it happened, ms since 1970, if its kind is kept for a time only.
+    fn at_ms(&self, _key: &Self::Key) -> Option<u64> {
+        None
+    }
+
     /// Append its bytes, without the version.
     fn encode(&self, out: &mut Vec<u8>);
     /// Take its bytes, without the version.
@@ -65,10 +75,12 @@ pub(crate) fn encode<R: Record>(record: &R, out: &mut Vec<u8>) {
 }
 
 pub(crate) fn decode<R: Record>(bytes: &[u8]) -> Result<R, Shape> {
-    match bytes.split_first() {
-        Some((version, rest)) if *version == R::VERSION => R::decode(rest),
-        _ => Err(Shape),
+    let (version, rest) = bytes.split_first().ok_or(Shape)?;
+    if *version == R::VERSION {
+        return R::decode(rest);
     }
+    let (_, decode) = R::OLDER.iter().find(|older| older.0 == *version).ok_or(Shape)?;
+    decode(rest)
 }
 
 /// Ids out of bytes.

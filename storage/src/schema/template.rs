@@ -2,7 +2,7 @@
 
 use linchpin_protocol::model::{Datastream, Template, TemplateId, ValueKind};
 
-use super::{Family, Record, key_in_org, take};
+use super::{Family, Older, Record, key_in_org, take};
 use crate::bytes::{Fields, Put as _, Shape};
 
 key_in_org!(
@@ -49,10 +49,36 @@ fn take_kind(fields: &mut Fields<'_>) -> Result<ValueKind, Shape> {
     })
 }
 
+/// What all versions begin with.
+fn take_template(fields: &mut Fields<'_>) -> Result<Template, Shape> {
+    let id = TemplateId::parse(fields.bytes()?).map_err(|_| Shape)?;
+    let name = fields.text()?.into();
+    let mut datastreams = Vec::new();
+    for _ in 0..fields.varint()? {
+        datastreams.push(Datastream {
+            pin: take::pin(fields)?,
+            name: fields.text()?.into(),
+            kind: take_kind(fields)?,
+            unit: fields.text()?.into(),
+            sync: fields.u8()? != 0,
+        });
+    }
+    let count = fields.varint()?;
+    let events = (0..count).map(|_| fields.text().map(Into::into)).collect::<Result<_, _>>()?;
+    Ok(Template::new(id, name, datastreams, events))
+}
+
 impl Record for TemplateRecord {
     type Key = TemplateKey;
     const FAMILY: Family = Family::Template;
-    const VERSION: u8 = 1;
+    const VERSION: u8 = 2;
+    /// Version 1 does not say whether TLS is required.
+    const OLDER: &'static [Older<Self>] = &[(1, |bytes| {
+        let mut fields = Fields(bytes);
+        let template = take_template(&mut fields)?;
+        fields.end()?;
+        Ok(Self(template))
+    })];
 
     fn encode(&self, out: &mut Vec<u8>) {
         let template = &self.0;
@@ -70,25 +96,18 @@ impl Record for TemplateRecord {
         for event in &template.events {
             out.put_bytes(event.as_bytes());
         }
+        out.put_u8(u8::from(template.requires_tls));
     }
 
     fn decode(bytes: &[u8]) -> Result<Self, Shape> {
         let mut fields = Fields(bytes);
-        let id = TemplateId::parse(fields.bytes()?).map_err(|_| Shape)?;
-        let name = fields.text()?.into();
-        let mut datastreams = Vec::new();
-        for _ in 0..fields.varint()? {
-            datastreams.push(Datastream {
-                pin: take::pin(&mut fields)?,
-                name: fields.text()?.into(),
-                kind: take_kind(&mut fields)?,
-                unit: fields.text()?.into(),
-                sync: fields.u8()? != 0,
-            });
-        }
-        let count = fields.varint()?;
-        let events = (0..count).map(|_| fields.text().map(Into::into)).collect::<Result<_, _>>()?;
+        let template = take_template(&mut fields)?;
+        let requires_tls = match fields.u8()? {
+            0 => false,
+            1 => true,
+            _ => return Err(Shape),
+        };
         fields.end()?;
-        Ok(Self(Template::new(id, name, datastreams, events)))
+        Ok(Self(template.with_tls_required(requires_tls)))
     }
 }

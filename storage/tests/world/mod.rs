@@ -50,6 +50,15 @@ pub fn open(folder: &Path) -> Result<Store, Error> {
     Store::open(settings(folder))
 }
 
+/// A time of records that no retention reaches, ms since 1970.
+pub const LATE_MS: u64 = 4_000_000_000_000;
+
+/// Close it and let go of its folder.
+pub fn close(store: Store) {
+    store.close().expect("closes");
+    drop(store);
+}
+
 pub fn org(number: u32) -> OrgId {
     OrgId::new(number).expect("not zero")
 }

@@ -1,0 +1,294 @@
+//! What is over goes. Reads hide it at once; it is deleted in the way that costs least:
+//! - points and roll-ups by dropping partitions of time,
+//! - raw points of organizations that keep them for less by one range in each partition that is over for them,
+//! - events and the diary, whose keys tell their time, by what compaction leaves out,
+//! - audit entries, whose time is sealed, from the front of each organization's chain.
+
+use std::ffi::CStr;
+use std::ops::ControlFlow;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
+
+use rocksdb::CompactionDecision;
+use rocksdb::compaction_filter::CompactionFilter;
+use rocksdb::compaction_filter_factory::{CompactionFilterContext, CompactionFilterFactory};
+
+use crate::batch::Writes;
+use crate::reads::Reads;
+use crate::schema::{self, Audit, AuditKey, Family, KeyBytes, Org, OrgId, RecordKey as _};
+use crate::settings::{Clock, Retention, Settings};
+use crate::shared::Inner;
+use crate::store::{Store, Ticking, ticking};
+use crate::writer::{Class, waiting};
+use crate::{Error, Problem, limits};
+
+pub(crate) const DAY_MS: u64 = 86_400_000;
+
+impl Retention {
+    /// `None`: records of this family stay until they are deleted.
+    const fn days(&self, family: Family) -> Option<u32> {
+        match family {
+            Family::Raw => Some(self.raw_days),
+            Family::Minute => Some(self.minute_days),
+            Family::Hour => Some(self.hour_days),
+            Family::Day => Some(self.day_days),
+            Family::Event => Some(self.event_days),
+            Family::Diary => Some(self.diary_days),
+            Family::Audit => Some(self.audit_days),
+            _ => None,
+        }
+    }
+
+    /// What is older is over, ms since 1970; 0 if nothing is.
+    pub(crate) fn oldest_ms(&self, family: Family, now_ms: u64) -> u64 {
+        self.days(family).map_or(0, |days| before(now_ms, days))
+    }
+}
+
+fn before(now_ms: u64, days: u32) -> u64 {
+    now_ms.saturating_sub(u64::from(days) * DAY_MS)
+}
+
+/// Is every moment of the partition over?
+fn is_over(family: Family, partition: u32, oldest_ms: u64) -> bool {
+    // Partition n ends where n + 1 begins, and numbers begin at 1.
+    u64::from(partition) * family.partition_days() * DAY_MS <= oldest_ms
+}
+
+/// The time in the key of an event or a line of the diary, behind organization and device.
+fn key_ms(key: &[u8]) -> Option<u64> {
+    key.get(8..)?.first_chunk().copied().map(u64::from_be_bytes)
+}
+
+/// Makes the filter of each compaction of a family.
+pub(crate) struct Filters {
+    family: Family,
+    clock: Clock,
+    retention: Retention,
+}
+
+impl Filters {
+    /// For events and the diary; the others have nothing that compaction may leave out.
+    pub(crate) fn new(family: Family, settings: &Settings) -> Option<Self> {
+        let Settings { clock, retention, .. } = settings;
+        matches!(family, Family::Event | Family::Diary).then(|| Self {
+            family,
+            clock: clock.clone(),
+            retention: *retention,
+        })
+    }
+}
+
+/// Leaves out what was over when the compaction began.
+pub(crate) struct Filter {
+    oldest_ms: u64,
+}
+
+const FILTER: &CStr = c"linchpin-retention";
+
+impl CompactionFilterFactory for Filters {
+    type Filter = Filter;
+
+    fn create(&mut self, _: CompactionFilterContext) -> Filter {
+        Filter { oldest_ms: self.retention.oldest_ms(self.family, self.clock.now_ms()) }
+    }
+
+    fn name(&self) -> &CStr {
+        FILTER
+    }
+}
+
+impl CompactionFilter for Filter {
+    fn filter(&mut self, _level: u32, key: &[u8], _value: &[u8]) -> CompactionDecision {
+        match key_ms(key) {
+            Some(at_ms) if at_ms < self.oldest_ms => CompactionDecision::Remove,
+            _ => CompactionDecision::Keep,
+        }
+    }
+
+    fn name(&self) -> &CStr {
+        FILTER
+    }
+}
+
+/// Start the thread that looks for what is over once an hour.
+pub(crate) fn start(inner: Arc<Inner>) -> Result<Ticking, Error> {
+    let mut looked_s = 0;
+    ticking("store-expire", limits::INVENTORY_TICK_MS, move || {
+        let now_s = inner.settings.clock.now_s();
+        if now_s.saturating_sub(looked_s) >= limits::RETENTION_TICK_S {
+            looked_s = now_s;
+            if let Err(error) = inner.expire(now_s * 1_000) {
+                tracing::warn!(%error, "what is over could not be deleted: it is tried again in an hour");
+            }
+        }
+    })
+}
+
+impl Inner {
+    /// What is older is over, ms since 1970.
+    pub(crate) fn oldest_ms(&self, family: Family) -> u64 {
+        self.settings.retention.oldest_ms(family, self.settings.clock.now_ms())
+    }
+
+    /// As [`Inner::oldest_ms`] of raw points, or what their organization asks for if that is less.
+    pub(crate) fn oldest_raw_ms(&self, org: OrgId) -> Result<u64, Error> {
+        let asked = self.reader().get::<Org>(&org)?.map_or(0, |org| u32::from(org.raw_days));
+        let days =
+            if asked > 0 { asked.min(self.settings.retention.raw_days) } else { self.settings.retention.raw_days };
+        Ok(before(self.settings.clock.now_ms(), days))
+    }
+
+    /// Delete what is over, except what compaction does by itself; how many partitions were dropped.
+    fn expire(&self, now_ms: u64) -> Result<usize, Error> {
+        let _one = self.expiring.lock().unwrap_or_else(PoisonError::into_inner);
+        let dropped = self.drop_partitions(now_ms)?;
+        self.drop_points_of_orgs(now_ms)?;
+        self.trim_audits(self.settings.retention.oldest_ms(Family::Audit, now_ms))?;
+        Ok(dropped)
+    }
+
+    fn is_ending(&self) -> bool {
+        self.is_ending.load(Ordering::Acquire)
+    }
+
+    /// No tombstones, whatever they held.
+    fn drop_partitions(&self, now_ms: u64) -> Result<usize, Error> {
+        let mut dropped = 0;
+        for family in Family::ALL.into_iter().filter(|family| family.partition_days() > 0) {
+            let oldest_ms = self.settings.retention.oldest_ms(family, now_ms);
+            for partition in self.rocks.partitions(family) {
+                if is_over(family, partition, oldest_ms) {
+                    self.queue.drop_partition(family, partition)?;
+                    dropped += 1;
+                }
+            }
+        }
+        Ok(dropped)
+    }
+
+    /// Organizations that keep raw points for less than the server, with the days.
+    fn short_orgs(&self) -> Result<Vec<(OrgId, u32)>, Error> {
+        let reader = self.reader();
+        let mut short = Vec::new();
+        reader.scan_raw(Family::Org, 0, (KeyBytes::EMPTY, None), |key, mut sealed| {
+            let value = match reader.open(Family::Org, 0, key, &mut sealed) {
+                Ok(value) => value,
+                // Being erased: its records go with it.
+                Err(Error::Erased { .. }) => return Ok(ControlFlow::Continue(())),
+                Err(error) => return Err(error),
+            };
+            let shape = |_| crate::reader::broken(Family::Org, key, Problem::Shape);
+            let (org, record): (_, Org) = (OrgId::parse(key).map_err(shape)?, schema::decode(value).map_err(shape)?);
+            let days = u32::from(record.raw_days);
+            if days > 0 && days < self.settings.retention.raw_days {
+                short.push((org, days));
+            }
+            Ok(ControlFlow::Continue(()))
+        })?;
+        Ok(short)
+    }
+
+    fn drop_points_of_orgs(&self, now_ms: u64) -> Result<(), Error> {
+        for (org, days) in self.short_orgs()? {
+            let (from, oldest_ms) = (KeyBytes::org(org), before(now_ms, days));
+            for partition in self.rocks.partitions(Family::Raw) {
+                if self.is_ending() {
+                    return Ok(());
+                }
+                if is_over(Family::Raw, partition, oldest_ms) && self.first_key(Family::Raw, partition, from)?.is_some()
+                {
+                    self.delete_below(Family::Raw, partition, from)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The first key that begins like this.
+    fn first_key(&self, family: Family, partition: u32, prefix: KeyBytes) -> Result<Option<Vec<u8>>, Error> {
+        let mut first = None;
+        self.reader().scan_raw(family, partition, (prefix, prefix.behind()), |key, _| {
+            first = Some(key.to_vec());
+            Ok(ControlFlow::Break(()))
+        })?;
+        Ok(first)
+    }
+
+    /// Delete all keys that begin like this, and let their space be used again: nothing else would compact an old
+    /// partition.
+    fn delete_below(&self, family: Family, partition: u32, prefix: KeyBytes) -> Result<(), Error> {
+        let end = prefix.behind().unwrap_or_else(|| KeyBytes::EMPTY.with(&[u8::MAX; limits::KEY_BYTES]));
+        self.delete_range(family, partition, prefix, end)?;
+        let Some(column) = self.rocks.column(family, partition) else { return Ok(()) };
+        self.rocks.db.flush_cf(&column)?;
+        self.rocks.db.compact_range_cf(&column, Some(prefix.as_ref()), Some(end.as_ref()));
+        Ok(())
+    }
+
+    fn delete_range(&self, family: Family, partition: u32, from: KeyBytes, to: KeyBytes) -> Result<(), Error> {
+        let mut writes = Writes::default();
+        writes.delete_range(family, partition, from.as_ref(), to.as_ref());
+        let (done, result) = waiting();
+        self.queue.write_patiently(Class::B, writes, Some(done))?;
+        result.recv().unwrap_or(Err(Error::Closed))
+    }
+
+    fn trim_audits(&self, oldest_ms: u64) -> Result<(), Error> {
+        let mut next = Some(KeyBytes::EMPTY);
+        while let Some(from) = next.filter(|_| !self.is_ending()) {
+            let mut found = None;
+            self.reader().scan_raw(Family::Audit, 0, (from, None), |key, _| {
+                found = Some(key.to_vec());
+                Ok(ControlFlow::Break(()))
+            })?;
+            let Some(key) = found else { return Ok(()) };
+            let shape = |_| crate::reader::broken(Family::Audit, &key, Problem::Shape);
+            let org = AuditKey::parse(&key).map_err(shape)?.org;
+            self.trim_audit(org, oldest_ms)?;
+            next = KeyBytes::org(org).behind();
+        }
+        Ok(())
+    }
+
+    /// Delete the entries at the front of an organization's chain that are over; the newest stays.
+    fn trim_audit(&self, org: OrgId, oldest_ms: u64) -> Result<(), Error> {
+        let (mut over, mut kept) = (0u64, None);
+        self.reader().scan::<Audit>(KeyBytes::org(org), |key, entry| {
+            over += u64::from(kept.is_some());
+            kept = Some(key);
+            if entry.at_ms < oldest_ms { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        })?;
+        match kept {
+            Some(kept) if over > 0 => self.delete_range(Family::Audit, 0, KeyBytes::org(org), kept.bytes()),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Store {
+    /// Delete what is over now, also what compaction would leave out by and by; how many partitions of history were
+    /// dropped. The store does it by itself once an hour.
+    ///
+    /// # Errors
+    /// [`Error::Write`], [`Error::Full`]; as [`Reads::get`].
+    pub fn drop_old(&self) -> Result<usize, Error> {
+        let dropped = self.inner.expire(self.inner.settings.clock.now_ms())?;
+        for family in [Family::Event, Family::Diary] {
+            let Some(column) = self.inner.rocks.column(family, 0) else { continue };
+            self.inner.rocks.db.flush_cf(&column)?;
+            self.inner.rocks.db.compact_range_cf(&column, None::<&[u8]>, None::<&[u8]>);
+        }
+        Ok(dropped)
+    }
+}
+
+impl Reads {
+    /// The newest audit entry of an organization, whatever its age: the next one carries its digest and number + 1.
+    ///
+    /// # Errors
+    /// As [`Reads::get`].
+    pub fn last_audit(&self, org: OrgId) -> Result<Option<(AuditKey, Audit)>, Error> {
+        self.inner.reader().last(KeyBytes::org(org))
+    }
+}
