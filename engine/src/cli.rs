@@ -467,7 +467,7 @@ pub(crate) fn run() -> ExitCode {
             ask(&at, "drain", parameters, |_| "draining\n".to_owned())
         }
         Verb::Keys(verb) => upkeep::keys(verb),
-        Verb::Erase(flags) => upkeep::erase(flags),
+        Verb::Erase(flags) => upkeep::erase(&flags),
         Verb::Store(verb) => upkeep::store(verb),
         Verb::Backup(verb) => upkeep::backup(verb),
         Verb::Org(verb) => upkeep::org(verb),

@@ -230,7 +230,7 @@ pub(crate) fn keys(verb: KeysVerb) -> Result<(), Failure> {
 }
 
 /// `linchpin erase`.
-pub(crate) fn erase(flags: Erase) -> Result<(), Failure> {
+pub(crate) fn erase(flags: &Erase) -> Result<(), Failure> {
     let (command, what, parameters) = match (flags.org, flags.device) {
         (Some(org), _) => {
             ("erase.org", format!("organization {org} with all its devices"), json!({"org": org, "to": flags.backups}))

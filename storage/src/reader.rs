@@ -107,19 +107,6 @@ impl Reader<'_> {
         Ok(())
     }
 
-    /// Opened records of all keys that begin like this.
-    pub(crate) fn scan_opened(
-        &self,
-        family: Family,
-        partition: u32,
-        prefix: KeyBytes,
-        mut take: impl FnMut(&[u8], &[u8]) -> Result<ControlFlow<()>, Error>,
-    ) -> Result<(), Error> {
-        self.scan_raw(family, partition, (prefix, prefix.behind()), |key, mut value| {
-            take(key, self.open(family, partition, key, &mut value)?)
-        })
-    }
-
     /// Records of a kind. Those of erased organizations are passed over: a restored backup may still hold some.
     pub(crate) fn scan<R: Record>(
         &self,

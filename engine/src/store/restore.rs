@@ -19,12 +19,12 @@ type Events = VecDeque<(EventId, Box<str>, Box<str>)>;
 /// Begin on a thread of its own.
 pub(super) fn start(reads: Reads, shards: Vec<ToShard>) {
     let run = move || {
-        let result = replayed(&reads, &shards).and_then(|()| events(&reads, &shards));
+        let values = replayed(&reads, &shards);
         // However it ended, reads that wait for it must not wait for ever.
         for shard in 0..shards.len() {
             give(&shards, (ShardId(shard as u16), Command::Replayed));
         }
-        match result {
+        match values.and_then(|()| events(&reads, &shards)) {
             Ok(()) => tracing::debug!("the journal of the last run is read"),
             // The server ends before it has begun.
             Err(Error::Closed) => {}
