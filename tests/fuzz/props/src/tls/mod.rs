@@ -5,7 +5,8 @@
 //! every byte of a record's header, which rustls does not.
 //!
 //! Every execution has a connection of rustls in it, after a handshake of rustls; see [`replay`] for what makes that
-//! cheap.
+//! cheap. Without trace-compare and sanitizers 5,000 executions a second were made on a shared core: an empty one takes
+//! 35 us (TLS 1.2) to 100 us (TLS 1.3 with SHA-384), nearly all of it rustls' handshake.
 
 mod hello;
 mod replay;
