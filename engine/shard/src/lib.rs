@@ -25,6 +25,7 @@ mod drain;
 mod effects;
 mod end;
 mod entry;
+mod handshakes;
 mod ids;
 mod index;
 mod input;

@@ -95,7 +95,10 @@ impl Shard {
             fx.send(Slot(slot), |out| out.extend_from_slice(&bytes));
         }
         for (slot, fault) in failed {
+            // Its alert is sealed, and nothing may follow it: what the end has to say cannot be sealed any more.
+            let last_words = fx.take_sends(slot);
             self.end(now, slot, end::of_tls_fault(&fault, false), fx);
+            fx.send(slot, |out| out.extend_from_slice(&last_words));
         }
     }
 
@@ -150,6 +153,102 @@ impl Shard {
             Tls::Off | Tls::Greeting(_) => {}
             Tls::Handshake(shaking) => secure.admission.abandoned(shaking.pass),
             Tls::On(mut session) => session.release(&mut secure.desk),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use linchpin_protocol::model::{Millis, Now, UnixMillis};
+    use linchpin_tls::limits::GCM_RECORDS;
+    use linchpin_tls::{
+        Acceptor, AcceptorOptions, Certificates, Clock, Desk, Identity, InPlace, Layer, LocalAuthority, Provider,
+        SessionIds, Side, Suite, TicketKey, Tickets,
+    };
+
+    use super::*;
+    use crate::{Input as Event, Settings, ShardId, ShardOptions, TlsOptions, Via};
+
+    const NOW_S: u64 = 1_800_000_000;
+    const SLOT: Slot = Slot(0);
+    const KEY: ([u8; 16], [u8; 12]) = ([1; 16], [2; 12]);
+
+    fn tls_options() -> TlsOptions {
+        let (provider, clock) = (Provider::default(), Clock::new(NOW_S));
+        let year = Duration::from_secs(365 * 86_400);
+        let authority = LocalAuthority::make("Test", NOW_S, year).expect("an authority");
+        let made = authority.server(&["localhost"], NOW_S, year).expect("a certificate");
+        let identity = Identity::from_pem(made.chain_pem.as_bytes(), made.key_pem.as_bytes(), provider, NOW_S);
+        let acceptor = Acceptor::new(&AcceptorOptions {
+            provider,
+            certificates: Arc::new(Certificates::new(vec![identity.expect("an identity")]).expect("one")),
+            tickets: Arc::new(Tickets::new(b"", &TicketKey::new(1, [1; 32]), &[]).expect("tickets")),
+            session_ids: Arc::new(SessionIds::new(64, clock.clone())),
+            clients: None,
+            layer: Layer::InPlace,
+            alpn: Vec::new(),
+            clock: clock.clone(),
+        });
+        TlsOptions { acceptor: acceptor.expect("an acceptor"), mutual: None, clock }
+    }
+
+    /// One end of a TLS 1.2 connection whose server has one record left under its key.
+    fn nearly_used_up(side: Side) -> Session {
+        let (up, down) = ((&KEY.0[..], KEY.1, 1), (&KEY.0[..], KEY.1, GCM_RECORDS - 1));
+        let (own, peer) = if side == Side::Client { (up, down) } else { (down, up) };
+        Session::InPlace(InPlace::from_keys(side, Suite::Aes128Gcm, own, peer).expect("lengths of the suite"))
+    }
+
+    #[test]
+    fn a_key_that_is_used_up_in_a_tick_ends_the_connection_with_its_alert() {
+        let now = Now { mono: Millis(1), wall: UnixMillis(NOW_S * 1_000) };
+        for gate in [0, gate::WEBSOCKET] {
+            let options = ShardOptions {
+                id: ShardId(0),
+                shards: 1,
+                slots: 1,
+                seed: [0; 16],
+                digest_key: [0; 32],
+                settings: Settings::default(),
+                tls: Some(tls_options()),
+            };
+            let (mut shard, mut fx) = (Shard::new(options, now), Effects::new());
+            let peer = ([127, 0, 0, 1], 1_000).into();
+            shard.handle(now, Event::Accepted { slot: SLOT, peer, via: Via::Direct }, &mut fx);
+            shard.connections.hold(SLOT, |c| {
+                c.tls = Tls::On(nearly_used_up(Side::Server));
+                c.gate |= gate;
+            });
+            let mut tick = |plain: &[u8]| {
+                fx.clear();
+                fx.send(SLOT, |out| out.extend_from_slice(plain));
+                shard.seal(now, &mut fx);
+                let ended: Vec<_> = fx
+                    .list
+                    .iter()
+                    .filter_map(|effect| match effect {
+                        Effect::Ended { end, .. } => Some(*end),
+                        _ => None,
+                    })
+                    .collect();
+                (fx.pending(SLOT).to_vec(), ended)
+            };
+            let (mut client, mut desk) = (nearly_used_up(Side::Client), Desk::default());
+            let (mut last, ended) = tick(b"the last");
+            assert!(ended.is_empty());
+            let mut input = Input::new(&mut last);
+            let opened = client.open(&mut desk, &mut input, &mut Vec::new());
+            assert_eq!(opened, Ok(Opened::Plain(&mut b"the last".to_vec())));
+            let (mut alert, ended) = tick(b"one too many");
+            assert_eq!(ended, [End::TlsRecord]);
+            let len = alert.len();
+            let mut input = Input::new(&mut alert);
+            let opened = client.open(&mut desk, &mut input, &mut Vec::new());
+            assert_eq!(opened, Ok(Opened::PeerClosed));
+            assert_eq!(len, 5 + 8 + 2 + 16, "nothing comes after the alert, sealed or not");
         }
     }
 }

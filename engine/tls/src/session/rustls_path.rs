@@ -1,5 +1,6 @@
 //! rustls' own record layer behind the same trait: copies, but is the measure of ours.
 
+use rustls::server::UnbufferedServerConnection;
 use zeroize::{Zeroize, Zeroizing};
 
 use super::{Desk, Held, Input, Opened, RecordLayer, Sealing};
@@ -48,6 +49,12 @@ impl RustlsPath {
             fragment_bytes: max_fragment_bytes.min(FRAGMENT_BYTES),
             max_fragment_bytes,
         }
+    }
+
+    /// A server whose handshake is complete and whose input is read: for tests, and for whoever shook hands elsewhere.
+    #[must_use]
+    pub fn from_server(conn: UnbufferedServerConnection) -> Self {
+        Self::new(Conn::Server(Box::new(conn)), None)
     }
 
     /// Let rustls read all that is waiting.

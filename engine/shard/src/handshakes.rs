@@ -1,0 +1,198 @@
+//! TLS handshakes of a shard's connections, in steps.
+//!
+//! A handshake costs as much as thousands of frames, so its steps are not made when their bytes come: they wait, and the
+//! tick makes as many of them as it has time for after everybody else was answered (`Shard::shake`). What a step cost is
+//! told by `Shard::spent`, since a shard has no clock.
+
+use std::time::Duration;
+
+use linchpin_protocol::model::{Millis, Now};
+use linchpin_tls::limits::HANDSHAKE_DEADLINE;
+use linchpin_tls::{Alert, Established, Fault, Load, Pass, Progress, Refusal, Verdict, fatal};
+
+use crate::connection::{Phase, gate};
+use crate::secure::{Shaking, Stage, Stepped, Tls, since_start};
+use crate::{ConnRef, Effect, Effects, End, Receive, Shard, Slot};
+
+impl Shard {
+    /// A ClientHello begins.
+    pub(crate) fn greet(&mut self, now: Now, slot: Slot, bytes: &[u8], fx: &mut Effects) {
+        let is_mutual = self.connections[slot].gate & gate::MUTUAL != 0;
+        if self.secure.as_ref().is_none_or(|secure| is_mutual && secure.options.mutual.is_none()) {
+            fx.send(slot, |out| fatal(out, Alert::ProtocolVersion));
+            return self.refuse(now, slot, End::TlsNotServed, fx);
+        }
+        self.connections.hold(slot, |c| {
+            c.phase = Phase::Handshake;
+            c.tls = Tls::Greeting(Box::default());
+        });
+        self.set_deadline(now, slot, HANDSHAKE_DEADLINE.as_millis() as u64);
+        self.handshake_bytes(now, slot, bytes, fx);
+    }
+
+    /// Bytes of a connection that negotiates TLS.
+    pub(crate) fn handshake_bytes(&mut self, now: Now, slot: Slot, bytes: &[u8], fx: &mut Effects) {
+        let asker = self.asker(slot);
+        let Some(secure) = self.secure.as_mut() else { return };
+        let out = &mut secure.out;
+        let greeted = self.connections.hold(slot, |c| match &mut c.tls {
+            Tls::Greeting(greeting) => Some(greeting.push(bytes, out).map(|hello| hello.map(|hello| hello.resumes))),
+            Tls::Handshake(shaking) => {
+                shaking.came.extend_from_slice(bytes);
+                None
+            }
+            Tls::Off | Tls::On(_) => None,
+        });
+        match greeted {
+            None => secure.ready.push_back(asker),
+            Some(Ok(None)) => fx.push(Effect::Arm { slot, receive: Receive::Once }),
+            Some(Ok(Some(resumes))) => self.knock(now, slot, resumes, fx),
+            Some(Err(fault)) => self.tls_failed(now, slot, &fault, true, fx),
+        }
+    }
+
+    fn asker(&self, slot: Slot) -> ConnRef {
+        ConnRef { shard: self.id, slot, serial: self.connections[slot].serial }
+    }
+
+    /// The ClientHello is whole: may the handshake begin?
+    fn knock(&mut self, now: Now, slot: Slot, resumes: bool, fx: &mut Effects) {
+        let (asker, ip) = (self.asker(slot), self.connections[slot].peer.ip());
+        let Some(secure) = self.secure.as_mut() else { return };
+        secure.admission.set_load(if self.counters.online > 0 { Load::Sessions } else { Load::Alone });
+        match secure.admission.arrive(since_start(now), asker, ip, resumes) {
+            Verdict::Start(pass) => self.let_in(asker, pass),
+            Verdict::Wait => {}
+            Verdict::Refuse(Refusal::Busy) => self.end(now, slot, End::HandshakeBusy, fx),
+            Verdict::Refuse(Refusal::Address) => self.end(now, slot, End::HandshakesPerAddress, fx),
+        }
+    }
+
+    /// Its turn has come.
+    fn let_in(&mut self, asker: ConnRef, pass: Pass) {
+        let is_waiting = self.is_current(asker) && matches!(self.connections[asker.slot].tls, Tls::Greeting(_));
+        let Some(secure) = self.secure.as_mut() else { return };
+        if !is_waiting {
+            return secure.admission.abandoned(pass);
+        }
+        self.connections.hold(asker.slot, |c| {
+            let Tls::Greeting(greeting) = std::mem::take(&mut c.tls) else { return };
+            let stage = Stage::Hello(*greeting);
+            c.tls = Tls::Handshake(Box::new(Shaking { pass, cost: Duration::ZERO, stage, came: Vec::new() }));
+        });
+        secure.ready.push_back(asker);
+    }
+
+    /// Are there steps that [`Self::shake`] can make at once?
+    #[must_use]
+    pub fn has_handshakes(&self) -> bool {
+        self.secure.as_ref().is_some_and(|secure| !secure.ready.is_empty())
+    }
+
+    /// May [`Self::shake`] find something to do?
+    #[must_use]
+    pub fn awaits_handshakes(&self) -> bool {
+        self.secure.as_ref().is_some_and(|secure| !secure.ready.is_empty() || secure.waiting() > 0)
+    }
+
+    /// When a waiting handshake may begin.
+    pub(crate) fn handshake_deadline(&self) -> Option<Millis> {
+        let at = self.secure.as_ref()?.admission.wake_at()?;
+        Some(Millis(at.as_micros().div_ceil(1_000) as u64))
+    }
+
+    /// Make one step of one handshake; false: there is none to make. Tell what it cost by [`Self::spent`].
+    pub fn shake(&mut self, now: Now, fx: &mut Effects) -> bool {
+        // A cost that nobody told is none.
+        self.spent(Duration::ZERO);
+        loop {
+            let Some(secure) = self.secure.as_mut() else { return false };
+            if let Some(late) = secure.admission.expired(since_start(now)) {
+                if self.is_current(late) {
+                    self.end(now, late.slot, End::HandshakeBusy, fx);
+                }
+                continue;
+            }
+            // What was begun goes first, so that it gets done.
+            let Some(asker) = secure.ready.pop_front() else {
+                let Some((asker, pass)) = secure.admission.next(since_start(now)) else { return false };
+                self.let_in(asker, pass);
+                continue;
+            };
+            if self.is_current(asker) && self.connections[asker.slot].phase == Phase::Handshake {
+                self.step(now, asker, fx);
+                return true;
+            }
+        }
+    }
+
+    fn step(&mut self, now: Now, asker: ConnRef, fx: &mut Effects) {
+        let slot = asker.slot;
+        let Some(secure) = self.secure.as_mut() else { return };
+        let is_mutual = self.connections[slot].gate & gate::MUTUAL != 0;
+        let options = &secure.options;
+        let acceptor = if is_mutual { options.mutual.as_ref() } else { Some(&options.acceptor) };
+        if options.clock.unix_s() != now.wall.seconds() {
+            options.clock.set(now.wall.seconds());
+        }
+        let Tls::Handshake(shaking) = self.connections.hold(slot, |c| std::mem::take(&mut c.tls)) else { return };
+        let Shaking { pass, cost, stage, came } = *shaking;
+        let out = &mut secure.out;
+        let progress = match (stage, acceptor) {
+            (Stage::Hello(greeting), Some(acceptor)) => acceptor.accept(greeting, out),
+            (Stage::Going(handshake), _) => handshake.advance(&came, out),
+            (Stage::Hello(_), None) => Err(Fault::Internal("a listener for client certificates without roots")),
+        };
+        match progress {
+            Ok(Progress::Pending(handshake)) => {
+                secure.stepped = Some(Stepped::Going(asker));
+                let stage = Stage::Going(handshake);
+                let shaking = Shaking { pass, cost, stage, came: Vec::new() };
+                self.connections.hold(slot, |c| c.tls = Tls::Handshake(Box::new(shaking)));
+                self.flush_out(slot, fx);
+                fx.push(Effect::Arm { slot, receive: Receive::Once });
+            }
+            Ok(Progress::Done(established)) => {
+                secure.stepped = Some(Stepped::Ended(pass, cost));
+                self.flush_out(slot, fx);
+                self.established(now, slot, *established, fx);
+            }
+            Err(fault) => {
+                secure.stepped = Some(Stepped::Ended(pass, cost));
+                self.tls_failed(now, slot, &fault, true, fx);
+            }
+        }
+    }
+
+    /// The last [`Self::shake`] took so much processor time.
+    pub fn spent(&mut self, cost: Duration) {
+        let Some(secure) = self.secure.as_mut() else { return };
+        secure.admission.spent(cost);
+        match secure.stepped.take() {
+            Some(Stepped::Ended(pass, before)) => secure.admission.ended(pass, before + cost),
+            Some(Stepped::Going(asker)) if self.is_current(asker) => {
+                if let Tls::Handshake(shaking) = &mut self.connections[asker.slot].tls {
+                    shaking.cost += cost;
+                }
+            }
+            Some(Stepped::Going(_)) | None => {}
+        }
+    }
+
+    /// From now on the connection speaks within TLS: its first bytes decide again.
+    fn established(&mut self, now: Now, slot: Slot, established: Established, fx: &mut Effects) {
+        let Established { session, mut rest, facts } = established;
+        self.counters.handshakes[usize::from(facts.resumed)] += 1;
+        self.connections.hold(slot, |c| {
+            c.tls = Tls::On(session);
+            c.phase = Phase::Opening;
+        });
+        self.set_deadline(now, slot, u64::from(self.settings.login_timeout_ms));
+        self.sealed_bytes(now, slot, &mut rest, fx);
+    }
+
+    /// Does the template of the device ask for TLS?
+    pub(crate) fn needs_tls(&self, position: u32) -> bool {
+        self.templates.get(self.devices[position].template).is_some_and(|template| template.requires_tls)
+    }
+}
