@@ -16,6 +16,8 @@ pub(crate) const RATE_PER_S: f64 = 50_000_000.0;
 pub(crate) const PAYLOAD_BYTES: u16 = 1_000;
 /// Shortest payload that carries a send time, bytes: a mark and two numbers of 16 digits.
 pub(crate) const STAMP_BYTES: u16 = 36;
+/// Longest packet that is taken from a broker, bytes: values here are short, and a device keeps what has come of it.
+pub(crate) const PACKET_BYTES: usize = 64 << 10;
 /// Threads of a run.
 pub(crate) const WORKERS: u16 = 256;
 /// Connections of one worker: below the 20,000 descriptors that a ring's own table may have where the limit is low.

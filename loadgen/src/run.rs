@@ -9,7 +9,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime};
 
-use linchpin_protocol::model::Token;
+use linchpin_tls::Clock;
 
 use crate::exit::Failure;
 use crate::limits;
@@ -17,6 +17,7 @@ use crate::plan::Part;
 use crate::recorder::Totals;
 use crate::scenario::{Scenario, Storm};
 use crate::server::{Eye, Sample};
+use crate::tokens::Keys;
 use crate::worker::{self, Bench, CrewParts, Reach, Shared, TlsTarget, Told};
 
 /// How to run a scenario.
@@ -24,11 +25,14 @@ use crate::worker::{self, Bench, CrewParts, Reach, Shared, TlsTarget, Told};
 pub(crate) struct Setup {
     pub(crate) scenario: Arc<Scenario>,
     pub(crate) reach: Reach,
-    pub(crate) tokens: Arc<Vec<Token>>,
+    pub(crate) keys: Arc<Keys>,
     pub(crate) workers: u32,
     /// Requests in flight of all workers.
     pub(crate) in_flight: Option<u64>,
-    pub(crate) tls: Option<Arc<TlsTarget>>,
+    /// By group; none where it has no TLS.
+    pub(crate) tls: Vec<Option<Arc<TlsTarget>>>,
+    /// What time it is for TLS.
+    pub(crate) clock: Clock,
     pub(crate) host: String,
     pub(crate) eye: Eye,
     /// What restarts the server.
@@ -60,6 +64,8 @@ pub(crate) struct Done {
     pub(crate) samples: Vec<Sample>,
     pub(crate) recoveries: Vec<Recovery>,
     pub(crate) was_interrupted: bool,
+    /// What the server said when it refused the first login.
+    pub(crate) refusal: Option<String>,
 }
 
 /// What somebody who watches a run sees, about 5 times a second.
@@ -90,10 +96,9 @@ pub(crate) fn probe(target: SocketAddr) -> Result<(), Failure> {
 /// Run a scenario.
 pub(crate) fn run(setup: &Setup, watch: &mut dyn Watch) -> Result<Done, Failure> {
     let devices = setup.scenario.devices();
-    if (setup.tokens.len() as u64) < devices {
+    if let Some(len) = setup.keys.len().filter(|len| (*len as u64) < devices) {
         return Err(Failure::usage(format!(
-            "there are {} tokens for {devices} devices; add devices or lower the count",
-            setup.tokens.len()
+            "there are {len} tokens for {devices} devices; add devices or lower the count"
         )));
     }
     if setup.restart.is_none() && setup.scenario.phase.iter().any(|phase| phase.storm == Some(Storm::ServerRestart)) {
@@ -117,11 +122,11 @@ pub(crate) fn run(setup: &Setup, watch: &mut dyn Watch) -> Result<Done, Failure>
 /// A worker's part of the devices and their tokens.
 fn parts(setup: &Setup, number: u32) -> CrewParts {
     let part = Part { worker: number, workers: setup.workers };
-    let mut tokens = Vec::new();
+    let mut ranges = Vec::new();
     let mut first = 0;
     for group in &setup.scenario.group {
         let mine = part.of(group.count.0);
-        tokens.extend_from_slice(&setup.tokens[(first + mine.start) as usize..(first + mine.end) as usize]);
+        ranges.push((first + mine.start) as usize..(first + mine.end) as usize);
         first += group.count.0;
     }
     // What does not divide evenly goes to the first workers; everyone may send something.
@@ -132,7 +137,7 @@ fn parts(setup: &Setup, number: u32) -> CrewParts {
     CrewParts {
         scenario: setup.scenario.clone(),
         part,
-        tokens,
+        keys: setup.keys.part(&ranges),
         in_flight,
         bench: Bench::new(setup.tls.clone(), setup.host.clone()),
     }
@@ -171,6 +176,7 @@ impl<'a> Collector<'a> {
             samples: vec![setup.eye.look(0.0)],
             recoveries: Vec::new(),
             was_interrupted: false,
+            refusal: None,
         };
         Self {
             setup,
@@ -201,6 +207,9 @@ impl<'a> Collector<'a> {
                 Ok(Told::Done { unsent }) => {
                     self.done.unsent += unsent;
                     running -= 1;
+                }
+                Ok(Told::Refused(why)) => {
+                    self.done.refusal.get_or_insert(why);
                 }
                 Ok(Told::Failed(text)) => {
                     failure = Some(Failure::usage(text));
@@ -258,6 +267,7 @@ impl<'a> Collector<'a> {
         let is_second = elapsed.as_secs() > self.last_second;
         if is_second {
             self.last_second = elapsed.as_secs();
+            self.setup.clock.set(std::time::UNIX_EPOCH.elapsed().map_or(0, |since| since.as_secs()));
             if self.setup.eye.is_open() {
                 self.done.samples.push(self.setup.eye.look(elapsed.as_secs_f64()));
             }
@@ -280,9 +290,12 @@ impl<'a> Collector<'a> {
     /// Let the plan go on: the devices are online, or have had their time.
     fn open_gate(&mut self, elapsed: Duration, online: u64) -> Result<(), Failure> {
         if online == 0 {
+            let why = self.done.refusal.as_ref().map(|why| format!(" (the server's answer to the first: {why})"));
             return Err(Failure::unreachable(format!(
-                "none of {} devices could log in at {}; check the tokens, the transport, and the server's log",
-                self.devices, self.setup.reach.target
+                "none of {} devices could log in at {}{}; check the tokens, the transport, and the server's log",
+                self.devices,
+                self.setup.reach.target,
+                why.unwrap_or_default()
             )));
         }
         self.done.settle_s = (elapsed - self.gate).as_secs_f64();

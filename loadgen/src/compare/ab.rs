@@ -7,12 +7,12 @@ use super::{shown, statistics, verdict, words};
 use crate::cli::{Ab, How};
 use crate::console::{Quiet, say, warn};
 use crate::exit::{Code, Failure};
+use crate::prepare::prepare;
 use crate::report::table::time;
 use crate::report::{Outcome, files};
 use crate::run::run;
 use crate::scenario::{Scenario, file};
 use crate::slo::Figure;
-use crate::verbs::prepare;
 
 /// Run both sides `rounds` times, in turn, and compare.
 pub(crate) fn run_ab(ab: &Ab) -> Result<Code, Failure> {

@@ -202,6 +202,9 @@ impl Outcome {
                 done.online_at_gate
             ));
         }
+        if let Some(why) = &done.refusal {
+            verdict.notes.push(format!("a login was refused: {why}"));
+        }
         if cfg!(debug_assertions) {
             verdict.notes.push("loadgen was built with checks (debug): the figures are of no use".to_owned());
         }

@@ -2,6 +2,9 @@
 
 mod check;
 pub(crate) mod file;
+mod mqtt;
+
+pub(crate) use mqtt::{Mqtt, Names};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -55,6 +58,14 @@ pub(crate) struct Group {
     /// Devices send back what is written to them, to the pin beside it.
     #[serde(default)]
     pub(crate) echo: bool,
+    /// TLS: the one version that the devices speak; default: both.
+    pub(crate) tls: Option<TlsVersion>,
+    /// TLS: devices that come back resume a session of the group's.
+    #[serde(default)]
+    pub(crate) resume: bool,
+    /// MQTT: names and topics.
+    #[serde(default)]
+    pub(crate) mqtt: Mqtt,
     /// What they send.
     #[serde(default)]
     pub(crate) mix: Vec<Mix>,
@@ -73,16 +84,35 @@ pub(crate) enum Transport {
     Ws,
     /// WebSocket over TLS.
     Wss,
+    /// MQTT 3.1.1.
+    Mqtt,
+    /// MQTT 3.1.1 over TLS.
+    Mqtts,
 }
 
 impl Transport {
     pub(crate) const fn is_tls(self) -> bool {
-        matches!(self, Self::Tls | Self::Wss)
+        matches!(self, Self::Tls | Self::Wss | Self::Mqtts)
     }
 
     pub(crate) const fn is_ws(self) -> bool {
         matches!(self, Self::Ws | Self::Wss)
     }
+
+    pub(crate) const fn is_mqtt(self) -> bool {
+        matches!(self, Self::Mqtt | Self::Mqtts)
+    }
+}
+
+/// A version of TLS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+pub(crate) enum TlsVersion {
+    /// TLS 1.2.
+    #[serde(rename = "1.2")]
+    V1_2,
+    /// TLS 1.3.
+    #[serde(rename = "1.3")]
+    V1_3,
 }
 
 /// One kind of message of a group.
@@ -114,20 +144,29 @@ pub(crate) struct Mix {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Kind {
-    /// PING; timed.
+    /// PING, or PINGREQ of MQTT; timed.
     Ping,
     /// SYNC of one pin; timed to the first value.
     Sync,
     /// PROPERTY; timed.
     Property,
-    /// A value of a pin; Blynk does not answer it.
+    /// A value of a pin; Blynk does not answer it. MQTT: QoS 0.
     Telemetry,
+    /// MQTT: a value at QoS 1; timed to its PUBACK.
+    Publish,
     /// HTTP: read a pin; timed.
     HttpRead,
     /// HTTP: write a pin of a connected device; timed to the answer, and to its arrival at the device.
     HttpWrite,
-    /// A value for the next device of the group, over a bridge; timed to its arrival.
+    /// A value for the next device of the group, over a bridge; timed to its arrival. MQTT: to the topic that it listens to.
     Bridge,
+}
+
+impl Kind {
+    /// Has MQTT something like it?
+    pub(crate) const fn is_of_mqtt(self) -> bool {
+        matches!(self, Self::Ping | Self::Telemetry | Self::Publish | Self::Bridge)
+    }
 }
 
 /// How turns follow each other.
@@ -262,9 +301,39 @@ impl Scenario {
         scaled
     }
 
+    /// The same over MQTT instead of Blynk.
+    pub(crate) fn over_mqtt(mut self) -> Result<Self, String> {
+        for group in &mut self.group {
+            group.transport = match group.transport {
+                Transport::Plain | Transport::Mqtt => Transport::Mqtt,
+                Transport::Tls | Transport::Mqtts => Transport::Mqtts,
+                Transport::Ws | Transport::Wss => {
+                    return Err(format!(
+                        "group {:?}: MQTT goes over plain and tls here, not over WebSocket",
+                        group.name
+                    ));
+                }
+            };
+        }
+        let faults = self.faults();
+        if faults.is_empty() { Ok(self) } else { Err(faults.join("\n  ")) }
+    }
+
+    /// Do its devices speak MQTT?
+    pub(crate) fn is_mqtt(&self) -> bool {
+        self.group.iter().any(|group| group.transport.is_mqtt())
+    }
+
     /// Sends a second at load 1, without heartbeats.
     pub(crate) fn rate(&self) -> f64 {
         self.group.iter().map(|group| group.mix.iter().map(|mix| mix.per_second(group)).sum::<f64>()).sum()
+    }
+}
+
+impl Group {
+    /// Do its devices take what others send them? (Blynk devices always do.)
+    pub(crate) fn listens(&self) -> bool {
+        self.echo || self.mix.iter().any(|mix| mix.kind == Kind::Bridge)
     }
 }
 

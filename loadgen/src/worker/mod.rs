@@ -1,5 +1,6 @@
 //! A worker: one thread with a ring of its own and its part of the devices.
 
+mod broker;
 mod connection;
 mod crew;
 mod device;
@@ -7,7 +8,9 @@ mod effects;
 mod heard;
 mod http;
 mod message;
+mod mqtt;
 mod pending;
+mod session;
 mod value;
 mod wire;
 
@@ -50,6 +53,8 @@ pub(crate) enum Told {
     Done {
         unsent: u64,
     },
+    /// Why the first login was refused.
+    Refused(String),
     Failed(String),
 }
 
@@ -194,6 +199,9 @@ impl<'a> Worker<'a> {
             self.crew.sheet.stalls.push(Stall { at_ns: self.last_turn_ns, len_ns: gap_ns });
         }
         self.last_turn_ns = now_ns;
+        if let Some(why) = self.crew.refusal.take() {
+            let _ = self.tell.send(Told::Refused(why));
+        }
         let phase = self.crew.plan.phase_at(self.crew.plan_ns(now_ns));
         let is_full = now_ns - self.crew.sheet.start_ns >= limits::INTERVAL_MS * 1_000_000;
         if phase != self.crew.sheet.phase || is_full {

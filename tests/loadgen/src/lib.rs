@@ -2,6 +2,7 @@
 //! Blynk server on plain threads that shares no driver and no shard with either.
 
 pub mod minimal;
+pub mod mosquitto;
 pub mod shell;
 
 use std::net::SocketAddr;
