@@ -169,7 +169,7 @@ const OTHERS: &[(&str, Kind, &str, &str)] = &[
     ),
     ("linchpin_uptime_seconds", Kind::Gauge, "", "Time since the start."),
     ("linchpin_capacity_connections", Kind::Gauge, "", "Connections that the limits of the process allow."),
-    ("linchpin_build_info", Kind::Gauge, "version", "Always 1."),
+    ("linchpin_build_info", Kind::Gauge, "version, commit", "Always 1."),
 ];
 
 /// Everything that is exported: name, kind, labels, help; in the order of the output.
@@ -202,7 +202,7 @@ pub fn page(shards: &[ShardStatus], facts: &Facts) -> String {
                 let _ = writeln!(out, "{name} {}", facts.capacity);
             }
             "linchpin_build_info" => {
-                let _ = writeln!(out, "{name}{{version=\"{}\"}} 1", facts.version);
+                let _ = writeln!(out, "{name}{{version=\"{}\",commit=\"{}\"}} 1", facts.version, facts.commit);
             }
             _ => {}
         }
@@ -266,6 +266,7 @@ mod tests {
         };
         let facts = Facts {
             version: "1.2.3",
+            commit: "1f2e3d",
             driver: String::new(),
             capacity: 1_000,
             plain: Vec::new(),
@@ -294,7 +295,7 @@ mod tests {
             "linchpin_tick_seconds_bucket{shard=\"0\",le=\"+Inf\"} 8",
             "linchpin_tick_seconds_count{shard=\"0\"} 8",
             "linchpin_tick_seconds_sum{shard=\"0\"} 0.0015",
-            "linchpin_build_info{version=\"1.2.3\"} 1",
+            "linchpin_build_info{version=\"1.2.3\",commit=\"1f2e3d\"} 1",
         ] {
             assert!(page.lines().any(|found| found == line), "no {line} in\n{page}");
         }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::target::{Server, Side};
-use super::{shown, statistics, verdict, words};
+use super::{builds, shown, statistics, verdict, words};
 use crate::cli::{Ab, How};
 use crate::console::{Quiet, say, warn};
 use crate::exit::{Code, Failure};
@@ -58,6 +58,9 @@ fn report(ab: &Ab, runs: &[Vec<Outcome>; 2], invalid: u32) -> Code {
     }
     if runs[0].is_empty() {
         return Code::Invalid;
+    }
+    for line in builds(&runs[0], &runs[1]) {
+        say(&format!("{line}\n"));
     }
     let mut code = Code::Ok;
     for figure in shown(ab.figure) {

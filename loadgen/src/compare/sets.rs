@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{shown, statistics, verdict, words};
+use super::{builds, shown, statistics, verdict, words};
 use crate::cli::Compare;
 use crate::console::{say, warn};
 use crate::exit::{Code, Failure};
@@ -21,6 +21,9 @@ pub(crate) fn run_compare(sets: &Compare) -> Result<Code, Failure> {
     }
     let mut code = Code::Ok;
     say(&format!("A: {} runs, B: {} runs of scenario {}\n", base.len(), new.len(), base[0].scenario));
+    for line in builds(&base, &new) {
+        say(&format!("  {line}\n"));
+    }
     for figure in shown(sets.figure) {
         let figures = |runs: &[Outcome]| runs.iter().filter_map(|run| run.figure(figure)).collect::<Vec<_>>();
         let (a, b) = (figures(&base), figures(&new));
