@@ -126,7 +126,7 @@ mod tests {
             ..Environment::default()
         };
         let (old, new) = (of("1 (aaa)", "1 (ccc)"), of("1 (bbb)", "1 (ddd)"));
-        assert_eq!(told_apart(&[old.clone()], &[old.clone(), old.clone()]), ["both servers are 1 (aaa)"]);
+        assert_eq!(told_apart(&[old.clone(), old.clone()], std::slice::from_ref(&old)), ["both servers are 1 (aaa)"]);
         let lines = told_apart(&[old.clone(), new.clone()], &[new]);
         assert_eq!(lines[0], "the servers differ: A is 1 (aaa) and 1 (bbb), B is 1 (bbb)");
         assert!(lines[1].starts_with("the load generators differ"), "{lines:?}");
