@@ -190,7 +190,7 @@ pub(crate) struct Search {
 
 #[derive(Args)]
 pub(crate) struct Ab {
-    /// How often each is run.
+    /// Valid rounds, each a run of both; INVALID ones are made again, 9 times at most.
     #[arg(long, value_name = "N", default_value_t = 9, value_parser = clap::value_parser!(u32).range(1..=i64::from(crate::limits::ROUNDS)))]
     pub(crate) rounds: u32,
     /// A server (HOST:PORT), or a program that is started with `dev` for each run.
@@ -205,6 +205,9 @@ pub(crate) struct Ab {
     /// End with 5 if B is worse by more, such as p99>5%.
     #[arg(long, value_name = "CHANGE")]
     pub(crate) fail_on: Option<FailOn>,
+    /// Go on with what an interrupted comparison has kept in --out.
+    #[arg(long)]
+    pub(crate) resume: bool,
     /// Tokens of B, if they are not those of A.
     #[arg(long, value_name = "FILE")]
     pub(crate) tokens_b: Option<PathBuf>,

@@ -69,6 +69,12 @@ pub(crate) const PROBE_MS: u64 = 3_000;
 pub(crate) const BOOTSTRAP_DRAWS: usize = 4_000;
 /// Fewest runs of a side that can be compared: below it an interval says nothing.
 pub(crate) const COMPARED_RUNS: usize = 4;
+/// Part of the comparisons of a build with itself in which any figure may be called different.
+pub(crate) const WRONG_SHARE: f64 = 0.05;
+/// Smallest change of a figure that is called one, share. The rate of a plan moves by less, and always the same way.
+pub(crate) const LEAST_CHANGE: f64 = 0.01;
+/// Times that a comparison makes a round anew because it was INVALID, over all its rounds.
+pub(crate) const REPEATED_ROUNDS: u32 = 9;
 /// Rounds of an A/B comparison.
 pub(crate) const ROUNDS: u32 = 1_000;
 /// Runs of a search at most.

@@ -48,7 +48,12 @@ fn told_apart(a: &[Environment], b: &[Environment]) -> Vec<String> {
 /// What a change means, in words.
 fn words(figure: Figure, change: &Change) -> String {
     let percent = |ratio: f64| (ratio - 1.0) * 100.0;
-    let interval = format!("{:+.1} % to {:+.1} %", percent(change.low), percent(change.high));
+    let interval = format!(
+        "{} % interval {:+.1} % to {:+.1} %",
+        (change.level * 1_000.0).round() / 10.0,
+        percent(change.low),
+        percent(change.high)
+    );
     let middle = percent(change.middle);
     let finding = match (change.finding, higher_is_better(figure)) {
         (Finding::TooFew, _) => {
@@ -62,7 +67,7 @@ fn words(figure: Figure, change: &Change) -> String {
         (Finding::Higher, true) | (Finding::Lower, false) => "B is better",
         (Finding::Higher, false) | (Finding::Lower, true) => "B is worse",
     };
-    format!("{figure}: {finding} ({middle:+.1} %, 95 % interval {interval}, {} runs a side)", change.runs)
+    format!("{figure}: {finding} ({middle:+.1} %, {interval}, {} runs a side)", change.runs)
 }
 
 /// Does a comparison fail? Only if the whole interval is beyond what is allowed.
@@ -86,6 +91,13 @@ const SHOWN: [Figure; 6] = [
     Figure::Cpu,
 ];
 
+/// How often the interval of a figure may miss the truth: the one that decides has half of what all may have together,
+/// the others share the rest.
+fn wrong_share(decides: bool) -> f64 {
+    let half = crate::limits::WRONG_SHARE / 2.0;
+    if decides { half } else { half / (SHOWN.len() - 1) as f64 }
+}
+
 /// The figure that decides, then the others.
 fn shown(decides: Figure) -> Vec<Figure> {
     std::iter::once(decides).chain(SHOWN.into_iter().filter(|figure| *figure != decides)).collect()
@@ -103,7 +115,7 @@ mod tests {
         } else {
             Finding::None
         };
-        Change { middle: f64::midpoint(low, high), low, high, finding, runs: 9 }
+        Change { middle: f64::midpoint(low, high), low, high, finding, runs: 9, level: 0.975 }
     }
 
     #[test]
