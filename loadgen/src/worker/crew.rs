@@ -124,12 +124,7 @@ impl Crew {
 
     /// The plan's clock.
     pub(crate) fn plan_ns(&self, now_ns: u64) -> u64 {
-        let gate = self.plan.gate_ns;
-        match self.gate_open_ns {
-            Some(open_ns) => gate + now_ns.saturating_sub(open_ns),
-            // What begins at the gate waits for it.
-            None => now_ns.min(gate.saturating_sub(1)),
-        }
+        self.plan.clock(now_ns, self.gate_open_ns)
     }
 
     /// A moment of the plan's clock on the run's.
@@ -166,7 +161,10 @@ impl Crew {
         let (beat, act) = self.plan.peek();
         let act = act.filter(|at| self.gate_open_ns.is_some() || *at < self.plan.gate_ns).map(|at| self.run_ns(at));
         let comeback = self.comebacks.peek().map(|Reverse((at, ..))| *at);
-        [beat, act, comeback].into_iter().flatten().min().unwrap_or(u64::MAX)
+        // A phase that is seen to end late would seem longer, and its rates lower.
+        let end = self.plan.ends_ns.get(self.sheet.phase).filter(|_| self.gate_open_ns.is_some() && !self.is_over);
+        let end = end.map(|at| self.run_ns(*at));
+        [beat, act, comeback, end].into_iter().flatten().min().unwrap_or(u64::MAX)
     }
 
     fn act(&mut self, intended: Intended, now_ns: u64) {
