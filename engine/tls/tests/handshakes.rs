@@ -80,7 +80,7 @@ fn a_key_update_in_the_flight_that_ends_the_handshake_is_not_lost() {
     for world in worlds() {
         let (mut to_server, mut to_client) = (Vec::new(), Vec::new());
         let acceptor = world.acceptor();
-        let mut client = Connector::new(&linchpin_tls::ConnectorOptions {
+        let mut client = Connector::new(&ConnectorOptions {
             layer: Layer::InPlace,
             ..world.connector_options(Some(Version::Tls13))
         })

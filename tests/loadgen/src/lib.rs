@@ -131,6 +131,27 @@ impl Ran {
     }
 }
 
+/// Counts of a kind over all phases of an outcome.
+///
+/// # Panics
+/// When it has no such count.
+#[must_use]
+pub fn sum(outcome: &Value, kind: &str) -> u64 {
+    let phases = outcome["phases"].as_array().expect("phases");
+    phases.iter().map(|phase| phase["counts"][kind].as_u64().expect("a count")).sum()
+}
+
+/// Nothing went wrong in any phase.
+///
+/// # Panics
+/// When something did.
+#[track_caller]
+pub fn expect_clean(outcome: &Value) {
+    for wrong in ["timeouts", "refused", "lost", "login_failed", "connect_failed", "faults", "skipped", "offline"] {
+        assert_eq!(sum(outcome, wrong), 0, "{wrong}: {}", outcome["phases"]);
+    }
+}
+
 /// A running load generator.
 #[derive(Debug)]
 pub struct Loadgen(Child);

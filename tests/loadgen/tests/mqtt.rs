@@ -5,9 +5,8 @@ use std::process::Command;
 use std::time::Duration;
 
 use linchpin_loadgen_tests::mosquitto::{Listener, Mosquitto};
-use linchpin_loadgen_tests::{Folder, Loadgen, Ran};
+use linchpin_loadgen_tests::{Folder, Loadgen, Ran, expect_clean, sum};
 use linchpin_tls::LocalAuthority;
-use serde_json::Value;
 
 const OPEN: &str = "allow_anonymous true";
 
@@ -45,19 +44,6 @@ fn start(broker: &Mosquitto, arguments: &[&str]) -> Loadgen {
 
 fn run(broker: &Mosquitto, arguments: &[&str]) -> Ran {
     start(broker, arguments).wait(Duration::from_secs(120))
-}
-
-/// Counts of a kind over all phases.
-fn sum(outcome: &Value, kind: &str) -> u64 {
-    let phases = outcome["phases"].as_array().expect("phases");
-    phases.iter().map(|phase| phase["counts"][kind].as_u64().expect("a count")).sum()
-}
-
-#[track_caller]
-fn expect_clean(outcome: &Value) {
-    for wrong in ["timeouts", "refused", "lost", "login_failed", "connect_failed", "faults", "skipped", "offline"] {
-        assert_eq!(sum(outcome, wrong), 0, "{wrong}: {}", outcome["phases"]);
-    }
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use linchpin_fleet::server::Server;
 use linchpin_loadgen_tests::minimal::Minimal;
-use linchpin_loadgen_tests::{Folder, made_up_tokens, program, run};
+use linchpin_loadgen_tests::{Folder, made_up_tokens, program, run, sum};
 use linchpin_tls::{
     Acceptor, AcceptorOptions, Certificates, Clock, Identity, Layer, LocalAuthority, Provider, SessionIds, TicketKey,
     Tickets,
@@ -66,13 +66,7 @@ fn tls_and_websocket_over_tls_carry_the_same_messages() {
         let server = Minimal::start(Some(acceptor.clone()), Duration::ZERO);
         let outcome = run_transport(server.address, &tokens, transport, &["--ca", &ca.to_string_lossy()]);
         expect_good(&outcome, true);
-        let pings: u64 = ["ping", "beat"]
-            .iter()
-            .flat_map(|kind| {
-                outcome["phases"].as_array().expect("phases").iter().map(move |p| p["counts"][kind].as_u64())
-            })
-            .flatten()
-            .sum();
+        let pings = sum(&outcome, "ping") + sum(&outcome, "beat");
         assert_eq!(server.heard()["ping"], pings, "{transport}");
     }
 }
@@ -82,10 +76,6 @@ fn a_group_speaks_one_version_of_tls_and_resumes_if_it_is_told_to() {
     let (acceptor, pem) = acceptor();
     let folder = Folder::new();
     let (tokens, ca) = (folder.tokens(&made_up_tokens(DEVICES)), folder.file("ca.pem", &pem));
-    let sum = |outcome: &Value, kind: &str| {
-        let phases = outcome["phases"].as_array().expect("phases").iter();
-        phases.map(|phase| phase["counts"][kind].as_u64().expect("a count")).sum::<u64>()
-    };
     for (version, resume, resumed) in [("1.2", true, 20), ("1.3", true, 20), ("1.3", false, 0)] {
         let server = Minimal::start(Some(acceptor.clone()), Duration::ZERO);
         let scenario = format!(
