@@ -128,9 +128,11 @@ fn json(figure: Figure, change: &Change, (a, b): (&[f64], &[f64])) -> serde_json
         Finding::None => "none",
         Finding::TooFew => "too_few",
     };
-    let high = change.high.is_finite().then_some(change.high);
+    // Too few runs have no ratio: nobody is to take a placeholder for one.
+    let known = |value: f64| (change.finding != Finding::TooFew).then_some(value);
     serde_json::json!({
-        "figure": figure.to_string(), "finding": finding, "ratio": change.middle, "low": change.low, "high": high,
+        "figure": figure.to_string(), "finding": finding, "ratio": known(change.middle), "low": known(change.low),
+        "high": known(change.high),
         "level": change.level, "runs": change.runs, "a": a, "b": b,
     })
 }
