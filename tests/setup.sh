@@ -3,7 +3,7 @@
 #
 #   tests/setup.sh demo     Rust, a C++ compiler and libclang for RocksDB, and the Python client
 #   tests/setup.sh test     the above, Node.js with its clients, BearSSL, mbedTLS, OpenSSL, GnuTLS,
-#                           sslscan, testssl.sh, strace, xfsprogs, Chromium, schemathesis, moto, promtool, cargo-deny
+#                           sslscan, testssl.sh, strace, xfsprogs, Chromium, Mosquitto, schemathesis, moto, promtool, cargo-deny
 #
 # System packages are installed when this may be done without a question (root, or sudo without a password). Otherwise,
 # and for Rust itself, it prints the one line that installs everything that is missing and ends with status 2.
@@ -51,6 +51,8 @@ missing_packages() {
     has xfs_io || echo xfsprogs
     has systemd-analyze || echo systemd
     has chromium || echo chromium
+    # Debian starts it as a service on 127.0.0.1:1883; the tests start their own.
+    has mosquitto || [ -x /usr/sbin/mosquitto ] || echo mosquitto
 }
 
 # Is there a Rust that builds this? rustup fetches the declared version by itself.

@@ -110,6 +110,7 @@ pub(crate) fn serve(server: Server, announce: impl FnOnce(&Engine, &[Made])) -> 
     let socket = std::path::absolute(&data_path).unwrap_or(data_path).join("admin.sock");
     let facts = Facts {
         version: env!("CARGO_PKG_VERSION"),
+        commit: env!("LINCHPIN_COMMIT"),
         driver: engine.probe.lines.first().cloned().unwrap_or_default(),
         capacity: engine.probe.connections as u64,
         plain: engine.addresses(Door::Plain),

@@ -24,8 +24,9 @@ pub(crate) fn status_text(status: &Value) -> String {
         None => "off".to_owned(),
     };
     let mut out = format!(
-        "linchpin {}, up {} s, {}\nplain {}, tls {}, room for {} connections, state in {}\n\n",
+        "linchpin {} ({}), up {} s, {}\nplain {}, tls {}, room for {} connections, state in {}\n\n",
         plain(&status["version"]),
+        plain(&status["commit"]),
         plain(&status["uptime_s"]),
         plain(&status["driver"]),
         listed("plain"),

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::scenario::{Kind, Transport};
+use crate::scenario::{Kind, TlsVersion, Transport};
 use crate::slo::{FailOn, Figure, Slo};
 use crate::units::{Count, Rate, Span};
 
@@ -62,7 +62,7 @@ pub(crate) enum SchemaOf {
 /// How a run is made.
 #[derive(Args, Clone)]
 pub(crate) struct How {
-    /// Tokens of the devices, one a line.
+    /// Tokens of the devices, one a line; with MQTT USER:PASSWORD or USER, and none for a broker that asks for no name.
     #[arg(long, value_name = "FILE")]
     pub(crate) tokens: Option<PathBuf>,
     /// Threads; default: one a core but one, and enough for the connections.
@@ -104,6 +104,9 @@ pub(crate) struct How {
     /// Name that the server's certificate must have.
     #[arg(long, value_name = "NAME", default_value = "localhost")]
     pub(crate) server_name: String,
+    /// Speak MQTT 3.1.1 instead of Blynk: plain groups as mqtt, tls groups as mqtts.
+    #[arg(long)]
+    pub(crate) mqtt: bool,
     /// Program that restarts the server, for storms of that kind.
     #[arg(long, value_name = "PROGRAM")]
     pub(crate) restart_command: Option<PathBuf>,
@@ -138,7 +141,13 @@ pub(crate) struct Quick {
     /// How devices connect.
     #[arg(short, long, value_name = "NAME", default_value = "plain", value_parser = transport)]
     pub(crate) transport: Transport,
-    /// What they send: ping, sync, property, telemetry, http_read, http_write or bridge.
+    /// TLS version, 1.2 or 1.3; default: the newest that the server speaks.
+    #[arg(long, value_name = "VERSION", value_parser = tls_version)]
+    pub(crate) tls_version: Option<TlsVersion>,
+    /// Devices that come back resume a TLS session.
+    #[arg(long)]
+    pub(crate) resume: bool,
+    /// What they send: ping, sync, property, telemetry, publish (MQTT), http_read, http_write or bridge.
     #[arg(short, long, value_name = "KIND", default_value = "ping", value_parser = kind)]
     pub(crate) kind: Kind,
     /// Length of values.
@@ -181,7 +190,7 @@ pub(crate) struct Search {
 
 #[derive(Args)]
 pub(crate) struct Ab {
-    /// How often each is run.
+    /// Valid rounds, each a run of both; INVALID ones are made again, 9 times at most.
     #[arg(long, value_name = "N", default_value_t = 9, value_parser = clap::value_parser!(u32).range(1..=i64::from(crate::limits::ROUNDS)))]
     pub(crate) rounds: u32,
     /// A server (HOST:PORT), or a program that is started with `dev` for each run.
@@ -196,6 +205,9 @@ pub(crate) struct Ab {
     /// End with 5 if B is worse by more, such as p99>5%.
     #[arg(long, value_name = "CHANGE")]
     pub(crate) fail_on: Option<FailOn>,
+    /// Go on with what an interrupted comparison has kept in --out.
+    #[arg(long)]
+    pub(crate) resume: bool,
     /// Tokens of B, if they are not those of A.
     #[arg(long, value_name = "FILE")]
     pub(crate) tokens_b: Option<PathBuf>,
@@ -229,17 +241,16 @@ pub(crate) struct Compare {
 }
 
 fn transport(text: &str) -> Result<Transport, String> {
-    match text {
-        "plain" => Ok(Transport::Plain),
-        "tls" => Ok(Transport::Tls),
-        "ws" => Ok(Transport::Ws),
-        "wss" => Ok(Transport::Wss),
-        _ => Err(format!("{text:?} is no transport; write plain, tls, ws or wss")),
-    }
+    serde_json::from_value(text.into())
+        .map_err(|_| format!("{text:?} is no transport; write plain, tls, ws, wss, mqtt or mqtts"))
+}
+
+fn tls_version(text: &str) -> Result<TlsVersion, String> {
+    serde_json::from_value(text.into()).map_err(|_| format!("{text:?} is no version of TLS here; write 1.2 or 1.3"))
 }
 
 fn kind(text: &str) -> Result<Kind, String> {
     serde_json::from_value(text.into()).map_err(|_| {
-        format!("{text:?} is no kind; write ping, sync, property, telemetry, http_read, http_write or bridge")
+        format!("{text:?} is no kind; write ping, sync, property, telemetry, publish, http_read, http_write or bridge")
     })
 }

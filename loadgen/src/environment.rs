@@ -24,7 +24,7 @@ pub(crate) struct Environment {
     pub(crate) loadgen: String,
     /// Built with checks, so too slow for figures.
     pub(crate) is_debug: bool,
-    /// Version of the server, from its metrics; empty if they were not asked.
+    /// Version and commit of the server, from its metrics; empty if they were not asked.
     pub(crate) server: String,
 }
 
@@ -51,7 +51,7 @@ impl Environment {
             governor: line_of("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
             descriptors: [limit.current.unwrap_or(0), limit.maximum.unwrap_or(0)],
             ports: line_of("/proc/sys/net/ipv4/ip_local_port_range"),
-            loadgen: format!("{} ({})", env!("CARGO_PKG_VERSION"), env!("LOADGEN_COMMIT")),
+            loadgen: format!("{} ({})", env!("CARGO_PKG_VERSION"), env!("LINCHPIN_COMMIT")),
             is_debug: cfg!(debug_assertions),
             server: String::new(),
         }

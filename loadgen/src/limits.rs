@@ -16,6 +16,8 @@ pub(crate) const RATE_PER_S: f64 = 50_000_000.0;
 pub(crate) const PAYLOAD_BYTES: u16 = 1_000;
 /// Shortest payload that carries a send time, bytes: a mark and two numbers of 16 digits.
 pub(crate) const STAMP_BYTES: u16 = 36;
+/// Longest packet that is taken from a broker, bytes: values here are short, and a device keeps what has come of it.
+pub(crate) const PACKET_BYTES: usize = 64 << 10;
 /// Threads of a run.
 pub(crate) const WORKERS: u16 = 256;
 /// Connections of one worker: below the 20,000 descriptors that a ring's own table may have where the limit is low.
@@ -67,6 +69,12 @@ pub(crate) const PROBE_MS: u64 = 3_000;
 pub(crate) const BOOTSTRAP_DRAWS: usize = 4_000;
 /// Fewest runs of a side that can be compared: below it an interval says nothing.
 pub(crate) const COMPARED_RUNS: usize = 4;
+/// Part of the comparisons of a build with itself in which any figure may be called different.
+pub(crate) const WRONG_SHARE: f64 = 0.05;
+/// Smallest change of a figure that is called one, share. The rate of a plan moves by less, and always the same way.
+pub(crate) const LEAST_CHANGE: f64 = 0.01;
+/// Times that a comparison makes a round anew because it was INVALID, over all its rounds.
+pub(crate) const REPEATED_ROUNDS: u32 = 9;
 /// Rounds of an A/B comparison.
 pub(crate) const ROUNDS: u32 = 1_000;
 /// Runs of a search at most.

@@ -8,6 +8,7 @@ mod exit;
 mod limits;
 mod live;
 mod plan;
+mod prepare;
 mod recorder;
 mod report;
 mod run;

@@ -44,11 +44,10 @@ impl Eye {
         }
     }
 
-    /// Version of the server, from its metrics.
+    /// Version and commit of the server, from its metrics.
     pub(crate) fn version(&self) -> String {
         let page = self.metrics.and_then(|address| page(address).ok()).unwrap_or_default();
-        let line = page.lines().find(|line| line.starts_with("linchpin_build_info{")).unwrap_or_default();
-        line.split_once("version=\"").and_then(|(_, rest)| rest.split('"').next()).unwrap_or_default().to_owned()
+        build(&page)
     }
 
     pub(crate) const fn is_open(&self) -> bool {
@@ -65,6 +64,17 @@ fn page(address: SocketAddr) -> std::io::Result<String> {
     let mut text = String::new();
     stream.take(limits::METRICS_BYTES).read_to_string(&mut text)?;
     Ok(text)
+}
+
+/// `VERSION (COMMIT)` of a page of metrics; empty without them.
+fn build(page: &str) -> String {
+    let line = page.lines().find(|line| line.starts_with("linchpin_build_info{")).unwrap_or_default();
+    let label = |name: &str| line.split_once(&format!("{name}=\"")).and_then(|(_, rest)| rest.split('"').next());
+    match (label("version"), label("commit")) {
+        (Some(version), Some(commit)) => format!("{version} ({commit})"),
+        (Some(version), None) => version.to_owned(),
+        (None, _) => String::new(),
+    }
 }
 
 /// Sum of a metric over all its labels.
@@ -120,6 +130,13 @@ mod tests {
         let page = "# TYPE linchpin_connections gauge\nlinchpin_connections{shard=\"0\"} 3\n\
                     linchpin_connections{shard=\"1\"} 4\nlinchpin_connections_moved_total{shard=\"0\"} 9\n";
         assert_eq!((sum(page, "linchpin_connections"), sum(page, "none")), (7.0, 0.0));
+    }
+
+    #[test]
+    fn a_server_names_its_version_and_commit() {
+        assert_eq!(build("a 1\nlinchpin_build_info{version=\"1.2.3\",commit=\"1f2e3d\"} 1\n"), "1.2.3 (1f2e3d)");
+        assert_eq!(build("linchpin_build_info{version=\"1.2.3\"} 1\n"), "1.2.3");
+        assert_eq!(build("mosquitto 1\n"), "");
     }
 
     #[test]

@@ -91,6 +91,7 @@ impl Desk {
         let mut answer = status_json(&sum);
         answer["shards"] = parts.iter().map(status_json).collect();
         answer["version"] = self.facts.version.into();
+        answer["commit"] = self.facts.commit.into();
         answer["driver"] = self.facts.driver.as_str().into();
         answer["capacity"] = self.facts.capacity.into();
         answer["plain"] = self.facts.plain.iter().map(ToString::to_string).collect();

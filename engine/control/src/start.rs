@@ -18,6 +18,8 @@ use crate::{Registry, Shards, admin, monitor};
 pub struct Facts {
     /// Version of the binary.
     pub version: &'static str,
+    /// Commit that it was built from, such as `1f2e3d4c5b6a` or `1f2e3d4c5b6a-dirty`; `unknown` without git.
+    pub commit: &'static str,
     /// Back end and features.
     pub driver: String,
     /// Connections that the limits allow.

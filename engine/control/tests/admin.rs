@@ -142,6 +142,7 @@ fn start_at(socket: &Path, owner: u32, devices: u32) -> Result<(Control, Vec<Fak
     }
     let lanes = shards.iter().map(|shard| Box::new(shard.clone()) as Box<dyn CommandLane>).collect();
     let facts = Facts {
+        commit: "1f2e3d",
         version: "1.2.3",
         driver: "fake".into(),
         capacity: 10,

@@ -213,6 +213,8 @@ mod tests {
                 seed: [0; 16],
                 digest_key: [0; 32],
                 settings: Settings::default(),
+                keeping: crate::Keeping::Memory,
+                replaying: false,
                 tls: Some(tls_options()),
             };
             let (mut shard, mut fx) = (Shard::new(options, now), Effects::new());

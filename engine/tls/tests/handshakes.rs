@@ -6,7 +6,8 @@ mod world;
 use std::sync::Arc;
 
 use linchpin_tls::{
-    ClientAuth, Connector, Desk, Fault, Layer, Progress, Provider, RecordLayer, Revoked, Session, Version, fingerprint,
+    ClientAuth, Connector, ConnectorOptions, Desk, Fault, Layer, Progress, Provider, RecordLayer, Revoked, Session,
+    Version, fingerprint,
 };
 use rustls::HandshakeKind;
 use world::{End, NAME, NOW_S, World, client_identity, crypto, hand, heard, identity, listen, meet, meet_ours, say};
@@ -79,7 +80,7 @@ fn a_key_update_in_the_flight_that_ends_the_handshake_is_not_lost() {
     for world in worlds() {
         let (mut to_server, mut to_client) = (Vec::new(), Vec::new());
         let acceptor = world.acceptor();
-        let mut client = Connector::new(&linchpin_tls::ConnectorOptions {
+        let mut client = Connector::new(&ConnectorOptions {
             layer: Layer::InPlace,
             ..world.connector_options(Some(Version::Tls13))
         })
@@ -113,6 +114,27 @@ fn a_key_update_in_the_flight_that_ends_the_handshake_is_not_lost() {
 fn update(session: &mut Session, desk: &mut Desk, out: &mut Vec<u8>, request: bool) {
     let Session::InPlace(layer) = session else { panic!("only ours updates at will") };
     layer.send_key_update(desk, out, request);
+}
+
+#[test]
+fn a_fleet_that_comes_back_at_once_finds_a_ticket_each() {
+    for (room, resumed) in [(12, 12), (10, 10)] {
+        let world = World::new(Provider::default(), Layer::InPlace);
+        let acceptor = world.acceptor();
+        let options = ConnectorOptions { remembered: room, ..world.connector_options(Some(Version::Tls13)) };
+        let connector = Connector::new(&options).expect("a connector");
+        let visit = || meet_ours(&acceptor, &connector).expect("met");
+        // The tickets come behind the handshake: nobody has one before all are connected.
+        let mut fleet: Vec<_> = (0..12).map(|_| visit()).collect();
+        assert!(fleet.iter().all(|(server, _)| !server.facts.resumed));
+        for (_, client) in &mut fleet {
+            let rest = std::mem::take(&mut client.rest);
+            listen(&mut client.session, &mut Desk::default(), &rest, 1_000, &mut Vec::new());
+        }
+        // Nobody reads what comes behind these, so the shelf only empties.
+        let back = (0..20).filter(|_| visit().0.facts.resumed).count();
+        assert_eq!(back, resumed, "with room for {room}");
+    }
 }
 
 #[test]

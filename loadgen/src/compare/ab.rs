@@ -1,48 +1,88 @@
 //! Two servers or builds in turn.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use super::statistics::{Change, Finding};
 use super::target::{Server, Side};
-use super::{shown, statistics, verdict, words};
-use crate::cli::{Ab, How};
+use super::{builds, shown, statistics, verdict, words, wrong_share};
+use crate::cli::Ab;
 use crate::console::{Quiet, say, warn};
+use crate::environment::Environment;
 use crate::exit::{Code, Failure};
+use crate::limits;
+use crate::prepare::prepare;
 use crate::report::table::time;
 use crate::report::{Outcome, files};
 use crate::run::run;
 use crate::scenario::{Scenario, file};
 use crate::slo::Figure;
-use crate::verbs::prepare;
+
+/// Both sides of a comparison.
+struct Sides<'a> {
+    ab: &'a Ab,
+    scenario: Scenario,
+    sides: [Side; 2],
+    tokens: [Option<PathBuf>; 2],
+}
 
 /// Run both sides `rounds` times, in turn, and compare.
 pub(crate) fn run_ab(ab: &Ab) -> Result<Code, Failure> {
-    let scenario = file::read(&ab.scenario)?;
-    let sides = [Side::parse(&ab.a, &ab.a_flag)?, Side::parse(&ab.b, &ab.b_flag)?];
-    let tokens = [ab.how.tokens.clone(), ab.tokens_b.clone().or_else(|| ab.how.tokens.clone())];
+    if ab.resume && ab.how.out.is_none() {
+        return Err(Failure::usage("--resume goes on with kept runs; say where they are with --out FOLDER"));
+    }
+    let both = Sides {
+        ab,
+        scenario: file::read(&ab.scenario)?,
+        sides: [Side::parse(&ab.a, &ab.a_flag)?, Side::parse(&ab.b, &ab.b_flag)?],
+        tokens: [ab.how.tokens.clone(), ab.tokens_b.clone().or_else(|| ab.how.tokens.clone())],
+    };
     let mut runs: [Vec<Outcome>; 2] = [Vec::new(), Vec::new()];
-    let mut invalid = 0;
-    for round in 0..ab.rounds {
-        // The side that begins changes: what grows over time hits both alike.
-        let order = if round % 2 == 0 { [0, 1] } else { [1, 0] };
-        let mut pair: [Option<Outcome>; 2] = [None, None];
-        for side in order {
-            let name = ["a", "b"][side];
-            let keep = ab.how.out.as_ref().map(|folder| folder.join(format!("{name}-{round:03}")));
-            let outcome = one(&sides[side], &scenario, &ab.how, tokens[side].clone(), keep)?;
-            warn(&progress(round, name, &outcome));
-            pair[side] = Some(outcome);
-        }
-        if let [Some(a), Some(b)] = pair {
-            // A round counts as a whole: a side of its own would break the pair.
-            if a.verdict.valid && b.verdict.valid {
-                runs[0].push(a);
-                runs[1].push(b);
-            } else {
-                invalid += 1;
-            }
+    let mut made = 0;
+    while runs[0].len() < ab.rounds as usize && made < ab.rounds + limits::REPEATED_ROUNDS {
+        let [a, b] = both.round(made)?;
+        made += 1;
+        // A round counts as a whole: a side of its own would break the pair.
+        if a.verdict.valid && b.verdict.valid {
+            runs[0].push(a);
+            runs[1].push(b);
         }
     }
-    Ok(report(ab, &runs, invalid))
+    Ok(report(ab, &runs, made))
+}
+
+impl Sides<'_> {
+    /// A run of each side.
+    fn round(&self, number: u32) -> Result<[Outcome; 2], Failure> {
+        let run = |side: usize| {
+            let name = ["a", "b"][side];
+            let keep = self.ab.how.out.as_ref().map(|folder| folder.join(format!("{name}-{number:03}")));
+            let kept = keep.as_ref().filter(|_| self.ab.resume).and_then(|folder| self.kept(folder));
+            let outcome = match kept {
+                Some(outcome) => outcome,
+                None => self.one(side, keep)?,
+            };
+            warn(&progress(number, name, &outcome));
+            Ok(outcome)
+        };
+        // The side that begins changes: what grows over time hits both alike.
+        if number.is_multiple_of(2) {
+            let a = run(0)?;
+            Ok([a, run(1)?])
+        } else {
+            let b = run(1)?;
+            Ok([run(0)?, b])
+        }
+    }
+
+    /// A run of the same plan that was kept; one that was not finished has no outcome.
+    fn kept(&self, folder: &Path) -> Option<Outcome> {
+        let outcome = super::sets::read(&folder.join("outcome.json")).ok()?;
+        let is_same = outcome.scenario == self.scenario.name
+            && outcome.devices == self.scenario.devices()
+            && (outcome.planned_rate - self.scenario.rate()).abs() < 1e-6
+            && outcome.environment.loadgen == Environment::here().loadgen;
+        is_same.then_some(outcome)
+    }
 }
 
 fn progress(round: u32, side: &str, outcome: &Outcome) -> String {
@@ -52,59 +92,78 @@ fn progress(round: u32, side: &str, outcome: &Outcome) -> String {
     format!("round {}: {side}  p99 {p99}  {:.0} messages/s  {valid}{reason}", round + 1, outcome.measured.sent_per_s)
 }
 
-fn report(ab: &Ab, runs: &[Vec<Outcome>; 2], invalid: u32) -> Code {
+fn report(ab: &Ab, runs: &[Vec<Outcome>; 2], made: u32) -> Code {
+    let invalid = made - runs[0].len() as u32;
+    let (mut code, mut lines, mut figures) = (Code::Ok, builds(&runs[0], &runs[1]), Vec::new());
     if invalid > 0 {
-        say(&format!("{invalid} of {} rounds were INVALID and are left out\n", ab.rounds));
+        lines.insert(0, format!("{invalid} of {made} rounds were INVALID and are left out"));
     }
-    if runs[0].is_empty() {
-        return Code::Invalid;
-    }
-    let mut code = Code::Ok;
     for figure in shown(ab.figure) {
-        let figures = |runs: &[Outcome]| runs.iter().filter_map(|run| run.figure(figure)).collect::<Vec<_>>();
-        let (a, b) = (figures(&runs[0]), figures(&runs[1]));
-        if a.len() != runs[0].len() || b.len() != runs[1].len() {
+        let of = |runs: &[Outcome]| runs.iter().filter_map(|run| run.figure(figure)).collect::<Vec<_>>();
+        let (a, b) = (of(&runs[0]), of(&runs[1]));
+        if a.is_empty() || a.len() != runs[0].len() || b.len() != runs[1].len() {
             continue;
         }
-        let change = statistics::paired(&a, &b);
-        say(&format!("{}\n", words(figure, &change)));
+        let change = statistics::paired(&a, &b, wrong_share(figure == ab.figure));
+        lines.push(words(figure, &change));
+        figures.push(json(figure, &change, (&a, &b)));
         if verdict(ab.fail_on, figure, &change) != Code::Ok {
             code = Code::Regression;
         }
     }
-    code
+    if ab.how.json {
+        let all = serde_json::json!({ "valid_rounds": runs[0].len(), "invalid_rounds": invalid, "figures": figures });
+        say(&format!("{all:#}\n"));
+    } else {
+        lines.iter().for_each(|line| say(&format!("{line}\n")));
+    }
+    if runs[0].is_empty() { Code::Invalid } else { code }
 }
 
-/// One run of one side.
-fn one(
-    side: &Side,
-    scenario: &Scenario,
-    how: &How,
-    tokens: Option<PathBuf>,
-    keep: Option<PathBuf>,
-) -> Result<Outcome, Failure> {
-    let mut how = how.clone();
-    how.tokens = tokens;
-    // The server lives as long as the run.
-    let mut server = None;
-    let address = match side {
-        Side::Running(address) => *address,
-        Side::Program(program, flags) => {
-            let started = server.insert(Server::start(program, flags, scenario.devices())?);
-            how.tokens = Some(started.tokens());
-            how.metrics = started.metrics;
-            how.server_pid = Some(started.pid());
-            started.address
-        }
+/// A comparison for programs. Ratios are B's figure over A's.
+fn json(figure: Figure, change: &Change, (a, b): (&[f64], &[f64])) -> serde_json::Value {
+    let finding = match change.finding {
+        Finding::Higher => "higher",
+        Finding::Lower => "lower",
+        Finding::None => "none",
+        Finding::TooFew => "too_few",
     };
-    let setup = prepare(scenario.clone(), address, &how)?;
-    let done = run(&setup, &mut Quiet)?;
-    let outcome = Outcome::new(&setup, &done, None);
-    if done.was_interrupted {
-        return Err(Failure { code: Code::Invalid, text: "interrupted".to_owned() });
+    // Too few runs have no ratio: nobody is to take a placeholder for one.
+    let known = |value: f64| (change.finding != Finding::TooFew).then_some(value);
+    serde_json::json!({
+        "figure": figure.to_string(), "finding": finding, "ratio": known(change.middle), "low": known(change.low),
+        "high": known(change.high),
+        "level": change.level, "runs": change.runs, "a": a, "b": b,
+    })
+}
+
+impl Sides<'_> {
+    /// One run of one side.
+    fn one(&self, side: usize, keep: Option<PathBuf>) -> Result<Outcome, Failure> {
+        let scenario = &self.scenario;
+        let mut how = self.ab.how.clone();
+        how.tokens.clone_from(&self.tokens[side]);
+        // The server lives as long as the run.
+        let mut server = None;
+        let address = match &self.sides[side] {
+            Side::Running(address) => *address,
+            Side::Program(program, flags) => {
+                let started = server.insert(Server::start(program, flags, scenario.devices())?);
+                how.tokens = Some(started.tokens());
+                how.metrics = started.metrics;
+                how.server_pid = Some(started.pid());
+                started.address
+            }
+        };
+        let setup = prepare(scenario.clone(), address, &how)?;
+        let done = run(&setup, &mut Quiet)?;
+        let outcome = Outcome::new(&setup, &done, None);
+        if done.was_interrupted {
+            return Err(Failure { code: Code::Invalid, text: "interrupted".to_owned() });
+        }
+        if let Some(folder) = keep {
+            files::write_all(&folder, &outcome, &done, scenario)?;
+        }
+        Ok(outcome)
     }
-    if let Some(folder) = keep {
-        files::write_all(&folder, &outcome, &done, scenario)?;
-    }
-    Ok(outcome)
 }

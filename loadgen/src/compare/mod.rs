@@ -6,7 +6,11 @@ pub(crate) mod sets;
 mod statistics;
 mod target;
 
+use std::collections::BTreeSet;
+
+use crate::environment::Environment;
 use crate::exit::Code;
+use crate::report::Outcome;
 use crate::slo::{FailOn, Figure};
 use statistics::{Change, Finding};
 
@@ -15,10 +19,41 @@ const fn higher_is_better(figure: Figure) -> bool {
     matches!(figure, Figure::Rate)
 }
 
+/// Which builds stand on the two sides, when they are known. Runs of several builds on one side are worth a word too.
+fn builds(a: &[Outcome], b: &[Outcome]) -> Vec<String> {
+    let of = |runs: &[Outcome]| runs.iter().map(|run| run.environment.clone()).collect::<Vec<_>>();
+    told_apart(&of(a), &of(b))
+}
+
+fn told_apart(a: &[Environment], b: &[Environment]) -> Vec<String> {
+    let listed = |side: &[Environment], of: fn(&Environment) -> &str| {
+        let names: BTreeSet<String> = side.iter().map(of).filter(|name| !name.is_empty()).map(str::to_owned).collect();
+        names.into_iter().collect::<Vec<_>>().join(" and ")
+    };
+    let mut lines = Vec::new();
+    let (server_a, server_b) = (listed(a, |it| &it.server), listed(b, |it| &it.server));
+    if server_a != server_b {
+        let named = |name: &str| if name.is_empty() { "not known".to_owned() } else { name.to_owned() };
+        lines.push(format!("the servers differ: A is {}, B is {}", named(&server_a), named(&server_b)));
+    } else if !server_a.is_empty() {
+        lines.push(format!("both servers are {server_a}"));
+    }
+    let (loadgen_a, loadgen_b) = (listed(a, |it| &it.loadgen), listed(b, |it| &it.loadgen));
+    if loadgen_a != loadgen_b {
+        lines.push(format!("the load generators differ: A was made by {loadgen_a}, B by {loadgen_b}"));
+    }
+    lines
+}
+
 /// What a change means, in words.
 fn words(figure: Figure, change: &Change) -> String {
     let percent = |ratio: f64| (ratio - 1.0) * 100.0;
-    let interval = format!("{:+.1} % to {:+.1} %", percent(change.low), percent(change.high));
+    let interval = format!(
+        "{} % interval {:+.1} % to {:+.1} %",
+        (change.level * 1_000.0).round() / 10.0,
+        percent(change.low),
+        percent(change.high)
+    );
     let middle = percent(change.middle);
     let finding = match (change.finding, higher_is_better(figure)) {
         (Finding::TooFew, _) => {
@@ -32,7 +67,7 @@ fn words(figure: Figure, change: &Change) -> String {
         (Finding::Higher, true) | (Finding::Lower, false) => "B is better",
         (Finding::Higher, false) | (Finding::Lower, true) => "B is worse",
     };
-    format!("{figure}: {finding} ({middle:+.1} %, 95 % interval {interval}, {} runs a side)", change.runs)
+    format!("{figure}: {finding} ({middle:+.1} %, {interval}, {} runs a side)", change.runs)
 }
 
 /// Does a comparison fail? Only if the whole interval is beyond what is allowed.
@@ -56,6 +91,13 @@ const SHOWN: [Figure; 6] = [
     Figure::Cpu,
 ];
 
+/// How often the interval of a figure may miss the truth: the one that decides has half of what all may have together,
+/// the others share the rest.
+fn wrong_share(decides: bool) -> f64 {
+    let half = crate::limits::WRONG_SHARE / 2.0;
+    if decides { half } else { half / (SHOWN.len() - 1) as f64 }
+}
+
 /// The figure that decides, then the others.
 fn shown(decides: Figure) -> Vec<Figure> {
     std::iter::once(decides).chain(SHOWN.into_iter().filter(|figure| *figure != decides)).collect()
@@ -73,7 +115,7 @@ mod tests {
         } else {
             Finding::None
         };
-        Change { middle: f64::midpoint(low, high), low, high, finding, runs: 9 }
+        Change { middle: f64::midpoint(low, high), low, high, finding, runs: 9, level: 0.975 }
     }
 
     #[test]
@@ -86,6 +128,26 @@ mod tests {
         assert_eq!(verdict(None, p99, &change(2.0, 3.0)), Code::Ok);
         let rate = "rate>5%".parse::<FailOn>().ok();
         assert_eq!(verdict(rate, Figure::Rate, &change(0.5, 0.9)), Code::Regression, "less is worse");
+    }
+
+    #[test]
+    fn builds_are_named_and_told_apart() {
+        let of = |server: &str, loadgen: &str| Environment {
+            server: server.to_owned(),
+            loadgen: loadgen.to_owned(),
+            ..Environment::default()
+        };
+        let (old, new) = (of("1 (aaa)", "1 (ccc)"), of("1 (bbb)", "1 (ddd)"));
+        assert_eq!(told_apart(&[old.clone(), old.clone()], std::slice::from_ref(&old)), ["both servers are 1 (aaa)"]);
+        let lines = told_apart(&[old.clone(), new.clone()], &[new]);
+        assert_eq!(lines[0], "the servers differ: A is 1 (aaa) and 1 (bbb), B is 1 (bbb)");
+        assert!(lines[1].starts_with("the load generators differ"), "{lines:?}");
+        assert_eq!(
+            told_apart(&[of("", "")], &[of("", "")]),
+            Vec::<String>::new(),
+            "a server without metrics has no name"
+        );
+        assert!(told_apart(&[of("", "")], &[old])[0].contains("A is not known"));
     }
 
     #[test]

@@ -4,12 +4,13 @@ use crate::cli::Search;
 use crate::console::{Quiet, say, warn};
 use crate::exit::{Code, Failure};
 use crate::limits;
+use crate::prepare::{prepare, resolve};
 use crate::report::Outcome;
 use crate::report::table::time;
 use crate::run::run;
 use crate::scenario::{Scenario, file};
 use crate::slo::Figure;
-use crate::verbs::{code, objective, prepare, resolve};
+use crate::verbs::{code, objective};
 
 /// What a rate led to.
 #[derive(Clone, Debug)]

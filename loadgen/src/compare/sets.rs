@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{shown, statistics, verdict, words};
+use super::{builds, shown, statistics, verdict, words, wrong_share};
 use crate::cli::Compare;
 use crate::console::{say, warn};
 use crate::exit::{Code, Failure};
@@ -21,13 +21,16 @@ pub(crate) fn run_compare(sets: &Compare) -> Result<Code, Failure> {
     }
     let mut code = Code::Ok;
     say(&format!("A: {} runs, B: {} runs of scenario {}\n", base.len(), new.len(), base[0].scenario));
+    for line in builds(&base, &new) {
+        say(&format!("  {line}\n"));
+    }
     for figure in shown(sets.figure) {
         let figures = |runs: &[Outcome]| runs.iter().filter_map(|run| run.figure(figure)).collect::<Vec<_>>();
         let (a, b) = (figures(&base), figures(&new));
         if a.len() != base.len() || b.len() != new.len() {
             continue;
         }
-        let change = statistics::unpaired(&a, &b);
+        let change = statistics::unpaired(&a, &b, wrong_share(figure == sets.figure));
         say(&format!("  {}\n", words(figure, &change)));
         if verdict(sets.fail_on, figure, &change) != Code::Ok {
             code = Code::Regression;
@@ -74,7 +77,7 @@ fn gather(path: &Path, files: &mut Vec<PathBuf>) -> Result<(), Failure> {
     Ok(())
 }
 
-fn read(path: &Path) -> Result<Outcome, Failure> {
+pub(super) fn read(path: &Path) -> Result<Outcome, Failure> {
     let bad = |error: &dyn std::fmt::Display| {
         Failure::usage(format!("{} is no outcome of a run: {error}; give an outcome.json", path.display()))
     };

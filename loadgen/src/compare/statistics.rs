@@ -4,7 +4,7 @@ use rand::RngExt;
 use rand_pcg::Pcg64Mcg;
 use rand_pcg::rand_core::SeedableRng;
 
-use crate::limits::{BOOTSTRAP_DRAWS, COMPARED_RUNS};
+use crate::limits::{BOOTSTRAP_DRAWS, COMPARED_RUNS, LEAST_CHANGE};
 
 /// What can be said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,22 +23,24 @@ pub(crate) enum Finding {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Change {
     pub(crate) middle: f64,
-    /// 95 % interval.
+    /// Interval of `level`.
     pub(crate) low: f64,
     pub(crate) high: f64,
     pub(crate) finding: Finding,
     /// Runs of the smaller side.
     pub(crate) runs: usize,
+    /// How often the interval holds the truth, such as 0.95.
+    pub(crate) level: f64,
 }
-
-/// Student's t at 97.5 % for 3 to 29 degrees of freedom.
-const T: [f64; 27] = [
-    3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145, 2.131, 2.120, 2.110, 2.101,
-    2.093, 2.086, 2.080, 2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048, 2.045,
-];
 
 fn mean(values: &[f64]) -> f64 {
     values.iter().sum::<f64>() / values.len() as f64
+}
+
+/// Squared standard error of the mean.
+fn error_squared(values: &[f64]) -> f64 {
+    let (mean, count) = (mean(values), values.len() as f64);
+    values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / (count - 1.0) / count
 }
 
 /// The part of the normal distribution below -z.
@@ -50,35 +52,65 @@ fn below(z: f64) -> f64 {
     (-z * z / 2.0).exp() / (2.0 * std::f64::consts::PI).sqrt() * poly
 }
 
-/// The tail to cut off on each side. The plain percentile interval of few runs is too narrow: resampling shrinks the
-/// spread by sqrt((n-1)/n) and takes a normal tail for Student's. Both are undone here.
-fn tail(runs: usize) -> f64 {
-    let t = if runs >= 31 { 1.96 } else { T[runs.saturating_sub(4)] };
-    below(t * (runs as f64 / (runs as f64 - 1.0)).sqrt())
+/// Student's t with so many degrees of freedom that leaves `tail` above it.
+fn student(freedom: usize, tail: f64) -> f64 {
+    let n = freedom as f64;
+    // Gamma((n + 1) / 2) over Gamma(n / 2), from its values for 1 and 2.
+    let root_pi = std::f64::consts::PI.sqrt();
+    let (mut at, mut ratio) = if freedom % 2 == 1 { (1.0, 1.0 / root_pi) } else { (2.0, root_pi / 2.0) };
+    while at < n {
+        ratio *= (at + 1.0) / at;
+        at += 2.0;
+    }
+    let density = |x: f64| ratio / (n.sqrt() * root_pi) * (1.0 + x * x / n).powf(-(n + 1.0) / 2.0);
+    // Simpson's rule from 0, then halving.
+    let above = |t: f64| {
+        let step = t / f64::from(STEPS);
+        let inner = |i: u32| if i % 2 == 1 { 4.0 } else { 2.0 } * density(f64::from(i) * step);
+        0.5 - (density(0.0) + density(t) + (1..STEPS).map(inner).sum::<f64>()) * step / 3.0
+    };
+    let (mut low, mut high) = (0.0, 100.0);
+    for _ in 0..40 {
+        let middle = f64::midpoint(low, high);
+        if above(middle) > tail { low = middle } else { high = middle }
+    }
+    low
 }
 
-fn change(mut draws: Vec<f64>, middle: f64, runs: usize) -> Change {
+/// Steps of an integral; even.
+const STEPS: u32 = 400;
+
+/// The interval of a mean of logarithms: the wider one of two. The percentiles of the bootstrap, whose tails are moved
+/// outwards for few runs: resampling shrinks the spread by sqrt((n-1)/n) and takes a normal tail for Student's. And
+/// Student's own, because few runs have no percentiles far out.
+fn change(mut draws: Vec<f64>, middle: f64, error: f64, runs: usize, wrong: f64) -> Change {
     draws.sort_by(f64::total_cmp);
-    let cut = (tail(runs) * draws.len() as f64) as usize;
-    let (low, high) = (draws[cut].exp(), draws[draws.len() - 1 - cut].exp());
+    let t = student(runs - 1, wrong / 2.0);
+    let tail = below(t * (runs as f64 / (runs as f64 - 1.0)).sqrt());
+    let cut = (tail * draws.len() as f64) as usize;
+    let low = draws[cut].min(middle - t * error).exp();
+    let high = draws[draws.len() - 1 - cut].max(middle + t * error).exp();
+    let middle = middle.exp();
     let finding = match () {
+        () if (middle - 1.0).abs() < LEAST_CHANGE => Finding::None,
         () if low > 1.0 => Finding::Higher,
         () if high < 1.0 => Finding::Lower,
         () => Finding::None,
     };
-    Change { middle: middle.exp(), low, high, finding, runs }
+    Change { middle, low, high, finding, runs, level: 1.0 - wrong }
 }
 
 const fn too_few(runs: usize) -> Change {
-    Change { middle: 1.0, low: 0.0, high: f64::INFINITY, finding: Finding::TooFew, runs }
+    Change { middle: 1.0, low: 0.0, high: f64::INFINITY, finding: Finding::TooFew, runs, level: 0.0 }
 }
 
 fn logs(values: &[f64]) -> Option<Vec<f64>> {
     values.iter().map(|value| (*value > 0.0).then(|| value.ln())).collect()
 }
 
-/// Runs that were made in turn: `a[n]` and `b[n]` saw the same machine. Only what differs within a round counts.
-pub(crate) fn paired(a: &[f64], b: &[f64]) -> Change {
+/// Runs that were made in turn: `a[n]` and `b[n]` saw the same machine. Only what differs within a round counts. `wrong`:
+/// how often the interval may miss the truth, such as 0.05.
+pub(crate) fn paired(a: &[f64], b: &[f64], wrong: f64) -> Change {
     let runs = a.len().min(b.len());
     let (Some(a), Some(b)) = (logs(&a[..runs]), logs(&b[..runs])) else { return too_few(0) };
     if runs < COMPARED_RUNS {
@@ -88,11 +120,11 @@ pub(crate) fn paired(a: &[f64], b: &[f64]) -> Change {
     let mut random = Pcg64Mcg::seed_from_u64(runs as u64);
     let draw = |_| (0..runs).map(|_| ratios[random.random_range(0..runs)]).sum::<f64>() / runs as f64;
     let draws: Vec<f64> = (0..BOOTSTRAP_DRAWS).map(draw).collect();
-    change(draws, mean(&ratios), runs)
+    change(draws, mean(&ratios), error_squared(&ratios).sqrt(), runs, wrong)
 }
 
 /// Runs that were not made in turn.
-pub(crate) fn unpaired(a: &[f64], b: &[f64]) -> Change {
+pub(crate) fn unpaired(a: &[f64], b: &[f64], wrong: f64) -> Change {
     let runs = a.len().min(b.len());
     let (Some(a), Some(b)) = (logs(a), logs(b)) else { return too_few(0) };
     if runs < COMPARED_RUNS {
@@ -102,7 +134,7 @@ pub(crate) fn unpaired(a: &[f64], b: &[f64]) -> Change {
     let mut draw =
         |of: &[f64]| (0..of.len()).map(|_| of[random.random_range(0..of.len())]).sum::<f64>() / of.len() as f64;
     let draws: Vec<f64> = (0..BOOTSTRAP_DRAWS).map(|_| draw(&b) - draw(&a)).collect();
-    change(draws, mean(&b) - mean(&a), runs)
+    change(draws, mean(&b) - mean(&a), (error_squared(&a) + error_squared(&b)).sqrt(), runs, wrong)
 }
 
 #[cfg(test)]

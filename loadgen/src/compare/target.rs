@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::exit::Failure;
-use crate::verbs::resolve;
+use crate::prepare::resolve;
 
 /// How long a server may take to get ready.
 const READY: Duration = Duration::from_secs(120);

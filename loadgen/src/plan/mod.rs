@@ -115,6 +115,15 @@ impl Plan {
         Self { beats, acts, gate_ns, end_ns, ends_ns }
     }
 
+    /// The plan's clock at a moment of the run's. It goes on from the gate at `open_ns`; that moment may be yet to come.
+    pub(crate) fn clock(&self, now_ns: u64, open_ns: Option<u64>) -> u64 {
+        match open_ns.and_then(|open_ns| now_ns.checked_sub(open_ns)) {
+            Some(since_ns) => self.gate_ns + since_ns,
+            // What begins at the gate waits for it.
+            None => now_ns.min(self.gate_ns.saturating_sub(1)),
+        }
+    }
+
     /// The next heartbeat that is due at `run_ns`, on the run's clock.
     pub(crate) fn next_beat(&mut self, run_ns: u64) -> Option<Intended> {
         next(&mut self.beats, run_ns)

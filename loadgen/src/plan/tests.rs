@@ -137,6 +137,17 @@ fn heartbeats_have_their_own_clock() {
 }
 
 #[test]
+fn the_clock_of_the_plan_stands_still_until_the_gate_is_open() {
+    let scenario = scenario("count = 1", &(RAMP.to_owned() + &phase("steady", "duration = \"1s\"")));
+    let plan = Plan::new(&scenario, Part { worker: 0, workers: 1 });
+    assert_eq!((plan.clock(S, None), plan.clock(9 * S, None)), (S, 2 * S - 1));
+    // It is known when the gate opens, and the ramp goes on until then: else the next phase would seem longer.
+    assert_eq!((plan.clock(9 * S, Some(10 * S)), plan.clock(10 * S, Some(10 * S))), (2 * S - 1, 2 * S));
+    assert_eq!(plan.phase_at(plan.clock(10 * S - 1, Some(10 * S))), 0);
+    assert_eq!(plan.clock(11 * S, Some(10 * S)), 3 * S);
+}
+
+#[test]
 fn storms_hit_their_share() {
     let phases = RAMP.to_owned()
         + &phase("steady", "duration = \"1s\"")

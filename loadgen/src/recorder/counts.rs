@@ -29,7 +29,8 @@ counts! {
     beat, "Heartbeats sent (PING).";
     sync, "SYNC sent.";
     property, "PROPERTY sent.";
-    telemetry, "Values sent.";
+    telemetry, "Values sent that nobody answers.";
+    publish, "MQTT values sent at QoS 1.";
     http_read, "HTTP reads sent.";
     http_write, "HTTP writes sent.";
     bridge, "Values sent to other devices.";
@@ -48,6 +49,7 @@ counts! {
     no_address, "Connections that found no free source address and port (EADDRNOTAVAIL).";
     no_descriptor, "Connections that found no descriptor (EMFILE, ENFILE).";
     login_failed, "Logins that were refused, not answered, or ended.";
+    tls_resumed, "TLS handshakes that continued an earlier session.";
     tls_failed, "TLS handshakes that failed.";
     lost, "Connections of devices that ended although nobody here asked for it.";
     cut, "Connections that were cut as planned.";
@@ -79,6 +81,7 @@ impl Counts {
             + self.sync
             + self.property
             + self.telemetry
+            + self.publish
             + self.http_read
             + self.http_write
             + self.bridge

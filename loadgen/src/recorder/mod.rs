@@ -34,13 +34,15 @@ pub(crate) enum Metric {
     HttpWrite,
     /// HTTP write, to its arrival at the device.
     HttpToDevice,
+    /// MQTT value at QoS 1, to its PUBACK.
+    Publish,
     /// Bridge, to its arrival at the other device.
     DeviceToDevice,
 }
 
 impl Metric {
     /// All of them, in the order of their numbers.
-    pub(crate) const ALL: [Self; 10] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::Connect,
         Self::Tls,
         Self::Login,
@@ -50,6 +52,7 @@ impl Metric {
         Self::HttpRead,
         Self::HttpWrite,
         Self::HttpToDevice,
+        Self::Publish,
         Self::DeviceToDevice,
     ];
 
@@ -65,6 +68,7 @@ impl Metric {
             Self::HttpRead => "http_read",
             Self::HttpWrite => "http_write",
             Self::HttpToDevice => "http_to_device",
+            Self::Publish => "publish",
             Self::DeviceToDevice => "device_to_device",
         }
     }

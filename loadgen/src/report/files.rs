@@ -20,7 +20,6 @@ use crate::scenario::{Phase, Scenario};
 pub(crate) fn write_all(folder: &Path, outcome: &Outcome, done: &Done, scenario: &Scenario) -> Result<(), Failure> {
     let write = || -> io::Result<()> {
         std::fs::create_dir_all(folder)?;
-        std::fs::write(folder.join("outcome.json"), outcome.json())?;
         std::fs::write(folder.join("report.html"), html::page(outcome))?;
         std::fs::write(folder.join("series.ndjson"), series::ndjson(&outcome.series))?;
         interval_log(&folder.join("intervals.hlog"), &done.totals, outcome.started_unix_s)?;
@@ -33,7 +32,9 @@ pub(crate) fn write_all(folder: &Path, outcome: &Outcome, done: &Done, scenario:
             hgrm(&folder.join(format!("{name}.hgrm")), &pair.corrected)?;
             hgrm(&folder.join(format!("{name}.uncorrected.hgrm")), &pair.uncorrected)?;
         }
-        Ok(())
+        // Last and at once: where it is, the run is whole.
+        std::fs::write(folder.join("outcome.part"), outcome.json())?;
+        std::fs::rename(folder.join("outcome.part"), folder.join("outcome.json"))
     };
     write()
         .map_err(|error| Failure::usage(format!("cannot write to {}: {error}; choose another --out", folder.display())))

@@ -1,5 +1,6 @@
 //! What a run says: a table, JSON, histograms, a time series, and one HTML page.
 
+mod cost;
 pub(crate) mod files;
 pub(crate) mod html;
 pub(crate) mod outcome;

@@ -1,6 +1,6 @@
 //! What a scenario must meet beyond its form. All faults are told at once, each with its place and what to do.
 
-use super::{Group, Kind, Mix, Phase, PhaseKind, Scenario, Storm};
+use super::{Group, Kind, Mix, Mqtt, Phase, PhaseKind, Scenario, Storm};
 use crate::limits;
 
 impl Scenario {
@@ -40,6 +40,9 @@ impl Scenario {
                 faults.push(format!("{name}: another group has this name; give each its own"));
             }
         }
+        if self.is_mqtt() && !self.group.iter().all(|group| group.transport.is_mqtt()) {
+            faults.push("a run has one server, so all groups speak MQTT or none does; write two scenarios".to_owned());
+        }
         for (at, phase) in self.phase.iter().enumerate() {
             let name = format!("phase {} ({:?})", at + 1, phase.title());
             faults.extend(phase.faults().into_iter().map(|fault| format!("{name}: {fault}")));
@@ -63,6 +66,14 @@ impl Group {
         let h_beat_s = self.h_beat.0.as_secs();
         if !(1..=3_600).contains(&h_beat_s) {
             faults.push(format!("h_beat is {}; write 1s to 1h", self.h_beat));
+        }
+        if !self.transport.is_tls() && (self.tls.is_some() || self.resume) {
+            faults.push("tls and resume belong to transport = \"tls\", \"wss\" or \"mqtts\"".to_owned());
+        }
+        if self.transport.is_mqtt() {
+            faults.extend(self.mqtt.faults(self.count.0));
+        } else if self.mqtt != Mqtt::default() {
+            faults.push("[group.mqtt] belongs to transport = \"mqtt\" or \"mqtts\"".to_owned());
         }
         if self.mix.len() > limits::MIX_ENTRIES {
             faults.push(format!("there are {} [[group.mix]]; {} at most", self.mix.len(), limits::MIX_ENTRIES));
@@ -88,6 +99,16 @@ impl Mix {
         if shortest > longest || shortest == 0 || longest > limits::PAYLOAD_BYTES {
             let most = limits::PAYLOAD_BYTES;
             faults.push(format!("payload_bytes is {shortest} to {longest}; write 1 to {most}, the shorter one first"));
+        }
+        if group.transport.is_mqtt() != self.kind.is_of_mqtt()
+            && (group.transport.is_mqtt() || self.kind == Kind::Publish)
+        {
+            let which = if group.transport.is_mqtt() {
+                "MQTT has ping, telemetry, publish and bridge"
+            } else {
+                "publish is MQTT's; write telemetry"
+            };
+            faults.push(format!("kind is {:?}, but {which}", self.kind));
         }
         if self.kind == Kind::Bridge && group.count.0 < 2 {
             faults.push(format!("bridge needs 2 devices or more in the group; it has {}", group.count.0));

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{Arrival, Group, Kind, Mix, Payload, Phase, PhaseKind, Scenario, Transport};
+use super::{Arrival, Group, Kind, Mix, Mqtt, Payload, Phase, PhaseKind, Scenario, TlsVersion, Transport};
 use crate::exit::Failure;
 use crate::units::{Count, Rate, Span};
 
@@ -40,11 +40,13 @@ pub(crate) struct Quick {
     pub(crate) seed: u64,
     pub(crate) timeout: Span,
     pub(crate) h_beat: Span,
+    pub(crate) tls: Option<TlsVersion>,
+    pub(crate) resume: bool,
 }
 
 impl Quick {
     /// One group, a ramp and a steady phase.
-    pub(crate) fn scenario(self) -> Result<Scenario, Failure> {
+    pub(crate) fn scenario(self, is_mqtt: bool) -> Result<Scenario, Failure> {
         // 5,000 connections a second, or a second.
         let ramp = Span(std::time::Duration::from_secs((self.connections.0 / 5_000).max(1)));
         let phase = |kind, duration| Phase {
@@ -87,10 +89,16 @@ impl Quick {
                 h_beat: self.h_beat,
                 reconnect: Span(std::time::Duration::from_secs(5)),
                 echo: false,
+                tls: self.tls,
+                resume: self.resume,
+                mqtt: Mqtt::default(),
                 mix: if self.rate.0 > 0.0 { vec![mix] } else { Vec::new() },
             }],
             phase: vec![phase(PhaseKind::Ramp, self.ramp.unwrap_or(ramp)), phase(PhaseKind::Steady, self.duration)],
         };
+        if is_mqtt {
+            return scenario.over_mqtt().map_err(Failure::usage);
+        }
         let faults = scenario.faults();
         if faults.is_empty() { Ok(scenario) } else { Err(Failure::usage(faults.join("\n  "))) }
     }

@@ -2,11 +2,16 @@
 
 mod check;
 pub(crate) mod file;
+mod mqtt;
+mod phase;
+
+pub(crate) use mqtt::{Mqtt, Names};
+pub(crate) use phase::{Phase, PhaseKind, Storm};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::units::{Count, Rate, Share, Span};
+use crate::units::{Count, Rate, Span};
 
 /// A scenario.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -55,6 +60,14 @@ pub(crate) struct Group {
     /// Devices send back what is written to them, to the pin beside it.
     #[serde(default)]
     pub(crate) echo: bool,
+    /// TLS: the one version that the devices speak; default: both.
+    pub(crate) tls: Option<TlsVersion>,
+    /// TLS: devices that come back resume a session of the group's.
+    #[serde(default)]
+    pub(crate) resume: bool,
+    /// MQTT: names and topics.
+    #[serde(default)]
+    pub(crate) mqtt: Mqtt,
     /// What they send.
     #[serde(default)]
     pub(crate) mix: Vec<Mix>,
@@ -73,16 +86,35 @@ pub(crate) enum Transport {
     Ws,
     /// WebSocket over TLS.
     Wss,
+    /// MQTT 3.1.1.
+    Mqtt,
+    /// MQTT 3.1.1 over TLS.
+    Mqtts,
 }
 
 impl Transport {
     pub(crate) const fn is_tls(self) -> bool {
-        matches!(self, Self::Tls | Self::Wss)
+        matches!(self, Self::Tls | Self::Wss | Self::Mqtts)
     }
 
     pub(crate) const fn is_ws(self) -> bool {
         matches!(self, Self::Ws | Self::Wss)
     }
+
+    pub(crate) const fn is_mqtt(self) -> bool {
+        matches!(self, Self::Mqtt | Self::Mqtts)
+    }
+}
+
+/// A version of TLS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+pub(crate) enum TlsVersion {
+    /// TLS 1.2.
+    #[serde(rename = "1.2")]
+    V1_2,
+    /// TLS 1.3.
+    #[serde(rename = "1.3")]
+    V1_3,
 }
 
 /// One kind of message of a group.
@@ -114,20 +146,29 @@ pub(crate) struct Mix {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Kind {
-    /// PING; timed.
+    /// PING, or PINGREQ of MQTT; timed.
     Ping,
     /// SYNC of one pin; timed to the first value.
     Sync,
     /// PROPERTY; timed.
     Property,
-    /// A value of a pin; Blynk does not answer it.
+    /// A value of a pin; Blynk does not answer it. MQTT: QoS 0.
     Telemetry,
+    /// MQTT: a value at QoS 1; timed to its PUBACK.
+    Publish,
     /// HTTP: read a pin; timed.
     HttpRead,
     /// HTTP: write a pin of a connected device; timed to the answer, and to its arrival at the device.
     HttpWrite,
-    /// A value for the next device of the group, over a bridge; timed to its arrival.
+    /// A value for the next device of the group, over a bridge; timed to its arrival. MQTT: to the topic that it listens to.
     Bridge,
+}
+
+impl Kind {
+    /// Has MQTT something like it?
+    pub(crate) const fn is_of_mqtt(self) -> bool {
+        matches!(self, Self::Ping | Self::Telemetry | Self::Publish | Self::Bridge)
+    }
 }
 
 /// How turns follow each other.
@@ -166,69 +207,6 @@ impl Payload {
     }
 }
 
-/// A stretch of time.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Phase {
-    /// Its name in reports; its kind if it has none.
-    pub(crate) name: Option<String>,
-    /// What happens.
-    pub(crate) kind: PhaseKind,
-    /// How long.
-    pub(crate) duration: Span,
-    /// Load at the end of a ramp, else throughout: 1 is what the mixes say. Default: 1; 0 in a ramp.
-    pub(crate) load: Option<f64>,
-    /// Load at the begin of a ramp.
-    pub(crate) load_from: Option<f64>,
-    /// Does it count for the totals and the verdict? Default: steady and burst do.
-    pub(crate) measured: Option<bool>,
-    /// A ramp ends when all devices are online, but after so much longer at most.
-    pub(crate) settle: Option<Span>,
-    /// Which storm.
-    pub(crate) storm: Option<Storm>,
-    /// Part of the devices that a storm hits. Default: 100%; 10% for flap and slow_readers.
-    pub(crate) share: Option<Share>,
-    /// Power-on: the devices come back over so long. Default: all at once.
-    pub(crate) within: Option<Span>,
-    /// Power-on: how they come back.
-    #[serde(default)]
-    pub(crate) arrival: Arrival,
-    /// Half handshakes a second.
-    pub(crate) rate: Option<Rate>,
-    /// How long each half handshake stays open.
-    pub(crate) hold: Option<Span>,
-}
-
-/// A kind of phase.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum PhaseKind {
-    /// The devices that are not connected connect one after the other; the load grows.
-    Ramp,
-    /// The load stays.
-    Steady,
-    /// The load is higher for a while.
-    Burst,
-    /// Connections come and go.
-    Storm,
-}
-
-/// A kind of storm.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Storm {
-    /// Devices lose power at the begin and come back.
-    PowerOn,
-    /// Connections are cut one after the other over the phase; the devices come back by themselves.
-    Flap,
-    /// The server is restarted (`--restart-command`); the devices come back by themselves.
-    ServerRestart,
-    /// Connections that begin to log in or to shake hands and stop there.
-    HalfHandshakes,
-    /// Devices that ask all the time and do not read.
-    SlowReaders,
-}
-
 const fn one() -> u64 {
     1
 }
@@ -262,9 +240,39 @@ impl Scenario {
         scaled
     }
 
+    /// The same over MQTT instead of Blynk.
+    pub(crate) fn over_mqtt(mut self) -> Result<Self, String> {
+        for group in &mut self.group {
+            group.transport = match group.transport {
+                Transport::Plain | Transport::Mqtt => Transport::Mqtt,
+                Transport::Tls | Transport::Mqtts => Transport::Mqtts,
+                Transport::Ws | Transport::Wss => {
+                    return Err(format!(
+                        "group {:?}: MQTT goes over plain and tls here, not over WebSocket",
+                        group.name
+                    ));
+                }
+            };
+        }
+        let faults = self.faults();
+        if faults.is_empty() { Ok(self) } else { Err(faults.join("\n  ")) }
+    }
+
+    /// Do its devices speak MQTT?
+    pub(crate) fn is_mqtt(&self) -> bool {
+        self.group.iter().any(|group| group.transport.is_mqtt())
+    }
+
     /// Sends a second at load 1, without heartbeats.
     pub(crate) fn rate(&self) -> f64 {
         self.group.iter().map(|group| group.mix.iter().map(|mix| mix.per_second(group)).sum::<f64>()).sum()
+    }
+}
+
+impl Group {
+    /// Do its devices take what others send them? (Blynk devices always do.)
+    pub(crate) fn listens(&self) -> bool {
+        self.echo || self.mix.iter().any(|mix| mix.kind == Kind::Bridge)
     }
 }
 
@@ -276,31 +284,5 @@ impl Mix {
             (None, Some(every)) => group.count.0 as f64 / every.0.as_secs_f64(),
             (None, None) => 0.0,
         }
-    }
-}
-
-impl Phase {
-    pub(crate) fn title(&self) -> String {
-        let kind = serde_json::to_value(self.kind).ok();
-        let kind = kind.as_ref().and_then(|kind| kind.as_str()).unwrap_or_default();
-        self.name.clone().unwrap_or_else(|| kind.to_owned())
-    }
-
-    /// Load at its begin and at its end.
-    pub(crate) fn loads(&self) -> (f64, f64) {
-        match self.kind {
-            PhaseKind::Ramp => (self.load_from.unwrap_or(0.0), self.load.unwrap_or(0.0)),
-            _ => (self.load.unwrap_or(1.0), self.load.unwrap_or(1.0)),
-        }
-    }
-
-    pub(crate) fn is_measured(&self) -> bool {
-        self.measured.unwrap_or(matches!(self.kind, PhaseKind::Steady | PhaseKind::Burst))
-    }
-
-    /// Part of the devices that a storm hits.
-    pub(crate) fn share(&self) -> f64 {
-        let part = if matches!(self.storm, Some(Storm::Flap | Storm::SlowReaders)) { 0.1 } else { 1.0 };
-        self.share.map_or(part, |share| share.0)
     }
 }

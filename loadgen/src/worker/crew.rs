@@ -5,26 +5,27 @@ use std::collections::{BinaryHeap, VecDeque};
 use std::sync::Arc;
 
 use linchpin_driver::{ConnId, Mode};
-use linchpin_protocol::model::{Millis, Token};
+use linchpin_protocol::model::Millis;
 use rand_pcg::Pcg64Mcg;
 use rand_pcg::rand_core::SeedableRng;
 
 use super::device::{Crowd, Device, Stage};
 use super::effects::{Effects, Owner};
 use super::http::HttpPool;
-use super::pending::{Pending, Waiting};
+use super::pending::{Key, Pending, Waiting};
 use super::wire::Bench;
 use crate::limits;
 use crate::plan::{Act, Intended, Part, Plan};
 use crate::recorder::{Counts, Sheet, record};
 use crate::scenario::{Scenario, Storm};
+use crate::tokens::Keys;
 
 /// What a crew is made of.
 pub(crate) struct CrewParts {
     pub(crate) scenario: Arc<Scenario>,
     pub(crate) part: Part,
     /// Of this worker's devices, in the order of its groups.
-    pub(crate) tokens: Vec<Token>,
+    pub(crate) keys: Keys,
     pub(crate) in_flight: usize,
     pub(crate) bench: Bench,
 }
@@ -34,7 +35,7 @@ pub(crate) struct Crew {
     pub(crate) plan: Plan,
     pub(crate) crowds: Vec<Crowd>,
     pub(crate) devices: Vec<Device>,
-    pub(super) tokens: Vec<Token>,
+    pub(super) keys: Keys,
     /// By connection.
     pub(super) owners: Vec<Owner>,
     pub(super) pending: Pending,
@@ -67,20 +68,26 @@ pub(crate) struct Crew {
     pub(super) plain: Vec<u8>,
     /// The server is being restarted, or the like: what devices lose is expected.
     pub(crate) is_over: bool,
+    /// Why the first login was refused; taken by the worker.
+    pub(crate) refusal: Option<String>,
+    was_refused: bool,
 }
 
 impl Crew {
     pub(crate) fn new(parts: CrewParts) -> Self {
-        let CrewParts { scenario, part, tokens, in_flight, bench } = parts;
+        let CrewParts { scenario, part, keys, in_flight, bench } = parts;
         let mut crowds = Vec::new();
         let mut devices = Vec::new();
+        let mut earlier_groups = 0;
         for (number, group) in scenario.group.iter().enumerate() {
             let mine = part.of(group.count.0);
             let first = devices.len() as u32;
-            devices.extend(mine.map(|_| Device::new(number as u8)));
-            crowds.push(Crowd::new(group, first..devices.len() as u32));
+            let first_number = earlier_groups + mine.start;
+            earlier_groups += group.count.0;
+            devices.extend(mine.map(|_| Device::new(number as u8, group.transport)));
+            crowds.push(Crowd::new(group, first..devices.len() as u32, first_number));
         }
-        debug_assert_eq!(tokens.len(), devices.len(), "one token a device");
+        debug_assert!(keys.len().is_none_or(|len| len == devices.len()), "one key a device");
         let storms = || scenario.phase.iter().filter_map(|phase| phase.storm.map(|storm| (storm, phase.hold)));
         let hold = storms().find(|(storm, _)| *storm == Storm::HalfHandshakes).and_then(|(_, hold)| hold);
         Self {
@@ -88,7 +95,7 @@ impl Crew {
             http: HttpPool::new(&scenario),
             crowds,
             devices,
-            tokens,
+            keys,
             owners: Vec::new(),
             pending: Pending::default(),
             held: VecDeque::new(),
@@ -110,17 +117,14 @@ impl Crew {
             scratch: Vec::new(),
             plain: Vec::new(),
             is_over: false,
+            refusal: None,
+            was_refused: false,
         }
     }
 
     /// The plan's clock.
     pub(crate) fn plan_ns(&self, now_ns: u64) -> u64 {
-        let gate = self.plan.gate_ns;
-        match self.gate_open_ns {
-            Some(open_ns) => gate + now_ns.saturating_sub(open_ns),
-            // What begins at the gate waits for it.
-            None => now_ns.min(gate.saturating_sub(1)),
-        }
+        self.plan.clock(now_ns, self.gate_open_ns)
     }
 
     /// A moment of the plan's clock on the run's.
@@ -157,7 +161,10 @@ impl Crew {
         let (beat, act) = self.plan.peek();
         let act = act.filter(|at| self.gate_open_ns.is_some() || *at < self.plan.gate_ns).map(|at| self.run_ns(at));
         let comeback = self.comebacks.peek().map(|Reverse((at, ..))| *at);
-        [beat, act, comeback].into_iter().flatten().min().unwrap_or(u64::MAX)
+        // A phase that is seen to end late would seem longer, and its rates lower.
+        let end = self.plan.ends_ns.get(self.sheet.phase).filter(|_| self.gate_open_ns.is_some() && !self.is_over);
+        let end = end.map(|at| self.run_ns(*at));
+        [beat, act, comeback, end].into_iter().flatten().min().unwrap_or(u64::MAX)
     }
 
     fn act(&mut self, intended: Intended, now_ns: u64) {
@@ -195,6 +202,20 @@ impl Crew {
         let sheet = if is_earlier { &mut self.earlier } else { &mut self.sheet };
         sheet.answer(waiting.metric, waiting.intended_ns, waiting.sent_ns, now_ns);
         &mut sheet.counts
+    }
+
+    /// The same by its key; what is not waited for any more is nothing.
+    pub(super) fn settle_key(&mut self, key: Key, now_ns: u64) {
+        if let Some(waiting) = self.pending.take(key) {
+            self.settle(waiting, now_ns).answers += 1;
+        }
+    }
+
+    /// A login was refused; the first reason is kept.
+    pub(super) fn refused(&mut self, why: impl std::fmt::Display) {
+        if !std::mem::replace(&mut self.was_refused, true) {
+            self.refusal = Some(why.to_string());
+        }
     }
 
     /// Read again.

@@ -3,8 +3,9 @@
 use std::ops::Range;
 
 use linchpin_driver::ConnId;
-use linchpin_protocol::blynk::{DeviceOptions, DeviceSession};
+use linchpin_protocol::blynk::DeviceOptions;
 
+use super::session::Session;
 use super::wire::Wire;
 use crate::limits;
 use crate::scenario::{Group, Kind, Transport};
@@ -25,7 +26,7 @@ pub(crate) enum Stage {
 
 /// One device.
 pub(crate) struct Device {
-    pub(crate) session: DeviceSession,
+    pub(crate) session: Session,
     pub(crate) wire: Wire,
     pub(crate) conn: Option<ConnId>,
     /// When its connect was intended, and when its stage began.
@@ -47,9 +48,9 @@ pub(crate) struct Device {
 const _: () = assert!(size_of::<Device>() + 32 + 16 + 8 * 8 <= limits::DEVICE_BYTES);
 
 impl Device {
-    pub(crate) const fn new(group: u8) -> Self {
+    pub(crate) fn new(group: u8, transport: Transport) -> Self {
         Self {
-            session: DeviceSession::new(),
+            session: Session::new(transport),
             wire: Wire::PLAIN,
             conn: None,
             intended_ns: 0,
@@ -68,6 +69,8 @@ impl Device {
 pub(crate) struct Crowd {
     pub(crate) group: Group,
     pub(crate) devices: Range<u32>,
+    /// Number in the run of the first of them.
+    pub(crate) first: u64,
     pub(crate) options: DeviceOptions,
     pub(crate) transport: Transport,
     /// Pins that SYNC asks for: they are written once after the login, so that there is something to answer.
@@ -76,7 +79,7 @@ pub(crate) struct Crowd {
 }
 
 impl Crowd {
-    pub(crate) fn new(group: &Group, devices: Range<u32>) -> Self {
+    pub(crate) fn new(group: &Group, devices: Range<u32>, first: u64) -> Self {
         let pins = group.mix.iter().filter(|mix| mix.kind == Kind::Sync).map(|mix| mix.pin);
         let options = DeviceOptions {
             heartbeat_s: group.h_beat.0.as_secs().clamp(1, 3_600) as u16,
@@ -86,11 +89,17 @@ impl Crowd {
         Self {
             group: group.clone(),
             devices,
+            first,
             options,
             transport: group.transport,
             synced: pins.collect(),
             has_bridge: group.mix.iter().any(|mix| mix.kind == Kind::Bridge),
         }
+    }
+
+    /// A device's number in the run.
+    pub(crate) fn number(&self, device: u32) -> u64 {
+        self.first + u64::from(device - self.devices.start)
     }
 
     /// The device that another one's bridge leads to.

@@ -2,13 +2,14 @@
 
 use linchpin_driver::{ConnId, Event, Mode};
 use linchpin_protocol::Status;
-use linchpin_protocol::blynk::DeviceEvent;
+use linchpin_protocol::blynk::{DeviceEnd, DeviceEvent};
 use linchpin_protocol::model::Pin;
 
 use super::crew::{Crew, millis};
 use super::device::Stage;
 use super::effects::Owner;
 use super::pending::{by_id, by_stamp};
+use super::session::Session;
 use super::value;
 use super::wire::Broken;
 use crate::recorder::Metric;
@@ -87,7 +88,7 @@ impl Crew {
         (device.since_ns, device.stage, device.is_armed) = (now_ns, Stage::Shaking, true);
         self.fx.arms.push((conn, if self.is_single { Mode::Once } else { Mode::Multi }));
         let start = self.fx.arena.len();
-        match device.wire.open(&mut self.bench, transport, &mut self.fx.arena) {
+        match device.wire.open(&mut self.bench, (transport, device.group), &mut self.fx.arena) {
             Ok(is_ready) => {
                 self.fx.send(conn, start);
                 if is_ready {
@@ -102,7 +103,11 @@ impl Crew {
     fn half(&mut self, conn: ConnId) {
         let start = self.fx.arena.len();
         let is_tls = self.crowds.iter().any(|crowd| crowd.transport.is_tls());
-        let bytes: &[u8] = if is_tls { &[0x16, 3, 1, 2, 0, 1] } else { &[0x1d, 0, 1, 0, 0x20, b'x'] };
+        let bytes: &[u8] = match self.crowds.first() {
+            _ if is_tls => &[0x16, 3, 1, 2, 0, 1],
+            Some(crowd) if crowd.transport.is_mqtt() => b"\x10\x20\x00\x04MQ",
+            _ => &[0x1d, 0, 1, 0, 0x20, b'x'],
+        };
         self.fx.arena.extend_from_slice(bytes);
         self.fx.send(conn, start);
         self.fx.arms.push((conn, Mode::Multi));
@@ -112,9 +117,9 @@ impl Crew {
     fn log_in(&mut self, at: u32, now_ns: u64) {
         let device = &mut self.devices[at as usize];
         device.stage = Stage::LoggingIn;
-        let token = self.tokens[at as usize];
+        let Some(token) = self.keys.token(at).copied() else { return self.log_in_mqtt(at, now_ns) };
         let options = self.crowds[usize::from(device.group)].options.clone();
-        self.tell(at, now_ns, |session, now, out| session.start(now, &options, &token, out));
+        self.tell_blynk(at, now_ns, |session, now, out| session.start(now, &options, &token, out));
     }
 
     fn received(&mut self, at: u32, conn: ConnId, bytes: &mut [u8], now_ns: u64) {
@@ -136,6 +141,7 @@ impl Crew {
         match result {
             Ok(done) => {
                 if done.tls_done {
+                    self.sheet.counts.tls_resumed += u64::from(done.is_resumed);
                     self.sheet.answer(Metric::Tls, device.since_ns, device.since_ns, now_ns);
                     device.since_ns = now_ns;
                 }
@@ -169,10 +175,11 @@ impl Crew {
             _ => {}
         };
         let device = &mut self.devices[at as usize];
+        let Session::Blynk(session) = &mut device.session else { return self.broker_received(at, bytes, now_ns) };
         let options = &self.crowds[usize::from(device.group)].options;
         let mut answer = std::mem::take(&mut self.plain);
         answer.clear();
-        let result = device.session.on_bytes(millis(now_ns), options, bytes, &mut answer, on);
+        let result = session.on_bytes(millis(now_ns), options, bytes, &mut answer, on);
         if !answer.is_empty() {
             self.tell(at, now_ns, |_, _, out| out.extend_from_slice(&answer));
         }
@@ -185,13 +192,16 @@ impl Crew {
                 Heard::Write { id, pin, stamp, value } => self.written(at, id, (pin, &value), stamp, now_ns),
             }
         }
-        if result.is_err() {
+        if let Err(end) = result {
+            if matches!(end, DeviceEnd::LoginRefused { .. }) {
+                self.refused(end);
+            }
             self.sheet.counts.faults += u64::from(self.devices[at as usize].stage == Stage::Online);
             self.lost(at, now_ns);
         }
     }
 
-    fn logged_in(&mut self, at: u32, now_ns: u64) {
+    pub(super) fn logged_in(&mut self, at: u32, now_ns: u64) {
         let device = &mut self.devices[at as usize];
         if device.stage != Stage::LoggingIn {
             return;
@@ -219,9 +229,8 @@ impl Crew {
             return self.answered(at, id, true, now_ns);
         }
         self.sheet.counts.downlinks += 1;
-        let waiting = stamp.and_then(|intended_ns| self.pending.take(by_stamp(at, intended_ns)));
-        if let Some(waiting) = waiting {
-            self.settle(waiting, now_ns).answers += 1;
+        if let Some(intended_ns) = stamp {
+            self.settle_key(by_stamp(at, intended_ns), now_ns);
         }
         if self.crowds[usize::from(self.devices[at as usize].group)].group.echo {
             self.echo(at, pin, text, now_ns);

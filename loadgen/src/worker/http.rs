@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use linchpin_driver::{ConnId, Mode};
 use linchpin_protocol::http::client;
+use linchpin_protocol::model::Token;
 
 use super::crew::Crew;
 use super::effects::{Effects, Owner};
@@ -143,7 +144,7 @@ impl Crew {
         line.received.clear();
         self.fx.arms.push((conn, Mode::Multi));
         let start = self.fx.arena.len();
-        match line.wire.open(&mut self.bench, transport, &mut self.fx.arena) {
+        match line.wire.open(&mut self.bench, (transport, 0), &mut self.fx.arena) {
             Ok(true) => self.http_idle(at, now_ns),
             Ok(false) => line.stage = Stage::Shaking,
             Err(_) => return self.http_ended(at, now_ns),
@@ -171,7 +172,7 @@ impl Crew {
     }
 
     fn http_call(&mut self, at: u16, call: Call, now_ns: u64) {
-        let token = self.tokens[call.device as usize].expose();
+        let Some(token) = self.keys.token(call.device).map(Token::expose) else { return };
         let mut target = format!("/external/api/{}?token={token}&", if call.is_write { "update" } else { "get" });
         if call.is_write {
             let mut text = Vec::new();

@@ -7,7 +7,8 @@ use rand::RngExt;
 use super::crew::{Crew, millis};
 use super::device::Stage;
 use super::http::Call;
-use super::pending::{Waiting, by_id, by_stamp};
+use super::pending::{Waiting, by_id, by_stamp, by_turn};
+use super::session::{Known, Session};
 use super::value;
 use crate::limits;
 use crate::plan::{Act, Intended};
@@ -28,6 +29,7 @@ fn count(sheet: &mut Sheet, kind: Kind) {
         Kind::Sync => counts.sync += 1,
         Kind::Property => counts.property += 1,
         Kind::Telemetry => counts.telemetry += 1,
+        Kind::Publish => counts.publish += 1,
         Kind::HttpRead => counts.http_read += 1,
         Kind::HttpWrite => counts.http_write += 1,
         Kind::Bridge => counts.bridge += 1,
@@ -47,7 +49,7 @@ impl Crew {
             return;
         }
         self.sheet.counts.beat += 1;
-        self.request(beat.device, Metric::Ping, (beat.at_ns, now_ns), |session, now, out| session.ping(now, out));
+        self.request(beat.device, Metric::Ping, (beat.at_ns, now_ns), Session::ping);
     }
 
     /// A send of the mix is due.
@@ -105,24 +107,30 @@ impl Crew {
         }
         let times = (intended.at_ns, now_ns);
         let (pin_index, len_bytes, neighbour) = (mix.pin, length(mix, &mut self.random), crowd.neighbour(at));
+        let is_mqtt = crowd.transport.is_mqtt();
         count(&mut self.sheet, kind);
+        if is_mqtt {
+            return self.issue_mqtt(at, (kind, pin_index), len_bytes, times);
+        }
         let mut text = std::mem::take(&mut self.scratch);
         text.clear();
         match kind {
-            Kind::Ping => self.request(at, Metric::Ping, times, |session, now, out| session.ping(now, out)),
-            Kind::Sync => self.request(at, Metric::Sync, times, |session, now, out| session.sync(now, &[pin], out)),
+            Kind::Ping => self.request(at, Metric::Ping, times, Session::ping),
+            Kind::Sync => self.ask_blynk(at, Metric::Sync, times, |session, now, out| session.sync(now, &[pin], out)),
             Kind::Property => {
                 value::digits(&mut text, 4, intended.at_ns);
                 let pins = pin_index.to_string();
                 let write = |session: &mut DeviceSession, now, out: &mut Vec<u8>| {
                     session.property(now, pins.as_bytes(), "label", &text, out)
                 };
-                self.request(at, Metric::Property, times, write);
+                self.ask_blynk(at, Metric::Property, times, write);
             }
             Kind::Telemetry => {
                 value::digits(&mut text, len_bytes, intended.at_ns);
-                self.tell(at, now_ns, |session, now, out| drop_id(session.write(now, pin, &text, out)));
+                self.tell_blynk(at, now_ns, |session, now, out| drop_id(session.write(now, pin, &text, out)));
             }
+            // MQTT only; the scenario was checked.
+            Kind::Publish => {}
             Kind::Bridge => {
                 value::stamp(&mut text, len_bytes, intended.at_ns, now_ns);
                 let waiting = Waiting { metric: Metric::DeviceToDevice, intended_ns: times.0, sent_ns: now_ns };
@@ -130,7 +138,7 @@ impl Crew {
                 let write = |session: &mut DeviceSession, now, out: &mut Vec<u8>| {
                     drop_id(session.bridge_write(now, BRIDGE_SLOT, pin, &text, out));
                 };
-                self.tell(at, now_ns, write);
+                self.tell_blynk(at, now_ns, write);
             }
             Kind::HttpRead | Kind::HttpWrite => {
                 let call = Call {
@@ -147,22 +155,54 @@ impl Crew {
         self.scratch = text;
     }
 
+    /// Send what Blynk answers with the id of the request.
+    fn ask_blynk(
+        &mut self,
+        at: u32,
+        metric: Metric,
+        times: (u64, u64),
+        write: impl FnOnce(&mut DeviceSession, Millis, &mut Vec<u8>) -> u16,
+    ) {
+        self.request(at, metric, times, |session, now, out| match session {
+            Session::Blynk(session) => Known::Id(write(session, now, out)),
+            Session::Mqtt(_) => Known::Id(0),
+        });
+    }
+
     /// Send what has an answer.
-    fn request(
+    pub(super) fn request(
         &mut self,
         at: u32,
         metric: Metric,
         (intended_ns, now_ns): (u64, u64),
-        write: impl FnOnce(&mut DeviceSession, Millis, &mut Vec<u8>) -> u16,
+        write: impl FnOnce(&mut Session, Millis, &mut Vec<u8>) -> Known,
     ) {
-        let mut id = 0;
-        self.tell(at, now_ns, |session, now, out| id = write(session, now, out));
-        let key = by_id(at, self.devices[at as usize].attempt, id);
+        let mut known = Known::Id(0);
+        self.tell(at, now_ns, |session, now, out| known = write(session, now, out));
+        let attempt = self.devices[at as usize].attempt;
+        let key = match known {
+            Known::Id(id) => by_id(at, attempt, id),
+            Known::Turn(turn) => by_turn(at, attempt, turn),
+        };
         self.pending.add(key, Waiting { metric, intended_ns, sent_ns: now_ns });
     }
 
+    /// Send what a session of Blynk writes.
+    pub(super) fn tell_blynk(
+        &mut self,
+        at: u32,
+        now_ns: u64,
+        write: impl FnOnce(&mut DeviceSession, Millis, &mut Vec<u8>),
+    ) {
+        self.tell(at, now_ns, |session, now, out| {
+            if let Session::Blynk(session) = session {
+                write(session, now, out);
+            }
+        });
+    }
+
     /// Send what a session writes.
-    pub(super) fn tell(&mut self, at: u32, now_ns: u64, write: impl FnOnce(&mut DeviceSession, Millis, &mut Vec<u8>)) {
+    pub(super) fn tell(&mut self, at: u32, now_ns: u64, write: impl FnOnce(&mut Session, Millis, &mut Vec<u8>)) {
         let device = &mut self.devices[at as usize];
         let Some(conn) = device.conn else { return };
         let start = self.fx.arena.len();
@@ -184,11 +224,12 @@ impl Crew {
         let crowd = &self.crowds[usize::from(self.devices[at as usize].group)];
         let (pins, has_bridge, neighbour) = (crowd.synced.clone(), crowd.has_bridge, crowd.neighbour(at));
         for pin in pins {
-            self.tell(at, now_ns, |session, now, out| drop_id(session.write(now, virtual_pin(pin), b"1", out)));
+            self.tell_blynk(at, now_ns, |session, now, out| drop_id(session.write(now, virtual_pin(pin), b"1", out)));
         }
-        if has_bridge {
-            let token = self.tokens[neighbour as usize];
-            self.tell(at, now_ns, |session, now, out| drop_id(session.bridge_init(now, BRIDGE_SLOT, &token, out)));
+        if has_bridge && let Some(token) = self.keys.token(neighbour).copied() {
+            self.tell_blynk(at, now_ns, |session, now, out| {
+                drop_id(session.bridge_init(now, BRIDGE_SLOT, &token, out))
+            });
         }
     }
 
@@ -196,7 +237,9 @@ impl Crew {
     pub(super) fn nag(&mut self, at: u32, now_ns: u64) {
         let device = &self.devices[at as usize];
         if device.stage == Stage::Online && !device.is_blocked {
-            self.tell(at, now_ns, |session, now, out| drop_id(session.ping(now, out)));
+            self.tell(at, now_ns, |session, now, out| {
+                let _ = session.ping(now, out);
+            });
         }
     }
 
@@ -208,7 +251,7 @@ impl Crew {
         }
         self.sheet.counts.echo += 1;
         let to = virtual_pin(pin.index.wrapping_add(1));
-        self.tell(at, now_ns, |session, now, out| drop_id(session.write(now, to, text, out)));
+        self.tell_blynk(at, now_ns, |session, now, out| drop_id(session.write(now, to, text, out)));
     }
 }
 

@@ -1,5 +1,6 @@
 //! A worker: one thread with a ring of its own and its part of the devices.
 
+mod broker;
 mod connection;
 mod crew;
 mod device;
@@ -7,26 +8,31 @@ mod effects;
 mod heard;
 mod http;
 mod message;
+mod mqtt;
 mod pending;
+mod reach;
+mod session;
 mod value;
 mod wire;
 
 pub(crate) use crew::CrewParts;
+pub(crate) use reach::{Reach, spread, workers};
 pub(crate) use wire::{Bench, TlsTarget};
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::num::NonZeroU64;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use linchpin_driver::{Choice, Driver, Event, Options, Wait};
+use linchpin_driver::{Driver, Event, Options, Wait};
 
 use crate::limits;
 use crate::recorder::{Counts, Sheet, Stall};
 use crew::Crew;
 use effects::Owner;
+use reach::{pin, schedule};
 
 /// What all workers and the one who waits for them see.
 #[derive(Debug)]
@@ -50,45 +56,9 @@ pub(crate) enum Told {
     Done {
         unsent: u64,
     },
+    /// Why the first login was refused.
+    Refused(String),
     Failed(String),
-}
-
-/// How a worker reaches the server.
-#[derive(Clone, Debug)]
-pub(crate) struct Reach {
-    pub(crate) target: SocketAddr,
-    /// Source addresses to take; empty: of the loopback all, elsewhere the kernel's choice.
-    pub(crate) sources: Vec<IpAddr>,
-    pub(crate) backend: Choice,
-    /// Connections of all workers.
-    pub(crate) connections: u32,
-    /// The CPU of each worker; empty: the kernel chooses.
-    pub(crate) cpus: Vec<usize>,
-}
-
-/// Run this thread on one CPU only.
-fn pin(cpu: usize) -> std::io::Result<()> {
-    let mut set = rustix::thread::CpuSet::new();
-    if cpu >= rustix::thread::CpuSet::MAX_CPU {
-        return Err(std::io::ErrorKind::InvalidInput.into());
-    }
-    set.set(cpu);
-    Ok(rustix::thread::sched_setaffinity(None, &set)?)
-}
-
-/// A CPU for each worker, from the last one down: servers take theirs from the first one up. Empty unless one is left
-/// for the server.
-pub(crate) fn spread(workers: u32) -> Vec<usize> {
-    let set = rustix::thread::sched_getaffinity(None).unwrap_or_default();
-    let free: Vec<usize> = (0..rustix::thread::CpuSet::MAX_CPU).rev().filter(|cpu| set.is_set(*cpu)).collect();
-    if free.len() > workers as usize { free[..workers as usize].to_vec() } else { Vec::new() }
-}
-
-/// CPU time of this thread, and time that it waited for a CPU.
-fn schedule() -> [u64; 2] {
-    let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
-    let mut fields = text.split_whitespace().map(|field| field.parse().unwrap_or(0));
-    [fields.next().unwrap_or(0), fields.next().unwrap_or(0)]
 }
 
 /// A worker's thread.
@@ -194,6 +164,9 @@ impl<'a> Worker<'a> {
             self.crew.sheet.stalls.push(Stall { at_ns: self.last_turn_ns, len_ns: gap_ns });
         }
         self.last_turn_ns = now_ns;
+        if let Some(why) = self.crew.refusal.take() {
+            let _ = self.tell.send(Told::Refused(why));
+        }
         let phase = self.crew.plan.phase_at(self.crew.plan_ns(now_ns));
         let is_full = now_ns - self.crew.sheet.start_ns >= limits::INTERVAL_MS * 1_000_000;
         if phase != self.crew.sheet.phase || is_full {
@@ -285,14 +258,6 @@ impl<'a> Worker<'a> {
         self.crew.is_over = true;
         (is_stopped || self.crew.unfinished() == 0).then_some(unsent)
     }
-}
-
-/// How many workers a run has by itself: one a core but one, and enough for the connections.
-pub(crate) fn workers(connections: u64) -> u32 {
-    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get) as u32;
-    let needed = connections.div_ceil(u64::from(limits::WORKER_CONNECTIONS)) as u32;
-    // More workers than cores only where descriptors demand it.
-    needed.max(cores.saturating_sub(1).min(4)).max(1)
 }
 
 /// Everything that workers share at the begin of a run.

@@ -20,6 +20,11 @@ pub(crate) fn by_id(device: u32, attempt: u16, id: u16) -> Key {
     (device, u64::from(attempt) << 16 | u64::from(id))
 }
 
+/// The key of an answer that is known by its place among its like on a connection.
+pub(crate) fn by_turn(device: u32, attempt: u16, turn: u32) -> Key {
+    (device, 1 << 62 | u64::from(attempt) << 32 | u64::from(turn))
+}
+
 /// The key of a value that arrives with its intended time.
 pub(crate) const fn by_stamp(device: u32, intended_ns: u64) -> Key {
     (device, 1 << 63 | intended_ns)
@@ -84,5 +89,6 @@ mod tests {
         pending.add(by_id(1, 1, 3), waiting(90));
         assert_eq!((pending.expired(50), pending.expired(90)), (None, Some(waiting(90))));
         assert_ne!(by_stamp(1, 7), by_id(1, 0, 7));
+        assert!(by_turn(1, 0, 7) != by_id(1, 0, 7) && by_turn(1, 1, 7) != by_turn(1, 0, 7));
     }
 }

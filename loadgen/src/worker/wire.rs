@@ -23,7 +23,8 @@ pub(crate) struct TlsTarget {
 /// What all wires of a worker share.
 pub(crate) struct Bench {
     pub(crate) desk: Desk,
-    pub(crate) tls: Option<Arc<TlsTarget>>,
+    /// By group.
+    pub(crate) tls: Vec<Option<Arc<TlsTarget>>>,
     /// For Host fields.
     pub(crate) host: String,
     /// WebSocket frames on their way to TLS.
@@ -34,7 +35,7 @@ pub(crate) struct Bench {
 }
 
 impl Bench {
-    pub(crate) fn new(tls: Option<Arc<TlsTarget>>, host: String) -> Self {
+    pub(crate) fn new(tls: Vec<Option<Arc<TlsTarget>>>, host: String) -> Self {
         Self { desk: Desk::default(), tls, host, scratch: Vec::new(), inner: Vec::new(), mask: 0x9e37_79b9 }
     }
 
@@ -84,20 +85,27 @@ pub(crate) enum Broken {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Milestones {
     pub(crate) tls_done: bool,
+    /// The handshake continued an earlier session.
+    pub(crate) is_resumed: bool,
     /// The session may begin.
     pub(crate) ready: bool,
 }
 
 impl Wire {
-    /// The connection stands: begin. Returns whether the session may begin at once.
-    pub(crate) fn open(&mut self, bench: &mut Bench, transport: Transport, out: &mut Vec<u8>) -> Result<bool, Broken> {
-        if transport == Transport::Plain {
+    /// The connection of a device of this transport and group stands: begin. Returns whether the session may begin at once.
+    pub(crate) fn open(
+        &mut self,
+        bench: &mut Bench,
+        (transport, group): (Transport, u8),
+        out: &mut Vec<u8>,
+    ) -> Result<bool, Broken> {
+        if !transport.is_tls() && !transport.is_ws() {
             self.0 = None;
             return Ok(true);
         }
         let mut layers = Layers { tls: Tls::Off, ws: Ws::Off, is_ws: transport.is_ws() };
         if transport.is_tls() {
-            let target = bench.tls.clone().ok_or(Broken::Tls)?;
+            let target = bench.tls.get(usize::from(group)).cloned().flatten().ok_or(Broken::Tls)?;
             match target.connector.connect(target.name.clone(), out).map_err(|_| Broken::Tls)? {
                 Progress::Pending(handshake) => layers.tls = Tls::Shaking(handshake),
                 Progress::Done(_) => return Err(Broken::Tls),
@@ -202,7 +210,7 @@ impl Layers {
                 Progress::Done(established) => {
                     self.tls = Tls::Open(established.session);
                     rest = established.rest;
-                    done.tls_done = true;
+                    (done.tls_done, done.is_resumed) = (true, established.facts.resumed);
                     if self.is_ws {
                         self.upgrade(bench, out)?;
                     } else {

@@ -2,6 +2,7 @@
 //! Blynk server on plain threads that shares no driver and no shard with either.
 
 pub mod minimal;
+pub mod mosquitto;
 pub mod shell;
 
 use std::net::SocketAddr;
@@ -127,6 +128,27 @@ impl Ran {
     #[must_use]
     pub fn outcome(&self) -> Value {
         serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {}\n{}", self.out, self.err))
+    }
+}
+
+/// Counts of a kind over all phases of an outcome.
+///
+/// # Panics
+/// When it has no such count.
+#[must_use]
+pub fn sum(outcome: &Value, kind: &str) -> u64 {
+    let phases = outcome["phases"].as_array().expect("phases");
+    phases.iter().map(|phase| phase["counts"][kind].as_u64().expect("a count")).sum()
+}
+
+/// Nothing went wrong in any phase.
+///
+/// # Panics
+/// When something did.
+#[track_caller]
+pub fn expect_clean(outcome: &Value) {
+    for wrong in ["timeouts", "refused", "lost", "login_failed", "connect_failed", "faults", "skipped", "offline"] {
+        assert_eq!(sum(outcome, wrong), 0, "{wrong}: {}", outcome["phases"]);
     }
 }
 

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use linchpin_tls::Acceptor;
+use linchpin_tls::{Acceptor, Version};
 
 use link::Link;
 
@@ -21,6 +21,8 @@ pub type Heard = HashMap<&'static str, u64>;
 #[derive(Default)]
 struct World {
     heard: Heard,
+    /// TLS version, and whether an earlier session was continued.
+    handshakes: Vec<(&'static str, bool)>,
     /// By token: where the device is.
     online: HashMap<String, Link>,
     /// By token and pin.
@@ -74,6 +76,12 @@ impl Minimal {
         world.online.values().for_each(Link::cut);
     }
 
+    /// TLS handshakes so far: version, and whether an earlier session was continued.
+    #[must_use]
+    pub fn handshakes(&self) -> Vec<(&'static str, bool)> {
+        self.world.lock().unwrap_or_else(PoisonError::into_inner).handshakes.clone()
+    }
+
     /// What it heard so far.
     #[must_use]
     pub fn heard(&self) -> Heard {
@@ -92,7 +100,11 @@ impl Drop for Minimal {
 /// One connection.
 fn serve(stream: TcpStream, acceptor: Option<Acceptor>, world: &Mutex<World>, delay: Duration) -> io::Result<()> {
     stream.set_nodelay(true)?;
-    let (mut link, mut reader) = link::open(stream, acceptor)?;
+    let (mut link, mut reader, facts) = link::open(stream, acceptor)?;
+    if let Some(facts) = facts {
+        let version = if facts.version == Version::Tls12 { "1.2" } else { "1.3" };
+        world.lock().unwrap_or_else(PoisonError::into_inner).handshakes.push((version, facts.resumed));
+    }
     let (mut bytes, mut token) = (Vec::new(), None);
     let mut bridges: HashMap<String, String> = HashMap::new();
     while reader.read(&mut bytes)? {

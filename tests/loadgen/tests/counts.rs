@@ -5,8 +5,7 @@ use std::time::Duration;
 
 use linchpin_fleet::server::Server;
 use linchpin_loadgen_tests::minimal::Minimal;
-use linchpin_loadgen_tests::{Folder, made_up_tokens, program, run};
-use serde_json::Value;
+use linchpin_loadgen_tests::{Folder, expect_clean, made_up_tokens, program, run, sum};
 
 const DEVICES: u32 = 60;
 
@@ -46,19 +45,6 @@ duration = "4s"
 
 const KINDS: [&str; 9] =
     ["ping", "sync", "property", "telemetry", "http_read", "http_write", "bridge", "echo", "downlinks"];
-
-/// Counts of a kind over all phases.
-fn sum(outcome: &Value, kind: &str) -> u64 {
-    let phases = outcome["phases"].as_array().expect("phases");
-    phases.iter().map(|phase| phase["counts"][kind].as_u64().expect("a count")).sum()
-}
-
-#[track_caller]
-fn expect_clean(outcome: &Value) {
-    for wrong in ["timeouts", "refused", "lost", "login_failed", "connect_failed", "faults", "skipped", "offline"] {
-        assert_eq!(sum(outcome, wrong), 0, "{wrong}: {}", outcome["phases"]);
-    }
-}
 
 #[test]
 fn the_same_messages_reach_a_server_that_is_not_built_on_our_driver() {

@@ -5,7 +5,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use linchpin_loadgen_tests::minimal::Minimal;
-use linchpin_loadgen_tests::{Folder, Loadgen, made_up_tokens, program, run};
+use linchpin_loadgen_tests::{Folder, Loadgen, Ran, made_up_tokens, program, run};
 use rustix::process::Signal;
 
 /// Exit code and everything that was said.
@@ -153,4 +153,36 @@ fn kept_runs_are_compared_and_two_single_ones_cannot_be_separated() {
     {
         assert!(folder.at("fast/0").join(file).is_file(), "{file}");
     }
+}
+
+#[test]
+fn a_comparison_goes_on_with_what_it_has_kept() {
+    let folder = Folder::new();
+    let tokens = folder.tokens(&made_up_tokens(10));
+    let (fast, slow) = (Minimal::start(None, Duration::ZERO), Minimal::start(None, Duration::from_millis(15)));
+    let scenario = "name = \"x\"\n[[group]]\nname = \"g\"\ncount = 10\nmix = [{ kind = \"ping\", rate = \"40/s\" }]\n\
+                    [[phase]]\nkind = \"ramp\"\nduration = \"200ms\"\n[[phase]]\nkind = \"steady\"\nduration = \"1s\"\n";
+    let (scenario, out) = (folder.file("x.toml", scenario), folder.at("runs"));
+    let (a, b) = (fast.address.to_string(), slow.address.to_string());
+    let (scenario, tokens, out) = (scenario.to_string_lossy(), tokens.to_string_lossy(), out.to_string_lossy());
+    let arguments = ["ab", "--rounds", "4", "--figure", "p50", "--json", "--resume", "--allow-debug-build"];
+    let arguments = [&arguments[..], &[&*a, &*b, &*scenario, "--tokens", &*tokens, "--out", &*out]].concat();
+    let ab = || Loadgen::start(&arguments).wait(Duration::from_secs(170));
+    let first = ab();
+    let told = |ran: &Ran| {
+        let p50 = ran.outcome()["figures"][0].clone();
+        assert_eq!((&p50["figure"], &p50["level"]), (&"p50".into(), &0.975.into()));
+        (p50["finding"].clone(), p50["runs"].clone(), p50["ratio"].as_f64().map(|ratio| format!("{ratio:.9}")))
+    };
+    assert_eq!(told(&first).0, "higher");
+    // Nobody answers any more, and one run was not finished: only that one would have to be made.
+    drop((fast, slow));
+    let again = ab();
+    assert_eq!((again.code(), told(&again)), (first.code(), told(&first)), "{}", again.err);
+    std::fs::remove_file(folder.at("runs/b-001/outcome.json")).expect("it was kept");
+    let ran = ab();
+    assert_eq!(ran.code(), 2, "{}{}", ran.out, ran.err);
+    assert!(ran.err.contains("round 1: b") && !ran.err.contains("round 2: b"), "{}", ran.err);
+
+    expect(&["ab", "--resume", &a, &b, &scenario], 1, &["--out FOLDER"]);
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use linchpin_fleet::server::Server;
 use linchpin_loadgen_tests::minimal::Minimal;
-use linchpin_loadgen_tests::{Folder, made_up_tokens, program, run};
+use linchpin_loadgen_tests::{Folder, made_up_tokens, program, run, sum};
 use linchpin_tls::{
     Acceptor, AcceptorOptions, Certificates, Clock, Identity, Layer, LocalAuthority, Provider, SessionIds, TicketKey,
     Tickets,
@@ -66,14 +66,38 @@ fn tls_and_websocket_over_tls_carry_the_same_messages() {
         let server = Minimal::start(Some(acceptor.clone()), Duration::ZERO);
         let outcome = run_transport(server.address, &tokens, transport, &["--ca", &ca.to_string_lossy()]);
         expect_good(&outcome, true);
-        let pings: u64 = ["ping", "beat"]
-            .iter()
-            .flat_map(|kind| {
-                outcome["phases"].as_array().expect("phases").iter().map(move |p| p["counts"][kind].as_u64())
-            })
-            .flatten()
-            .sum();
+        let pings = sum(&outcome, "ping") + sum(&outcome, "beat");
         assert_eq!(server.heard()["ping"], pings, "{transport}");
+    }
+}
+
+#[test]
+fn a_group_speaks_one_version_of_tls_and_resumes_if_it_is_told_to() {
+    let (acceptor, pem) = acceptor();
+    let folder = Folder::new();
+    let (tokens, ca) = (folder.tokens(&made_up_tokens(DEVICES)), folder.file("ca.pem", &pem));
+    for (version, resume, resumed) in [("1.2", true, 20), ("1.3", true, 20), ("1.3", false, 0)] {
+        let server = Minimal::start(Some(acceptor.clone()), Duration::ZERO);
+        let scenario = format!(
+            "name = \"t\"\n[[group]]\nname = \"g\"\ncount = {DEVICES}\ntransport = \"tls\"\ntls = \"{version}\"\n\
+             resume = {resume}\nreconnect = \"100ms\"\n[[phase]]\nkind = \"ramp\"\nduration = \"1s\"\n\
+             [[phase]]\nkind = \"storm\"\nstorm = \"power_on\"\nshare = \"50%\"\nduration = \"2s\"\n\
+             [[phase]]\nkind = \"steady\"\nduration = \"1s\"\n"
+        );
+        let scenario = folder.file("resume.toml", &scenario);
+        let arguments = ["run", &*scenario.to_string_lossy(), "--ca", &*ca.to_string_lossy()];
+        let outcome = run(server.address, &tokens, &arguments).outcome();
+        assert_eq!(sum(&outcome, "logins"), u64::from(DEVICES) + 20, "{version}: {}", outcome["phases"]);
+        assert_eq!(sum(&outcome, "tls_failed"), 0);
+        // TLS 1.2 uses a session as often as it likes, so devices of the ramp may resume another's.
+        let found = sum(&outcome, "tls_resumed");
+        assert!(
+            if version == "1.2" { found >= resumed } else { found >= resumed && found <= resumed * 3 },
+            "{version}: {found}"
+        );
+        let facts = server.handshakes();
+        assert_eq!(facts.iter().filter(|(_, is_resumed)| *is_resumed).count() as u64, found, "{version}");
+        assert!(facts.iter().all(|(spoken, _)| *spoken == version), "{version}: {facts:?}");
     }
 }
 

@@ -198,7 +198,7 @@ const OTHERS: &[(&str, Kind, &str, &str)] = &[
     ),
     ("linchpin_uptime_seconds", Kind::Gauge, "", "Time since the start."),
     ("linchpin_capacity_connections", Kind::Gauge, "", "Connections that the limits of the process allow."),
-    ("linchpin_build_info", Kind::Gauge, "version", "Always 1."),
+    ("linchpin_build_info", Kind::Gauge, "version, commit", "Always 1."),
 ];
 
 /// Everything that is exported: name, kind, labels, help; in the order of the output.
@@ -233,7 +233,7 @@ pub fn page(shards: &[ShardStatus], facts: &Facts, store: Option<&(Figures, Back
                 let _ = writeln!(out, "{name} {}", facts.capacity);
             }
             "linchpin_build_info" => {
-                let _ = writeln!(out, "{name}{{version=\"{}\"}} 1", facts.version);
+                let _ = writeln!(out, "{name}{{version=\"{}\",commit=\"{}\"}} 1", facts.version, facts.commit);
             }
             _ => {}
         }
@@ -308,6 +308,7 @@ mod tests {
         };
         let facts = Facts {
             version: "1.2.3",
+            commit: "1f2e3d",
             driver: String::new(),
             capacity: 1_000,
             plain: Vec::new(),
@@ -339,7 +340,7 @@ mod tests {
             "linchpin_tick_seconds_sum{shard=\"0\"} 0.0015",
             "linchpin_store_at_risk_seconds 0.028",
             "linchpin_store_full 1",
-            "linchpin_build_info{version=\"1.2.3\"} 1",
+            "linchpin_build_info{version=\"1.2.3\",commit=\"1f2e3d\"} 1",
         ] {
             assert!(page.lines().any(|found| found == line), "no {line} in\n{page}");
         }

@@ -8,6 +8,7 @@ use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::{CertificateDer, ServerName};
 
 use super::keylog::Hook;
+use super::remembered::Remembered;
 use super::step::HandshakeOptions;
 use super::{Conn, Handshake, Hello, Progress, Provider};
 use crate::certificate::Identity;
@@ -31,7 +32,8 @@ pub struct ConnectorOptions {
     pub version: Option<Version>,
     /// Application protocols that it offers.
     pub alpn: Vec<Vec<u8>>,
-    /// Servers whose sessions it remembers; 0: it never resumes.
+    /// TLS 1.3 tickets that it remembers for all its connections together, and servers of which it remembers a TLS 1.2
+    /// session; 0: it never resumes. Each ticket serves once.
     pub remembered: usize,
     /// What time it is.
     pub clock: Clock,
@@ -76,7 +78,7 @@ impl Connector {
         config.alpn_protocols.clone_from(&options.alpn);
         config.resumption = match options.remembered {
             0 => Resumption::disabled(),
-            servers => Resumption::in_memory_sessions(servers),
+            tickets => Resumption::store(Arc::new(Remembered::new(tickets))),
         };
         if options.layer == Layer::InPlace {
             config.enable_secret_extraction = true;

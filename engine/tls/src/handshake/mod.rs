@@ -7,6 +7,7 @@ mod greeting;
 mod handover;
 mod keylog;
 mod provider;
+mod remembered;
 mod step;
 
 pub use acceptor::{Acceptor, AcceptorOptions};

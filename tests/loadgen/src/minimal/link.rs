@@ -6,7 +6,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use linchpin_protocol::ws::{Decoder, Kind, Piece, Role, frame_header};
-use linchpin_tls::{Acceptor, Desk, Greeting, Handshake, Input, Opened, Progress, RecordLayer as _, Session};
+use linchpin_tls::{
+    Acceptor, Desk, Established, Facts, Greeting, Handshake, Input, Opened, Progress, RecordLayer as _, Session,
+};
 
 struct Secure {
     session: Session,
@@ -128,19 +130,19 @@ fn open_all(secure: &Mutex<Secure>, bytes: &mut [u8]) -> io::Result<Vec<u8>> {
 }
 
 /// Shake hands if there is TLS.
-pub(super) fn open(mut stream: TcpStream, acceptor: Option<Acceptor>) -> io::Result<(Link, Reader)> {
-    let (mut secure, mut rest) = (None, Vec::new());
+pub(super) fn open(mut stream: TcpStream, acceptor: Option<Acceptor>) -> io::Result<(Link, Reader, Option<Facts>)> {
+    let (mut secure, mut rest, mut facts) = (None, Vec::new(), None);
     if let Some(acceptor) = acceptor {
-        let (session, early) = accept(&mut stream, &acceptor)?;
-        secure = Some(Mutex::new(Secure { session, desk: Desk::default() }));
-        rest = early;
+        let made = accept(&mut stream, &acceptor)?;
+        secure = Some(Mutex::new(Secure { session: made.session, desk: Desk::default() }));
+        (rest, facts) = (made.rest, Some(made.facts));
     }
     let shared = Shared { stream: Mutex::new(stream.try_clone()?), secure, is_websocket: AtomicBool::new(false) };
     let shared = Arc::new(shared);
-    Ok((Link(shared.clone()), Reader { stream, shared, websocket: None, rest }))
+    Ok((Link(shared.clone()), Reader { stream, shared, websocket: None, rest }, facts))
 }
 
-fn accept(stream: &mut TcpStream, acceptor: &Acceptor) -> io::Result<(Session, Vec<u8>)> {
+fn accept(stream: &mut TcpStream, acceptor: &Acceptor) -> io::Result<Established> {
     let mut greeting = Some(Greeting::new());
     let mut handshake: Option<Box<Handshake>> = None;
     let mut buffer = [0; 4_096];
@@ -166,7 +168,7 @@ fn accept(stream: &mut TcpStream, acceptor: &Acceptor) -> io::Result<(Session, V
         stream.write_all(&out)?;
         match progress {
             Some(Progress::Pending(pending)) => handshake = Some(pending),
-            Some(Progress::Done(done)) => return Ok((done.session, done.rest)),
+            Some(Progress::Done(done)) => return Ok(*done),
             None => {}
         }
     }

@@ -1,144 +1,21 @@
-//! A run from its begin to its end: starts the workers, opens the gate, collects their sheets.
+//! Opens the gate, collects sheets, looks at the server, and shows the run to whoever watches.
 
-use std::net::{SocketAddr, TcpStream};
-use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime};
 
-use linchpin_protocol::model::Token;
-
+use super::{Done, Glance, Recovery, Setup, Watch};
 use crate::exit::Failure;
 use crate::limits;
-use crate::plan::Part;
 use crate::recorder::Totals;
-use crate::scenario::{Scenario, Storm};
-use crate::server::{Eye, Sample};
-use crate::worker::{self, Bench, CrewParts, Reach, Shared, TlsTarget, Told};
+use crate::scenario::Storm;
+use crate::worker::{Shared, Told};
 
-/// How to run a scenario.
-#[derive(Clone, Debug)]
-pub(crate) struct Setup {
-    pub(crate) scenario: Arc<Scenario>,
-    pub(crate) reach: Reach,
-    pub(crate) tokens: Arc<Vec<Token>>,
-    pub(crate) workers: u32,
-    /// Requests in flight of all workers.
-    pub(crate) in_flight: Option<u64>,
-    pub(crate) tls: Option<Arc<TlsTarget>>,
-    pub(crate) host: String,
-    pub(crate) eye: Eye,
-    /// What restarts the server.
-    pub(crate) restart: Option<PathBuf>,
-    /// Set by a signal.
-    pub(crate) interrupted: Arc<AtomicBool>,
-}
-
-/// How long the devices of a storm took to come back.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Recovery {
-    pub(crate) phase: usize,
-    /// From the begin of the phase until 95 % of all devices were online again; `None`: not within the run.
-    pub(crate) to_95_s: Option<f64>,
-    begun_s: f64,
-    has_dipped: bool,
-}
-
-/// What a run left.
-#[derive(Debug)]
-pub(crate) struct Done {
-    pub(crate) totals: Totals,
-    pub(crate) unsent: u64,
-    pub(crate) started: SystemTime,
-    /// From the end of the ramp until the devices were online.
-    pub(crate) settle_s: f64,
-    /// Devices online when the plan went on.
-    pub(crate) online_at_gate: u64,
-    pub(crate) samples: Vec<Sample>,
-    pub(crate) recoveries: Vec<Recovery>,
-    pub(crate) was_interrupted: bool,
-}
-
-/// What somebody who watches a run sees, about 5 times a second.
-pub(crate) struct Glance<'a> {
-    pub(crate) scenario: &'a Scenario,
-    pub(crate) totals: &'a Totals,
-    pub(crate) elapsed_s: f64,
-    pub(crate) phase: usize,
-    pub(crate) waits_at_gate: bool,
-    pub(crate) online: u64,
-    pub(crate) is_second: bool,
-}
-
-/// Shows a run while it goes on.
-pub(crate) trait Watch {
-    fn glance(&mut self, glance: &Glance<'_>);
-}
-
-/// Is anybody there?
-pub(crate) fn probe(target: SocketAddr) -> Result<(), Failure> {
-    TcpStream::connect_timeout(&target, Duration::from_millis(limits::PROBE_MS)).map(drop).map_err(|error| {
-        Failure::unreachable(format!(
-            "nobody takes connections at {target}: {error}; start the server or check the port"
-        ))
-    })
-}
-
-/// Run a scenario.
-pub(crate) fn run(setup: &Setup, watch: &mut dyn Watch) -> Result<Done, Failure> {
-    let devices = setup.scenario.devices();
-    if (setup.tokens.len() as u64) < devices {
-        return Err(Failure::usage(format!(
-            "there are {} tokens for {devices} devices; add devices or lower the count",
-            setup.tokens.len()
-        )));
-    }
-    if setup.restart.is_none() && setup.scenario.phase.iter().any(|phase| phase.storm == Some(Storm::ServerRestart)) {
-        return Err(Failure::usage("the scenario restarts the server; say how with --restart-command PROGRAM"));
-    }
-    probe(setup.reach.target)?;
-    let shared = worker::shared(setup.workers);
-    let (tell, told) = channel();
-    let mut threads = Vec::new();
-    for number in 0..setup.workers {
-        let (parts, reach, shared, tell) = (parts(setup, number), setup.reach.clone(), shared.clone(), tell.clone());
-        let thread = std::thread::Builder::new().name(format!("worker-{number}"));
-        let thread = thread.spawn(move || worker::run(parts, &reach, &shared, &tell));
-        threads.push(thread.map_err(|error| Failure::usage(format!("cannot start worker {number}: {error}")))?);
-    }
-    drop(tell);
-    let collector = Collector::new(setup, &shared);
-    collector.collect(&told, threads, watch)
-}
-
-/// A worker's part of the devices and their tokens.
-fn parts(setup: &Setup, number: u32) -> CrewParts {
-    let part = Part { worker: number, workers: setup.workers };
-    let mut tokens = Vec::new();
-    let mut first = 0;
-    for group in &setup.scenario.group {
-        let mine = part.of(group.count.0);
-        tokens.extend_from_slice(&setup.tokens[(first + mine.start) as usize..(first + mine.end) as usize]);
-        first += group.count.0;
-    }
-    // What does not divide evenly goes to the first workers; everyone may send something.
-    let in_flight = setup.in_flight.map_or(usize::MAX, |all| {
-        let (each, rest) = (all / u64::from(setup.workers), all % u64::from(setup.workers));
-        (each + u64::from(u64::from(number) < rest)).max(1) as usize
-    });
-    CrewParts {
-        scenario: setup.scenario.clone(),
-        part,
-        tokens,
-        in_flight,
-        bench: Bench::new(setup.tls.clone(), setup.host.clone()),
-    }
-}
-
-struct Collector<'a> {
+/// Who collects what workers tell, and watches the clock of the plan.
+pub(super) struct Collector<'a> {
     setup: &'a Setup,
     shared: &'a Arc<Shared>,
     done: Done,
@@ -154,7 +31,7 @@ struct Collector<'a> {
 }
 
 impl<'a> Collector<'a> {
-    fn new(setup: &'a Setup, shared: &'a Arc<Shared>) -> Self {
+    pub(super) fn new(setup: &'a Setup, shared: &'a Arc<Shared>) -> Self {
         let scenario = &setup.scenario;
         let mut starts_ns = vec![0];
         for phase in &scenario.phase {
@@ -171,6 +48,7 @@ impl<'a> Collector<'a> {
             samples: vec![setup.eye.look(0.0)],
             recoveries: Vec::new(),
             was_interrupted: false,
+            refusal: None,
         };
         Self {
             setup,
@@ -187,7 +65,8 @@ impl<'a> Collector<'a> {
         }
     }
 
-    fn collect(
+    /// Until all workers are done.
+    pub(super) fn collect(
         mut self,
         told: &Receiver<Told>,
         threads: Vec<JoinHandle<()>>,
@@ -201,6 +80,9 @@ impl<'a> Collector<'a> {
                 Ok(Told::Done { unsent }) => {
                     self.done.unsent += unsent;
                     running -= 1;
+                }
+                Ok(Told::Refused(why)) => {
+                    self.done.refusal.get_or_insert(why);
                 }
                 Ok(Told::Failed(text)) => {
                     failure = Some(Failure::usage(text));
@@ -258,6 +140,7 @@ impl<'a> Collector<'a> {
         let is_second = elapsed.as_secs() > self.last_second;
         if is_second {
             self.last_second = elapsed.as_secs();
+            self.setup.clock.set(std::time::UNIX_EPOCH.elapsed().map_or(0, |since| since.as_secs()));
             if self.setup.eye.is_open() {
                 self.done.samples.push(self.setup.eye.look(elapsed.as_secs_f64()));
             }
@@ -280,9 +163,12 @@ impl<'a> Collector<'a> {
     /// Let the plan go on: the devices are online, or have had their time.
     fn open_gate(&mut self, elapsed: Duration, online: u64) -> Result<(), Failure> {
         if online == 0 {
+            let why = self.done.refusal.as_ref().map(|why| format!(" (the server's answer to the first: {why})"));
             return Err(Failure::unreachable(format!(
-                "none of {} devices could log in at {}; check the tokens, the transport, and the server's log",
-                self.devices, self.setup.reach.target
+                "none of {} devices could log in at {}{}; check the tokens, the transport, and the server's log",
+                self.devices,
+                self.setup.reach.target,
+                why.unwrap_or_default()
             )));
         }
         self.done.settle_s = (elapsed - self.gate).as_secs_f64();
