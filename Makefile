@@ -40,11 +40,12 @@ bench:
 	@. tests/environment.sh && rocksdb=$$(tests/rocksdb.sh) && eval "$$rocksdb" && \
 	    cargo build --release --locked --quiet --package linchpin --package linchpin-fleet --package linchpin-bench-storage && \
 	    built=$$CARGO_TARGET_DIR/release && \
-	    $$built/fleet memory --server-bin $$built/linchpin --devices 19000 --shards 1 --rounds 3 && \
-	    $$built/fleet memory --server-bin $$built/linchpin --devices 60000 --shards 4 --rounds 3 && \
+	    $$built/fleet memory --server-bin $$built/linchpin --state memory --devices 19000 --shards 1 --rounds 3 && \
+	    $$built/fleet memory --server-bin $$built/linchpin --state memory --devices 60000 --shards 4 --rounds 3 && \
+	    $$built/fleet memory --server-bin $$built/linchpin --devices 19000 --shards 1 --rounds 1 && \
 	    $$built/bench-storage && \
 	    for layer in in-place rustls; do for size in '10000 --shards 1' '60000 --shards 4'; do \
-	        $$built/fleet memory --server-bin $$built/linchpin --tls $$layer --rounds 1 --devices $$size || exit 1; done; done && \
+	        $$built/fleet memory --server-bin $$built/linchpin --state memory --tls $$layer --rounds 1 --devices $$size || exit 1; done; done && \
 	    $$built/fleet storm --server-bin $$built/linchpin --tls in-place --devices 20000 --shards 2 --rounds 10 && \
 	    $$built/fleet scrape --server-bin $$built/linchpin --devices 60000 --shards 4 --rounds 3 && \
 	    if command -v nginx >/dev/null; then $$built/fleet http --server-bin $$built/linchpin --rounds 5; \

@@ -26,6 +26,13 @@ struct OpenPin {
     finished: Vec<(u64, u64, Vec<Sample>)>,
 }
 
+/// Room for one more: most pins are written once or a few times before they are stored, and there are many pins.
+fn grow<T>(list: &mut Vec<T>) {
+    if list.len() == list.capacity() {
+        list.reserve_exact(list.len() / 2 + 1);
+    }
+}
+
 impl OpenPin {
     fn new(pin: Pin) -> Self {
         let (latest, samples, minutes, finished) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
@@ -39,7 +46,10 @@ impl OpenPin {
             Some(row) if sample.at_ms.wrapping_sub(row.start_ms) < Grain::Minute.row_ms() => {
                 row.add(&Row::of(Grain::Minute, sample));
             }
-            _ => rollup::merge(&mut self.minutes, &Row::of(Grain::Minute, sample)),
+            _ => {
+                grow(&mut self.minutes);
+                rollup::merge(&mut self.minutes, &Row::of(Grain::Minute, sample));
+            }
         }
         let hour = |at_ms: u64| at_ms / limits::CHUNK_SPAN_MS;
         let fits = self.chunk.is_some_and(|(start_ms, _)| hour(start_ms) == hour(sample.at_ms))
@@ -50,6 +60,7 @@ impl OpenPin {
             *next_chunk += 1;
         }
         self.is_dirty = true;
+        grow(&mut self.samples);
         self.samples.push(sample);
         fits
     }
@@ -113,6 +124,7 @@ impl OpenDevice {
         let at = match self.pins.binary_search_by_key(&point.pin, |open| open.pin) {
             Ok(at) => at,
             Err(at) => {
+                grow(&mut self.pins);
                 self.pins.insert(at, OpenPin::new(point.pin));
                 at
             }

@@ -17,7 +17,7 @@ const USAGE: &str = "usage:
   fleet cuts   --server-bin PATH [--devices N] [--shards N] [--rounds N]
   fleet storm  --server-bin PATH [--devices N] [--shards N] [--rounds N]      all cut at once, and shares of them
   fleet http   --server-bin PATH [--rounds N]      HTTP updates of a connected device, beside nginx
-  memory, cuts and storm take --tls in-place|rustls too
+  memory, cuts and storm take --tls in-place|rustls and --state disk|memory too
   fleet scrape --server-bin PATH [--devices N] [--shards N] [--rounds N]      scrapes of the metrics";
 
 /// What this foundation aims at, bytes a device.
@@ -32,12 +32,15 @@ struct Flags {
     shards: u16,
     rounds: u32,
     out: Option<PathBuf>,
+    /// The server keeps its state in memory only: what connections cost, without what the store has open.
+    in_memory: bool,
     /// The server's record layer, if devices speak TLS.
     tls: Option<String>,
 }
 
 fn flags(mut args: impl Iterator<Item = String>) -> Option<Flags> {
-    let mut flags = Flags { binary: PathBuf::new(), devices: 19_000, shards: 1, rounds: 3, out: None, tls: None };
+    let mut flags =
+        Flags { binary: PathBuf::new(), devices: 19_000, shards: 1, rounds: 3, out: None, in_memory: false, tls: None };
     while let Some(name) = args.next() {
         let value = args.next()?;
         match name.as_str() {
@@ -45,12 +48,18 @@ fn flags(mut args: impl Iterator<Item = String>) -> Option<Flags> {
             "--devices" => flags.devices = value.parse().ok()?,
             "--shards" => flags.shards = value.parse().ok()?,
             "--rounds" => flags.rounds = value.parse().ok()?,
+            "--state" => flags.in_memory = one_of(&value, "disk", "memory")?,
             "--tls" => flags.tls = Some(value),
             "--out" => flags.out = Some(value.into()),
             _ => return None,
         }
     }
     flags.binary.is_file().then_some(flags)
+}
+
+/// Is it the second of two words? `None`: neither.
+fn one_of(value: &str, first: &str, second: &str) -> Option<bool> {
+    [first, second].contains(&value).then(|| value == second)
 }
 
 fn main() -> std::process::ExitCode {
@@ -79,7 +88,11 @@ fn main() -> std::process::ExitCode {
 
 fn server(flags: &Flags, devices: u32) -> Server {
     let layer = flags.tls.as_deref().unwrap_or("in-place");
-    Server::start_with(&flags.binary, devices, flags.shards, "io_uring", &["--record-layer", layer])
+    let mut line = vec!["--record-layer", layer];
+    if flags.in_memory {
+        line.push("--memory");
+    }
+    Server::start_with(&flags.binary, devices, flags.shards, "io_uring", &line)
 }
 
 fn fleet(server: &Server, flags: &Flags, devices: u32, in_flight: usize) -> Fleet {
