@@ -18,6 +18,8 @@ pub(crate) const OWED_VALUES: usize = 1 << 20;
 pub(crate) const DISK_PER_BUFFER: u64 = 256;
 /// Least size of such a buffer, bytes.
 pub(crate) const LEAST_BUFFER_BYTES: usize = 1 << 20;
+/// Shortest passphrase that may open the store, characters.
+pub(crate) const PASSPHRASE_CHARS: usize = 12;
 /// Longest time that history is kept, days.
 pub(crate) const RETENTION_DAYS: u32 = 36_500;
 /// Longest time between two backups, hours.

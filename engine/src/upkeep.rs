@@ -164,7 +164,7 @@ impl Where {
             }
         };
         if let Some(text) = &self.unseal {
-            place.config.unseal = parse_unseal(text).ok_or_else(|| wrong_source(text))?;
+            place.config.unseal = parse_unseal(text).map_err(Failure::general)?;
         }
         Ok(place)
     }
@@ -178,10 +178,6 @@ impl Where {
     fn print(&self, answer: &Value) -> Result<(), Failure> {
         say(&if self.json { format!("{answer}\n") } else { show::facts_text(answer) })
     }
-}
-
-fn wrong_source(text: &str) -> Failure {
-    Failure::general(format!("{text:?} is no source of a key: file:/PATH, credential:NAME or environment:NAME"))
 }
 
 impl Place {
@@ -222,8 +218,8 @@ pub(crate) fn keys(verb: KeysVerb) -> Result<(), Failure> {
         KeysVerb::Rotate(at) => at.run("keys.rotate", json!({})),
         KeysVerb::RotateRoot(at) => at.run("keys.rotate-root", json!({})),
         KeysVerb::Rewrap { to, backups, at } => {
-            parse_unseal(&to).ok_or_else(|| wrong_source(&to))?;
-            let (kind, name) = to.split_once(':').ok_or_else(|| wrong_source(&to))?;
+            parse_unseal(&to).map_err(Failure::general)?;
+            let (kind, name) = to.split_once(':').unwrap_or_default();
             at.run("keys.rewrap", json!({kind: name, "to": backups}))
         }
     }

@@ -124,7 +124,7 @@ fn folder() -> Table {
         key(
             "unseal",
             unseal,
-            "\"file:/PATH\", \"credential:NAME\" or \"environment:NAME\"",
+            "\"file:/PATH\", \"credential:NAME\", \"environment:NAME\", or \"passphrase:\" before one of the last two",
             Shown::Example("unseal.key in dir", "\"credential:linchpin-unseal\""),
         ),
         key("anchor", anchor, "a path", Shown::Example("none", "\"/mnt/other/store.anchor\"")),

@@ -7,6 +7,7 @@ use linchpin_control::upkeep::{BackupPlace, BackupPlan};
 use linchpin_storage::{Retention, Unseal};
 use serde::Deserialize;
 use toml::Spanned;
+use zeroize::Zeroizing;
 
 use super::ConfigError;
 use super::file::Source;
@@ -103,20 +104,46 @@ pub(super) fn store(
 
 fn unseal(source: &Source<'_>, data: &DataTable) -> Result<Unseal, ConfigError> {
     let Some(text) = &data.unseal else { return Ok(Unseal::File(default_key_file(&data.dir))) };
-    parse_unseal(text.get_ref()).ok_or_else(|| {
-        let what = "unseal is \"file:/PATH\", \"credential:NAME\" of systemd, or \"environment:NAME\"";
-        source.error(text.span(), what)
-    })
+    parse_unseal(text.get_ref()).map_err(|what| source.error(text.span(), what))
 }
 
-/// `file:/PATH`, `credential:NAME`, `environment:NAME`.
-pub(crate) fn parse_unseal(text: &str) -> Option<Unseal> {
-    match text.split_once(':')? {
-        ("file", path) if Path::new(path).is_absolute() => Some(Unseal::File(path.into())),
-        ("credential", name) if is_name(name) => Some(Unseal::Credential(name.to_owned())),
-        ("environment", name) if is_name(name) => Some(Unseal::Environment(name.to_owned())),
-        _ => None,
+/// `file:/PATH`, `credential:NAME`, `environment:NAME`; `passphrase:` before one of the last two: what it holds is
+/// stretched by argon2id.
+///
+/// # Errors
+/// What is wrong, without any secret.
+pub(crate) fn parse_unseal(text: &str) -> Result<Unseal, String> {
+    let wrong = || {
+        format!(
+            "{text:?} names no source of the key: \"file:/PATH\", \"credential:NAME\" of systemd, \
+             \"environment:NAME\", \"passphrase:credential:NAME\" or \"passphrase:environment:NAME\""
+        )
+    };
+    let (kind, name) = text.split_once(':').ok_or_else(wrong)?;
+    match kind {
+        "file" if Path::new(name).is_absolute() => Ok(Unseal::File(name.into())),
+        "credential" if is_name(name) => Ok(Unseal::Credential(name.to_owned())),
+        "environment" if is_name(name) => Ok(Unseal::Environment(name.to_owned())),
+        "passphrase" => match name.split_once(':') {
+            Some(("environment", name)) if is_name(name) => passphrase(std::env::var(name).ok(), name),
+            Some(("credential", name)) if is_name(name) => {
+                let folder = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
+                passphrase(folder.and_then(|folder| std::fs::read_to_string(folder.join(name)).ok()), name)
+            }
+            _ => Err(wrong()),
+        },
+        _ => Err(wrong()),
     }
+}
+
+fn passphrase(found: Option<String>, name: &str) -> Result<Unseal, String> {
+    let found = Zeroizing::new(found.unwrap_or_default());
+    let words = Zeroizing::new(found.trim().to_owned());
+    let least = limits::PASSPHRASE_CHARS;
+    if words.chars().count() < least {
+        return Err(format!("{name} holds no passphrase of at least {least} characters: set it for this process"));
+    }
+    Ok(Unseal::Passphrase(words))
 }
 
 /// A name cannot lead out of the folder of credentials.
@@ -132,4 +159,30 @@ fn plan(source: &Source<'_>, table: &BackupTable) -> Result<Option<BackupPlan>, 
     let place = BackupPlace::parse(to.get_ref()).map_err(|error| source.error(to.span(), error))?;
     let every = (hours > 0).then(|| Duration::from_secs(u64::from(hours) * 3_600));
     Ok(Some(BackupPlan { place, every, keep }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sources_of_the_key_are_named() {
+        for (text, shown) in [
+            ("file:/etc/key", "Unseal(file /etc/key)"),
+            ("credential:linchpin-unseal", "Unseal(credential linchpin-unseal)"),
+            ("environment:LINCHPIN_KEY", "Unseal(environment LINCHPIN_KEY)"),
+        ] {
+            assert_eq!(format!("{:?}", parse_unseal(text).expect(text)), shown);
+        }
+        for text in
+            ["", "key", "file:key", "credential:../x", "credential:", "tpm:0", "passphrase:x", "passphrase:file:/x"]
+        {
+            assert!(parse_unseal(text).expect_err(text).contains("names no source"), "{text}");
+        }
+        let missing = parse_unseal("passphrase:environment:LINCHPIN_NOT_SET").expect_err("not set");
+        assert!(missing.contains("at least"), "{missing}");
+        let words = passphrase(Some(" correct horse battery staple\n".to_owned()), "X").expect("long enough");
+        assert_eq!(format!("{words:?}"), "Unseal(passphrase)");
+        assert!(passphrase(Some("short".to_owned()), "X").is_err());
+    }
 }
