@@ -30,6 +30,8 @@ pub(crate) struct Sealing {
 #[derive(Default)]
 pub(crate) struct Writes {
     bytes: Vec<u8>,
+    /// Partitions of time that it touches.
+    partitions: Vec<(Family, u32)>,
     pub(crate) count: usize,
 }
 
@@ -40,6 +42,9 @@ impl Writes {
 
     fn begin(&mut self, operation: u8, family: Family, partition: u32, key: &[u8]) {
         self.count += 1;
+        if partition > 0 && !self.partitions.contains(&(family, partition)) {
+            self.partitions.push((family, partition));
+        }
         self.bytes.put_u8(operation);
         self.bytes.put_u8(family as u8);
         self.bytes.put_u32(partition);
@@ -77,7 +82,13 @@ impl Writes {
         self.bytes.put_bytes(to);
     }
 
-    /// As RocksDB takes it; partitions that do not exist yet are made.
+    /// Make the partitions that do not exist yet, such as for late points. That takes several syncs each: whoever makes a
+    /// batch does it, so that the committing thread need not.
+    pub(crate) fn make_partitions(&self, rocks: &Rocks) -> Result<(), rocksdb::Error> {
+        self.partitions.iter().try_for_each(|(family, partition)| rocks.ensure(*family, *partition).map(drop))
+    }
+
+    /// As RocksDB takes it; partitions that were dropped since are made again.
     pub(crate) fn to_rocks(&self, rocks: &Rocks) -> Result<WriteBatch, rocksdb::Error> {
         let mut out = WriteBatch::default();
         let mut fields = Fields(&self.bytes);

@@ -142,6 +142,7 @@ impl Inner {
     /// Delete what is over, except what compaction does by itself; how many partitions were dropped.
     fn expire(&self, now_ms: u64) -> Result<usize, Error> {
         let _one = self.expiring.lock().unwrap_or_else(PoisonError::into_inner);
+        self.make_partitions(now_ms)?;
         let dropped = self.drop_partitions(now_ms)?;
         self.drop_points_of_orgs(now_ms)?;
         self.trim_audits(self.settings.retention.oldest_ms(Family::Audit, now_ms))?;
@@ -150,6 +151,20 @@ impl Inner {
 
     fn is_ending(&self) -> bool {
         self.is_ending.load(Ordering::Acquire)
+    }
+
+    /// Those of now and of tomorrow, before anybody has to wait for one: making one takes several syncs, and RocksDB's
+    /// column families cannot be looked up meanwhile.
+    pub(crate) fn make_partitions(&self, now_ms: u64) -> Result<(), Error> {
+        if self.space.check().is_err() {
+            return Ok(());
+        }
+        for family in Family::ALL.into_iter().filter(|family| family.partition_days() > 0) {
+            for at_ms in [now_ms, now_ms + DAY_MS] {
+                self.rocks.ensure(family, family.partition_of(at_ms))?;
+            }
+        }
+        Ok(())
     }
 
     /// No tombstones, whatever they held.

@@ -90,7 +90,6 @@ impl Store {
             Keeper::new(&layout, settings.anchor.clone(), &inventory_key, *keyring.db_id(), start_epoch, &found.tables);
         keeper.update(&rocks, keyring.generation(), Phase::Running)?;
         settings.steps.reach("inventory written");
-        rocks.start_compaction()?;
         let space = Arc::new(Space::new(&layout.folder, &layout.ballast, settings.write_buffer_bytes));
         // A disk that is full already is told at the first write.
         let _ = space.check();
@@ -112,12 +111,14 @@ impl Store {
             collected: Collected::default(),
             pool: Pool::new(),
             is_ending: AtomicBool::new(false),
+            is_compacting: AtomicBool::new(false),
             expiring: Mutex::default(),
             long_work: Mutex::new(()),
             asks,
             waker: OnceLock::new(),
             _lock: lock,
         });
+        inner.make_partitions(inner.settings.clock.now_ms())?;
         Self::with_threads(inner, answers, committer)
     }
 

@@ -214,6 +214,12 @@ impl Collector {
             return;
         }
         let Batch { writes, sealing, .. } = batch;
+        // A disk that is full is told when the batch is committed.
+        if self.inner.space.check().is_ok()
+            && let Err(error) = writes.make_partitions(&self.inner.rocks)
+        {
+            tracing::warn!(%error, "a partition of history could not be made yet");
+        }
         self.storing.pending =
             Some(Pending { writes: Arc::new(writes), _fresh: sealing.fresh, result: None, retry_at: later() });
         self.hand_over();

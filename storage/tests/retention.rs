@@ -157,8 +157,9 @@ fn an_organization_may_keep_raw_points_for_less() {
             let at_ms = BEGIN - 20 * DAY + hour * HOUR;
             lane.write(org(number), device(number), PIN, at_ms, hour.to_string().as_bytes()).expect("room");
         }
-        lane.close_batch().expect("room");
-        std::thread::sleep(Duration::from_micros(200));
+        while lane.close_batch().is_err() {
+            std::thread::sleep(Duration::from_millis(1));
+        }
     }
     let first = |store: &Store, number| {
         let samples = store.samples(device_key(number, number), PIN, 0, BEGIN).expect("reads");

@@ -1,6 +1,7 @@
 //! What the tests of the store share: folders, a small world of records, and copies of folders.
 #![allow(dead_code, unreachable_pub, reason = "each test file uses a part of it")]
 
+pub mod child;
 pub mod disk;
 
 use std::path::{Path, PathBuf};
