@@ -55,7 +55,7 @@ pub(crate) const STALL_MS: u64 = 100;
 pub(crate) const LAG_FREE_US: u64 = 2_000;
 /// Schedule lag (99th percentile) beyond `LAG_FREE_US` that is allowed, share of the reported 99th percentile.
 pub(crate) const LAG_SHARE: f64 = 0.25;
-/// CPU of one worker over the measured phases; beyond it the generator is what is measured.
+/// Time at work of one worker in the measured phases, share; beyond it the generator is what is measured.
 pub(crate) const WORKER_BUSY: f64 = 0.95;
 /// Sends that may be missing (skipped, blocked, without a connection, never due in time), share of those planned.
 pub(crate) const MISSING_SHARE: f64 = 0.001;

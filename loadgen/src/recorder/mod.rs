@@ -100,8 +100,8 @@ pub(crate) struct Sheet {
     pub(crate) stalls: Vec<Stall>,
     /// Devices online at its end.
     pub(crate) online: u64,
-    /// CPU time and time of waiting for a CPU of the worker's thread in the interval.
-    pub(crate) cpu_ns: u64,
+    /// Time at work and time of waiting for a CPU of the worker's thread in the interval.
+    pub(crate) busy_ns: u64,
     pub(crate) waited_ns: u64,
 }
 
@@ -117,7 +117,7 @@ impl Sheet {
             counts: Counts::default(),
             stalls: Vec::new(),
             online: 0,
-            cpu_ns: 0,
+            busy_ns: 0,
             waited_ns: 0,
         }
     }

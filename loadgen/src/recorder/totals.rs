@@ -50,7 +50,7 @@ impl PhaseTotals {
         self.start_ns = self.start_ns.min(sheet.start_ns);
         self.end_ns = self.end_ns.max(sheet.end_ns);
         let worker = &mut self.workers[sheet.worker as usize];
-        let added = [sheet.cpu_ns, sheet.waited_ns, sheet.end_ns - sheet.start_ns];
+        let added = [sheet.busy_ns, sheet.waited_ns, sheet.end_ns - sheet.start_ns];
         worker.iter_mut().zip(added).for_each(|(sum, more)| *sum += more);
     }
 

@@ -84,12 +84,12 @@ pub(crate) fn judge(measured: &PhaseTotals, unsent: u64) -> Verdict {
 
 /// Were the workers busy, or kept waiting?
 fn judge_workers(workers: &[[u64; 3]], reasons: &mut Vec<String>, notes: &mut Vec<String>) {
-    for (number, [cpu_ns, waited_ns, len_ns]) in workers.iter().enumerate() {
+    for (number, [busy_ns, waited_ns, len_ns]) in workers.iter().enumerate() {
         let share = |ns: u64| ns as f64 / (*len_ns).max(1) as f64;
-        if share(*cpu_ns) > limits::WORKER_BUSY {
+        if share(*busy_ns) > limits::WORKER_BUSY {
             reasons.push(format!(
                 "worker {number} was busy {:.0} % of the time, {:.0} % are allowed; use more --workers or a lower rate",
-                share(*cpu_ns) * 100.0,
+                share(*busy_ns) * 100.0,
                 limits::WORKER_BUSY * 100.0
             ));
         }

@@ -32,7 +32,7 @@ use crate::limits;
 use crate::recorder::{Counts, Sheet, Stall};
 use crew::Crew;
 use effects::Owner;
-use reach::{pin, schedule};
+use reach::{busy_ns, pin, schedule};
 
 /// What all workers and the one who waits for them see.
 #[derive(Debug)]
@@ -78,6 +78,8 @@ struct Worker<'a> {
     shared: &'a Shared,
     tell: &'a Sender<Told>,
     schedule: [u64; 2],
+    /// Time in sleeps since the last sheet, ns.
+    slept_ns: u64,
     last_turn_ns: u64,
     connected: u32,
 }
@@ -107,7 +109,7 @@ impl<'a> Worker<'a> {
             ));
         }
         let schedule = schedule();
-        Ok(Self { number, driver, crew, reach, shared, tell, schedule, last_turn_ns: 0, connected: 0 })
+        Ok(Self { number, driver, crew, reach, shared, tell, schedule, slept_ns: 0, last_turn_ns: 0, connected: 0 })
     }
 
     fn now_ns(&self) -> u64 {
@@ -152,8 +154,17 @@ impl<'a> Worker<'a> {
         let sleep_ns = self.crew.next_due().saturating_sub(self.now_ns()).min(limits::TURN_MS * 1_000_000);
         let wait = if at_once || sleep_ns == 0 { Wait::No } else { Wait::Until(Duration::from_nanos(sleep_ns)) };
         let (crew, begin) = (&mut self.crew, self.shared.begin);
-        let on = &mut |event: Event<'_>| crew.on_event(event, begin.elapsed().as_nanos() as u64);
+        let before_ns = begin.elapsed().as_nanos() as u64;
+        let mut woken_ns = None;
+        let on = &mut |event: Event<'_>| {
+            let now_ns = begin.elapsed().as_nanos() as u64;
+            woken_ns.get_or_insert(now_ns);
+            crew.on_event(event, now_ns);
+        };
         let polled = self.driver.poll(wait, &mut || false, on);
+        if matches!(wait, Wait::Until(_)) {
+            self.slept_ns += woken_ns.unwrap_or_else(|| begin.elapsed().as_nanos() as u64) - before_ns;
+        }
         polled.map(|_| ()).map_err(|error| format!("worker {}: its ring failed: {error}; run it again", self.number))
     }
 
@@ -181,7 +192,8 @@ impl<'a> Worker<'a> {
         let mut sheet = std::mem::replace(&mut self.crew.sheet, next);
         sheet.end_ns = now_ns;
         sheet.online = self.crew.online;
-        sheet.cpu_ns = schedule[0].saturating_sub(self.schedule[0]);
+        let cpu_ns = schedule[0].saturating_sub(self.schedule[0]);
+        sheet.busy_ns = busy_ns(cpu_ns, now_ns - sheet.start_ns, std::mem::take(&mut self.slept_ns));
         sheet.waited_ns = schedule[1].saturating_sub(self.schedule[1]);
         self.schedule = schedule;
         if next_phase != sheet.phase {

@@ -44,10 +44,34 @@ pub(super) fn schedule() -> [u64; 2] {
     [fields.next().unwrap_or(0), fields.next().unwrap_or(0)]
 }
 
+/// How long a worker was at work in `len_ns`. Not all of its CPU time: sleeps of a few microseconds, between sends that are
+/// so close, are CPU time of the kernel's timers, and a worker that sleeps has time left.
+pub(super) const fn busy_ns(cpu_ns: u64, len_ns: u64, slept_ns: u64) -> u64 {
+    let awake_ns = len_ns.saturating_sub(slept_ns);
+    if cpu_ns < awake_ns { cpu_ns } else { awake_ns }
+}
+
 /// How many workers a run has by itself: one a core but one, and enough for the connections.
 pub(crate) fn workers(connections: u64) -> u32 {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get) as u32;
     let needed = connections.div_ceil(u64::from(limits::WORKER_CONNECTIONS)) as u32;
     // More workers than cores only where descriptors demand it.
     needed.max(cores.saturating_sub(1).min(4)).max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::busy_ns;
+
+    #[test]
+    fn short_sleeps_are_no_work_and_waiting_for_a_cpu_is_none_either() {
+        // All of a second on the CPU, 600 ms of them in sleeps: room for more than as much again.
+        assert_eq!(busy_ns(1_000, 1_000, 600), 400);
+        // Never asleep.
+        assert_eq!(busy_ns(990, 1_000, 0), 990);
+        // Asleep for half of the time, kept from the CPU for a part of the rest.
+        assert_eq!(busy_ns(300, 1_000, 500), 300);
+        // A sleep that began before the interval.
+        assert_eq!(busy_ns(10, 1_000, 1_200), 0);
+    }
 }
