@@ -153,6 +153,9 @@ pub(crate) struct Quick {
     /// Length of values.
     #[arg(long, value_name = "N", default_value_t = 8)]
     pub(crate) payload_bytes: u16,
+    /// Messages of a device at once, in one send; the rate counts messages.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) burst: u16,
     /// An answer that takes longer is a timeout.
     #[arg(long, value_name = "TIME", default_value = "5s")]
     pub(crate) timeout: Span,

@@ -18,6 +18,8 @@ pub(crate) const PAYLOAD_BYTES: u16 = 1_000;
 pub(crate) const STAMP_BYTES: u16 = 36;
 /// Longest packet that is taken from a broker, bytes: values here are short, and a device keeps what has come of it.
 pub(crate) const PACKET_BYTES: usize = 64 << 10;
+/// Messages that a device sends at once, as one send: with the longest payload they fill a socket's buffer by half.
+pub(crate) const BURST: u16 = 64;
 /// Threads of a run.
 pub(crate) const WORKERS: u16 = 256;
 /// Connections of one worker: below the 20,000 descriptors that a ring's own table may have where the limit is low.
@@ -90,6 +92,7 @@ pub(crate) const DEVICE_BYTES: usize = 512;
 
 const _: () = assert!(STAMP_BYTES <= PAYLOAD_BYTES, "a stamp fits into a payload");
 const _: () = assert!((PAYLOAD_BYTES as usize) < linchpin_protocol::limits::MAX_BODY_BYTES - 8);
+const _: () = assert!(BURST as usize * (PAYLOAD_BYTES as usize + 12) <= 128 * 1024, "half of a usual send buffer");
 const _: () = assert!(WORKER_CONNECTIONS + SPARE_CONNECTIONS < 20_000, "the usual hard limit of descriptors");
 const _: () = assert!((HTTP_CONNECTIONS as u32) < SPARE_CONNECTIONS);
 const _: () = assert!(WORKER_CONNECTIONS as u64 * WORKERS as u64 >= DEVICES, "all devices find a worker");

@@ -42,6 +42,7 @@ fn quick_run(quick: &Quick) -> Result<Code, Failure> {
         transport: quick.transport,
         kind: quick.kind,
         payload_bytes: quick.payload_bytes,
+        burst: quick.burst,
         seed: quick.how.seed.unwrap_or(1),
         timeout: quick.timeout,
         h_beat: quick.h_beat,

@@ -102,7 +102,8 @@ impl Plan {
             let rate = devices.len() as f64 / group.h_beat.0.as_secs_f64();
             beats.push(Stream::rated(Act::Beat, devices.clone(), Profile::steady(), rate, part, &mut random));
             for (at, mix) in group.mix.iter().enumerate() {
-                let rate = mix.per_second(group) * devices.len() as f64 / group.count.0 as f64;
+                let share = devices.len() as f64 / group.count.0 as f64;
+                let rate = mix.per_second(group) * share / f64::from(mix.burst);
                 let act = Act::Send { mix: at as u8 };
                 let mut stream = Stream::rated(act, devices.clone(), profile.clone(), rate, part, &mut random);
                 stream.spread(mix.arrival, mix.jitter.map_or(0, |jitter| jitter.ns()));

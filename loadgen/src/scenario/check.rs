@@ -110,6 +110,14 @@ impl Mix {
             };
             faults.push(format!("kind is {:?}, but {which}", self.kind));
         }
+        let repeats = matches!(self.kind, Kind::Ping | Kind::Sync | Kind::Property | Kind::Telemetry);
+        if self.burst == 0 || self.burst > limits::BURST || (self.burst > 1 && !repeats) {
+            let most = limits::BURST;
+            faults.push(format!(
+                "burst is {}; write 1 to {most}, and more than 1 only for ping, sync, property and telemetry",
+                self.burst
+            ));
+        }
         if self.kind == Kind::Bridge && group.count.0 < 2 {
             faults.push(format!("bridge needs 2 devices or more in the group; it has {}", group.count.0));
         }

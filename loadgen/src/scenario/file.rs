@@ -37,6 +37,7 @@ pub(crate) struct Quick {
     pub(crate) transport: Transport,
     pub(crate) kind: Kind,
     pub(crate) payload_bytes: u16,
+    pub(crate) burst: u16,
     pub(crate) seed: u64,
     pub(crate) timeout: Span,
     pub(crate) h_beat: Span,
@@ -72,6 +73,7 @@ impl Quick {
             arrival: Arrival::Uniform,
             pin: 1,
             payload_bytes: Payload::One(self.payload_bytes),
+            burst: self.burst,
             connections: None,
         };
         let scenario = Scenario {
@@ -142,6 +144,8 @@ duration = "10s"
             ("kind = \"ramp\"", "kind = \"steady\"", &["first phase must be a ramp"]),
             ("duration = \"10s\"", "duration = \"10s\"\nmeasured = false", &["no phase is measured"]),
             ("\"500ms\"", "500", &["30s"]),
+            ("kind = \"ping\"", "kind = \"ping\", burst = 65", &["burst is 65", "1 to 64"]),
+            ("kind = \"ping\"", "kind = \"http_read\", burst = 2", &["burst is 2", "telemetry"]),
             ("kind = \"ping\"", "kind = \"ping\", payload_bytes = [9, 3]", &["9 to 3", "1000"]),
             ("duration = \"10s\"", "duration = \"10000h\"", &["604800"]),
         ] {

@@ -138,6 +138,9 @@ pub(crate) struct Mix {
     /// Length of the value, bytes: one number, or the shortest and the longest.
     #[serde(default)]
     pub(crate) payload_bytes: Payload,
+    /// Messages of a device at once, in one send (ping, sync, property, telemetry). The rate still counts messages.
+    #[serde(default = "single")]
+    pub(crate) burst: u16,
     /// HTTP connections of each worker.
     pub(crate) connections: Option<u16>,
 }
@@ -208,6 +211,10 @@ impl Payload {
 }
 
 const fn one() -> u64 {
+    1
+}
+
+const fn single() -> u16 {
     1
 }
 

@@ -174,7 +174,6 @@ impl Crew {
             Act::Connect => return self.begin(device, intended.at_ns),
             Act::Send { .. } => {
                 record(&mut self.sheet.lag, lag_ns);
-                self.sheet.counts.planned += 1;
                 return self.send(intended, now_ns);
             }
             Act::Beat => self.beat(intended, now_ns),

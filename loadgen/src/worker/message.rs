@@ -56,12 +56,14 @@ impl Crew {
     pub(super) fn send(&mut self, intended: Intended, now_ns: u64) {
         let Act::Send { mix } = intended.act else { return };
         let device = &self.devices[intended.device as usize];
+        let mix = &self.crowds[usize::from(device.group)].group.mix[usize::from(mix)];
+        let (kind, burst) = (mix.kind, mix.burst);
+        self.sheet.counts.planned += u64::from(burst);
         if device.stage != Stage::Online {
-            self.sheet.counts.offline += 1;
+            self.sheet.counts.offline += u64::from(burst);
             return;
         }
-        let kind = self.crowds[usize::from(device.group)].group.mix[usize::from(mix)].kind;
-        let is_full = kind != Kind::Telemetry && self.pending.len() + self.http.busy() >= self.in_flight;
+        let is_full = kind != Kind::Telemetry && !self.has_room(burst);
         if !is_full && self.held.is_empty() {
             return self.issue(intended, now_ns);
         }
@@ -69,19 +71,33 @@ impl Crew {
             return self.issue(intended, now_ns);
         }
         if self.held.len() >= limits::HELD_SENDS {
-            self.sheet.counts.skipped += 1;
+            self.sheet.counts.skipped += u64::from(burst);
             return;
         }
-        self.sheet.counts.held += 1;
+        self.sheet.counts.held += u64::from(burst);
         self.held.push_back(intended);
+    }
+
+    /// Is there room in flight for so many requests? A burst that is larger than all room goes when nothing else is out.
+    fn has_room(&self, burst: u16) -> bool {
+        let out = self.pending.len() + self.http.busy();
+        out == 0 || out + usize::from(burst) <= self.in_flight
+    }
+
+    /// Messages of an intended send.
+    fn burst(&self, intended: Intended) -> u16 {
+        let Act::Send { mix } = intended.act else { return 1 };
+        let group = self.devices[intended.device as usize].group;
+        self.crowds[usize::from(group)].group.mix[usize::from(mix)].burst
     }
 
     /// Send what waited, as far as there is room in flight now.
     pub(super) fn release_held(&mut self, now_ns: u64) {
         while let Some(intended) = self.held.front().copied() {
+            let burst = self.burst(intended);
             if now_ns.saturating_sub(intended.at_ns) > self.timeout_ns {
-                self.sheet.counts.skipped += 1;
-            } else if self.pending.len() + self.http.busy() < self.in_flight {
+                self.sheet.counts.skipped += u64::from(burst);
+            } else if self.has_room(burst) {
                 self.issue(intended, now_ns);
             } else {
                 return;
@@ -90,7 +106,14 @@ impl Crew {
         }
     }
 
+    /// Send all messages of an intended send.
     fn issue(&mut self, intended: Intended, now_ns: u64) {
+        for _ in 0..self.burst(intended) {
+            self.issue_one(intended, now_ns);
+        }
+    }
+
+    fn issue_one(&mut self, intended: Intended, now_ns: u64) {
         let Act::Send { mix: number } = intended.act else { return };
         let at = intended.device;
         let device = &self.devices[at as usize];

@@ -78,3 +78,35 @@ fn the_same_messages_reach_a_server_that_is_not_built_on_our_driver() {
         ["ping", "sync", "property", "http_read", "http_write", "bridge"].map(|kind| sum(&theirs, kind)).iter().sum();
     assert_eq!(sum(&theirs, "answers"), asked + sum(&theirs, "http_write"), "a write is answered and arrives");
 }
+
+#[test]
+fn a_burst_is_so_many_messages_at_once_and_the_rate_stays() {
+    let folder = Folder::new();
+    let text = r#"
+name = "bursts"
+[[group]]
+name = "all"
+count = 20
+h_beat = "1h"
+mix = [{ kind = "ping", rate = "320/s", burst = 16 }, { kind = "telemetry", rate = "80/s", burst = 4 }]
+[[phase]]
+kind = "ramp"
+duration = "1s"
+[[phase]]
+kind = "steady"
+duration = "4s"
+"#;
+    let scenario = folder.file("bursts.toml", text);
+    let minimal = Minimal::start(None, Duration::ZERO);
+    let arguments = ["run", &*scenario.to_string_lossy()];
+    let ours = run(minimal.address, &folder.tokens(&made_up_tokens(20)), &arguments).outcome();
+    expect_clean(&ours);
+    let heard = minimal.heard();
+    for (kind, heard, burst, rate) in [("ping", heard["ping"], 16, 320), ("telemetry", heard["written"], 4, 80)] {
+        assert_eq!(sum(&ours, kind), heard, "{kind}");
+        assert_eq!(heard % burst, 0, "{kind}: {heard} are no whole bursts");
+        // Five seconds with the ramp, in which devices begin one after the other.
+        assert!((rate * 4 - 2 * burst..=rate * 5 + 2 * burst).contains(&heard), "{kind}: {heard} at {rate}/s");
+    }
+    assert_eq!(sum(&ours, "answers"), heard["ping"]);
+}
