@@ -72,7 +72,8 @@ pub fn wrong_arrows(manifest: &toml::Table) -> Vec<String> {
 pub fn lints_missing(manifest: &toml::Table) -> Option<String> {
     let name = manifest["package"]["name"].as_str().unwrap_or_default().to_owned();
     let inherits = manifest.get("lints").and_then(|lints| lints.get("workspace")).and_then(toml::Value::as_bool);
-    (inherits != Some(true) && name != "linchpin-driver").then(|| format!("{name} does not take the workspace's lints"))
+    let explains_unsafe = ["linchpin-driver", "linchpin-bench-runtimes"].contains(&name.as_str());
+    (inherits != Some(true) && !explains_unsafe).then(|| format!("{name} does not take the workspace's lints"))
 }
 
 /// Source without its test module at the end.
