@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 use crate::launch::Folder;
@@ -12,8 +13,8 @@ use crate::running::Running;
 
 /// Heartbeat of the devices: long, so that connections are idle.
 const HEARTBEAT: &str = "600s";
-/// For how long connections are held beyond the rest: the load generator says once a second how many are online.
-const MARGIN: Duration = Duration::from_secs(5);
+/// For how long connections would be held beyond the rest if the generator were not told to end.
+const MARGIN: Duration = Duration::from_secs(60);
 /// Beyond the plan: connects that come late, and the generator's own begin and end.
 const PATIENCE: Duration = Duration::from_secs(180);
 
@@ -58,6 +59,14 @@ impl Generator {
         matches!(self.child.try_wait(), Ok(None))
     }
 
+    /// Ask for the outcome so far.
+    fn interrupt(&self) {
+        if let Some(pid) = Pid::from_raw(self.child.id().cast_signed()) {
+            // Not running any more: then its outcome is there.
+            let _ = kill_process(pid, Signal::INT);
+        }
+    }
+
     fn progress(&self) -> String {
         std::fs::read_to_string(&self.progress).unwrap_or_default()
     }
@@ -89,6 +98,7 @@ impl Hold {
         }
         std::thread::sleep(self.rest);
         let resident_bytes = server.resident_bytes()?;
+        generator.interrupt();
         while generator.is_running() {
             if Instant::now() > end {
                 return Err(format!("loadgen does not end: {}", generator.last_line()));

@@ -27,8 +27,6 @@ use subject::{Found, Subject};
 
 /// Descriptors that a server and the load generator need beside those of the connections.
 const SPARE_DESCRIPTORS: u64 = 200;
-/// Time for a server that has begun to listen to come to rest before its memory is read.
-const SETTLE: Duration = Duration::from_secs(3);
 
 /// Memory per idle connection: Linchpin beside MQTT brokers that benches/peers/setup.sh puts in place.
 ///
@@ -54,6 +52,9 @@ struct Line {
     /// Seconds of rest between the last login and the reading.
     #[arg(long, value_name = "N", default_value_t = 15, value_parser = clap::value_parser!(u64).range(1..=3_600))]
     rest_s: u64,
+    /// Seconds of rest between the first moment at which the server listens and the reading before the first connection.
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u64).range(..=3_600))]
+    settle_s: u64,
     /// Decides the order of each round.
     #[arg(long, value_name = "N", default_value_t = 7)]
     seed: u64,
@@ -75,6 +76,7 @@ struct Line {
 struct Bench {
     found: Vec<Found>,
     hold: Hold,
+    settle: Duration,
     folder: Folder,
 }
 
@@ -134,13 +136,13 @@ impl Bench {
             rest: Duration::from_secs(line.rest_s),
             allow_debug_build: line.allow_debug_build,
         };
-        Ok(Self { found, hold, folder: Folder::new()? })
+        Ok(Self { found, hold, settle: Duration::from_secs(line.settle_s), folder: Folder::new()? })
     }
 
     /// One measurement: a fresh server, its memory before, all connections, its memory after the rest.
     fn measure(&self, step: &Step, found: &Found) -> Result<Measurement, String> {
         let server = launch::start(found, step.transport, self.hold.connections, &self.folder)?;
-        std::thread::sleep(SETTLE);
+        std::thread::sleep(self.settle);
         let before = server.resident_bytes()?;
         let held = self.hold.run(step.transport, &server, &self.folder)?;
         let grown = held.resident_bytes as f64 - before as f64;
@@ -151,8 +153,9 @@ impl Bench {
             metric: results::METRIC.to_owned(),
             value: grown / f64::from(self.hold.connections),
             valid: held.fault.is_none(),
-            note: held.fault.unwrap_or_else(|| found.note(before)),
+            note: held.fault.unwrap_or_else(|| found.note()),
             connections: self.hold.connections,
+            before_bytes: before,
         })
     }
 }

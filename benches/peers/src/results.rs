@@ -30,6 +30,9 @@ pub(crate) struct Measurement {
     /// Connections that were held; 0 in lines of programs that do not say it.
     #[serde(default)]
     pub(crate) connections: u32,
+    /// Resident memory before the first connection, bytes; 0 in lines of programs that do not say it.
+    #[serde(default)]
+    pub(crate) before_bytes: u64,
 }
 
 /// The file with what it holds of ours.
@@ -122,6 +125,7 @@ mod tests {
             valid,
             note: "μ".to_owned(),
             connections: 50,
+            before_bytes: 4_096,
         }
     }
 

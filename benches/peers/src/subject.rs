@@ -35,9 +35,8 @@ pub(crate) struct Found {
 
 impl Found {
     /// The note of a valid measurement.
-    pub(crate) fn note(&self, before_bytes: u64) -> String {
-        let limits = self.subject.raised();
-        format!("{}; {} KiB before the first connection; {limits}", self.version, before_bytes / 1_024)
+    pub(crate) fn note(&self) -> String {
+        format!("{}; {}", self.version, self.subject.raised())
     }
 }
 

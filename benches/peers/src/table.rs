@@ -1,5 +1,6 @@
 //! The table: middle and range of each server's rounds, and how often ours fits into it.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use crate::plan::Transport;
@@ -27,12 +28,15 @@ impl Summary {
     }
 }
 
-/// Valid figures of a row and a server: (round, value). Of a round that was made again, the last counts.
+/// Valid measurements of a server with so many connections.
+fn valid<'a>(all: &'a [Measurement], subject: &str, connections: u32) -> impl Iterator<Item = &'a Measurement> {
+    all.iter().filter(move |one| one.valid && one.subject == subject && one.connections == connections)
+}
+
+/// Figures of a row and a server: (round, value). Of a round that was made again, the last counts.
 fn figures(all: &[Measurement], row: &str, subject: &str, connections: u32) -> Vec<(u32, f64)> {
-    let wanted = all
-        .iter()
-        .filter(|one| one.valid && one.row == row && one.subject == subject && one.connections == connections);
-    let by_round: std::collections::BTreeMap<u32, f64> = wanted.map(|one| (one.round, one.value)).collect();
+    let wanted = valid(all, subject, connections).filter(|one| one.row == row);
+    let by_round: BTreeMap<u32, f64> = wanted.map(|one| (one.round, one.value)).collect();
     by_round.into_iter().collect()
 }
 
@@ -46,8 +50,9 @@ fn paired(ours: &[(u32, f64)], theirs: &[(u32, f64)]) -> Vec<f64> {
 pub(crate) fn markdown(all: &[Measurement], subjects: &[(&str, &str)], connections: u32) -> String {
     let mut text = format!(
         "### Memory per idle connection, {connections} connections: growth of the resident set, bytes a connection\n\n\
-         Median (least to most; rounds) of fresh servers; times Linchpin: median of the rounds' ratios.\n\n\
-         | server | wire | plain | times Linchpin | TLS 1.3 | times Linchpin |\n|---|---|---|---|---|---|\n"
+         Median (least to most; rounds) of fresh servers; times Linchpin: median of the rounds' ratios; before: resident \
+         without a connection, MiB.\n\n\
+         | server | wire | plain | times Linchpin | TLS 1.3 | times Linchpin | before |\n|---|---|---|---|---|---|---|\n"
     );
     for (subject, wire) in subjects {
         let _ = write!(text, "| {subject} | {wire} |");
@@ -59,7 +64,9 @@ pub(crate) fn markdown(all: &[Measurement], subjects: &[(&str, &str)], connectio
                 .map_or("-".to_owned(), |s| format!("{:.0} ({:.0} to {:.0}; {})", s.middle, s.least, s.most, s.count));
             let _ = write!(text, " {cell} | {ratio} |");
         }
-        text += "\n";
+        let before = valid(all, subject, connections).map(|one| one.before_bytes as f64 / f64::from(1 << 20)).collect();
+        let before = Summary::of(before).map_or("-".to_owned(), |s| format!("{:.1}", s.middle));
+        let _ = writeln!(text, " {before} |");
     }
     text
 }
@@ -78,6 +85,7 @@ mod tests {
             valid,
             note: String::new(),
             connections: 50,
+            before_bytes: 3 << 19,
         }
     }
 
@@ -106,7 +114,7 @@ mod tests {
             Measurement { connections: 60, ..one("peer 1.0", Transport::Plain, 3, 7.0, true) },
         ];
         let text = markdown(&all, &[("linchpin", "Blynk"), ("peer 1.0", "MQTT")], 50);
-        assert!(text.contains("| linchpin | Blynk | 150 (100 to 200; 2) | 1.0 | - | - |"), "{text}");
-        assert!(text.contains("| peer 1.0 | MQTT | 700 (400 to 1000; 2) | 4.5 | - | - |"), "{text}");
+        assert!(text.contains("| linchpin | Blynk | 150 (100 to 200; 2) | 1.0 | - | - | 1.5 |"), "{text}");
+        assert!(text.contains("| peer 1.0 | MQTT | 700 (400 to 1000; 2) | 4.5 | - | - | 1.5 |"), "{text}");
     }
 }

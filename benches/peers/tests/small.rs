@@ -26,7 +26,7 @@ fn program(name: &str) -> PathBuf {
 fn bench(results: &Path) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_bench-peers"));
     command.arg("--results").arg(results).args(["--connections", &CONNECTIONS.to_string(), "--rounds", "1"]);
-    command.args(["--only", "linchpin,mosquitto", "--rest-s", "1", "--allow-debug-build"]);
+    command.args(["--only", "linchpin,mosquitto", "--settle-s", "1", "--rest-s", "1", "--allow-debug-build"]);
     command.arg("--linchpin").arg(program("linchpin")).arg("--loadgen").arg(program("loadgen"));
     command.output().expect("bench-peers runs")
 }
