@@ -4,8 +4,7 @@
 pub const SQ_ENTRIES: u32 = 4_096;
 /// Completion queue, entries. More wait in the kernel and are counted as overflows.
 pub const CQ_ENTRIES: u32 = 16_384;
-/// Completions that one enter collects at most before the tick goes on. With deferred task work a wait for 1 hands over
-/// only 20.
+/// Completions that are collected at most before the tick goes on.
 pub const REAP: usize = 256;
 /// Length of a receive buffer, bytes. Most frames of devices are below 100.
 pub const RECEIVE_BUFFER_BYTES: usize = 512;

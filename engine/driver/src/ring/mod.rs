@@ -62,8 +62,6 @@ pub(crate) struct Ring {
     /// Where the eventfd is read to.
     wake_count: Box<u64>,
     counters: Counters,
-    /// The last flush collected from the kernel and found nothing: the next sleep need not try again.
-    found_nothing: bool,
 }
 
 /// Call an operation's constructor on a slot's descriptor, direct or plain.
@@ -119,7 +117,7 @@ impl Ring {
             if unsafe { self.ring.submission().push_multiple(entries) }.is_ok() {
                 return;
             }
-            self.enter(0, Some(Duration::ZERO));
+            self.enter(None);
             self.harvest();
         }
     }
@@ -128,23 +126,23 @@ impl Ring {
         Tag::new(op, self.slots.get(conn).generation, conn.0).encode()
     }
 
-    /// One system call: submit what is queued and collect up to `want` completions within `timeout` (`None`: the queue
-    /// is only submitted).
-    fn enter(&mut self, want: usize, timeout: Option<Duration>) {
+    /// One system call: submit what is queued and let the kernel finish what it has deferred. `wait`: sleep until there is
+    /// a completion, at most so long.
+    fn enter(&mut self, wait: Option<Duration>) {
         loop {
             self.counters.enters += 1;
-            let time = Timespec::from(timeout.unwrap_or_default());
-            let args = SubmitArgs::new().timespec(&time);
+            let time = Timespec::from(wait.unwrap_or_default());
+            // A wait of zero is no substitute for no wait: it sets a timer and sleeps until that has fired, 4 us.
+            let (want, args) = match wait {
+                Some(_) => (1, SubmitArgs::new().timespec(&time)),
+                None => (0, SubmitArgs::new()),
+            };
             match self.ring.submitter().submit_with_args(want, &args) {
                 Ok(_) => return,
                 Err(error) => match error.raw_os_error() {
                     // The time is over; or a signal or an arriving descriptor came, which the caller will see.
                     Some(libc::ETIME | libc::EINTR) => {
-                        if self.ring.submission().is_empty() {
-                            return;
-                        }
-                        // Not everything was submitted: once more, without waiting again.
-                        if want > 0 && timeout != Some(Duration::ZERO) {
+                        if wait.is_some() || self.ring.submission().is_empty() {
                             return;
                         }
                     }
@@ -162,6 +160,28 @@ impl Ring {
                         return;
                     }
                 },
+            }
+        }
+    }
+
+    /// Submit what is queued and collect what has completed by now, up to [`limits::REAP`] and without sleeping. The
+    /// kernel finishes 20 operations an enter. That more wait is said by a flag, which may be left over: an enter that
+    /// brings nothing is the last.
+    fn collect(&mut self) {
+        let most = self.ready.len() + limits::REAP;
+        loop {
+            let before = self.counters.completions;
+            let (is_submitting, has_deferred) = {
+                let queue = self.ring.submission();
+                (!queue.is_empty(), queue.taskrun())
+            };
+            if is_submitting || has_deferred {
+                self.enter(None);
+            }
+            self.harvest();
+            let is_over = !is_submitting && self.counters.completions == before;
+            if is_over || self.ready.len() >= most {
+                return;
             }
         }
     }
@@ -184,9 +204,8 @@ impl Ring {
                 return;
             }
             self.counters.overflows += 1;
-            let time = Timespec::new();
             // Only asks the kernel to move what overflowed; its result is what the next round finds.
-            let _ = self.ring.submitter().submit_with_args(1, &SubmitArgs::new().timespec(&time));
+            let _ = self.ring.submit();
         }
     }
 
@@ -220,10 +239,7 @@ impl Ring {
 
     /// Nothing is there: collect what waits in the kernel, then sleep if that is allowed.
     fn sleep(&mut self, wait: Wait, has_work: &mut dyn FnMut() -> bool) {
-        if !std::mem::take(&mut self.found_nothing) {
-            self.enter(limits::REAP, Some(Duration::ZERO));
-            self.harvest();
-        }
+        self.collect();
         let Wait::Until(time) = wait else { return };
         if !self.is_quiet() {
             return;
@@ -235,15 +251,10 @@ impl Ring {
             } else {
                 time
             };
-            self.enter(1, Some(time));
-            self.harvest();
+            self.enter(Some(time));
+            self.collect();
         }
         self.shared.wake_up();
-        if !self.ready.is_empty() {
-            // A wait for 1 hands over at most 20: collect the rest.
-            self.enter(limits::REAP, Some(Duration::ZERO));
-            self.harvest();
-        }
     }
 
     fn deliver(&mut self, on: &mut dyn FnMut(Event<'_>)) -> usize {

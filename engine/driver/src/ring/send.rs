@@ -7,7 +7,7 @@ use io_uring::{opcode, squeue};
 use super::slots::{State, flag};
 use super::tag::{Op, Tag};
 use super::{Ring, on_descriptor};
-use crate::{ConnId, Event, Outgoing, limits};
+use crate::{ConnId, Event, Outgoing};
 
 /// Taken whole or answered at once: with DONTWAIT the kernel never keeps the operation, so the bytes need not outlive
 /// the submission.
@@ -56,12 +56,10 @@ impl Ring {
     /// All sends must have been taken by the kernel when this returns: it is what makes the borrow of the arena enough.
     fn submit_flush(&mut self) {
         while !self.ring.submission().is_empty() {
-            self.enter(limits::REAP, Some(Duration::ZERO));
-            self.harvest();
-            self.found_nothing = self.ready.is_empty();
+            self.enter(None);
         }
-        // Sends that left while the queue was full have completed too.
-        self.harvest();
+        // What has come meanwhile is the next tick's; sends that left while the queue was full have completed too.
+        self.collect();
     }
 
     fn keep_rest(&mut self, conn: ConnId, rest: &[u8]) {
@@ -145,7 +143,7 @@ impl Ring {
     /// Submit and wait for the one completion of an operation that completes at once.
     pub(super) fn wait_for(&mut self, word: u64) -> i32 {
         loop {
-            self.enter(1, Some(Duration::from_millis(10)));
+            self.enter(Some(Duration::from_millis(10)));
             self.harvest();
             if let Some(at) = self.ready.iter().rposition(|cqe| cqe.user_data() == word)
                 && let Some(cqe) = self.ready.remove(at)

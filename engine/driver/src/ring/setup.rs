@@ -63,7 +63,6 @@ impl Ring {
             backlogs: Default::default(),
             wake_count: Box::new(0),
             counters: Default::default(),
-            found_nothing: false,
         }
     }
 
@@ -83,7 +82,7 @@ fn build(options: &Options) -> io::Result<(IoUring, Features)> {
     let mut features = options.features;
     loop {
         let mut builder = IoUring::builder();
-        builder.setup_single_issuer().setup_coop_taskrun().setup_defer_taskrun();
+        builder.setup_single_issuer().setup_coop_taskrun().setup_defer_taskrun().setup_taskrun_flag();
         builder.setup_cqsize(options.completions.max(2)).setup_clamp();
         if features.no_sqarray {
             builder.setup_no_sqarray();
