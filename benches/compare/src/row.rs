@@ -1,0 +1,204 @@
+//! What is done to each server, and what of the load generator's outcome is kept.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use linchpin_protocol::model::Token;
+use serde_json::Value;
+
+use crate::subject::{Programs, spawn_on};
+
+/// Something that all servers are asked to do.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Row {
+    pub(crate) name: &'static str,
+    /// What the devices send, its rate over all of them, and how many at once.
+    kind: &'static str,
+    rate: u32,
+    burst: u16,
+    pub(crate) devices: u32,
+    /// Time in which they connect, ms.
+    ramp_ms: u32,
+    pub(crate) metrics: &'static [&'static str],
+}
+
+const MESSAGE: &[&str] = &["cpu_ns_per_message"];
+
+/// All rows. Rates are the same for all servers and leave each of them time; the core table is of 1,000 connections.
+pub(crate) const ROWS: [Row; 5] = [
+    Row {
+        name: "request/response",
+        kind: "ping",
+        rate: 100_000,
+        burst: 1,
+        devices: 1_000,
+        ramp_ms: 1_000,
+        metrics: MESSAGE,
+    },
+    Row {
+        name: "telemetry",
+        kind: "telemetry",
+        rate: 200_000,
+        burst: 1,
+        devices: 1_000,
+        ramp_ms: 1_000,
+        metrics: MESSAGE,
+    },
+    Row {
+        name: "pipelined x16",
+        kind: "ping",
+        rate: 1_000_000,
+        burst: 16,
+        devices: 1_000,
+        ramp_ms: 1_000,
+        metrics: MESSAGE,
+    },
+    Row {
+        name: "request/response, half load",
+        kind: "ping",
+        rate: 50_000,
+        burst: 1,
+        devices: 1_000,
+        ramp_ms: 1_000,
+        metrics: MESSAGE,
+    },
+    Row {
+        name: "accept and login",
+        kind: "ping",
+        rate: 0,
+        burst: 1,
+        devices: 15_000,
+        ramp_ms: 1_000,
+        metrics: &["cpu_ns_per_login", "rss_bytes_per_connection"],
+    },
+];
+
+/// A figure of a run.
+#[derive(Debug)]
+pub(crate) struct Figure {
+    pub(crate) metric: &'static str,
+    pub(crate) value: f64,
+}
+
+/// What came of a run: figures, and why they do not count if they do not.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    pub(crate) figures: Vec<Figure>,
+    pub(crate) wrong: Option<String>,
+}
+
+impl Row {
+    /// Seconds that a measurement takes about.
+    pub(crate) fn seconds(&self, measured_s: u32) -> u32 {
+        measured_s + self.ramp_ms / 1_000 + 2
+    }
+
+    /// Start the server on the first CPU, load it from the second, and end both.
+    ///
+    /// # Errors
+    /// A program could not be started or said nothing that can be read.
+    pub(crate) fn measure(
+        &self,
+        programs: &Programs,
+        subject: &str,
+        cpus: [usize; 2],
+        seconds: u32,
+    ) -> Result<Outcome, String> {
+        let server = programs.start(subject, self.devices, cpus[0])?;
+        let made_up = std::env::temp_dir().join(format!("linchpin-compare-tokens-{}", std::process::id()));
+        let tokens = match &server.tokens {
+            Some(path) => path.clone(),
+            None => {
+                make_up_tokens(&made_up, self.devices)?;
+                made_up
+            }
+        };
+        let mut load = Command::new(&programs.loadgen);
+        load.args(["quick", "--json", "--quiet", "--cpus", &cpus[1].to_string(), "--h-beat", "1h", "--workers", "1"]);
+        load.args(["-k", self.kind, "-c", &self.devices.to_string(), "-r", &format!("{}/s", self.rate)]);
+        load.args(["--burst", &self.burst.to_string(), "--ramp", &format!("{}ms", self.ramp_ms)]);
+        load.args(["-d", &format!("{seconds}s"), "--server-pid", &server.pid().to_string(), "--tokens"]);
+        load.arg(tokens).arg(server.address.to_string());
+        load.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let ran = spawn_on(cpus[1], &mut load)?.wait_with_output().map_err(|error| format!("loadgen: {error}"))?;
+        let said = || String::from_utf8_lossy(&ran.stderr).into_owned();
+        let outcome = serde_json::from_slice(&ran.stdout).map_err(|error| format!("loadgen: {error}: {}", said()))?;
+        self.read(&outcome)
+    }
+
+    fn read(&self, outcome: &Value) -> Result<Outcome, String> {
+        let missing = |what: &str| format!("loadgen's outcome has no {what}");
+        let number = |value: &Value, what: &str| value.as_f64().ok_or_else(|| missing(what));
+        let mut figures = Vec::new();
+        for &metric in self.metrics {
+            let value = match metric {
+                "cpu_ns_per_message" => number(&outcome["cost"]["cpu_us_per_message"], "CPU per message")? * 1_000.0,
+                "rss_bytes_per_connection" => number(&outcome["cost"]["bytes_per_connection"], "memory")?,
+                _ => self.cpu_per_login(outcome).ok_or_else(|| missing("looks at the server"))?,
+            };
+            figures.push(Figure { metric, value });
+        }
+        let reasons = outcome["verdict"]["reasons"].as_array().into_iter().flatten().filter_map(Value::as_str);
+        let mut wrong: Vec<String> = reasons.map(str::to_owned).collect();
+        let errors = number(&outcome["measured"]["errors"], "errors")?;
+        if errors > 0.0 {
+            wrong.push(format!("{errors} errors"));
+        }
+        if outcome["online_at_gate"].as_u64() != Some(u64::from(self.devices)) {
+            wrong.push(format!("{} of {} devices are online", outcome["online_at_gate"], self.devices));
+        }
+        Ok(Outcome { figures, wrong: (!wrong.is_empty()).then(|| wrong.join("; ")) })
+    }
+
+    /// Between the look before the first connection and the first look after the gate.
+    fn cpu_per_login(&self, outcome: &Value) -> Option<f64> {
+        let gate_s = outcome["measured"]["start_s"].as_f64()?;
+        let looks = outcome["server"].as_array()?;
+        let after = looks.iter().find(|look| look["at_s"].as_f64().is_some_and(|at_s| at_s >= gate_s))?;
+        let cpu_s = after["cpu_s"].as_f64()? - looks.first()?["cpu_s"].as_f64()?;
+        Some(cpu_s * 1e9 / f64::from(self.devices))
+    }
+}
+
+/// Tokens of the right form, for servers that take any.
+fn make_up_tokens(path: &Path, devices: u32) -> Result<(), String> {
+    let token = |number: u32| {
+        let mut seed = [7; 24];
+        seed[..4].copy_from_slice(&number.to_be_bytes());
+        Token::from_random(&seed).expose().to_owned() + "\n"
+    };
+    let lines: String = (0..devices).map(token).collect();
+    std::fs::write(path, lines).map_err(|error| format!("{}: {error}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn outcome(valid: bool, online: u32) -> Value {
+        let reasons: Vec<&str> = if valid { vec![] } else { vec!["late"] };
+        serde_json::json!({
+            "cost": {"cpu_us_per_message": 4.5, "cores": 0.5, "bytes_per_connection": 200.0},
+            "verdict": {"valid": valid, "reasons": reasons}, "online_at_gate": online,
+            "measured": {"errors": 0, "start_s": 1.2},
+            "server": [{"at_s": 0.0, "cpu_s": 0.1}, {"at_s": 1.0, "cpu_s": 0.2}, {"at_s": 2.0, "cpu_s": 0.25}],
+        })
+    }
+
+    #[test]
+    fn figures_come_from_the_outcome() {
+        let read = ROWS[0].read(&outcome(true, 1_000)).expect("whole");
+        assert!(read.wrong.is_none() && (read.figures[0].value - 4_500.0).abs() < 1e-9, "{read:?}");
+        let read = ROWS[4].read(&outcome(true, 15_000)).expect("whole");
+        assert!((read.figures[0].value - 10_000.0).abs() < 1e-3, "0.15 s for 15,000: {read:?}");
+        assert!((read.figures[1].value - 200.0).abs() < 1e-9, "{read:?}");
+    }
+
+    #[test]
+    fn what_does_not_count_has_its_reason() {
+        assert_eq!(ROWS[0].read(&outcome(false, 1_000)).expect("whole").wrong.as_deref(), Some("late"));
+        let few = ROWS[0].read(&outcome(true, 999)).expect("whole").wrong.expect("not all are online");
+        assert!(few.contains("999 of 1000"), "{few}");
+        assert!(ROWS[0].read(&serde_json::json!({})).is_err());
+    }
+}
