@@ -57,11 +57,6 @@ fn local_address(fd: &OwnedFd) -> io::Result<SocketAddr> {
     SocketAddr::try_from(address).map_err(|_| io::Error::from_raw_os_error(libc::EAFNOSUPPORT))
 }
 
-/// The peer of a connected socket.
-pub(crate) fn peer(fd: impl AsFd) -> Option<SocketAddr> {
-    rustix::net::getpeername(fd).ok().flatten().and_then(|address| SocketAddr::try_from(address).ok())
-}
-
 /// Closing resets the connection instead of sending what waits.
 pub(crate) fn reset_on_close(fd: impl AsFd) {
     // It fails only on sockets that are broken already.

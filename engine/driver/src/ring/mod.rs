@@ -78,15 +78,6 @@ macro_rules! on_descriptor {
 }
 use on_descriptor;
 
-/// SOCKET_URING_OP_GETSOCKOPT: the crate builds only the setter, the getter differs in its command number.
-fn as_getter(mut setter: squeue::Entry) -> squeue::Entry {
-    const GETSOCKOPT: u32 = 2;
-    let command = (&raw mut setter).cast::<u32>().wrapping_add(2);
-    // SAFETY: an entry is the kernel's 64-byte io_uring_sqe (repr(C)), whose bytes 8..12 hold the command number.
-    unsafe { command.write(GETSOCKOPT) };
-    setter
-}
-
 impl Ring {
     pub(crate) fn counters(&self) -> &Counters {
         &self.counters
@@ -113,7 +104,7 @@ impl Ring {
     fn push_all(&mut self, entries: &[squeue::Entry]) {
         loop {
             // SAFETY: what the entries point to (addresses, buffers, backlog, arena) lives until their completion was
-            // taken: addresses in `self.addresses`, buffers in `self.buffers`, the arena until the end of `flush`.
+            // taken: addresses in `self.addresses` and `self.listeners`, buffers in `self.buffers`, the arena until the end of `flush`.
             if unsafe { self.ring.submission().push_multiple(entries) }.is_ok() {
                 return;
             }
@@ -272,7 +263,7 @@ impl Ring {
         let Some(tag) = Tag::decode(word) else { return 0 };
         let (result, conn) = (cqe.result(), ConnId(tag.index));
         match tag.op {
-            Op::Accept => self.accepted(tag.index, result),
+            Op::Accept => self.accepted(tag.index, tag.generation, result),
             Op::Ignore | Op::Send => {}
             Op::Arrive => self.arrived(Tag::token(word), result),
             Op::Wake => {
@@ -283,7 +274,6 @@ impl Ring {
                 self.counters.late += 1;
                 self.return_buffer(cqe);
             }
-            Op::Peer => self.peer_known(conn, result),
             Op::Receive => return self.received(conn, cqe, on),
             Op::Writable => self.writable(conn, result),
             // Waited for where they are submitted.

@@ -100,7 +100,7 @@ fn build(options: &Options) -> io::Result<(IoUring, Features)> {
     }
 }
 
-/// Can the kernel read socket options through a ring? Tried on a socket of our own: a version number proves nothing.
+/// Can the kernel set socket options through a ring? Tried on a socket of our own: a version number proves nothing.
 fn has_socket_options(ring: &IoUring) -> io::Result<bool> {
     let mut probe = io_uring::Probe::new();
     ring.submitter().register_probe(&mut probe)?;
@@ -109,10 +109,10 @@ fn has_socket_options(ring: &IoUring) -> io::Result<bool> {
     }
     let (fd, _) = crate::socket::listen(([127, 0, 0, 1], 0).into(), rustix::net::SocketFlags::empty())?;
     let raw = std::os::fd::AsRawFd::as_raw_fd(&fd);
-    let mut value = 0u32;
-    let pointer = (&raw mut value).cast();
-    let setter = opcode::SetSockOpt::new(types::Fd(raw), libc::SOL_SOCKET as u32, libc::SO_TYPE as u32, pointer, 4);
-    let entry = super::as_getter(setter.build());
+    let value = 1u32;
+    let pointer = (&raw const value).cast();
+    let entry = opcode::SetSockOpt::new(types::Fd(raw), libc::SOL_SOCKET as u32, libc::SO_KEEPALIVE as u32, pointer, 4);
+    let entry = entry.build();
     let mut own: IoUring = IoUring::new(2)?;
     // SAFETY: descriptor and value live until the completion, which is waited for here.
     unsafe { own.submission().push(&entry) }.map_err(|_| io::Error::from_raw_os_error(libc::EBUSY))?;

@@ -7,8 +7,6 @@ pub(super) enum State {
     /// Not in use.
     #[default]
     Free,
-    /// Accepted, its peer's address is being asked; nobody knows it yet.
-    Asking,
     /// An outgoing connection that does not stand yet.
     Connecting,
     /// In use.

@@ -6,10 +6,8 @@ use crate::limits::TOKEN_BITS;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(super) enum Op {
-    /// Accept; the index is the listener.
+    /// Accept; the index is the listener, the generation its place among the listener's addresses.
     Accept = 1,
-    /// Peer address of a direct descriptor.
-    Peer,
     /// Receive.
     Receive,
     /// A send of a flush; the index is its place in the flush.
@@ -36,9 +34,8 @@ pub(super) enum Op {
     Ignore,
 }
 
-const OPS: [Op; 14] = [
+const OPS: [Op; 13] = [
     Op::Accept,
-    Op::Peer,
     Op::Receive,
     Op::Send,
     Op::Writable,
