@@ -223,7 +223,7 @@ impl Core {
                 Effect::Report { to, report } => self.answers.give(to, report),
                 Effect::Keep(kept) => {
                     if let Some(store) = &mut self.store {
-                        store.take_change(*kept);
+                        store.take_change(now, *kept);
                     }
                 }
                 Effect::History { asker, org, device, ask } => {

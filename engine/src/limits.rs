@@ -29,7 +29,9 @@ pub(crate) const BACKUPS: u32 = 10_000;
 /// Changes (events, properties, metadata, lines of the diary) of all shards that wait for the thread that writes them.
 /// At three quarters new ones are refused, at half of it lines of the diary are left out.
 pub(crate) const CHANGES: usize = 16_384;
-/// Changes that are written together.
+/// Lines of the diary that a shard hands over together, at the latest when a journal batch is due.
+pub(crate) const LINES_TOGETHER: usize = 512;
+/// Changes that are written together, about: what a shard hands over together stays together.
 pub(crate) const CHANGES_BATCH: usize = 1_024;
 /// That thread looks this often whether the store takes more or less, and tries again after this time.
 pub(crate) const CHANGES_TICK: Duration = Duration::from_millis(50);

@@ -18,20 +18,24 @@ use crate::limits;
 /// The way to the thread. Copies are cheap; the thread ends when all are gone.
 #[derive(Clone)]
 pub(crate) struct Changes {
-    send: SyncSender<Kept>,
+    send: SyncSender<Vec<Kept>>,
     waiting: Arc<AtomicUsize>,
     told: Arc<Mutex<Vec<ToShard>>>,
 }
 
 impl Changes {
-    /// Hand over a change, or take it back if there is no room.
-    pub(super) fn give(&self, kept: Kept) -> Result<(), Kept> {
+    /// Hand over changes, all together: each hand-over may wake the thread. Without room for all they come back.
+    pub(super) fn give(&self, group: Vec<Kept>) -> Result<(), Vec<Kept>> {
+        let count = group.len();
         // Counted first, so that the number never falls below zero.
-        self.waiting.fetch_add(1, Ordering::Relaxed);
-        self.send.try_send(kept).map_err(|error| {
-            self.waiting.fetch_sub(1, Ordering::Relaxed);
+        if self.waiting.fetch_add(count, Ordering::Relaxed) + count > limits::CHANGES {
+            self.waiting.fetch_sub(count, Ordering::Relaxed);
+            return Err(group);
+        }
+        self.send.try_send(group).map_err(|error| {
+            self.waiting.fetch_sub(count, Ordering::Relaxed);
             match error {
-                TrySendError::Full(kept) | TrySendError::Disconnected(kept) => kept,
+                TrySendError::Full(group) | TrySendError::Disconnected(group) => group,
             }
         })
     }
@@ -61,7 +65,7 @@ pub(super) fn start(writer: Writer, reads: Reads) -> io::Result<(Changes, JoinHa
 struct Thread {
     writer: Writer,
     reads: Reads,
-    receive: Receiver<Kept>,
+    receive: Receiver<Vec<Kept>>,
     waiting: Arc<AtomicUsize>,
     told: Arc<Mutex<Vec<ToShard>>>,
     /// What shards were told.
@@ -74,14 +78,14 @@ impl Thread {
         loop {
             self.look();
             match self.receive.recv_timeout(limits::CHANGES_TICK) {
-                Ok(first) => taken.push(first),
+                Ok(first) => taken.extend(first),
                 Err(RecvTimeoutError::Timeout) => continue,
                 Err(RecvTimeoutError::Disconnected) => return,
             }
             while taken.len() < limits::CHANGES_BATCH
                 && let Ok(next) = self.receive.try_recv()
             {
-                taken.push(next);
+                taken.extend(next);
             }
             let count = taken.len();
             self.write(&mut taken);

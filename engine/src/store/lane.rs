@@ -26,6 +26,8 @@ pub(crate) struct StoreLane {
     changes: Changes,
     /// Changes that found no room.
     waiting: VecDeque<Kept>,
+    /// Lines of the diary, handed over together: one by one each login would wake two threads.
+    lines: Vec<Kept>,
     lost_lines: u64,
     reads: Reads,
     shards: Vec<ToShard>,
@@ -40,6 +42,7 @@ impl StoreLane {
             coalesced: 0,
             changes,
             waiting: VecDeque::new(),
+            lines: Vec::new(),
             lost_lines: 0,
             reads,
             shards: Vec::new(),
@@ -74,34 +77,52 @@ impl StoreLane {
         }
     }
 
-    /// Hand over a change.
-    pub(crate) fn take_change(&mut self, kept: Kept) {
-        let is_line = matches!(kept.change, Change::Presence { .. });
-        if is_line && (!self.waiting.is_empty() || self.changes.is_half_full()) {
-            self.lost_lines += 1;
+    /// Hand over a change; a line of the diary not yet.
+    pub(crate) fn take_change(&mut self, now: Millis, kept: Kept) {
+        if matches!(kept.change, Change::Presence { .. }) {
+            self.lines.push(kept);
+            if self.lines.len() >= limits::LINES_TOGETHER {
+                self.give_lines();
+            }
+            self.due.get_or_insert(now.after(storage::JOURNAL_BATCH_MS));
+        } else {
+            self.give(kept);
+        }
+    }
+
+    fn give(&mut self, kept: Kept) {
+        self.waiting.push_back(kept);
+        self.give_waiting();
+    }
+
+    fn give_waiting(&mut self) {
+        while let Some(kept) = self.waiting.pop_front() {
+            if let Err(back) = self.changes.give(vec![kept]) {
+                back.into_iter().for_each(|kept| self.waiting.push_front(kept));
+                return;
+            }
+        }
+    }
+
+    /// Without room they are lost: what was promised comes first.
+    fn give_lines(&mut self) {
+        let count = self.lines.len() as u64;
+        let lines = std::mem::take(&mut self.lines);
+        if count == 0 {
             return;
         }
-        if self.waiting.is_empty() {
-            if let Err(back) = self.changes.give(kept) {
-                self.waiting.push_back(back);
-            }
-        } else {
-            self.waiting.push_back(kept);
+        if !self.waiting.is_empty() || self.changes.is_half_full() || self.changes.give(lines).is_err() {
+            self.lost_lines += count;
         }
     }
 
     /// Once a tick: what is due or was owed.
     pub(crate) fn tick(&mut self, now: Millis, shard: &mut Shard) {
-        while let Some(kept) = self.waiting.pop_front() {
-            if let Err(back) = self.changes.give(kept) {
-                self.waiting.push_front(back);
-                break;
-            }
-        }
+        self.give_waiting();
         // Changes of one device become one while they wait in the shard.
         while self.waiting.is_empty() && shard.has_changed() {
             match shard.next_changed() {
-                Some(kept) => self.take_change(kept),
+                Some(kept) => self.give(kept),
                 None => break,
             }
         }
@@ -111,6 +132,7 @@ impl StoreLane {
     }
 
     fn close(&mut self, now: Millis, shard: &Shard) {
+        self.give_lines();
         let lane = &mut self.lane;
         let mut is_full = lane.close_batch().is_err();
         self.owed.retain(|(device, pin)| {
