@@ -11,7 +11,7 @@ cd "$(dirname "$0")/.."
 . tests/environment.sh
 export CARGO_TERM_COLOR=${CARGO_TERM_COLOR:-auto}
 
-all_phases=(fmt rocksdb clippy build units sim compat e2e loadgen deny)
+all_phases=(fmt rocksdb clippy build units sim compat e2e loadgen budgets deny)
 results=()
 failed=0
 
@@ -33,6 +33,11 @@ compat() { cargo test --package linchpin-compat; }
 e2e() { cargo test --package linchpin-e2e; }
 # One after the other: a generator that shares the machine with another judges its own runs invalid.
 loadgen() { cargo test --package linchpin-loadgen-tests -- --test-threads=1; }
+# Instructions and allocations of the hot paths: a release build, since that is what is counted.
+budgets() {
+    cargo build --release --locked --package linchpin-bench-core --bin budgets
+    "$CARGO_TARGET_DIR/release/budgets" benches/core/budgets.toml
+}
 # Licences, banned crates and sources. Advisories need a database from the network and are not part of this.
 deny() { "$LINCHPIN_CACHE/tools/bin/cargo-deny" --log-level warn check licenses bans sources; }
 

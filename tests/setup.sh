@@ -3,7 +3,7 @@
 #
 #   tests/setup.sh demo     Rust, a C++ compiler and libclang for RocksDB, and the Python client
 #   tests/setup.sh test     the above, Node.js with its clients, BearSSL, mbedTLS, OpenSSL, GnuTLS,
-#                           sslscan, testssl.sh, strace, xfsprogs, Chromium, Mosquitto, schemathesis, moto, promtool, cargo-deny
+#                           sslscan, testssl.sh, strace, valgrind, xfsprogs, Chromium, Mosquitto, schemathesis, moto, promtool, cargo-deny
 #
 # System packages are installed when this may be done without a question (root, or sudo without a password). Otherwise,
 # and for Rust itself, it prints the one line that installs everything that is missing and ends with status 2.
@@ -48,6 +48,7 @@ missing_packages() {
     has sslscan || echo sslscan
     has testssl || echo testssl.sh
     has strace || echo strace
+    has valgrind || echo valgrind
     has xfs_io || echo xfsprogs
     has systemd-analyze || echo systemd
     has chromium || echo chromium
