@@ -193,6 +193,14 @@ pub struct Limit {
     pub meaning: String,
 }
 
+impl Limit {
+    /// Is it the size of something that is kept for each connection or device?
+    #[must_use]
+    pub fn is_of_structure(&self) -> bool {
+        self.meaning.starts_with(STRUCTURE)
+    }
+}
+
 /// The bounds of a `limits.rs`, in their order.
 #[must_use]
 pub fn limits(source: &str) -> Vec<Limit> {
@@ -213,20 +221,27 @@ pub fn limits(source: &str) -> Vec<Limit> {
     found
 }
 
+/// How the meaning of a size that is kept for each connection or device begins. The code asserts each at compile time.
+const STRUCTURE: &str = "Structure: ";
+
 /// `docs/limits.md` from all `limits.rs` files.
 #[must_use]
 pub fn limits_page(files: &[(String, String)]) -> String {
-    let mut page = String::from(
+    let page = String::from(
         "# Limits\n\nEvery queue, buffer, table and timeout is bounded. This page is generated from the `limits.rs` files \
-         (`LINCHPIN_BLESS=1 cargo test -p linchpin-tests`).\n",
+         (`LINCHPIN_BLESS=1 cargo test -p linchpin-tests`).\n\n## Bytes of each connection and device\n\nWhat is kept for \
+         each, asserted at compile time: a structure that grows does not build before this page says so.\n",
     );
+    let (mut structures, mut bounds) = (String::from("\n| name | bytes | what |\n|---|---|---|\n"), String::new());
     for (path, source) in files {
-        page += &format!("\n## {path}\n\n| name | value | what |\n|---|---|---|\n");
+        bounds += &format!("\n## {path}\n\n| name | value | what |\n|---|---|---|\n");
         for Limit { name, value, meaning } in limits(source) {
-            page += &format!("| `{name}` | `{value}` | {} |\n", meaning.replace('|', "\\|"));
+            let of = if meaning.starts_with(STRUCTURE) { &mut structures } else { &mut bounds };
+            let what = meaning.strip_prefix(STRUCTURE).unwrap_or(&meaning).replace('|', "\\|");
+            *of += &format!("| `{name}` | `{value}` | {what} |\n");
         }
     }
-    page
+    page + &structures + &bounds
 }
 
 /// `docs/errors.md` from the catalogue of ends.

@@ -171,7 +171,14 @@ fn docs_list_every_limit() {
             assert!(limit.meaning.len() > 10, "{path}: {} says nothing of itself", limit.name);
         }
     }
-    expect_page("docs/limits.md", &rules::limits_page(&sources));
+    let page = rules::limits_page(&sources);
+    // Sizes that no assertion holds would be wrong one day.
+    for limit in sources.iter().flat_map(|(_, text)| rules::limits(text)).filter(rules::Limit::is_of_structure) {
+        let asserted = format!("limits::{})", limit.name);
+        let is_held = files(".rs").iter().any(|(_, text)| text.contains("size_of::<") && text.contains(&asserted));
+        assert!(is_held, "no assert!(size_of::<..>() == ..limits::{}) anywhere", limit.name);
+    }
+    expect_page("docs/limits.md", &page);
 }
 
 #[test]

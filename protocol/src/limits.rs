@@ -103,6 +103,9 @@ pub const WS_CONTROL_BYTES: usize = 125;
 /// Longest header of PROXY protocol version 2, bytes: 16 and the addresses and fields that proxies add.
 pub const PROXY_HEADER_BYTES: usize = 1_024;
 
+/// Structure: the state of the wire, within the connection.
+pub const SESSION_BYTES: usize = 16;
+
 const _: () = assert!(MAX_BODY_BYTES <= u16::MAX as usize, "the header counts bodies in 16 bits");
 const _: () = assert!(MAX_LOGIN_FRAME_BYTES > 5 + TOKEN_BYTES, "a login must fit");
 const _: () = assert!(TOKEN_SEED_BYTES * 4 == TOKEN_BYTES * 3, "base64 without padding");

@@ -92,6 +92,9 @@ pub(crate) struct OpenDevice {
     listed_hour: u64,
 }
 
+const _: () = assert!(size_of::<OpenDevice>() == limits::OPEN_DEVICE_BYTES);
+const _: () = assert!(size_of::<OpenPin>() == limits::OPEN_PIN_BYTES);
+
 impl OpenDevice {
     /// With what is stored of it.
     pub(crate) fn load(reader: Reader<'_>, key: DeviceKey) -> Result<Self, Error> {

@@ -49,5 +49,8 @@ pub const TOKEN_BITS: u32 = 56;
 
 const _: () =
     assert!(RECEIVE_BUFFERS.is_power_of_two() && SQ_ENTRIES.is_power_of_two() && CQ_ENTRIES.is_power_of_two());
+/// Structure: a connection's slot in the driver.
+pub const SLOT_BYTES: usize = 8;
+
 const _: () = assert!(REAP <= CQ_ENTRIES as usize && SQ_ENTRIES <= CQ_ENTRIES);
 const _: () = assert!(RECEIVE_BUFFER_BYTES <= RECEIVE_BUFFER_MAX_BYTES);

@@ -176,7 +176,7 @@ pub(crate) struct Connection {
 }
 
 // An idle device costs this, its device record and the timer's links: docs/limits.md.
-const _: () = assert!(size_of::<Connection>() <= 112);
+const _: () = assert!(size_of::<Connection>() == crate::limits::CONNECTION_BYTES);
 
 impl Connection {
     pub(crate) fn free() -> Self {

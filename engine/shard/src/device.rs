@@ -63,7 +63,8 @@ impl SlotNiche {
 }
 
 // The other half of what an idle device costs: docs/limits.md.
-const _: () = assert!(size_of::<Device>() <= 72);
+const _: () = assert!(size_of::<Device>() == crate::limits::DEVICE_BYTES);
+const _: () = assert!(size_of::<(DeviceId, u32)>() == crate::limits::DEVICE_POSITION_BYTES);
 
 impl Device {
     pub(crate) fn connection(&self) -> Option<Slot> {

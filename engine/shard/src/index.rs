@@ -61,6 +61,8 @@ impl Hasher for DigestHasher {
 #[derive(Default)]
 pub(crate) struct TokenIndex(HashMap<Digest, DeviceId, BuildHasherDefault<DigestHasher>>);
 
+const _: () = assert!(size_of::<(Digest, DeviceId)>() == crate::limits::TOKEN_BYTES);
+
 impl std::fmt::Debug for TokenIndex {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "TokenIndex({})", self.0.len())

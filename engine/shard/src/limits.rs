@@ -134,6 +134,17 @@ pub const WHEEL_SLOTS: usize = 1_024;
 /// Entries that one tick expires at most, so that a mass expiry cannot stall the loop.
 pub const EXPIRE_PER_TICK: usize = 2_048;
 
+/// Structure: a connection in the shard's table, idle or not.
+pub const CONNECTION_BYTES: usize = 112;
+/// Structure: a connection's links in the timer wheel.
+pub const TIMER_BYTES: usize = 8;
+/// Structure: a device's record at its home; its latest values are one allocation more.
+pub const DEVICE_BYTES: usize = 64;
+/// Structure: a device's place in the list that finds records by id.
+pub const DEVICE_POSITION_BYTES: usize = 8;
+/// Structure: a token's entry in the index, and a byte of the hash table; a table is seven eighths full at most.
+pub const TOKEN_BYTES: usize = 20;
+
 const _: () = assert!(ADDRESS_BUCKETS.is_power_of_two() && WHEEL_SLOTS.is_power_of_two());
 const _: () = assert!(LOGIN_BUFFER_BYTES >= linchpin_protocol::limits::MAX_LOGIN_FRAME_BYTES);
 const _: () = assert!(LOGIN_BUFFER_BYTES <= CARGO_BYTES && CARGO_BYTES <= CARRY_BYTES);

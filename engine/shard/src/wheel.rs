@@ -15,7 +15,7 @@ struct Link {
     prev: u32,
 }
 
-const _: () = assert!(size_of::<Link>() == 8);
+const _: () = assert!(size_of::<Link>() == crate::limits::TIMER_BYTES);
 
 /// See the module's page.
 pub(crate) struct Wheel {

@@ -150,6 +150,13 @@ pub const ADDRESS_PER_SECOND: u32 = 200;
 /// IPv6 addresses with this many equal leading bits are one owner.
 pub const V6_PREFIX_BITS: u32 = 64;
 
+/// Structure: TLS in its connection, on or off.
+pub const TLS_SLOT_BYTES: usize = 16;
+/// Structure: a TLS 1.2 connection's keys and state on the heap, AES-128-GCM: most devices.
+pub const TLS12_STATE_BYTES: usize = 104;
+/// Structure: a TLS 1.3 connection's keys, secrets and state on the heap, AES-128-GCM.
+pub const TLS13_STATE_BYTES: usize = 168;
+
 const _: () = assert!(HELLO_HEAD_BYTES < MAX_PLAINTEXT_BYTES);
 const _: () = assert!(MAX_RECORD_BYTES == 16_645);
 const _: () = assert!(EXPLICIT_NONCE_BYTES + TAG_BYTES < MAX_EXPANSION_BYTES);

@@ -48,7 +48,7 @@ enum State {
 #[derive(Debug, PartialEq, Eq)]
 pub struct Session(State);
 
-const _: () = assert!(size_of::<Session>() <= 24, "one per connection, idle ones too");
+const _: () = assert!(size_of::<Session>() == crate::limits::SESSION_BYTES);
 
 impl Default for Session {
     fn default() -> Self {

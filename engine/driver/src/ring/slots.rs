@@ -43,7 +43,7 @@ pub(super) struct Slot {
     pub(super) flags: u8,
 }
 
-const _: () = assert!(size_of::<Slot>() <= 8, "one per connection, idle ones too");
+const _: () = assert!(size_of::<Slot>() == crate::limits::SLOT_BYTES);
 
 impl Slot {
     pub(super) fn has(&self, flag: u8) -> bool {

@@ -63,8 +63,8 @@ pub(super) struct State<const S: usize, const K: usize> {
 }
 
 const _: () = assert!(size_of::<State<48, 32>>() <= IDLE_SESSION_BYTES);
-const _: () = assert!(size_of::<State<32, 16>>() <= 168, "TLS 1.3 with AES-128-GCM");
-const _: () = assert!(size_of::<State<0, 16>>() <= 104, "TLS 1.2 with AES-128-GCM: most devices");
+const _: () = assert!(size_of::<State<32, 16>>() == crate::limits::TLS13_STATE_BYTES);
+const _: () = assert!(size_of::<State<0, 16>>() == crate::limits::TLS12_STATE_BYTES);
 
 /// A connection after its handshake, of which only state, keys and secrets are kept.
 pub struct InPlace(Shape);

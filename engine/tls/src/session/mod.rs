@@ -163,7 +163,7 @@ pub enum Session {
     Rustls(Box<RustlsPath>),
 }
 
-const _: () = assert!(size_of::<Option<Session>>() <= 16);
+const _: () = assert!(size_of::<Option<Session>>() == crate::limits::TLS_SLOT_BYTES);
 
 /// What moves between shards may move between threads.
 const fn moves<T: Send>() {}
