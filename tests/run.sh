@@ -22,7 +22,7 @@ fmt() {
 # RocksDB's library is compiled once per machine; the lines that name it come back on standard output.
 rocksdb() { tests/rocksdb.sh >"$LINCHPIN_CACHE/rocksdb.env"; }
 clippy() { cargo clippy --workspace --all-targets --quiet -- -D warnings; }
-build() { cargo build --package linchpin --package loadgen; }
+build() { cargo build --package linchpin --package loadgen --package linchpin-bench-runtimes; }
 # The driver, the codec, the shard, the control plane, storage, the corpus of the fuzzers and the tree's own rules.
 units() {
     cargo test --workspace --exclude linchpin-sim --exclude linchpin-compat --exclude linchpin-e2e \

@@ -71,6 +71,12 @@ struct Run {
     /// Begin nothing that would not be over after so many minutes.
     #[arg(long, value_name = "MINUTES")]
     time_limit_min: Option<u64>,
+    /// Divide rates and numbers of devices: for tests of this program, whose figures mean nothing.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    divide: u32,
+    /// Take a load generator that was built for debugging; for tests.
+    #[arg(long)]
+    allow_debug_build: bool,
     /// Decides the order of each round.
     #[arg(long, value_name = "N", default_value_t = 7)]
     seed: u64,
@@ -84,10 +90,11 @@ fn steps<'a>(run: &'a Run, results: &Results, round: u32) -> Vec<(Row, &'a str)>
     let is_wanted = |row: &Row| run.rows.is_empty() || run.rows.iter().any(|name| row.name.starts_with(name.as_str()));
     let mut steps = Vec::new();
     let mut random = Pcg64Mcg::seed_from_u64(run.seed ^ (u64::from(round) << 32));
-    for row in ROWS.into_iter().filter(is_wanted) {
+    for row in ROWS.into_iter().filter(is_wanted).map(|row| row.divided(run.divide)) {
         // By row, so that servers of a pair follow each other within a minute.
         let mut subjects: Vec<&str> = SUBJECTS.into_iter().collect();
         subjects.retain(|name| run.subjects.is_empty() || run.subjects.iter().any(|wanted| wanted == name));
+        subjects.retain(|name| !row.is_ours_only || *name == SUBJECTS[0]);
         subjects.shuffle(&mut random);
         let is_open = |name: &&str| !results.has(row.name, name, round, row.devices);
         steps.extend(subjects.into_iter().filter(is_open).map(|name| (row, name)));
@@ -95,20 +102,25 @@ fn steps<'a>(run: &'a Run, results: &Results, round: u32) -> Vec<(Row, &'a str)>
     steps
 }
 
-fn programs(folder: Option<&Path>) -> Result<Programs, String> {
+fn programs(folder: Option<&Path>, allow_debug_build: bool) -> Result<Programs, String> {
     let own = std::env::current_exe().map_err(|error| format!("the path of this program: {error}"))?;
     let folder = folder.or(own.parent()).unwrap_or(Path::new("."));
     let find = |name: &str| {
         let path = folder.join(name);
         if path.is_file() { Ok(path) } else { Err(format!("{} is missing: cargo build --release", path.display())) }
     };
-    Ok(Programs { linchpin: find("linchpin")?, loadgen: find("loadgen")?, runtimes: find("bench-runtimes")? })
+    Ok(Programs {
+        allow_debug_build,
+        linchpin: find("linchpin")?,
+        loadgen: find("loadgen")?,
+        runtimes: find("bench-runtimes")?,
+    })
 }
 
 /// True if all is measured.
 fn measure(run: &Run) -> Result<bool, String> {
     let [server, load] = run.cpus[..] else { return Err("--cpus takes two: server,load".to_owned()) };
-    let programs = programs(run.programs.as_deref())?;
+    let programs = programs(run.programs.as_deref(), run.allow_debug_build)?;
     let mut results = Results::open(&run.results)?;
     let begun = Instant::now();
     let left: u32 =

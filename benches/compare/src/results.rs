@@ -32,6 +32,15 @@ pub struct Measurement {
     pub before_bytes: u64,
 }
 
+impl Measurement {
+    /// One that counts.
+    #[must_use]
+    pub fn new(row: &str, subject: &str, round: u32, metric: &str, value: f64) -> Self {
+        let (row, subject, metric) = (row.to_owned(), subject.to_owned(), metric.to_owned());
+        Self { row, subject, round, metric, value, valid: true, note: String::new(), connections: 0, before_bytes: 0 }
+    }
+}
+
 /// The file with the measurements that it holds.
 #[derive(Debug)]
 pub struct Results {

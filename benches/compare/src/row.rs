@@ -20,56 +20,51 @@ pub(crate) struct Row {
     /// Time in which they connect, ms.
     ramp_ms: u32,
     pub(crate) metrics: &'static [&'static str],
+    /// No other server is asked to do this.
+    pub(crate) is_ours_only: bool,
 }
 
 const MESSAGE: &[&str] = &["cpu_ns_per_message"];
 
+/// What most rows have.
+const BASE: Row = Row {
+    name: "",
+    kind: "ping",
+    rate: 0,
+    burst: 1,
+    devices: 1_000,
+    ramp_ms: 1_000,
+    metrics: MESSAGE,
+    is_ours_only: false,
+};
+
 /// All rows. Rates are the same for all servers and leave each of them time; the core table is of 1,000 connections.
-pub(crate) const ROWS: [Row; 5] = [
+pub(crate) const ROWS: [Row; 7] = [
+    Row { name: "request/response", rate: 100_000, ..BASE },
+    Row { name: "request/response, half load", rate: 50_000, ..BASE },
+    Row { name: "telemetry", kind: "telemetry", rate: 200_000, ..BASE },
+    Row { name: "pipelined x16", rate: 1_000_000, burst: 16, ..BASE },
     Row {
-        name: "request/response",
-        kind: "ping",
-        rate: 100_000,
-        burst: 1,
-        devices: 1_000,
-        ramp_ms: 1_000,
-        metrics: MESSAGE,
-    },
-    Row {
-        name: "telemetry",
-        kind: "telemetry",
-        rate: 200_000,
-        burst: 1,
-        devices: 1_000,
-        ramp_ms: 1_000,
-        metrics: MESSAGE,
-    },
-    Row {
-        name: "pipelined x16",
-        kind: "ping",
-        rate: 1_000_000,
+        name: "pipelined x16, 2,000,000 a second offered",
+        rate: 2_000_000,
         burst: 16,
-        devices: 1_000,
-        ramp_ms: 1_000,
-        metrics: MESSAGE,
+        metrics: &["answers_per_second", "p50_us"],
+        is_ours_only: true,
+        ..BASE
     },
+    // About half of what one core answers with so many connections.
     Row {
-        name: "request/response, half load",
-        kind: "ping",
-        rate: 50_000,
-        burst: 1,
-        devices: 1_000,
-        ramp_ms: 1_000,
-        metrics: MESSAGE,
+        name: "request/response, 10,000 connections",
+        rate: 75_000,
+        devices: 10_000,
+        metrics: &["cpu_ns_per_message", "longest_tick_us"],
+        ..BASE
     },
     Row {
         name: "accept and login",
-        kind: "ping",
-        rate: 0,
-        burst: 1,
         devices: 15_000,
-        ramp_ms: 1_000,
         metrics: &["cpu_ns_per_login", "rss_bytes_per_connection"],
+        ..BASE
     },
 ];
 
@@ -88,6 +83,11 @@ pub(crate) struct Outcome {
 }
 
 impl Row {
+    /// The same with less to do.
+    pub(crate) const fn divided(self, by: u32) -> Self {
+        Self { rate: self.rate / by, devices: self.devices.div_ceil(by), ..self }
+    }
+
     /// Seconds that a measurement takes about.
     pub(crate) fn seconds(&self, measured_s: u32) -> u32 {
         measured_s + self.ramp_ms / 1_000 + 2
@@ -119,20 +119,30 @@ impl Row {
         load.args(["--burst", &self.burst.to_string(), "--ramp", &format!("{}ms", self.ramp_ms)]);
         load.args(["-d", &format!("{seconds}s"), "--server-pid", &server.pid().to_string(), "--tokens"]);
         load.arg(tokens).arg(server.address.to_string());
+        if programs.allow_debug_build {
+            load.arg("--allow-debug-build");
+        }
         load.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let ran = spawn_on(cpus[1], &mut load)?.wait_with_output().map_err(|error| format!("loadgen: {error}"))?;
         let said = || String::from_utf8_lossy(&ran.stderr).into_owned();
         let outcome = serde_json::from_slice(&ran.stdout).map_err(|error| format!("loadgen: {error}: {}", said()))?;
-        self.read(&outcome)
+        self.read(&outcome, server.longest_tick_us())
     }
 
-    fn read(&self, outcome: &Value) -> Result<Outcome, String> {
+    fn read(&self, outcome: &Value, longest_tick_us: Option<f64>) -> Result<Outcome, String> {
         let missing = |what: &str| format!("loadgen's outcome has no {what}");
         let number = |value: &Value, what: &str| value.as_f64().ok_or_else(|| missing(what));
         let mut figures = Vec::new();
         for &metric in self.metrics {
             let value = match metric {
                 "cpu_ns_per_message" => number(&outcome["cost"]["cpu_us_per_message"], "CPU per message")? * 1_000.0,
+                "longest_tick_us" => match longest_tick_us {
+                    Some(us) => us,
+                    // Servers without metrics do not say it.
+                    None => continue,
+                },
+                "answers_per_second" => number(&outcome["measured"]["answers_per_s"], "answers a second")?,
+                "p50_us" => self.median_us(outcome).ok_or_else(|| missing("median"))?,
                 "rss_bytes_per_connection" => number(&outcome["cost"]["bytes_per_connection"], "memory")?,
                 _ => self.cpu_per_login(outcome).ok_or_else(|| missing("looks at the server"))?,
             };
@@ -148,6 +158,13 @@ impl Row {
             wrong.push(format!("{} of {} devices are online", outcome["online_at_gate"], self.devices));
         }
         Ok(Outcome { figures, wrong: (!wrong.is_empty()).then(|| wrong.join("; ")) })
+    }
+
+    /// Time to an answer, from the moment at which its message was due.
+    fn median_us(&self, outcome: &Value) -> Option<f64> {
+        let quantiles = outcome["measured"]["messages"]["corrected"]["quantiles"].as_array()?;
+        let median = quantiles.iter().find(|pair| pair[0].as_f64().is_some_and(|share| share >= 0.5))?;
+        median[1].as_f64()
     }
 
     /// Between the look before the first connection and the first look after the gate.
@@ -180,25 +197,30 @@ mod tests {
         serde_json::json!({
             "cost": {"cpu_us_per_message": 4.5, "cores": 0.5, "bytes_per_connection": 200.0},
             "verdict": {"valid": valid, "reasons": reasons}, "online_at_gate": online,
-            "measured": {"errors": 0, "start_s": 1.2},
+            "measured": {"errors": 0, "start_s": 1.2, "answers_per_s": 1e6,
+                "messages": {"corrected": {"quantiles": [[0.0, 20.0], [0.5, 75.0], [0.99, 900.0]]}}},
             "server": [{"at_s": 0.0, "cpu_s": 0.1}, {"at_s": 1.0, "cpu_s": 0.2}, {"at_s": 2.0, "cpu_s": 0.25}],
         })
     }
 
     #[test]
     fn figures_come_from_the_outcome() {
-        let read = ROWS[0].read(&outcome(true, 1_000)).expect("whole");
+        let read = ROWS[0].read(&outcome(true, 1_000), None).expect("whole");
         assert!(read.wrong.is_none() && (read.figures[0].value - 4_500.0).abs() < 1e-9, "{read:?}");
-        let read = ROWS[4].read(&outcome(true, 15_000)).expect("whole");
+        let read = ROWS[6].read(&outcome(true, 15_000), None).expect("whole");
         assert!((read.figures[0].value - 10_000.0).abs() < 1e-3, "0.15 s for 15,000: {read:?}");
         assert!((read.figures[1].value - 200.0).abs() < 1e-9, "{read:?}");
+        let read = ROWS[4].read(&outcome(true, 1_000), None).expect("whole");
+        assert!((read.figures[1].value - 75.0).abs() < 1e-9, "the median: {read:?}");
+        let ticks = |us| ROWS[5].read(&outcome(true, 10_000), us).expect("whole").figures.len();
+        assert_eq!((ticks(Some(900.0)), ticks(None)), (2, 1));
     }
 
     #[test]
     fn what_does_not_count_has_its_reason() {
-        assert_eq!(ROWS[0].read(&outcome(false, 1_000)).expect("whole").wrong.as_deref(), Some("late"));
-        let few = ROWS[0].read(&outcome(true, 999)).expect("whole").wrong.expect("not all are online");
+        assert_eq!(ROWS[0].read(&outcome(false, 1_000), None).expect("whole").wrong.as_deref(), Some("late"));
+        let few = ROWS[0].read(&outcome(true, 999), None).expect("whole").wrong.expect("not all are online");
         assert!(few.contains("999 of 1000"), "{few}");
-        assert!(ROWS[0].read(&serde_json::json!({})).is_err());
+        assert!(ROWS[0].read(&serde_json::json!({}), None).is_err());
     }
 }

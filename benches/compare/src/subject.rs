@@ -1,7 +1,8 @@
 //! The servers: Linchpin's whole engine, and the minimal one on each runtime. Each is started afresh on a core of its own.
 
 use std::fs::File;
-use std::net::SocketAddr;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -18,6 +19,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Where the programs are.
 #[derive(Debug)]
 pub(crate) struct Programs {
+    /// For the load generator.
+    pub(crate) allow_debug_build: bool,
     pub(crate) linchpin: PathBuf,
     pub(crate) runtimes: PathBuf,
     pub(crate) loadgen: PathBuf,
@@ -29,6 +32,8 @@ pub(crate) struct Running {
     child: Child,
     folder: PathBuf,
     pub(crate) address: SocketAddr,
+    /// Where its metrics are, if it has any.
+    metrics: Option<SocketAddr>,
     /// Tokens that it knows; `None`: it takes any.
     pub(crate) tokens: Option<PathBuf>,
 }
@@ -91,27 +96,40 @@ impl Programs {
         command.stdout(file.try_clone().map_err(wrong)?).stderr(file);
         let child = spawn_on(cpu, &mut command)?;
         let tokens = (subject == SUBJECTS[0]).then_some(tokens);
-        let mut running = Running { child, folder, address: ([127, 0, 0, 1], 0).into(), tokens };
-        running.address = running.wait_ready(&ready).ok_or_else(|| {
+        let mut running = Running { child, folder, address: ([127, 0, 0, 1], 0).into(), metrics: None, tokens };
+        let told = running.wait_ready(&ready).ok_or_else(|| {
             format!("{subject} does not listen; it said: {}", std::fs::read_to_string(&log).unwrap_or_default())
         })?;
+        let address = |name: &str| told[name].as_str().and_then(|text| text.parse().ok());
+        running.address = address("plain").ok_or_else(|| format!("{subject} does not say where it listens: {told}"))?;
+        running.metrics = address("metrics");
         Ok(running)
     }
 }
 
 impl Running {
-    fn wait_ready(&mut self, ready: &Path) -> Option<SocketAddr> {
+    fn wait_ready(&mut self, ready: &Path) -> Option<serde_json::Value> {
         let end = Instant::now() + PATIENCE;
         loop {
             if let Ok(text) = std::fs::read(ready) {
-                let told: serde_json::Value = serde_json::from_slice(&text).ok()?;
-                return told["plain"].as_str()?.parse().ok();
+                return serde_json::from_slice(&text).ok();
             }
             if !matches!(self.child.try_wait(), Ok(None)) || Instant::now() > end {
                 return None;
             }
             std::thread::sleep(Duration::from_millis(5));
         }
+    }
+
+    /// Its longest tick since it was started or asked, if it says it.
+    pub(crate) fn longest_tick_us(&self) -> Option<f64> {
+        let mut stream = TcpStream::connect_timeout(&self.metrics?, PATIENCE).ok()?;
+        stream.set_read_timeout(Some(PATIENCE)).ok()?;
+        stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: bench\r\nConnection: close\r\n\r\n").ok()?;
+        let mut text = String::new();
+        stream.read_to_string(&mut text).ok()?;
+        let lines = text.lines().filter(|line| line.starts_with("linchpin_tick_max_seconds"));
+        lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).map(|s| s * 1e6).reduce(f64::max)
     }
 
     pub(crate) fn pid(&self) -> u32 {

@@ -7,6 +7,8 @@ use std::io::{self, Read, Write};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use linchpin_bench_compare::report::OURS;
+use linchpin_bench_compare::results::{Measurement, Results};
 use linchpin_tls::pki_types::pem::PemObject;
 use linchpin_tls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use linchpin_tls::{
@@ -32,7 +34,10 @@ fn main() -> io::Result<()> {
         return writeln!(out, "{}", kept.map_or(0, kept_bytes));
     }
     let wanted = |part: &str| only.as_ref().is_none_or(|only| only == part);
-    for provider in Provider::ALL {
+    // Rows of the table are of the default one.
+    let providers =
+        if std::env::var_os("LINCHPIN_BENCH_RESULTS").is_some() { &[Provider::default()] } else { Provider::ALL };
+    for provider in providers {
         let bench = Bench::new(*provider);
         writeln!(out, "== {provider:?} for handshakes and for rustls' records, ring for our records")?;
         for version in [Version::Tls13, Version::Tls12].into_iter().filter(|_| wanted("records")) {
@@ -135,6 +140,12 @@ impl Bench {
             });
             rounds.push([ours_ns, wrapped_ns, bare_ns, floor()]);
         }
+        keep(
+            &format!("record in and out, {version:?}"),
+            "ns_per_pair",
+            &rounds,
+            &[(OURS, 0), ("rustls", 2), ("ring alone", 3)],
+        )?;
         let [ours, wrapped, bare, floor] = medians(&rounds);
         writeln!(
             out,
@@ -169,6 +180,12 @@ impl Bench {
             }
             let [ours, bare] = medians(&rounds);
             let kind = if resumes { "resumed" } else { "full" };
+            keep(
+                &format!("handshake, {version:?}, {group:?}, {kind}"),
+                "ns_of_the_server",
+                &rounds,
+                &[(OURS, 0), ("rustls", 1)],
+            )?;
             writeln!(
                 out,
                 "handshake, {version:?} {group:?} {kind}: ours {:.1} us, bare rustls {:.1} us: {:.2}x its rate",
@@ -305,6 +322,19 @@ fn per(count: usize, work: impl FnOnce()) -> f64 {
     let start = Instant::now();
     work();
     start.elapsed().as_secs_f64() * 1e9 / count as f64
+}
+
+/// Each round as lines of the results, if there is a folder for them.
+fn keep<const N: usize>(row: &str, metric: &str, rounds: &[[f64; N]], columns: &[(&str, usize)]) -> io::Result<()> {
+    let Some(folder) = std::env::var_os("LINCHPIN_BENCH_RESULTS") else { return Ok(()) };
+    let mut results = Results::open(folder.as_ref()).map_err(io::Error::other)?;
+    for (at, round) in rounds.iter().enumerate() {
+        for (subject, column) in columns {
+            let one = Measurement::new(row, subject, at as u32 + 1, metric, round[*column]);
+            results.append(one).map_err(io::Error::other)?;
+        }
+    }
+    Ok(())
 }
 
 fn median(mut values: Vec<f64>) -> f64 {

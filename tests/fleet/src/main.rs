@@ -4,26 +4,28 @@
 mod bench;
 mod storm;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use linchpin_bench_compare::report::OURS;
+use linchpin_bench_compare::results::{Measurement, Results};
 use linchpin_driver::Choice;
 use linchpin_fleet::server::Server;
 use linchpin_fleet::tls::Trust;
 use linchpin_fleet::{Counts, Fleet, FleetOptions, Order};
 
 const USAGE: &str = "usage:
-  fleet memory --server-bin PATH [--devices N] [--shards N] [--rounds N] [--out FILE]
+  fleet memory --server-bin PATH [--devices N] [--shards N] [--rounds N] [--results FOLDER]
   fleet cuts   --server-bin PATH [--devices N] [--shards N] [--rounds N]
   fleet storm  --server-bin PATH [--devices N] [--shards N] [--rounds N]      all cut at once, and shares of them
   fleet http   --server-bin PATH [--rounds N]      HTTP updates of a connected device, beside nginx
   memory, cuts and storm take --tls in-place|rustls and --state disk|memory too
   fleet scrape --server-bin PATH [--devices N] [--shards N] [--rounds N]      scrapes of the metrics";
 
-/// What this foundation aims at, bytes a device.
-const AIM_BYTES: i64 = 640;
+/// What is aimed at, bytes a device.
+const AIM_BYTES: i64 = 256;
 /// The same over TLS.
-const TLS_AIM_BYTES: i64 = 1_024;
+const TLS_AIM_BYTES: i64 = 768;
 const PATIENCE: Duration = Duration::from_secs(120);
 
 struct Flags {
@@ -31,7 +33,8 @@ struct Flags {
     devices: u32,
     shards: u16,
     rounds: u32,
-    out: Option<PathBuf>,
+    /// Where every round is kept, beside those of bench-compare.
+    results: Option<PathBuf>,
     /// The server keeps its state in memory only: what connections cost, without what the store has open.
     in_memory: bool,
     /// The server's record layer, if devices speak TLS.
@@ -39,8 +42,15 @@ struct Flags {
 }
 
 fn flags(mut args: impl Iterator<Item = String>) -> Option<Flags> {
-    let mut flags =
-        Flags { binary: PathBuf::new(), devices: 19_000, shards: 1, rounds: 3, out: None, in_memory: false, tls: None };
+    let mut flags = Flags {
+        binary: PathBuf::new(),
+        devices: 19_000,
+        shards: 1,
+        rounds: 3,
+        results: None,
+        in_memory: false,
+        tls: None,
+    };
     while let Some(name) = args.next() {
         let value = args.next()?;
         match name.as_str() {
@@ -50,7 +60,7 @@ fn flags(mut args: impl Iterator<Item = String>) -> Option<Flags> {
             "--rounds" => flags.rounds = value.parse().ok()?,
             "--state" => flags.in_memory = one_of(&value, "disk", "memory")?,
             "--tls" => flags.tls = Some(value),
-            "--out" => flags.out = Some(value.into()),
+            "--results" => flags.results = Some(value.into()),
             _ => return None,
         }
     }
@@ -162,14 +172,25 @@ fn memory(flags: &Flags) -> Result<(), String> {
     let aim = if flags.tls.is_some() { TLS_AIM_BYTES } else { AIM_BYTES };
     text += &format!("\nAim: {aim} bytes for both.\n");
     print!("{text}");
-    if let Some(path) = &flags.out {
-        let json = serde_json::json!({
-            "devices": flags.devices, "shards": flags.shards, "connection": column(0), "record": column(1), "both": sum,
-        });
-        let write =
-            |path: PathBuf, text: &str| std::fs::write(&path, text).map_err(|e| format!("{}: {e}", path.display()));
-        write(path.with_extension("md"), &text)?;
-        write(path.with_extension("json"), &json.to_string())?;
+    match &flags.results {
+        Some(folder) => keep(flags, folder, &rounds),
+        None => Ok(()),
+    }
+}
+
+/// Each round as a line of the results.
+fn keep(flags: &Flags, folder: &Path, rounds: &[[i64; 3]]) -> Result<(), String> {
+    let security = match flags.tls.as_deref() {
+        None => "plain".to_owned(),
+        Some(layer) => format!("TLS 1.3, record layer {layer}"),
+    };
+    let state = if flags.in_memory { "" } else { ", with the store" };
+    let (devices, shards) = (flags.devices, flags.shards);
+    let row = format!("idle device, {security}, {devices} on {shards} ring(s){state}");
+    let mut results = Results::open(folder)?;
+    for (at, round) in rounds.iter().enumerate() {
+        let bytes = (round[0] + round[1]) as f64;
+        results.append(Measurement::new(&row, OURS, at as u32 + 1, "rss_bytes_per_device", bytes))?;
     }
     Ok(())
 }
