@@ -23,7 +23,8 @@ use subject::{Programs, SUBJECTS};
 
 /// Linchpin beside other runtimes, on one core each for the server and for the load.
 ///
-/// Exit codes: 0 all is measured, 1 something is not (the same command tries it again), 2 usage.
+/// Exit codes: 0 all is measured, 1 something could not be or the time is over, 2 usage, 3 all is measured and some of it
+/// does not count. The same command measures what is missing or does not count.
 #[derive(Parser)]
 #[command(name = "bench-compare", version)]
 struct Line {
@@ -35,6 +36,8 @@ struct Line {
 enum Verb {
     /// Measure what RESULTS does not have yet.
     Run(Run),
+    /// Keep a figure that was measured in another way.
+    Keep(Keep),
     /// Print the table of RESULTS, with what other programs have added there.
     Report {
         /// Folder of results.jsonl.
@@ -46,6 +49,28 @@ enum Verb {
         #[arg(long, value_name = "FILE")]
         json: Option<PathBuf>,
     },
+}
+
+#[derive(clap::Args)]
+struct Keep {
+    /// Folder of results.jsonl.
+    #[arg(long, value_name = "FOLDER")]
+    results: PathBuf,
+    /// What was done.
+    #[arg(long)]
+    row: String,
+    /// By what.
+    #[arg(long)]
+    subject: String,
+    /// What was measured; ends with its unit.
+    #[arg(long)]
+    metric: String,
+    /// In which round.
+    #[arg(long, default_value_t = 1)]
+    round: u32,
+    /// The figure.
+    #[arg(long)]
+    value: f64,
 }
 
 #[derive(clap::Args)]
@@ -117,7 +142,7 @@ fn programs(folder: Option<&Path>, allow_debug_build: bool) -> Result<Programs, 
     })
 }
 
-/// True if all is measured.
+/// False if something of it does not count.
 fn measure(run: &Run) -> Result<bool, String> {
     let [server, load] = run.cpus[..] else { return Err("--cpus takes two: server,load".to_owned()) };
     let programs = programs(run.programs.as_deref(), run.allow_debug_build)?;
@@ -131,8 +156,7 @@ fn measure(run: &Run) -> Result<bool, String> {
         for (row, subject) in steps(run, &results, round) {
             let needed = Duration::from_secs(row.seconds(run.seconds).into());
             if run.time_limit_min.is_some_and(|limit| begun.elapsed() + needed > Duration::from_secs(60 * limit)) {
-                eprintln!("the time is over in round {round} of {}; the same command goes on", run.rounds);
-                return Ok(false);
+                return Err(format!("the time is over in round {round} of {}; the same command goes on", run.rounds));
             }
             let outcome = row.measure(&programs, subject, [server, load], run.seconds)?;
             is_whole &= outcome.wrong.is_none();
@@ -201,15 +225,18 @@ fn report(results: &Path, to_markdown: Option<&Path>, to_json: Option<&Path>) ->
 }
 
 fn main() -> ExitCode {
-    let done = match Line::parse().verb {
+    let measured = match Line::parse().verb {
         Verb::Run(run) => measure(&run),
+        Verb::Keep(Keep { results, row, subject, metric, round, value }) => Results::open(&results)
+            .and_then(|mut results| results.append(Measurement::new(&row, &subject, round, &metric, value)))
+            .map(|()| true),
         Verb::Report { results, markdown, json } => {
             report(&results, markdown.as_deref(), json.as_deref()).map(|()| true)
         }
     };
-    match done {
+    match measured {
         Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
+        Ok(false) => ExitCode::from(3),
         Err(error) => {
             eprintln!("{error}");
             ExitCode::FAILURE

@@ -53,12 +53,17 @@ fn servers_are_measured_once_and_reported() {
     let more = lines(&folder.0).len() - measured.len();
     assert!(more <= measured.len() - valid, "{}", String::from_utf8_lossy(&again.stderr));
 
+    let mut keep = Command::new(ME);
+    keep.arg("keep").arg("--results").arg(&folder.0).args(["--row", "elsewhere", "--subject", "linchpin"]);
+    assert!(keep.args(["--metric", "bytes", "--value", "296"]).status().expect("runs").success());
+
     let (markdown, json) = (folder.0.join("table.md"), folder.0.join("table.json"));
     let mut report = Command::new(ME);
     report.arg("report").arg(&folder.0).arg("--markdown").arg(&markdown).arg("--json").arg(&json);
     assert!(report.status().expect("runs").success());
     let text = std::fs::read_to_string(&markdown).expect("a table");
     assert!(text.contains("**accept and login**, cpu_ns_per_login") && text.contains("| epoll | "), "{text}");
+    assert!(text.contains("**elsewhere**, bytes") && text.contains("| linchpin | 1 (0) | 296 | 296 |"), "{text}");
     let all: serde_json::Value = serde_json::from_slice(&std::fs::read(&json).expect("a file")).expect("JSON");
     assert!(
         all["head"]["kernel"].is_string() && all["lines"].as_array().is_some_and(|lines| lines.len() >= 8),

@@ -1,0 +1,98 @@
+#!/usr/bin/env bash
+# What `make bench` and `make bench-full` do: measure part by part, then write one table.
+#
+#   benches/bench.sh core [OUT]     30 minutes at most: CPU, accept, memory and TLS beside other runtimes, 5 rounds
+#   benches/bench.sh full [OUT]     170 minutes at most: 15 rounds, brokers, 1,000,000 connections, storage, storms
+#
+# OUT (default: bench-core or bench-full in the cache folder) gets results.jsonl, table.md and table.json, and a text for
+# each part. A part that is done is not done again: after an interruption the same command goes on, and a new OUT, or
+# FRESH=1, begins anew. The machine must have nothing else to do.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+# shellcheck source=../tests/environment.sh
+. tests/environment.sh
+kind=${1:-core}
+case $kind in core | full) ;; *) echo "usage: $0 core|full [OUT]" >&2; exit 2 ;; esac
+out=${2:-$LINCHPIN_CACHE/bench-$kind}
+if [ "${FRESH:-}" = 1 ]; then rm -rf "$out"; fi
+mkdir -p "$out"
+
+tests/setup.sh demo
+rocksdb=$(tests/rocksdb.sh) && eval "$rocksdb"
+echo "Building"
+cargo build --release --locked --quiet --package linchpin --package loadgen --package linchpin-fleet \
+    --package linchpin-bench-runtimes --package linchpin-bench-compare --package linchpin-bench-peers \
+    --package linchpin-bench-storage
+cargo bench --locked --quiet --package linchpin-bench-core --no-run 2>/dev/null
+built=$CARGO_TARGET_DIR/release
+server=$built/linchpin
+failed=()
+
+# part NAME COMMAND...: once; its text is kept.
+part() {
+    local name=$1
+    shift
+    if [ -f "$out/$name.txt" ]; then return 0; fi
+    printf '\n== %s, %s\n' "$name" "$(date -u +%H:%M:%S)"
+    if "$@" 2>&1 | tee "$out/$name.part"; then mv "$out/$name.part" "$out/$name.txt"; else failed+=("$name"); fi
+}
+
+# What does not count is measured once more; if it does not count again, the table says so.
+compare() {
+    local code=0
+    "$built/bench-compare" run --results "$out" --rounds "$1" --time-limit-min "$2" || code=$?
+    [ "$code" -eq 3 ] || return "$code"
+    "$built/bench-compare" run --results "$out" --rounds "$1" --time-limit-min "$3" || [ $? -ne 2 ]
+}
+memory() { "$built/fleet" memory --server-bin "$server" --results "$out" "$@"; }
+bench() { LINCHPIN_BENCH_RESULTS=$out cargo bench --locked --quiet --package linchpin-bench-core --bench "$@"; }
+tls() { bench tls -- records && bench tls -- handshakes; }
+keep() { "$built/bench-compare" keep --results "$out" "$@"; }
+
+million() {
+    local run=$out/million
+    tests/loadgen/scale.sh plain 1000000 "$run" || return 1
+    local bytes
+    bytes() { sed -n "s/^.*, \([0-9-]*\) bytes a device: $1.*/\1/p" "$run/result"; }
+    keep --row '1,000,000 connections' --subject linchpin --metric rss_bytes_per_connection --value "$(bytes server)"
+    keep --row '1,000,000 connections' --subject kernel --metric slab_bytes_per_connection --value "$(bytes kernel)"
+}
+
+peers() {
+    benches/peers/setup.sh || true
+    "$built/bench-peers" --results "$out" --rounds 3
+}
+
+begun=$SECONDS
+if [ "$kind" = core ]; then
+    part compare compare 5 21 2
+    part memory-plain memory --state memory --devices 19000 --shards 1 --rounds 1
+    part memory-tls memory --state memory --tls in-place --devices 10000 --shards 1 --rounds 1
+    part tls tls
+else
+    part compare compare 15 75 5
+    part memory-plain memory --state memory --devices 19000 --shards 1 --rounds 3
+    part memory-plain-4 memory --state memory --devices 60000 --shards 4 --rounds 3
+    part memory-store memory --devices 19000 --shards 1 --rounds 1
+    part memory-tls memory --state memory --tls in-place --devices 10000 --shards 1 --rounds 1
+    part memory-tls-4 memory --state memory --tls in-place --devices 60000 --shards 4 --rounds 1
+    part tls tls
+    part lanes bench lanes
+    part timers bench timers
+    part peers peers
+    part million million
+    part storage "$built/bench-storage"
+    part storm "$built/fleet" storm --server-bin "$server" --tls in-place --devices 20000 --shards 2 --rounds 10
+    part scrape "$built/fleet" scrape --server-bin "$server" --devices 60000 --shards 4 --rounds 3
+    if command -v nginx >/dev/null; then
+        part http "$built/fleet" http --server-bin "$server" --rounds 5
+    else
+        echo 'HTTP beside nginx is left out, nginx is missing: sudo apt-get install -y nginx-light'
+    fi
+fi
+"$built/bench-compare" report "$out" --markdown "$out/table.md" --json "$out/table.json"
+printf '\n%d minutes; %s and %s\n' $(((SECONDS - begun) / 60)) "$out/table.md" "$out/table.json"
+if [ "${#failed[@]}" -gt 0 ]; then
+    echo "Not whole: ${failed[*]}. The same command tries again what is missing." >&2
+    exit 1
+fi
