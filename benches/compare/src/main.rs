@@ -19,7 +19,7 @@ use rand_pcg::Pcg64Mcg;
 use linchpin_bench_compare::report::{Head, lines, markdown};
 use linchpin_bench_compare::results::{Measurement, Results};
 use row::{ROWS, Row};
-use subject::{Programs, SUBJECTS};
+use subject::{Programs, SUBJECTS, may_go_first};
 
 /// Linchpin beside other runtimes, on one core each for the server and for the load.
 ///
@@ -136,6 +136,7 @@ fn programs(folder: Option<&Path>, allow_debug_build: bool) -> Result<Programs, 
     };
     Ok(Programs {
         allow_debug_build,
+        goes_first: may_go_first(),
         linchpin: find("linchpin")?,
         loadgen: find("loadgen")?,
         runtimes: find("bench-runtimes")?,
@@ -146,6 +147,9 @@ fn programs(folder: Option<&Path>, allow_debug_build: bool) -> Result<Programs, 
 fn measure(run: &Run) -> Result<bool, String> {
     let [server, load] = run.cpus[..] else { return Err("--cpus takes two: server,load".to_owned()) };
     let programs = programs(run.programs.as_deref(), run.allow_debug_build)?;
+    if !programs.goes_first {
+        eprintln!("SCHED_FIFO is not allowed here (chrt): other programs on these CPUs count");
+    }
     let mut results = Results::open(&run.results)?;
     let begun = Instant::now();
     let left: u32 =
