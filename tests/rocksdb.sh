@@ -13,10 +13,6 @@ version=$(sed -n '/^name = "librocksdb-sys"$/{n;s/^version = "\(.*\)"$/\1/p}' Ca
 folder=$LINCHPIN_CACHE/rocksdb-$version
 library=$folder/librocksdb.a
 
-has_libclang() {
-    [ -n "${LIBCLANG_PATH:-}" ] && return 0
-    compgen -G '/usr/lib/llvm-*/lib/libclang*.so*' >/dev/null || ldconfig -p 2>/dev/null | grep -q 'libclang[-.0-9]*\.so'
-}
 if ! has_libclang; then
     printf 'libclang is missing (RocksDB needs it). Install it with this line, then run the same command again:\n\n    sudo apt-get install -y libclang-dev\n\n' >&2
     exit 2

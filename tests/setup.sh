@@ -22,12 +22,6 @@ deny_version=0.20.2
 
 has() { command -v "$1" >/dev/null 2>&1; }
 
-has_libclang() {
-    [ -n "${LIBCLANG_PATH:-}" ] && return 0
-    ldconfig -p 2>/dev/null | grep -q 'libclang[-.0-9]*\.so' && return 0
-    compgen -G '/usr/lib/llvm-*/lib/libclang*.so*' >/dev/null
-}
-
 # Does a C program find this header?
 has_header() { echo "#include <$1>" | cc -E -x c - >/dev/null 2>&1; }
 
