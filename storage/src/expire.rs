@@ -68,14 +68,14 @@ pub(crate) struct Filters {
 }
 
 impl Filters {
-    /// For events and the diary; the others have nothing that compaction may leave out.
+    /// Events and the diary have them; the others have nothing that compaction may leave out.
+    pub(crate) const fn is_for(family: Family) -> bool {
+        matches!(family, Family::Event | Family::Diary)
+    }
+
     pub(crate) fn new(family: Family, settings: &Settings) -> Option<Self> {
         let Settings { clock, retention, .. } = settings;
-        matches!(family, Family::Event | Family::Diary).then(|| Self {
-            family,
-            clock: clock.clone(),
-            retention: *retention,
-        })
+        Self::is_for(family).then(|| Self { family, clock: clock.clone(), retention: *retention })
     }
 }
 

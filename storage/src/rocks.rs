@@ -36,6 +36,8 @@ pub(crate) struct Rocks {
     column_options: Options,
     /// Names of the column families; also lets one be made or dropped at a time.
     names: Mutex<BTreeSet<String>>,
+    /// Those that were there at the opening and whose tables are not compacted yet.
+    waiting: Mutex<Vec<String>>,
 }
 
 impl std::fmt::Debug for Rocks {
@@ -160,18 +162,36 @@ impl Rocks {
         let db = Db::open_cf_descriptors(&database_options(layout, create), &layout.db, descriptors)
             .map_err(|error| open_error(&layout.db, error))?;
         let column_options = column_options(&cache, settings.write_buffer_bytes, true);
+        let waiting = Mutex::new(names.clone());
         let names = Mutex::new(names.into_iter().collect());
-        Ok(Self { db, path: layout.db.clone(), column_options, names })
+        Ok(Self { db, path: layout.db.clone(), column_options, names, waiting })
     }
 
+    /// Let RocksDB compact one more column family that has something to compact. To be called once in a while: each costs
+    /// 10 ms of processor time, since RocksDB writes down all its options and reads them back, and all at once they would
+    /// take the core from the devices that come back after a restart.
     pub(crate) fn start_compaction(&self) -> Result<(), Error> {
-        for name in self.column_names() {
-            let Some(column) = self.db.cf_handle(&name) else { continue };
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        // Dropped meanwhile.
+        waiting.retain(|name| self.db.cf_handle(name).is_some());
+        let Some(at) = waiting.iter().position(|name| self.wants_compaction(name)) else { return Ok(()) };
+        if let Some(column) = self.db.cf_handle(&waiting[at]) {
             self.db
                 .set_options_cf(&column, &[("disable_auto_compactions", "false")])
                 .map_err(|error| open_error(&self.path, error))?;
         }
+        waiting.remove(at);
         Ok(())
+    }
+
+    /// Has it work for a compaction, or tables that one must look through for what has expired?
+    fn wants_compaction(&self, name: &str) -> bool {
+        use rocksdb::properties::{COMPACTION_PENDING, LIVE_SST_FILES_SIZE};
+        let Some(column) = self.db.cf_handle(name) else { return false };
+        let is_above_zero =
+            |property| matches!(self.db.property_int_value_cf(&column, property), Ok(Some(value)) if value > 0);
+        let expires = Family::parse(name).is_some_and(|(family, _)| Filters::is_for(family));
+        is_above_zero(COMPACTION_PENDING) || (expires && is_above_zero(LIVE_SST_FILES_SIZE))
     }
 
     pub(crate) fn column_names(&self) -> Vec<String> {

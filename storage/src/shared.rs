@@ -1,7 +1,7 @@
 //! What all parts of an open store share.
 
 use std::fs::File;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::{Sender, sync_channel};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use std::thread::Thread;
@@ -64,8 +64,6 @@ pub(crate) struct Inner {
     pub(crate) pool: Pool,
     /// The store is being closed: long work that may be left half-way is.
     pub(crate) is_ending: AtomicBool,
-    /// Has compaction been started?
-    pub(crate) is_compacting: AtomicBool,
     /// One look for what is over at a time.
     pub(crate) expiring: Mutex<()>,
     /// One backup, rotation or erasure at a time.
@@ -117,11 +115,8 @@ impl Inner {
 
     /// Once a second: a fresh data key when the last is spent, the inventory.
     pub(crate) fn tick(&self) -> Result<(), Error> {
-        // The inventory knows this opening. Not while opening: it takes several syncs a column family.
-        if !self.is_compacting.load(Ordering::Relaxed) {
-            self.rocks.start_compaction()?;
-            self.is_compacting.store(true, Ordering::Relaxed);
-        }
+        // The inventory knows this opening.
+        self.rocks.start_compaction()?;
         let now_s = self.settings.clock.now_s();
         if self.seals.fresh().is_spent(now_s) {
             self.seals.use_epoch(self.keyring.fresh_epoch(now_s)?);

@@ -111,7 +111,6 @@ impl Store {
             collected: Collected::default(),
             pool: Pool::new(),
             is_ending: AtomicBool::new(false),
-            is_compacting: AtomicBool::new(false),
             expiring: Mutex::default(),
             long_work: Mutex::new(()),
             asks,
