@@ -25,6 +25,8 @@ const AIMS: &[(&str, &str, &str, f64)] = &[
 const OWN_AIMS: &[(&str, &str, f64)] = &[
     ("pipelined x16, 2,", "answers_per_second", 2_000_000.0),
     ("request/response, 10,000", "longest_tick_us", 2_000.0),
+    ("telemetry", "cpu_ns_per_message", 1_500.0),
+    ("accept and login, 39,000", "cpu_ns_per_login", 20_000.0),
     ("idle device, plain", "rss_bytes_per_device", 256.0),
     ("idle device, TLS", "rss_bytes_per_device", 768.0),
 ];

@@ -89,11 +89,11 @@ impl Programs {
         command
     }
 
-    /// Start a server for so many devices; it takes connections when this returns.
+    /// Start a server for so many devices, ours with so many rings; it takes connections when this returns.
     ///
     /// # Errors
     /// What it said instead.
-    pub(crate) fn start(&self, subject: &str, devices: u32, cpu: usize) -> Result<Running, String> {
+    pub(crate) fn start(&self, subject: &str, devices: u32, rings: u16, cpu: usize) -> Result<Running, String> {
         let folder = std::env::temp_dir().join(format!("linchpin-compare-{}", std::process::id()));
         let _ = std::fs::remove_dir_all(&folder);
         let wrong = |error: std::io::Error| format!("{}: {error}", folder.display());
@@ -102,8 +102,8 @@ impl Programs {
         let mut command;
         if subject == SUBJECTS[0] {
             command = self.command(&self.linchpin);
-            // One shard, with its store. No quota may refuse what the others do not count.
-            command.args(["dev", "--plain", "127.0.0.1:0", "--tls", "off", "--shards", "1"]);
+            // With its store. No quota may refuse what the others do not count.
+            command.args(["dev", "--plain", "127.0.0.1:0", "--tls", "off", "--shards", &rings.to_string()]);
             command.args(["--set", "messages_per_second=100000", "--set", "message_burst=100000"]);
             command.args(["--devices", &devices.to_string(), "--connections", &(devices + 500).to_string()]);
             command.arg("--data").arg(folder.join("data")).arg("--tokens-out").arg(&tokens);
