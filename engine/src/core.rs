@@ -191,7 +191,7 @@ impl Core {
         }
     }
 
-    /// Effects in their order, then all sends in one submission, then the closes.
+    /// Effects in their order, then all sends in one submission (the one that the next tick sleeps with), then the closes.
     fn carry_out(&mut self, now: Millis, scratch: &mut Scratch) {
         if let Some(store) = &mut self.store
             && !scratch.fx.points.is_empty()
@@ -236,8 +236,7 @@ impl Core {
         }
         let sends = scratch.fx.sends.iter();
         scratch.outgoing.extend(sends.map(|s| Outgoing { conn: conn(s.slot), start: s.start, end: s.end }));
-        self.driver.flush(&scratch.fx.arena, &scratch.outgoing);
-        scratch.outgoing.clear();
+        self.driver.flush_later(&mut scratch.fx.arena, &mut scratch.outgoing);
         scratch.fx.clear();
         for (slot, abort) in scratch.closes.drain(..) {
             if abort { self.driver.abort(conn(slot)) } else { self.driver.close(conn(slot)) }

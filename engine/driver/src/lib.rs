@@ -127,6 +127,19 @@ impl Driver {
         each!(&mut self.inner, inner => inner.flush(arena, sends));
     }
 
+    /// The same with the next [`Driver::poll`], close or transfer, which saves a system call; how the sends went is told
+    /// then. Both vectors are taken and come back empty, with the memory of the last call.
+    pub fn flush_later(&mut self, arena: &mut Vec<u8>, sends: &mut Vec<Outgoing>) {
+        match &mut self.inner {
+            Inner::Ring(ring) => ring.flush_later(arena, sends),
+            Inner::Portable(portable) => {
+                portable.flush(arena, sends);
+                arena.clear();
+                sends.clear();
+            }
+        }
+    }
+
     /// Report what has happened. Sleeps only with [`Wait::Until`], only if nothing has happened, and only if `has_work`
     /// says no after the thread was declared asleep: what others make visible before they use the waker is not missed.
     /// Returns the number of events.

@@ -17,6 +17,9 @@ impl Ring {
         if slot.state != State::Open && slot.state != State::Connecting {
             return;
         }
+        // What was flushed leaves first, or is known to wait.
+        self.settle();
+        let slot = self.slots.get_mut(conn);
         slot.flags |= flag::CLOSE;
         if abort {
             slot.flags |= flag::ABORT;

@@ -22,7 +22,7 @@ use io_uring::{IoUring, cqueue, squeue};
 use crate::backlog::Backlogs;
 use crate::socket::RawAddress;
 use crate::waker::Shared;
-use crate::{ConnId, Counters, Event, Features, Mailbox, Wait, limits};
+use crate::{ConnId, Counters, Event, Features, Mailbox, Outgoing, Wait, limits};
 use accept::Listener;
 use buffers::Buffers;
 use slots::{Slots, State};
@@ -38,6 +38,13 @@ struct RingParts {
     slots: Slots,
 }
 
+/// Sends that the next enter submits: what their entries point to stays untouched until then.
+#[derive(Default)]
+struct Later {
+    arena: Vec<u8>,
+    sends: Vec<Outgoing>,
+}
+
 /// One thread's ring. The ring is dropped before the buffers and addresses that its operations point to.
 pub(crate) struct Ring {
     ring: IoUring,
@@ -50,6 +57,7 @@ pub(crate) struct Ring {
     ready: VecDeque<cqueue::Entry>,
     /// Sends of the current flush that were not taken whole: place in the flush, result.
     unsent: Vec<(u32, i32)>,
+    later: Later,
     events: VecDeque<Event<'static>>,
     /// Receives that ended by themselves.
     rearm: Vec<ConnId>,
@@ -104,7 +112,8 @@ impl Ring {
     fn push_all(&mut self, entries: &[squeue::Entry]) {
         loop {
             // SAFETY: what the entries point to (addresses, buffers, backlog, arena) lives until their completion was
-            // taken: addresses in `self.addresses` and `self.listeners`, buffers in `self.buffers`, the arena until the end of `flush`.
+            // taken: addresses in `self.addresses` and `self.listeners`, buffers in `self.buffers`, an arena until the end of
+            // `flush`, or in `self.later` until the entries were submitted.
             if unsafe { self.ring.submission().push_multiple(entries) }.is_ok() {
                 return;
             }
@@ -159,19 +168,18 @@ impl Ring {
     /// kernel finishes 20 operations an enter. That more wait is said by a flag, which may be left over: an enter that
     /// brings nothing is the last.
     fn collect(&mut self) {
-        let most = self.ready.len() + limits::REAP;
         loop {
             let before = self.counters.completions;
             let (is_submitting, has_deferred) = {
                 let queue = self.ring.submission();
                 (!queue.is_empty(), queue.taskrun())
             };
-            if is_submitting || has_deferred {
+            if is_submitting || (has_deferred && self.ready.len() < limits::REAP) {
                 self.enter(None);
             }
             self.harvest();
             let is_over = !is_submitting && self.counters.completions == before;
-            if is_over || self.ready.len() >= most {
+            if is_over || self.ready.len() >= limits::REAP {
                 return;
             }
         }
@@ -207,12 +215,12 @@ impl Ring {
         on: &mut dyn FnMut(Event<'_>),
     ) -> io::Result<usize> {
         self.resume_accepts();
-        if self.is_quiet() {
-            self.harvest();
+        self.harvest();
+        match wait {
+            Wait::Until(time) if self.is_quiet() => self.sleep(time, has_work),
+            _ => self.collect(),
         }
-        if self.is_quiet() {
-            self.sleep(wait, has_work);
-        }
+        self.settle();
         self.arrivals();
         let mut count = self.deliver(on);
         while let Some(cqe) = self.ready.pop_front() {
@@ -228,13 +236,8 @@ impl Ring {
         self.ready.is_empty() && self.events.is_empty() && !self.shared.has_mail()
     }
 
-    /// Nothing is there: collect what waits in the kernel, then sleep if that is allowed.
-    fn sleep(&mut self, wait: Wait, has_work: &mut dyn FnMut() -> bool) {
-        self.collect();
-        let Wait::Until(time) = wait else { return };
-        if !self.is_quiet() {
-            return;
-        }
+    /// Submit what is queued and sleep, in one enter, until there is something; then collect it all.
+    fn sleep(&mut self, time: Duration, has_work: &mut dyn FnMut() -> bool) {
         self.shared.fall_asleep();
         if !has_work() && !self.shared.has_mail() {
             let time = if self.has_paused_listener() {
@@ -243,9 +246,10 @@ impl Ring {
                 time
             };
             self.enter(Some(time));
-            self.collect();
+            self.harvest();
         }
         self.shared.wake_up();
+        self.collect();
     }
 
     fn deliver(&mut self, on: &mut dyn FnMut(Event<'_>)) -> usize {

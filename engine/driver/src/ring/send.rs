@@ -6,7 +6,7 @@ use io_uring::{opcode, squeue};
 
 use super::slots::{State, flag};
 use super::tag::{Op, Tag};
-use super::{Ring, on_descriptor};
+use super::{Later, Ring, on_descriptor};
 use crate::{ConnId, Event, Outgoing};
 
 /// Taken whole or answered at once: with DONTWAIT the kernel never keeps the operation, so the bytes need not outlive
@@ -14,8 +14,38 @@ use crate::{ConnId, Event, Outgoing};
 const FLAGS: i32 = libc::MSG_DONTWAIT | libc::MSG_WAITALL | libc::MSG_NOSIGNAL;
 
 impl Ring {
-    /// Submit everything in one system call and collect what has completed.
+    /// Submit everything in one system call.
     pub(crate) fn flush(&mut self, arena: &[u8], sends: &[Outgoing]) {
+        self.settle();
+        self.queue_sends(arena, sends);
+        self.submit_all();
+        self.keep_unsent(arena, sends);
+    }
+
+    /// The same with the next enter, which would be made in any case.
+    pub(crate) fn flush_later(&mut self, arena: &mut Vec<u8>, sends: &mut Vec<Outgoing>) {
+        self.settle();
+        let Later { arena: mut kept, sends: mut list } = std::mem::take(&mut self.later);
+        std::mem::swap(&mut kept, arena);
+        std::mem::swap(&mut list, sends);
+        self.queue_sends(&kept, &list);
+        self.later = Later { arena: kept, sends: list };
+    }
+
+    /// Submit the sends that were queued for later, unless an enter has done it, and look how they went.
+    pub(super) fn settle(&mut self) {
+        if self.later.sends.is_empty() {
+            return;
+        }
+        self.submit_all();
+        let Later { mut arena, mut sends } = std::mem::take(&mut self.later);
+        self.keep_unsent(&arena, &sends);
+        arena.clear();
+        sends.clear();
+        self.later = Later { arena, sends };
+    }
+
+    fn queue_sends(&mut self, arena: &[u8], sends: &[Outgoing]) {
         for (at, send) in sends.iter().enumerate() {
             let slot = self.slots.get(send.conn);
             if send.end <= send.start || slot.state != State::Open {
@@ -33,7 +63,10 @@ impl Ring {
             let entry = entry.flags(squeue::Flags::SKIP_SUCCESS);
             self.push(&entry.user_data(Tag::new(Op::Send, 0, at as u32).encode()));
         }
-        self.submit_flush();
+    }
+
+    /// Keep what the sockets did not take.
+    fn keep_unsent(&mut self, arena: &[u8], sends: &[Outgoing]) {
         for (at, result) in std::mem::take(&mut self.unsent) {
             let Some(send) = sends.get(at as usize) else { continue };
             let sent = result.max(0) as usize;
@@ -53,13 +86,13 @@ impl Ring {
         }
     }
 
-    /// All sends must have been taken by the kernel when this returns: it is what makes the borrow of the arena enough.
-    fn submit_flush(&mut self) {
+    /// All entries have been taken by the kernel when this returns: it is what makes the borrow of an arena enough.
+    fn submit_all(&mut self) {
         while !self.ring.submission().is_empty() {
             self.enter(None);
         }
-        // What has come meanwhile is the next tick's; sends that left while the queue was full have completed too.
-        self.collect();
+        // What has come meanwhile is the next tick's; sends have failed or are done.
+        self.harvest();
     }
 
     fn keep_rest(&mut self, conn: ConnId, rest: &[u8]) {

@@ -8,7 +8,7 @@ use io_uring::{IoUring, opcode, types};
 use super::buffers::{Buffers, GROUP};
 use super::slots::Slots;
 use super::tag::{Op, Tag};
-use super::{Ring, RingParts};
+use super::{Later, Ring, RingParts};
 use crate::waker::Shared;
 use crate::{Descriptors, Features, Options, limits, probe};
 
@@ -55,6 +55,7 @@ impl Ring {
             shared: parts.shared,
             ready: Default::default(),
             unsent: Vec::new(),
+            later: Later::default(),
             events: Default::default(),
             rearm: Vec::new(),
             listeners: Vec::new(),

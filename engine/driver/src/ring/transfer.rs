@@ -12,6 +12,7 @@ use crate::{ConnId, Event, Mailbox};
 
 impl Ring {
     pub(crate) fn transfer(&mut self, conn: ConnId, to: &Mailbox, token: u64) {
+        self.settle();
         let slot = self.slots.get(conn);
         debug_assert!(slot.state == State::Open && !slot.has(flag::RECEIVING) && !slot.has(flag::POLLING));
         if self.direct != to.0.ring.is_some() {
