@@ -28,7 +28,7 @@ use std::io;
 use std::net::SocketAddr;
 
 pub use event::{ConnId, Counters, Event, ListenerId, Mode, Outgoing, Wait};
-pub use options::{Backend, Choice, Descriptors, Features, OpenError, Options};
+pub use options::{Backend, Choice, Descriptors, Features, IdleReceive, OpenError, Options};
 pub use probe::{Probe, probe};
 pub use waker::{Mailbox, Waker};
 

@@ -46,6 +46,16 @@ pub enum Descriptors {
     Plain,
 }
 
+/// How io_uring waits for the next bytes of a connection that is armed with [`crate::Mode::Multi`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum IdleReceive {
+    /// With a receive: least work a message, 864 bytes of kernel memory.
+    #[default]
+    Armed,
+    /// With a poll, 256 bytes, and a receive when it has bytes.
+    Poll,
+}
+
 macro_rules! features {
     ($( $field:ident, $name:literal, $since:literal, $what:literal; )*) => {
         /// Newer features of io_uring; each is used only if the kernel has it and the operator did not mask it.
@@ -112,6 +122,8 @@ pub struct Options {
     pub connections: u32,
     /// Connections wanted in the whole process: decides about direct descriptors.
     pub process_connections: u32,
+    /// How to wait for connections that send nothing (io_uring only).
+    pub idle: IdleReceive,
     /// Length of a receive buffer, bytes.
     pub receive_buffer_bytes: usize,
     /// Receive buffers; a power of two.
@@ -129,6 +141,7 @@ impl Default for Options {
             descriptors: Descriptors::Auto,
             connections: 10_000,
             process_connections: 10_000,
+            idle: IdleReceive::Armed,
             receive_buffer_bytes: limits::RECEIVE_BUFFER_BYTES,
             receive_buffers: limits::RECEIVE_BUFFERS,
             completions: limits::CQ_ENTRIES,

@@ -267,3 +267,47 @@ fn connections_begun_while_others_close_are_not_mixed_up() {
         }
     });
 }
+
+/// The end of a connection that sent nothing is told like any other, once, and costs nothing afterwards.
+#[test]
+fn silent_connections_tell_their_end_once() {
+    on_every_back_end(|options| {
+        let mut driver = Driver::open(options).expect("opens");
+        for is_reset in [false, true] {
+            let (conn, stream) = pair(&mut driver);
+            let ends = RefCell::new(Vec::new());
+            let on = |event: Event<'_>| match event {
+                Event::EndOfStream { conn } => ends.borrow_mut().push((conn, 0)),
+                Event::Failed { conn, errno } => ends.borrow_mut().push((conn, errno)),
+                other => panic!("{other:?} of a silent connection"),
+            };
+            let settle = |driver: &mut Driver| {
+                for _ in 0..10 {
+                    driver
+                        .poll(Wait::Until(Duration::from_millis(5)), &mut || false, &mut |event| on(event))
+                        .expect("polls");
+                    driver.flush(&[], &[]);
+                }
+                driver.counters().completions
+            };
+            driver.arm(conn, Mode::Multi);
+            settle(&mut driver);
+            let kept = if is_reset {
+                rustix::net::sockopt::set_socket_linger(&stream, Some(Duration::ZERO)).expect("an open socket");
+                drop(stream);
+                None
+            } else {
+                stream.shutdown(std::net::Shutdown::Write).expect("half-closes");
+                Some(stream)
+            };
+            poll_until(&mut driver, on, || !ends.borrow().is_empty());
+            let before = settle(&mut driver);
+            assert_eq!(settle(&mut driver), before, "something goes on after the end");
+            assert_eq!(*ends.borrow(), [(conn, if is_reset { libc::ECONNRESET } else { 0 })]);
+            driver.close(conn);
+            driver.flush(&[], &[]);
+            wait_closed(&mut driver, conn);
+            drop(kept);
+        }
+    });
+}

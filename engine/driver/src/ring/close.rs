@@ -32,6 +32,9 @@ impl Ring {
         if slot.has(flag::RECEIVING) {
             self.cancel(conn, Op::Receive);
         }
+        if slot.has(flag::AWAITING) {
+            self.cancel(conn, Op::Readable);
+        }
         if slot.has(flag::POLLING) && abort {
             self.cancel(conn, Op::Writable);
         }
@@ -49,8 +52,7 @@ impl Ring {
     /// Submit the close once no operation of the connection is in flight.
     pub(super) fn close_if_quiet(&mut self, conn: ConnId) {
         let slot = self.slots.get_mut(conn);
-        let in_flight = slot.has(flag::RECEIVING) || slot.has(flag::POLLING) || slot.state == State::Connecting;
-        if in_flight || slot.state == State::Closing {
+        if !slot.is_quiet() || slot.state == State::Connecting || slot.state == State::Closing {
             return;
         }
         slot.state = State::Closing;

@@ -4,6 +4,7 @@ mod accept;
 mod buffers;
 mod close;
 mod connect;
+mod idle;
 mod receive;
 mod send;
 mod setup;
@@ -22,9 +23,10 @@ use io_uring::{IoUring, cqueue, squeue};
 use crate::backlog::Backlogs;
 use crate::socket::RawAddress;
 use crate::waker::Shared;
-use crate::{ConnId, Counters, Event, Features, Mailbox, Outgoing, Wait, limits};
+use crate::{ConnId, Counters, Event, Features, IdleReceive, Mailbox, Outgoing, Wait, limits};
 use accept::Listener;
 use buffers::Buffers;
+use receive::Next;
 use slots::{Slots, State};
 use tag::{Op, Tag};
 
@@ -36,6 +38,7 @@ struct RingParts {
     features: Features,
     direct: bool,
     slots: Slots,
+    idle: IdleReceive,
 }
 
 /// Sends that the next enter submits: what their entries point to stays untouched until then.
@@ -59,8 +62,12 @@ pub(crate) struct Ring {
     unsent: Vec<(u32, i32)>,
     later: Later,
     events: VecDeque<Event<'static>>,
-    /// Receives that ended by themselves.
-    rearm: Vec<ConnId>,
+    /// Receives that ended by themselves, and how they go on.
+    rearm: Vec<(ConnId, Next)>,
+    /// How connections that stay wait for their next bytes.
+    idle: IdleReceive,
+    /// Receives that complete at once were queued.
+    takes: bool,
     listeners: Vec<Listener>,
     /// Addresses that operations in flight read or write.
     addresses: HashMap<ConnId, Box<RawAddress>>,
@@ -223,13 +230,24 @@ impl Ring {
         self.settle();
         self.arrivals();
         let mut count = self.deliver(on);
-        while let Some(cqe) = self.ready.pop_front() {
-            count += self.complete(&cqe, on);
-            count += self.deliver(on);
+        count += self.complete_all(on);
+        if std::mem::take(&mut self.takes) {
+            // Their bytes are there already: they belong to this tick.
+            self.collect();
+            count += self.complete_all(on);
         }
         self.rearm_all();
         count += self.deliver(on);
         Ok(count)
+    }
+
+    fn complete_all(&mut self, on: &mut dyn FnMut(Event<'_>)) -> usize {
+        let mut count = 0;
+        while let Some(cqe) = self.ready.pop_front() {
+            count += self.complete(&cqe, on);
+            count += self.deliver(on);
+        }
+        count
     }
 
     fn is_quiet(&self) -> bool {
@@ -279,6 +297,7 @@ impl Ring {
                 self.return_buffer(cqe);
             }
             Op::Receive => return self.received(conn, cqe, on),
+            Op::Readable => self.readable(conn),
             Op::Writable => self.writable(conn, result),
             // Waited for where they are submitted.
             Op::SendRest | Op::Install => {}

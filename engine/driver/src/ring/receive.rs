@@ -3,26 +3,42 @@
 use io_uring::{cqueue, opcode, squeue};
 
 use super::buffers::GROUP;
-use super::slots::{State, flag};
+use super::slots::{Slot, State, flag};
 use super::tag::Op;
 use super::{Ring, on_descriptor};
-use crate::{ConnId, Event, Mode};
+use crate::{ConnId, Event, IdleReceive, Mode};
+
+/// How a receive that is over goes on; the last two only for connections that wait with a poll.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Next {
+    /// As it was armed.
+    Receive,
+    /// At once: there are more bytes.
+    Now,
+    /// When there are bytes.
+    Await,
+}
 
 impl Ring {
     pub(crate) fn arm(&mut self, conn: ConnId, mode: Mode) {
         let slot = self.slots.get_mut(conn);
-        debug_assert!(!slot.has(flag::RECEIVING), "{conn:?} is armed twice");
+        debug_assert!(!slot.has(flag::RECEIVING | flag::AWAITING), "{conn:?} is armed twice");
         debug_assert_eq!(slot.state, State::Open);
-        slot.flags |= flag::RECEIVING;
         match mode {
             Mode::Once => slot.flags &= !flag::STAYS,
             Mode::Multi => slot.flags |= flag::STAYS,
         }
-        self.submit_receive(conn);
+        if mode == Mode::Multi && self.idle == IdleReceive::Poll {
+            self.await_readable(conn);
+        } else {
+            self.submit_receive(conn);
+        }
     }
 
     fn submit_receive(&mut self, conn: ConnId) {
-        let stays = self.slots.get(conn).has(flag::STAYS);
+        let slot = self.slots.get_mut(conn);
+        slot.flags |= flag::RECEIVING;
+        let stays = slot.has(flag::STAYS);
         let entry = on_descriptor!(self, conn, fd => if stays {
             opcode::RecvMulti::new(fd, GROUP).build()
         } else {
@@ -30,6 +46,29 @@ impl Ring {
         });
         let word = self.tag(Op::Receive, conn);
         self.push(&entry.user_data(word));
+    }
+
+    /// Receive what is there; it never waits.
+    pub(super) fn receive_now(&mut self, conn: ConnId) {
+        self.slots.get_mut(conn).flags |= flag::RECEIVING;
+        let entry = on_descriptor!(self, conn, fd => {
+            opcode::Recv::new(fd, std::ptr::null_mut(), 0).buf_group(GROUP).flags(libc::MSG_DONTWAIT).build()
+        });
+        let word = self.tag(Op::Receive, conn);
+        self.push(&entry.flags(squeue::Flags::BUFFER_SELECT).user_data(word));
+    }
+
+    /// Arm again what ended by itself with this completion, once its buffer is back.
+    fn go_on(&mut self, conn: ConnId, slot: Slot, cqe: &cqueue::Entry) {
+        let next = if !slot.has(flag::STAYS) || self.idle == IdleReceive::Armed {
+            Next::Receive
+        } else if cqueue::sock_nonempty(cqe.flags()) || cqe.result() == -libc::ENOBUFS {
+            Next::Now
+        } else {
+            Next::Await
+        };
+        self.counters.rearmed += u64::from(next == Next::Receive);
+        self.rearm.push((conn, next));
     }
 
     /// One completion of a receive; returns 1 if it was reported.
@@ -48,17 +87,18 @@ impl Ring {
                     let bytes = self.buffers.bytes(id, result as usize);
                     on(Event::Received { conn, bytes });
                     if !slot.has(flag::RECEIVING) && slot.has(flag::STAYS) {
-                        self.counters.rearmed += 1;
-                        self.rearm.push(conn);
+                        self.go_on(conn, slot, cqe);
                     }
                 }
                 (0, _) => on(Event::EndOfStream { conn }),
                 _ if -result == libc::ENOBUFS => {
                     self.counters.no_buffers += 1;
-                    self.rearm.push(conn);
+                    self.go_on(conn, slot, cqe);
                 }
                 // Interrupted by a signal or the end of a task: nothing was read.
-                _ if matches!(-result, libc::EINTR | libc::EAGAIN | libc::ECANCELED) => self.rearm.push(conn),
+                _ if matches!(-result, libc::EINTR | libc::EAGAIN | libc::ECANCELED) => {
+                    self.go_on(conn, slot, cqe);
+                }
                 _ => on(Event::Failed { conn, errno: -result }),
             }
         }
@@ -80,11 +120,15 @@ impl Ring {
 
     /// Arm again what ended by itself, now that its buffers are back.
     pub(super) fn rearm_all(&mut self) {
-        for conn in std::mem::take(&mut self.rearm) {
-            let slot = self.slots.get_mut(conn);
-            if slot.state == State::Open && !slot.has(flag::CLOSE) && !slot.has(flag::RECEIVING) {
-                slot.flags |= flag::RECEIVING;
-                self.submit_receive(conn);
+        for (conn, next) in std::mem::take(&mut self.rearm) {
+            let slot = self.slots.get(conn);
+            if slot.state != State::Open || slot.has(flag::CLOSE | flag::RECEIVING | flag::AWAITING) {
+                continue;
+            }
+            match next {
+                Next::Receive => self.submit_receive(conn),
+                Next::Now => self.receive_now(conn),
+                Next::Await => self.await_readable(conn),
             }
         }
     }

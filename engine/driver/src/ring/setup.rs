@@ -39,8 +39,15 @@ impl Ring {
         unsafe { ring.submitter().register_buf_ring_with_flags(buffers.address(), buffers.entries(), GROUP, 0) }?;
         let ring_fd = std::os::fd::AsRawFd::as_raw_fd(&ring);
         let shared = Shared::new(capacity, direct.then_some(ring_fd))?;
-        let mut ring =
-            Self::assemble(RingParts { ring, buffers, shared, features, direct, slots: Slots::new(capacity) });
+        let mut ring = Self::assemble(RingParts {
+            ring,
+            buffers,
+            shared,
+            features,
+            direct,
+            slots: Slots::new(capacity),
+            idle: options.idle,
+        });
         ring.arm_waker();
         Ok(ring)
     }
@@ -58,6 +65,8 @@ impl Ring {
             later: Later::default(),
             events: Default::default(),
             rearm: Vec::new(),
+            idle: parts.idle,
+            takes: false,
             listeners: Vec::new(),
             addresses: Default::default(),
             leaving: Default::default(),

@@ -31,6 +31,8 @@ pub(super) mod flag {
     pub(crate) const ABORT: u8 = 16;
     /// Told `Blocked`.
     pub(crate) const BLOCKED: u8 = 32;
+    /// A poll for readability is in flight.
+    pub(crate) const AWAITING: u8 = 64;
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -48,6 +50,11 @@ const _: () = assert!(size_of::<Slot>() == crate::limits::SLOT_BYTES);
 impl Slot {
     pub(super) fn has(&self, flag: u8) -> bool {
         self.flags & flag != 0
+    }
+
+    /// Is nothing of it in flight?
+    pub(super) fn is_quiet(&self) -> bool {
+        !self.has(flag::RECEIVING | flag::AWAITING | flag::POLLING)
     }
 }
 

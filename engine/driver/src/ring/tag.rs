@@ -10,6 +10,8 @@ pub(super) enum Op {
     Accept = 1,
     /// Receive.
     Receive,
+    /// A connection that sends rarely has bytes, or an end.
+    Readable,
     /// A send of a flush; the index is its place in the flush.
     Send,
     /// The socket of a backlog can take more.
@@ -34,9 +36,10 @@ pub(super) enum Op {
     Ignore,
 }
 
-const OPS: [Op; 13] = [
+const OPS: [Op; 14] = [
     Op::Accept,
     Op::Receive,
+    Op::Readable,
     Op::Send,
     Op::Writable,
     Op::SendRest,

@@ -6,7 +6,7 @@ use io_uring::types::{DestinationSlot, Fd, Fixed};
 use io_uring::{opcode, squeue};
 
 use super::Ring;
-use super::slots::{State, flag};
+use super::slots::State;
 use super::tag::{Op, Tag};
 use crate::{ConnId, Event, Mailbox};
 
@@ -14,7 +14,7 @@ impl Ring {
     pub(crate) fn transfer(&mut self, conn: ConnId, to: &Mailbox, token: u64) {
         self.settle();
         let slot = self.slots.get(conn);
-        debug_assert!(slot.state == State::Open && !slot.has(flag::RECEIVING) && !slot.has(flag::POLLING));
+        debug_assert!(slot.state == State::Open && slot.is_quiet());
         if self.direct != to.0.ring.is_some() {
             // Back ends of one process are opened alike.
             return self.events.push_back(Event::TransferFailed { token, conn, errno: libc::EOPNOTSUPP });

@@ -8,7 +8,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use linchpin_driver::{Choice, ConnId, Counters, Descriptors, Driver, Event, Features, Mode, Options, Outgoing, Wait};
+use linchpin_driver::{
+    Choice, ConnId, Counters, Descriptors, Driver, Event, Features, IdleReceive, Mode, Options, Outgoing, Wait,
+};
 
 /// Every way to run the one suite.
 pub fn back_ends() -> Vec<(&'static str, Options)> {
@@ -19,10 +21,13 @@ pub fn back_ends() -> Vec<(&'static str, Options)> {
         connections: 600,
         ..Options::default()
     };
+    let poll = |options| Options { idle: IdleReceive::Poll, ..options };
     vec![
         ("ring, direct", ring(Descriptors::Direct, Features::ALL)),
         ("ring, plain", ring(Descriptors::Plain, Features::ALL)),
         ("ring, Linux 6.1", ring(Descriptors::Auto, Features::LINUX_6_1)),
+        ("ring, poll", poll(ring(Descriptors::Direct, Features::ALL))),
+        ("ring, poll, Linux 6.1", poll(ring(Descriptors::Auto, Features::LINUX_6_1))),
         ("portable", Options { backend: Choice::Portable, connections: 600, ..Options::default() }),
     ]
 }
