@@ -282,6 +282,7 @@ fn driver_options(options: &EngineOptions) -> Options {
         connections,
         process_connections: options.connections,
         features: options.features,
+        idle: options.idle_receive,
         ..Options::default()
     }
 }

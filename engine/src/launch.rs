@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
-use linchpin_driver::{Choice, Descriptors, Features};
+use linchpin_driver::{Choice, Descriptors, Features, IdleReceive};
 use linchpin_shard::Settings;
 
 use crate::cli::{Dev, Failure};
@@ -41,6 +41,7 @@ pub(crate) fn dev(flags: Dev) -> Result<(), Failure> {
         },
         features: flags.driver_features.unwrap_or(Features::ALL),
         descriptors: Descriptors::Auto,
+        idle_receive: IdleReceive::default(),
         connections: flags.connections,
     };
     let data_path = flags.data.clone().unwrap_or_else(default_data);

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::ops::{Range, RangeInclusive};
 use std::path::{Path, PathBuf};
 
-use linchpin_driver::{Choice, Descriptors, Features};
+use linchpin_driver::{Choice, Descriptors, Features, IdleReceive};
 use linchpin_protocol::model::{Datastream, Pin, PinKind, Template, TemplateId, Token, ValueKind};
 use linchpin_shard::Settings;
 use serde::Deserialize;
@@ -63,6 +63,7 @@ struct Engine {
     driver: Option<Spanned<String>>,
     driver_features: Option<Spanned<String>>,
     descriptors: Option<Spanned<String>>,
+    idle_receive: Option<Spanned<String>>,
     connections: Option<Spanned<i64>>,
 }
 
@@ -307,13 +308,15 @@ fn engine(source: &Source<'_>, table: &Engine) -> Result<EngineOptions, ConfigEr
     let driver = source.one_of(table.driver.as_ref(), "driver", &choices, default.driver)?;
     let kinds = [("auto", Descriptors::Auto), ("direct", Descriptors::Direct), ("plain", Descriptors::Plain)];
     let descriptors = source.one_of(table.descriptors.as_ref(), "descriptors", &kinds, default.descriptors)?;
+    let ways = [("armed", IdleReceive::Armed), ("poll", IdleReceive::Poll)];
+    let idle_receive = source.one_of(table.idle_receive.as_ref(), "idle_receive", &ways, default.idle_receive)?;
     let connections =
         source.within(table.connections.as_ref(), "connections", 1..=most_connections, default.connections)?;
     let features = match &table.driver_features {
         Some(list) => Features::parse(list.get_ref()).map_err(|what| source.error(list.span(), what))?,
         None => default.features,
     };
-    Ok(EngineOptions { shards, driver, features, descriptors, connections })
+    Ok(EngineOptions { shards, driver, features, descriptors, idle_receive, connections })
 }
 
 fn log(source: &Source<'_>, table: &LogTable) -> Result<LogOptions, ConfigError> {

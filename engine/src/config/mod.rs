@@ -10,7 +10,7 @@ mod tls;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use linchpin_driver::{Choice, Descriptors, Features};
+use linchpin_driver::{Choice, Descriptors, Features, IdleReceive};
 use linchpin_protocol::model::{Template, TemplateId, Token};
 use linchpin_shard::Settings;
 
@@ -30,6 +30,7 @@ pub(crate) struct EngineOptions {
     pub(crate) driver: Choice,
     pub(crate) features: Features,
     pub(crate) descriptors: Descriptors,
+    pub(crate) idle_receive: IdleReceive,
     /// Connections wanted in the whole process.
     pub(crate) connections: u32,
 }
@@ -46,6 +47,7 @@ impl Default for EngineOptions {
             driver: Choice::Auto,
             features: Features::ALL,
             descriptors: Descriptors::Auto,
+            idle_receive: IdleReceive::default(),
             connections: Self::CONNECTIONS,
         }
     }

@@ -72,6 +72,7 @@ fn driver(wanted: &Wanted, facts: &mut Facts) {
         backend: wanted.engine.driver,
         features: wanted.engine.features,
         descriptors: wanted.engine.descriptors,
+        idle: wanted.engine.idle_receive,
         connections: wanted.engine.connections.div_ceil(shards),
         process_connections: wanted.engine.connections,
         ..Options::default()
