@@ -102,7 +102,7 @@ impl Shard {
             blobs: Blobs::new(options.seed),
             addresses: AddressTable::new(options.seed),
             arrivals: Arrivals::default(),
-            wheel: Wheel::new(now.mono),
+            wheel: Wheel::new(now.mono, options.slots as usize),
             drain: None,
             counters: Counters::default(),
             diary: Diary::new(options.shards),

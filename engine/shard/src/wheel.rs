@@ -36,9 +36,10 @@ impl std::fmt::Debug for Wheel {
 const MASK: u64 = WHEEL_SLOTS as u64 - 1;
 
 impl Wheel {
-    /// Empty, at `now`.
-    pub(crate) fn new(now: Millis) -> Self {
-        let links = (0..WHEEL_SLOTS as u32).map(|head| Link { next: head, prev: head }).collect();
+    /// Empty, at `now`, with room for so many connections without moving; memory is used as slots are used.
+    pub(crate) fn new(now: Millis, slots: usize) -> Self {
+        let mut links = Vec::with_capacity(WHEEL_SLOTS + slots);
+        links.extend((0..WHEEL_SLOTS as u32).map(|head| Link { next: head, prev: head }));
         Self { links, occupied: [0; WHEEL_SLOTS / 64], done: now.0 / WHEEL_TICK_MS }
     }
 
@@ -155,7 +156,7 @@ mod tests {
         fn behaves_like_a_sorted_map(steps in proptest::collection::vec(step(), 1..120)) {
             let horizon_ms = MASK * WHEEL_TICK_MS;
             let mut now = 5_000u64;
-            let mut wheel = Wheel::new(Millis(now));
+            let mut wheel = Wheel::new(Millis(now), 0);
             let mut model: BTreeMap<u32, (u64, u64)> = BTreeMap::new();
             let mut out = Vec::new();
             for step in steps {
@@ -196,7 +197,7 @@ mod tests {
 
     #[test]
     fn a_budget_is_kept_and_the_rest_comes_next() {
-        let mut wheel = Wheel::new(Millis(0));
+        let mut wheel = Wheel::new(Millis(0), 0);
         for slot in 0..100 {
             wheel.set(Slot(slot), Millis(64));
         }
