@@ -3,6 +3,7 @@
 #
 #   benches/bench.sh core [OUT]     30 minutes at most: CPU, accept, memory and TLS beside other runtimes, 5 rounds
 #   benches/bench.sh full [OUT]     170 minutes at most: 15 rounds, brokers, 1,000,000 connections, storage, storms
+#   benches/bench.sh full OUT PART...     only these parts, such as peers and million, into the same table
 #
 # OUT (default: bench-core or bench-full in the cache folder) gets results.jsonl, table.md and table.json, and a text for
 # each part. A part that is done is not done again: after an interruption the same command goes on, and a new OUT, or
@@ -14,6 +15,7 @@ cd "$(dirname "$0")/.."
 kind=${1:-core}
 case $kind in core | full) ;; *) echo "usage: $0 core|full [OUT]" >&2; exit 2 ;; esac
 out=${2:-$LINCHPIN_CACHE/bench-$kind}
+wanted=" ${*:3} "
 if [ "${FRESH:-}" = 1 ]; then rm -rf "$out"; fi
 mkdir -p "$out"
 
@@ -33,6 +35,7 @@ part() {
     local name=$1
     shift
     if [ -f "$out/$name.txt" ]; then return 0; fi
+    case $wanted in '  ' | *" $name "*) ;; *) return 0 ;; esac
     printf '\n== %s, %s\n' "$name" "$(date -u +%H:%M:%S)"
     if "$@" 2>&1 | tee "$out/$name.part"; then mv "$out/$name.part" "$out/$name.txt"; else failed+=("$name"); fi
 }

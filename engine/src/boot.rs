@@ -287,6 +287,13 @@ fn driver_options(options: &EngineOptions) -> Options {
     }
 }
 
+/// Huge pages would make tables resident that are reserved for connections to come. Without success they cost memory only.
+pub(crate) fn disable_huge_pages() {
+    if let Err(error) = rustix::thread::disable_transparent_huge_pages(true) {
+        tracing::debug!(%error, "huge pages could not be switched off");
+    }
+}
+
 /// Use all descriptors that the process may have: the soft limit is often 1,024, for the sake of programs that use
 /// select(). Without success the limits that stand are used, and the start message tells them.
 pub(crate) fn raise_descriptor_limit() {

@@ -79,6 +79,7 @@ pub(crate) fn serve(server: Server, announce: impl FnOnce(&Engine, &[Made])) -> 
         shutdown::catch().map_err(|error| ServeError::Io(format!("signals cannot be caught: {error}")))?;
     make_folder(&server.data_path)?;
     boot::raise_descriptor_limit();
+    boot::disable_huge_pages();
     let started = Instant::now();
     let Server { listen, data_path, engine: options, settings, tls, store, fill, ready_file, config_path } = server;
     check_alone(&data_path)?;

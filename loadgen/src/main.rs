@@ -26,6 +26,9 @@ use clap::Parser;
 
 use exit::Code;
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let line = match cli::Line::try_parse() {
         Ok(line) => line,
