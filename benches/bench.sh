@@ -64,7 +64,7 @@ million() {
 
 peers() {
     benches/peers/setup.sh || true
-    "$built/bench-peers" --results "$out" --rounds 3
+    "$built/bench-peers" --results "$out" --rounds 2
 }
 
 begun=$SECONDS
