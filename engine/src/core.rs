@@ -107,6 +107,8 @@ impl Core {
             }
             self.progress.report(self.id, self.shard.connections());
             if self.progress.is_over() {
+                // The answers of the last tick wait for a poll that does not come.
+                self.driver.flush(&[], &[]);
                 if let Some(store) = self.store.take() {
                     store.end(&mut self.shard);
                 }
