@@ -79,9 +79,10 @@ pub(crate) fn may_go_first() -> bool {
 }
 
 impl Programs {
-    /// A command for a server.
-    fn command(&self, program: &Path) -> Command {
-        if !self.goes_first {
+    /// A command for a server. Several rings on one core take turns there: a thread that goes first would keep it from the
+    /// one that it waits for.
+    fn command(&self, program: &Path, rings: u16) -> Command {
+        if !self.goes_first || rings > 1 {
             return Command::new(program);
         }
         let mut command = Command::new("chrt");
@@ -101,14 +102,14 @@ impl Programs {
         let (ready, tokens, log) = (folder.join("ready"), folder.join("tokens"), folder.join("log"));
         let mut command;
         if subject == SUBJECTS[0] {
-            command = self.command(&self.linchpin);
+            command = self.command(&self.linchpin, rings);
             // With its store. No quota may refuse what the others do not count.
             command.args(["dev", "--plain", "127.0.0.1:0", "--tls", "off", "--shards", &rings.to_string()]);
             command.args(["--set", "messages_per_second=100000", "--set", "message_burst=100000"]);
             command.args(["--devices", &devices.to_string(), "--connections", &(devices + 500).to_string()]);
             command.arg("--data").arg(folder.join("data")).arg("--tokens-out").arg(&tokens);
         } else {
-            command = self.command(&self.runtimes);
+            command = self.command(&self.runtimes, 1);
             command.args(["--runtime", subject]);
         }
         command.arg("--ready-file").arg(&ready).stdin(Stdio::null());

@@ -53,15 +53,21 @@ fn wait_closed(driver: &mut Driver, conn: ConnId) {
 fn a_close_delivers_what_was_flushed_and_an_abort_resets() {
     on_every_back_end(|options| {
         let mut driver = Driver::open(options).expect("opens");
-        let (conn, mut stream) = pair(&mut driver);
-        driver.arm(conn, Mode::Multi);
-        send(&mut driver, conn, b"last words");
-        driver.close(conn);
-        driver.flush(&[], &[]);
-        wait_closed(&mut driver, conn);
-        let mut got = Vec::new();
-        stream.read_to_end(&mut got).expect("a graceful end");
-        assert_eq!(got, b"last words");
+        for is_later in [false, true] {
+            let (conn, mut stream) = pair(&mut driver);
+            driver.arm(conn, Mode::Multi);
+            if is_later {
+                driver.flush_later(&mut b"last words".to_vec(), &mut vec![Outgoing { conn, start: 0, end: 10 }]);
+            } else {
+                send(&mut driver, conn, b"last words");
+            }
+            driver.close(conn);
+            driver.flush(&[], &[]);
+            wait_closed(&mut driver, conn);
+            let mut got = Vec::new();
+            stream.read_to_end(&mut got).expect("a graceful end");
+            assert_eq!(got, b"last words");
+        }
 
         let (conn, mut stream) = pair(&mut driver);
         driver.arm(conn, Mode::Multi);

@@ -135,7 +135,7 @@ impl Ring {
 
     /// One system call: submit what is queued and let the kernel finish what it has deferred. `wait`: sleep until there is
     /// a completion, at most so long.
-    fn enter(&mut self, wait: Option<Duration>) {
+    fn enter(&mut self, mut wait: Option<Duration>) {
         loop {
             self.counters.enters += 1;
             let time = Timespec::from(wait.unwrap_or_default());
@@ -156,6 +156,8 @@ impl Ring {
                     // The completion queue overflowed, or memory is short for a moment: make room and go on.
                     Some(libc::EBUSY | libc::EAGAIN | libc::ENOMEM) => {
                         self.harvest();
+                        // Nobody sleeps over what is there by now.
+                        wait = wait.filter(|_| self.ready.is_empty());
                         std::thread::yield_now();
                     }
                     // Nothing else can be done about a broken ring; the next poll reports it.
