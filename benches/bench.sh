@@ -76,8 +76,7 @@ if [ "$kind" = core ]; then
     part memory-tls memory --state memory --tls in-place --devices 10000 --shards 1 --rounds 1
     part tls tls
 else
-    # Shorter runs than in the core table, and three times as many: it is the pairs that count.
-    part compare compare 15 2 75 5
+    part compare compare 15 4 85 5
     part memory-plain memory --state memory --devices 19000 --shards 1 --rounds 3
     part memory-plain-4 memory --state memory --devices 60000 --shards 4 --rounds 3
     part memory-store memory --devices 19000 --shards 1 --rounds 1
