@@ -88,7 +88,7 @@ else
     part peers peers
     part million million
     part storage "$built/bench-storage"
-    part storm "$built/fleet" storm --server-bin "$server" --tls in-place --devices 20000 --shards 2 --rounds 10
+    part storm "$built/fleet" storm --server-bin "$server" --state memory --tls in-place --devices 20000 --shards 2 --rounds 10
     part scrape "$built/fleet" scrape --server-bin "$server" --devices 60000 --shards 4 --rounds 3
     if command -v nginx >/dev/null; then
         part http "$built/fleet" http --server-bin "$server" --rounds 5
