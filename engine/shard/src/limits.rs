@@ -118,8 +118,7 @@ pub const EVENT_REPEAT_MS: u64 = 1_000;
 
 /// Bounds of the tick histogram in the metrics, us.
 pub const TICK_BOUNDS_US: [u64; 8] = [100, 250, 500, 1_000, 2_000, 5_000, 10_000, 100_000];
-/// Capacity of a lane between two shards, letters: twice what the completions of one tick can send. Letters go round all of
-/// it, so all of it is resident.
+/// Capacity of a lane between two shards, letters; more wait in the outbox. Letters go round all of it, so all is resident.
 pub const LANE_LETTERS: usize = 256;
 /// Letters that wait for a full lane, per destination, before senders are refused.
 pub const OUTBOX_LETTERS: usize = 8_192;
