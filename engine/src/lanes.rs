@@ -100,9 +100,15 @@ impl Lanes {
         }
     }
 
-    /// Is there anything to do for this shard?
+    /// Is there anything to do for this shard? Letters that wait for a full lane are not: [`Lanes::receive`] of the shard
+    /// that empties it wakes this one, which must not spin on a core that the other may need.
     pub(crate) fn has_work(&self) -> bool {
-        self.from.iter().flatten().any(|lane| !lane.is_empty()) || self.outbox.iter().any(|outbox| !outbox.is_empty())
+        self.from.iter().flatten().any(|lane| !lane.is_empty())
+            || self
+                .to
+                .iter()
+                .zip(&self.outbox)
+                .any(|(lane, outbox)| !outbox.is_empty() && lane.as_ref().is_some_and(|lane| !lane.is_full()))
     }
 
     /// Letters that have not been taken by their shards.
@@ -111,13 +117,21 @@ impl Lanes {
         (in_lanes + self.outbox.iter().map(VecDeque::len).sum::<usize>()) as u64
     }
 
-    /// Take what has come, lane by lane.
+    /// Take what has come, lane by lane. Whoever may wait for room in a lane is woken: it sleeps only while the lane is
+    /// full, so this takes at least half of a lane after it.
     pub(crate) fn receive(&mut self, mut take: impl FnMut(ShardId, Letter)) {
         for (at, lane) in self.from.iter_mut().enumerate() {
             let Some(lane) = lane else { continue };
-            for _ in 0..LETTERS_PER_TICK {
+            let mut taken = 0;
+            while taken < LETTERS_PER_TICK {
                 let Ok(letter) = lane.pop() else { break };
                 take(ShardId(at as u16), letter);
+                taken += 1;
+            }
+            if taken >= lane.buffer().capacity() / 2
+                && let Some(waker) = self.wakers.get(at)
+            {
+                waker.wake_if_asleep();
             }
         }
     }
@@ -125,6 +139,11 @@ impl Lanes {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::mpsc;
+    use std::time::{Duration, Instant};
+
+    use linchpin_driver::{Driver, Options, Wait};
+
     use super::*;
 
     /// Letters carry keys, so they are compared by what they show.
@@ -156,42 +175,63 @@ mod tests {
         }
         let refused = a.send(ShardId(1), letter(total)).expect_err("no room");
         assert_eq!(words(&refused), words(&letter(total)), "both are full: the letter comes back");
+        a.deliver();
+        assert!(!a.has_work(), "the lane is full: nothing to do until the other shard has taken some");
         let mut next = 0;
         while b.has_work() {
             b.receive(|from, got| {
                 assert_eq!((from, words(&got)), (ShardId(0), words(&letter(next))));
                 next += 1;
             });
+            assert_eq!(a.has_work(), next < total, "there is room for those that wait");
             a.deliver();
         }
         assert_eq!(next, total);
         assert!(!a.has_work());
     }
 
+    /// Sleep as a shard does that has nothing to do but wait for letters, or for room.
+    fn sleep(driver: &mut Driver, lanes: &Lanes) {
+        let (begun, most) = (Instant::now(), Duration::from_secs(60));
+        driver.poll(Wait::Until(most), &mut || lanes.has_work(), &mut |_| {}).expect("polls");
+        assert!(begun.elapsed() < most, "nobody woke the shard");
+    }
+
     #[test]
-    fn two_threads_pass_every_letter_once() {
+    fn two_shards_that_sleep_pass_every_letter_once() {
+        const LETTERS: u64 = 200_000;
         let mut lanes = Lanes::all(2);
         let (mut b, mut a) = (lanes.pop().expect("two"), lanes.pop().expect("two"));
-        const LETTERS: u64 = 200_000;
+        let open = || Driver::open(&Options { connections: 4, ..Options::default() }).expect("opens");
+        let mut of_a = open();
+        let (waker_of_a, (tell, told)) = (of_a.waker(), mpsc::channel());
         let reader = std::thread::spawn(move || {
+            let mut of_b = open();
+            tell.send(of_b.waker()).expect("the other thread waits");
+            b.set_wakers(vec![waker_of_a, of_b.waker()]);
             let mut next = 0;
             while next < LETTERS {
+                sleep(&mut of_b, &b);
                 b.receive(|_, got| {
                     assert_eq!(words(&got), words(&letter(next)));
                     next += 1;
                 });
             }
         });
+        a.set_wakers(vec![of_a.waker(), told.recv().expect("the other thread tells")]);
+        // Sleeps for room, again and again.
         let mut n = 0;
-        while n < LETTERS {
-            if a.send(ShardId(1), letter(n)).is_ok() {
+        loop {
+            while n < LETTERS && a.send(ShardId(1), letter(n)).is_ok() {
                 n += 1;
             }
             a.deliver();
+            if a.outbox[1].is_empty() {
+                break;
+            }
+            sleep(&mut of_a, &a);
         }
-        while a.has_work() {
-            a.deliver();
-        }
+        assert_eq!(n, LETTERS);
         reader.join().expect("every letter came once and in order");
     }
 }
