@@ -60,7 +60,8 @@ pub(crate) const ROWS: [Row; 9] = [
         is_ours_only: true,
         ..BASE
     },
-    Row { name: "pipelined x16", rate: 1_000_000, burst: 16, ..BASE },
+    // At 1,000,000 a second the load generator's own core has no time left, and it is late.
+    Row { name: "pipelined x16, 500,000 a second", rate: 500_000, burst: 16, ..BASE },
     Row {
         name: "pipelined x16, 2,000,000 a second offered",
         rate: 2_000_000,
