@@ -2,7 +2,6 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program for people")]
 
 mod bench;
-mod growth;
 mod storm;
 
 use std::path::{Path, PathBuf};
