@@ -5,25 +5,24 @@
 //! [`linchpin_shard::Report`]s back through [`Answers`]. docs/admin.md describes the socket.
 
 mod admin;
-mod answers;
-mod commands;
-mod device;
-mod diary;
+mod backup;
+mod command;
 mod error;
-mod export;
-mod keep;
 pub mod limits;
-pub mod metrics;
 mod monitor;
-mod parameters;
 mod registry;
-mod render;
+mod shards;
 mod start;
-mod template;
-pub mod upkeep;
 
-pub use answers::{Answers, CommandLane, Shards};
 pub use error::CommandError;
-pub use keep::Keep;
+pub use monitor::metrics;
+pub use registry::records::Keep;
 pub use registry::{DeviceEntry, Loaded, Made, NewDevices, Registry, RegistryError, TemplateEntry};
+pub use shards::{Answers, CommandLane, Shards};
 pub use start::{Control, Facts, StartError, start};
+
+/// What operators do with the store.
+pub mod upkeep {
+    pub use crate::backup::{BackupFigures, BackupPlace, BackupPlan, PlaceError};
+    pub use crate::command::store::{Upkeep, list, restore, verify};
+}

@@ -9,9 +9,9 @@ use std::time::Instant;
 
 use tokio::sync::Mutex;
 
-use crate::commands::Desk;
-use crate::upkeep::{self, Upkeep};
-use crate::{Registry, Shards, admin, monitor};
+use crate::command::Desk;
+use crate::command::store::Upkeep;
+use crate::{Registry, Shards, admin, backup, monitor};
 
 /// What the server knows of itself, for `linchpin status`.
 #[derive(Clone, Debug)]
@@ -156,7 +156,7 @@ pub fn start(
                 tokio::spawn(monitor::serve(monitor, Arc::clone(&desk)));
             }
             if let Some(upkeep) = backups {
-                tokio::spawn(upkeep::run(upkeep));
+                tokio::spawn(backup::run(upkeep));
             }
             admin::serve(listener, desk, owner).await;
         });

@@ -17,7 +17,7 @@ fn the_page_lists_every_metric() {
          --metrics` sets the address, which is of this machine only. Every shard counts for itself and answers each scrape; \
          sum over `shard` for the process. `/healthz` answers 200 while the process serves; `/readyz` answers 200 when every \
          shard answers, and 503 while the server is being drained. `packaging/grafana-dashboard.json` shows them.\n\nThis page \
-         is generated from `engine/control/src/metrics.rs` (`LINCHPIN_BLESS=1 cargo test -p linchpin-control`).\n\n\
+         is generated from `engine/control/src/monitor/metrics/mod.rs` (`LINCHPIN_BLESS=1 cargo test -p linchpin-control`).\n\n\
          | metric | type | labels | meaning |\n|---|---|---|---|\n",
     );
     for (name, kind, labels, help) in catalogue() {

@@ -3,7 +3,7 @@
 //! The whole crate is one state machine, [`Shard`], with one shape:
 //! `shard.handle(now, input, &mut effects)`. Time is an argument, randomness is a seed given at
 //! start, and whatever must happen outside (send, close, move, tell another shard) is pushed to
-//! [`Effects`] in the order in which it must be carried out. A driver (`engine/src/core.rs`) or the
+//! [`Effects`] in the order in which it must be carried out. A driver (`engine/src/tick/mod.rs`) or the
 //! simulator (`tests/sim`) carries it out.
 //!
 //! A shard never blocks, never waits for another shard, and shares no memory with it: shards write

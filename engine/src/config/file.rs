@@ -16,8 +16,8 @@ use super::settings::{self, SETTINGS};
 use super::store::{self, BackupTable, DataTable, RetentionTable};
 use super::tls::{self, CertificateTable, TlsTable};
 use super::{Config, ConfigError, DeviceConfig, EngineOptions, Listen, default_shards, nearest};
-use crate::doors::Network;
-use crate::log::{self, LogOptions};
+use crate::serve::log::{self, LogOptions};
+use crate::tick::doors::Network;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

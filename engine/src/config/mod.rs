@@ -14,8 +14,8 @@ use linchpin_driver::{Choice, Descriptors, Features, IdleReceive};
 use linchpin_protocol::model::{Template, TemplateId, Token};
 use linchpin_shard::Settings;
 
-use crate::doors::{Door, Network};
-use crate::log::LogOptions;
+use crate::serve::log::LogOptions;
+use crate::tick::doors::{Door, Network};
 use crate::tls::TlsConfig;
 
 pub(crate) use error::ConfigError;

@@ -356,7 +356,7 @@ mod tests {
 
     use super::super::{Config, EngineOptions, file};
     use super::*;
-    use crate::log::LogOptions;
+    use crate::serve::log::LogOptions;
 
     fn parse(text: &str) -> Result<Config, String> {
         file::parse(Path::new("c.toml"), text).map_err(|error| error.to_string())

@@ -12,8 +12,8 @@ use linchpin_shard::{Change, Command, End, EventId, Keeping, Kept};
 use linchpin_storage::schema::{Attribute, DeviceKey, Diary, DiaryKey, DiaryKind, Event, EventKey, Properties};
 use linchpin_storage::{Batch, Class, Error, Reads, Writer};
 
-use crate::bridge::ToShard;
 use crate::limits;
+use crate::tick::command_lane::ToShard;
 
 /// The way to the thread. Copies are cheap; the thread ends when all are gone.
 #[derive(Clone)]

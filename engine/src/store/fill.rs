@@ -7,7 +7,7 @@ use linchpin_control::{DeviceEntry, Keep, Made, NewDevices, Registry, RegistryEr
 use linchpin_protocol::model::{DeviceId, Template};
 
 use crate::config::DeviceConfig;
-use crate::{dev, ready};
+use crate::serve::{dev, ready};
 
 /// See the module's page.
 pub(crate) enum Fill {

@@ -12,8 +12,8 @@ use linchpin_storage::{LaneFull, Reads, TelemetryLane, limits as storage};
 
 use super::changes::Changes;
 use super::history;
-use crate::bridge::ToShard;
 use crate::limits;
+use crate::tick::command_lane::ToShard;
 
 /// See the module's page.
 pub(crate) struct StoreLane {

@@ -17,10 +17,10 @@ use linchpin_control::{Keep, Loaded};
 use linchpin_storage::{Settings, Store, Unseal};
 use zeroize::Zeroizing;
 
-use crate::bridge::ToShard;
 use crate::config::StoreConfig;
 use crate::limits;
-use crate::ready::write_private;
+use crate::serve::ready::write_private;
+use crate::tick::command_lane::ToShard;
 
 pub(crate) use changes::Changes;
 pub(crate) use fill::{Fill, FillError};

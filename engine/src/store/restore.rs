@@ -11,8 +11,8 @@ use linchpin_storage::schema::{DeviceKey, Event};
 use linchpin_storage::{Error, Reads};
 
 use super::load::{restore, values};
-use crate::bridge::ToShard;
 use crate::limits;
+use crate::tick::command_lane::ToShard;
 
 type Events = VecDeque<(EventId, Box<str>, Box<str>)>;
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use linchpin_tls::{Identity, LocalAuthority, Provider, SetupFault};
 
 use super::{TlsError, read, wrong, zeroize};
-use crate::ready::write_private;
+use crate::serve::ready::write_private;
 
 const NAME: &str = "Linchpin local authority";
 /// Boards keep what was flashed.

@@ -7,7 +7,7 @@ use linchpin_tls::TicketRing;
 use zeroize::Zeroizing;
 
 use super::{TlsError, wrong};
-use crate::ready::write_private;
+use crate::serve::ready::write_private;
 
 /// Ticket keys in use, and where they are kept.
 pub(super) struct TicketFile {

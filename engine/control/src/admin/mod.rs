@@ -1,0 +1,203 @@
+//! The admin socket: JSON lines, one answer a line, for the user who runs the server and for root.
+
+use std::io::ErrorKind;
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+use std::path::Path;
+use std::sync::Arc;
+
+use linchpin_shard::Report;
+use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::Semaphore;
+
+use crate::command::Desk;
+use crate::command::diary::frame_json;
+use crate::command::export::Pieces;
+use crate::shards::Watching;
+use crate::{CommandError, StartError, limits};
+
+/// Bind the socket, readable and writable by its owner only. A file that a dead server left behind is replaced; a
+/// living server is left alone.
+pub(crate) fn bind(path: &Path) -> Result<UnixListener, StartError> {
+    let len = path.as_os_str().len();
+    if len > limits::SOCKET_PATH_BYTES {
+        return Err(StartError::SocketPath { path: path.into(), len_bytes: len });
+    }
+    remove_stale(path)?;
+    let bound = UnixListener::bind(path).and_then(|listener| {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
+        Ok(listener)
+    });
+    bound.map_err(|source| StartError::Io { path: path.into(), source })
+}
+
+/// A socket that nobody listens at goes away. Anything else in its place is not ours to remove.
+fn remove_stale(path: &Path) -> Result<(), StartError> {
+    let io = |source| StartError::Io { path: path.into(), source };
+    let found = match std::fs::symlink_metadata(path) {
+        Ok(found) => found,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(io(error)),
+    };
+    if !found.file_type().is_socket() {
+        return Err(StartError::NotASocket { path: path.into() });
+    }
+    match std::os::unix::net::UnixStream::connect(path) {
+        Err(error) if error.kind() == ErrorKind::ConnectionRefused => std::fs::remove_file(path).map_err(io),
+        // A full queue (EAGAIN) is a living server too.
+        Ok(_) => Err(StartError::InUse { path: path.into() }),
+        Err(error) if error.kind() == ErrorKind::WouldBlock => Err(StartError::InUse { path: path.into() }),
+        Err(error) => Err(io(error)),
+    }
+}
+
+/// Serve until the process ends.
+pub(crate) async fn serve(listener: UnixListener, desk: Arc<Desk>, owner: u32) {
+    let seats = Arc::new(Semaphore::new(limits::ADMIN_CONNECTIONS));
+    loop {
+        let Ok((stream, _)) = listener.accept().await else {
+            // No descriptor is left: others must close theirs first.
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+            continue;
+        };
+        let Ok(seat) = Arc::clone(&seats).acquire_owned().await else { return };
+        let desk = Arc::clone(&desk);
+        tokio::spawn(async move {
+            if let Err(uid) = check_peer(&stream, owner) {
+                tracing::warn!(uid, "a command of another user was refused at the admin socket");
+            } else {
+                // The operator's program went away: nothing to report to anybody.
+                let _ = converse(stream, &desk).await;
+            }
+            drop(seat);
+        });
+    }
+}
+
+/// The file mode keeps others away already; this holds also where the socket was given away by mistake. The error is
+/// the peer's user id, if it is known.
+fn check_peer(stream: &UnixStream, owner: u32) -> Result<(), Option<u32>> {
+    match stream.peer_cred() {
+        Ok(peer) if peer.uid() == owner || peer.uid() == 0 => Ok(()),
+        Ok(peer) => Err(Some(peer.uid())),
+        Err(_) => Err(None),
+    }
+}
+
+async fn converse(stream: UnixStream, desk: &Desk) -> std::io::Result<()> {
+    let (read, mut write) = stream.into_split();
+    let mut read = BufReader::new(read);
+    let mut line = Vec::new();
+    loop {
+        line.clear();
+        let mut limited = (&mut read).take(limits::LINE_BYTES as u64 + 1);
+        let Ok(got) = tokio::time::timeout(limits::ADMIN_IDLE, limited.read_until(b'\n', &mut line)).await else {
+            return Ok(());
+        };
+        if got? == 0 {
+            return Ok(());
+        }
+        let too_long = line.len() > limits::LINE_BYTES;
+        let answer = if too_long {
+            let text = format!("a line of more than {} bytes is not read: send several commands", limits::LINE_BYTES);
+            reply(&Value::Null, Err(CommandError::new("line-too-long", text)))
+        } else {
+            match answer_line(&line, desk).await {
+                Said::Answer(answer) => answer,
+                // Nothing more is read on this connection: its end ends the watch.
+                // As with a watch.
+                Said::Exporting { id, pieces } => return show_pieces(&id, pieces, &mut write).await,
+                Said::Watching { id, watching, seconds } => {
+                    return show_frames(&id, watching, seconds, &mut read, &mut write).await;
+                }
+            }
+        };
+        write_line(&mut write, &answer).await?;
+        if too_long {
+            // The rest of the line would be taken for commands.
+            return Ok(());
+        }
+    }
+}
+
+/// Write one answer; an asker that does not read is given up.
+async fn write_line(write: &mut OwnedWriteHalf, answer: &Value) -> std::io::Result<()> {
+    let mut bytes = answer.to_string().into_bytes();
+    bytes.push(b'\n');
+    match tokio::time::timeout(limits::ADMIN_WRITE, write.write_all(&bytes)).await {
+        Ok(written) => written,
+        Err(_) => Err(ErrorKind::TimedOut.into()),
+    }
+}
+
+/// What a line leads to.
+enum Said {
+    Answer(Value),
+    Watching { id: Value, watching: Watching, seconds: u32 },
+    Exporting { id: Value, pieces: Pieces },
+}
+
+async fn answer_line(line: &[u8], desk: &Desk) -> Said {
+    let Ok(request) = serde_json::from_slice::<Value>(line) else {
+        return Said::Answer(reply(&Value::Null, Err(CommandError::new("bad-json", "a line must be one JSON object"))));
+    };
+    let id = request.get("id").cloned().unwrap_or(Value::Null);
+    Said::Answer(match request.get("command").and_then(Value::as_str) {
+        Some("device.watch") => match desk.watch(&request).await {
+            Ok((watching, seconds)) => return Said::Watching { id, watching, seconds },
+            Err(error) => reply(&id, Err(error)),
+        },
+        Some("device.export") => match desk.export(&request).await {
+            Ok(pieces) => return Said::Exporting { id, pieces },
+            Err(error) => reply(&id, Err(error)),
+        },
+        Some(command) => reply(&id, desk.carry_out(command, &request).await),
+        None => reply(&id, Err(CommandError::parameter("command", "a text"))),
+    })
+}
+
+/// The frames of a device as they come, one a line, until the asker goes away or the time is over.
+async fn show_frames(
+    id: &Value,
+    mut watching: Watching,
+    seconds: u32,
+    read: &mut BufReader<OwnedReadHalf>,
+    write: &mut OwnedWriteHalf,
+) -> std::io::Result<()> {
+    write_line(write, &reply(id, Ok(json!({"watching_s": seconds})))).await?;
+    let over = tokio::time::sleep(std::time::Duration::from_secs(seconds.into()));
+    tokio::pin!(over);
+    let mut byte = [0];
+    loop {
+        tokio::select! {
+            () = &mut over => return Ok(()),
+            // Anything that the asker says or its end: it has seen enough.
+            _ = read.read(&mut byte) => return Ok(()),
+            report = watching.frames.recv() => match report {
+                Some(Report::Frame(frame)) => write_line(write, &json!({"id": id, "frame": frame_json(&frame)})).await?,
+                Some(_) => {}
+                None => return Ok(()),
+            },
+        }
+    }
+}
+
+/// An export, a piece a line, and its end. Who does not read holds up nobody but the thread that reads for it.
+async fn show_pieces(id: &Value, mut pieces: Pieces, write: &mut OwnedWriteHalf) -> std::io::Result<()> {
+    while let Some(piece) = pieces.recv().await {
+        match piece {
+            Ok(piece) => write_line(write, &json!({"id": id, "piece": piece})).await?,
+            Err(error) => return write_line(write, &reply(id, Err(error))).await,
+        }
+    }
+    write_line(write, &reply(id, Ok(json!({"complete": true})))).await
+}
+
+fn reply(id: &Value, answer: Result<Value, CommandError>) -> Value {
+    match answer {
+        Ok(value) => json!({"id": id, "ok": value}),
+        Err(error) => json!({"id": id, "error": {"code": error.code, "text": error.text}}),
+    }
+}

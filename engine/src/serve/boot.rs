@@ -1,0 +1,324 @@
+//! From options to running shards.
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::mpsc::{Receiver, Sender, channel, sync_channel};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use linchpin_control::{Answers, CommandLane, Registry, Shards};
+use linchpin_driver::{Backend, Choice, Options, Probe};
+use linchpin_shard::{Command, Keeping, Settings, ShardId, ShardOptions};
+
+use crate::config::{EngineOptions, Listen};
+use crate::limits;
+use crate::serve::shutdown::Progress;
+use crate::store::{StoreError, Stored, load_all};
+use crate::tick::Clock;
+use crate::tick::command_lane::{self, ToShard};
+use crate::tick::doors::{Door, Doors};
+use crate::tick::lanes::Lanes;
+use crate::tick::thread::{self, Order, Seed, Told};
+use crate::tls::{Tls, TlsError};
+
+/// Why the engine does not start.
+#[derive(Debug)]
+pub(crate) enum BootError {
+    /// The back end cannot be opened.
+    Driver(linchpin_driver::OpenError),
+    /// An address cannot be bound.
+    Bind { address: SocketAddr, source: io::Error },
+    /// A thread or random bytes are missing.
+    Io(io::Error),
+    /// The store cannot be read.
+    Store(StoreError),
+    /// What TLS needs is missing.
+    Tls(TlsError),
+    /// A shard's thread ended or did not answer.
+    Shard(u16),
+}
+
+impl fmt::Display for BootError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Driver(source) => {
+                write!(f, "{source}. Use --driver portable (or driver = \"portable\") to start without it")
+            }
+            Self::Bind { address, source } if source.kind() == io::ErrorKind::AddrInUse => write!(
+                f,
+                "{address} is in use by another program: choose another port with --plain {}:{}, or any free one with port 0",
+                address.ip(),
+                address.port().wrapping_add(1).max(1024)
+            ),
+            Self::Bind { address, source } if source.kind() == io::ErrorKind::PermissionDenied => write!(
+                f,
+                "{address} may not be bound: ports below 1024 need CAP_NET_BIND_SERVICE, others do not (--plain {}:8080)",
+                address.ip()
+            ),
+            Self::Bind { address, source } => write!(f, "{address} cannot be bound: {source}; see --plain"),
+            Self::Io(source) => write!(f, "{source}"),
+            Self::Tls(error) => write!(f, "{error}"),
+            Self::Store(error) => write!(f, "{error}"),
+            Self::Shard(id) => write!(f, "shard {id} did not start within {:?}; see the log", limits::OPEN_TIMEOUT),
+        }
+    }
+}
+
+/// Running shards.
+pub(crate) struct Engine {
+    /// Where it listens, in the order of [`Listen::doors`].
+    bound: Vec<(Door, SocketAddr)>,
+    pub(crate) probe: Probe,
+    pub(crate) progress: Progress,
+    /// For what the main thread itself tells the shards (settings, drain).
+    shards: Vec<ToShard>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Engine {
+    /// The addresses of the listeners of one kind.
+    pub(crate) fn addresses(&self, door: Door) -> Vec<SocketAddr> {
+        self.bound.iter().filter(|(kind, _)| *kind == door).map(|(_, address)| *address).collect()
+    }
+
+    /// Tell every shard.
+    pub(crate) fn tell_all(&self, make: &dyn Fn() -> Command) {
+        for (at, shard) in self.shards.iter().enumerate() {
+            let end = Instant::now() + limits::TELL_TIMEOUT;
+            let mut command = make();
+            while let Err(back) = shard.push(command) {
+                if Instant::now() >= end {
+                    tracing::error!(shard = at, "the shard takes no commands; it was not told {back:?}");
+                    break;
+                }
+                command = *back;
+                std::thread::sleep(Duration::from_millis(1));
+            }
+        }
+    }
+
+    /// End all threads, so that sockets close in order. The end of the process closes what is left.
+    pub(crate) fn stop(&mut self) {
+        self.progress.set_over();
+        self.shards.iter().for_each(ToShard::wake);
+        let end = Instant::now() + limits::STOP_TIMEOUT;
+        while self.threads.iter().any(|thread| !thread.is_finished()) && Instant::now() < end {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+}
+
+/// Keys that live as long as the process.
+pub(crate) struct Keys {
+    pub(crate) digest: [u8; 32],
+    seed: [u8; 16],
+}
+
+impl Keys {
+    /// Random ones, where the store has none.
+    pub(crate) fn of(stored: Option<&Stored>) -> io::Result<Self> {
+        let (mut digest, mut seed) = ([0; 32], [0; 16]);
+        getrandom::fill(&mut digest).map_err(|_| io::Error::other("the operating system gave no random bytes"))?;
+        getrandom::fill(&mut seed).map_err(|_| io::Error::other("the operating system gave no random bytes"))?;
+        Ok(Self { digest: stored.map_or(digest, |stored| *stored.token_key()), seed })
+    }
+}
+
+/// Everything that all shards have in common.
+#[derive(Clone, Copy)]
+pub(crate) struct Plan<'a> {
+    pub(crate) settings: &'a Settings,
+    pub(crate) keys: &'a Keys,
+    pub(crate) registry: &'a Registry,
+    /// The store; `None`: state is in memory only.
+    pub(crate) stored: Option<&'a Stored>,
+    pub(crate) listen: &'a Listen,
+    pub(crate) tls: Option<&'a Tls>,
+}
+
+/// A shard's thread as the main thread holds it while it starts.
+struct Started {
+    id: ShardId,
+    thread: JoinHandle<()>,
+    order: Sender<Order>,
+    told: Receiver<Told>,
+    sending: command_lane::Sending,
+}
+
+/// Open all shards, load the registry and the store into them, bind the addresses and run. The second half of the answer is the
+/// control plane's way to the shards.
+///
+/// # Errors
+/// See [`BootError`]. Threads that were started end by themselves.
+pub(crate) fn start(options: &EngineOptions, plan: Plan<'_>) -> Result<(Engine, Shards), BootError> {
+    for (_, address) in plan.listen.doors() {
+        check_free(address)?;
+    }
+    let mut driver = driver_options(options);
+    let probe = linchpin_driver::probe(&driver, options.shards).map_err(BootError::Driver)?;
+    // One back end for all: connections travel between like drivers only.
+    driver.backend = match probe.backend {
+        Backend::IoUring => Choice::IoUring,
+        Backend::Portable => Choice::Portable,
+    };
+    match attempt(plan, &driver, options.shards, probe) {
+        // One ring could be opened and not all of them (locked memory): what `auto` promises still holds.
+        Err(BootError::Driver(error)) if options.driver == Choice::Auto && driver.backend == Choice::IoUring => {
+            tracing::warn!("{error}; starting on the portable back end instead");
+            driver.backend = Choice::Portable;
+            let probe = linchpin_driver::probe(&driver, options.shards).map_err(BootError::Driver)?;
+            attempt(plan, &driver, options.shards, probe)
+        }
+        other => other,
+    }
+}
+
+fn attempt(plan: Plan<'_>, driver: &Options, shards: u16, probe: Probe) -> Result<(Engine, Shards), BootError> {
+    let (answers, progress) = (Answers::default(), Progress::new(shards));
+    let started = spawn_all(plan, driver, shards, &answers, &progress)?;
+    let mut mailboxes = Vec::new();
+    let mut wakers = Vec::new();
+    for shard in &started {
+        let Told::Opened(mailbox, waker) = hear(shard)? else { return Err(BootError::Shard(shard.id.0)) };
+        mailboxes.push(mailbox);
+        wakers.push(waker);
+    }
+    // The first shard chooses free ports, the others share them.
+    let (kinds, mut bound): (Vec<Door>, Vec<SocketAddr>) = plan.listen.doors().into_iter().unzip();
+    for shard in &started {
+        let _ = shard.order.send(Order::Listen(bound));
+        let Told::Listening(addresses) = hear(shard)? else { return Err(BootError::Shard(shard.id.0)) };
+        bound = addresses;
+    }
+    let mut threads = Vec::new();
+    let mut orders = Vec::new();
+    let mut shards: Vec<ToShard> = Vec::new();
+    for (shard, waker) in started.into_iter().zip(wakers) {
+        threads.push(shard.thread);
+        orders.push(shard.order);
+        shards.push(shard.sending.with_waker(waker));
+    }
+    for order in orders {
+        let _ = order.send(Order::Run(mailboxes.clone(), shards.clone()));
+    }
+    if let Some(stored) = plan.stored {
+        stored.follow(&shards);
+    }
+    let lanes = shards.iter().map(|shard| Box::new(shard.clone()) as Box<dyn CommandLane>).collect();
+    let bound = kinds.into_iter().zip(bound).collect();
+    Ok((Engine { bound, probe, progress, shards, threads }, Shards::new(lanes, answers)))
+}
+
+fn spawn_all(
+    plan: Plan<'_>,
+    driver: &Options,
+    shards: u16,
+    answers: &Answers,
+    progress: &Progress,
+) -> Result<Vec<Started>, BootError> {
+    let clock = Clock::new();
+    let kinds: Vec<Door> = plan.listen.doors().into_iter().map(|(door, _)| door).collect();
+    let cores = cores(shards);
+    let share = plan.registry.devices().len().div_ceil(usize::from(shards));
+    let (mut started, mut loaders) = (Vec::new(), Vec::new());
+    for (at, lanes) in Lanes::all(shards).into_iter().enumerate() {
+        let (sending, commands) = command_lane::way();
+        let (order, orders) = channel();
+        let (tell, told) = channel();
+        let (loader, load) = sync_channel(limits::LOAD_CHUNKS);
+        loaders.push(loader);
+        let id = ShardId(at as u16);
+        let seed = Seed {
+            driver: driver.clone(),
+            shard: ShardOptions {
+                id,
+                shards,
+                slots: driver.connections,
+                seed: plan.keys.seed,
+                digest_key: plan.keys.digest,
+                settings: plan.settings.clone(),
+                keeping: if plan.stored.is_some() { Keeping::All } else { Keeping::Memory },
+                replaying: plan.stored.is_some(),
+                tls: plan.tls.map(Tls::for_shard).transpose().map_err(BootError::Tls)?,
+            },
+            load,
+            store: plan.stored.map(Stored::lane).transpose().map_err(BootError::Store)?,
+            // Hashing spreads them almost evenly.
+            devices: share + share / 16,
+            lanes,
+            doors: Doors { kinds: kinds.clone(), proxies: plan.listen.proxies.clone() },
+            commands,
+            answers: answers.clone(),
+            clock,
+            progress: progress.clone(),
+            orders,
+            tell,
+            pin_to: cores.get(at).copied(),
+        };
+        let thread = std::thread::Builder::new().name(format!("shard-{at}")).spawn(move || thread::run(seed));
+        started.push(Started { id, thread: thread.map_err(BootError::Io)?, order, told, sending });
+    }
+    let keep = plan.stored.map(Stored::keep);
+    load_all(plan.registry, keep.as_ref(), loaders).map_err(|error| BootError::Store(error.into()))?;
+    Ok(started)
+}
+
+/// The core of each shard; none when there are more shards than cores, or only one core: the kernel knows better then.
+fn cores(shards: u16) -> Vec<usize> {
+    use rustix::thread::{CpuSet, sched_getaffinity};
+    let Ok(allowed) = sched_getaffinity(None) else { return Vec::new() };
+    let cores: Vec<_> = (0..CpuSet::MAX_CPU).filter(|core| allowed.is_set(*core)).collect();
+    if cores.len() > 1 && usize::from(shards) <= cores.len() { cores } else { Vec::new() }
+}
+
+fn driver_options(options: &EngineOptions) -> Options {
+    // The kernel spreads connections unevenly for a moment: each shard may hold a quarter more than its share.
+    let share = options.connections.div_ceil(u32::from(options.shards));
+    let connections = (share + share / 4 + 64).min(linchpin_driver::limits::MAX_CONNECTIONS);
+    Options {
+        backend: options.driver,
+        descriptors: options.descriptors,
+        connections,
+        process_connections: options.connections,
+        features: options.features,
+        idle: options.idle_receive,
+        ..Options::default()
+    }
+}
+
+/// Huge pages would make tables resident that are reserved for connections to come. Without success they cost memory only.
+pub(crate) fn disable_huge_pages() {
+    if let Err(error) = rustix::thread::disable_transparent_huge_pages(true) {
+        tracing::debug!(%error, "huge pages could not be switched off");
+    }
+}
+
+/// Use all descriptors that the process may have: the soft limit is often 1,024, for the sake of programs that use
+/// select(). Without success the limits that stand are used, and the start message tells them.
+pub(crate) fn raise_descriptor_limit() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    if limit.current != limit.maximum {
+        let all = Rlimit { current: limit.maximum, maximum: limit.maximum };
+        if let Err(error) = setrlimit(Resource::Nofile, all) {
+            tracing::debug!(%error, "the soft limit of descriptors could not be raised");
+        }
+    }
+}
+
+/// Shards share a port by SO_REUSEPORT, which would let a second server share it too: ask without it first.
+fn check_free(address: SocketAddr) -> Result<(), BootError> {
+    if address.port() == 0 {
+        return Ok(());
+    }
+    std::net::TcpListener::bind(address).map(drop).map_err(|source| BootError::Bind { address, source })
+}
+
+fn hear(shard: &Started) -> Result<Told, BootError> {
+    match shard.told.recv_timeout(limits::OPEN_TIMEOUT) {
+        Ok(Told::Failed(error)) => Err(error),
+        Ok(other) => Ok(other),
+        Err(_) => Err(BootError::Shard(shard.id.0)),
+    }
+}

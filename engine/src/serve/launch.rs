@@ -1,0 +1,120 @@
+//! From the command line or the configuration file to a server.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+use linchpin_driver::{Choice, Descriptors, Features, IdleReceive};
+use linchpin_shard::Settings;
+
+use crate::cli::{Dev, Failure};
+use crate::config::{self, EngineOptions, Listen, StoreConfig};
+use crate::serve::log::{self, Log, LogOptions};
+use crate::serve::{self, Server, dev, ready};
+use crate::store::Fill;
+use crate::tls::{self, Local, Source, TlsConfig};
+
+fn start_log(options: LogOptions) -> Result<Log, Failure> {
+    log::start(options).map_err(|error| Failure::General(format!("the log cannot be written: {error}")))
+}
+
+/// `$XDG_DATA_HOME/linchpin`, or `~/.local/share/linchpin`.
+pub(crate) fn default_data() -> PathBuf {
+    let absolute = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let share = absolute("XDG_DATA_HOME").or_else(|| absolute("HOME").map(|home| home.join(".local/share")));
+    share.unwrap_or_else(std::env::temp_dir).join("linchpin")
+}
+
+/// `linchpin dev`.
+pub(crate) fn dev(flags: Dev) -> Result<(), Failure> {
+    let log = LogOptions { format: flags.log_format.unwrap_or_default(), ..LogOptions::default() };
+    let _log = start_log(log)?;
+    let any = if flags.lan { IpAddr::V4(Ipv4Addr::UNSPECIFIED) } else { IpAddr::V4(Ipv4Addr::LOCALHOST) };
+    let plain = flags.plain.unwrap_or(SocketAddr::new(any, 8080));
+    let plain = if flags.lan && plain.ip().is_loopback() { SocketAddr::new(any, plain.port()) } else { plain };
+    let engine = EngineOptions {
+        shards: flags.shards.unwrap_or_else(config::default_shards),
+        driver: match flags.driver.as_str() {
+            "io_uring" => Choice::IoUring,
+            "portable" => Choice::Portable,
+            _ => Choice::Auto,
+        },
+        features: flags.driver_features.unwrap_or(Features::ALL),
+        descriptors: Descriptors::Auto,
+        idle_receive: IdleReceive::default(),
+        connections: flags.connections,
+    };
+    let data_path = flags.data.clone().unwrap_or_else(default_data);
+    let tls = flags.tls.address(any);
+    let mut settings = Settings::default();
+    flags.set.iter().for_each(|assignment| assignment.apply(&mut settings));
+    let lan = dev::address_for_boards().filter(|_| flags.lan);
+    let tls_config = tls.map(|_| TlsConfig {
+        source: Source::Local(Local::new(&data_path, tls::names_of_this_machine(lan))),
+        layer: flags.record_layer,
+        names: Vec::new(),
+        client_ca: None,
+        revoked: None,
+    });
+    let server = Server {
+        listen: Listen {
+            plain: vec![plain],
+            tls: tls.into_iter().collect(),
+            metrics: Some(flags.metrics),
+            ..Listen::default()
+        },
+        store: (!flags.memory)
+            .then(|| StoreConfig { accept_rollback: flags.accept_rollback, ..StoreConfig::for_dev(&data_path) }),
+        data_path,
+        engine,
+        settings,
+        tls: tls_config,
+        fill: Fill::Dev { more: flags.devices, tokens_out: flags.tokens_out },
+        ready_file: flags.ready_file,
+        config_path: None,
+    };
+    let local = server.tls.as_ref().and_then(TlsConfig::local).cloned();
+    serve::serve(server, |engine, devices| dev::announce(engine, devices, flags.data.as_deref(), local.as_ref()))
+        .map_err(Failure::from)
+}
+
+/// Write a file with tokens that only its owner may read.
+pub(crate) fn write_tokens(path: &Path, lines: &str) -> Result<(), Failure> {
+    ready::write_private(path, lines.as_bytes()).map_err(|error| {
+        Failure::General(format!("{}: {error}; choose another file with --tokens-out", path.display()))
+    })
+}
+
+/// `linchpin serve`.
+pub(crate) fn serve(
+    path: PathBuf,
+    ready_file: Option<PathBuf>,
+    format: Option<log::Format>,
+    accept_rollback: bool,
+) -> Result<(), Failure> {
+    let config = config::read(&path).map_err(|error| Failure::Config(error.to_string()))?;
+    let _log = start_log(LogOptions { format: format.unwrap_or(config.log.format), ..config.log })?;
+    let server = Server {
+        listen: config.listen,
+        data_path: config.data_path,
+        engine: config.engine,
+        settings: config.settings,
+        tls: config.tls,
+        store: Some(StoreConfig { accept_rollback, ..config.store }),
+        fill: Fill::File { path: path.clone(), templates: config.templates, devices: config.devices },
+        ready_file,
+        config_path: Some(path),
+    };
+    serve::serve(server, |_, _| {}).map_err(Failure::from)
+}
+
+/// `linchpin check`.
+pub(crate) fn check(path: &Path) -> Result<(), Failure> {
+    let config = config::read(path).map_err(|error| Failure::Config(error.to_string()))?;
+    if let Some(tls) = &config.tls {
+        // What devices will stumble over is said on standard error.
+        let _log = start_log(LogOptions::default())?;
+        tls.check().map_err(|error| Failure::Config(error.to_string()))?;
+    }
+    println!("{}: no mistakes", path.display());
+    Ok(())
+}

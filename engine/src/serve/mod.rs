@@ -1,0 +1,226 @@
+//! A server, from its options to its end: what `dev` and `serve` share.
+
+pub(crate) mod boot;
+pub(crate) mod dev;
+pub(crate) mod launch;
+pub(crate) mod log;
+mod notify;
+pub(crate) mod ready;
+pub(crate) mod shutdown;
+
+use std::fmt;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use linchpin_control::{Control, Facts, Made, Registry};
+use linchpin_shard::{Command, Settings};
+use serde_json::json;
+
+use crate::config::{self, Config, EngineOptions, Listen, StoreConfig};
+use crate::serve::boot::{self, BootError, Engine, Keys, Plan};
+use crate::store::{Fill, FillError, StoreError, Stored};
+use crate::tick::doors::Door;
+use crate::tls::{Local, Tls, TlsConfig, TlsError};
+
+/// What a server is started with.
+pub(crate) struct Server {
+    pub(crate) listen: Listen,
+    pub(crate) data_path: PathBuf,
+    pub(crate) engine: EngineOptions,
+    pub(crate) settings: Settings,
+    /// What TLS needs; `None`: it is not spoken.
+    pub(crate) tls: Option<TlsConfig>,
+    /// What the store is opened with; `None`: state is in memory only.
+    pub(crate) store: Option<StoreConfig>,
+    /// What must exist before it serves.
+    pub(crate) fill: Fill,
+    pub(crate) ready_file: Option<PathBuf>,
+    /// Reloaded at SIGHUP.
+    pub(crate) config_path: Option<PathBuf>,
+}
+
+/// Why a server ended with an error.
+#[derive(Debug)]
+pub(crate) enum ServeError {
+    Boot(BootError),
+    Tls(TlsError),
+    Store(StoreError),
+    Fill(FillError),
+    Control(linchpin_control::StartError),
+    Io(String),
+}
+
+impl fmt::Display for ServeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Boot(error) => error.fmt(f),
+            Self::Tls(error) => error.fmt(f),
+            Self::Store(error) => error.fmt(f),
+            Self::Fill(error) => error.fmt(f),
+            Self::Control(error) => error.fmt(f),
+            Self::Io(text) => f.write_str(text),
+        }
+    }
+}
+
+/// The data directory, for its owner only.
+fn make_folder(path: &Path) -> Result<(), ServeError> {
+    let made = if path.is_dir() {
+        Ok(())
+    } else {
+        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path).and_then(|()| {
+            // Parents keep the mode that they had; this one is private whatever the umask says.
+            std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o700))
+        })
+    };
+    made.map_err(|error| {
+        ServeError::Io(format!("data directory {}: {error}; choose another one with --data", path.display()))
+    })
+}
+
+/// Start, tell `announce` what runs, and serve until a signal ends it.
+pub(crate) fn serve(server: Server, announce: impl FnOnce(&Engine, &[Made])) -> Result<(), ServeError> {
+    // First of all: whoever reads the ready file may end the server at once.
+    let mut signals =
+        shutdown::catch().map_err(|error| ServeError::Io(format!("signals cannot be caught: {error}")))?;
+    make_folder(&server.data_path)?;
+    boot::raise_descriptor_limit();
+    boot::disable_huge_pages();
+    let started = Instant::now();
+    let Server { listen, data_path, engine: options, settings, tls, store, fill, ready_file, config_path } = server;
+    check_alone(&data_path)?;
+    let stored = store.map(|config| Stored::open(&data_path, config)).transpose().map_err(ServeError::Store)?;
+    let keys = Keys::of(stored.as_ref()).map_err(|error| ServeError::Io(error.to_string()))?;
+    let mut registry = match &stored {
+        Some(stored) => Registry::stored(options.shards, keys.digest, stored.load().map_err(ServeError::Store)?),
+        None => Registry::new(options.shards, keys.digest),
+    };
+    let keep = stored.as_ref().map(Stored::keep);
+    let upkeep = stored.as_ref().map(Stored::upkeep);
+    let devices = fill.make(&mut registry, keep.as_ref()).map_err(ServeError::Fill)?;
+    let ca = tls.as_ref().and_then(TlsConfig::local).map(Local::certificate_path);
+    let ticket_key = stored.as_ref().map(Stored::ticket_key);
+    let tls = tls.map(|config| Tls::open(config, &data_path, ticket_key)).transpose().map_err(ServeError::Tls)?;
+    let plan = Plan {
+        settings: &settings,
+        keys: &keys,
+        registry: &registry,
+        stored: stored.as_ref(),
+        listen: &listen,
+        tls: tls.as_deref(),
+    };
+    let (mut engine, lanes) = boot::start(&options, plan).map_err(ServeError::Boot)?;
+    for line in &engine.probe.lines {
+        tracing::info!("{line}");
+    }
+    say_where_state_is(stored.as_ref().map(|_| data_path.as_path()), &registry);
+    let socket = std::path::absolute(&data_path).unwrap_or(data_path).join("admin.sock");
+    let facts = Facts {
+        version: env!("CARGO_PKG_VERSION"),
+        commit: env!("LINCHPIN_COMMIT"),
+        driver: engine.probe.lines.first().cloned().unwrap_or_default(),
+        capacity: engine.probe.connections as u64,
+        plain: engine.addresses(Door::Plain),
+        tls: engine.addresses(Door::Tls),
+        mutual: engine.addresses(Door::Mutual),
+        proxied: engine.addresses(Door::Proxied),
+        started,
+    };
+    let owner = rustix::process::getuid().as_raw();
+    let control = linchpin_control::start(&socket, owner, listen.metrics, lanes, registry, upkeep, facts)
+        .map_err(ServeError::Control)?;
+    if let Some(path) = &ready_file {
+        write_ready(path, &engine, &control, &socket, ca.as_deref(), &devices)?;
+    }
+    announce(&engine, &devices);
+    drop(devices);
+    let listed = |door| engine.addresses(door).iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
+    tracing::info!(plain = listed(Door::Plain), tls = listed(Door::Tls), mutual = listed(Door::Mutual), "ready");
+    notify::ready();
+    let reload = || reload(config_path.as_deref(), &engine, tls.as_deref());
+    if let Some(address) = control.metrics() {
+        tracing::info!("metrics at http://{address}/metrics");
+    }
+    let ended = shutdown::wait(&mut signals, &engine, reload);
+    drop(control);
+    engine.stop();
+    if let Some(stored) = stored {
+        stored.close();
+    }
+    ended.map_err(|error| ServeError::Io(error.to_string()))
+}
+
+/// A second server would only be told that the store is open somewhere.
+fn check_alone(data_path: &Path) -> Result<(), ServeError> {
+    let path = data_path.join("admin.sock");
+    match std::os::unix::net::UnixStream::connect(&path) {
+        Ok(_) => Err(ServeError::Control(linchpin_control::StartError::InUse { path })),
+        Err(_) => Ok(()),
+    }
+}
+
+fn say_where_state_is(data_path: Option<&Path>, registry: &Registry) {
+    let devices = registry.devices().len();
+    match data_path {
+        Some(path) => tracing::info!(devices, "state is in {}", path.display()),
+        None => {
+            tracing::info!("state is kept in memory: devices, tokens and values are gone when the server stops");
+        }
+    }
+}
+
+fn write_ready(
+    path: &Path,
+    engine: &Engine,
+    control: &Control,
+    socket: &Path,
+    ca: Option<&Path>,
+    devices: &[Made],
+) -> Result<(), ServeError> {
+    let first = |door| engine.addresses(door).first().map(ToString::to_string);
+    let devices: Vec<_> = devices.iter().map(ready::device_json).collect();
+    let mut ready = json!({"admin": socket, "devices": devices});
+    for (name, door) in
+        [("plain", Door::Plain), ("tls", Door::Tls), ("mutual", Door::Mutual), ("proxied", Door::Proxied)]
+    {
+        if let Some(address) = first(door) {
+            ready[name] = address.into();
+        }
+    }
+    if let Some(path) = ca {
+        let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        ready["ca"] = path.to_string_lossy().into();
+    }
+    if let Some(address) = control.metrics() {
+        ready["metrics"] = address.to_string().into();
+    }
+    let text = ready.to_string();
+    ready::write_private(path, text.as_bytes()).map_err(|error| {
+        ServeError::Io(format!("ready file {}: {error}; choose another one with --ready-file", path.display()))
+    })
+}
+
+/// New limits and certificates from the file; the old ones stay when it is wrong.
+fn reload(path: Option<&Path>, engine: &Engine, tls: Option<&Tls>) {
+    let Some(path) = path else {
+        tracing::info!("SIGHUP: there is no configuration file to reload (linchpin dev)");
+        return reload_tls(tls, None);
+    };
+    match config::read(path) {
+        Ok(Config { settings, tls: config, .. }) => {
+            reload_tls(tls, config);
+            engine.tell_all(&|| Command::Configure(Box::new(settings.clone())));
+            tracing::info!("limits reloaded from {}; other changes take effect at the next start", path.display());
+        }
+        Err(error) => tracing::error!("the configuration was not reloaded, the old one stays:\n{error}"),
+    }
+}
+
+fn reload_tls(tls: Option<&Tls>, config: Option<TlsConfig>) {
+    let Some(tls) = tls else { return };
+    match tls.reload(config) {
+        Ok(()) => tracing::info!("certificates reloaded; connections that stand are not touched"),
+        Err(error) => tracing::error!("the certificates were not reloaded, the old ones stay: {error}"),
+    }
+}

@@ -1,0 +1,274 @@
+//! The tick: reap completions, let the shard decide, carry out its effects, submit. Where driver and shard meet.
+
+pub(crate) mod command_lane;
+pub(crate) mod doors;
+pub(crate) mod lanes;
+mod log;
+pub(crate) mod thread;
+mod times;
+
+use std::time::{Duration, Instant, SystemTime};
+
+use linchpin_control::Answers;
+use linchpin_driver::{ConnId, Driver, Event, ListenerId, Mailbox, Mode, Outgoing, Wait};
+use linchpin_protocol::model::{Millis, Now, UnixMillis};
+use linchpin_shard::{Command, Effect, Effects, EngineCounters, Input, Letter, Receive, Report, Shard, ShardId, Slot};
+
+use crate::limits;
+use crate::serve::shutdown::Progress;
+use crate::store::StoreLane;
+use crate::tick::command_lane::FromControl;
+use crate::tick::doors::Doors;
+use crate::tick::lanes::Lanes;
+use crate::tick::log::ShardLog;
+use crate::tick::times::Ticks;
+
+/// Both clocks, from one start.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Clock {
+    start: Instant,
+}
+
+impl Clock {
+    pub(crate) fn new() -> Self {
+        Self { start: Instant::now() }
+    }
+
+    /// Now, on both.
+    pub(crate) fn now(&self) -> Now {
+        let wall = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        Now { mono: Millis(self.start.elapsed().as_millis() as u64), wall: UnixMillis(wall.as_millis() as u64) }
+    }
+}
+
+/// One shard with everything that its thread needs.
+pub(crate) struct Core {
+    pub(crate) id: ShardId,
+    pub(crate) driver: Driver,
+    pub(crate) shard: Shard,
+    pub(crate) lanes: Lanes,
+    pub(crate) commands: FromControl,
+    pub(crate) store: Option<StoreLane>,
+    pub(crate) answers: Answers,
+    pub(crate) mailboxes: Vec<Mailbox>,
+    pub(crate) listeners: Vec<ListenerId>,
+    pub(crate) clock: Clock,
+    pub(crate) progress: Progress,
+    pub(crate) log: ShardLog,
+    pub(crate) doors: Doors,
+    pub(crate) ticks: Ticks,
+}
+
+/// What a tick keeps for the next one, so that it allocates nothing.
+#[derive(Default)]
+struct Scratch {
+    fx: Effects,
+    list: Vec<Effect>,
+    outgoing: Vec<Outgoing>,
+    closes: Vec<(Slot, bool)>,
+    undelivered: Vec<(ShardId, Letter)>,
+}
+
+const fn conn(slot: Slot) -> ConnId {
+    ConnId(slot.0)
+}
+
+/// An event of the driver as an input of the shard; `None`: nothing of the shard's.
+fn input<'a>(event: Event<'a>, doors: &Doors) -> Option<Input<'a>> {
+    let slot = |conn: ConnId| Slot(conn.0);
+    Some(match event {
+        Event::Received { conn, bytes } => Input::Received { slot: slot(conn), bytes },
+        Event::Accepted { conn, listener, peer } => {
+            Input::Accepted { slot: slot(conn), peer, via: doors.via(listener, peer) }
+        }
+        Event::EndOfStream { conn } => Input::PeerClosed { slot: slot(conn) },
+        Event::Failed { conn, errno } => Input::Failed { slot: slot(conn), errno },
+        Event::Blocked { conn } => Input::Blocked { slot: slot(conn) },
+        Event::Drained { conn } => Input::Drained { slot: slot(conn) },
+        Event::Closed { conn } => Input::Closed { slot: slot(conn) },
+        Event::Arrived { token, conn } => Input::Arrived { token, slot: slot(conn) },
+        Event::TransferFailed { token, conn, .. } => Input::TransferFailed { token, slot: slot(conn) },
+        Event::Woken
+        | Event::Connected { .. }
+        | Event::ConnectFailed { .. }
+        | Event::AcceptPaused { .. }
+        | Event::AcceptResumed { .. } => return None,
+    })
+}
+
+/// Processor time of this thread: on a busy machine others' work must not count as a handshake's.
+fn cpu_time() -> Duration {
+    let at = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    Duration::new(at.tv_sec.unsigned_abs(), at.tv_nsec as u32)
+}
+
+impl Core {
+    /// Run until the process ends.
+    pub(crate) fn run(mut self) {
+        let mut scratch = Scratch::default();
+        loop {
+            if let Err(error) = self.tick(&mut scratch) {
+                tracing::error!(shard = self.id.0, %error, "the driver failed; this shard ends");
+                self.progress.shard_failed();
+                return;
+            }
+            self.progress.report(self.id, self.shard.connections());
+            if self.progress.is_over() {
+                // The answers of the last tick wait for a poll that does not come.
+                self.driver.flush(&[], &[]);
+                if let Some(store) = self.store.take() {
+                    store.end(&mut self.shard);
+                }
+                return;
+            }
+        }
+    }
+
+    fn tick(&mut self, scratch: &mut Scratch) -> std::io::Result<()> {
+        // What the rounds below left over is carried out now.
+        let wait = if scratch.fx.is_empty() { self.sleep_time() } else { Wait::No };
+        let Self { driver, shard, lanes, commands, clock, log, doors, .. } = self;
+        let fx = &mut scratch.fx;
+        // Read when the first event comes: after the sleep, and once a tick.
+        let (mut now, mut begun) = (None, None);
+        let mut has_work = || lanes.has_work() || commands.has_work();
+        driver.poll(wait, &mut has_work, &mut |event| {
+            let now = *now.get_or_insert_with(|| clock.now());
+            begun.get_or_insert_with(Instant::now);
+            log.accepting(now.mono, &event);
+            if let Some(input) = input(event, doors) {
+                shard.handle(now, input, fx);
+            }
+        })?;
+        let now = now.unwrap_or_else(|| clock.now());
+        let begun = begun.unwrap_or_else(Instant::now);
+        lanes.receive(|from, letter| shard.handle(now, Input::Letter { from, letter }, fx));
+        let mut is_draining = false;
+        commands.receive(|command| {
+            is_draining |= matches!(command, Command::Drain { .. });
+            shard.handle(now, Input::Command(command), fx);
+        });
+        if is_draining {
+            self.stop_listening();
+        }
+        if self.shard.deadline().is_some_and(|at| at <= now.mono) {
+            self.shard.handle(now, Input::Timer, &mut scratch.fx);
+        }
+        self.shake_hands(now, &mut scratch.fx);
+        for _ in 0..limits::ROUNDS {
+            self.shard.seal(now, &mut scratch.fx);
+            self.carry_out(now.mono, scratch);
+            for (to, letter) in scratch.undelivered.drain(..) {
+                self.shard.handle(now, Input::Undelivered { to, letter }, &mut scratch.fx);
+            }
+            if scratch.fx.is_empty() {
+                break;
+            }
+        }
+        if let Some(store) = &mut self.store {
+            store.tick(now.mono, &mut self.shard);
+        }
+        self.lanes.deliver();
+        self.ticks.note(begun.elapsed());
+        Ok(())
+    }
+
+    /// Handshakes go on after everybody else was answered, and only so long that the next tick is not late.
+    fn shake_hands(&mut self, now: Now, fx: &mut Effects) {
+        if !self.shard.awaits_handshakes() {
+            return;
+        }
+        let begun = cpu_time();
+        let mut since = begun;
+        while since - begun < limits::HANDSHAKES_PER_TICK && self.shard.shake(now, fx) {
+            let at = cpu_time();
+            self.shard.spent(at - since);
+            since = at;
+        }
+    }
+
+    fn sleep_time(&self) -> Wait {
+        if self.lanes.has_work() || self.commands.has_work() || self.shard.has_handshakes() {
+            return Wait::No;
+        }
+        let now = self.clock.now().mono;
+        let store = self.store.as_ref().and_then(|store| store.deadline(&self.shard));
+        match self.shard.deadline().into_iter().chain(store).min().map(|at| at.since(now)) {
+            Some(0) => Wait::No,
+            Some(ms) => Wait::Until(Duration::from_millis(ms).min(limits::IDLE)),
+            None => Wait::Until(limits::IDLE),
+        }
+    }
+
+    /// Effects in their order, then all sends in one submission (the one that the next tick sleeps with), then the closes.
+    fn carry_out(&mut self, now: Millis, scratch: &mut Scratch) {
+        if let Some(store) = &mut self.store
+            && !scratch.fx.points.is_empty()
+        {
+            store.take_points(now, &scratch.fx);
+        }
+        std::mem::swap(&mut scratch.list, &mut scratch.fx.list);
+        for effect in scratch.list.drain(..) {
+            match effect {
+                Effect::Arm { slot, receive: Receive::Once } => self.driver.arm(conn(slot), Mode::Once),
+                Effect::Arm { slot, receive: Receive::Stay } => self.driver.arm(conn(slot), Mode::Multi),
+                Effect::Close { slot } => scratch.closes.push((slot, false)),
+                Effect::Abort { slot } => scratch.closes.push((slot, true)),
+                Effect::Letter { to, letter } => {
+                    if let Err(letter) = self.lanes.send(to, letter) {
+                        scratch.undelivered.push((to, letter));
+                    }
+                }
+                Effect::Transfer { slot, to, token, cargo } => {
+                    match self.lanes.send(to, Letter::Moving { token, cargo }) {
+                        Ok(()) => self.driver.transfer(conn(slot), &self.mailboxes[to.index()], token),
+                        Err(letter) => scratch.undelivered.push((to, letter)),
+                    }
+                }
+                Effect::Report { to, report: Report::Status(mut status) } => {
+                    self.count(&mut status.engine);
+                    self.answers.give(to, Report::Status(status));
+                }
+                Effect::Report { to, report } => self.answers.give(to, report),
+                Effect::Keep(kept) => {
+                    if let Some(store) = &mut self.store {
+                        store.take_change(now, *kept);
+                    }
+                }
+                Effect::History { asker, org, device, ask } => {
+                    if let Some(store) = &mut self.store {
+                        store.ask(asker, org, device, *ask);
+                    }
+                }
+                Effect::Ended { device, end, .. } => self.log.ended(now, device, end),
+            }
+        }
+        let sends = scratch.fx.sends.iter();
+        scratch.outgoing.extend(sends.map(|s| Outgoing { conn: conn(s.slot), start: s.start, end: s.end }));
+        self.driver.flush_later(&mut scratch.fx.arena, &mut scratch.outgoing);
+        scratch.fx.clear();
+        for (slot, abort) in scratch.closes.drain(..) {
+            if abort { self.driver.abort(conn(slot)) } else { self.driver.close(conn(slot)) }
+        }
+    }
+
+    /// What this thread counts besides the shard.
+    fn count(&mut self, counters: &mut EngineCounters) {
+        self.ticks.report(counters);
+        let driver = self.driver.counters();
+        if let Some(store) = &self.store {
+            store.count(counters);
+        }
+        counters.lane_depth = self.lanes.depth();
+        counters.enters = driver.enters;
+        counters.accepts = driver.accepts;
+        counters.accept_pauses = driver.accept_pauses;
+        counters.backlog_bytes = driver.backlog_bytes;
+    }
+
+    fn stop_listening(&mut self) {
+        for listener in self.listeners.drain(..) {
+            self.driver.stop_listening(listener);
+        }
+    }
+}

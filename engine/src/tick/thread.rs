@@ -1,0 +1,132 @@
+//! A shard's thread, from its first order to its end.
+
+use std::net::SocketAddr;
+use std::sync::mpsc::{Receiver, Sender};
+
+use linchpin_control::Answers;
+use linchpin_driver::{Driver, ListenerId, Mailbox, Options, Waker};
+use linchpin_shard::{Command, Effects, Input, Shard, ShardOptions};
+
+use crate::serve::boot::BootError;
+use crate::serve::shutdown::Progress;
+use crate::store::StoreLane;
+use crate::tick::command_lane::{FromControl, ToShard};
+use crate::tick::doors::Doors;
+use crate::tick::lanes::Lanes;
+use crate::tick::log::ShardLog;
+use crate::tick::times::Ticks;
+use crate::tick::{Clock, Core};
+
+/// What the main thread tells a shard's thread while it starts.
+pub(crate) enum Order {
+    Listen(Vec<SocketAddr>),
+    Run(Vec<Mailbox>, Vec<ToShard>),
+}
+
+/// What it says.
+pub(crate) enum Told {
+    Opened(Mailbox, Waker),
+    Failed(BootError),
+    Listening(Vec<SocketAddr>),
+}
+
+/// Everything that a shard's thread starts with.
+pub(crate) struct Seed {
+    pub(crate) driver: Options,
+    pub(crate) shard: ShardOptions,
+    pub(crate) load: Receiver<Vec<Command>>,
+    pub(crate) store: Option<StoreLane>,
+    /// About how many devices will live here.
+    pub(crate) devices: usize,
+    pub(crate) lanes: Lanes,
+    pub(crate) doors: Doors,
+    pub(crate) commands: FromControl,
+    pub(crate) answers: Answers,
+    pub(crate) clock: Clock,
+    pub(crate) progress: Progress,
+    pub(crate) orders: Receiver<Order>,
+    pub(crate) tell: Sender<Told>,
+    pub(crate) pin_to: Option<usize>,
+}
+
+/// Tells the main thread when a shard's thread panics.
+struct Alarm(Progress);
+
+impl Drop for Alarm {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.shard_failed();
+        }
+    }
+}
+
+/// Open the shard, serve, and end when the process ends.
+pub(crate) fn run(seed: Seed) {
+    let _alarm = Alarm(seed.progress.clone());
+    if let Some(core) = seed.pin_to {
+        let mut set = rustix::thread::CpuSet::new();
+        set.set(core);
+        if let Err(error) = rustix::thread::sched_setaffinity(None, &set) {
+            tracing::debug!(%error, core, "the thread could not be pinned to its core");
+        }
+    }
+    let tell = seed.tell.clone();
+    match open(seed) {
+        Ok(Some(core)) => core.run(),
+        // The main thread gave up.
+        Ok(None) => {}
+        Err(error) => {
+            let _ = tell.send(Told::Failed(error));
+        }
+    }
+}
+
+fn open(seed: Seed) -> Result<Option<Core>, BootError> {
+    let mut driver = Driver::open(&seed.driver).map_err(BootError::Driver)?;
+    let mut options = seed.shard;
+    options.slots = driver.capacity() as u32;
+    let id = options.id;
+    let mut shard = Shard::new(options, seed.clock.now());
+    shard.reserve(seed.devices);
+    let mut fx = Effects::new();
+    for command in seed.load.into_iter().flatten() {
+        shard.handle(seed.clock.now(), Input::Command(command), &mut fx);
+    }
+    if seed.tell.send(Told::Opened(driver.mailbox(), driver.waker())).is_err() {
+        return Ok(None);
+    }
+    let Ok(Order::Listen(addresses)) = seed.orders.recv() else { return Ok(None) };
+    let mut listeners: Vec<ListenerId> = Vec::new();
+    let mut bound = Vec::new();
+    for address in addresses {
+        let (listener, at) = driver.listen(address).map_err(|source| BootError::Bind { address, source })?;
+        listeners.push(listener);
+        bound.push(at);
+    }
+    if seed.tell.send(Told::Listening(bound)).is_err() {
+        return Ok(None);
+    }
+    let Ok(Order::Run(mailboxes, shards)) = seed.orders.recv() else { return Ok(None) };
+    let mut store = seed.store;
+    if let Some(store) = &mut store {
+        store.set_shards(shards);
+    }
+    let mut lanes = seed.lanes;
+    lanes.set_wakers(mailboxes.iter().map(Mailbox::waker).collect());
+    Ok(Some(Core {
+        driver,
+        shard,
+        lanes,
+        commands: seed.commands,
+        store,
+        answers: seed.answers,
+        mailboxes,
+        listeners,
+        clock: seed.clock,
+        progress: seed.progress,
+        log: ShardLog::new(id),
+        doors: seed.doors,
+        ticks: Ticks::default(),
+        id,
+    }))
+}
