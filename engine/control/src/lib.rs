@@ -8,18 +8,20 @@ mod admin;
 mod backup;
 mod command;
 mod error;
+mod facts;
 pub mod limits;
 mod monitor;
 mod registry;
 mod shards;
 mod start;
 
-pub use error::CommandError;
+pub use error::{CommandError, StartError};
+pub use facts::Facts;
 pub use monitor::metrics;
 pub use registry::records::Keep;
 pub use registry::{DeviceEntry, Loaded, Made, NewDevices, Registry, RegistryError, TemplateEntry};
 pub use shards::{Answers, CommandLane, Shards};
-pub use start::{Control, Facts, StartError, start};
+pub use start::{Control, start};
 
 /// What operators do with the store.
 pub mod upkeep {

@@ -1,106 +1,14 @@
 //! Starting the control plane on its own thread.
 
-use std::fmt;
-use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Instant;
 
 use tokio::sync::Mutex;
 
 use crate::command::Desk;
 use crate::command::store::Upkeep;
-use crate::{Registry, Shards, admin, backup, monitor};
-
-/// What the server knows of itself, for `linchpin status`.
-#[derive(Clone, Debug)]
-pub struct Facts {
-    /// Version of the binary.
-    pub version: &'static str,
-    /// Commit that it was built from, such as `1f2e3d4c5b6a` or `1f2e3d4c5b6a-dirty`; `unknown` without git.
-    pub commit: &'static str,
-    /// Back end and features.
-    pub driver: String,
-    /// Connections that the limits allow.
-    pub capacity: u64,
-    /// Addresses of the plain ports.
-    pub plain: Vec<SocketAddr>,
-    /// Addresses of the TLS ports.
-    pub tls: Vec<SocketAddr>,
-    /// Addresses of the TLS ports that want a certificate of the client.
-    pub mutual: Vec<SocketAddr>,
-    /// Addresses for load balancers.
-    pub proxied: Vec<SocketAddr>,
-    /// When the server started.
-    pub started: Instant,
-}
-
-/// Why the control plane does not start.
-#[derive(Debug)]
-pub enum StartError {
-    /// The path of the socket is longer than the kernel takes.
-    SocketPath {
-        /// The path.
-        path: PathBuf,
-        /// Its length.
-        len_bytes: usize,
-    },
-    /// Another server uses the data directory.
-    InUse {
-        /// Its socket.
-        path: PathBuf,
-    },
-    /// Something else has the name of the socket.
-    NotASocket {
-        /// What is in the way.
-        path: PathBuf,
-    },
-    /// The address of the metrics cannot be bound.
-    Metrics {
-        /// The address.
-        address: SocketAddr,
-        /// What the operating system said.
-        source: io::Error,
-    },
-    /// The operating system refuses.
-    Io {
-        /// What it is about.
-        path: PathBuf,
-        /// What it said.
-        source: io::Error,
-    },
-}
-
-impl fmt::Display for StartError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::SocketPath { path, len_bytes } => write!(
-                f,
-                "the path of the admin socket has {len_bytes} bytes, {} are allowed: choose a shorter data directory with --data ({})",
-                crate::limits::SOCKET_PATH_BYTES,
-                path.display()
-            ),
-            Self::InUse { path } => write!(
-                f,
-                "another Linchpin server uses this data directory ({} answers): stop it, or choose another one with --data",
-                path.display()
-            ),
-            Self::NotASocket { path } => write!(
-                f,
-                "{} is in the place of the admin socket and is no socket: move it away, or choose another data directory with --data",
-                path.display()
-            ),
-            Self::Metrics { address, source } => write!(
-                f,
-                "the metrics' address {address} cannot be bound ({source}): choose another with --metrics or listen.metrics"
-            ),
-            Self::Io { path, source } => write!(f, "{}: {source}", path.display()),
-        }
-    }
-}
-
-impl std::error::Error for StartError {}
+use crate::{Facts, Registry, Shards, StartError, admin, backup, monitor};
 
 /// The running control plane. Its socket is removed when this is dropped.
 #[derive(Debug)]

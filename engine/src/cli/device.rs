@@ -1,36 +1,15 @@
 //! Commands to the running server, and the virtual device.
 
-use std::io::Write;
-use std::path::PathBuf;
-
 use linchpin_protocol::model::Token;
 use serde_json::{Value, json};
 
-use crate::cli::sim::{self, SimOptions};
-use crate::cli::{At, DeviceVerb, Export, Failure, Sim, TemplateVerb};
-use crate::cli::{client, show};
+use super::args::{At, DeviceVerb, Export, Sim, TemplateVerb};
+use super::failure::Failure;
+use super::output::{print, say};
+use super::sim::{self, SimOptions};
+use super::{client, show};
 use crate::config;
-use crate::serve::launch::{default_data, write_tokens};
-
-pub(crate) fn socket(at: &At) -> PathBuf {
-    at.admin.clone().unwrap_or_else(|| at.data.clone().unwrap_or_else(default_data).join("admin.sock"))
-}
-
-fn print(at: &At, answer: &Value, text: impl FnOnce(&Value) -> String) {
-    let shown = if at.json { format!("{answer}\n") } else { text(answer) };
-    let _ = say(&shown);
-}
-
-/// Write to standard output.
-pub(crate) fn say(text: &str) -> Result<(), Failure> {
-    match std::io::stdout().write_all(text.as_bytes()) {
-        // The reader may go away (`| head`): nothing is lost then.
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-            Err(Failure::General(format!("standard output: {error}")))
-        }
-        _ => Ok(()),
-    }
-}
+use crate::serve::launch::write_tokens;
 
 /// Ask the server and print its answer.
 pub(crate) fn ask(
@@ -39,7 +18,7 @@ pub(crate) fn ask(
     parameters: Value,
     text: impl FnOnce(&Value) -> String,
 ) -> Result<(), Failure> {
-    let answer = client::ask(&socket(at), command, parameters).map_err(Failure::general)?;
+    let answer = client::ask(&at.socket(), command, parameters).map_err(Failure::general)?;
     print(at, &answer, text);
     Ok(())
 }
@@ -48,7 +27,7 @@ pub(crate) fn ask(
 pub(crate) fn device(verb: DeviceVerb) -> Result<(), Failure> {
     match verb {
         DeviceVerb::List(at) => {
-            let rows = client::all_devices(&socket(&at)).map_err(Failure::general)?;
+            let rows = client::all_devices(&at.socket()).map_err(Failure::general)?;
             print(&at, &Value::Array(rows.clone()), |_| show::list_text(&rows));
             Ok(())
         }
@@ -56,7 +35,7 @@ pub(crate) fn device(verb: DeviceVerb) -> Result<(), Failure> {
         DeviceVerb::Add { org, count, template, name, tokens_out, at } => {
             let parameters =
                 json!({"org": org, "count": count, "template": template, "name": name.unwrap_or_default()});
-            let made = client::ask(&socket(&at), "device.add", parameters).map_err(Failure::general)?;
+            let made = client::ask(&at.socket(), "device.add", parameters).map_err(Failure::general)?;
             let lines = made
                 .as_array()
                 .into_iter()
@@ -97,7 +76,7 @@ pub(crate) fn device(verb: DeviceVerb) -> Result<(), Failure> {
 /// Show frames until the server or the user ends it.
 fn watch(id: u32, seconds: Option<u32>, at: &At) -> Result<(), Failure> {
     let parameters = json!({"device": id, "seconds": seconds});
-    client::follow(&socket(at), "device.watch", parameters, |line| {
+    client::follow(&at.socket(), "device.watch", parameters, |line| {
         let Some(frame) = line.get("frame") else { return Ok(()) };
         let text = if at.json { format!("{frame}\n") } else { show::frame_text(frame) };
         say(&text)
@@ -119,7 +98,7 @@ fn export(flags: &Export) -> Result<(), Failure> {
         "output": if flags.at.json { "JSON" } else { "CSV" },
     });
     let mut is_complete = false;
-    client::follow(&socket(&flags.at), "device.export", parameters, |line| match line["piece"].as_str() {
+    client::follow(&flags.at.socket(), "device.export", parameters, |line| match line["piece"].as_str() {
         Some(piece) => say(piece),
         None => {
             is_complete = true;

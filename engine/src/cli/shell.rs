@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use crate::cli::Failure;
-use crate::cli::device::say;
+use super::failure::Failure;
+use super::output::say;
 
 /// `linchpin completions SHELL`.
 pub(crate) fn completions(shell: clap_complete::Shell, mut command: clap::Command) -> Result<(), Failure> {

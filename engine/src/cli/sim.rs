@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use linchpin_protocol::blynk::{DeviceEnd, DeviceEvent, DeviceOptions, DeviceSession};
 use linchpin_protocol::model::{Millis, Pin, Token};
 
-use crate::cli::show::printable;
+use super::show::printable;
 
 /// What to simulate.
 pub(crate) struct SimOptions {

@@ -5,146 +5,17 @@ use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use clap::{Args, Subcommand};
 use linchpin_control::Keep;
 use linchpin_control::upkeep::{self, BackupPlace, Upkeep};
 use linchpin_storage::{Settings, Store};
 use serde_json::{Value, json};
 
-use crate::cli::Failure;
-use crate::cli::device::say;
-use crate::cli::{client, show};
+use super::args::{BackupVerb, Erase, KeysVerb, OrgVerb, StoreVerb, Where, default_data};
+use super::failure::Failure;
+use super::output::say;
+use super::{client, show};
 use crate::config::{self, StoreConfig, parse_unseal};
-use crate::serve::launch::default_data;
 use crate::store;
-
-/// Which store.
-#[derive(Args)]
-pub(crate) struct Where {
-    /// The server's configuration file.
-    #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
-    /// Data directory of a server that has no configuration file.
-    #[arg(long, value_name = "DIR", conflicts_with = "config")]
-    data: Option<PathBuf>,
-    /// What opens the keys instead: file:/PATH, credential:NAME or environment:NAME.
-    #[arg(long, value_name = "SOURCE")]
-    unseal: Option<String>,
-    /// Print JSON.
-    #[arg(long)]
-    json: bool,
-}
-
-#[derive(Subcommand)]
-pub(crate) enum KeysVerb {
-    /// What the keyring holds.
-    Status(Where),
-    /// New keys for all organizations; every record is sealed again.
-    Rotate(Where),
-    /// A new root key.
-    RotateRoot(Where),
-    /// Open the keyring by another source from now on, in the backups too.
-    Rewrap {
-        /// The new source: file:/PATH, credential:NAME or environment:NAME. Then change the configuration.
-        #[arg(long, value_name = "SOURCE")]
-        to: String,
-        /// Backups elsewhere than the configuration says.
-        #[arg(long, value_name = "PLACE")]
-        backups: Option<String>,
-        #[command(flatten)]
-        at: Where,
-    },
-}
-
-/// What to erase.
-#[derive(Args)]
-#[command(group(clap::ArgGroup::new("what").required(true).args(["org", "device"])))]
-pub(crate) struct Erase {
-    /// An organization with all that it has: its key is destroyed, in the backups too.
-    #[arg(long, value_name = "N")]
-    org: Option<u32>,
-    /// A device with its token, values, history and events. Backups keep it until they are removed.
-    #[arg(long, value_name = "ID")]
-    device: Option<u32>,
-    /// Do not ask.
-    #[arg(long)]
-    yes: bool,
-    /// Backups elsewhere than the configuration says.
-    #[arg(long, value_name = "PLACE")]
-    backups: Option<String>,
-    #[command(flatten)]
-    at: Where,
-}
-
-#[derive(Subcommand)]
-pub(crate) enum StoreVerb {
-    /// Read and authenticate every record, and compare every table with the inventory.
-    Verify(Where),
-    /// What is in it.
-    Stats(Where),
-}
-
-#[derive(Subcommand)]
-pub(crate) enum BackupVerb {
-    /// Make a backup while the server runs, or of a store that nobody has open.
-    Create {
-        /// A folder or s3://BUCKET/PREFIX; else what the configuration says.
-        #[arg(long, value_name = "PLACE")]
-        to: Option<String>,
-        /// Remove all but so many.
-        #[arg(long, value_name = "N")]
-        keep: Option<u32>,
-        #[command(flatten)]
-        at: Where,
-    },
-    /// Names of the backups, the oldest first.
-    List {
-        /// A folder or s3://BUCKET/PREFIX; else what the configuration says.
-        #[arg(long, value_name = "PLACE")]
-        from: Option<String>,
-        #[command(flatten)]
-        at: Where,
-    },
-    /// Check a backup's signature and every object of it.
-    Verify {
-        /// Its name; else the newest.
-        id: Option<String>,
-        /// A folder or s3://BUCKET/PREFIX; else what the configuration says.
-        #[arg(long, value_name = "PLACE")]
-        from: Option<String>,
-        #[command(flatten)]
-        at: Where,
-    },
-    /// Restore a backup into an empty folder, open it there and read every record.
-    Restore {
-        /// Its name; else the newest.
-        id: Option<String>,
-        /// A folder or s3://BUCKET/PREFIX; else what the configuration says.
-        #[arg(long, value_name = "PLACE")]
-        from: Option<String>,
-        /// The data directory to make: a server starts with it afterwards.
-        #[arg(long, value_name = "DIR")]
-        into: PathBuf,
-        /// Nothing else than without it: what was restored is always read once.
-        #[arg(long)]
-        verify: bool,
-        #[command(flatten)]
-        at: Where,
-    },
-}
-
-#[derive(Subcommand)]
-pub(crate) enum OrgVerb {
-    /// All organizations.
-    List(Where),
-    /// Make one.
-    Add {
-        /// For people.
-        name: String,
-        #[command(flatten)]
-        at: Where,
-    },
-}
 
 /// Where the store is and what opens it.
 struct Place {

@@ -5,9 +5,10 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::cli::client;
-use crate::cli::device::{say, socket};
-use crate::cli::{At, Failure};
+use super::args::At;
+use super::client;
+use super::failure::Failure;
+use super::output::say;
 
 /// Counters whose growth is shown a second, with their columns.
 const RATES: [(&str, &str); 5] = [
@@ -22,7 +23,7 @@ const LEVELS: [&str; 3] = ["online", "connections", "ledger_bytes"];
 
 /// Look every so often until interrupted, or once.
 pub(crate) fn run(at: &At, every: Duration, once: bool) -> Result<(), Failure> {
-    let look = || client::ask(&socket(at), "status", json!({})).map_err(Failure::general);
+    let look = || client::ask(&at.socket(), "status", json!({})).map_err(Failure::general);
     let clears = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none() && !at.json && !once;
     let (mut before, mut seen) = (look()?, Instant::now());
     loop {

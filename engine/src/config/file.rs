@@ -1,9 +1,7 @@
 //! The file's own shape, and its translation into a checked [`Config`].
 
 use std::collections::BTreeMap;
-use std::fmt::Display;
 use std::net::SocketAddr;
-use std::ops::{Range, RangeInclusive};
 use std::path::{Path, PathBuf};
 
 use linchpin_driver::{Choice, Descriptors, Features, IdleReceive};
@@ -13,6 +11,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::settings::{self, SETTINGS};
+use super::source::Source;
 use super::store::{self, BackupTable, DataTable, RetentionTable};
 use super::tls::{self, CertificateTable, TlsTable};
 use super::{Config, ConfigError, DeviceConfig, EngineOptions, Listen, default_shards, nearest};
@@ -111,49 +110,6 @@ struct DeviceTable {
     name: Option<Spanned<String>>,
     template: Option<Spanned<String>>,
     token_file: Option<Spanned<PathBuf>>,
-}
-
-/// The file while it is checked: where mistakes are reported.
-pub(super) struct Source<'a> {
-    path: &'a Path,
-    text: &'a str,
-}
-
-impl Source<'_> {
-    pub(super) fn error(&self, place: Range<usize>, what: impl Display) -> ConfigError {
-        ConfigError::at(self.path, self.text, Some(place), &what.to_string())
-    }
-
-    pub(super) fn within(
-        &self,
-        value: Option<&Spanned<i64>>,
-        name: &str,
-        range: RangeInclusive<i64>,
-        default: u32,
-    ) -> Result<u32, ConfigError> {
-        let Some(value) = value else { return Ok(default) };
-        let number = *value.get_ref();
-        if !range.contains(&number) {
-            let what = format!("{name} must be {} to {}, not {number}", range.start(), range.end());
-            return Err(self.error(value.span(), what));
-        }
-        Ok(u32::try_from(number).unwrap_or(u32::MAX))
-    }
-
-    pub(super) fn one_of<T: Copy>(
-        &self,
-        value: Option<&Spanned<String>>,
-        name: &str,
-        known: &[(&str, T)],
-        default: T,
-    ) -> Result<T, ConfigError> {
-        let Some(value) = value else { return Ok(default) };
-        let found = known.iter().find(|(word, _)| *word == value.get_ref().as_str());
-        found.map(|(_, value)| *value).ok_or_else(|| {
-            let words: Vec<_> = known.iter().map(|(word, _)| format!("{word:?}")).collect();
-            self.error(value.span(), format!("{name} must be {}, not {:?}", words.join(" or "), value.get_ref()))
-        })
-    }
 }
 
 /// Parse and check.

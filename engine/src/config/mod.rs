@@ -4,6 +4,7 @@ mod error;
 mod file;
 mod reference;
 mod settings;
+mod source;
 mod store;
 mod tls;
 

@@ -10,7 +10,7 @@ use toml::Spanned;
 use zeroize::Zeroizing;
 
 use super::ConfigError;
-use super::file::Source;
+use super::source::Source;
 use crate::limits;
 
 /// What a store is opened with.

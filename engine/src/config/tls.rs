@@ -6,7 +6,7 @@ use linchpin_tls::Layer;
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::file::Source;
+use super::source::Source;
 use super::{ConfigError, Listen};
 use crate::tls::{self, TlsConfig};
 

@@ -1,6 +1,5 @@
 //! From options to running shards.
 
-use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::mpsc::{Receiver, Sender, channel, sync_channel};
@@ -13,57 +12,15 @@ use linchpin_shard::{Command, Keeping, Settings, ShardId, ShardOptions};
 
 use crate::config::{EngineOptions, Listen};
 use crate::limits;
-use crate::serve::shutdown::Progress;
-use crate::store::{StoreError, Stored, load_all};
-use crate::tick::Clock;
+use crate::serve::error::BootError;
+use crate::serve::progress::Progress;
+use crate::store::{Stored, load_all};
+use crate::tick::clock::Clock;
 use crate::tick::command_lane::{self, ToShard};
 use crate::tick::doors::{Door, Doors};
 use crate::tick::lanes::Lanes;
 use crate::tick::thread::{self, Order, Seed, Told};
-use crate::tls::{Tls, TlsError};
-
-/// Why the engine does not start.
-#[derive(Debug)]
-pub(crate) enum BootError {
-    /// The back end cannot be opened.
-    Driver(linchpin_driver::OpenError),
-    /// An address cannot be bound.
-    Bind { address: SocketAddr, source: io::Error },
-    /// A thread or random bytes are missing.
-    Io(io::Error),
-    /// The store cannot be read.
-    Store(StoreError),
-    /// What TLS needs is missing.
-    Tls(TlsError),
-    /// A shard's thread ended or did not answer.
-    Shard(u16),
-}
-
-impl fmt::Display for BootError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Driver(source) => {
-                write!(f, "{source}. Use --driver portable (or driver = \"portable\") to start without it")
-            }
-            Self::Bind { address, source } if source.kind() == io::ErrorKind::AddrInUse => write!(
-                f,
-                "{address} is in use by another program: choose another port with --plain {}:{}, or any free one with port 0",
-                address.ip(),
-                address.port().wrapping_add(1).max(1024)
-            ),
-            Self::Bind { address, source } if source.kind() == io::ErrorKind::PermissionDenied => write!(
-                f,
-                "{address} may not be bound: ports below 1024 need CAP_NET_BIND_SERVICE, others do not (--plain {}:8080)",
-                address.ip()
-            ),
-            Self::Bind { address, source } => write!(f, "{address} cannot be bound: {source}; see --plain"),
-            Self::Io(source) => write!(f, "{source}"),
-            Self::Tls(error) => write!(f, "{error}"),
-            Self::Store(error) => write!(f, "{error}"),
-            Self::Shard(id) => write!(f, "shard {id} did not start within {:?}; see the log", limits::OPEN_TIMEOUT),
-        }
-    }
-}
+use crate::tls::Tls;
 
 /// Running shards.
 pub(crate) struct Engine {

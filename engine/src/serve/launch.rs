@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use linchpin_driver::{Choice, Descriptors, Features, IdleReceive};
 use linchpin_shard::Settings;
 
-use crate::cli::{Dev, Failure};
+use crate::cli::args::{Dev, default_data};
+use crate::cli::failure::Failure;
 use crate::config::{self, EngineOptions, Listen, StoreConfig};
 use crate::serve::log::{self, Log, LogOptions};
 use crate::serve::{self, Server, dev, ready};
@@ -15,13 +16,6 @@ use crate::tls::{self, Local, Source, TlsConfig};
 
 fn start_log(options: LogOptions) -> Result<Log, Failure> {
     log::start(options).map_err(|error| Failure::General(format!("the log cannot be written: {error}")))
-}
-
-/// `$XDG_DATA_HOME/linchpin`, or `~/.local/share/linchpin`.
-pub(crate) fn default_data() -> PathBuf {
-    let absolute = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
-    let share = absolute("XDG_DATA_HOME").or_else(|| absolute("HOME").map(|home| home.join(".local/share")));
-    share.unwrap_or_else(std::env::temp_dir).join("linchpin")
 }
 
 /// `linchpin dev`.

@@ -1,14 +1,16 @@
 //! A server, from its options to its end: what `dev` and `serve` share.
 
-pub(crate) mod boot;
-pub(crate) mod dev;
+mod boot;
+pub(crate) mod demo;
+mod dev;
+pub(crate) mod error;
 pub(crate) mod launch;
 pub(crate) mod log;
 mod notify;
+pub(crate) mod progress;
 pub(crate) mod ready;
-pub(crate) mod shutdown;
+mod shutdown;
 
-use std::fmt;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -18,10 +20,11 @@ use linchpin_shard::{Command, Settings};
 use serde_json::json;
 
 use crate::config::{self, Config, EngineOptions, Listen, StoreConfig};
-use crate::serve::boot::{self, BootError, Engine, Keys, Plan};
-use crate::store::{Fill, FillError, StoreError, Stored};
+use crate::serve::boot::{Engine, Keys, Plan};
+use crate::serve::error::ServeError;
+use crate::store::{Fill, Stored};
 use crate::tick::doors::Door;
-use crate::tls::{Local, Tls, TlsConfig, TlsError};
+use crate::tls::{Local, Tls, TlsConfig};
 
 /// What a server is started with.
 pub(crate) struct Server {
@@ -38,30 +41,6 @@ pub(crate) struct Server {
     pub(crate) ready_file: Option<PathBuf>,
     /// Reloaded at SIGHUP.
     pub(crate) config_path: Option<PathBuf>,
-}
-
-/// Why a server ended with an error.
-#[derive(Debug)]
-pub(crate) enum ServeError {
-    Boot(BootError),
-    Tls(TlsError),
-    Store(StoreError),
-    Fill(FillError),
-    Control(linchpin_control::StartError),
-    Io(String),
-}
-
-impl fmt::Display for ServeError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Boot(error) => error.fmt(f),
-            Self::Tls(error) => error.fmt(f),
-            Self::Store(error) => error.fmt(f),
-            Self::Fill(error) => error.fmt(f),
-            Self::Control(error) => error.fmt(f),
-            Self::Io(text) => f.write_str(text),
-        }
-    }
 }
 
 /// The data directory, for its owner only.

@@ -7,7 +7,7 @@ use linchpin_control::{DeviceEntry, Keep, Made, NewDevices, Registry, RegistryEr
 use linchpin_protocol::model::{DeviceId, Template};
 
 use crate::config::DeviceConfig;
-use crate::serve::{dev, ready};
+use crate::serve::{demo, ready};
 
 /// See the module's page.
 pub(crate) enum Fill {
@@ -78,10 +78,10 @@ impl Fill {
         let mut filling = Filling { registry, keep, named: Vec::new() };
         match self {
             Self::Dev { more, tokens_out } => {
-                filling.put(dev::demo_template())?;
-                let shown = filling.dev_devices(0, &dev::devices())?;
+                filling.put(demo::template())?;
+                let shown = filling.dev_devices(0, &demo::devices())?;
                 let more = NewDevices { count: more, ..NewDevices::default() };
-                let others = filling.dev_devices(dev::DEVICES, &[more])?;
+                let others = filling.dev_devices(demo::DEVICES, &[more])?;
                 if let Some(path) = tokens_out {
                     ready::write_private(&path, ready::token_lines(&others).as_bytes()).map_err(|error| {
                         let text = format!("{}: {error}; choose another file with --tokens-out", path.display());

@@ -1,5 +1,6 @@
 //! The tick: reap completions, let the shard decide, carry out its effects, submit. Where driver and shard meet.
 
+pub(crate) mod clock;
 pub(crate) mod command_lane;
 pub(crate) mod doors;
 pub(crate) mod lanes;
@@ -7,39 +8,22 @@ mod log;
 pub(crate) mod thread;
 mod times;
 
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use linchpin_control::Answers;
 use linchpin_driver::{ConnId, Driver, Event, ListenerId, Mailbox, Mode, Outgoing, Wait};
-use linchpin_protocol::model::{Millis, Now, UnixMillis};
+use linchpin_protocol::model::{Millis, Now};
 use linchpin_shard::{Command, Effect, Effects, EngineCounters, Input, Letter, Receive, Report, Shard, ShardId, Slot};
 
 use crate::limits;
-use crate::serve::shutdown::Progress;
+use crate::serve::progress::Progress;
 use crate::store::StoreLane;
+use crate::tick::clock::Clock;
 use crate::tick::command_lane::FromControl;
 use crate::tick::doors::Doors;
 use crate::tick::lanes::Lanes;
 use crate::tick::log::ShardLog;
 use crate::tick::times::Ticks;
-
-/// Both clocks, from one start.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Clock {
-    start: Instant,
-}
-
-impl Clock {
-    pub(crate) fn new() -> Self {
-        Self { start: Instant::now() }
-    }
-
-    /// Now, on both.
-    pub(crate) fn now(&self) -> Now {
-        let wall = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        Now { mono: Millis(self.start.elapsed().as_millis() as u64), wall: UnixMillis(wall.as_millis() as u64) }
-    }
-}
 
 /// One shard with everything that its thread needs.
 pub(crate) struct Core {

@@ -7,15 +7,16 @@ use linchpin_control::Answers;
 use linchpin_driver::{Driver, ListenerId, Mailbox, Options, Waker};
 use linchpin_shard::{Command, Effects, Input, Shard, ShardOptions};
 
-use crate::serve::boot::BootError;
-use crate::serve::shutdown::Progress;
+use crate::serve::error::BootError;
+use crate::serve::progress::Progress;
 use crate::store::StoreLane;
+use crate::tick::Core;
+use crate::tick::clock::Clock;
 use crate::tick::command_lane::{FromControl, ToShard};
 use crate::tick::doors::Doors;
 use crate::tick::lanes::Lanes;
 use crate::tick::log::ShardLog;
 use crate::tick::times::Ticks;
-use crate::tick::{Clock, Core};
 
 /// What the main thread tells a shard's thread while it starts.
 pub(crate) enum Order {

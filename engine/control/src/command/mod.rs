@@ -5,7 +5,7 @@ pub(crate) mod diary;
 pub(crate) mod export;
 pub(crate) mod parameters;
 pub(crate) mod render;
-pub mod store;
+pub(crate) mod store;
 mod template;
 
 use std::sync::Arc;

@@ -1,17 +1,7 @@
 //! What the facts mean.
 
-use std::path::PathBuf;
-
 use super::gather::Facts;
-use crate::config::EngineOptions;
-
-/// What the server is to be started with.
-#[derive(Clone, Debug)]
-pub(super) struct Wanted {
-    pub(super) engine: EngineOptions,
-    pub(super) data_path: PathBuf,
-    pub(super) lowest_port: u16,
-}
+use super::wanted::Wanted;
 
 /// How good a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -245,6 +235,7 @@ fn governor(facts: &Facts) -> Finding {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::EngineOptions;
 
     fn wanted() -> Wanted {
         let engine = EngineOptions { shards: 4, connections: 100_000, ..EngineOptions::default() };

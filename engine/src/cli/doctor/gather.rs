@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use linchpin_driver::{Backend, Choice, Options};
 
-use super::checks::Wanted;
+use super::wanted::Wanted;
 
 /// Facts; `None`: the machine does not say.
 #[derive(Clone, Debug, Default)]

@@ -3,16 +3,18 @@
 
 mod checks;
 mod gather;
+mod wanted;
 
 use std::path::Path;
 
 use serde_json::json;
 
-use crate::cli::Failure;
-use crate::cli::device::say;
+use super::args::default_data;
+use super::failure::Failure;
+use super::output::say;
 use crate::config::{self, EngineOptions};
-use crate::serve::launch::default_data;
-use checks::{Finding, Grade, Wanted};
+use checks::{Finding, Grade};
+use wanted::Wanted;
 
 /// Print what was found.
 ///
