@@ -3,11 +3,15 @@
 
 use std::collections::BTreeSet;
 
+pub mod tree;
+
 /// What each crate of ours may use of ours. Tests and benches may use anything.
 pub const ARROWS: &[(&str, &[&str])] = &[
     (
         "linchpin",
         &[
+            "linchpin-cluster",
+            "linchpin-console",
             "linchpin-control",
             "linchpin-driver",
             "linchpin-protocol",

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use linchpin_tests as rules;
+use linchpin_tests::tree;
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace").to_owned()
@@ -205,4 +206,25 @@ fn nothing_names_the_workshop() {
         }
     }
     expect_none(wrong);
+}
+
+#[test]
+fn documents_name_paths_that_exist() {
+    let pages = files(".md");
+    let count: usize = pages.iter().map(|(_, text)| tree::paths::named(text).len()).sum();
+    assert!(count > 50, "only {count} paths were found");
+    // The changelog and the record of a move name what was; performance.md cites raw files of its time.
+    let current = pages.iter().filter(|(path, _)| path != "CHANGELOG.md" && !path.contains("decisions/"));
+    expect_none(current.flat_map(|(path, text)| tree::paths::missing(&root(), path, text)));
+}
+
+#[test]
+fn decisions_are_listed_with_date_and_status() {
+    let is_record = |path: &str| path.starts_with("docs/decisions/") && !path.ends_with("README.md");
+    let records: Vec<_> = files(".md").into_iter().filter(|(path, _)| is_record(path)).collect();
+    assert!(records.len() > 30, "{} records", records.len());
+    expect_page(
+        "docs/decisions/README.md",
+        &tree::decisions::index(&records).unwrap_or_else(|wrong| panic!("{wrong}")),
+    );
 }
