@@ -4,8 +4,8 @@
 //! own data directory, speaks raw frames to it and drives the unmodified client libraries that `tests/setup.sh`
 //! installs. [`scenario`] is what every client must be able to do; the end-to-end tests run it too.
 //!
-//! A test needs the binary: `cargo build -p linchpin` first, or name it in `LINCHPIN_BIN`. Everything panics with what
-//! was expected and what came, because its callers are tests.
+//! The binary is built first, or named in `LINCHPIN_BIN`. Everything panics with what was expected and what came, because
+//! its callers are tests.
 
 mod client;
 mod folder;

@@ -54,20 +54,10 @@ impl std::fmt::Debug for Device {
     }
 }
 
-/// Where the binary is: `LINCHPIN_BIN`, or beside the running test in the target folder.
-///
-/// # Panics
-/// When there is none.
+/// Where the binary is: `LINCHPIN_BIN`, or built from the sources as they are.
 #[must_use]
 pub fn linchpin_path() -> PathBuf {
-    if let Some(path) = std::env::var_os("LINCHPIN_BIN") {
-        return path.into();
-    }
-    let test = std::env::current_exe().expect("the path of this test");
-    // target/debug/deps/test-hash -> target/debug/linchpin
-    let path = test.ancestors().nth(2).expect("a target folder").join("linchpin");
-    assert!(path.exists(), "{} is missing: cargo build -p linchpin, or set LINCHPIN_BIN", path.display());
-    path
+    linchpin_built::program("linchpin")
 }
 
 /// How to start a server.

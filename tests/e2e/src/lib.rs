@@ -1,6 +1,6 @@
 //! End-to-end tests of the binary: what an operator and a hostile network can do to it.
 //!
-//! The harness is that of the compatibility tests. Like them, these need the binary: `cargo build -p linchpin`.
+//! The harness is that of the compatibility tests. Like them, these build the binary first.
 
 pub mod hostile;
 mod http;

@@ -1,21 +1,13 @@
 //! A small fleet against the binary, on both back ends: everybody logs in, is answered, and comes back after a storm.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
+use linchpin_built::program;
 use linchpin_driver::Choice;
 use linchpin_fleet::server::Server;
 use linchpin_fleet::{Counts, Fleet, FleetOptions, Order};
 
 const PATIENCE: Duration = Duration::from_secs(40);
-
-fn binary() -> PathBuf {
-    if let Some(path) = std::env::var_os("LINCHPIN_BIN") {
-        return path.into();
-    }
-    let test = std::env::current_exe().expect("the path of this test");
-    test.ancestors().nth(2).expect("a target folder").join("linchpin")
-}
 
 fn fleet(server: &Server, driver: Choice) -> Fleet {
     let tokens = server.tokens.clone();
@@ -23,7 +15,7 @@ fn fleet(server: &Server, driver: Choice) -> Fleet {
 }
 
 fn everybody_is_answered(driver: &str, own: Choice) {
-    let server = Server::start(&binary(), 500, 4, driver);
+    let server = Server::start(&program("linchpin"), 500, 4, driver);
     let fleet = fleet(&server, own);
     fleet.wait_online(PATIENCE).unwrap_or_else(|n| panic!("{n} of 500 online: {}", server.log()));
     fleet.order(Order::Introduce);
@@ -46,7 +38,7 @@ fn the_portable_back_end_serves_a_fleet() {
 
 #[test]
 fn two_thousand_devices_return_after_a_power_cut() {
-    let server = Server::start(&binary(), 2_000, 4, "auto");
+    let server = Server::start(&program("linchpin"), 2_000, 4, "auto");
     let fleet = fleet(&server, Choice::IoUring);
     fleet.wait_online(PATIENCE).unwrap_or_else(|n| panic!("{n} of 2000 online"));
     fleet.cut(2_000);

@@ -2,9 +2,9 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use linchpin_built::program;
 use linchpin_driver::Choice;
 use linchpin_fleet::server::Server;
 use linchpin_fleet::survivors::Survivors;
@@ -14,14 +14,6 @@ use linchpin_tls::{Desk, Version};
 use rustix::process::{Pid, Signal, kill_process};
 
 const PATIENCE: Duration = Duration::from_secs(60);
-
-fn binary() -> PathBuf {
-    if let Some(path) = std::env::var_os("LINCHPIN_BIN") {
-        return path.into();
-    }
-    let test = std::env::current_exe().expect("the path of this test");
-    test.ancestors().nth(2).expect("a target folder").join("linchpin")
-}
 
 fn fleet(server: &Server, devices: usize, in_flight: usize) -> Fleet {
     let fleet = Fleet::start(&FleetOptions {
@@ -54,7 +46,7 @@ fn eventually(what: &str, look: impl Fn() -> bool) {
 }
 
 fn everybody_is_answered(driver: &str, layer: &str) {
-    let server = Server::start_with(&binary(), 300, 4, driver, &["--record-layer", layer]);
+    let server = Server::start_with(&program("linchpin"), 300, 4, driver, &["--record-layer", layer]);
     let fleet = fleet(&server, 300, 100);
     fleet.order(Order::Introduce);
     fleet.wait(&fleet.counts.answers, 600, PATIENCE).unwrap_or_else(|n| panic!("{n} answers of 600"));
@@ -84,7 +76,7 @@ fn rustls_own_record_layer_serves_a_fleet() {
 
 #[test]
 fn two_thousand_devices_return_after_a_power_cut_and_nothing_leaks() {
-    let server = Server::start(&binary(), 2_020, 2, "auto");
+    let server = Server::start(&program("linchpin"), 2_020, 2, "auto");
     let fleet = fleet(&server, 2_000, 2_000);
     let survivors = Survivors::start(server.tls, Some(&Trust::new(&server.ca)), &server.tokens[2_000..]);
     for round in 2..=3 {
@@ -141,7 +133,7 @@ fn certificate(target: SocketAddr, trust: &Trust) -> Vec<u8> {
 #[test]
 fn certificates_change_under_live_sessions() {
     let sessions = std::env::var("LINCHPIN_TLS_SESSIONS").map_or(1_000, |text| text.parse().expect("a number"));
-    let server = Server::start(&binary(), sessions, 2, "auto");
+    let server = Server::start(&program("linchpin"), sessions, 2, "auto");
     let fleet = fleet(&server, sessions as usize, 200);
     let trust = Trust::with_version(&server.ca, Some(Version::Tls12));
     let before = certificate(server.tls, &trust);

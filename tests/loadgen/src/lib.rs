@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
+pub use linchpin_built::program;
 use linchpin_protocol::model::Token;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
@@ -83,21 +84,6 @@ pub fn made_up_tokens(count: u32) -> Vec<Token> {
         Token::from_random(&seed)
     };
     (0..count).map(token).collect()
-}
-
-/// A built program: named by an environment variable, or beside the running test in the target folder.
-///
-/// # Panics
-/// When it was not built.
-#[must_use]
-pub fn program(name: &str) -> PathBuf {
-    if let Some(path) = std::env::var_os(format!("{}_BIN", name.to_uppercase())) {
-        return path.into();
-    }
-    let test = std::env::current_exe().expect("the path of this test");
-    let path = test.ancestors().nth(2).expect("a target folder").join(name);
-    assert!(path.exists(), "{} is missing: cargo build -p {name}", path.display());
-    path
 }
 
 /// What a run of the program left.
