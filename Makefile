@@ -1,13 +1,15 @@
 # What can be made. Built files go to ${XDG_CACHE_HOME:-~/.cache}/linchpin/target unless CARGO_TARGET_DIR says otherwise.
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
-.PHONY: help setup demo build test lint fuzz bench bench-full
+.PHONY: help setup demo build install uninstall check test lint fuzz bench bench-full
 
 FUZZ_SECONDS ?= 60
 
 help:
 	@echo 'make demo    build Linchpin and let a virtual device and a Python client exchange values through it'
 	@echo 'make build   build the server for use (release)'
+	@echo 'make install build, then put binaries, man pages and completions below PREFIX (/usr/local, or ~/.local without root)'
+	@echo 'make check   two minutes: formatting, lints, the tree'"'"'s rules and the crates that need no RocksDB'
 	@echo 'make setup   put in place what the tests need'
 	@echo 'make test    all checks that a change must pass'
 	@echo 'make lint    formatting and lints only'
@@ -21,10 +23,20 @@ setup:
 demo:
 	@tests/demo.sh
 
+check:
+	@tests/check.sh
+
 build:
-	@tests/setup.sh demo
+	@tests/setup.sh build
 	@. tests/environment.sh && rocksdb=$$(tests/rocksdb.sh) && eval "$$rocksdb" && \
-	    cargo build --release --package linchpin && echo "Built $$CARGO_TARGET_DIR/release/linchpin"
+	    cargo build --release --locked --package linchpin --package loadgen && \
+	    echo "Built linchpin and loadgen in $$CARGO_TARGET_DIR/release"
+
+install: build
+	@packaging/install.sh
+
+uninstall:
+	@packaging/install.sh remove
 
 test:
 	@tests/run.sh

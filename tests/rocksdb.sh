@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 # shellcheck source=tests/environment.sh
 . tests/environment.sh
 
-version=$(sed -n '/^name = "librocksdb-sys"$/{n;s/^version = "\(.*\)"$/\1/p}' Cargo.lock)
+version=$(rocksdb_version)
 [ -n "$version" ] || { echo "Cargo.lock does not name librocksdb-sys" >&2; exit 1; }
 folder=$LINCHPIN_CACHE/rocksdb-$version
 library=$folder/librocksdb.a
@@ -36,4 +36,5 @@ if [ ! -s "$library" ]; then
     mv "$library.part" "$library"
     rm -rf "$folder/target"
 fi
+write_cargo_config
 printf 'export ROCKSDB_LIB_DIR=%q ROCKSDB_STATIC=1\n' "$folder"
