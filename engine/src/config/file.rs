@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use linchpin_driver::{Choice, Descriptors, Features, IdleReceive};
-use linchpin_protocol::model::{Datastream, Pin, PinKind, Template, TemplateId, Token, ValueKind};
+use linchpin_protocol::model::{Datastream, Network, Pin, PinKind, Template, TemplateId, Token, ValueKind};
 use linchpin_shard::Settings;
 use serde::Deserialize;
 use toml::Spanned;
@@ -16,7 +16,6 @@ use super::store::{self, BackupTable, DataTable, RetentionTable};
 use super::tls::{self, CertificateTable, TlsTable};
 use super::{Config, ConfigError, DeviceConfig, EngineOptions, Listen, default_shards, nearest};
 use crate::serve::log::{self, LogOptions};
-use crate::tick::doors::Network;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -12,11 +12,11 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use linchpin_driver::{Choice, Descriptors, Features, IdleReceive};
-use linchpin_protocol::model::{Template, TemplateId, Token};
+use linchpin_protocol::model::{Network, Template, TemplateId, Token};
 use linchpin_shard::Settings;
 
 use crate::serve::log::LogOptions;
-use crate::tick::doors::{Door, Network};
+use crate::tick::doors::Door;
 use crate::tls::TlsConfig;
 
 pub(crate) use error::ConfigError;

@@ -2,6 +2,7 @@
 
 mod datastream;
 mod ids;
+mod network;
 mod pin;
 mod property;
 mod time;
@@ -11,6 +12,7 @@ mod value;
 pub use crate::fault::Status;
 pub use datastream::{Datastream, Template, ValueKind};
 pub use ids::{DeviceId, OrgId, TemplateId};
+pub use network::Network;
 pub use pin::{Pin, PinKind};
 pub use property::is_known_property;
 pub use time::{Millis, Now, UnixMillis};
