@@ -1,11 +1,142 @@
-//! Chunked bodies.
+//! Bodies of requests, cut from the stream as their bytes come.
 
 use crate::limits::{HTTP_BODY_BYTES, HTTP_CHUNK_LINE_BYTES, HTTP_CHUNKS};
 
 use super::HttpFault;
 
-/// Decode a chunked body from its start. `None`: its end has not come. The second half of the answer is how many bytes
-/// it took.
+/// How a request's body ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BodyLength {
+    /// After so many bytes.
+    Known(usize),
+    /// By its last chunk.
+    Chunked,
+}
+
+/// Reads one body, at any cut of its bytes. It holds no bytes of its own: a copy of it can look ahead.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BodyDecoder(State);
+
+/// What the next byte is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// One of so many bytes of a body with a known length.
+    Known(usize),
+    /// A digit of a chunk's size, or the CR behind it.
+    Size { digits: usize, size: usize },
+    /// The LF behind a chunk's size.
+    SizeEnd { size: usize },
+    /// One of so many bytes of a chunk.
+    Chunk(usize),
+    /// The CR behind a chunk.
+    ChunkCr,
+    /// The LF behind a chunk.
+    ChunkLf,
+    /// The CR of the empty line behind the last chunk.
+    LastCr,
+    /// Its LF.
+    LastLf,
+    /// None of this body.
+    Over,
+}
+
+/// What [`BodyDecoder::next`] found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BodyPart<'a> {
+    /// Bytes of the body, at least one.
+    Bytes(&'a [u8]),
+    /// All given bytes were used (or `most` is 0) and the body goes on: come back with more.
+    More,
+    /// The body is over; what follows belongs to the next request.
+    End,
+}
+
+impl BodyDecoder {
+    /// For a body that is about to begin.
+    #[must_use]
+    pub const fn new(length: BodyLength) -> Self {
+        Self(match length {
+            BodyLength::Known(0) => State::Over,
+            BodyLength::Known(left) => State::Known(left),
+            BodyLength::Chunked => State::Size { digits: 0, size: 0 },
+        })
+    }
+
+    /// Has the body's last byte been read, with its framing?
+    #[must_use]
+    pub const fn is_over(self) -> bool {
+        matches!(self.0, State::Over)
+    }
+
+    /// The next part of the body, at most `most` bytes of it, and how many of `bytes` were used. With `most` 0 only framing
+    /// is read, up to the next byte of the body.
+    ///
+    /// # Errors
+    /// It is not in strictly chunked form: extensions and trailer fields are not taken.
+    pub fn next<'a>(&mut self, bytes: &'a [u8], most: usize) -> Result<(BodyPart<'a>, usize), HttpFault> {
+        let mut at = 0;
+        loop {
+            if let State::Known(left) | State::Chunk(left) = self.0 {
+                let part = &bytes[at..bytes.len().min(at + left.min(most))];
+                if part.is_empty() {
+                    return Ok((BodyPart::More, at));
+                }
+                self.0 = match (self.0, left - part.len()) {
+                    (State::Known(_), 0) => State::Over,
+                    (State::Known(_), left) => State::Known(left),
+                    (_, 0) => State::ChunkCr,
+                    (_, left) => State::Chunk(left),
+                };
+                return Ok((BodyPart::Bytes(part), at + part.len()));
+            }
+            if self.is_over() {
+                return Ok((BodyPart::End, at));
+            }
+            let Some(&byte) = bytes.get(at) else { return Ok((BodyPart::More, at)) };
+            self.0 = self.0.after(byte)?;
+            at += 1;
+        }
+    }
+
+    /// Bytes that the body is known to have left: all of them, or those of the current chunk.
+    const fn left(self) -> usize {
+        match self.0 {
+            State::Known(left) | State::Chunk(left) => left,
+            State::Size { size, .. } | State::SizeEnd { size } => size,
+            _ => 0,
+        }
+    }
+}
+
+impl State {
+    /// A byte of the framing.
+    fn after(self, byte: u8) -> Result<Self, HttpFault> {
+        const SIZE: HttpFault = HttpFault::Chunk { what: "a size line is not 1 to 8 hexadecimal digits" };
+        const LONGER: HttpFault = HttpFault::Chunk { what: "a chunk is longer than its size" };
+        const TRAILER: HttpFault = HttpFault::Chunk { what: "something follows the last chunk" };
+        Ok(match (self, byte) {
+            (Self::Size { digits: 1.., size }, b'\r') => Self::SizeEnd { size },
+            (Self::Size { digits, size }, digit) if digits + 2 < HTTP_CHUNK_LINE_BYTES => {
+                let value = char::from(digit).to_digit(16).ok_or(SIZE)?;
+                Self::Size { digits: digits + 1, size: size << 4 | value as usize }
+            }
+            (Self::SizeEnd { size: 0 }, b'\n') => Self::LastCr,
+            (Self::SizeEnd { size }, b'\n') => Self::Chunk(size),
+            (Self::Size { .. } | Self::SizeEnd { .. }, _) => return Err(SIZE),
+            (Self::ChunkCr, b'\r') => Self::ChunkLf,
+            (Self::ChunkLf, b'\n') => Self::Size { digits: 0, size: 0 },
+            (Self::ChunkCr | Self::ChunkLf, _) => return Err(LONGER),
+            (Self::LastCr, b'\r') => Self::LastLf,
+            (Self::LastLf, b'\n') => Self::Over,
+            (Self::LastCr | Self::LastLf, _) => return Err(TRAILER),
+            // Not framing: `next` does not ask.
+            (Self::Known(_) | Self::Chunk(_) | Self::Over, _) => self,
+        })
+    }
+}
+
+/// Decode a whole chunked body of at most [`HTTP_BODY_BYTES`] in [`HTTP_CHUNKS`] chunks. `None`: its end has not come.
+/// The second half of the answer is how many bytes it took.
 pub(super) fn chunked(bytes: &[u8]) -> Result<Option<(Vec<u8>, usize)>, HttpFault> {
     // Copied only once everything is there: a body that comes byte by byte costs little.
     let Some(used) = walk(bytes, |_| {})? else { return Ok(None) };
@@ -16,60 +147,31 @@ pub(super) fn chunked(bytes: &[u8]) -> Result<Option<(Vec<u8>, usize)>, HttpFaul
 
 /// Go through all chunks; `None`: the end has not come.
 fn walk<'a>(bytes: &'a [u8], mut on_chunk: impl FnMut(&'a [u8])) -> Result<Option<usize>, HttpFault> {
+    let mut decoder = BodyDecoder::new(BodyLength::Chunked);
     let (mut at, mut body_bytes) = (0, 0);
     for _ in 0..HTTP_CHUNKS {
-        let Some((len, line_bytes)) = size_line(&bytes[at..])? else { return Ok(None) };
-        at += line_bytes;
-        if len == 0 {
-            // Trailer fields are not taken: the body ends with an empty line.
-            return match bytes[at..] {
-                [b'\r', b'\n', ..] => Ok(Some(at + 2)),
-                [] | [b'\r'] => Ok(None),
-                _ => Err(HttpFault::Chunk { what: "something follows the last chunk" }),
-            };
+        let (part, used) = decoder.next(&bytes[at..], usize::MAX)?;
+        at += used;
+        if let BodyPart::Bytes(chunk) = part {
+            body_bytes += chunk.len();
+            on_chunk(chunk);
         }
-        body_bytes += len;
-        if body_bytes > HTTP_BODY_BYTES {
+        if body_bytes + decoder.left() > HTTP_BODY_BYTES {
             return Err(HttpFault::BodyTooLarge);
         }
-        let Some(chunk) = bytes.get(at..at + len) else { return Ok(None) };
-        on_chunk(chunk);
-        at += len;
-        match bytes[at..] {
-            [b'\r', b'\n', ..] => at += 2,
-            [] | [b'\r'] => return Ok(None),
-            _ => return Err(HttpFault::Chunk { what: "a chunk is longer than its size" }),
+        match part {
+            BodyPart::Bytes(_) => {}
+            BodyPart::More => return Ok(None),
+            BodyPart::End => return Ok(Some(at)),
         }
     }
     Err(HttpFault::Chunk { what: "too many chunks" })
 }
 
-/// Size of a chunk and the length of its line.
-fn size_line(bytes: &[u8]) -> Result<Option<(usize, usize)>, HttpFault> {
-    let window = &bytes[..bytes.len().min(HTTP_CHUNK_LINE_BYTES)];
-    let Some(end) = window.windows(2).position(|pair| pair == b"\r\n") else {
-        return if window.len() < HTTP_CHUNK_LINE_BYTES && window.iter().all(|b| b.is_ascii_hexdigit() || *b == b'\r') {
-            Ok(None)
-        } else {
-            Err(HttpFault::Chunk { what: "a size line is not 1 to 8 hexadecimal digits" })
-        };
-    };
-    let wrong = HttpFault::Chunk { what: "the size of a chunk is not hexadecimal" };
-    let digits = &window[..end];
-    if digits.is_empty() || !digits.iter().all(u8::is_ascii_hexdigit) {
-        return Err(wrong);
-    }
-    let text = std::str::from_utf8(digits).map_err(|_| wrong)?;
-    let len = usize::from_str_radix(text, 16).map_err(|_| wrong)?;
-    if len > HTTP_BODY_BYTES {
-        return Err(HttpFault::BodyTooLarge);
-    }
-    Ok(Some((len, end + 2)))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn chunks_are_joined_at_any_cut() {
@@ -98,9 +200,80 @@ mod tests {
             b"000000000003\r\nabc\r\n",
         ] {
             assert!(matches!(chunked(bad), Err(HttpFault::Chunk { .. })), "{:?}", bad.escape_ascii().to_string());
+            let (all, _) = read(BodyLength::Chunked, bad, bad.len(), usize::MAX);
+            assert!(matches!(all, Err(HttpFault::Chunk { .. })), "{:?}", bad.escape_ascii().to_string());
         }
         assert_eq!(chunked(b"FFFFFFFF\r\n"), Err(HttpFault::BodyTooLarge));
         let many = b"1\r\na\r\n".repeat(HTTP_CHUNKS);
         assert!(matches!(chunked(&many), Err(HttpFault::Chunk { what: "too many chunks" })));
+    }
+
+    /// Feed `bytes` in pieces of `step`; the body, `None` if it is not over, and the bytes that it took.
+    fn read(length: BodyLength, bytes: &[u8], step: usize, most: usize) -> (Result<Option<Vec<u8>>, HttpFault>, usize) {
+        let mut decoder = BodyDecoder::new(length);
+        let (mut body, mut at) = (Vec::new(), 0);
+        for end in (step..bytes.len() + step).step_by(step).map(|end| end.min(bytes.len())) {
+            loop {
+                match decoder.next(&bytes[at..end], most) {
+                    Err(fault) => return (Err(fault), at),
+                    Ok((BodyPart::Bytes(part), used)) => {
+                        assert!(!part.is_empty() && part.len() <= most && used >= part.len());
+                        body.extend_from_slice(part);
+                        at += used;
+                    }
+                    Ok((BodyPart::More, used)) => {
+                        at += used;
+                        assert_eq!(at, end, "everything given is used");
+                        break;
+                    }
+                    Ok((BodyPart::End, used)) => {
+                        assert!(decoder.is_over());
+                        return (Ok(Some(body)), at + used);
+                    }
+                }
+            }
+        }
+        (Ok(None), at)
+    }
+
+    #[test]
+    fn a_known_length_takes_just_its_bytes() {
+        assert_eq!(read(BodyLength::Known(3), b"abcdef", 2, 9), (Ok(Some(b"abc".to_vec())), 3));
+        assert_eq!(read(BodyLength::Known(0), b"abc", 1, 9), (Ok(Some(Vec::new())), 0));
+        assert_eq!(read(BodyLength::Known(9), b"abc", 1, 1), (Ok(None), 3));
+        assert!(BodyDecoder::new(BodyLength::Known(0)).is_over());
+        assert!(!BodyDecoder::new(BodyLength::Chunked).is_over());
+    }
+
+    proptest! {
+        /// Any body comes out of its chunks as it went in, however both are cut.
+        #[test]
+        fn chunked_bodies_come_whole(
+            chunks in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 1..300), 0..12),
+            step in 1_usize..700,
+            most in 1_usize..400,
+        ) {
+            let mut wire = Vec::new();
+            for chunk in &chunks {
+                wire.extend_from_slice(format!("{:x}\r\n", chunk.len()).as_bytes());
+                wire.extend_from_slice(chunk);
+                wire.extend_from_slice(b"\r\n");
+            }
+            wire.extend_from_slice(b"0\r\n\r\n");
+            let len = wire.len();
+            wire.extend_from_slice(b"GET / HTTP/1.1\r\n");
+            prop_assert_eq!(read(BodyLength::Chunked, &wire, step, most), (Ok(Some(chunks.concat())), len));
+            prop_assert_eq!(chunked(&wire), Ok(Some((chunks.concat(), len))));
+        }
+
+        /// The cut of the bytes changes nothing, right or wrong.
+        #[test]
+        fn cuts_do_not_change_the_judgement(
+            bytes in proptest::collection::vec(prop_oneof![Just(b'\r'), Just(b'\n'), Just(b'1'), Just(b'0'), any::<u8>()], 0..60),
+            step in 1_usize..9,
+        ) {
+            let (whole, in_parts) = (read(BodyLength::Chunked, &bytes, 60, 99), read(BodyLength::Chunked, &bytes, step, 3));
+            prop_assert_eq!(whole.0, in_parts.0);
+        }
     }
 }

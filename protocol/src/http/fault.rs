@@ -33,6 +33,11 @@ pub enum HttpFault {
     },
     /// An HTTP/1.1 request without exactly one Host field.
     Host,
+    /// A field that may stand once stands twice.
+    RepeatedField {
+        /// Its name, in lower case.
+        name: &'static str,
+    },
     /// An `Expect` other than 100-continue.
     Expect,
 }
@@ -42,7 +47,11 @@ impl HttpFault {
     #[must_use]
     pub const fn status(self) -> u16 {
         match self {
-            Self::Syntax { .. } | Self::AmbiguousLength { .. } | Self::Chunk { .. } | Self::Host => 400,
+            Self::Syntax { .. }
+            | Self::AmbiguousLength { .. }
+            | Self::Chunk { .. }
+            | Self::Host
+            | Self::RepeatedField { .. } => 400,
             Self::BodyTooLarge => 413,
             Self::Expect => 417,
             Self::HeadTooLarge => 431,
@@ -72,6 +81,7 @@ impl fmt::Display for HttpFault {
             Self::TransferCoding => f.write_str("the only transfer coding taken is \"chunked\"; send the body in it"),
             Self::Chunk { what } => write!(f, "the chunked body is broken: {what}; check the client"),
             Self::Host => f.write_str("an HTTP/1.1 request has exactly one Host field; add it"),
+            Self::RepeatedField { name } => write!(f, "the field {name} stands twice; send it once"),
             Self::Expect => f.write_str("the only expectation met is 100-continue; leave the other out"),
         }
     }

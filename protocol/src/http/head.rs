@@ -2,7 +2,7 @@
 
 use crate::limits::{HTTP_HEAD_BYTES, HTTP_HEADERS};
 
-use super::HttpFault;
+use super::{BodyLength, HttpFault};
 
 /// Methods that anything here answers; others are [`Method::Other`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -15,19 +15,14 @@ pub enum Method {
     Post,
     /// PUT.
     Put,
+    /// PATCH.
+    Patch,
+    /// DELETE.
+    Delete,
     /// OPTIONS: a browser asks before it asks.
     Options,
     /// Any other.
     Other,
-}
-
-/// How a request's body ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Framing {
-    /// After so many bytes.
-    Length(usize),
-    /// By its last chunk.
-    Chunked,
 }
 
 /// A checked head. Borrows from the received bytes.
@@ -49,9 +44,12 @@ pub struct Head<'a> {
     pub wants_websocket: bool,
     /// The client waits for a word before it sends the body.
     pub expects_continue: bool,
-    pub(super) framing: Framing,
+    /// It is an HTTP/1.0 request: its answer is not chunked.
+    pub is_http_1_0: bool,
+    /// How the body ends; [`super::BodyDecoder`] reads it.
+    pub body: BodyLength,
     /// Bytes of the head with its empty line.
-    pub(super) len_bytes: usize,
+    pub len_bytes: usize,
 }
 
 /// What the fields said, while they are read.
@@ -101,7 +99,7 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Option<Head<'_>>, HttpFault> {
     if found.chunked && minor == 0 {
         return Err(HttpFault::AmbiguousLength { what: "Transfer-Encoding in HTTP/1.0" });
     }
-    let framing = if found.chunked { Framing::Chunked } else { Framing::Length(found.length.unwrap_or(0)) };
+    let body = if found.chunked { BodyLength::Chunked } else { BodyLength::Known(found.length.unwrap_or(0)) };
     let is_upgrade = minor >= 1 && found.upgrade && found.upgrade_websocket && found.version_13;
     Ok(Some(Head {
         method: method(request.method.unwrap_or_default()),
@@ -109,10 +107,11 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Option<Head<'_>>, HttpFault> {
         keep_alive: if minor >= 1 { !found.close } else { found.keep_alive && !found.close },
         bearer: found.bearer,
         content_type: found.content_type,
-        websocket_key: found.key.filter(|_| is_upgrade && framing == Framing::Length(0)),
+        websocket_key: found.key.filter(|_| is_upgrade && body == BodyLength::Known(0)),
         wants_websocket: found.upgrade_websocket,
         expects_continue: found.expects_continue && minor >= 1,
-        framing,
+        is_http_1_0: minor == 0,
+        body,
         len_bytes,
     }))
 }
@@ -141,6 +140,8 @@ fn method(name: &str) -> Method {
         "HEAD" => Method::Head,
         "POST" => Method::Post,
         "PUT" => Method::Put,
+        "PATCH" => Method::Patch,
+        "DELETE" => Method::Delete,
         "OPTIONS" => Method::Options,
         _ => Method::Other,
     }
@@ -227,11 +228,11 @@ mod tests {
     fn reads_what_matters() {
         let got = head("GET /a?b=c HTTP/1.1\r\nHost: x\r\nauthorization: bearer  abc \r\nX: y\r\n\r\nrest");
         assert_eq!((got.method, got.target, got.keep_alive, got.bearer), (Method::Get, "/a?b=c", true, Some("abc")));
-        assert_eq!((got.framing, got.websocket_key), (Framing::Length(0), None));
+        assert_eq!((got.body, got.websocket_key), (BodyLength::Known(0), None));
         let got = head(
             "POST / HTTP/1.1\r\nHost:x\r\nContent-Length: 5\r\nContent-Type: application/json; charset=utf-8\r\nConnection: close\r\nExpect: 100-continue\r\n\r\n",
         );
-        assert_eq!((got.framing, got.content_type), (Framing::Length(5), Some("application/json")));
+        assert_eq!((got.body, got.content_type), (BodyLength::Known(5), Some("application/json")));
         assert!(!got.keep_alive && got.expects_continue);
         assert!(!head("GET / HTTP/1.0\r\n\r\n").keep_alive);
         assert!(head("GET / HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\n").keep_alive);
@@ -306,7 +307,7 @@ mod tests {
 
     #[test]
     fn a_line_feed_of_the_body_is_not_the_heads() {
-        assert!(head("PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\na\nb").framing == Framing::Length(3));
+        assert!(head("PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\na\nb").body == BodyLength::Known(3));
     }
 
     #[test]

@@ -4,8 +4,7 @@ use std::borrow::Cow;
 
 use crate::limits::{HTTP_BODY_BYTES, HTTP_HEAD_BYTES};
 
-use super::head::{self, Framing};
-use super::{Head, HttpFault, body};
+use super::{BodyLength, Head, HttpFault, body, head};
 
 /// A whole request. Borrows from the received bytes; a chunked body is its own.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,31 +33,49 @@ pub enum Next<'a> {
     Whole(Request<'a>),
 }
 
-/// The first request in `bytes`, which begin at a request's first byte. Empty lines before it are passed over, as robust
-/// servers do.
+/// The first head in `bytes`, which begin at a request's first byte, and how many bytes of empty lines stand before it:
+/// they are passed over, as robust servers do. `None`: its end has not come. The body may come later, see
+/// [`super::BodyDecoder`].
 ///
 /// # Errors
 /// See [`HttpFault`]: answer its status and close.
-pub fn next_request(bytes: &[u8]) -> Result<Next<'_>, HttpFault> {
+pub fn next_head(bytes: &[u8]) -> Result<Option<(Head<'_>, usize)>, HttpFault> {
     let skipped = bytes.chunks(2).take_while(|pair| *pair == b"\r\n").count() * 2;
     if skipped > HTTP_HEAD_BYTES {
         return Err(HttpFault::Syntax { what: "empty lines instead of a request" });
     }
-    let bytes = &bytes[skipped..];
-    let Some(head) = head::parse(bytes)? else { return Ok(Next::PartialHead) };
-    let rest = &bytes[head.len_bytes..];
-    let (body, body_bytes) = match head.framing {
-        Framing::Length(len) if len > HTTP_BODY_BYTES => return Err(HttpFault::BodyTooLarge),
-        Framing::Length(len) => match rest.get(..len) {
+    Ok(head::parse(&bytes[skipped..])?.map(|head| (head, skipped)))
+}
+
+/// The request whose head [`next_head`] found in the same bytes, with its whole body.
+///
+/// # Errors
+/// See [`HttpFault`]: answer its status and close.
+pub fn with_body<'a>(bytes: &'a [u8], head: Head<'a>, skipped: usize) -> Result<Next<'a>, HttpFault> {
+    let rest = &bytes[skipped + head.len_bytes..];
+    let (body, body_bytes) = match head.body {
+        BodyLength::Known(len) if len > HTTP_BODY_BYTES => return Err(HttpFault::BodyTooLarge),
+        BodyLength::Known(len) => match rest.get(..len) {
             Some(body) => (Cow::Borrowed(body), len),
             None => return Ok(Next::PartialBody { head, received: rest.len() }),
         },
-        Framing::Chunked => match body::chunked(rest)? {
+        BodyLength::Chunked => match body::chunked(rest)? {
             Some((body, used)) => (Cow::Owned(body), used),
             None => return Ok(Next::PartialBody { head, received: rest.len() }),
         },
     };
     Ok(Next::Whole(Request { head, body, used: skipped + head.len_bytes + body_bytes }))
+}
+
+/// The first request in `bytes`, which begin at a request's first byte.
+///
+/// # Errors
+/// See [`HttpFault`]: answer its status and close.
+pub fn next_request(bytes: &[u8]) -> Result<Next<'_>, HttpFault> {
+    match next_head(bytes)? {
+        Some((head, skipped)) => with_body(bytes, head, skipped),
+        None => Ok(Next::PartialHead),
+    }
 }
 
 #[cfg(test)]
