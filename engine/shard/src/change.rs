@@ -1,0 +1,68 @@
+//! What changes less often than values, as the store takes it and gives it back. Plain data.
+
+use linchpin_protocol::model::{DeviceId, OrgId, Pin, UnixMillis};
+
+use crate::End;
+
+/// A change that the store is to keep.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kept {
+    /// The device's organization.
+    pub org: OrgId,
+    /// The device.
+    pub device: DeviceId,
+    /// What changed.
+    pub change: Change,
+}
+
+/// See [`Kept`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// All properties and metadata, as they are now.
+    Attributes {
+        /// Pin, name, raw value.
+        properties: Vec<(Pin, Box<str>, Box<[u8]>)>,
+        /// Name, value.
+        metadata: Vec<(Box<str>, Box<str>)>,
+    },
+    /// An event was logged.
+    Event {
+        /// When and which.
+        id: EventId,
+        /// Its code.
+        code: Box<str>,
+        /// For people; may be empty.
+        description: Box<str>,
+    },
+    /// An event was resolved.
+    EventCleared(EventId),
+    /// The device logged in, or its connection ended.
+    Presence {
+        /// When and which.
+        id: EventId,
+        /// Why it ended; `None`: it logged in.
+        end: Option<End>,
+    },
+}
+
+/// What tells two entries of a device apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EventId {
+    /// When.
+    pub at: UnixMillis,
+    /// Of those at one time.
+    pub number: u32,
+}
+
+/// What a device had when the server was last stopped, or what its journal adds to that.
+#[derive(Debug, Default)]
+pub struct Restored {
+    /// Pin, raw value, when it was written. A newer value of the same pin stays.
+    pub values: Vec<(Pin, Box<[u8]>, UnixMillis)>,
+    /// Pin, name, raw value.
+    pub properties: Vec<(Pin, Box<str>, Box<[u8]>)>,
+    /// Name, value.
+    pub metadata: Vec<(Box<str>, Box<str>)>,
+    /// Events, oldest first: which, code, description.
+    pub events: Vec<(EventId, Box<str>, Box<str>)>,
+}

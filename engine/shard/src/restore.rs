@@ -1,0 +1,73 @@
+//! State of the last run: it comes back from the store, and reads wait for it.
+
+use linchpin_protocol::model::{DeviceId, Now, OrgId, Pin, UnixMillis};
+
+use crate::attributes::Attributes;
+use crate::{ConnRef, Effects, Restored, Shard, Slot};
+
+/// A sync that waits for values of the last run.
+#[derive(Debug)]
+pub(crate) struct Parked {
+    asker: ConnRef,
+    id: u16,
+    /// `None`: all that are meant to be synced.
+    pins: Option<Box<[Pin]>>,
+}
+
+impl Shard {
+    /// Let a sync wait for values of the last run; false: there is no room.
+    pub(crate) fn park(&mut self, slot: Slot, id: u16, pins: Option<Box<[Pin]>>) -> bool {
+        let asker = ConnRef { shard: self.id, slot, serial: self.connections[slot].serial };
+        match &mut self.parked {
+            Some(parked) if parked.len() < crate::limits::PARKED_SYNCS => {
+                parked.push(Parked { asker, id, pins });
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// All values of the last run have come.
+    pub(crate) fn replayed(&mut self, now: Now, fx: &mut Effects) {
+        for Parked { asker, id, pins } in self.parked.take().into_iter().flatten() {
+            if self.is_current(asker) && self.is_live(asker.slot) {
+                match pins {
+                    None => self.answer_sync(now, asker.slot, id, None, fx),
+                    Some(pins) => self.answer_sync(now, asker.slot, id, Some(&mut pins.iter().copied()), fx),
+                }
+            }
+        }
+    }
+
+    /// Take back what a device had.
+    pub(crate) fn restore(&mut self, now: Now, device: DeviceId, restored: Restored) {
+        let Some(position) = self.devices.find(device) else { return };
+        let device = &mut self.devices[position];
+        for (pin, value, at) in restored.values {
+            if device.values.get(pin).is_none_or(|(_, known)| known.0 < at.0) {
+                // What does not fit was kept under larger limits.
+                let _ = device.values.put(pin, &value, at);
+            }
+        }
+        if restored.properties.is_empty() && restored.metadata.is_empty() && restored.events.is_empty() {
+            return;
+        }
+        let attributes: &mut Attributes = &mut device.rare_mut().attributes;
+        for (pin, name, value) in restored.properties {
+            let _ = attributes.set_property(pin, &name, &value);
+        }
+        for (name, value) in restored.metadata {
+            let _ = attributes.set_metadata(&name, &value);
+        }
+        for (id, code, description) in restored.events {
+            attributes.restore_event(id, code, description, now);
+        }
+    }
+
+    /// The latest value of a pin, for whoever owes it to the store.
+    #[must_use]
+    pub fn latest(&self, device: DeviceId, pin: Pin) -> Option<(OrgId, UnixMillis, &[u8])> {
+        let device = &self.devices[self.devices.find(device)?];
+        device.values.get(pin).map(|(value, at)| (device.org, at, value))
+    }
+}
