@@ -9,65 +9,36 @@
 //! A shard never blocks, never waits for another shard, and shares no memory with it: shards write
 //! each other [`Letter`]s, and the control plane writes them [`Command`]s. Both are plain data.
 
-mod accept;
-mod address;
-mod api;
-mod arrive;
-mod attach;
-mod attributes;
-mod blobs;
-mod bridge;
-mod change;
+mod blynk;
 mod command;
 mod connection;
-mod counters;
-mod depart;
 mod device;
-mod diary;
-mod drain;
 mod effects;
 mod end;
-mod handshakes;
+mod http;
 mod ids;
-mod index;
 mod input;
-mod keeping;
 mod letter;
 mod letters;
 pub mod limits;
-mod live;
-mod operate;
-mod outbound;
-mod outlet;
-mod pins;
-mod points;
-mod quota;
-mod record;
-mod records;
-mod resolve;
-mod restore;
-mod secure;
+mod login;
+mod operator;
 mod settings;
 mod shard;
-mod templates;
-mod values;
-mod watch;
-mod web;
-mod websocket;
-mod wheel;
+mod store;
+mod tls;
+mod ws;
 
-pub use change::{Change, EventId, Kept, Restored};
 pub use command::{
     Command, DeviceRow, DeviceView, DiaryEntry, EngineCounters, Push, Report, RequestId, ShardStatus, WatchedFrame,
 };
 pub use effects::{Effect, Effects, SendRange};
 pub use end::{Blame, End};
 pub use ids::{ConnRef, Digest, ShardId, Slot, home_of, index_owner_of};
-pub use index::digest;
 pub use input::{Input, Receive, Via};
-pub use keeping::Keeping;
 pub use letter::{Cargo, Letter, Purpose};
-pub use points::Points;
-pub use secure::TlsOptions;
+pub use login::index::digest;
 pub use settings::Settings;
 pub use shard::{Shard, ShardOptions};
+pub use store::{Change, EventId, Keeping, Kept, Points, Restored};
+pub use tls::TlsOptions;

@@ -4,20 +4,20 @@ use std::collections::VecDeque;
 
 use linchpin_protocol::model::{Millis, Now};
 
-use crate::address::AddressTable;
-use crate::arrive::Arrivals;
-use crate::blobs::Blobs;
+use crate::connection::address::AddressTable;
+use crate::login::arrive::Arrivals;
+use crate::device::firmware::Blobs;
 use crate::connection::{Connections, Exchange, Phase, Ticks};
-use crate::counters::Counters;
+use crate::operator::counters::Counters;
 use crate::device::Devices;
-use crate::diary::Diary;
-use crate::drain::Drain;
-use crate::index::{DigestKey, TokenIndex};
-use crate::restore::Parked;
-use crate::secure::{Secure, Tls, TlsOptions};
-use crate::templates::Templates;
-use crate::watch::Watch;
-use crate::wheel::Wheel;
+use crate::operator::diary::Diary;
+use crate::operator::drain::Drain;
+use crate::login::index::{DigestKey, TokenIndex};
+use crate::store::restore::Parked;
+use crate::tls::{Secure, Tls, TlsOptions};
+use crate::device::templates::Templates;
+use crate::operator::tap::Watch;
+use crate::connection::wheel::Wheel;
 use crate::{Effect, Effects, End, Input, Keeping, Settings, ShardId, Slot, limits};
 
 /// What a shard is told at its start.

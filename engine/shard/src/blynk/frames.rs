@@ -6,7 +6,7 @@ use linchpin_protocol::model::Now;
 use linchpin_protocol::{Action, Fault, Status};
 
 use crate::connection::{Phase, Ticks};
-use crate::quota::Verdict;
+use crate::device::quota::Verdict;
 use crate::{Effects, End, Shard, Slot, end, limits};
 
 impl Shard {

@@ -150,7 +150,7 @@ impl Shard {
         description: Option<&str>,
         fx: &mut Effects,
     ) {
-        use crate::attributes::EventRefused;
+        use crate::device::attributes::EventRefused;
         let position = self.connections[slot].device;
         let known = self.templates.get(self.devices[position].template).is_none_or(|t| t.has_event(code));
         let status = if !known {

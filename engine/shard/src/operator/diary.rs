@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use linchpin_protocol::InfoPairs;
 use linchpin_protocol::model::{DeviceId, Now};
 
-use crate::blobs::BlobId;
+use crate::device::firmware::BlobId;
 use crate::connection::{NO_DEVICE, Peer};
 use crate::{DiaryEntry, End, Shard, Slot, limits};
 

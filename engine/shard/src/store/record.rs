@@ -2,7 +2,7 @@
 
 use linchpin_protocol::model::{Now, Pin, UnixMillis};
 
-use crate::attributes::EventRefused;
+use crate::device::attributes::EventRefused;
 use crate::{Change, Effect, Effects, End, EventId, Keeping, Kept, Shard};
 
 impl Shard {

@@ -7,8 +7,8 @@ use linchpin_protocol::http::{Call, Dialect, Reply, What, Writes};
 use linchpin_protocol::limits::STAMP_RANGE_MS;
 use linchpin_protocol::model::{DeviceId, Now, Pin, UnixMillis, ValueRef};
 
-use crate::attributes::EventRefused;
-use crate::quota::Bucket;
+use crate::device::attributes::EventRefused;
+use crate::device::quota::Bucket;
 use crate::{ConnRef, Effect, Effects, Keeping, Shard};
 
 impl Shard {

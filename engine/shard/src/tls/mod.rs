@@ -1,5 +1,8 @@
 //! TLS of a shard's connections: the states of one, and what all share.
 
+mod handshakes;
+mod records;
+
 use std::collections::VecDeque;
 use std::time::Duration;
 

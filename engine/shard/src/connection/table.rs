@@ -6,9 +6,9 @@ use linchpin_protocol::blynk::Session;
 use linchpin_protocol::model::Millis;
 use linchpin_protocol::ws::Decoder;
 
-use crate::bridge::Bridge;
-use crate::outbound::Outbound;
-use crate::secure::Tls;
+use crate::blynk::bridge::Bridge;
+use crate::connection::outbound::Outbound;
+use crate::tls::Tls;
 use crate::{End, ShardId, Slot};
 
 /// Where a connection stands. Transitions: `Free -> Opening -> Resolving -> (Leaving | Live | Refused) -> Closing ->

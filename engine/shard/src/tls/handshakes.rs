@@ -11,7 +11,7 @@ use linchpin_tls::limits::HANDSHAKE_DEADLINE;
 use linchpin_tls::{Alert, Established, Fault, Load, Pass, Progress, Refusal, Verdict, fatal};
 
 use crate::connection::{Phase, gate};
-use crate::secure::{Shaking, Stage, Stepped, Tls, since_start};
+use crate::tls::{Shaking, Stage, Stepped, Tls, since_start};
 use crate::{ConnRef, Effect, Effects, End, Receive, Shard, Slot};
 
 impl Shard {

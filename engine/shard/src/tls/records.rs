@@ -5,7 +5,7 @@ use linchpin_tls::limits::MAX_PLAINTEXT_BYTES;
 use linchpin_tls::{Fault, Input, Opened, RecordLayer, Session};
 
 use crate::connection::{Connection, Phase, gate};
-use crate::secure::Tls;
+use crate::tls::Tls;
 use crate::{Effect, Effects, End, Receive, Shard, Slot, end};
 
 impl Shard {

@@ -1,11 +1,17 @@
 //! One device at its home: what outlives its connections.
 
+pub(crate) mod attributes;
+pub(crate) mod firmware;
+pub(crate) mod quota;
+pub(crate) mod templates;
+pub(crate) mod values;
+
 use linchpin_protocol::model::{DeviceId, Millis, OrgId};
 
-use crate::attributes::Attributes;
-use crate::blobs::BlobId;
-use crate::quota::{Bucket, Flood};
-use crate::values::Values;
+use crate::device::attributes::Attributes;
+use crate::device::firmware::BlobId;
+use crate::device::quota::{Bucket, Flood};
+use crate::device::values::Values;
 use crate::{End, Slot};
 
 /// What few devices have.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use linchpin_protocol::model::{Millis, Now};
 
 use crate::connection::{Phase, gate};
-use crate::secure::Tls;
+use crate::tls::Tls;
 use crate::{Cargo, Effect, Effects, End, Shard, Slot, limits};
 
 /// Halves of connections: the letter with the state and the descriptor come in any order.

@@ -2,7 +2,7 @@
 
 use linchpin_protocol::model::{DeviceId, Now, OrgId, Pin, UnixMillis};
 
-use crate::attributes::Attributes;
+use crate::device::attributes::Attributes;
 use crate::{ConnRef, Effects, Restored, Shard, Slot};
 
 /// A sync that waits for values of the last run.

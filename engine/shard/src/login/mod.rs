@@ -1,0 +1,7 @@
+//! From a token to a connection at the home of its device.
+
+pub(crate) mod arrive;
+pub(crate) mod attach;
+pub(crate) mod depart;
+pub(crate) mod index;
+pub(crate) mod resolve;
