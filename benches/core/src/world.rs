@@ -8,7 +8,7 @@ use linchpin_protocol::model::{
     Datastream, DeviceId, Millis, Now, OrgId, Pin, Template, TemplateId, Token, UnixMillis, ValueKind,
 };
 use linchpin_shard::{
-    Command, Effect, Effects, Input, Keeping, Letter, Settings, Shard, ShardId, ShardOptions, Slot, Via, digest,
+    Command, Effect, Effects, Input, Intake, Letter, Settings, Shard, ShardId, ShardOptions, Slot, Via, digest,
     home_of, index_owner_of,
 };
 
@@ -70,7 +70,7 @@ impl World {
             seed: [7; 16],
             digest_key: KEY,
             settings,
-            keeping: Keeping::All,
+            intake: Intake::All,
             replaying: false,
             tls: None,
         };

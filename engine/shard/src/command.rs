@@ -3,7 +3,8 @@
 use linchpin_protocol::http::Reply;
 use linchpin_protocol::model::{DeviceId, OrgId, Pin, Template, TemplateId};
 
-use crate::{ConnRef, Digest, End, Keeping, Restored, Settings};
+use crate::device::verbs::Refused;
+use crate::{ConnRef, Digest, End, Intake, Restored, Settings};
 
 /// The asker's number; comes back with the [`Report`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -34,7 +35,7 @@ pub enum Push {
 }
 
 /// One question or order. Every command with a [`RequestId`] is answered exactly once, in the same call of `handle`;
-/// [`Command::Watch`] goes on to be answered.
+/// [`Command::Tap`] goes on to be answered.
 #[derive(Debug)]
 pub enum Command {
     /// Add or replace a template (to every shard).
@@ -65,15 +66,15 @@ pub enum Command {
     /// All values of the last run have come: reads that waited for them are answered. Answered by nothing.
     Replayed,
     /// What the store takes from now on. Answered by nothing.
-    Keep(Keeping),
+    Intake(Intake),
     /// What was found in history, for a connection of this shard. Answered by nothing.
-    Told {
+    HistoryAnswer {
         /// The connection that waits.
         asker: ConnRef,
         /// The answer.
         reply: Box<Reply>,
     },
-    /// New settings (reload); connections that stand keep what they were admitted with.
+    /// New settings (reload); open connections go on with what they were admitted with.
     Configure(Box<Settings>),
     /// What a shard holds and counts.
     Status(RequestId),
@@ -87,16 +88,16 @@ pub enum Command {
         limit: u32,
     },
     /// Show the frames of a device as they come and go: answered at once, then with [`Report::Frame`] for each.
-    Watch {
+    Tap {
         /// Where to answer.
         request: RequestId,
         /// The device; this shard is its home.
         device: DeviceId,
-        /// For how long at most, 1 to `limits::WATCH_S`.
+        /// For how long at most, 1 to `limits::TAP_S`.
         seconds: u32,
     },
     /// Stop showing them. Answered by nothing.
-    Unwatch(RequestId),
+    Untap(RequestId),
     /// Remove a device (from its home) and end its connection.
     RemoveDevice {
         /// Where to answer.
@@ -179,8 +180,8 @@ pub enum Report {
     NoSuchDevice,
     /// The device is not connected; a pin value was stored and will be there at its next sync.
     Offline,
-    /// The template says no to this pin or value.
-    Rejected(linchpin_protocol::Fault),
+    /// It was not carried out.
+    Rejected(Refused),
     /// The device announced a receive buffer that is too small for it; nothing was sent.
     TooLarge {
         /// The announced size, bytes.
@@ -193,8 +194,8 @@ pub enum Report {
     },
     /// Answer to `Diary`.
     Diary(Vec<DiaryEntry>),
-    /// A frame of a watched device.
-    Frame(Box<WatchedFrame>),
+    /// A frame of a tapped device.
+    Frame(Box<TappedFrame>),
     /// Answer to `Status`.
     Status(Box<ShardStatus>),
     /// Answer to `Devices`.
@@ -222,9 +223,9 @@ pub struct DiaryEntry {
     pub firmware: Vec<(Box<str>, Box<str>)>,
 }
 
-/// A frame of a watched device, without secrets.
+/// A frame of a tapped device, without secrets.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct WatchedFrame {
+pub struct TappedFrame {
     /// To the device, not from it.
     pub is_sent: bool,
     /// Command number.
@@ -233,7 +234,7 @@ pub struct WatchedFrame {
     pub id: u16,
     /// Status of a RESPONSE, else the length of the body.
     pub status_or_len: u16,
-    /// The body, at most `limits::WATCHED_BODY_BYTES` of it.
+    /// The body, at most `limits::TAPPED_BODY_BYTES` of it.
     pub body: Box<[u8]>,
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use linchpin_protocol::http::History;
 use linchpin_protocol::model::{DeviceId, OrgId};
 
-use crate::{Cargo, ConnRef, End, Kept, Letter, Points, Receive, Report, RequestId, ShardId, Slot};
+use crate::{Cargo, ConnRef, DeviceChange, End, Letter, MoveId, Points, Receive, Report, RequestId, ShardId, Slot};
 
 /// Bytes `start..end` of [`Effects::arena`] for one connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,16 +39,16 @@ pub enum Effect {
         /// The connection.
         slot: Slot,
     },
-    /// Move a connection to another shard. Nothing is armed. The tick delivers `Letter::Moving { token, cargo }` first
+    /// Move a connection to another shard. Nothing is armed. The tick delivers `Letter::Moving { id, cargo }` first
     /// and, if the lane refuses it, gives it back as `Input::Undelivered` and moves nothing; then the descriptor
-    /// travels. `Input::Closed` follows here on success, `Input::TransferFailed` otherwise.
-    Transfer {
+    /// travels. `Input::Closed` follows here on success, `Input::MoveFailed` otherwise.
+    Move {
         /// The connection, here.
         slot: Slot,
         /// Its home.
         to: ShardId,
-        /// Names the cargo there.
-        token: u64,
+        /// Names the move there.
+        id: MoveId,
         /// Its state.
         cargo: Box<Cargo>,
     },
@@ -56,7 +56,7 @@ pub enum Effect {
     Letter {
         /// The addressee.
         to: ShardId,
-        /// What to tell it.
+        /// What it says.
         letter: Letter,
     },
     /// Answer a [`crate::Command`].
@@ -66,9 +66,9 @@ pub enum Effect {
         /// The answer.
         report: Report,
     },
-    /// Let the store keep this. Acknowledged already: it is lost with at most the last second before a crash.
-    Keep(Box<Kept>),
-    /// Read history, and answer with `Command::Told` to the asker's shard.
+    /// Store this. Acknowledged already: it is lost with at most the last second before a crash.
+    Store(Box<DeviceChange>),
+    /// Read history, and answer with `Command::HistoryAnswer` to the asker's shard.
     History {
         /// The connection that waits.
         asker: ConnRef,
@@ -90,7 +90,7 @@ pub enum Effect {
     },
 }
 
-/// The out-parameter of `handle`. Kept over ticks so that a warm shard allocates nothing; [`Effects::clear`] empties it
+/// The out-parameter of `handle`. DeviceChange over ticks so that a warm shard allocates nothing; [`Effects::clear`] empties it
 /// after the tick has carried everything out.
 #[derive(Debug, Default)]
 pub struct Effects {
@@ -194,7 +194,7 @@ impl Effects {
         self.sends.is_empty() && self.list.is_empty() && self.sealed.is_empty() && self.points.is_empty()
     }
 
-    /// Forget what was carried out; keeps the memory up to `limits::EFFECTS_KEPT_BYTES`.
+    /// Forget what was carried out; retains memory up to `limits::EFFECTS_RETAINED_BYTES`.
     pub fn clear(&mut self) {
         for range in &self.sends {
             self.send_of_slot[range.slot.index()] = 0;
@@ -204,8 +204,8 @@ impl Effects {
         self.list.clear();
         self.points.clear();
         self.arena.clear();
-        if self.arena.capacity() > crate::limits::EFFECTS_KEPT_BYTES {
-            self.arena.shrink_to(crate::limits::EFFECTS_KEPT_BYTES);
+        if self.arena.capacity() > crate::limits::EFFECTS_RETAINED_BYTES {
+            self.arena.shrink_to(crate::limits::EFFECTS_RETAINED_BYTES);
         }
     }
 }

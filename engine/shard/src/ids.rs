@@ -40,8 +40,13 @@ pub struct ConnRef {
     pub serial: u32,
 }
 
+/// Names one move of a connection to its home, for the two halves that travel apart: the letter with its state and the
+/// descriptor. Unique among the moves under way; below 2^56, the bits that a driver carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct MoveId(pub u64);
+
 /// Keyed digest of a token: the first 128 bits of HMAC-SHA-256 under the process's digest key.
-/// Shards compare digests and never keep tokens.
+/// Shards compare digests and never store tokens.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Digest(pub [u8; 16]);
 

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use crate::{Command, Letter, ShardId, Slot};
+use crate::{Command, Letter, MoveId, ShardId, Slot};
 
 /// How a connection receives: see [`crate::Effect::Arm`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,34 +61,34 @@ pub enum Input<'a> {
         /// The operating system's error number.
         errno: i32,
     },
-    /// The socket took only part of what was sent. The driver keeps the rest; the shard sends nothing more to this
+    /// The socket took only part of what was sent. The driver holds the rest; the shard sends nothing more to this
     /// connection until `Drained`.
     Blocked {
         /// The connection.
         slot: Slot,
     },
-    /// What was kept at `Blocked` has left.
+    /// The driver has sent what it held since `Blocked`.
     Drained {
         /// The connection.
         slot: Slot,
     },
-    /// The slot is free again; answers [`crate::Effect::Close`], and comes after a successful transfer too.
+    /// The slot is free again; answers [`crate::Effect::Close`], and comes after a successful move too.
     Closed {
         /// The slot that is free now.
         slot: Slot,
     },
-    /// A connection that another shard transferred has reached this one; its state comes in [`Letter::Moving`] with
-    /// the same token, before or after.
+    /// The descriptor of a connection that another shard moved has reached this one; its state comes in
+    /// [`Letter::Moving`] with the same id, before or after.
     Arrived {
-        /// The token that the sending shard chose.
-        token: u64,
+        /// The move, as the sending shard named it.
+        id: MoveId,
         /// Free slot that the driver chose here.
         slot: Slot,
     },
-    /// A transfer did not happen (the table at home is full): the connection is still in `slot`, nothing is armed.
-    TransferFailed {
-        /// The token of [`crate::Effect::Transfer`].
-        token: u64,
+    /// A move did not happen (the table at home is full): the connection is still in `slot`, nothing is armed.
+    MoveFailed {
+        /// As in [`crate::Effect::Move`].
+        id: MoveId,
         /// The connection, here.
         slot: Slot,
     },

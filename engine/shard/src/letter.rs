@@ -8,7 +8,7 @@ use linchpin_protocol::http::{Call, Reply};
 use linchpin_protocol::model::{DeviceId, Pin};
 use linchpin_protocol::ws::Decoder;
 
-use crate::{ConnRef, Digest};
+use crate::{ConnRef, Digest, MoveId};
 
 /// Why a token is looked up; travels with the question and comes back with the answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,17 +66,17 @@ pub enum Letter {
         /// As in the question.
         purpose: Purpose,
     },
-    /// State of a connection whose descriptor travels with the same token.
+    /// State of a connection whose descriptor travels under the same id.
     Moving {
-        /// Names the pair of letter and descriptor; unique per sender.
-        token: u64,
+        /// Names the pair of letter and descriptor.
+        id: MoveId,
         /// The state.
         cargo: Box<Cargo>,
     },
     /// The descriptor did not travel: forget the cargo.
     MoveRevoked {
-        /// The token of `Moving`.
-        token: u64,
+        /// As in `Moving`.
+        id: MoveId,
     },
     /// To the home of `device`: a bridge write of another device.
     Bridge {
@@ -103,10 +103,10 @@ pub enum Letter {
         call: Box<Call>,
     },
     /// The answer to [`Letter::Ask`], to the asker's shard.
-    Told {
+    Reply {
         /// The connection that waits.
         asker: ConnRef,
-        /// The answer; `None`: nobody has this token.
+        /// The answer; `None`: no device has this token.
         reply: Option<Box<Reply>>,
     },
     /// A late answer to a frame of the asker's connection.

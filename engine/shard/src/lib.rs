@@ -2,7 +2,7 @@
 //!
 //! The whole crate is one state machine, [`Shard`], with one shape:
 //! `shard.handle(now, input, &mut effects)`. Time is an argument, randomness is a seed given at
-//! start, and whatever must happen outside (send, close, move, tell another shard) is pushed to
+//! start, and whatever must happen outside (send, close, move, write to another shard) is pushed to
 //! [`Effects`] in the order in which it must be carried out. A driver (`engine/src/tick/mod.rs`) or the
 //! simulator (`tests/sim`) carries it out.
 //!
@@ -27,18 +27,22 @@ mod settings;
 mod shard;
 mod store;
 mod tls;
+mod turn;
 mod ws;
 
 pub use command::{
-    Command, DeviceRow, DeviceView, DiaryEntry, EngineCounters, Push, Report, RequestId, ShardStatus, WatchedFrame,
+    Command, DeviceRow, DeviceView, DiaryEntry, EngineCounters, Push, Report, RequestId, ShardStatus, TappedFrame,
 };
+pub use device::verbs::Refused;
 pub use effects::{Effect, Effects, SendRange};
 pub use end::{Blame, End};
-pub use ids::{ConnRef, Digest, ShardId, Slot, home_of, index_owner_of};
+pub use ids::{ConnRef, Digest, MoveId, ShardId, Slot, home_of, index_owner_of};
 pub use input::{Input, Receive, Via};
 pub use letter::{Cargo, Letter, Purpose};
 pub use login::index::digest;
 pub use settings::Settings;
 pub use shard::{Shard, ShardOptions};
-pub use store::{Change, EventId, Keeping, Kept, Points, Restored};
+pub use store::{Change, DeviceChange, EventId, Intake, Points, Restored};
 pub use tls::TlsOptions;
+
+pub(crate) use turn::Turn;

@@ -26,9 +26,9 @@ pub const TAKEOVERS_PER_SECOND: u32 = 1;
 
 /// Accept to complete login frame, ms.
 pub const LOGIN_TIMEOUT_MS: u32 = 5_000;
-/// Bytes kept before login on the Blynk wire: a login frame is 37.
+/// Bytes buffered before login on the Blynk wire: a login frame is 37.
 pub const LOGIN_BUFFER_BYTES: usize = 128;
-/// An HTTP connection without a request is kept open for this long, ms.
+/// An HTTP connection without a request stays open for this long, ms.
 pub const HTTP_IDLE_MS: u64 = 75_000;
 /// A long body of an HTTP request with a good token must be whole after this time, ms.
 pub const HTTP_BODY_TIMEOUT_MS: u64 = 30_000;
@@ -42,12 +42,12 @@ pub const DIARY_SHARE: [usize; 2] = [1_024, 16_384];
 pub const DIARY_EXCHANGES: usize = 256;
 /// Rows of one answer to `device diary`.
 pub const DIARY_ROWS: u32 = 1_000;
-/// Devices of a shard that are watched at a time.
-pub const WATCHES: usize = 8;
-/// Longest watch, s.
-pub const WATCH_S: u32 = 3_600;
-/// Bytes of a watched frame's body that are shown.
-pub const WATCHED_BODY_BYTES: usize = 1_024;
+/// Devices of a shard that are tapped at a time.
+pub const TAPS: usize = 8;
+/// Longest tap, s.
+pub const TAP_S: u32 = 3_600;
+/// Bytes of a tapped frame's body that are shown.
+pub const TAPPED_BODY_BYTES: usize = 1_024;
 /// A refused login stays open this long after its answer, ms, so that the client reads status 9 and not a reset.
 pub const REFUSAL_LINGER_MS: u64 = 1_000;
 /// A login that another shard must resolve or that travels home gives up after this time, ms. Below the C++ library's
@@ -84,9 +84,9 @@ pub const PACED_SEND_MS: u64 = 50;
 /// Frames for a session that has not had its info answered wait at most this long after login, ms.
 pub const INFO_WAIT_MS: u64 = 1_000;
 
-/// Bytes of an unfinished frame that a connection keeps: one whole frame.
+/// Bytes of an unfinished frame that a connection retains: one whole frame.
 pub const CARRY_BYTES: usize = linchpin_protocol::limits::MAX_BODY_BYTES + linchpin_protocol::blynk::HEADER_BYTES;
-/// Connections of one shard: slots are told apart in 20 bits when they move.
+/// Connections of one shard: a move names them in 20 bits.
 pub const SLOTS: u32 = 1 << 20;
 /// Connections on their way to this shard at a time.
 pub const ARRIVALS: usize = 8_192;
@@ -94,8 +94,8 @@ pub const ARRIVALS: usize = 8_192;
 pub const CARGO_BYTES: usize = 4 * 1024;
 /// Writes that wait for a bridge whose token is still being looked up, per bridge.
 pub const BRIDGE_WRITES_HELD: usize = 16;
-/// Bytes of unfinished input and waiting output of all connections of a shard; beyond it the next one to keep half a
-/// frame ends.
+/// Bytes of unfinished input and waiting output of all connections of a shard; beyond it the next connection
+/// with half a frame ends.
 pub const LEDGER_BYTES: usize = 256 << 20;
 /// Distinct device info blobs that a shard shares between devices of the same firmware.
 pub const INFO_BLOBS: usize = 65_536;
@@ -109,8 +109,8 @@ pub const VALUES_BYTES: usize = 32 * 1024;
 pub const PROPERTIES: usize = 256;
 /// Metadata fields per device.
 pub const METADATA: usize = 64;
-/// Most recent events kept per device.
-pub const EVENTS_KEPT: usize = 16;
+/// Most recent events retained per device.
+pub const EVENTS_RETAINED: usize = 16;
 /// Events a device may log in 24 hours (the current cloud's figure).
 pub const EVENTS_PER_DAY: u32 = 100;
 /// Same event code at most once in this time, ms.
@@ -118,14 +118,15 @@ pub const EVENT_REPEAT_MS: u64 = 1_000;
 
 /// Bounds of the tick histogram in the metrics, us.
 pub const TICK_BOUNDS_US: [u64; 8] = [100, 250, 500, 1_000, 2_000, 5_000, 10_000, 100_000];
-/// Capacity of a lane between two shards, letters; more wait in the outbox. Letters go round all of it, so all is resident.
+/// Capacity of a lane between two shards, letters; more wait in the outbox. The ring uses every slot in turn, so all pages
+/// become resident.
 pub const LANE_LETTERS: usize = 256;
 /// Letters that wait for a full lane, per destination, before senders are refused.
 pub const OUTBOX_LETTERS: usize = 8_192;
 /// Rows of one device list page.
 pub const LIST_ROWS: u32 = 1_000;
-/// The send arena keeps at most this much memory over ticks, bytes.
-pub const EFFECTS_KEPT_BYTES: usize = 1 << 20;
+/// The send arena retains at most this much memory over ticks, bytes.
+pub const EFFECTS_RETAINED_BYTES: usize = 1 << 20;
 
 /// Width of a slot of the timer wheel, ms.
 pub const WHEEL_TICK_MS: u64 = 64;

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use linchpin_control::{Answers, CommandLane, Registry, Shards};
 use linchpin_driver::{Backend, Choice, Options, Probe};
-use linchpin_shard::{Command, Keeping, Settings, ShardId, ShardOptions};
+use linchpin_shard::{Command, Intake, Settings, ShardId, ShardOptions};
 
 use crate::config::{EngineOptions, Listen};
 use crate::limits;
@@ -195,7 +195,7 @@ fn spawn_all(
                 seed: plan.keys.seed,
                 digest_key: plan.keys.digest,
                 settings: plan.settings.clone(),
-                keeping: if plan.stored.is_some() { Keeping::All } else { Keeping::Memory },
+                intake: if plan.stored.is_some() { Intake::All } else { Intake::Memory },
                 replaying: plan.stored.is_some(),
                 tls: plan.tls.map(Tls::for_shard).transpose().map_err(BootError::Tls)?,
             },

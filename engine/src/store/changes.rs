@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use linchpin_control::CommandLane;
-use linchpin_shard::{Change, Command, End, EventId, Keeping, Kept};
+use linchpin_shard::{Change, Command, End, EventId, Intake, DeviceChange};
 use linchpin_storage::schema::{Attribute, DeviceKey, Diary, DiaryKey, DiaryKind, Event, EventKey, Properties};
 use linchpin_storage::{Batch, Class, Error, Reads, Writer};
 
@@ -18,14 +18,14 @@ use crate::tick::command_lane::ToShard;
 /// The way to the thread. Copies are cheap; the thread ends when all are gone.
 #[derive(Clone)]
 pub(crate) struct Changes {
-    send: SyncSender<Vec<Kept>>,
+    send: SyncSender<Vec<DeviceChange>>,
     waiting: Arc<AtomicUsize>,
     told: Arc<Mutex<Vec<ToShard>>>,
 }
 
 impl Changes {
     /// Hand over changes, all together: each hand-over may wake the thread. Without room for all they come back.
-    pub(super) fn give(&self, group: Vec<Kept>) -> Result<(), Vec<Kept>> {
+    pub(super) fn give(&self, group: Vec<DeviceChange>) -> Result<(), Vec<DeviceChange>> {
         let count = group.len();
         // Counted first, so that the number never falls below zero.
         if self.waiting.fetch_add(count, Ordering::Relaxed) + count > limits::CHANGES {
@@ -57,7 +57,7 @@ pub(super) fn start(writer: Writer, reads: Reads) -> io::Result<(Changes, JoinHa
     let waiting = Arc::new(AtomicUsize::new(0));
     let told = Arc::new(Mutex::new(Vec::new()));
     let changes = Changes { send, waiting: Arc::clone(&waiting), told: Arc::clone(&told) };
-    let thread = Thread { writer, reads, receive, waiting, told, keeping: Keeping::All };
+    let thread = Thread { writer, reads, receive, waiting, told, intake: Intake::All };
     let thread = std::thread::Builder::new().name("store-changes".to_owned()).spawn(move || thread.run())?;
     Ok((changes, thread))
 }
@@ -65,16 +65,16 @@ pub(super) fn start(writer: Writer, reads: Reads) -> io::Result<(Changes, JoinHa
 struct Thread {
     writer: Writer,
     reads: Reads,
-    receive: Receiver<Vec<Kept>>,
+    receive: Receiver<Vec<DeviceChange>>,
     waiting: Arc<AtomicUsize>,
     told: Arc<Mutex<Vec<ToShard>>>,
     /// What shards were told.
-    keeping: Keeping,
+    intake: Intake,
 }
 
 impl Thread {
     fn run(mut self) {
-        let mut taken: Vec<Kept> = Vec::new();
+        let mut taken: Vec<DeviceChange> = Vec::new();
         loop {
             self.look();
             match self.receive.recv_timeout(limits::CHANGES_TICK) {
@@ -94,7 +94,7 @@ impl Thread {
     }
 
     /// Write all of them, and wait for as long as that takes: whoever sent them was told that they are kept.
-    fn write(&mut self, taken: &mut Vec<Kept>) {
+    fn write(&mut self, taken: &mut Vec<DeviceChange>) {
         loop {
             let mut batch = self.writer.batch();
             let mut fitting = 0;
@@ -128,34 +128,34 @@ impl Thread {
     fn look(&mut self) {
         let figures = self.reads.figures();
         let waiting = self.waiting.load(Ordering::Relaxed);
-        let keeping = if figures.is_poisoned {
-            Keeping::Nothing
+        let intake = if figures.is_poisoned {
+            Intake::Nothing
         } else if figures.is_full || waiting > limits::CHANGES / 4 * 3 {
-            Keeping::Points
+            Intake::Points
         } else if waiting > limits::CHANGES / 2 {
             // Not back and forth at the border.
-            self.keeping
+            self.intake
         } else {
-            Keeping::All
+            Intake::All
         };
-        if keeping == self.keeping {
+        if intake == self.intake {
             return;
         }
         let shards = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        match keeping {
-            Keeping::Nothing => tracing::error!("the store takes nothing any more: check the disk and restart"),
-            Keeping::Points => tracing::warn!("the disk is full or slow: events, properties and metadata are refused"),
+        match intake {
+            Intake::Nothing => tracing::error!("the store takes nothing any more: check the disk and restart"),
+            Intake::Points => tracing::warn!("the disk is full or slow: events, properties and metadata are refused"),
             _ => tracing::info!("the store takes everything again"),
         }
         // A shard whose lane is full is told at the next look.
-        if shards.iter().all(|shard| shard.push(Command::Keep(keeping)).is_ok()) {
-            self.keeping = keeping;
+        if shards.iter().all(|shard| shard.push(Command::Intake(intake)).is_ok()) {
+            self.intake = intake;
         }
     }
 }
 
-fn put(batch: &mut Batch, kept: &Kept) -> Result<(), Error> {
-    let Kept { org, device, change } = kept;
+fn put(batch: &mut Batch, kept: &DeviceChange) -> Result<(), Error> {
+    let DeviceChange { org, device, change } = kept;
     let (org, device) = (*org, *device);
     let event_key = |id: &EventId| EventKey { org, device, at_ms: id.at.0, number: id.number };
     match change {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use linchpin_control::CommandLane;
 use linchpin_protocol::http::{Dialect, History, Reply};
 use linchpin_protocol::model::{DeviceId, Millis, OrgId, Pin};
-use linchpin_shard::{Change, Command, ConnRef, Effects, EngineCounters, Kept, Shard};
+use linchpin_shard::{Change, Command, ConnRef, Effects, EngineCounters, DeviceChange, Shard};
 use linchpin_storage::{LaneFull, Reads, TelemetryLane, limits as storage};
 
 use super::changes::Changes;
@@ -25,9 +25,9 @@ pub(crate) struct StoreLane {
     coalesced: u64,
     changes: Changes,
     /// Changes that found no room.
-    waiting: VecDeque<Kept>,
+    waiting: VecDeque<DeviceChange>,
     /// Lines of the diary, handed over together: one by one each login would wake two threads.
-    lines: Vec<Kept>,
+    lines: Vec<DeviceChange>,
     lost_lines: u64,
     reads: Reads,
     shards: Vec<ToShard>,
@@ -78,7 +78,7 @@ impl StoreLane {
     }
 
     /// Hand over a change; a line of the diary not yet.
-    pub(crate) fn take_change(&mut self, now: Millis, kept: Kept) {
+    pub(crate) fn take_change(&mut self, now: Millis, kept: DeviceChange) {
         if matches!(kept.change, Change::Presence { .. }) {
             self.lines.push(kept);
             if self.lines.len() >= limits::LINES_TOGETHER {
@@ -90,7 +90,7 @@ impl StoreLane {
         }
     }
 
-    fn give(&mut self, kept: Kept) {
+    fn give(&mut self, kept: DeviceChange) {
         self.waiting.push_back(kept);
         self.give_waiting();
     }
@@ -160,7 +160,7 @@ impl StoreLane {
         let to = self.shards[asker.shard.index()].clone();
         let job = move |reads: &Reads| {
             let reply = Box::new(history::answer(reads, org, device, &ask));
-            let mut command = Command::Told { asker, reply };
+            let mut command = Command::HistoryAnswer { asker, reply };
             // A lane that stays full belongs to a shard that has worse to do; the asker is told of its deadline.
             for _ in 0..limits::TOLD_TRIES {
                 match to.push(command) {
@@ -173,7 +173,7 @@ impl StoreLane {
         if let Err(error) = self.reads.submit(job) {
             let reply = Box::new(Reply::error(Dialect::Current, 503, &error.to_string()));
             // Without room there either its deadline answers it.
-            let _ = self.shards[asker.shard.index()].push(Command::Told { asker, reply });
+            let _ = self.shards[asker.shard.index()].push(Command::HistoryAnswer { asker, reply });
         }
     }
 

@@ -56,7 +56,7 @@ fn events(reads: &Reads, shards: &[ToShard]) -> Result<(), Error> {
             last.take().into_iter().for_each(tell);
         }
         let (_, events) = last.get_or_insert_with(|| (device, Events::new()));
-        if events.len() == shard::EVENTS_KEPT {
+        if events.len() == shard::EVENTS_RETAINED {
             events.pop_front();
         }
         let id = EventId { at: UnixMillis(key.at_ms), number: key.number };

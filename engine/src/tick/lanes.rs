@@ -144,6 +144,8 @@ mod tests {
 
     use linchpin_driver::{Driver, Options, Wait};
 
+    use linchpin_shard::MoveId;
+
     use super::*;
 
     /// Letters carry keys, so they are compared by what they show.
@@ -152,7 +154,7 @@ mod tests {
     }
 
     fn letter(n: u64) -> Letter {
-        Letter::MoveRevoked { token: n }
+        Letter::MoveRevoked { id: MoveId(n) }
     }
 
     #[test]

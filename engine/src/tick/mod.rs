@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use linchpin_control::Answers;
 use linchpin_driver::{ConnId, Driver, Event, ListenerId, Mailbox, Mode, Outgoing, Wait};
 use linchpin_protocol::model::{Millis, Now};
-use linchpin_shard::{Command, Effect, Effects, EngineCounters, Input, Letter, Receive, Report, Shard, ShardId, Slot};
+use linchpin_shard::{Command, Effect, Effects, EngineCounters, Input, Letter, MoveId, Receive, Report, Shard, ShardId, Slot};
 
 use crate::limits;
 use crate::serve::progress::Progress;
@@ -70,8 +70,8 @@ fn input<'a>(event: Event<'a>, doors: &Doors) -> Option<Input<'a>> {
         Event::Blocked { conn } => Input::Blocked { slot: slot(conn) },
         Event::Drained { conn } => Input::Drained { slot: slot(conn) },
         Event::Closed { conn } => Input::Closed { slot: slot(conn) },
-        Event::Arrived { token, conn } => Input::Arrived { token, slot: slot(conn) },
-        Event::TransferFailed { token, conn, .. } => Input::TransferFailed { token, slot: slot(conn) },
+        Event::Arrived { token, conn } => Input::Arrived { id: MoveId(token), slot: slot(conn) },
+        Event::TransferFailed { token, conn, .. } => Input::MoveFailed { id: MoveId(token), slot: slot(conn) },
         Event::Woken
         | Event::Connected { .. }
         | Event::ConnectFailed { .. }
@@ -203,9 +203,9 @@ impl Core {
                         scratch.undelivered.push((to, letter));
                     }
                 }
-                Effect::Transfer { slot, to, token, cargo } => {
-                    match self.lanes.send(to, Letter::Moving { token, cargo }) {
-                        Ok(()) => self.driver.transfer(conn(slot), &self.mailboxes[to.index()], token),
+                Effect::Move { slot, to, id, cargo } => {
+                    match self.lanes.send(to, Letter::Moving { id, cargo }) {
+                        Ok(()) => self.driver.transfer(conn(slot), &self.mailboxes[to.index()], id.0),
                         Err(letter) => scratch.undelivered.push((to, letter)),
                     }
                 }
@@ -214,9 +214,9 @@ impl Core {
                     self.answers.give(to, Report::Status(status));
                 }
                 Effect::Report { to, report } => self.answers.give(to, report),
-                Effect::Keep(kept) => {
+                Effect::Store(change) => {
                     if let Some(store) = &mut self.store {
-                        store.take_change(now, *kept);
+                        store.take_change(now, *change);
                     }
                 }
                 Effect::History { asker, org, device, ask } => {

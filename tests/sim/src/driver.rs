@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use linchpin_shard::{Receive, Slot};
+use linchpin_shard::{MoveId, Receive, Slot};
 
 /// A connection of the network: its number, the same at both ends and on every shard.
 pub type Conn = usize;
@@ -57,9 +57,9 @@ pub enum Completion {
     /// See `Input`.
     Closed(Slot),
     /// See `Input`.
-    Arrived(u64, Slot),
+    Arrived(MoveId, Slot),
     /// See `Input`.
-    TransferFailed(u64, Slot),
+    MoveFailed(MoveId, Slot),
 }
 
 /// One shard's sockets.

@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use linchpin_protocol::model::{DeviceId, Millis, Now, OrgId, Template, TemplateId, Token, UnixMillis};
 use linchpin_shard::{
-    Command, ConnRef, Effects, End, Input, Keeping, Letter, Report, RequestId, Settings, Shard, ShardId, ShardOptions,
-    Slot, Via, WatchedFrame, digest, home_of, index_owner_of,
+    Command, ConnRef, Effects, End, Input, Intake, Letter, Report, RequestId, Settings, Shard, ShardId, ShardOptions,
+    Slot, Via, TappedFrame, digest, home_of, index_owner_of,
 };
 
 use linchpin_protocol::http::Reply;
@@ -130,7 +130,7 @@ pub struct World {
     /// Who signs certificates, if shards speak TLS.
     pub authority: Option<Authority>,
     /// Frames of watched devices.
-    pub watched: Vec<WatchedFrame>,
+    pub watched: Vec<TappedFrame>,
     /// What shards let it keep.
     pub store: store::Store,
     now_ms: u64,
@@ -182,7 +182,7 @@ impl World {
                     seed: [7; 16],
                     digest_key: key,
                     settings: options.settings.clone(),
-                    keeping: Keeping::All,
+                    intake: Intake::All,
                     replaying: options.replaying,
                     tls: authority.as_ref().map(Authority::options),
                 },
@@ -268,7 +268,7 @@ impl World {
 
     /// Answer a question about history.
     pub fn tell(&mut self, asker: ConnRef, reply: Reply) {
-        self.order(asker.shard, Command::Told { asker, reply: Box::new(reply) });
+        self.order(asker.shard, Command::HistoryAnswer { asker, reply: Box::new(reply) });
     }
 
     /// Wall time, ms since 1970.

@@ -2,7 +2,7 @@
 
 use linchpin_protocol::blynk::Command as Wire;
 use linchpin_protocol::model::DeviceId;
-use linchpin_shard::{Command, DiaryEntry, End, Report, WatchedFrame, home_of, limits as shard};
+use linchpin_shard::{Command, DiaryEntry, End, Report, TappedFrame, home_of, limits as shard};
 use serde_json::{Value, json};
 
 use crate::CommandError;
@@ -60,11 +60,11 @@ impl Desk {
     /// Begin to watch a device.
     pub(crate) async fn watch(&self, parameters: &Value) -> Result<(Watching, u32), CommandError> {
         let device = device_id(parameters)?;
-        let seconds = optional_u32(parameters, "seconds")?.unwrap_or(shard::WATCH_S);
-        if seconds == 0 || seconds > shard::WATCH_S {
-            return Err(CommandError::parameter("seconds", &format!("1 to {}, not {seconds}", shard::WATCH_S)));
+        let seconds = optional_u32(parameters, "seconds")?.unwrap_or(shard::TAP_S);
+        if seconds == 0 || seconds > shard::TAP_S {
+            return Err(CommandError::parameter("seconds", &format!("1 to {}, not {seconds}", shard::TAP_S)));
         }
-        let ask = |request| Command::Watch { request, device, seconds };
+        let ask = |request| Command::Tap { request, device, seconds };
         match self.shards.watch(home_of(device, self.shards.count()), ask).await? {
             (Report::Done, watching) => Ok((watching, seconds)),
             (Report::TooMany { limit }, _) => Err(CommandError::new(
@@ -109,7 +109,7 @@ fn earlier_json(at_ms: u64, device: DeviceId, reason: &str) -> Value {
 }
 
 /// A frame, decoded as far as its command tells.
-pub(crate) fn frame_json(frame: &WatchedFrame) -> Value {
+pub(crate) fn frame_json(frame: &TappedFrame) -> Value {
     let fields: Vec<_> =
         frame.body.split(|byte| *byte == 0).map(|field| String::from_utf8_lossy(field).into_owned()).collect();
     let mut answer = json!({

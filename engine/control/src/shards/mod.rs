@@ -175,6 +175,6 @@ impl Drop for Watching {
     fn drop(&mut self) {
         self.shards.answers.forget(self.request);
         // A shard that does not keep up ends the watch by its time.
-        let _ = self.shards.tell(self.shard, Command::Unwatch(self.request));
+        let _ = self.shards.tell(self.shard, Command::Untap(self.request));
     }
 }

@@ -2,39 +2,38 @@
 
 use linchpin_protocol::blynk::{Command, Frame, Request, Split, split};
 use linchpin_protocol::limits::MAX_BODY_BYTES;
-use linchpin_protocol::model::Now;
-use linchpin_protocol::{Action, Fault, Status};
+use linchpin_protocol::{Fault, Status};
 
 use crate::connection::{Phase, Ticks};
 use crate::device::quota::Verdict;
-use crate::{Effects, End, Shard, Slot, end, limits};
+use crate::{Effects, End, Shard, Slot, Turn, end, limits};
 
 impl Shard {
     /// Bytes of a live connection, at any cut.
-    pub(crate) fn feed(&mut self, now: Now, slot: Slot, bytes: &mut [u8], fx: &mut Effects) {
-        self.connections[slot].heard = Ticks::at(now.mono);
+    pub(crate) fn feed(&mut self, turn: &mut Turn<'_>, slot: Slot, bytes: &mut [u8]) {
+        self.connections[slot].heard = Ticks::at(turn.now.mono);
         let Some(mut carry) = self.connections.hold(slot, |c| c.carry.take()) else {
-            let used = self.frames(now, slot, bytes, fx);
-            return self.keep(now, slot, &bytes[used..], None, fx);
+            let used = self.frames(turn, slot, bytes);
+            return self.retain_carry(turn, slot, &bytes[used..], None);
         };
         carry.extend_from_slice(bytes);
-        let used = self.frames(now, slot, &carry, fx);
+        let used = self.frames(turn, slot, &carry);
         carry.drain(..used);
-        self.keep(now, slot, &[], Some(carry), fx);
+        self.retain_carry(turn, slot, &[], Some(carry));
     }
 
     /// Handle all whole frames; returns how many bytes they took.
-    fn frames(&mut self, now: Now, slot: Slot, bytes: &[u8], fx: &mut Effects) -> usize {
+    fn frames(&mut self, turn: &mut Turn<'_>, slot: Slot, bytes: &[u8]) -> usize {
         let mut at = 0;
         while at < bytes.len() && self.is_live(slot) {
             match split(&bytes[at..], MAX_BODY_BYTES) {
                 Ok(Split::Frame { frame, used }) => {
                     at += used;
-                    self.frame(now, slot, frame, fx);
+                    self.frame(turn, slot, frame);
                 }
                 Ok(Split::Partial { .. }) => break,
                 Err(fault) => {
-                    self.end(now, slot, end::of_fault(fault), fx);
+                    self.end(turn, slot, end::of_fault(fault));
                     break;
                 }
             }
@@ -46,9 +45,9 @@ impl Shard {
         self.connections.get(slot).is_some_and(|c| c.phase == Phase::Live)
     }
 
-    /// Keep the beginning of a frame whose rest has not come.
-    #[allow(clippy::box_collection, reason = "the table keeps 8 bytes for it")]
-    fn keep(&mut self, now: Now, slot: Slot, rest: &[u8], carry: Option<Box<Vec<u8>>>, fx: &mut Effects) {
+    /// Retain the beginning of a frame whose rest has not come.
+    #[allow(clippy::box_collection, reason = "the table has 8 bytes for it")]
+    fn retain_carry(&mut self, turn: &mut Turn<'_>, slot: Slot, rest: &[u8], carry: Option<Box<Vec<u8>>>) {
         if !self.is_live(slot) {
             return;
         }
@@ -58,78 +57,51 @@ impl Shard {
             _ => return,
         };
         if self.connections.ledger_bytes + carry.capacity() > limits::LEDGER_BYTES {
-            return self.end(now, slot, End::CarryFull, fx);
+            return self.end(turn, slot, End::CarryFull);
         }
         self.connections.hold(slot, |c| c.carry = Some(carry));
     }
 
-    fn frame(&mut self, now: Now, slot: Slot, frame: Frame<'_>, fx: &mut Effects) {
+    fn frame(&mut self, turn: &mut Turn<'_>, slot: Slot, frame: Frame<'_>) {
         self.counters.frames += 1;
         // The codec takes no command number beyond the table.
         self.counters.commands[usize::from(frame.command) % self.counters.commands.len()] += 1;
         self.connections[slot].frames = self.connections[slot].frames.saturating_add(1);
-        self.show_received(slot, frame, fx);
-        if !self.within_quota(now, slot, frame, fx) {
+        self.show_received(turn, slot, frame);
+        if !self.within_quota(turn, slot, frame) {
             return;
         }
-        match self.connections[slot].session.on_frame(now.wall, frame) {
-            Ok(Request { id, action }) => self.act(now, slot, id, action, fx),
-            Err(rejected) => self.reject(now, slot, rejected.id, rejected.fault, fx),
+        match self.connections[slot].session.on_frame(turn.now.wall, frame) {
+            Ok(Request { id, action }) => self.act(turn, slot, id, action),
+            Err(rejected) => self.reject(turn, slot, rejected.id, rejected.fault),
         }
     }
 
-    /// The message quota: PING is exempt; what is over is dropped, said at most once a minute, and a flood ends.
-    fn within_quota(&mut self, now: Now, slot: Slot, frame: Frame<'_>, fx: &mut Effects) -> bool {
+    /// The message quota: PING is exempt; frames beyond it are dropped, the device hears of it at most once a minute, and a flood ends the connection.
+    fn within_quota(&mut self, turn: &mut Turn<'_>, slot: Slot, frame: Frame<'_>) -> bool {
         if frame.command == Command::Ping.number() {
             return true;
         }
         let record = &mut self.devices[self.connections[slot].device];
-        if record.messages.take(now.mono, self.settings.messages_per_second, self.settings.message_burst) {
+        if record.messages.take(turn.now.mono, self.settings.messages_per_second, self.settings.message_burst) {
             return true;
         }
         self.counters.dropped += 1;
-        match record.rare_mut().flood.on_drop(now.mono) {
+        match record.rare_mut().flood.on_drop(turn.now.mono) {
             Verdict::Silent => {}
-            Verdict::Notice => self.respond(now, slot, frame.id, Status::QuotaLimit, fx),
-            Verdict::End => self.end(now, slot, End::Flood, fx),
+            Verdict::Notice => self.respond(turn, slot, frame.id, Status::QuotaLimit),
+            Verdict::End => self.end(turn, slot, End::Flood),
         }
         false
     }
 
     /// Answer a fault with its status, and end the connection if its stream cannot go on.
-    pub(crate) fn reject(&mut self, now: Now, slot: Slot, id: u16, fault: Fault, fx: &mut Effects) {
+    pub(crate) fn reject(&mut self, turn: &mut Turn<'_>, slot: Slot, id: u16, fault: Fault) {
         if let Some(status) = fault.status() {
-            self.respond(now, slot, id, status, fx);
+            self.respond(turn, slot, id, status);
         }
         if fault.ends() {
-            self.end(now, slot, end::of_fault(fault), fx);
-        }
-    }
-
-    fn act(&mut self, now: Now, slot: Slot, id: u16, action: Action<'_>, fx: &mut Effects) {
-        match action {
-            Action::Ping => self.respond(now, slot, id, Status::Ok, fx),
-            Action::Write { pin, value, at } => {
-                let at = at.unwrap_or(now.wall);
-                if let Err(fault) = self.store_value(self.connections[slot].device, pin, value, at, fx) {
-                    self.reject(now, slot, id, fault, fx);
-                }
-            }
-            Action::Sync(pins) => self.sync(now, slot, id, pins, fx),
-            Action::Property { pins, name, values } => self.property(now, slot, id, pins, name, values, fx),
-            Action::EventLog { code, description } => self.event(now, slot, id, code, description, fx),
-            Action::EventClear { code, all } => self.event_clear(now, slot, id, code, all, fx),
-            Action::Info(pairs) => self.info(now, slot, id, pairs, fx),
-            Action::Clock(query) => self.clock(now, slot, id, query, fx),
-            Action::MetaGet { name } => self.meta_get(now, slot, id, name, fx),
-            Action::MetaSet { name, value } => self.meta_set(now, slot, id, name, value, fx),
-            Action::BridgeInit { slot: bridge_pin, token } => self.bridge_init(now, slot, id, bridge_pin, &token, fx),
-            Action::BridgeWrite { slot: bridge_pin, pin, value } => {
-                self.bridge_send(now, slot, id, bridge_pin, pin, value, fx);
-            }
-            Action::Notify { channel } => self.respond(now, slot, id, channel.refusal(), fx),
-            // A login cannot come here: the session answers a second one. Pin modes and answers are for watchers.
-            Action::Login { .. } | Action::PinMode { .. } | Action::Answer { .. } | Action::Nothing => {}
+            self.end(turn, slot, end::of_fault(fault));
         }
     }
 }

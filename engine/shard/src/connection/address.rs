@@ -6,8 +6,8 @@ use std::net::IpAddr;
 
 use linchpin_protocol::model::Millis;
 
-use crate::limits::{ADDRESS_BUCKETS, LOGIN_FAILURE_BURST, LOGIN_FAILURES_PER_SECOND};
 use crate::device::quota::Bucket;
+use crate::limits::{ADDRESS_BUCKETS, LOGIN_FAILURE_BURST, LOGIN_FAILURES_PER_SECOND};
 
 /// Two tables of [`ADDRESS_BUCKETS`]. Addresses that share a bucket are counted together, so a cap can only be too
 /// strict, and by a keyed hash nobody outside can choose whom to share with.

@@ -1,4 +1,4 @@
-//! One connection: what a shard keeps for a socket, as few bytes as it takes.
+//! One connection: the state of a socket, in as few bytes as possible.
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
@@ -6,8 +6,10 @@ use linchpin_protocol::blynk::Session;
 use linchpin_protocol::model::Millis;
 use linchpin_protocol::ws::Decoder;
 
+use super::address::AddressTable;
+use super::outbound::Outbound;
+use super::wheel::Wheel;
 use crate::blynk::bridge::Bridge;
-use crate::connection::outbound::Outbound;
 use crate::tls::Tls;
 use crate::{End, ShardId, Slot};
 
@@ -38,7 +40,7 @@ pub(crate) enum Phase {
     Http(Exchange),
     /// Answered with a refusal; stays open a moment so that the client reads it.
     Refused(End),
-    /// Told to close; nothing is sent or read any more.
+    /// Ordered to close; nothing is sent or read any more.
     Closing,
 }
 
@@ -123,7 +125,7 @@ pub(crate) mod gate {
     pub(crate) const MUTUAL: u8 = 64;
 }
 
-/// What few connections have.
+/// State that few connections have.
 #[derive(Debug, Default)]
 pub(crate) struct Extra {
     /// Frames that wait.
@@ -153,13 +155,13 @@ pub(crate) struct Connection {
     pub(crate) tls: Tls,
     /// When bytes last came.
     pub(crate) heard: Ticks,
-    /// When the current phase must be over (not `Live`, where `heard` decides).
+    /// When the current phase must end; in `Live`, when pushes stop waiting for INFO (`heard` decides about silence).
     pub(crate) deadline: Ticks,
     /// When it was accepted, or arrived at home.
     pub(crate) begun: Ticks,
     /// Frames received, for the diary.
     pub(crate) frames: u32,
-    /// Tells connections that use the same slot one after the other apart.
+    /// Distinguishes successive connections in one slot.
     pub(crate) serial: u32,
     /// Position in the device table, or [`NO_DEVICE`].
     pub(crate) device: u32,
@@ -232,13 +234,24 @@ pub(crate) struct Connections {
     pub(crate) used: usize,
     /// Sum of all cells.
     pub(crate) ledger_bytes: usize,
+    /// One timer a connection.
+    pub(crate) wheel: Wheel,
+    /// Connections and failed logins by address.
+    pub(crate) addresses: AddressTable,
     next_serial: u32,
 }
 
 impl Connections {
     /// Room for `slots` without moving; memory is used as slots are used.
-    pub(crate) fn with_capacity(slots: usize) -> Self {
-        Self { table: Vec::with_capacity(slots), used: 0, ledger_bytes: 0, next_serial: 0 }
+    pub(crate) fn new(slots: usize, seed: [u8; 16], now: Millis) -> Self {
+        Self {
+            table: Vec::with_capacity(slots),
+            used: 0,
+            ledger_bytes: 0,
+            wheel: Wheel::new(now, slots),
+            addresses: AddressTable::new(seed),
+            next_serial: 0,
+        }
     }
 
     /// Put a new connection in a free slot.
@@ -279,7 +292,7 @@ impl Connections {
         self.table.get_mut(slot.index()).filter(|c| c.phase != Phase::Free)
     }
 
-    /// Change what a connection holds and keep the ledger right.
+    /// Change what a connection holds and adjust the ledger.
     pub(crate) fn hold<R>(&mut self, slot: Slot, change: impl FnOnce(&mut Connection) -> R) -> R {
         let connection = &mut self.table[slot.index()];
         let before = connection.cell_bytes();

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use linchpin_protocol::model::{Millis, Now, Pin, UnixMillis};
 
 use crate::EventId;
-use crate::limits::{EVENT_REPEAT_MS, EVENTS_KEPT, EVENTS_PER_DAY, METADATA, PROPERTIES};
+use crate::limits::{EVENT_REPEAT_MS, EVENTS_PER_DAY, EVENTS_RETAINED, METADATA, PROPERTIES};
 
 /// One logged event.
 #[derive(Debug)]
@@ -79,7 +79,7 @@ impl Attributes {
         self.metadata.iter().map(|(name, value)| (&**name, &**value))
     }
 
-    /// Log an event under a number; the oldest is forgotten when [`EVENTS_KEPT`] are kept.
+    /// Log an event under a number; at [`EVENTS_RETAINED`] the oldest is forgotten.
     pub(crate) fn log_event(
         &mut self,
         code: &str,
@@ -110,13 +110,13 @@ impl Attributes {
     }
 
     fn push_event(&mut self, event: Event) {
-        if self.events.len() >= EVENTS_KEPT {
+        if self.events.len() >= EVENTS_RETAINED {
             self.events.pop_front();
         }
         self.events.push_back(event);
     }
 
-    /// Take back an event of before this process began; those of today count for the day.
+    /// Restore an event that was logged before this process began; those of today count for the day.
     pub(crate) fn restore_event(&mut self, id: EventId, code: Box<str>, description: Box<str>, now: Now) {
         self.events_today += u32::from(now.wall.0.saturating_sub(id.at.0) < DAY_MS);
         self.push_event(Event { code, description, at: id.at, number: id.number, logged: None });
@@ -134,7 +134,7 @@ impl Attributes {
         cleared
     }
 
-    /// Kept events, oldest first: code, description, time.
+    /// DeviceChange events, oldest first: code, description, time.
     pub(crate) fn events(&self) -> impl Iterator<Item = (&str, &str, UnixMillis)> {
         self.events.iter().map(|e| (&*e.code, &*e.description, e.at))
     }
@@ -173,8 +173,8 @@ mod tests {
         assert_eq!(attributes.log_event("cold", "", now(1), 0), Ok(()));
         assert_eq!(attributes.log_event("hot", "second", now(EVENT_REPEAT_MS), 0), Ok(()));
         assert_eq!(attributes.clear_event("hot", false).len(), 1);
-        let kept: Vec<_> = attributes.events().map(|(c, d, _)| format!("{c}:{d}")).collect();
-        assert_eq!(kept, ["hot:first", "cold:"]);
+        let left: Vec<_> = attributes.events().map(|(c, d, _)| format!("{c}:{d}")).collect();
+        assert_eq!(left, ["hot:first", "cold:"]);
         assert_eq!(attributes.clear_event("hot", true).len(), 1);
         assert!(attributes.clear_event("hot", true).is_empty());
         let mut refused = 0;
@@ -183,6 +183,6 @@ mod tests {
         }
         assert_eq!(refused, 10 + 3, "three were logged before");
         assert_eq!(attributes.log_event("tick", "", now(DAY_MS), 0), Ok(()));
-        assert!(attributes.events().count() <= EVENTS_KEPT);
+        assert!(attributes.events().count() <= EVENTS_RETAINED);
     }
 }

@@ -1,4 +1,4 @@
-//! What firmwares say of themselves, kept once for all devices that say the same.
+//! What firmwares say of themselves, stored once for all devices that say the same.
 
 use std::collections::HashMap;
 use std::collections::hash_map::DefaultHasher;
@@ -48,7 +48,7 @@ impl Blobs {
         Self { ids: HashMap::with_hasher(Seeded(seed)), entries: Vec::new(), free: Vec::new() }
     }
 
-    /// The id of `bytes`. `None`: longer than [`INFO_BYTES`], or [`INFO_BLOBS`] different ones are kept already; the
+    /// The id of `bytes`. `None`: longer than [`INFO_BYTES`], or [`INFO_BLOBS`] different ones are stored already; the
     /// device then works without its firmware being known.
     pub(crate) fn intern(&mut self, bytes: &[u8]) -> Option<BlobId> {
         if let Some(&id) = self.ids.get(bytes) {
@@ -74,12 +74,12 @@ impl Blobs {
         Some(id)
     }
 
-    /// One more holds the id.
+    /// Add a reference.
     pub(crate) fn retain(&mut self, id: BlobId) {
         self.entry(id).uses += 1;
     }
 
-    /// One device less says this.
+    /// Remove a reference.
     pub(crate) fn release(&mut self, id: BlobId) {
         let entry = self.entry(id);
         entry.uses -= 1;
@@ -105,7 +105,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn equal_contents_are_kept_once_and_forgotten_after_the_last_use() {
+    fn equal_contents_are_stored_once_and_forgotten_after_the_last_use() {
         let mut blobs = Blobs::new([1; 16]);
         let a = blobs.intern(b"ver\x001.4.0").expect("room");
         let b = blobs.intern(b"ver\x001.0.1").expect("room");

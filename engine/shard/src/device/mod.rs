@@ -1,10 +1,12 @@
 //! One device at its home: what outlives its connections.
 
 pub(crate) mod attributes;
+pub(crate) mod catalog;
 pub(crate) mod firmware;
 pub(crate) mod quota;
 pub(crate) mod templates;
 pub(crate) mod values;
+pub(crate) mod verbs;
 
 use linchpin_protocol::model::{DeviceId, Millis, OrgId};
 

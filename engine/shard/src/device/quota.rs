@@ -38,7 +38,7 @@ impl Bucket {
 pub(crate) enum Verdict {
     /// Nothing is said.
     Silent,
-    /// Tell the device, at most once in `QUOTA_NOTICE_MS`.
+    /// Notify the device, at most once in `QUOTA_NOTICE_MS`.
     Notice,
     /// It floods: end the connection.
     End,
@@ -47,8 +47,8 @@ pub(crate) enum Verdict {
 /// Drops of one device.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Flood {
-    /// When it was told, ms + 1; 0 = never.
-    told: u64,
+    /// When it was notified, ms + 1; 0 = never.
+    notified: u64,
     window_start: Millis,
     drops: u32,
 }
@@ -65,8 +65,8 @@ impl Flood {
             self.drops = 0;
             return Verdict::End;
         }
-        if self.told == 0 || now.0 + 1 - self.told >= QUOTA_NOTICE_MS {
-            self.told = now.0 + 1;
+        if self.notified == 0 || now.0 + 1 - self.notified >= QUOTA_NOTICE_MS {
+            self.notified = now.0 + 1;
             return Verdict::Notice;
         }
         Verdict::Silent
@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn told_once_a_minute_and_ended_after_too_many_in_a_window() {
+    fn notified_once_a_minute_and_ended_after_too_many_in_a_window() {
         let mut flood = Flood::default();
         assert_eq!(flood.on_drop(Millis(1_000)), Verdict::Notice);
         assert_eq!(flood.on_drop(Millis(2_000)), Verdict::Silent);

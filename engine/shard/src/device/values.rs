@@ -29,7 +29,7 @@ struct Place {
 }
 
 impl Values {
-    /// Keep `value` as the latest of `pin`. A value as long as the one before is written over it.
+    /// Make `value` the latest of `pin`. A value as long as the one before is written over it.
     pub(crate) fn put(&mut self, pin: Pin, value: &[u8], at: UnixMillis) -> Result<(), ValuesFull> {
         let (place, is_known) = self.find(pin);
         if is_known && place.end - place.start == HEAD + value.len() {

@@ -1,97 +1,112 @@
-//! The device API at a device's home: calls of HTTP clients, wherever their connection is.
+//! The device API at a device's home: calls of HTTP clients, wherever their connection is, as verbs.
 
-use linchpin_protocol::Fault;
-use linchpin_protocol::blynk::codec;
 use linchpin_protocol::http::reply::{put_pin, put_string, put_value};
-use linchpin_protocol::http::{Call, Dialect, Reply, What, Writes};
-use linchpin_protocol::limits::STAMP_RANGE_MS;
-use linchpin_protocol::model::{DeviceId, Now, Pin, UnixMillis, ValueRef};
+use linchpin_protocol::http::{Call, Dialect, Reply, What};
+use linchpin_protocol::model::{DeviceId, Now, Pin, ValueKind, ValueRef};
 
-use crate::device::attributes::EventRefused;
 use crate::device::quota::Bucket;
-use crate::{ConnRef, Effect, Effects, Keeping, Shard};
+use crate::device::verbs::{Origin, Refused};
+use crate::{ConnRef, Effect, Intake, Shard, Turn};
+
+/// What an HTTP client is answered when a verb is refused.
+fn refusal(dialect: Dialect, refused: Refused) -> Reply {
+    let status = match refused {
+        Refused::Fault(fault) => return Reply::refused(dialect, fault),
+        Refused::NothingThere => return Reply::error(dialect, 400, "MetaField doesn't exist."),
+        Refused::NoSuchEvent => {
+            return Reply::error(dialect, 400, "Can't find Event with this code in Product template");
+        }
+        Refused::NotStored | Refused::StoreFailed => 503,
+        Refused::EventTooSoon | Refused::EventsUsedUp => 429,
+        Refused::Time(_)
+        | Refused::TooLarge { .. }
+        | Refused::Offline
+        | Refused::PropertiesFull
+        | Refused::MetadataFull
+        | Refused::OtherTemplate => 400,
+    };
+    Reply::error(dialect, status, &refused.to_string())
+}
+
+/// Nothing to say but that it was done.
+fn done(dialect: Dialect, done: Result<(), Refused>) -> Reply {
+    done.map_or_else(|refused| refusal(dialect, refused), |()| Reply::empty())
+}
 
 impl Shard {
-    /// Answer a call to a device that lives here; `None`: the answer comes later, as [`crate::Command::Told`].
-    pub(crate) fn call(
+    /// Answer a call to a device that lives here; `None`: the answer comes later, as [`crate::Command::HistoryAnswer`].
+    pub(crate) fn answer_call(
         &mut self,
-        now: Now,
+        turn: &mut Turn<'_>,
         device: DeviceId,
         call: &Call,
         asker: ConnRef,
-        fx: &mut Effects,
     ) -> Option<Reply> {
-        let What::History(ask) = &call.what else { return Some(self.answer_at_once(now, device, call, fx)) };
-        // Whoever may ask anything may ask this.
-        let probe = Call { what: What::IsConnected, ..*call };
-        let reply = self.answer_at_once(now, device, &probe, fx);
-        if reply.status != 200 {
-            return Some(reply);
+        let Some(position) = self.devices.find(device) else {
+            return Some(Reply::error(call.dialect, 400, "Invalid token."));
+        };
+        match self.admit(turn.now, position, call) {
+            Ok(()) => self.carry_out(turn, position, call, asker),
+            Err(reply) => Some(reply),
         }
-        if self.keeping == Keeping::Memory {
-            let text = "This server keeps no history: its state is in memory only.";
-            return Some(Reply::error(call.dialect, 503, text));
-        }
-        let org = self.devices[self.devices.find(device)?].org;
-        fx.push(Effect::History { asker, org, device, ask: ask.clone() });
-        None
     }
 
-    fn answer_at_once(&mut self, now: Now, device: DeviceId, call: &Call, fx: &mut Effects) -> Reply {
-        let dialect = call.dialect;
-        let Some(position) = self.devices.find(device) else {
-            return Reply::error(dialect, 400, "Invalid token.");
-        };
+    /// Run the checks that every call must pass.
+    fn admit(&mut self, now: Now, position: u32, call: &Call) -> Result<(), Reply> {
+        let refuse = |status, text| Err(Reply::error(call.dialect, status, text));
         if self.needs_tls(position) && !call.over_tls {
-            return Reply::error(dialect, 403, "The template of this device requires TLS: use https.");
+            return refuse(403, "The template of this device requires TLS: use https.");
         }
-        if call.what == What::Exists {
-            return Reply::empty();
+        // Its body has not come: the quota is taken for the request itself.
+        if call.what != What::Exists && !self.within_http_quota(now, position) {
+            return refuse(429, "Too many requests for this device: send fewer or several values in one.");
         }
-        if !self.within_http_quota(now, position) {
-            return Reply::error(
-                dialect,
-                429,
-                "Too many requests for this device: send fewer or several values in one.",
-            );
-        }
-        if self.parked.is_some() && matches!(call.what, What::Get(_) | What::GetAll | What::Project) {
+        let reads = matches!(call.what, What::Get(_) | What::GetAll | What::Project);
+        if reads && self.store.parked.is_some() {
             let text = "The server has just started and still reads what devices wrote last: try again in a moment.";
-            return Reply::error(dialect, 503, text);
+            return refuse(503, text);
         }
-        match &call.what {
+        if matches!(call.what, What::History(_)) && self.store.intake == Intake::Memory {
+            return refuse(503, "This server has no history: its state is in memory only.");
+        }
+        Ok(())
+    }
+
+    /// Carry out a call that was admitted.
+    fn carry_out(&mut self, turn: &mut Turn<'_>, position: u32, call: &Call, asker: ConnRef) -> Option<Reply> {
+        let dialect = call.dialect;
+        let origin = Origin::Http;
+        Some(match &call.what {
             What::Exists => Reply::empty(),
             What::Get(pins) => self.get(position, pins, dialect),
             What::GetAll => self.get_all(position),
-            What::Update(writes) => self.write_pins(now, position, writes, dialect, fx),
-            What::Batch(pin, points) => self.batch(now, position, *pin, points, dialect, fx),
-            What::Property(pin, set) => self.set_properties(position, *pin, set, dialect),
+            What::Update(writes) => done(dialect, self.write_all(turn, position, writes, origin)),
+            What::Batch(pin, points) => match self.batch(turn, position, *pin, points, origin) {
+                Ok(()) => Reply::text("OK"),
+                Err(refused) => refusal(dialect, refused),
+            },
+            What::Property(pin, set) => {
+                let set = set.iter().map(|(name, value)| (&**name, &**value));
+                done(dialect, self.set_properties(position, std::iter::once(*pin), set))
+            }
             What::IsConnected => Reply::json(self.devices[position].slot.is_some().to_string()),
-            // Watching apps come with a later version; nobody watches.
+            // There are no watching apps yet.
             What::IsAppConnected => Reply::json("false".to_owned()),
-            What::LogEvent(code, description) => self.log_event(now, position, code, description, dialect, fx),
-            What::MetaGet(name) => {
-                let rare = self.devices[position].rare.as_ref();
-                match rare.and_then(|rare| rare.attributes.metadata(name)) {
-                    Some(value) => Reply::text(value),
-                    None => Reply::error(dialect, 400, "MetaField doesn't exist."),
-                }
-            }
-            What::MetaSet(..) if !self.takes_changes() => self.not_kept(dialect),
-            What::MetaSet(name, value) => {
-                match self.devices[position].rare_mut().attributes.set_metadata(name, value) {
-                    Ok(()) => {
-                        self.attributes_changed(position);
-                        Reply::empty()
-                    }
-                    Err(_) => Reply::error(dialect, 400, "The device has as many meta fields as it may have."),
-                }
-            }
+            What::LogEvent(code, description) => done(dialect, self.log_event(turn, position, code, description)),
+            What::MetaGet(name) => match self.metadata(position, name) {
+                Ok(value) => Reply::text(value),
+                Err(refused) => refusal(dialect, refused),
+            },
+            What::MetaSet(name, value) => done(dialect, self.set_metadata(position, name, value)),
             What::Project => self.project(position),
-            // Answered from the store.
-            What::History(_) => Reply::empty(),
-            What::Clock => Reply::json(format!("[\"{}\"]", now.wall.seconds())),
-        }
+            What::Clock => Reply::json(format!("[\"{}\"]", turn.now.wall.seconds())),
+            What::History(ask) => {
+                let device = &self.devices[position];
+                let (org, device) = (device.org, device.id);
+                turn.fx.push(Effect::History { asker, org, device, ask: ask.clone() });
+                return None;
+            }
+        })
     }
 
     /// HTTP has a quota of its own, so that a script cannot use up the device's.
@@ -104,8 +119,7 @@ impl Shard {
     }
 
     fn get(&self, position: u32, pins: &[Pin], dialect: Dialect) -> Reply {
-        let device = &self.devices[position];
-        let template = self.templates.get(device.template);
+        let template = self.template_of(position);
         let missing = |pin: Pin| match (dialect, template) {
             (Dialect::Legacy, _) => "Requested pin doesn't exist in the app.".to_owned(),
             (Dialect::Current, Some(template)) if template.datastream(pin).is_none() => {
@@ -115,7 +129,7 @@ impl Shard {
         };
         let kind = |pin| template.and_then(|template| template.datastream(pin)).map(|stream| stream.kind);
         if let [pin] = *pins {
-            let Some((value, _)) = device.values.get(pin) else {
+            let Some(value) = self.read(position, pin) else {
                 return Reply::error(dialect, 400, &missing(pin));
             };
             if dialect == Dialect::Current && !value.contains(&0) {
@@ -130,8 +144,8 @@ impl Shard {
         }
         let mut found = Vec::new();
         for &pin in pins {
-            match device.values.get(pin) {
-                Some((value, _)) => found.push((pin, value)),
+            match self.read(position, pin) {
+                Some(value) => found.push((pin, value)),
                 None if template.is_some_and(|template| template.datastream(pin).is_none()) => {
                     return Reply::error(dialect, 400, &missing(pin));
                 }
@@ -142,125 +156,9 @@ impl Shard {
     }
 
     fn get_all(&self, position: u32) -> Reply {
-        let device = &self.devices[position];
-        let template = self.templates.get(device.template);
+        let template = self.template_of(position);
         let kind = |pin| template.and_then(|template| template.datastream(pin)).map(|stream| stream.kind);
-        Reply::json(object(device.values.iter().map(|(pin, value, _)| (pin, kind(pin), value))))
-    }
-
-    /// All of them or none.
-    fn write_pins(&mut self, now: Now, position: u32, writes: &Writes, dialect: Dialect, fx: &mut Effects) -> Reply {
-        if self.keeping == Keeping::Nothing {
-            return self.not_kept(dialect);
-        }
-        let connection = self.devices[position].connection();
-        for (pin, value) in writes {
-            if let Err(fault) = self.check_write(position, *pin, ValueRef(value)) {
-                return Reply::refused(dialect, fault);
-            }
-            if let Some(slot) = connection
-                && !self.fits_device(slot, |out| codec::hardware_write(out, 1, *pin, value))
-            {
-                let buff_in = self.connections[slot].buff_in;
-                return Reply::error(
-                    dialect,
-                    400,
-                    &format!("The value of {pin} does not fit into the device's receive buffer of {buff_in} bytes."),
-                );
-            }
-        }
-        for (pin, value) in writes {
-            if let Err(fault) = self.store_value(position, *pin, ValueRef(value), now.wall, fx) {
-                return Reply::refused(dialect, fault);
-            }
-            if let Some(slot) = connection {
-                let id = self.next_push_id();
-                self.push(now, slot, Some(*pin), fx, |out| codec::hardware_write(out, id, *pin, value));
-            }
-        }
-        Reply::empty()
-    }
-
-    /// What the template says of a value.
-    pub(crate) fn check_write(&self, position: u32, pin: Pin, value: ValueRef<'_>) -> Result<(), Fault> {
-        match self.templates.get(self.devices[position].template) {
-            Some(template) => template.check(pin, value),
-            None => Ok(()),
-        }
-    }
-
-    /// The newest point becomes the latest value if it is newer than that. The device is not told: points are the past.
-    fn batch(
-        &mut self,
-        now: Now,
-        position: u32,
-        pin: Pin,
-        points: &[(u64, Box<[u8]>)],
-        dialect: Dialect,
-        fx: &mut Effects,
-    ) -> Reply {
-        if self.keeping == Keeping::Nothing {
-            return self.not_kept(dialect);
-        }
-        for (at, value) in points {
-            if UnixMillis(*at).distance(now.wall) > STAMP_RANGE_MS {
-                let text = format!("The time {at} is more than a month away: it must be Unix time in ms.");
-                return Reply::error(dialect, 400, &text);
-            }
-            if let Err(fault) = self.check_write(position, pin, ValueRef(value)) {
-                return Reply::refused(dialect, fault);
-            }
-        }
-        if let Some((at, value)) = points.iter().max_by_key(|point| point.0)
-            && self.devices[position].values.get(pin).is_none_or(|(_, known)| known.0 <= *at)
-            && let Err(fault) = self.set_latest(position, pin, ValueRef(value), UnixMillis(*at))
-        {
-            return Reply::refused(dialect, fault);
-        }
-        for (at, value) in points {
-            self.keep_point(position, pin, UnixMillis(*at), value, fx);
-        }
-        Reply::text("OK")
-    }
-
-    fn set_properties(&mut self, position: u32, pin: Pin, set: &[(Box<str>, Box<[u8]>)], dialect: Dialect) -> Reply {
-        let template = self.templates.get(self.devices[position].template);
-        if template.is_some_and(|template| template.datastream(pin).is_none()) {
-            return Reply::refused(dialect, Fault::NoDatastream { pin });
-        }
-        if !self.takes_changes() {
-            return self.not_kept(dialect);
-        }
-        for (name, value) in set {
-            if self.devices[position].rare_mut().attributes.set_property(pin, name, value).is_err() {
-                return Reply::error(dialect, 400, "The device has as many properties as it may have.");
-            }
-        }
-        self.attributes_changed(position);
-        Reply::empty()
-    }
-
-    fn log_event(
-        &mut self,
-        now: Now,
-        position: u32,
-        code: &str,
-        description: &str,
-        dialect: Dialect,
-        fx: &mut Effects,
-    ) -> Reply {
-        let template = self.templates.get(self.devices[position].template);
-        if template.is_some_and(|template| !template.has_event(code)) {
-            return Reply::error(dialect, 400, "Can't find Event with this code in Product template");
-        }
-        if !self.takes_changes() {
-            return self.not_kept(dialect);
-        }
-        match self.log(now, position, code, description, fx) {
-            Ok(()) => Reply::empty(),
-            Err(EventRefused::TooSoon) => Reply::error(dialect, 429, "The same event came less than a second ago."),
-            Err(EventRefused::DayFull) => Reply::error(dialect, 429, "The device has logged 100 events today."),
-        }
+        Reply::json(object(self.read_all(position).map(|(pin, value)| (pin, kind(pin), value))))
     }
 
     /// The shape that legacy clients look for.
@@ -271,7 +169,7 @@ impl Shard {
             "{{\"id\":{id},\"isActive\":true,\"devices\":[{{\"id\":{id},\"status\":\"{status}\"}}],\"widgets\":[",
             id = device.id
         );
-        for (at, (pin, value, _)) in device.values.iter().enumerate() {
+        for (at, (pin, value)) in self.read_all(position).enumerate() {
             let comma = if at > 0 { "," } else { "" };
             let kind = match pin.kind.letter() {
                 b'v' => "VIRTUAL",
@@ -288,7 +186,7 @@ impl Shard {
 }
 
 /// `{"v1":1,"v2":"s"}`.
-fn object<'a>(values: impl Iterator<Item = (Pin, Option<linchpin_protocol::model::ValueKind>, &'a [u8])>) -> String {
+fn object<'a>(values: impl Iterator<Item = (Pin, Option<ValueKind>, &'a [u8])>) -> String {
     let mut json = String::from("{");
     for (at, (pin, kind, value)) in values.enumerate() {
         if at > 0 {

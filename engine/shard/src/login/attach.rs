@@ -7,31 +7,31 @@ use linchpin_protocol::model::{DeviceId, Now};
 
 use crate::connection::{NO_DEVICE, Phase, Ticks, gate};
 use crate::device::SlotNiche;
-use crate::{Effect, Effects, End, Receive, Shard, Slot, limits};
+use crate::{Effect, Effects, End, Receive, Shard, Slot, Turn, limits};
 
 impl Shard {
     /// The connection in `slot` logs in as `device`, which lives here. Nothing is armed yet.
-    pub(crate) fn attach(&mut self, now: Now, slot: Slot, device: DeviceId, login_id: u16, fx: &mut Effects) {
+    pub(crate) fn attach(&mut self, turn: &mut Turn<'_>, slot: Slot, device: DeviceId, login_id: u16) {
         let Some(position) = self.devices.find(device) else {
             // Its index entry outlived it.
-            return self.refuse_login(now, slot, login_id, Status::InvalidToken, End::DeviceRemoved, fx);
+            return self.refuse_login(turn, slot, login_id, Status::InvalidToken, End::DeviceRemoved);
         };
-        if self.drain.is_some() {
-            return self.end(now, slot, End::Drained, fx);
+        if self.operator.drain.is_some() {
+            return self.end(turn, slot, End::Drained);
         }
         if self.needs_tls(position) && !self.connections[slot].tls.is_on() {
-            return self.refuse_login(now, slot, login_id, Status::NotAllowed, End::TlsRequired, fx);
+            return self.refuse_login(turn, slot, login_id, Status::NotAllowed, End::TlsRequired);
         }
         let record = &mut self.devices[position];
-        if !record.logins.take(now.mono, limits::TAKEOVERS_PER_SECOND, limits::TAKEOVER_BURST) {
-            return self.refuse_login(now, slot, login_id, Status::QuotaLimit, End::TakeoverTooOften, fx);
+        if !record.logins.take(turn.now.mono, limits::TAKEOVERS_PER_SECOND, limits::TAKEOVER_BURST) {
+            return self.refuse_login(turn, slot, login_id, Status::QuotaLimit, End::TakeoverTooOften);
         }
         if let Some(old) = record.connection() {
-            self.end(now, old, End::TakenOver, fx);
+            self.end(turn, old, End::TakenOver);
         }
         let record = &mut self.devices[position];
         record.slot = Some(SlotNiche::new(slot));
-        record.seen_s = now.wall.seconds() as u32;
+        record.seen_s = turn.now.wall.seconds() as u32;
         self.counters.online += 1;
         self.counters.logins += 1;
 
@@ -42,19 +42,19 @@ impl Shard {
         connection.device = position;
         connection.heartbeat_s = heartbeat_s;
         connection.buff_in = DEFAULT_BUFF_IN_BYTES as u16;
-        connection.heard = Ticks::at(now.mono);
-        connection.deadline = Ticks::at(now.mono.after(limits::INFO_WAIT_MS + limits::WHEEL_TICK_MS));
+        connection.heard = Ticks::at(turn.now.mono);
+        connection.deadline = Ticks::at(turn.now.mono.after(limits::INFO_WAIT_MS + limits::WHEEL_TICK_MS));
         connection.gate = gate::QUIET | connection.gate & gate::WEBSOCKET;
         if connection.session.first_frame_only() {
             connection.gate |= gate::PACED;
         }
         let carry = self.connections.hold(slot, |c| c.carry.take());
-        self.answer(now, slot, fx, |out| codec::response(out, login_id, Status::Ok));
-        self.keep_presence(now, position, None, fx);
-        fx.push(Effect::Arm { slot, receive: Receive::Stay });
+        self.answer(turn, slot, |out| codec::response(out, login_id, Status::Ok));
+        self.store_presence(turn, position, None);
+        turn.fx.push(Effect::Arm { slot, receive: Receive::Stay });
         self.set_live_timer(slot);
         if let Some(mut carry) = carry {
-            self.feed(now, slot, &mut carry, fx);
+            self.feed(turn, slot, &mut carry);
         }
     }
 

@@ -3,17 +3,16 @@
 use linchpin_protocol::model::{DeviceId, Now};
 
 use crate::connection::{Connection, Phase, gate};
-use crate::{Cargo, Effect, Effects, End, Letter, Shard, ShardId, Slot, home_of, limits};
+use crate::{Cargo, Effect, Effects, End, Letter, MoveId, Shard, ShardId, Slot, Turn, home_of, limits};
 
-/// Names a move in the 56 bits that a driver carries: the sender (16), its slot (20), and the low bits of the
-/// connection's serial (20).
-fn token_of(shard: ShardId, slot: Slot, serial: u32) -> u64 {
-    u64::from(shard.0) << 40 | u64::from(slot.0 & LOW_20) << 20 | u64::from(serial & LOW_20)
+/// The sender (16 bits), its slot (20), and the low bits of the connection's serial (20).
+fn move_id(shard: ShardId, slot: Slot, serial: u32) -> MoveId {
+    MoveId(u64::from(shard.0) << 40 | u64::from(slot.0 & LOW_20) << 20 | u64::from(serial & LOW_20))
 }
 
-/// The sender's slot in a token.
-fn slot_of(token: u64) -> Slot {
-    Slot((token >> 20) as u32 & LOW_20)
+/// The sender's slot in the name of a move.
+fn slot_of(id: MoveId) -> Slot {
+    Slot((id.0 >> 20) as u32 & LOW_20)
 }
 
 const LOW_20: u32 = limits::SLOTS - 1;
@@ -21,17 +20,17 @@ const _: () = assert!(limits::SLOTS == 1 << 20);
 
 impl Shard {
     /// The token is known: this shard is home, or the connection moves.
-    pub(crate) fn go_home(&mut self, now: Now, slot: Slot, device: DeviceId, login_id: u16, fx: &mut Effects) {
+    pub(crate) fn go_home(&mut self, turn: &mut Turn<'_>, slot: Slot, device: DeviceId, login_id: u16) {
         let home = home_of(device, self.shards);
         if home == self.id {
-            return self.attach(now, slot, device, login_id, fx);
+            return self.attach(turn, slot, device, login_id);
         }
         if self.connections[slot].gate & gate::BLOCKED != 0 {
             // What the driver holds back cannot travel: a client that floods before its login and does not read.
-            return self.end(now, slot, End::OutboundFull, fx);
+            return self.end(turn, slot, End::OutboundFull);
         }
-        self.seal_pending(slot, fx);
-        let unsent = fx.take_sends(slot);
+        self.seal_pending(turn, slot);
+        let unsent = turn.fx.take_sends(slot);
         let tls = self.take_session(slot);
         let (carry, ws) = self.connections.hold(slot, |c| (c.carry.take(), c.ws.take()));
         let carry = carry.map(|c| *c).unwrap_or_default();
@@ -40,24 +39,24 @@ impl Shard {
         let cargo =
             Box::new(Cargo { device, peer: connection.peer.address(), session, login_id, carry, tls, unsent, ws });
         connection.phase = Phase::Leaving { home };
-        let token = token_of(self.id, slot, connection.serial);
-        self.wheel.clear(slot);
-        fx.push(Effect::Transfer { slot, to: home, token, cargo });
+        let id = move_id(self.id, slot, connection.serial);
+        self.connections.wheel.clear(slot);
+        turn.fx.push(Effect::Move { slot, to: home, id, cargo });
     }
 
     /// Home's table is full: the connection is still here.
-    pub(crate) fn transfer_failed(&mut self, now: Now, token: u64, slot: Slot, fx: &mut Effects) {
+    pub(crate) fn move_failed(&mut self, turn: &mut Turn<'_>, id: MoveId, slot: Slot) {
         let Some(&Connection { phase: Phase::Leaving { home }, .. }) = self.connections.get(slot) else { return };
-        fx.push(Effect::Letter { to: home, letter: Letter::MoveRevoked { token } });
-        self.end(now, slot, End::HomeFull, fx);
+        turn.fx.push(Effect::Letter { to: home, letter: Letter::MoveRevoked { id } });
+        self.end(turn, slot, End::HomeFull);
     }
 
     /// The lane home is full: nothing has left.
-    pub(crate) fn cargo_refused(&mut self, now: Now, token: u64, fx: &mut Effects) {
-        let slot = slot_of(token);
+    pub(crate) fn cargo_refused(&mut self, turn: &mut Turn<'_>, id: MoveId) {
+        let slot = slot_of(id);
         let leaving = |c: &&Connection| matches!(c.phase, Phase::Leaving { .. });
-        if self.connections.get(slot).filter(leaving).is_some_and(|c| token_of(self.id, slot, c.serial) == token) {
-            self.end(now, slot, End::Busy, fx);
+        if self.connections.get(slot).filter(leaving).is_some_and(|c| move_id(self.id, slot, c.serial) == id) {
+            self.end(turn, slot, End::Busy);
         }
     }
 }

@@ -30,7 +30,7 @@ impl DigestKey {
     }
 }
 
-/// Digest of one token, for whoever adds devices.
+/// Digest of one token, for those who add devices.
 #[must_use]
 pub fn digest(key: &[u8; 32], token: &Token) -> Digest {
     DigestKey::new(key).digest(token)

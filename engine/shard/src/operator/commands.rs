@@ -4,48 +4,50 @@ use linchpin_protocol::InfoPairs;
 use linchpin_protocol::blynk::{codec, internal};
 use linchpin_protocol::model::{DeviceId, Now, ValueRef};
 
+use crate::device::verbs::{Delivery, Origin, Refused};
 use crate::{
-    Command, DeviceRow, DeviceView, Effect, Effects, End, EngineCounters, Push, Report, Shard, ShardStatus, limits,
+    Command, DeviceRow, DeviceView, Effect, Effects, End, EngineCounters, Push, Report, Shard, ShardStatus, Turn,
+    limits,
 };
 
 impl Shard {
-    pub(crate) fn command(&mut self, now: Now, command: Command, fx: &mut Effects) {
+    pub(crate) fn command(&mut self, turn: &mut Turn<'_>, command: Command) {
         let (to, report) = match command {
-            Command::PutTemplate(template) => return self.templates.put(*template),
+            Command::PutTemplate(template) => return self.catalog.templates.put(*template),
             Command::AddDevice { device, org, template } => {
-                let number = template.map_or(0, |id| self.templates.number(id));
-                return self.devices.add(device, org, number, now.mono, &self.settings);
+                let number = template.map_or(0, |id| self.catalog.templates.number(id));
+                return self.devices.add(device, org, number, turn.now.mono, &self.settings);
             }
-            Command::IndexToken { digest, device } => return self.index.put(digest, device),
-            Command::Restore { device, restored } => return self.restore(now, device, *restored),
-            Command::Replayed => return self.replayed(now, fx),
-            Command::Keep(keeping) => {
-                self.keeping = keeping;
+            Command::IndexToken { digest, device } => return self.catalog.tokens.put(digest, device),
+            Command::Restore { device, restored } => return self.restore(turn.now, device, *restored),
+            Command::Replayed => return self.replayed(turn),
+            Command::Intake(intake) => {
+                self.store.intake = intake;
                 return;
             }
-            Command::Told { asker, reply } => return self.told(now, asker, Some(reply), fx),
+            Command::HistoryAnswer { asker, reply } => return self.replied(turn, asker, Some(reply)),
             Command::Configure(settings) => {
                 self.settings = *settings;
                 return;
             }
-            Command::Drain { redirect, per_second } => return self.start_drain(now, redirect, per_second),
+            Command::Drain { redirect, per_second } => return self.start_drain(turn.now, redirect, per_second),
             Command::Status(to) => (to, Report::Status(Box::new(self.status()))),
             Command::Devices { request, after, limit } => (request, Report::Devices(self.rows(after, limit))),
             Command::Device { request, device } => (request, self.view(device)),
-            Command::Push { request, device, push } => (request, self.push_to(now, device, &push, fx)),
+            Command::Push { request, device, push } => (request, self.push_to(turn, device, &push)),
             Command::Diary { request, device, limit } => (request, Report::Diary(self.read_diary(device, limit))),
-            Command::Watch { request, device, seconds } => (request, self.start_watch(now, request, device, seconds)),
-            Command::Unwatch(request) => return self.stop_watch(request),
-            Command::RemoveDevice { request, device } => (request, self.remove_device(now, device, fx)),
-            Command::UnindexToken(digest) => return self.index.remove(&digest),
+            Command::Tap { request, device, seconds } => (request, self.start_tap(turn.now, request, device, seconds)),
+            Command::Untap(request) => return self.stop_tap(request),
+            Command::RemoveDevice { request, device } => (request, self.remove_device(turn, device)),
+            Command::UnindexToken(digest) => return self.catalog.tokens.remove(&digest),
         };
-        fx.push(Effect::Report { to, report });
+        turn.fx.push(Effect::Report { to, report });
     }
 
-    fn remove_device(&mut self, now: Now, id: DeviceId, fx: &mut Effects) -> Report {
+    fn remove_device(&mut self, turn: &mut Turn<'_>, id: DeviceId) -> Report {
         let Some(position) = self.devices.find(id) else { return Report::NoSuchDevice };
         if let Some(slot) = self.devices[position].connection() {
-            self.end(now, slot, End::DeviceRemoved, fx);
+            self.end(turn, slot, End::DeviceRemoved);
         }
         self.devices.remove(id);
         Report::Done
@@ -57,7 +59,7 @@ impl Shard {
             online: self.counters.online,
             devices: self.devices.len() as u64,
             ledger_bytes: self.connections.ledger_bytes as u64,
-            diary_bytes: self.diary.heap_bytes() as u64,
+            diary_bytes: self.operator.diary.heap_bytes() as u64,
             frames: self.counters.frames,
             commands: self.counters.commands(),
             requests: self.counters.requests,
@@ -65,12 +67,12 @@ impl Shard {
             logins: self.counters.logins,
             handshakes_full: self.counters.handshakes[0],
             handshakes_resumed: self.counters.handshakes[1],
-            handshakes_running: self.secure.as_ref().map_or(0, |secure| secure.running() as u64),
-            handshakes_waiting: self.secure.as_ref().map_or(0, |secure| secure.waiting() as u64),
-            assembly_bytes: self.secure.as_ref().map_or(0, |secure| secure.assembly_bytes() as u64),
+            handshakes_running: self.tls.as_ref().map_or(0, |secure| secure.running() as u64),
+            handshakes_waiting: self.tls.as_ref().map_or(0, |secure| secure.waiting() as u64),
+            assembly_bytes: self.tls.as_ref().map_or(0, |secure| secure.assembly_bytes() as u64),
             dropped: self.counters.dropped,
             moved_out: self.counters.moved_out,
-            draining: self.drain.is_some(),
+            draining: self.operator.drain.is_some(),
             ends: self.counters.ends(),
             engine: EngineCounters::default(),
         }
@@ -80,10 +82,10 @@ impl Shard {
         let device = &self.devices[position];
         DeviceRow {
             id: device.id,
-            template: self.templates.get(device.template).map(|t| t.id),
+            template: self.catalog.templates.get(device.template).map(|t| t.id),
             online: device.slot.is_some(),
             last_seen_s: match device.connection() {
-                Some(slot) => self.connections[slot].heard.millis().0 / 1_000 + self.wall_offset_s,
+                Some(slot) => self.connections[slot].heard.millis().0 / 1_000 + self.clock.wall_offset_s,
                 None => u64::from(device.seen_s),
             },
         }
@@ -97,7 +99,7 @@ impl Shard {
     fn view(&self, id: DeviceId) -> Report {
         let Some(position) = self.devices.find(id) else { return Report::NoSuchDevice };
         let device = &self.devices[position];
-        let firmware = device.firmware.map(|blob| self.blobs.get(blob));
+        let firmware = device.firmware.map(|blob| self.catalog.firmware.get(blob));
         let attributes = device.rare.as_ref().map(|r| &r.attributes);
         Report::Device(Box::new(DeviceView {
             row: self.row(position),
@@ -119,26 +121,30 @@ impl Shard {
         }))
     }
 
-    fn push_to(&mut self, now: Now, id: DeviceId, push: &Push, fx: &mut Effects) -> Report {
+    fn push_to(&mut self, turn: &mut Turn<'_>, id: DeviceId, push: &Push) -> Report {
         let Some(position) = self.devices.find(id) else { return Report::NoSuchDevice };
-        if let Push::Write { pin, value } = push
-            && let Err(fault) = self.store_value(position, *pin, ValueRef(value), now.wall, fx)
-        {
-            return Report::Rejected(fault);
-        }
-        let Some(slot) = self.devices[position].connection() else { return Report::Offline };
-        let push_id = self.next_push_id();
-        let pin = if let Push::Write { pin, .. } = push { Some(*pin) } else { None };
-        let write = |out: &mut Vec<u8>| match push {
-            Push::Write { pin, value } => codec::hardware_write(out, push_id, *pin, value),
-            Push::Ota { url } => internal::ota(out, push_id, url),
-            Push::Reboot => internal::reboot(out, push_id),
-            Push::Debug { text } => codec::debug(out, push_id, text),
+        let done = match push {
+            Push::Write { pin, value } => {
+                let write = (*pin, ValueRef(value), turn.now.wall);
+                match self.write(turn, position, write, Origin::Operator) {
+                    Ok(Delivery::Sent) => Ok(()),
+                    Ok(Delivery::Waits) => Err(Refused::Offline),
+                    Err(refused) => Err(refused),
+                }
+            }
+            Push::Ota { url } => self.send_frame(turn, position, |out, id| internal::ota(out, id, url)),
+            Push::Reboot => self.send_frame(turn, position, internal::reboot),
+            Push::Debug { text } => self.send_frame(turn, position, |out, id| codec::debug(out, id, text)),
         };
-        if !self.fits_device(slot, write) {
-            return Report::TooLarge { buff_in: self.connections[slot].buff_in };
-        }
-        self.push(now, slot, pin, fx, write);
-        Report::Done
+        done.map_or_else(report_of, |()| Report::Done)
+    }
+}
+
+/// What an operator is answered when a push is refused.
+fn report_of(refused: Refused) -> Report {
+    match refused {
+        Refused::Offline => Report::Offline,
+        Refused::TooLarge { buff_in, .. } => Report::TooLarge { buff_in },
+        other => Report::Rejected(other),
     }
 }

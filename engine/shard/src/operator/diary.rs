@@ -1,12 +1,12 @@
-//! The diary: how connections ended lately, for whoever asks why a device was dropped.
+//! The diary: how connections ended lately, for operators who ask why a device was dropped.
 
 use std::collections::VecDeque;
 
 use linchpin_protocol::InfoPairs;
 use linchpin_protocol::model::{DeviceId, Now};
 
-use crate::device::firmware::BlobId;
 use crate::connection::{NO_DEVICE, Peer};
+use crate::device::firmware::BlobId;
 use crate::{DiaryEntry, End, Shard, Slot, limits};
 
 /// One ended connection.
@@ -28,7 +28,7 @@ const _: () = assert!(size_of::<Entry>() <= 40, "limits::DIARY_ENTRIES of them s
 #[derive(Debug)]
 pub(crate) struct Diary {
     ends: VecDeque<Entry>,
-    /// HTTP exchanges that are simply over: many, and none of them may drive out an end that somebody asks about.
+    /// HTTP exchanges that ended in order: many, and none of them may displace an end that an operator asks about.
     exchanges: VecDeque<Entry>,
 }
 
@@ -78,17 +78,17 @@ impl Shard {
             end,
         };
         if let Some(firmware) = firmware {
-            self.blobs.retain(firmware);
+            self.catalog.firmware.retain(firmware);
         }
         let ring = match end {
-            End::HttpDone | End::HttpIdle => &mut self.diary.exchanges,
-            _ => &mut self.diary.ends,
+            End::HttpDone | End::HttpIdle => &mut self.operator.diary.exchanges,
+            _ => &mut self.operator.diary.ends,
         };
         if ring.len() == ring.capacity()
             && let Some(oldest) = ring.pop_front()
             && let Some(firmware) = oldest.firmware
         {
-            self.blobs.release(firmware);
+            self.catalog.firmware.release(firmware);
         }
         ring.push_back(entry);
     }
@@ -96,11 +96,11 @@ impl Shard {
     /// The newest entries first: of one device, or of everybody.
     pub(crate) fn read_diary(&self, device: Option<DeviceId>, limit: u32) -> Vec<DiaryEntry> {
         let wanted = |entry: &&Entry| device.is_none() || entry.device == device;
-        let mut entries: Vec<_> = self.diary.ends.iter().rev().filter(wanted).take(limit as usize).collect();
-        entries.extend(self.diary.exchanges.iter().rev().filter(wanted).take(limit as usize));
+        let mut entries: Vec<_> = self.operator.diary.ends.iter().rev().filter(wanted).take(limit as usize).collect();
+        entries.extend(self.operator.diary.exchanges.iter().rev().filter(wanted).take(limit as usize));
         entries.sort_by_key(|entry| std::cmp::Reverse(entry.at_s));
         let firmware = |blob: BlobId| {
-            let pairs = InfoPairs::new(self.blobs.get(blob));
+            let pairs = InfoPairs::new(self.catalog.firmware.get(blob));
             pairs.iter().map(|(key, value)| (key.into(), value.into())).collect()
         };
         entries

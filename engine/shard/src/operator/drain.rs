@@ -4,7 +4,7 @@ use linchpin_protocol::blynk::codec;
 use linchpin_protocol::model::{Millis, Now};
 
 use crate::connection::{Phase, gate};
-use crate::{Effects, End, Shard, Slot, limits};
+use crate::{Effects, End, Shard, Slot, Turn, limits};
 
 /// A drain in progress.
 #[derive(Debug)]
@@ -19,14 +19,14 @@ pub(crate) struct Drain {
 
 impl Shard {
     pub(crate) fn start_drain(&mut self, now: Now, redirect: Option<(Box<str>, u16)>, per_second: u32) {
-        self.drain = Some(Drain { next: now.mono, redirect, per_second: per_second.max(1), cursor: 0 });
+        self.operator.drain = Some(Drain { next: now.mono, redirect, per_second: per_second.max(1), cursor: 0 });
     }
 
     /// End as many as the pace allows in one step.
-    pub(crate) fn drain_some(&mut self, now: Now, fx: &mut Effects) {
-        let Some(mut drain) = self.drain.take() else { return };
-        if drain.next > now.mono {
-            self.drain = Some(drain);
+    pub(crate) fn drain_some(&mut self, turn: &mut Turn<'_>) {
+        let Some(mut drain) = self.operator.drain.take() else { return };
+        if drain.next > turn.now.mono {
+            self.operator.drain = Some(drain);
             return;
         }
         let steps_per_second = 1_000 / limits::DRAIN_STEP_MS;
@@ -34,16 +34,16 @@ impl Shard {
         while left > 0 && (drain.cursor as usize) < self.connections.len() {
             let slot = Slot(drain.cursor);
             drain.cursor += 1;
-            if self.drain_one(now, slot, &drain, fx) {
+            if self.drain_one(turn, slot, &drain) {
                 left -= 1;
             }
         }
         let done = drain.cursor as usize >= self.connections.len();
-        drain.next = if done { Millis::NEVER } else { now.mono.after(limits::DRAIN_STEP_MS) };
-        self.drain = Some(drain);
+        drain.next = if done { Millis::NEVER } else { turn.now.mono.after(limits::DRAIN_STEP_MS) };
+        self.operator.drain = Some(drain);
     }
 
-    fn drain_one(&mut self, now: Now, slot: Slot, drain: &Drain, fx: &mut Effects) -> bool {
+    fn drain_one(&mut self, turn: &mut Turn<'_>, slot: Slot, drain: &Drain) -> bool {
         let Some(connection) = self.connections.get(slot) else { return false };
         match connection.phase {
             Phase::Live => {
@@ -51,15 +51,15 @@ impl Shard {
                 let understands = connection.gate & (gate::PACED | gate::BLOCKED) == 0;
                 if let Some((host, port)) = drain.redirect.as_ref().filter(|_| understands) {
                     let id = self.next_push_id();
-                    self.emit(slot, fx, |out| codec::redirect(out, id, host, Some(*port)));
-                    self.refuse(now, slot, End::Redirected, fx);
+                    self.emit(turn, slot, |out| codec::redirect(out, id, host, Some(*port)));
+                    self.refuse(turn, slot, End::Redirected);
                 } else {
-                    self.end(now, slot, End::Drained, fx);
+                    self.end(turn, slot, End::Drained);
                 }
                 true
             }
             Phase::Opening | Phase::Handshake | Phase::Resolving { .. } | Phase::Http(_) => {
-                self.end(now, slot, End::Drained, fx);
+                self.end(turn, slot, End::Drained);
                 true
             }
             Phase::Free | Phase::Leaving { .. } | Phase::Refused(_) | Phase::Closing => false,

@@ -2,6 +2,25 @@
 
 mod commands;
 pub(crate) mod counters;
-pub(crate) mod diary;
-pub(crate) mod drain;
-pub(crate) mod tap;
+mod diary;
+mod drain;
+mod tap;
+
+use diary::Diary;
+use drain::Drain;
+use tap::Tap;
+
+/// What operators have under way, and what they may look up.
+#[derive(Debug)]
+pub(crate) struct Operations {
+    pub(crate) drain: Option<Drain>,
+    pub(crate) diary: Diary,
+    /// Devices whose frames an operator sees.
+    pub(crate) taps: Vec<Tap>,
+}
+
+impl Operations {
+    pub(crate) fn new(shards: u16) -> Self {
+        Self { drain: None, diary: Diary::new(shards), taps: Vec::new() }
+    }
+}

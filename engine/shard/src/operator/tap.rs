@@ -1,15 +1,15 @@
-//! Watching a device: its frames are shown to an operator as they come and go, without secrets.
+//! Taps: an operator sees the frames of a device as they come and go, without secrets.
 
 use linchpin_protocol::blynk::{Command as Wire, Frame, Split, split};
 use linchpin_protocol::limits::MAX_BODY_BYTES;
 use linchpin_protocol::model::{DeviceId, Millis, Now};
 
 use crate::connection::NO_DEVICE;
-use crate::{Effect, Effects, Report, RequestId, Shard, Slot, WatchedFrame, limits};
+use crate::{Effect, Effects, Report, RequestId, Shard, Slot, TappedFrame, Turn, limits};
 
-/// Somebody looks at a device.
+/// An operator looks at a device.
 #[derive(Debug)]
-pub(crate) struct Watch {
+pub(crate) struct Tap {
     /// The device's position.
     device: u32,
     to: RequestId,
@@ -17,62 +17,62 @@ pub(crate) struct Watch {
 }
 
 impl Shard {
-    pub(crate) fn start_watch(&mut self, now: Now, to: RequestId, id: DeviceId, seconds: u32) -> Report {
+    pub(crate) fn start_tap(&mut self, now: Now, to: RequestId, id: DeviceId, seconds: u32) -> Report {
         let Some(device) = self.devices.find(id) else { return Report::NoSuchDevice };
-        if self.watches.len() >= limits::WATCHES {
-            return Report::TooMany { limit: limits::WATCHES };
+        if self.operator.taps.len() >= limits::TAPS {
+            return Report::TooMany { limit: limits::TAPS };
         }
-        let until = now.mono.after(u64::from(seconds.clamp(1, limits::WATCH_S)) * 1_000);
-        self.watches.push(Watch { device, to, until });
+        let until = now.mono.after(u64::from(seconds.clamp(1, limits::TAP_S)) * 1_000);
+        self.operator.taps.push(Tap { device, to, until });
         Report::Done
     }
 
-    pub(crate) fn stop_watch(&mut self, to: RequestId) {
-        self.watches.retain(|watch| watch.to != to);
+    pub(crate) fn stop_tap(&mut self, to: RequestId) {
+        self.operator.taps.retain(|tap| tap.to != to);
     }
 
-    /// When the first watch ends.
-    pub(crate) fn watch_deadline(&self) -> Option<Millis> {
-        self.watches.iter().map(|watch| watch.until).min()
+    /// When the first tap ends.
+    pub(crate) fn tap_deadline(&self) -> Option<Millis> {
+        self.operator.taps.iter().map(|tap| tap.until).min()
     }
 
-    /// Watches end by themselves: whoever asked may be gone.
-    pub(crate) fn expire_watches(&mut self, now: Now) {
-        self.watches.retain(|watch| watch.until > now.mono);
+    /// Taps end by themselves: the operator may be gone.
+    pub(crate) fn expire_taps(&mut self, now: Now) {
+        self.operator.taps.retain(|tap| tap.until > now.mono);
     }
 
-    /// A frame of the device, if somebody looks.
-    pub(crate) fn show_received(&self, slot: Slot, frame: Frame<'_>, fx: &mut Effects) {
-        if !self.watches.is_empty() {
-            self.show(slot, false, frame, fx);
+    /// A frame of the device, if it is tapped.
+    pub(crate) fn show_received(&self, turn: &mut Turn<'_>, slot: Slot, frame: Frame<'_>) {
+        if !self.operator.taps.is_empty() {
+            self.show(turn, slot, false, frame);
         }
     }
 
-    /// Whole frames for the device, if somebody looks.
-    pub(crate) fn show_sent(&self, slot: Slot, mut frames: &[u8], fx: &mut Effects) {
-        if self.watches.is_empty() {
+    /// Whole frames for the device, if it is tapped.
+    pub(crate) fn show_sent(&self, turn: &mut Turn<'_>, slot: Slot, mut frames: &[u8]) {
+        if self.operator.taps.is_empty() {
             return;
         }
         while let Ok(Split::Frame { frame, used }) = split(frames, MAX_BODY_BYTES.max(usize::from(u16::MAX))) {
-            self.show(slot, true, frame, fx);
+            self.show(turn, slot, true, frame);
             frames = &frames[used..];
         }
     }
 
-    fn show(&self, slot: Slot, is_sent: bool, frame: Frame<'_>, fx: &mut Effects) {
+    fn show(&self, turn: &mut Turn<'_>, slot: Slot, is_sent: bool, frame: Frame<'_>) {
         let device = self.connections[slot].device;
         if device == NO_DEVICE {
             return;
         }
-        for watch in self.watches.iter().filter(|watch| watch.device == device) {
-            let shown = WatchedFrame {
+        for tap in self.operator.taps.iter().filter(|tap| tap.device == device) {
+            let shown = TappedFrame {
                 is_sent,
                 command: frame.command,
                 id: frame.id,
                 status_or_len: frame.status_or_len,
                 body: redacted(frame),
             };
-            fx.push(Effect::Report { to: watch.to, report: Report::Frame(Box::new(shown)) });
+            turn.fx.push(Effect::Report { to: tap.to, report: Report::Frame(Box::new(shown)) });
         }
     }
 }
@@ -80,7 +80,7 @@ impl Shard {
 /// The body without tokens: those of logins and bridges, and what follows `?` in the address of a firmware.
 fn redacted(frame: Frame<'_>) -> Box<[u8]> {
     const HIDDEN: &[u8] = b"(hidden)";
-    let body = &frame.body[..frame.body.len().min(limits::WATCHED_BODY_BYTES)];
+    let body = &frame.body[..frame.body.len().min(limits::TAPPED_BODY_BYTES)];
     match Wire::from_number(frame.command) {
         Some(Wire::Login | Wire::LoginOld) => HIDDEN.into(),
         Some(Wire::Bridge) => {

@@ -4,9 +4,9 @@ use linchpin_protocol::model::{DeviceId, OrgId, Pin, UnixMillis};
 
 use crate::End;
 
-/// A change that the store is to keep.
+/// A change of a device, for the store.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Kept {
+pub struct DeviceChange {
     /// The device's organization.
     pub org: OrgId,
     /// The device.
@@ -15,7 +15,7 @@ pub struct Kept {
     pub change: Change,
 }
 
-/// See [`Kept`].
+/// See [`DeviceChange`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
     /// All properties and metadata, as they are now.
@@ -45,7 +45,7 @@ pub enum Change {
     },
 }
 
-/// What tells two entries of a device apart.
+/// Distinguishes the entries of a device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EventId {
     /// When.

@@ -1,11 +1,33 @@
 //! What the store gets of a shard, and what it gives back.
 
-pub(crate) mod change;
-pub(crate) mod keeping;
-pub(crate) mod points;
-pub(crate) mod record;
-pub(crate) mod restore;
+mod change;
+mod intake;
+mod points;
+mod record;
+mod restore;
 
-pub use change::{Change, EventId, Kept, Restored};
-pub use keeping::Keeping;
+use std::collections::VecDeque;
+
+pub use change::{Change, DeviceChange, EventId, Restored};
+pub use intake::Intake;
 pub use points::Points;
+use restore::Parked;
+
+/// What a shard knows of its store.
+#[derive(Debug)]
+pub(crate) struct StoreLink {
+    /// What it takes.
+    pub(crate) intake: Intake,
+    /// Positions of devices whose properties or metadata it has not been given; each once.
+    changed: VecDeque<u32>,
+    /// Reads that wait for values of the last run; `None`: all have come.
+    pub(crate) parked: Option<Vec<Parked>>,
+    /// Number of the last entry for it.
+    entries: u32,
+}
+
+impl StoreLink {
+    pub(crate) fn new(intake: Intake, replaying: bool) -> Self {
+        Self { intake, changed: VecDeque::new(), parked: replaying.then(Vec::new), entries: 0 }
+    }
+}

@@ -45,7 +45,7 @@ impl Points {
     pub(crate) fn clear(&mut self) {
         self.list.clear();
         self.bytes.clear();
-        let most = crate::limits::EFFECTS_KEPT_BYTES;
+        let most = crate::limits::EFFECTS_RETAINED_BYTES;
         if self.bytes.capacity() > most {
             self.bytes.shrink_to(most);
             self.list.shrink_to(most / size_of::<Point>());

@@ -3,40 +3,40 @@
 use linchpin_protocol::model::{Now, Pin, UnixMillis};
 
 use crate::device::attributes::EventRefused;
-use crate::{Change, Effect, Effects, End, EventId, Keeping, Kept, Shard};
+use crate::{Change, DeviceChange, Effect, Effects, End, EventId, Intake, Shard, Turn};
 
 impl Shard {
-    /// Let the store keep a point.
-    pub(crate) fn keep_point(&self, position: u32, pin: Pin, at: UnixMillis, value: &[u8], fx: &mut Effects) {
-        if matches!(self.keeping, Keeping::All | Keeping::Points) {
+    /// Store a point.
+    pub(crate) fn store_point(&self, turn: &mut Turn<'_>, position: u32, pin: Pin, at: UnixMillis, value: &[u8]) {
+        if matches!(self.store.intake, Intake::All | Intake::Points) {
             let device = &self.devices[position];
-            fx.points.push(device.org, device.id, pin, at, value);
+            turn.fx.points.push(device.org, device.id, pin, at, value);
         }
     }
 
-    fn keep_change(&self, position: u32, change: Change, fx: &mut Effects) {
+    fn store_change(&self, turn: &mut Turn<'_>, position: u32, change: Change) {
         let device = &self.devices[position];
-        fx.push(Effect::Keep(Box::new(Kept { org: device.org, device: device.id, change })));
+        turn.fx.push(Effect::Store(Box::new(DeviceChange { org: device.org, device: device.id, change })));
     }
 
     /// The next id of an event or a line of the diary.
     fn entry_id(&mut self, now: Now) -> EventId {
-        self.entries = self.entries.wrapping_add(1);
-        EventId { at: now.wall, number: self.entries }
+        self.store.entries = self.store.entries.wrapping_add(1);
+        EventId { at: now.wall, number: self.store.entries }
     }
 
-    /// Properties or metadata of a device changed: whoever drives the shard asks for them with [`Shard::next_changed`].
+    /// Properties or metadata of a device changed: the tick asks for them with [`Shard::next_changed`].
     pub(crate) fn attributes_changed(&mut self, position: u32) {
         let rare = self.devices[position].rare_mut();
-        if self.keeping != Keeping::Memory && !std::mem::replace(&mut rare.is_changed, true) {
-            self.changed.push_back(position);
+        if self.store.intake != Intake::Memory && !std::mem::replace(&mut rare.is_changed, true) {
+            self.store.changed.push_back(position);
         }
     }
 
     /// Properties and metadata of a device that changed since they were last asked for; changes in between are one.
-    pub fn next_changed(&mut self) -> Option<Kept> {
+    pub fn next_changed(&mut self) -> Option<DeviceChange> {
         loop {
-            let position = self.changed.pop_front()?;
+            let position = self.store.changed.pop_front()?;
             let device = &mut self.devices[position];
             // A removed device has none.
             let Some(rare) = &mut device.rare else { continue };
@@ -45,50 +45,49 @@ impl Shard {
                 properties: rare.attributes.properties().map(|(p, n, v)| (p, n.into(), v.into())).collect(),
                 metadata: rare.attributes.all_metadata().map(|(n, v)| (n.into(), v.into())).collect(),
             };
-            return Some(Kept { org: device.org, device: device.id, change });
+            return Some(DeviceChange { org: device.org, device: device.id, change });
         }
     }
 
     /// Do properties or metadata wait for [`Shard::next_changed`]?
     #[must_use]
     pub fn has_changed(&self) -> bool {
-        !self.changed.is_empty()
+        !self.store.changed.is_empty()
     }
 
-    /// Log an event of a device, and let the store keep it.
-    pub(crate) fn log(
+    /// Log an event of a device and store it.
+    pub(crate) fn store_event(
         &mut self,
-        now: Now,
+        turn: &mut Turn<'_>,
         position: u32,
         code: &str,
         description: &str,
-        fx: &mut Effects,
     ) -> Result<(), EventRefused> {
-        let id = self.entry_id(now);
-        self.devices[position].rare_mut().attributes.log_event(code, description, now, id.number)?;
-        if self.keeping != Keeping::Memory {
-            self.keep_change(position, Change::Event { id, code: code.into(), description: description.into() }, fx);
+        let id = self.entry_id(turn.now);
+        self.devices[position].rare_mut().attributes.log_event(code, description, turn.now, id.number)?;
+        if self.store.intake != Intake::Memory {
+            self.store_change(turn, position, Change::Event { id, code: code.into(), description: description.into() });
         }
         Ok(())
     }
 
     /// Resolve events of a device; false if there is none.
-    pub(crate) fn clear_events(&mut self, position: u32, code: &str, all: bool, fx: &mut Effects) -> bool {
+    pub(crate) fn store_cleared(&mut self, turn: &mut Turn<'_>, position: u32, code: &str, all: bool) -> bool {
         let Some(rare) = self.devices[position].rare.as_mut() else { return false };
         let cleared = rare.attributes.clear_event(code, all);
-        if self.keeping != Keeping::Memory {
+        if self.store.intake != Intake::Memory {
             for id in &cleared {
-                self.keep_change(position, Change::EventCleared(*id), fx);
+                self.store_change(turn, position, Change::EventCleared(*id));
             }
         }
         !cleared.is_empty()
     }
 
     /// A device came or went.
-    pub(crate) fn keep_presence(&mut self, now: Now, position: u32, end: Option<End>, fx: &mut Effects) {
-        if self.keeping == Keeping::All {
-            let id = self.entry_id(now);
-            self.keep_change(position, Change::Presence { id, end }, fx);
+    pub(crate) fn store_presence(&mut self, turn: &mut Turn<'_>, position: u32, end: Option<End>) {
+        if self.store.intake == Intake::All {
+            let id = self.entry_id(turn.now);
+            self.store_change(turn, position, Change::Presence { id, end });
         }
     }
 }

@@ -3,7 +3,7 @@
 use linchpin_protocol::model::{DeviceId, Now, OrgId, Pin, UnixMillis};
 
 use crate::device::attributes::Attributes;
-use crate::{ConnRef, Effects, Restored, Shard, Slot};
+use crate::{ConnRef, Effects, Restored, Shard, Slot, Turn};
 
 /// A sync that waits for values of the last run.
 #[derive(Debug)]
@@ -18,7 +18,7 @@ impl Shard {
     /// Let a sync wait for values of the last run; false: there is no room.
     pub(crate) fn park(&mut self, slot: Slot, id: u16, pins: Option<Box<[Pin]>>) -> bool {
         let asker = ConnRef { shard: self.id, slot, serial: self.connections[slot].serial };
-        match &mut self.parked {
+        match &mut self.store.parked {
             Some(parked) if parked.len() < crate::limits::PARKED_SYNCS => {
                 parked.push(Parked { asker, id, pins });
                 true
@@ -28,24 +28,24 @@ impl Shard {
     }
 
     /// All values of the last run have come.
-    pub(crate) fn replayed(&mut self, now: Now, fx: &mut Effects) {
-        for Parked { asker, id, pins } in self.parked.take().into_iter().flatten() {
+    pub(crate) fn replayed(&mut self, turn: &mut Turn<'_>) {
+        for Parked { asker, id, pins } in self.store.parked.take().into_iter().flatten() {
             if self.is_current(asker) && self.is_live(asker.slot) {
                 match pins {
-                    None => self.answer_sync(now, asker.slot, id, None, fx),
-                    Some(pins) => self.answer_sync(now, asker.slot, id, Some(&mut pins.iter().copied()), fx),
+                    None => self.answer_sync(turn, asker.slot, id, None),
+                    Some(pins) => self.answer_sync(turn, asker.slot, id, Some(&mut pins.iter().copied())),
                 }
             }
         }
     }
 
-    /// Take back what a device had.
+    /// Restore a device's state from the store.
     pub(crate) fn restore(&mut self, now: Now, device: DeviceId, restored: Restored) {
         let Some(position) = self.devices.find(device) else { return };
         let device = &mut self.devices[position];
         for (pin, value, at) in restored.values {
             if device.values.get(pin).is_none_or(|(_, known)| known.0 < at.0) {
-                // What does not fit was kept under larger limits.
+                // A value that does not fit was stored under larger limits.
                 let _ = device.values.put(pin, &value, at);
             }
         }
@@ -64,7 +64,7 @@ impl Shard {
         }
     }
 
-    /// The latest value of a pin, for whoever owes it to the store.
+    /// The latest value of a pin, for the tick that owes it to the store.
     #[must_use]
     pub fn latest(&self, device: DeviceId, pin: Pin) -> Option<(OrgId, UnixMillis, &[u8])> {
         let device = &self.devices[self.devices.find(device)?];

@@ -2,7 +2,7 @@
 //!
 //! A handshake costs as much as thousands of frames, so its steps are not made when their bytes come: they wait, and the
 //! tick makes as many of them as it has time for after everybody else was answered (`Shard::shake`). What a step cost is
-//! told by `Shard::spent`, since a shard has no clock.
+//! reported by `Shard::spent`, since a shard has no clock.
 
 use std::time::Duration;
 
@@ -12,28 +12,28 @@ use linchpin_tls::{Alert, Established, Fault, Load, Pass, Progress, Refusal, Ver
 
 use crate::connection::{Phase, gate};
 use crate::tls::{Shaking, Stage, Stepped, Tls, since_start};
-use crate::{ConnRef, Effect, Effects, End, Receive, Shard, Slot};
+use crate::{ConnRef, Effect, Effects, End, Receive, Shard, Slot, Turn};
 
 impl Shard {
     /// A ClientHello begins.
-    pub(crate) fn greet(&mut self, now: Now, slot: Slot, bytes: &[u8], fx: &mut Effects) {
+    pub(crate) fn greet(&mut self, turn: &mut Turn<'_>, slot: Slot, bytes: &[u8]) {
         let is_mutual = self.connections[slot].gate & gate::MUTUAL != 0;
-        if self.secure.as_ref().is_none_or(|secure| is_mutual && secure.options.mutual.is_none()) {
-            fx.send(slot, |out| fatal(out, Alert::ProtocolVersion));
-            return self.refuse(now, slot, End::TlsNotServed, fx);
+        if self.tls.as_ref().is_none_or(|secure| is_mutual && secure.options.mutual.is_none()) {
+            turn.fx.send(slot, |out| fatal(out, Alert::ProtocolVersion));
+            return self.refuse(turn, slot, End::TlsNotServed);
         }
         self.connections.hold(slot, |c| {
             c.phase = Phase::Handshake;
             c.tls = Tls::Greeting(Box::default());
         });
-        self.set_deadline(now, slot, HANDSHAKE_DEADLINE.as_millis() as u64);
-        self.handshake_bytes(now, slot, bytes, fx);
+        self.set_deadline(turn.now, slot, HANDSHAKE_DEADLINE.as_millis() as u64);
+        self.handshake_bytes(turn, slot, bytes);
     }
 
     /// Bytes of a connection that negotiates TLS.
-    pub(crate) fn handshake_bytes(&mut self, now: Now, slot: Slot, bytes: &[u8], fx: &mut Effects) {
+    pub(crate) fn handshake_bytes(&mut self, turn: &mut Turn<'_>, slot: Slot, bytes: &[u8]) {
         let asker = self.asker(slot);
-        let Some(secure) = self.secure.as_mut() else { return };
+        let Some(secure) = self.tls.as_mut() else { return };
         let out = &mut secure.out;
         let greeted = self.connections.hold(slot, |c| match &mut c.tls {
             Tls::Greeting(greeting) => Some(greeting.push(bytes, out).map(|hello| hello.map(|hello| hello.resumes))),
@@ -45,9 +45,9 @@ impl Shard {
         });
         match greeted {
             None => secure.ready.push_back(asker),
-            Some(Ok(None)) => fx.push(Effect::Arm { slot, receive: Receive::Once }),
-            Some(Ok(Some(resumes))) => self.knock(now, slot, resumes, fx),
-            Some(Err(fault)) => self.tls_failed(now, slot, &fault, true, fx),
+            Some(Ok(None)) => turn.fx.push(Effect::Arm { slot, receive: Receive::Once }),
+            Some(Ok(Some(resumes))) => self.knock(turn, slot, resumes),
+            Some(Err(fault)) => self.tls_failed(turn, slot, &fault, true),
         }
     }
 
@@ -56,22 +56,22 @@ impl Shard {
     }
 
     /// The ClientHello is whole: may the handshake begin?
-    fn knock(&mut self, now: Now, slot: Slot, resumes: bool, fx: &mut Effects) {
+    fn knock(&mut self, turn: &mut Turn<'_>, slot: Slot, resumes: bool) {
         let (asker, ip) = (self.asker(slot), self.connections[slot].peer.ip());
-        let Some(secure) = self.secure.as_mut() else { return };
+        let Some(secure) = self.tls.as_mut() else { return };
         secure.admission.set_load(if self.counters.online > 0 { Load::Sessions } else { Load::Alone });
-        match secure.admission.arrive(since_start(now), asker, ip, resumes) {
+        match secure.admission.arrive(since_start(turn.now), asker, ip, resumes) {
             Verdict::Start(pass) => self.let_in(asker, pass),
             Verdict::Wait => {}
-            Verdict::Refuse(Refusal::Busy) => self.end(now, slot, End::HandshakeBusy, fx),
-            Verdict::Refuse(Refusal::Address) => self.end(now, slot, End::HandshakesPerAddress, fx),
+            Verdict::Refuse(Refusal::Busy) => self.end(turn, slot, End::HandshakeBusy),
+            Verdict::Refuse(Refusal::Address) => self.end(turn, slot, End::HandshakesPerAddress),
         }
     }
 
     /// Its turn has come.
     fn let_in(&mut self, asker: ConnRef, pass: Pass) {
         let is_waiting = self.is_current(asker) && matches!(self.connections[asker.slot].tls, Tls::Greeting(_));
-        let Some(secure) = self.secure.as_mut() else { return };
+        let Some(secure) = self.tls.as_mut() else { return };
         if !is_waiting {
             return secure.admission.abandoned(pass);
         }
@@ -86,54 +86,55 @@ impl Shard {
     /// Are there steps that [`Self::shake`] can make at once?
     #[must_use]
     pub fn has_handshakes(&self) -> bool {
-        self.secure.as_ref().is_some_and(|secure| !secure.ready.is_empty())
+        self.tls.as_ref().is_some_and(|secure| !secure.ready.is_empty())
     }
 
     /// May [`Self::shake`] find something to do?
     #[must_use]
     pub fn awaits_handshakes(&self) -> bool {
-        self.secure.as_ref().is_some_and(|secure| !secure.ready.is_empty() || secure.waiting() > 0)
+        self.tls.as_ref().is_some_and(|secure| !secure.ready.is_empty() || secure.waiting() > 0)
     }
 
     /// When a waiting handshake may begin.
     pub(crate) fn handshake_deadline(&self) -> Option<Millis> {
-        let at = self.secure.as_ref()?.admission.wake_at()?;
+        let at = self.tls.as_ref()?.admission.wake_at()?;
         Some(Millis(at.as_micros().div_ceil(1_000) as u64))
     }
 
-    /// Make one step of one handshake; false: there is none to make. Tell what it cost by [`Self::spent`].
+    /// Make one step of one handshake; false: there is none to make. Report what it cost by [`Self::spent`].
     pub fn shake(&mut self, now: Now, fx: &mut Effects) -> bool {
-        // A cost that nobody told is none.
+        let turn = &mut Turn { now, fx };
+        // If `spent` was not called, the last step counts as free.
         self.spent(Duration::ZERO);
         loop {
-            let Some(secure) = self.secure.as_mut() else { return false };
-            if let Some(late) = secure.admission.expired(since_start(now)) {
+            let Some(secure) = self.tls.as_mut() else { return false };
+            if let Some(late) = secure.admission.expired(since_start(turn.now)) {
                 if self.is_current(late) {
-                    self.end(now, late.slot, End::HandshakeBusy, fx);
+                    self.end(turn, late.slot, End::HandshakeBusy);
                 }
                 continue;
             }
-            // What was begun goes first, so that it gets done.
+            // Finish running handshakes before starting new ones.
             let Some(asker) = secure.ready.pop_front() else {
-                let Some((asker, pass)) = secure.admission.next(since_start(now)) else { return false };
+                let Some((asker, pass)) = secure.admission.next(since_start(turn.now)) else { return false };
                 self.let_in(asker, pass);
                 continue;
             };
             if self.is_current(asker) && self.connections[asker.slot].phase == Phase::Handshake {
-                self.step(now, asker, fx);
+                self.step(turn, asker);
                 return true;
             }
         }
     }
 
-    fn step(&mut self, now: Now, asker: ConnRef, fx: &mut Effects) {
+    fn step(&mut self, turn: &mut Turn<'_>, asker: ConnRef) {
         let slot = asker.slot;
-        let Some(secure) = self.secure.as_mut() else { return };
+        let Some(secure) = self.tls.as_mut() else { return };
         let is_mutual = self.connections[slot].gate & gate::MUTUAL != 0;
         let options = &secure.options;
         let acceptor = if is_mutual { options.mutual.as_ref() } else { Some(&options.acceptor) };
-        if options.clock.unix_s() != now.wall.seconds() {
-            options.clock.set(now.wall.seconds());
+        if options.clock.unix_s() != turn.now.wall.seconds() {
+            options.clock.set(turn.now.wall.seconds());
         }
         let Tls::Handshake(shaking) = self.connections.hold(slot, |c| std::mem::take(&mut c.tls)) else { return };
         let Shaking { pass, cost, stage, came } = *shaking;
@@ -149,24 +150,24 @@ impl Shard {
                 let stage = Stage::Going(handshake);
                 let shaking = Shaking { pass, cost, stage, came: Vec::new() };
                 self.connections.hold(slot, |c| c.tls = Tls::Handshake(Box::new(shaking)));
-                self.flush_out(slot, fx);
-                fx.push(Effect::Arm { slot, receive: Receive::Once });
+                self.flush_out(turn, slot);
+                turn.fx.push(Effect::Arm { slot, receive: Receive::Once });
             }
             Ok(Progress::Done(established)) => {
                 secure.stepped = Some(Stepped::Ended(pass, cost));
-                self.flush_out(slot, fx);
-                self.established(now, slot, *established, fx);
+                self.flush_out(turn, slot);
+                self.established(turn, slot, *established);
             }
             Err(fault) => {
                 secure.stepped = Some(Stepped::Ended(pass, cost));
-                self.tls_failed(now, slot, &fault, true, fx);
+                self.tls_failed(turn, slot, &fault, true);
             }
         }
     }
 
     /// The last [`Self::shake`] took so much processor time.
     pub fn spent(&mut self, cost: Duration) {
-        let Some(secure) = self.secure.as_mut() else { return };
+        let Some(secure) = self.tls.as_mut() else { return };
         secure.admission.spent(cost);
         match secure.stepped.take() {
             Some(Stepped::Ended(pass, before)) => secure.admission.ended(pass, before + cost),
@@ -180,19 +181,19 @@ impl Shard {
     }
 
     /// From now on the connection speaks within TLS: its first bytes decide again.
-    fn established(&mut self, now: Now, slot: Slot, established: Established, fx: &mut Effects) {
+    fn established(&mut self, turn: &mut Turn<'_>, slot: Slot, established: Established) {
         let Established { session, mut rest, facts } = established;
         self.counters.handshakes[usize::from(facts.resumed)] += 1;
         self.connections.hold(slot, |c| {
             c.tls = Tls::On(session);
             c.phase = Phase::Opening;
         });
-        self.set_deadline(now, slot, u64::from(self.settings.login_timeout_ms));
-        self.sealed_bytes(now, slot, &mut rest, fx);
+        self.set_deadline(turn.now, slot, u64::from(self.settings.login_timeout_ms));
+        self.sealed_bytes(turn, slot, &mut rest);
     }
 
     /// Does the template of the device ask for TLS?
     pub(crate) fn needs_tls(&self, position: u32) -> bool {
-        self.templates.get(self.devices[position].template).is_some_and(|template| template.requires_tls)
+        self.template_of(position).is_some_and(|template| template.requires_tls)
     }
 }

@@ -16,23 +16,23 @@ use crate::ConnRef;
 pub struct TlsOptions {
     /// Begins handshakes.
     pub acceptor: Acceptor,
-    /// The same for listeners that want a certificate of the client; without it they take nobody.
+    /// The same for listeners that want a certificate of the client; without it they take no client.
     pub mutual: Option<Acceptor>,
-    /// The time of certificates and tickets; the shard keeps it.
+    /// The time of certificates and tickets; the shard sets it.
     pub clock: Clock,
 }
 
 /// What all connections of a shard share.
 #[derive(Debug)]
-pub(crate) struct Secure {
+pub(crate) struct SharedTls {
     pub(crate) options: TlsOptions,
     pub(crate) desk: Desk,
     pub(crate) admission: Admission<ConnRef>,
     /// Handshakes that can go on.
     pub(crate) ready: VecDeque<ConnRef>,
-    /// Whose step was made last, until its cost is told.
+    /// Whose step was made last, until its cost is reported.
     pub(crate) stepped: Option<Stepped>,
-    /// Kept over calls: bytes for the peer.
+    /// DeviceChange over calls: bytes for the peer.
     pub(crate) out: Vec<u8>,
 }
 
@@ -41,11 +41,11 @@ pub(crate) struct Secure {
 pub(crate) enum Stepped {
     /// It goes on.
     Going(ConnRef),
-    /// It is over; its steps before the last one cost so much.
+    /// It ended; its steps before the last one cost so much.
     Ended(Pass, Duration),
 }
 
-impl Secure {
+impl SharedTls {
     pub(crate) fn new(options: TlsOptions, seed: [u8; 16], now: Now) -> Self {
         Self {
             options,

@@ -6,60 +6,60 @@ use linchpin_tls::{Fault, Input, Opened, RecordLayer, Session};
 
 use crate::connection::{Connection, Phase, gate};
 use crate::tls::Tls;
-use crate::{Effect, Effects, End, Receive, Shard, Slot, end};
+use crate::{Effect, Effects, End, Receive, Shard, Slot, Turn, end};
 
 impl Shard {
     /// Sealed bytes of a connection: opened where they lie.
-    pub(crate) fn sealed_bytes(&mut self, now: Now, slot: Slot, bytes: &mut [u8], fx: &mut Effects) {
+    pub(crate) fn sealed_bytes(&mut self, turn: &mut Turn<'_>, slot: Slot, bytes: &mut [u8]) {
         let mut input = Input::new(bytes);
         // Before the login everything of one read is taken together: the connection is armed once for it.
         let mut gathered = Vec::new();
         let is_live = self.connections[slot].phase == Phase::Live;
         loop {
-            let Some(secure) = self.secure.as_mut() else { return };
+            let Some(secure) = self.tls.as_mut() else { return };
             let (desk, out) = (&mut secure.desk, &mut secure.out);
             let opened = self.connections.hold(slot, |c| match &mut c.tls {
                 Tls::On(session) => session.open(desk, &mut input, out),
                 _ => Err(Fault::Closed),
             });
             match opened {
-                Ok(Opened::Plain(plain)) if is_live => self.plain_bytes(now, slot, plain, fx),
+                Ok(Opened::Plain(plain)) if is_live => self.plain_bytes(turn, slot, plain),
                 Ok(Opened::Plain(plain)) => gathered.extend_from_slice(plain),
-                Ok(Opened::Drained) if is_live => return self.flush_out(slot, fx),
+                Ok(Opened::Drained) if is_live => return self.flush_out(turn, slot),
                 Ok(Opened::Drained) if gathered.is_empty() => {
-                    fx.push(Effect::Arm { slot, receive: Receive::Once });
-                    return self.flush_out(slot, fx);
+                    turn.fx.push(Effect::Arm { slot, receive: Receive::Once });
+                    return self.flush_out(turn, slot);
                 }
                 Ok(Opened::Drained) => {
-                    self.flush_out(slot, fx);
-                    return self.plain_bytes(now, slot, &mut gathered, fx);
+                    self.flush_out(turn, slot);
+                    return self.plain_bytes(turn, slot, &mut gathered);
                 }
                 Ok(Opened::PeerClosed) => {
-                    self.flush_out(slot, fx);
+                    self.flush_out(turn, slot);
                     if !gathered.is_empty() {
-                        self.plain_bytes(now, slot, &mut gathered, fx);
+                        self.plain_bytes(turn, slot, &mut gathered);
                     }
-                    self.say_closed(slot, fx);
-                    return self.peer_gone(now, slot, End::PeerClosed, fx);
+                    self.say_closed(turn, slot);
+                    return self.peer_gone(turn, slot, End::PeerClosed);
                 }
-                Err(fault) => return self.tls_failed(now, slot, &fault, false, fx),
+                Err(fault) => return self.tls_failed(turn, slot, &fault, false),
             }
             if self.connections.get(slot).is_none_or(|c| c.phase != Phase::Live) && is_live {
-                return self.flush_out(slot, fx);
+                return self.flush_out(turn, slot);
             }
         }
     }
 
     /// TLS went wrong; the alert is in `out`.
-    pub(crate) fn tls_failed(&mut self, now: Now, slot: Slot, fault: &Fault, in_handshake: bool, fx: &mut Effects) {
-        self.flush_out(slot, fx);
-        self.end(now, slot, end::of_tls_fault(fault, in_handshake), fx);
+    pub(crate) fn tls_failed(&mut self, turn: &mut Turn<'_>, slot: Slot, fault: &Fault, in_handshake: bool) {
+        self.flush_out(turn, slot);
+        self.end(turn, slot, end::of_tls_fault(fault, in_handshake));
     }
 
     /// Bytes that TLS has for the peer.
-    pub(crate) fn flush_out(&mut self, slot: Slot, fx: &mut Effects) {
-        let Some(secure) = self.secure.as_mut().filter(|secure| !secure.out.is_empty()) else { return };
-        fx.send_sealed(slot, &secure.out);
+    pub(crate) fn flush_out(&mut self, turn: &mut Turn<'_>, slot: Slot) {
+        let Some(secure) = self.tls.as_mut().filter(|secure| !secure.out.is_empty()) else { return };
+        turn.fx.send_sealed(slot, &secure.out);
         secure.out.clear();
     }
 
@@ -72,52 +72,53 @@ impl Shard {
 
     /// Seal what the tick has for connections that speak TLS. To be called before its sends are carried out.
     pub fn seal(&mut self, now: Now, fx: &mut Effects) {
-        let Some(secure) = self.secure.as_mut() else { return };
-        let mut sealed = std::mem::take(&mut fx.sealed);
+        let turn = &mut Turn { now, fx };
+        let Some(secure) = self.tls.as_mut() else { return };
+        let mut sealed = std::mem::take(&mut turn.fx.sealed);
         let mut failed = Vec::new();
-        for at in 0..fx.sends.len() {
-            let range = fx.sends[at];
+        for at in 0..turn.fx.sends.len() {
+            let range = turn.fx.sends[at];
             let Some(Connection { tls: Tls::On(session), .. }) =
                 self.connections.get_mut(range.slot).filter(|_| range.start < range.end)
             else {
                 continue;
             };
-            let start = fx.arena.len() as u32;
-            fx.arena.extend(sealed.remove(&range.slot.0).unwrap_or_default());
-            let sealing = session.begin(&mut secure.desk, &mut fx.arena);
-            fx.arena.extend_from_within(range.start as usize..range.end as usize);
-            if let Err(fault) = session.seal(&mut secure.desk, &mut fx.arena, sealing) {
+            let start = turn.fx.arena.len() as u32;
+            turn.fx.arena.extend(sealed.remove(&range.slot.0).unwrap_or_default());
+            let sealing = session.begin(&mut secure.desk, &mut turn.fx.arena);
+            turn.fx.arena.extend_from_within(range.start as usize..range.end as usize);
+            if let Err(fault) = session.seal(&mut secure.desk, &mut turn.fx.arena, sealing) {
                 failed.push((range.slot, fault));
             }
-            (fx.sends[at].start, fx.sends[at].end) = (start, fx.arena.len() as u32);
+            (turn.fx.sends[at].start, turn.fx.sends[at].end) = (start, turn.fx.arena.len() as u32);
         }
         for (slot, bytes) in sealed {
-            fx.send(Slot(slot), |out| out.extend_from_slice(&bytes));
+            turn.fx.send(Slot(slot), |out| out.extend_from_slice(&bytes));
         }
         for (slot, fault) in failed {
             // Its alert is sealed, and nothing may follow it: what the end has to say cannot be sealed any more.
-            let last_words = fx.take_sends(slot);
-            self.end(now, slot, end::of_tls_fault(&fault, false), fx);
-            fx.send(slot, |out| out.extend_from_slice(&last_words));
+            let last_words = turn.fx.take_sends(slot);
+            self.end(turn, slot, end::of_tls_fault(&fault, false));
+            turn.fx.send(slot, |out| out.extend_from_slice(&last_words));
         }
     }
 
     /// Seal what waits for one connection, before its keys leave.
-    pub(crate) fn seal_pending(&mut self, slot: Slot, fx: &mut Effects) {
-        let Some(secure) = self.secure.as_mut() else { return };
+    pub(crate) fn seal_pending(&mut self, turn: &mut Turn<'_>, slot: Slot) {
+        let Some(secure) = self.tls.as_mut() else { return };
         let Tls::On(session) = &mut self.connections[slot].tls else { return };
-        let plain = fx.pending(slot);
+        let plain = turn.fx.pending(slot);
         // A fault ends it, too: what could not be sealed is not said.
         let _ = session.seal_slice(&mut secure.desk, &mut secure.out, plain);
-        let earlier = fx.sealed.remove(&slot.0);
-        fx.drop_sends(slot);
-        fx.send_sealed(slot, &earlier.unwrap_or_default());
-        self.flush_out(slot, fx);
+        let earlier = turn.fx.sealed.remove(&slot.0);
+        turn.fx.drop_sends(slot);
+        turn.fx.send_sealed(slot, &earlier.unwrap_or_default());
+        self.flush_out(turn, slot);
     }
 
     /// The keys of a connection that leaves for another shard.
     pub(crate) fn take_session(&mut self, slot: Slot) -> Option<Session> {
-        let secure = self.secure.as_mut()?;
+        let secure = self.tls.as_mut()?;
         match self.connections.hold(slot, |c| std::mem::take(&mut c.tls)) {
             Tls::On(mut session) => {
                 session.release(&mut secure.desk);
@@ -128,27 +129,27 @@ impl Shard {
     }
 
     /// Say close_notify, after what is left to say: at the end, and when the peer has said its own (RFC 5246, 7.2.1).
-    pub(crate) fn say_closed(&mut self, slot: Slot, fx: &mut Effects) {
+    pub(crate) fn say_closed(&mut self, turn: &mut Turn<'_>, slot: Slot) {
         let Some(connection) = self.connections.get(slot) else { return };
         if !connection.tls.is_on() || connection.gate & gate::BLOCKED != 0 {
             return;
         }
-        self.seal_pending(slot, fx);
-        let Some(secure) = self.secure.as_mut() else { return };
+        self.seal_pending(turn, slot);
+        let Some(secure) = self.tls.as_mut() else { return };
         if let Tls::On(session) = &mut self.connections[slot].tls {
             session.close(&mut secure.desk, &mut secure.out);
         }
-        self.flush_out(slot, fx);
+        self.flush_out(turn, slot);
     }
 
     /// The connection ends: say so if it can be said, and forget the keys.
-    pub(crate) fn tls_goodbye(&mut self, slot: Slot, says_goodbye: bool, fx: &mut Effects) {
+    pub(crate) fn tls_goodbye(&mut self, turn: &mut Turn<'_>, slot: Slot, says_goodbye: bool) {
         if says_goodbye {
-            self.say_closed(slot, fx);
+            self.say_closed(turn, slot);
         } else {
-            self.seal_pending(slot, fx);
+            self.seal_pending(turn, slot);
         }
-        let Some(secure) = self.secure.as_mut() else { return };
+        let Some(secure) = self.tls.as_mut() else { return };
         match self.connections.hold(slot, |c| std::mem::take(&mut c.tls)) {
             Tls::Off | Tls::Greeting(_) => {}
             Tls::Handshake(shaking) => secure.admission.abandoned(shaking.pass),
@@ -213,7 +214,7 @@ mod tests {
                 seed: [0; 16],
                 digest_key: [0; 32],
                 settings: Settings::default(),
-                keeping: crate::Keeping::Memory,
+                intake: crate::Intake::Memory,
                 replaying: false,
                 tls: Some(tls_options()),
             };

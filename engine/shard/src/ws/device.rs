@@ -4,24 +4,24 @@ use linchpin_protocol::model::Now;
 use linchpin_protocol::ws::{self, CloseCode, Decoder, Piece, Role};
 
 use crate::connection::{Phase, gate};
-use crate::{Effect, Effects, End, Receive, Shard, Slot};
+use crate::{Effect, Effects, End, Receive, Shard, Slot, Turn};
 
 impl Shard {
     /// The connection becomes a WebSocket; `after` came behind the request.
-    pub(crate) fn upgrade(&mut self, now: Now, slot: Slot, key: &str, after: &[u8], fx: &mut Effects) {
-        fx.send(slot, |out| ws::upgrade_answer(out, key));
+    pub(crate) fn upgrade(&mut self, turn: &mut Turn<'_>, slot: Slot, key: &str, after: &[u8]) {
+        turn.fx.send(slot, |out| ws::upgrade_answer(out, key));
         self.connections.hold(slot, |c| {
             c.phase = Phase::Opening;
             c.gate |= gate::WEBSOCKET;
             c.ws = Some(Box::new(Decoder::new(Role::Server)));
         });
-        self.set_deadline(now, slot, u64::from(self.settings.login_timeout_ms));
+        self.set_deadline(turn.now, slot, u64::from(self.settings.login_timeout_ms));
         let mut after = after.to_vec();
-        self.websocket_bytes(now, slot, &mut after, fx);
+        self.websocket_bytes(turn, slot, &mut after);
     }
 
     /// Bytes of a WebSocket, before or after the login.
-    pub(crate) fn websocket_bytes(&mut self, now: Now, slot: Slot, bytes: &mut [u8], fx: &mut Effects) {
+    pub(crate) fn websocket_bytes(&mut self, turn: &mut Turn<'_>, slot: Slot, bytes: &mut [u8]) {
         let Some(mut decoder) = self.connections.hold(slot, |c| c.ws.take()) else { return };
         // Before the login everything of one read is taken together: the connection is armed once for it.
         let mut opening = Vec::new();
@@ -35,10 +35,10 @@ impl Shard {
             rest = after;
             match piece {
                 Piece::Data(data) if is_opening => opening.extend_from_slice(data),
-                Piece::Data(data) => self.feed(now, slot, data, fx),
-                // Who does not read gets no pong either.
+                Piece::Data(data) => self.feed(turn, slot, data),
+                // A blocked peer gets no pong.
                 Piece::Ping(payload) if self.connections[slot].gate & gate::BLOCKED == 0 => {
-                    fx.send(slot, |out| ws::pong(out, &payload));
+                    turn.fx.send(slot, |out| ws::pong(out, &payload));
                 }
                 Piece::Ping(_) => {}
                 Piece::Close => break Some((CloseCode::Normal, End::PeerClosed)),
@@ -50,18 +50,18 @@ impl Shard {
         };
         match over {
             Some((code, end)) => {
-                fx.send(slot, |out| ws::close(out, code));
+                turn.fx.send(slot, |out| ws::close(out, code));
                 // This was the goodbye.
                 self.connections[slot].gate &= !gate::WEBSOCKET;
-                self.say_closed(slot, fx);
-                self.end(now, slot, end, fx);
+                self.say_closed(turn, slot);
+                self.end(turn, slot, end);
             }
             None if matches!(self.connections[slot].phase, Phase::Live | Phase::Opening) => {
                 self.connections.hold(slot, |c| c.ws = Some(decoder));
                 if is_opening && opening.is_empty() {
-                    fx.push(Effect::Arm { slot, receive: Receive::Once });
+                    turn.fx.push(Effect::Arm { slot, receive: Receive::Once });
                 } else if is_opening {
-                    self.opening(now, slot, &opening, fx);
+                    self.opening(turn, slot, &opening);
                 }
             }
             None => {}
@@ -69,10 +69,10 @@ impl Shard {
     }
 
     /// Say goodbye before the close, if it is a WebSocket and can still be spoken to.
-    pub(crate) fn websocket_goodbye(&mut self, slot: Slot, fx: &mut Effects) {
+    pub(crate) fn websocket_goodbye(&mut self, turn: &mut Turn<'_>, slot: Slot) {
         let connection = &self.connections[slot];
         if connection.gate & gate::WEBSOCKET != 0 && connection.phase != Phase::Closing {
-            fx.send(slot, |out| ws::close(out, CloseCode::GoingAway));
+            turn.fx.send(slot, |out| ws::close(out, CloseCode::GoingAway));
         }
     }
 }

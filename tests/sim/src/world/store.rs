@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use linchpin_protocol::http::History;
 use linchpin_protocol::model::{DeviceId, OrgId, Pin, UnixMillis};
-use linchpin_shard::{Change, ConnRef, DeviceView, Effects, End, EventId, Kept, Restored};
+use linchpin_shard::{Change, ConnRef, DeviceView, Effects, End, EventId, DeviceChange, Restored};
 
 /// Values of a pin: when, value.
 type Written = Vec<(u64, Box<[u8]>)>;
@@ -33,8 +33,8 @@ impl Store {
         }
     }
 
-    pub(super) fn take(&mut self, kept: Kept) {
-        let Kept { device, change, .. } = kept;
+    pub(super) fn take(&mut self, kept: DeviceChange) {
+        let DeviceChange { device, change, .. } = kept;
         match change {
             Change::Attributes { .. } => drop(self.attributes.insert(device, change)),
             Change::Event { id, code, description } => {

@@ -1,7 +1,7 @@
 //! The tick of a shard, as the engine's core does it, and what the kernel does with its sends and closes.
 
 use linchpin_protocol::model::Now;
-use linchpin_shard::{Effect, Input, Letter, Report, ShardId, Slot};
+use linchpin_shard::{Effect, Input, Letter, MoveId, Report, ShardId, Slot};
 
 use super::{STEP_COST, STEPS_PER_TICK, Travel, World, now_at};
 use crate::driver::{Completion, Conn};
@@ -47,8 +47,8 @@ impl World {
                     self.nodes[shard].driver.rested();
                     Input::Closed { slot }
                 }
-                Completion::Arrived(token, slot) => Input::Arrived { token, slot },
-                Completion::TransferFailed(token, slot) => Input::TransferFailed { token, slot },
+                Completion::Arrived(id, slot) => Input::Arrived { id, slot },
+                Completion::MoveFailed(id, slot) => Input::MoveFailed { id, slot },
             };
             let node = &mut self.nodes[shard];
             node.shard.handle(now, input, &mut node.fx);
@@ -157,15 +157,15 @@ impl World {
                     back.push((to, letter));
                 }
             }
-            Effect::Transfer { slot, to, token, cargo } => {
-                match self.post(shard, to, Letter::Moving { token, cargo }) {
-                    Ok(()) => self.transfer(shard, slot, to, token),
+            Effect::Move { slot, to, id, cargo } => {
+                match self.post(shard, to, Letter::Moving { id, cargo }) {
+                    Ok(()) => self.transfer(shard, slot, to, id),
                     Err(letter) => back.push((to, letter)),
                 }
             }
             Effect::Report { report: Report::Frame(frame), .. } => self.watched.push(*frame),
             Effect::Report { to, report } => drop(self.reports.insert(to.0, report)),
-            Effect::Keep(kept) => self.store.take(*kept),
+            Effect::Store(change) => self.store.take(*change),
             Effect::History { asker, org, device, ask } => self.store.asked.push((asker, org, device, *ask)),
             Effect::Ended { device, end, slot } => {
                 self.note(&[3, shard as u64, u64::from(slot.0), u64::from(end.number())]);
@@ -184,19 +184,19 @@ impl World {
         Ok(())
     }
 
-    fn transfer(&mut self, shard: usize, slot: Slot, to: ShardId, token: u64) {
+    fn transfer(&mut self, shard: usize, slot: Slot, to: ShardId, id: MoveId) {
         let socket = self.nodes[shard].driver.remove(slot).expect("only open connections move");
         assert!(socket.armed.is_none(), "an armed connection moves");
         let conn = socket.conn;
         match self.nodes[to.index()].driver.insert(socket) {
             Ok(there) => {
                 self.wires[conn].place = Some((to.index(), there));
-                self.nodes[to.index()].driver.completions.push_back(Completion::Arrived(token, there));
+                self.nodes[to.index()].driver.completions.push_back(Completion::Arrived(id, there));
             }
             Err(socket) => {
                 let driver = &mut self.nodes[shard].driver;
                 driver.restore(slot, socket);
-                driver.completions.push_back(Completion::TransferFailed(token, slot));
+                driver.completions.push_back(Completion::MoveFailed(id, slot));
             }
         }
     }

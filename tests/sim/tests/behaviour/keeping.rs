@@ -3,7 +3,7 @@
 use linchpin_protocol::http::Reply;
 use linchpin_protocol::http::client::next_response;
 use linchpin_protocol::model::{DeviceId, UnixMillis};
-use linchpin_shard::{Change, Command, End, Keeping, Restored};
+use linchpin_shard::{Change, Command, End, Intake, Restored};
 use linchpin_sim::script::command;
 
 use super::*;
@@ -122,7 +122,7 @@ fn a_value_from_the_journal_never_replaces_a_newer_one() {
 fn while_the_disk_is_full_changes_are_refused_and_values_are_taken() {
     let (mut world, token) = world();
     let mut script = Script::introduced(&mut world, &token);
-    world.order_all(|| Command::Keep(Keeping::Points));
+    world.order_all(|| Command::Intake(Intake::Points));
     script.refused(&mut world, command::PROPERTY, b"1\0label\0Pump", 19);
     script.refused(&mut world, command::INTERNAL, b"meta\0set\0Place\0Attic", 19);
     script.refused(&mut world, command::EVENT_LOG, b"hot", 19);
@@ -137,14 +137,14 @@ fn while_the_disk_is_full_changes_are_refused_and_values_are_taken() {
     assert_eq!(script.receive(&mut world).expect("told").body, b"vw\x001\0off");
     let view = world.view(1);
     assert!(view.properties.is_empty() && view.metadata.is_empty() && view.events.is_empty());
-    world.order_all(|| Command::Keep(Keeping::All));
+    world.order_all(|| Command::Intake(Intake::All));
     script.refused(&mut world, command::PROPERTY, b"1\0label\0Pump", 200);
 }
 
 #[test]
 fn a_failed_disk_acknowledges_no_value_either() {
     let (mut world, token) = world();
-    world.order_all(|| Command::Keep(Keeping::Nothing));
+    world.order_all(|| Command::Intake(Intake::Nothing));
     let (status, text) = get(&mut world, &token, "update?v1=off");
     assert!(status == 503 && text.contains("failed"), "{status} {text}");
     assert!(points(&world, 1).is_empty() && world.value(1, 1).is_none());

@@ -8,7 +8,7 @@ use super::*;
 fn frames_of_one_device_are_shown_without_its_token() {
     let mut world = World::new(&WorldOptions::default());
     let (token, other) = (world.add_device(1, None), world.add_device(2, None));
-    let report = world.ask(1, |request, device| Command::Watch { request, device, seconds: 60 });
+    let report = world.ask(1, |request, device| Command::Tap { request, device, seconds: 60 });
     assert!(matches!(report, Report::Done));
     let mut script = Script::introduced(&mut world, &token);
     let mut quiet = Script::introduced(&mut world, &other);
@@ -38,10 +38,10 @@ fn frames_of_one_device_are_shown_without_its_token() {
 #[test]
 fn watches_are_few() {
     let (mut world, _) = world();
-    for n in 0..=linchpin_shard::limits::WATCHES {
-        let report = world.ask(1, |request, device| Command::Watch { request, device, seconds: 60 });
-        assert_eq!(matches!(report, Report::Done), n < linchpin_shard::limits::WATCHES, "{report:?}");
+    for n in 0..=linchpin_shard::limits::TAPS {
+        let report = world.ask(1, |request, device| Command::Tap { request, device, seconds: 60 });
+        assert_eq!(matches!(report, Report::Done), n < linchpin_shard::limits::TAPS, "{report:?}");
     }
-    let report = world.ask(99, |request, device| Command::Watch { request, device, seconds: 60 });
+    let report = world.ask(99, |request, device| Command::Tap { request, device, seconds: 60 });
     assert!(matches!(report, Report::NoSuchDevice));
 }

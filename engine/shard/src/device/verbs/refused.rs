@@ -1,0 +1,87 @@
+//! Why a verb was not carried out.
+
+use std::fmt;
+
+use linchpin_protocol::Fault;
+use linchpin_protocol::model::Pin;
+
+use crate::limits::{EVENTS_PER_DAY, METADATA, PROPERTIES};
+
+/// Why a verb was not carried out; nothing has changed. `Display` says it to people, with the limit and what to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// The template or a limit of values says no.
+    Fault(Fault),
+    /// The time of a point, Unix ms, is further away than `limits::STAMP_RANGE_MS`.
+    Time(u64),
+    /// The frame would not fit into the receive buffer that the device announced.
+    TooLarge {
+        /// The announced size, bytes.
+        buff_in: u16,
+        /// Whose value it is, if it is one.
+        pin: Option<Pin>,
+    },
+    /// The device is not connected.
+    Offline,
+    /// The store cannot take it now: the disk is full or slow.
+    NotStored,
+    /// The store takes nothing any more: a sync has failed.
+    StoreFailed,
+    /// The device has `limits::PROPERTIES` properties.
+    PropertiesFull,
+    /// The device has `limits::METADATA` fields.
+    MetadataFull,
+    /// There is no such field, or no such open event.
+    NothingThere,
+    /// The template has no event with this code.
+    NoSuchEvent,
+    /// The same event came less than `limits::EVENT_REPEAT_MS` ago.
+    EventTooSoon,
+    /// The device has logged `limits::EVENTS_PER_DAY` events today.
+    EventsUsedUp,
+    /// The firmware was made for another template.
+    OtherTemplate,
+}
+
+impl From<Fault> for Refused {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::Fault(fault) => fault.fmt(f),
+            Self::Time(at) => write!(f, "The time {at} is more than a month away: it must be Unix time in ms."),
+            Self::TooLarge { buff_in, pin: Some(pin) } => {
+                write!(f, "The value of {pin} does not fit into the device's receive buffer of {buff_in} bytes.")
+            }
+            Self::TooLarge { buff_in, pin: None } => {
+                write!(f, "The message does not fit into the device's receive buffer of {buff_in} bytes.")
+            }
+            Self::Offline => f.write_str("The device is not connected: try again when it is."),
+            Self::NotStored => {
+                f.write_str("The server's disk is full or too slow, the change was not stored: try again later.")
+            }
+            Self::StoreFailed => {
+                f.write_str("The server's disk has failed and nothing can be stored: its operator must restart it.")
+            }
+            Self::PropertiesFull => {
+                write!(f, "The device has {PROPERTIES} properties, as many as it may have: change those.")
+            }
+            Self::MetadataFull => {
+                write!(f, "The device has {METADATA} meta fields, as many as it may have: change those.")
+            }
+            Self::NothingThere => f.write_str("There is no such field or open event: check the name."),
+            Self::NoSuchEvent => f.write_str("The template has no event with this code: add it or check the code."),
+            Self::EventTooSoon => f.write_str("The same event came less than a second ago: log it less often."),
+            Self::EventsUsedUp => {
+                write!(f, "The device has logged {EVENTS_PER_DAY} events today: log fewer.")
+            }
+            Self::OtherTemplate => f.write_str("The firmware names another template than the device has."),
+        }
+    }
+}
+
+impl std::error::Error for Refused {}

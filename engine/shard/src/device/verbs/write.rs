@@ -1,0 +1,195 @@
+//! Writing pins.
+
+use linchpin_protocol::Fault;
+use linchpin_protocol::blynk::{HEADER_BYTES, codec, fits};
+use linchpin_protocol::limits::{MAX_VALUE_BYTES, STAMP_RANGE_MS};
+use linchpin_protocol::model::{Pin, UnixMillis, ValueRef};
+
+use super::{Delivery, LatestChange, Origin, Refused};
+use crate::{Intake, Shard, Slot, Turn};
+
+/// A write that the template, the device's buffer and the store allow.
+struct Admitted<'a> {
+    pin: Pin,
+    value: ValueRef<'a>,
+}
+
+impl Shard {
+    /// Set a pin. `at`: the time of the value.
+    pub(crate) fn write(
+        &mut self,
+        turn: &mut Turn<'_>,
+        position: u32,
+        (pin, value, at): (Pin, ValueRef<'_>, UnixMillis),
+        origin: Origin,
+    ) -> Result<Delivery, Refused> {
+        let admitted = self.admit_write(position, pin, value, origin)?;
+        self.carry_out_write(turn, position, &admitted, at, origin)
+    }
+
+    /// Set several pins, now: all of them or none.
+    pub(crate) fn write_all(
+        &mut self,
+        turn: &mut Turn<'_>,
+        position: u32,
+        writes: &[(Pin, Box<[u8]>)],
+        origin: Origin,
+    ) -> Result<(), Refused> {
+        let mut admitted = Vec::with_capacity(writes.len());
+        for (pin, value) in writes {
+            admitted.push(self.admit_write(position, *pin, ValueRef(value), origin)?);
+        }
+        for write in &admitted {
+            let _ = self.carry_out_write(turn, position, write, turn.now.wall, origin)?;
+        }
+        Ok(())
+    }
+
+    /// Points of one pin, Unix ms and raw value each: all of them or none.
+    pub(crate) fn batch(
+        &mut self,
+        turn: &mut Turn<'_>,
+        position: u32,
+        pin: Pin,
+        points: &[(u64, Box<[u8]>)],
+        origin: Origin,
+    ) -> Result<(), Refused> {
+        if self.store.intake == Intake::Nothing {
+            return Err(Refused::StoreFailed);
+        }
+        let mut newest = None;
+        for (at, value) in points {
+            if UnixMillis(*at).distance(turn.now.wall) > STAMP_RANGE_MS {
+                return Err(Refused::Time(*at));
+            }
+            let admitted = self.check_template(position, pin, ValueRef(value))?;
+            if newest.as_ref().is_none_or(|(newest_at, _)| *newest_at <= *at) {
+                newest = Some((*at, admitted));
+            }
+        }
+        if let Some((at, admitted)) = &newest
+            && self.devices[position].values.get(pin).is_none_or(|(_, known)| known.0 <= *at)
+        {
+            self.set_latest(turn, position, admitted, UnixMillis(*at), origin)?;
+        }
+        for (at, value) in points {
+            self.store_point(turn, position, pin, UnixMillis(*at), value);
+        }
+        Ok(())
+    }
+
+    /// The one check of a value against the template.
+    fn check_template<'a>(&self, position: u32, pin: Pin, value: ValueRef<'a>) -> Result<Admitted<'a>, Fault> {
+        if let Some(template) = self.template_of(position) {
+            template.check(pin, value)?;
+        }
+        Ok(Admitted { pin, value })
+    }
+
+    fn admit_write<'a>(
+        &mut self,
+        position: u32,
+        pin: Pin,
+        value: ValueRef<'a>,
+        origin: Origin,
+    ) -> Result<Admitted<'a>, Refused> {
+        if origin == Origin::Http && self.store.intake == Intake::Nothing {
+            return Err(Refused::StoreFailed);
+        }
+        let admitted = self.check_template(position, pin, value)?;
+        if origin == Origin::Device {
+            return Ok(admitted);
+        }
+        match self.devices[position].connection() {
+            Some(slot) => self.check_buffer(slot, Some(pin), |out| put_frame(out, 1, &admitted, origin))?,
+            None if origin == Origin::Bridge => return Err(Refused::Offline),
+            None => {}
+        }
+        Ok(admitted)
+    }
+
+    fn carry_out_write(
+        &mut self,
+        turn: &mut Turn<'_>,
+        position: u32,
+        write: &Admitted<'_>,
+        at: UnixMillis,
+        origin: Origin,
+    ) -> Result<Delivery, Refused> {
+        self.set_latest(turn, position, write, at, origin)?;
+        self.store_point(turn, position, write.pin, at, write.value.as_bytes());
+        if origin == Origin::Device {
+            return Ok(Delivery::Sent);
+        }
+        let Some(slot) = self.devices[position].connection() else { return Ok(Delivery::Waits) };
+        let id = self.next_push_id();
+        self.push(turn, slot, Some(write.pin), |out| put_frame(out, id, write, origin));
+        Ok(Delivery::Sent)
+    }
+
+    /// Make a value the latest of its pin.
+    fn set_latest(
+        &mut self,
+        turn: &mut Turn<'_>,
+        position: u32,
+        write: &Admitted<'_>,
+        at: UnixMillis,
+        origin: Origin,
+    ) -> Result<(), Fault> {
+        let &Admitted { pin, value } = write;
+        let value = value.as_bytes();
+        let put = self.devices[position].values.put(pin, value, at);
+        put.map_err(|_| Fault::ValueTooLong { len_bytes: value.len(), limit_bytes: MAX_VALUE_BYTES })?;
+        self.latest_changed(turn, LatestChange { position, pin, value, origin });
+        Ok(())
+    }
+
+    /// Where live watchers and rules will learn of a new latest value: the only place that knows of all of them. Without
+    /// any it costs nothing.
+    fn latest_changed(&mut self, _turn: &mut Turn<'_>, change: LatestChange<'_>) {
+        debug_assert!(self.devices[change.position].values.get(change.pin).is_some_and(|(v, _)| v == change.value));
+        debug_assert!(change.origin != Origin::Bridge || self.devices[change.position].connection().is_some());
+    }
+
+    /// Send a frame that changes nothing here. `write` appends it under a message id.
+    pub(crate) fn send_frame(
+        &mut self,
+        turn: &mut Turn<'_>,
+        position: u32,
+        write: impl Fn(&mut Vec<u8>, u16),
+    ) -> Result<(), Refused> {
+        let slot = self.devices[position].connection().ok_or(Refused::Offline)?;
+        let id = self.next_push_id();
+        self.check_buffer(slot, None, |out| write(out, id))?;
+        self.push(turn, slot, None, |out| write(out, id));
+        Ok(())
+    }
+
+    /// Will the device's receive buffer take this frame?
+    fn check_buffer(&mut self, slot: Slot, pin: Option<Pin>, write: impl FnOnce(&mut Vec<u8>)) -> Result<(), Refused> {
+        self.scratch.clear();
+        write(&mut self.scratch);
+        let buff_in = self.connections[slot].buff_in;
+        if fits(self.scratch.len() - HEADER_BYTES, usize::from(buff_in)) {
+            return Ok(());
+        }
+        self.counters.unsendable += 1;
+        Err(Refused::TooLarge { buff_in, pin })
+    }
+
+    /// Message ids of what the server itself sends: never 0.
+    pub(crate) fn next_push_id(&mut self) -> u16 {
+        self.push_id = self.push_id.checked_add(1).unwrap_or(1);
+        self.push_id
+    }
+}
+
+/// The frame that a device gets of a write of others.
+fn put_frame(out: &mut Vec<u8>, id: u16, write: &Admitted<'_>, origin: Origin) {
+    match origin {
+        Origin::Bridge => codec::bridge(out, id, write.pin, write.value.as_bytes()),
+        Origin::Device | Origin::Http | Origin::Operator => {
+            codec::hardware_write(out, id, write.pin, write.value.as_bytes());
+        }
+    }
+}
