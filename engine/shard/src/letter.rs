@@ -3,11 +3,10 @@
 use std::net::SocketAddr;
 
 use linchpin_protocol::Status;
-use linchpin_protocol::blynk::Session;
 use linchpin_protocol::http::{Call, Reply};
 use linchpin_protocol::model::{DeviceId, Pin};
-use linchpin_protocol::ws::Decoder;
 
+use crate::connection::Wire;
 use crate::{ConnRef, Digest, MoveId};
 
 /// Why a token is looked up; travels with the question and comes back with the answer.
@@ -31,18 +30,14 @@ pub struct Cargo {
     pub device: DeviceId,
     /// The peer's address.
     pub peer: SocketAddr,
-    /// State of the wire: the login is not answered yet, home answers it.
-    pub session: Session,
+    /// Its layers: the login is not answered yet, home answers it.
+    pub(crate) wire: Wire,
     /// Message id of the login.
     pub login_id: u16,
     /// Bytes that were received after the login frame; home feeds them after its answer.
     pub carry: Vec<u8>,
-    /// Keys and counters of TLS, if it is spoken.
-    pub tls: Option<linchpin_tls::Session>,
     /// Bytes for the peer, sealed if TLS is spoken, that had not left when the connection did; home sends them first.
     pub unsent: Vec<u8>,
-    /// The reader of a WebSocket's frames.
-    pub ws: Option<Box<Decoder>>,
 }
 
 /// One letter.

@@ -1,9 +1,8 @@
 //! What a shard does with a letter.
 
 use linchpin_protocol::Status;
-use linchpin_protocol::model::Now;
 
-use crate::{Effect, Effects, End, Letter, Purpose, Shard, ShardId, Turn};
+use crate::{Effect, End, Letter, Purpose, Shard, ShardId, Turn};
 
 impl Shard {
     /// A letter for this shard.

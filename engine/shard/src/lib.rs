@@ -9,6 +9,7 @@
 //! A shard never blocks, never waits for another shard, and shares no memory with it: shards write
 //! each other [`Letter`]s, and the control plane writes them [`Command`]s. Both are plain data.
 
+mod audit;
 mod blynk;
 mod command;
 mod connection;

@@ -2,11 +2,11 @@
 
 use linchpin_protocol::Status;
 use linchpin_protocol::limits::BRIDGES;
-use linchpin_protocol::model::{DeviceId, Now, Pin, Token, ValueRef};
+use linchpin_protocol::model::{DeviceId, Pin, Token, ValueRef};
 
 use super::answers::status_of;
 use crate::device::verbs::Origin;
-use crate::{ConnRef, Effect, Effects, Letter, Purpose, Shard, Slot, Turn, home_of, limits};
+use crate::{ConnRef, Effect, Letter, Purpose, Shard, Slot, Turn, home_of, limits};
 
 /// What a bridge pin of a connection stands for.
 #[derive(Debug)]

@@ -6,7 +6,7 @@ use linchpin_protocol::{Fault, Status};
 
 use crate::connection::{Phase, Ticks};
 use crate::device::quota::Verdict;
-use crate::{Effects, End, Shard, Slot, Turn, end, limits};
+use crate::{End, Shard, Slot, Turn, end, limits};
 
 impl Shard {
     /// Bytes of a live connection, at any cut.
@@ -71,7 +71,8 @@ impl Shard {
         if !self.within_quota(turn, slot, frame) {
             return;
         }
-        match self.connections[slot].session.on_frame(turn.now.wall, frame) {
+        let Some(session) = self.connections[slot].wire.speech.session() else { return };
+        match session.on_frame(turn.now.wall, frame) {
             Ok(Request { id, action }) => self.act(turn, slot, id, action),
             Err(rejected) => self.reject(turn, slot, rejected.id, rejected.fault),
         }

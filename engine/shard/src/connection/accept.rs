@@ -2,29 +2,30 @@
 
 use std::net::SocketAddr;
 
-use linchpin_protocol::blynk::Command;
+use linchpin_protocol::blynk::{Command, Session};
 use linchpin_protocol::limits::PROXY_HEADER_BYTES;
-use linchpin_protocol::model::Now;
 use linchpin_protocol::proxy::{self, Proxy};
 use linchpin_protocol::{Sniff, sniff};
 use linchpin_tls::{First, classify};
 
-use crate::connection::{Exchange, Peer, Phase, gate};
-use crate::{Effect, Effects, End, Receive, Shard, Slot, Turn, Via, limits};
+use crate::connection::{Exchange, Peer, Phase, Speech};
+use crate::tls::Tls;
+use crate::{Effect, End, Receive, Shard, Slot, Turn, Via, limits};
 
 impl Shard {
     pub(crate) fn accepted(&mut self, turn: &mut Turn<'_>, slot: Slot, peer: SocketAddr, via: Via) {
         self.connections.open(slot, peer, turn.now.mono);
         self.set_deadline(turn.now, slot, u64::from(self.settings.login_timeout_ms));
         let is_within_cap = self.connections.addresses.enter(&peer.ip(), self.address_share());
+        let wire = &mut self.connections[slot].wire;
         match via {
             Via::Stranger => return self.end(turn, slot, End::ProxyStranger),
             // Many clients share a load balancer: theirs are the addresses that count.
-            Via::Proxy => self.connections[slot].gate |= gate::PROXIED,
+            Via::Proxy => wire.speech = Speech::Proxy,
             _ if !is_within_cap => return self.end(turn, slot, End::AddressCap),
             Via::Direct => {}
-            Via::Tls => self.connections[slot].gate |= gate::SECURED,
-            Via::Mutual => self.connections[slot].gate |= gate::SECURED | gate::MUTUAL,
+            Via::Tls => wire.tls = Tls::Due { mutual: false },
+            Via::Mutual => wire.tls = Tls::Due { mutual: true },
         }
         if self.operator.drain.is_some() {
             return self.end(turn, slot, End::Drained);
@@ -39,11 +40,10 @@ impl Shard {
 
     pub(crate) fn received(&mut self, turn: &mut Turn<'_>, slot: Slot, bytes: &mut [u8]) {
         let Some(connection) = self.connections.get(slot) else { return };
+        let is_sealed = connection.wire.tls.is_on();
         match connection.phase {
             Phase::Handshake => self.handshake_bytes(turn, slot, bytes),
-            Phase::Live | Phase::Opening | Phase::Http(Exchange::Reading { .. }) if connection.tls.is_on() => {
-                self.sealed_bytes(turn, slot, bytes);
-            }
+            Phase::Live | Phase::Opening | Phase::Serving if is_sealed => self.sealed_bytes(turn, slot, bytes),
             _ => self.plain_bytes(turn, slot, bytes),
         }
     }
@@ -52,12 +52,14 @@ impl Shard {
     pub(crate) fn plain_bytes(&mut self, turn: &mut Turn<'_>, slot: Slot, bytes: &mut [u8]) {
         let Some(connection) = self.connections.get(slot) else { return };
         match connection.phase {
-            Phase::Live | Phase::Opening if connection.gate & gate::WEBSOCKET != 0 => {
+            Phase::Live | Phase::Opening if connection.wire.framing.is_websocket() => {
                 self.websocket_bytes(turn, slot, bytes);
             }
             Phase::Live => self.feed(turn, slot, bytes),
             Phase::Opening => self.opening(turn, slot, bytes),
-            Phase::Http(Exchange::Reading { .. }) => self.http_bytes(turn, slot, bytes),
+            Phase::Serving if matches!(connection.exchange(), Some(Exchange::Reading { .. })) => {
+                self.http_bytes(turn, slot, bytes);
+            }
             // Ignore bytes that arrive after a refusal or close.
             _ => {}
         }
@@ -73,25 +75,28 @@ impl Shard {
 
     /// All bytes so far: which protocol is it?
     fn first_bytes(&mut self, turn: &mut Turn<'_>, slot: Slot, bytes: &[u8]) {
-        let bits = self.connections[slot].gate;
-        if bits & gate::PROXIED != 0 {
+        let wire = &self.connections[slot].wire;
+        if matches!(wire.speech, Speech::Proxy) {
             return self.proxy_header(turn, slot, bytes);
         }
-        let is_tls = self.connections[slot].tls.is_on();
+        let (is_tls, is_websocket) = (wire.tls.is_on(), wire.framing.is_websocket());
         match sniff(bytes) {
-            Sniff::Tls if is_tls || bits & gate::WEBSOCKET != 0 => self.end(turn, slot, End::UnknownProtocol),
+            Sniff::Tls if is_tls || is_websocket => self.end(turn, slot, End::UnknownProtocol),
             Sniff::Tls => match classify(bytes) {
                 First::NeedMore => self.wait_for_more(turn, slot, bytes, limits::LOGIN_BUFFER_BYTES),
                 First::ClientHello { .. } => self.greet(turn, slot, bytes),
                 First::NotTls => self.end(turn, slot, End::UnknownProtocol),
             },
-            _ if bits & gate::SECURED != 0 && !is_tls => self.end(turn, slot, End::TlsExpected),
-            Sniff::Blynk => self.login_bytes(turn, slot, bytes),
+            _ if matches!(wire.tls, Tls::Due { .. }) => self.end(turn, slot, End::TlsExpected),
+            Sniff::Blynk => {
+                self.connections[slot].wire.speech = Speech::Blynk(Session::new());
+                self.login_bytes(turn, slot, bytes);
+            }
             Sniff::NeedMore => self.wait_for_more(turn, slot, bytes, limits::LOGIN_BUFFER_BYTES),
-            _ if bits & gate::WEBSOCKET != 0 => self.end(turn, slot, End::UnknownProtocol),
+            _ if is_websocket => self.end(turn, slot, End::UnknownProtocol),
             Sniff::Http => {
                 self.widen_records(slot);
-                self.connections[slot].phase = Phase::Http(Exchange::Reading { verified: false });
+                self.connections[slot].serve(Exchange::Reading { verified: false });
                 self.http_bytes(turn, slot, bytes);
             }
             Sniff::Mqtt => self.end(turn, slot, End::MqttNotServed),
@@ -107,7 +112,7 @@ impl Shard {
         match proxy::parse(bytes) {
             Ok(Proxy::Partial) => self.wait_for_more(turn, slot, bytes, PROXY_HEADER_BYTES),
             Ok(Proxy::Header { client, used }) => {
-                self.connections[slot].gate &= !gate::PROXIED;
+                self.connections[slot].wire.speech = Speech::Unknown;
                 if let Some(client) = client {
                     self.connections.addresses.leave(&self.connections[slot].peer.ip());
                     self.connections[slot].peer = Peer::new(client);

@@ -2,9 +2,13 @@
 
 mod accept;
 pub(crate) mod address;
+mod close;
 pub(crate) mod outbound;
 mod outlet;
-pub(crate) mod table;
+mod table;
+mod timers;
 pub(crate) mod wheel;
+mod wire;
 
-pub(crate) use table::{Connection, Connections, Exchange, NO_DEVICE, Peer, Phase, Ticks, gate};
+pub(crate) use table::{Connection, Connections, NO_DEVICE, Peer, Phase, Ticks, gate};
+pub(crate) use wire::{Exchange, Framing, Speech, Wire};

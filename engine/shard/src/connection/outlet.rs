@@ -2,11 +2,11 @@
 
 use linchpin_protocol::Status;
 use linchpin_protocol::blynk::codec;
-use linchpin_protocol::model::{Now, Pin};
+use linchpin_protocol::model::Pin;
 use linchpin_protocol::ws;
 
 use crate::connection::{Phase, gate};
-use crate::{ConnRef, Effects, End, Shard, Slot, Turn, limits};
+use crate::{ConnRef, End, Shard, Slot, Turn, limits};
 
 impl Shard {
     /// Answer a frame of the device.
@@ -82,7 +82,7 @@ impl Shard {
     /// Send whole frames now, wrapped as the connection needs; also shown to taps.
     pub(crate) fn emit(&mut self, turn: &mut Turn<'_>, slot: Slot, write: impl FnOnce(&mut Vec<u8>)) {
         let connection = &self.connections[slot];
-        let is_wrapped = connection.gate & gate::WEBSOCKET != 0;
+        let is_wrapped = connection.wire.framing.is_websocket();
         if !is_wrapped && self.operator.taps.is_empty() {
             turn.fx.send(slot, write);
             return;

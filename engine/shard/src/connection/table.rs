@@ -2,25 +2,23 @@
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
-use linchpin_protocol::blynk::Session;
 use linchpin_protocol::model::Millis;
-use linchpin_protocol::ws::Decoder;
 
 use super::address::AddressTable;
 use super::outbound::Outbound;
 use super::wheel::Wheel;
+use super::wire::{Exchange, Speech, Wire};
 use crate::blynk::bridge::Bridge;
-use crate::tls::Tls;
 use crate::{End, ShardId, Slot};
 
 /// Where a connection stands. Transitions: `Free -> Opening -> Resolving -> (Leaving | Live | Refused) -> Closing ->
-/// Free`, and at home `Free -> Live | Refused`. TLS: `Opening -> Handshake -> Opening`. HTTP: `Opening -> Http ->
-/// (Refused | Closing)`, and back to `Opening` when it becomes a WebSocket.
+/// Free`, and at home `Free -> Live | Refused`. TLS: `Opening -> Handshake -> Opening`. HTTP: `Opening -> Serving ->
+/// (Refused | Closing)`, and back to `Opening` when it becomes a WebSocket. What it speaks is in [`Wire`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Phase {
     /// No connection in this slot.
     Free,
-    /// Accepted; the login is not complete.
+    /// Accepted; what it is has not shown.
     Opening,
     /// TLS is being negotiated.
     Handshake,
@@ -34,37 +32,14 @@ pub(crate) enum Phase {
         /// Where to.
         home: ShardId,
     },
-    /// Logged in, at home.
+    /// A device, logged in, at home.
     Live,
-    /// Speaks HTTP.
-    Http(Exchange),
+    /// A client that asks without being a device: HTTP.
+    Serving,
     /// Answered with a refusal; stays open a moment so that the client reads it.
     Refused(End),
     /// Ordered to close; nothing is sent or read any more.
     Closing,
-}
-
-/// Where an HTTP connection stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Exchange {
-    /// A request is awaited.
-    Reading {
-        /// The token of the request was found good: its body may be long.
-        verified: bool,
-    },
-    /// Another shard has been asked.
-    Asking {
-        /// More requests may follow.
-        keep_alive: bool,
-        /// It is a HEAD request.
-        head_only: bool,
-        /// It came to the legacy API.
-        is_legacy: bool,
-    },
-    /// Another shard has been asked whether the token is good; nothing is answered.
-    Verifying,
-    /// So much was answered that the rest waits for a moment.
-    Pausing,
 }
 
 /// A peer's address in 18 bytes (`SocketAddr` takes 32).
@@ -115,14 +90,6 @@ pub(crate) mod gate {
     pub(crate) const PACED: u8 = 2;
     /// Logged in, but its INFO is not answered yet: pushes wait.
     pub(crate) const QUIET: u8 = 4;
-    /// Not a reason to wait: frames travel in WebSocket frames.
-    pub(crate) const WEBSOCKET: u8 = 8;
-    /// Not a reason to wait: a load balancer's header must come first.
-    pub(crate) const PROXIED: u8 = 16;
-    /// Not a reason to wait: its listener takes TLS only.
-    pub(crate) const SECURED: u8 = 32;
-    /// Not a reason to wait: its listener wants a certificate of the client.
-    pub(crate) const MUTUAL: u8 = 64;
 }
 
 /// State that few connections have.
@@ -142,17 +109,13 @@ pub(crate) const NO_DEVICE: u32 = u32::MAX;
 /// One slot of the connection table.
 #[derive(Debug)]
 pub(crate) struct Connection {
-    /// State of the wire.
-    pub(crate) session: Session,
+    /// Its layers.
+    pub(crate) wire: Wire,
     /// Unfinished input.
     #[allow(clippy::box_collection, reason = "8 bytes instead of 24 in a table of idle connections")]
     pub(crate) carry: Option<Box<Vec<u8>>>,
     /// Queue and bridges, if any.
     pub(crate) extra: Option<Box<Extra>>,
-    /// Reads the frames of a WebSocket.
-    pub(crate) ws: Option<Box<Decoder>>,
-    /// TLS, if it is spoken.
-    pub(crate) tls: Tls,
     /// When bytes last came.
     pub(crate) heard: Ticks,
     /// When the current phase must end; in `Live`, when pushes stop waiting for INFO (`heard` decides about silence).
@@ -183,11 +146,9 @@ const _: () = assert!(size_of::<Connection>() == crate::limits::CONNECTION_BYTES
 impl Connection {
     pub(crate) fn free() -> Self {
         Self {
-            session: Session::new(),
+            wire: Wire::default(),
             carry: None,
             extra: None,
-            ws: None,
-            tls: Tls::Off,
             begun: Ticks(0),
             frames: 0,
             heard: Ticks(0),
@@ -210,8 +171,23 @@ impl Connection {
             let held: usize = e.bridges.iter().map(Bridge::heap_bytes).sum();
             size_of::<Extra>() + e.outbound.heap_bytes() + bridges + held
         });
-        let ws = self.ws.as_ref().map_or(0, |ws| size_of::<Decoder>() + ws.heap_bytes());
-        carry + extra + ws + self.tls.held_bytes()
+        carry + extra + self.wire.framing.held_bytes() + self.wire.tls.held_bytes()
+    }
+
+    /// Is a device logged in?
+    pub(crate) fn is_live(&self) -> bool {
+        self.phase == Phase::Live
+    }
+
+    /// Where it stands, if it is served over HTTP.
+    pub(crate) fn exchange(&self) -> Option<Exchange> {
+        self.wire.speech.exchange().filter(|_| self.phase == Phase::Serving)
+    }
+
+    /// It speaks HTTP and stands here now.
+    pub(crate) fn serve(&mut self, exchange: Exchange) {
+        self.phase = Phase::Serving;
+        self.wire.speech = Speech::Http(exchange);
     }
 
     /// The extra, made on first use.

@@ -4,12 +4,10 @@ use linchpin_protocol::http::{
     Answer, Call, Dialect, Head, HttpFault, Next, Reply, Request, Route, What, next_request, route, token,
 };
 use linchpin_protocol::limits::HTTP_HEAD_BYTES;
-use linchpin_protocol::model::{DeviceId, Now, Token};
+use linchpin_protocol::model::{DeviceId, Token};
 
-use crate::connection::{Exchange, Phase, gate};
-use crate::{
-    ConnRef, Digest, Effect, Effects, End, Letter, Receive, Shard, Slot, Turn, home_of, index_owner_of, limits,
-};
+use crate::connection::{Exchange, gate};
+use crate::{ConnRef, Digest, Effect, End, Letter, Receive, Shard, Slot, Turn, home_of, index_owner_of, limits};
 
 /// How an answer is to be written.
 #[derive(Clone, Copy)]
@@ -19,6 +17,9 @@ struct Manner {
 }
 
 impl Manner {
+    /// The connection ends after it.
+    const LAST: Self = Self { keep_alive: false, head_only: false };
+
     fn of(head: &Head<'_>) -> Self {
         Self { keep_alive: head.keep_alive, head_only: head.method == linchpin_protocol::http::Method::Head }
     }
@@ -88,13 +89,13 @@ impl Shard {
         let dialect = call.dialect;
         let is_history = matches!(call.what, What::History(_));
         let timeout_ms = if is_history { limits::HISTORY_TIMEOUT_MS } else { limits::HOME_TIMEOUT_MS };
-        let call = Call { over_tls: self.connections[slot].tls.is_on(), ..call };
+        let call = Call { over_tls: self.connections[slot].wire.tls.is_on(), ..call };
         match self.ask(turn, slot, &token, call) {
             Asked::Answered(reply) => self.deliver_reply(turn, slot, reply, dialect, manner),
             Asked::Elsewhere => {
                 let Manner { keep_alive, head_only } = manner;
                 let is_legacy = dialect == Dialect::Legacy;
-                self.connections[slot].phase = Phase::Http(Exchange::Asking { keep_alive, head_only, is_legacy });
+                self.connections[slot].serve(Exchange::Asking { keep_alive, head_only, is_legacy });
                 self.set_deadline(turn.now, slot, timeout_ms);
                 self.retain_http(turn, slot, after);
                 false
@@ -163,13 +164,13 @@ impl Shard {
             return;
         }
         let slot = asker.slot;
-        let goes_on = match self.connections[slot].phase {
-            Phase::Http(Exchange::Asking { keep_alive, head_only, is_legacy }) => {
+        let goes_on = match self.connections[slot].exchange() {
+            Some(Exchange::Asking { keep_alive, head_only, is_legacy }) => {
                 let dialect = if is_legacy { Dialect::Legacy } else { Dialect::Current };
                 let manner = Manner { keep_alive, head_only };
                 self.deliver_reply(turn, slot, reply.map(|reply| *reply), dialect, manner)
             }
-            Phase::Http(Exchange::Verifying) => self.verified(turn, slot, reply.as_deref()),
+            Some(Exchange::Verifying) => self.verified(turn, slot, reply.as_deref()),
             _ => false,
         };
         if goes_on {
@@ -214,7 +215,7 @@ impl Shard {
 
     fn after_answer(&mut self, turn: &mut Turn<'_>, slot: Slot, manner: Manner) -> bool {
         if manner.keep_alive && self.operator.drain.is_none() {
-            self.connections[slot].phase = Phase::Http(Exchange::Reading { verified: false });
+            self.connections[slot].serve(Exchange::Reading { verified: false });
             return true;
         }
         self.end(turn, slot, End::HttpDone);
@@ -246,7 +247,7 @@ impl Shard {
     /// Where the next request would begin is not certain any more: answer, and close after a moment.
     fn http_fault(&mut self, turn: &mut Turn<'_>, slot: Slot, fault: HttpFault) {
         let reply = Reply::error(Dialect::Current, fault.status(), &fault.to_string());
-        self.write_reply(turn, slot, &reply, Manner { keep_alive: false, head_only: false }, "");
+        self.write_reply(turn, slot, &reply, Manner::LAST, "");
         self.refuse(turn, slot, End::HttpMalformed);
     }
 
@@ -275,15 +276,15 @@ impl Shard {
 
     /// The head is whole, the body is not. Long bodies are read only for good tokens.
     fn await_body(&mut self, turn: &mut Turn<'_>, slot: Slot, head: &Head<'_>, received: usize, rest: &[u8]) {
-        let is_verified = matches!(self.connections[slot].phase, Phase::Http(Exchange::Reading { verified: true }));
+        let is_verified = self.connections[slot].exchange() == Some(Exchange::Reading { verified: true });
         if rest.len() > HTTP_HEAD_BYTES && !is_verified {
-            let over_tls = self.connections[slot].tls.is_on();
+            let over_tls = self.connections[slot].wire.tls.is_on();
             let call = Call { dialect: Dialect::Current, what: What::Exists, over_tls };
             let asked = match token(head) {
                 Some(token) => self.ask(turn, slot, &token, call),
                 None => Asked::Answered(None),
             };
-            self.connections[slot].phase = Phase::Http(Exchange::Verifying);
+            self.connections[slot].serve(Exchange::Verifying);
             if !self.retain_http(turn, slot, rest) {
                 return;
             }
@@ -300,10 +301,10 @@ impl Shard {
 
     /// The token of a request with a long body was looked up. Never goes on by itself: the body has not come.
     fn verified(&mut self, turn: &mut Turn<'_>, slot: Slot, reply: Option<&Reply>) -> bool {
-        let manner = Manner { keep_alive: false, head_only: false };
+        let manner = Manner::LAST;
         match reply {
             Some(reply) if reply.status == 200 => {
-                self.connections[slot].phase = Phase::Http(Exchange::Reading { verified: true });
+                self.connections[slot].serve(Exchange::Reading { verified: true });
                 self.set_deadline(turn.now, slot, limits::HTTP_BODY_TIMEOUT_MS);
                 turn.fx.push(Effect::Arm { slot, receive: Receive::Once });
             }
@@ -317,26 +318,32 @@ impl Shard {
     }
 
     fn pause_http(&mut self, turn: &mut Turn<'_>, slot: Slot, rest: &[u8]) {
-        self.connections[slot].phase = Phase::Http(Exchange::Pausing);
+        self.connections[slot].serve(Exchange::Pausing);
         self.set_deadline(turn.now, slot, limits::WHEEL_TICK_MS);
         self.retain_http(turn, slot, rest);
     }
 
+    /// Is the next request awaited?
+    pub(crate) fn awaits_request(&self, slot: Slot) -> bool {
+        matches!(self.connections[slot].exchange(), Some(Exchange::Reading { .. }))
+    }
+
     /// The deadline of an HTTP connection has come.
-    pub(crate) fn expire_http(&mut self, turn: &mut Turn<'_>, slot: Slot, exchange: Exchange) {
-        match exchange {
-            Exchange::Reading { .. } if self.connections[slot].carry.is_none() => {
-                self.end(turn, slot, End::HttpIdle);
+    pub(crate) fn expire_http(&mut self, turn: &mut Turn<'_>, slot: Slot) {
+        match self.connections[slot].exchange() {
+            None => {}
+            Some(Exchange::Reading { .. }) => {
+                let end = if self.connections[slot].carry.is_none() { End::HttpIdle } else { End::LoginTimeout };
+                self.end(turn, slot, end);
             }
-            Exchange::Reading { .. } => self.end(turn, slot, End::LoginTimeout),
-            Exchange::Asking { .. } | Exchange::Verifying => {
+            Some(Exchange::Asking { .. } | Exchange::Verifying) => {
                 let reply = Reply::error(Dialect::Current, 503, "The server is too busy: try again in a moment.");
-                self.write_reply(turn, slot, &reply, Manner { keep_alive: false, head_only: false }, "Retry-After: 1\r\n");
+                self.write_reply(turn, slot, &reply, Manner::LAST, "Retry-After: 1\r\n");
                 self.refuse(turn, slot, End::Busy);
             }
-            Exchange::Pausing => {
+            Some(Exchange::Pausing) => {
                 let carry = self.connections.hold(slot, |c| c.carry.take());
-                self.connections[slot].phase = Phase::Http(Exchange::Reading { verified: false });
+                self.connections[slot].serve(Exchange::Reading { verified: false });
                 self.requests(turn, slot, carry.as_deref().map_or(&[], |carry| carry));
             }
         }

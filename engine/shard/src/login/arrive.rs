@@ -2,11 +2,10 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use linchpin_protocol::model::{Millis, Now};
+use linchpin_protocol::model::Millis;
 
-use crate::connection::{Phase, gate};
-use crate::tls::Tls;
-use crate::{Cargo, Effect, Effects, End, MoveId, Shard, Slot, Turn, limits};
+use crate::connection::Phase;
+use crate::{Cargo, Effect, End, MoveId, Shard, Slot, Turn, limits};
 
 /// Halves of connections: the letter with the state and the descriptor come in any order.
 #[derive(Debug, Default)]
@@ -80,14 +79,9 @@ impl Shard {
     /// Both halves are here.
     fn arrive(&mut self, turn: &mut Turn<'_>, slot: Slot, cargo: Cargo) {
         let connection = self.connections.open(slot, cargo.peer, turn.now.mono);
-        connection.session = cargo.session;
         connection.phase = Phase::Resolving { login_id: cargo.login_id };
-        connection.gate = if cargo.ws.is_some() { gate::WEBSOCKET } else { 0 };
-        let is_sealed = cargo.tls.is_some();
-        self.connections.hold(slot, |c| {
-            c.ws = cargo.ws;
-            c.tls = cargo.tls.map_or(Tls::Off, Tls::On);
-        });
+        let is_sealed = cargo.wire.tls.is_on();
+        self.connections.hold(slot, |c| c.wire = cargo.wire);
         if !cargo.carry.is_empty() {
             self.connections.hold(slot, |c| c.carry = Some(Box::new(cargo.carry)));
         }

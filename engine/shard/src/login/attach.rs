@@ -7,7 +7,7 @@ use linchpin_protocol::model::{DeviceId, Now};
 
 use crate::connection::{NO_DEVICE, Phase, Ticks, gate};
 use crate::device::SlotNiche;
-use crate::{Effect, Effects, End, Receive, Shard, Slot, Turn, limits};
+use crate::{Effect, End, Receive, Shard, Slot, Turn, limits};
 
 impl Shard {
     /// The connection in `slot` logs in as `device`, which lives here. Nothing is armed yet.
@@ -19,7 +19,7 @@ impl Shard {
         if self.operator.drain.is_some() {
             return self.end(turn, slot, End::Drained);
         }
-        if self.needs_tls(position) && !self.connections[slot].tls.is_on() {
+        if self.needs_tls(position) && !self.connections[slot].wire.tls.is_on() {
             return self.refuse_login(turn, slot, login_id, Status::NotAllowed, End::TlsRequired);
         }
         let record = &mut self.devices[position];
@@ -37,16 +37,18 @@ impl Shard {
 
         let heartbeat_s = self.settings.heartbeat_s.min(limits::HEARTBEAT_MAX_S) as u16;
         let connection = &mut self.connections[slot];
-        connection.session.accept();
         connection.phase = Phase::Live;
         connection.device = position;
         connection.heartbeat_s = heartbeat_s;
         connection.buff_in = DEFAULT_BUFF_IN_BYTES as u16;
         connection.heard = Ticks::at(turn.now.mono);
         connection.deadline = Ticks::at(turn.now.mono.after(limits::INFO_WAIT_MS + limits::WHEEL_TICK_MS));
-        connection.gate = gate::QUIET | connection.gate & gate::WEBSOCKET;
-        if connection.session.first_frame_only() {
-            connection.gate |= gate::PACED;
+        connection.gate = gate::QUIET | connection.gate & gate::BLOCKED;
+        if let Some(session) = connection.wire.speech.session() {
+            session.accept();
+            if session.first_frame_only() {
+                connection.gate |= gate::PACED;
+            }
         }
         let carry = self.connections.hold(slot, |c| c.carry.take());
         self.answer(turn, slot, |out| codec::response(out, login_id, Status::Ok));

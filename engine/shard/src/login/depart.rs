@@ -1,9 +1,9 @@
 //! A connection leaves the shard that accepted it for the home of its device.
 
-use linchpin_protocol::model::{DeviceId, Now};
+use linchpin_protocol::model::DeviceId;
 
 use crate::connection::{Connection, Phase, gate};
-use crate::{Cargo, Effect, Effects, End, Letter, MoveId, Shard, ShardId, Slot, Turn, home_of, limits};
+use crate::{Cargo, Effect, End, Letter, MoveId, Shard, ShardId, Slot, Turn, home_of, limits};
 
 /// The sender (16 bits), its slot (20), and the low bits of the connection's serial (20).
 fn move_id(shard: ShardId, slot: Slot, serial: u32) -> MoveId {
@@ -31,13 +31,11 @@ impl Shard {
         }
         self.seal_pending(turn, slot);
         let unsent = turn.fx.take_sends(slot);
-        let tls = self.take_session(slot);
-        let (carry, ws) = self.connections.hold(slot, |c| (c.carry.take(), c.ws.take()));
+        self.release_keys(slot);
+        let (carry, wire) = self.connections.hold(slot, |c| (c.carry.take(), std::mem::take(&mut c.wire)));
         let carry = carry.map(|c| *c).unwrap_or_default();
         let connection = &mut self.connections[slot];
-        let session = std::mem::take(&mut connection.session);
-        let cargo =
-            Box::new(Cargo { device, peer: connection.peer.address(), session, login_id, carry, tls, unsent, ws });
+        let cargo = Box::new(Cargo { device, peer: connection.peer.address(), wire, login_id, carry, unsent });
         connection.phase = Phase::Leaving { home };
         let id = move_id(self.id, slot, connection.serial);
         self.connections.wheel.clear(slot);

@@ -1,11 +1,11 @@
 //! A login or a bridge asks whose token it has; the owner of its index entry answers.
 
 use linchpin_protocol::blynk::{Split, codec, split_login};
-use linchpin_protocol::model::{DeviceId, Now, Token};
+use linchpin_protocol::model::{DeviceId, Token};
 use linchpin_protocol::{Action, Status};
 
 use crate::connection::Phase;
-use crate::{ConnRef, Effect, Effects, End, Letter, Purpose, Receive, Shard, Slot, Turn, end, index_owner_of, limits};
+use crate::{ConnRef, Effect, End, Letter, Purpose, Receive, Shard, Slot, Turn, end, index_owner_of, limits};
 
 impl Shard {
     /// Bytes of a peer that speaks Blynk and has not logged in.
@@ -19,7 +19,8 @@ impl Shard {
         if rest.len() > limits::CARGO_BYTES {
             return self.end(turn, slot, End::LoginTooLong);
         }
-        match self.connections[slot].session.on_frame(turn.now.wall, frame) {
+        let Some(session) = self.connections[slot].wire.speech.session() else { return };
+        match session.on_frame(turn.now.wall, frame) {
             Ok(request) => {
                 let Action::Login { token, .. } = request.action else {
                     return self.end(turn, slot, End::CommandBeforeLogin);
@@ -104,7 +105,6 @@ impl Shard {
         self.connections.hold(slot, |c| {
             c.carry = None;
             c.extra = None;
-            c.ws = None;
             c.phase = Phase::Refused(end);
         });
         self.set_deadline(turn.now, slot, limits::REFUSAL_LINGER_MS);

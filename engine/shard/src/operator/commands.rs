@@ -2,12 +2,11 @@
 
 use linchpin_protocol::InfoPairs;
 use linchpin_protocol::blynk::{codec, internal};
-use linchpin_protocol::model::{DeviceId, Now, ValueRef};
+use linchpin_protocol::model::{DeviceId, ValueRef};
 
 use crate::device::verbs::{Delivery, Origin, Refused};
 use crate::{
-    Command, DeviceRow, DeviceView, Effect, Effects, End, EngineCounters, Push, Report, Shard, ShardStatus, Turn,
-    limits,
+    Command, DeviceRow, DeviceView, Effect, End, EngineCounters, Push, Report, Shard, ShardStatus, Turn, limits,
 };
 
 impl Shard {

@@ -4,7 +4,7 @@ use linchpin_protocol::blynk::codec;
 use linchpin_protocol::model::{Millis, Now};
 
 use crate::connection::{Phase, gate};
-use crate::{Effects, End, Shard, Slot, Turn, limits};
+use crate::{End, Shard, Slot, Turn, limits};
 
 /// A drain in progress.
 #[derive(Debug)]
@@ -58,7 +58,7 @@ impl Shard {
                 }
                 true
             }
-            Phase::Opening | Phase::Handshake | Phase::Resolving { .. } | Phase::Http(_) => {
+            Phase::Opening | Phase::Handshake | Phase::Resolving { .. } | Phase::Serving => {
                 self.end(turn, slot, End::Drained);
                 true
             }

@@ -5,7 +5,7 @@ use linchpin_protocol::limits::MAX_BODY_BYTES;
 use linchpin_protocol::model::{DeviceId, Millis, Now};
 
 use crate::connection::NO_DEVICE;
-use crate::{Effect, Effects, Report, RequestId, Shard, Slot, TappedFrame, Turn, limits};
+use crate::{Effect, Report, RequestId, Shard, Slot, TappedFrame, Turn, limits};
 
 /// An operator looks at a device.
 #[derive(Debug)]

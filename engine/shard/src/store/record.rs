@@ -3,7 +3,7 @@
 use linchpin_protocol::model::{Now, Pin, UnixMillis};
 
 use crate::device::attributes::EventRefused;
-use crate::{Change, DeviceChange, Effect, Effects, End, EventId, Intake, Shard, Turn};
+use crate::{Change, DeviceChange, Effect, End, EventId, Intake, Shard, Turn};
 
 impl Shard {
     /// Store a point.

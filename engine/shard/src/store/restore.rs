@@ -3,7 +3,7 @@
 use linchpin_protocol::model::{DeviceId, Now, OrgId, Pin, UnixMillis};
 
 use crate::device::attributes::Attributes;
-use crate::{ConnRef, Effects, Restored, Shard, Slot, Turn};
+use crate::{ConnRef, Restored, Shard, Slot, Turn};
 
 /// A sync that waits for values of the last run.
 #[derive(Debug)]

@@ -8,23 +8,23 @@ use std::time::Duration;
 
 use linchpin_protocol::model::{Millis, Now};
 use linchpin_tls::limits::HANDSHAKE_DEADLINE;
-use linchpin_tls::{Alert, Established, Fault, Load, Pass, Progress, Refusal, Verdict, fatal};
+use linchpin_tls::{Alert, Established, Fault, Greeting, Load, Pass, Progress, Refusal, Verdict, fatal};
 
-use crate::connection::{Phase, gate};
-use crate::tls::{Shaking, Stage, Stepped, Tls, since_start};
+use crate::connection::Phase;
+use crate::tls::{Greeted, Shaking, Stage, Stepped, Tls, since_start};
 use crate::{ConnRef, Effect, Effects, End, Receive, Shard, Slot, Turn};
 
 impl Shard {
     /// A ClientHello begins.
     pub(crate) fn greet(&mut self, turn: &mut Turn<'_>, slot: Slot, bytes: &[u8]) {
-        let is_mutual = self.connections[slot].gate & gate::MUTUAL != 0;
-        if self.tls.as_ref().is_none_or(|secure| is_mutual && secure.options.mutual.is_none()) {
+        let mutual = matches!(self.connections[slot].wire.tls, Tls::Due { mutual: true });
+        if self.tls.as_ref().is_none_or(|secure| mutual && secure.options.mutual.is_none()) {
             turn.fx.send(slot, |out| fatal(out, Alert::ProtocolVersion));
             return self.refuse(turn, slot, End::TlsNotServed);
         }
         self.connections.hold(slot, |c| {
             c.phase = Phase::Handshake;
-            c.tls = Tls::Greeting(Box::default());
+            c.wire.tls = Tls::Greeting(Box::new(Greeted { greeting: Greeting::default(), mutual }));
         });
         self.set_deadline(turn.now, slot, HANDSHAKE_DEADLINE.as_millis() as u64);
         self.handshake_bytes(turn, slot, bytes);
@@ -35,13 +35,15 @@ impl Shard {
         let asker = self.asker(slot);
         let Some(secure) = self.tls.as_mut() else { return };
         let out = &mut secure.out;
-        let greeted = self.connections.hold(slot, |c| match &mut c.tls {
-            Tls::Greeting(greeting) => Some(greeting.push(bytes, out).map(|hello| hello.map(|hello| hello.resumes))),
+        let greeted = self.connections.hold(slot, |c| match &mut c.wire.tls {
+            Tls::Greeting(greeted) => {
+                Some(greeted.greeting.push(bytes, out).map(|hello| hello.map(|hello| hello.resumes)))
+            }
             Tls::Handshake(shaking) => {
                 shaking.came.extend_from_slice(bytes);
                 None
             }
-            Tls::Off | Tls::On(_) => None,
+            Tls::Off | Tls::Due { .. } | Tls::On(_) => None,
         });
         match greeted {
             None => secure.ready.push_back(asker),
@@ -70,15 +72,17 @@ impl Shard {
 
     /// Its turn has come.
     fn let_in(&mut self, asker: ConnRef, pass: Pass) {
-        let is_waiting = self.is_current(asker) && matches!(self.connections[asker.slot].tls, Tls::Greeting(_));
+        let is_waiting = self.is_current(asker) && matches!(self.connections[asker.slot].wire.tls, Tls::Greeting(_));
         let Some(secure) = self.tls.as_mut() else { return };
         if !is_waiting {
             return secure.admission.abandoned(pass);
         }
         self.connections.hold(asker.slot, |c| {
-            let Tls::Greeting(greeting) = std::mem::take(&mut c.tls) else { return };
-            let stage = Stage::Hello(*greeting);
-            c.tls = Tls::Handshake(Box::new(Shaking { pass, cost: Duration::ZERO, stage, came: Vec::new() }));
+            let Tls::Greeting(greeted) = std::mem::take(&mut c.wire.tls) else { return };
+            let Greeted { greeting, mutual } = *greeted;
+            let stage = Stage::Hello(greeting);
+            let shaking = Shaking { pass, cost: Duration::ZERO, stage, mutual, came: Vec::new() };
+            c.wire.tls = Tls::Handshake(Box::new(shaking));
         });
         secure.ready.push_back(asker);
     }
@@ -130,14 +134,13 @@ impl Shard {
     fn step(&mut self, turn: &mut Turn<'_>, asker: ConnRef) {
         let slot = asker.slot;
         let Some(secure) = self.tls.as_mut() else { return };
-        let is_mutual = self.connections[slot].gate & gate::MUTUAL != 0;
         let options = &secure.options;
-        let acceptor = if is_mutual { options.mutual.as_ref() } else { Some(&options.acceptor) };
         if options.clock.unix_s() != turn.now.wall.seconds() {
             options.clock.set(turn.now.wall.seconds());
         }
-        let Tls::Handshake(shaking) = self.connections.hold(slot, |c| std::mem::take(&mut c.tls)) else { return };
-        let Shaking { pass, cost, stage, came } = *shaking;
+        let Tls::Handshake(shaking) = self.connections.hold(slot, |c| std::mem::take(&mut c.wire.tls)) else { return };
+        let Shaking { pass, cost, stage, mutual, came } = *shaking;
+        let acceptor = if mutual { options.mutual.as_ref() } else { Some(&options.acceptor) };
         let out = &mut secure.out;
         let progress = match (stage, acceptor) {
             (Stage::Hello(greeting), Some(acceptor)) => acceptor.accept(greeting, out),
@@ -148,8 +151,8 @@ impl Shard {
             Ok(Progress::Pending(handshake)) => {
                 secure.stepped = Some(Stepped::Going(asker));
                 let stage = Stage::Going(handshake);
-                let shaking = Shaking { pass, cost, stage, came: Vec::new() };
-                self.connections.hold(slot, |c| c.tls = Tls::Handshake(Box::new(shaking)));
+                let shaking = Shaking { pass, cost, stage, mutual, came: Vec::new() };
+                self.connections.hold(slot, |c| c.wire.tls = Tls::Handshake(Box::new(shaking)));
                 self.flush_out(turn, slot);
                 turn.fx.push(Effect::Arm { slot, receive: Receive::Once });
             }
@@ -172,7 +175,7 @@ impl Shard {
         match secure.stepped.take() {
             Some(Stepped::Ended(pass, before)) => secure.admission.ended(pass, before + cost),
             Some(Stepped::Going(asker)) if self.is_current(asker) => {
-                if let Tls::Handshake(shaking) = &mut self.connections[asker.slot].tls {
+                if let Tls::Handshake(shaking) = &mut self.connections[asker.slot].wire.tls {
                     shaking.cost += cost;
                 }
             }
@@ -185,7 +188,7 @@ impl Shard {
         let Established { session, mut rest, facts } = established;
         self.counters.handshakes[usize::from(facts.resumed)] += 1;
         self.connections.hold(slot, |c| {
-            c.tls = Tls::On(session);
+            c.wire.tls = Tls::On(session);
             c.phase = Phase::Opening;
         });
         self.set_deadline(turn.now, slot, u64::from(self.settings.login_timeout_ms));

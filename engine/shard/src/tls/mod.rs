@@ -84,8 +84,13 @@ pub(crate) enum Tls {
     /// Not spoken, or not yet.
     #[default]
     Off,
+    /// The listener takes nothing else: the first bytes must be a ClientHello.
+    Due {
+        /// It wants a certificate of the client.
+        mutual: bool,
+    },
     /// The ClientHello is not whole, or waits for its turn.
-    Greeting(Box<Greeting>),
+    Greeting(Box<Greeted>),
     /// The handshake is under way.
     Handshake(Box<Shaking>),
     /// Records are opened and sealed.
@@ -94,6 +99,14 @@ pub(crate) enum Tls {
 
 const _: () = assert!(size_of::<Tls>() <= 16);
 
+/// The beginning of a handshake.
+#[derive(Debug)]
+pub(crate) struct Greeted {
+    pub(crate) greeting: Greeting,
+    /// The listener wants a certificate of the client.
+    pub(crate) mutual: bool,
+}
+
 /// A handshake that was let in.
 #[derive(Debug)]
 pub(crate) struct Shaking {
@@ -101,6 +114,8 @@ pub(crate) struct Shaking {
     /// Processor time of its steps so far.
     pub(crate) cost: Duration,
     pub(crate) stage: Stage,
+    /// The listener wants a certificate of the client.
+    pub(crate) mutual: bool,
     /// What came since the last step.
     pub(crate) came: Vec<u8>,
 }
@@ -123,8 +138,8 @@ impl Tls {
     /// Memory behind the structure.
     pub(crate) fn held_bytes(&self) -> usize {
         match self {
-            Self::Off => 0,
-            Self::Greeting(greeting) => size_of::<Greeting>() + greeting.held_bytes(),
+            Self::Off | Self::Due { .. } => 0,
+            Self::Greeting(greeted) => size_of::<Greeted>() + greeted.greeting.held_bytes(),
             Self::Handshake(shaking) => {
                 let stage = match &shaking.stage {
                     Stage::Hello(greeting) => greeting.held_bytes(),

@@ -2,9 +2,9 @@
 
 use linchpin_protocol::model::Now;
 use linchpin_tls::limits::MAX_PLAINTEXT_BYTES;
-use linchpin_tls::{Fault, Input, Opened, RecordLayer, Session};
+use linchpin_tls::{Fault, Input, Opened, RecordLayer};
 
-use crate::connection::{Connection, Phase, gate};
+use crate::connection::{Phase, gate};
 use crate::tls::Tls;
 use crate::{Effect, Effects, End, Receive, Shard, Slot, Turn, end};
 
@@ -18,7 +18,7 @@ impl Shard {
         loop {
             let Some(secure) = self.tls.as_mut() else { return };
             let (desk, out) = (&mut secure.desk, &mut secure.out);
-            let opened = self.connections.hold(slot, |c| match &mut c.tls {
+            let opened = self.connections.hold(slot, |c| match &mut c.wire.tls {
                 Tls::On(session) => session.open(desk, &mut input, out),
                 _ => Err(Fault::Closed),
             });
@@ -65,7 +65,7 @@ impl Shard {
 
     /// HTTP's clients have room for whole records, unless they said otherwise.
     pub(crate) fn widen_records(&mut self, slot: Slot) {
-        if let Tls::On(session) = &mut self.connections[slot].tls {
+        if let Tls::On(session) = &mut self.connections[slot].wire.tls {
             session.set_fragment_bytes(MAX_PLAINTEXT_BYTES);
         }
     }
@@ -78,11 +78,8 @@ impl Shard {
         let mut failed = Vec::new();
         for at in 0..turn.fx.sends.len() {
             let range = turn.fx.sends[at];
-            let Some(Connection { tls: Tls::On(session), .. }) =
-                self.connections.get_mut(range.slot).filter(|_| range.start < range.end)
-            else {
-                continue;
-            };
+            let connection = self.connections.get_mut(range.slot).filter(|_| range.start < range.end);
+            let Some(Tls::On(session)) = connection.map(|c| &mut c.wire.tls) else { continue };
             let start = turn.fx.arena.len() as u32;
             turn.fx.arena.extend(sealed.remove(&range.slot.0).unwrap_or_default());
             let sealing = session.begin(&mut secure.desk, &mut turn.fx.arena);
@@ -106,7 +103,7 @@ impl Shard {
     /// Seal what waits for one connection, before its keys leave.
     pub(crate) fn seal_pending(&mut self, turn: &mut Turn<'_>, slot: Slot) {
         let Some(secure) = self.tls.as_mut() else { return };
-        let Tls::On(session) = &mut self.connections[slot].tls else { return };
+        let Tls::On(session) = &mut self.connections[slot].wire.tls else { return };
         let plain = turn.fx.pending(slot);
         // A fault ends it, too: what could not be sealed is not said.
         let _ = session.seal_slice(&mut secure.desk, &mut secure.out, plain);
@@ -116,27 +113,23 @@ impl Shard {
         self.flush_out(turn, slot);
     }
 
-    /// The keys of a connection that leaves for another shard.
-    pub(crate) fn take_session(&mut self, slot: Slot) -> Option<Session> {
-        let secure = self.tls.as_mut()?;
-        match self.connections.hold(slot, |c| std::mem::take(&mut c.tls)) {
-            Tls::On(mut session) => {
-                session.release(&mut secure.desk);
-                Some(session)
-            }
-            Tls::Off | Tls::Greeting(_) | Tls::Handshake(_) => None,
+    /// The connection leaves for another shard: its expanded keys stay behind.
+    pub(crate) fn release_keys(&mut self, slot: Slot) {
+        let Some(shared) = self.tls.as_mut() else { return };
+        if let Tls::On(session) = &mut self.connections[slot].wire.tls {
+            session.release(&mut shared.desk);
         }
     }
 
     /// Say close_notify, after what is left to say: at the end, and when the peer has said its own (RFC 5246, 7.2.1).
     pub(crate) fn say_closed(&mut self, turn: &mut Turn<'_>, slot: Slot) {
         let Some(connection) = self.connections.get(slot) else { return };
-        if !connection.tls.is_on() || connection.gate & gate::BLOCKED != 0 {
+        if !connection.wire.tls.is_on() || connection.gate & gate::BLOCKED != 0 {
             return;
         }
         self.seal_pending(turn, slot);
         let Some(secure) = self.tls.as_mut() else { return };
-        if let Tls::On(session) = &mut self.connections[slot].tls {
+        if let Tls::On(session) = &mut self.connections[slot].wire.tls {
             session.close(&mut secure.desk, &mut secure.out);
         }
         self.flush_out(turn, slot);
@@ -150,8 +143,8 @@ impl Shard {
             self.seal_pending(turn, slot);
         }
         let Some(secure) = self.tls.as_mut() else { return };
-        match self.connections.hold(slot, |c| std::mem::take(&mut c.tls)) {
-            Tls::Off | Tls::Greeting(_) => {}
+        match self.connections.hold(slot, |c| std::mem::take(&mut c.wire.tls)) {
+            Tls::Off | Tls::Due { .. } | Tls::Greeting(_) => {}
             Tls::Handshake(shaking) => secure.admission.abandoned(shaking.pass),
             Tls::On(mut session) => session.release(&mut secure.desk),
         }
@@ -167,10 +160,11 @@ mod tests {
     use linchpin_tls::limits::GCM_RECORDS;
     use linchpin_tls::{
         Acceptor, AcceptorOptions, Certificates, Clock, Desk, Identity, InPlace, Layer, LocalAuthority, Provider,
-        SessionIds, Side, Suite, TicketKey, Tickets,
+        Session, SessionIds, Side, Suite, TicketKey, Tickets,
     };
 
     use super::*;
+    use crate::connection::Framing;
     use crate::{Input as Event, Settings, ShardId, ShardOptions, TlsOptions, Via};
 
     const NOW_S: u64 = 1_800_000_000;
@@ -206,7 +200,7 @@ mod tests {
     #[test]
     fn a_key_that_is_used_up_in_a_tick_ends_the_connection_with_its_alert() {
         let now = Now { mono: Millis(1), wall: UnixMillis(NOW_S * 1_000) };
-        for gate in [0, gate::WEBSOCKET] {
+        for framing in [|| Framing::Stream, Framing::websocket] {
             let options = ShardOptions {
                 id: ShardId(0),
                 shards: 1,
@@ -222,8 +216,8 @@ mod tests {
             let peer = ([127, 0, 0, 1], 1_000).into();
             shard.handle(now, Event::Accepted { slot: SLOT, peer, via: Via::Direct }, &mut fx);
             shard.connections.hold(SLOT, |c| {
-                c.tls = Tls::On(nearly_used_up(Side::Server));
-                c.gate |= gate;
+                c.wire.tls = Tls::On(nearly_used_up(Side::Server));
+                c.wire.framing = framing();
             });
             let mut tick = |plain: &[u8]| {
                 fx.clear();

@@ -1,10 +1,9 @@
 //! Devices over WebSocket: frames are a pipe for the bytes of the Blynk stream.
 
-use linchpin_protocol::model::Now;
-use linchpin_protocol::ws::{self, CloseCode, Decoder, Piece, Role};
+use linchpin_protocol::ws::{self, CloseCode, Piece};
 
-use crate::connection::{Phase, gate};
-use crate::{Effect, Effects, End, Receive, Shard, Slot, Turn};
+use crate::connection::{Framing, Phase, Speech, gate};
+use crate::{Effect, End, Receive, Shard, Slot, Turn};
 
 impl Shard {
     /// The connection becomes a WebSocket; `after` came behind the request.
@@ -12,8 +11,8 @@ impl Shard {
         turn.fx.send(slot, |out| ws::upgrade_answer(out, key));
         self.connections.hold(slot, |c| {
             c.phase = Phase::Opening;
-            c.gate |= gate::WEBSOCKET;
-            c.ws = Some(Box::new(Decoder::new(Role::Server)));
+            c.wire.framing = Framing::websocket();
+            c.wire.speech = Speech::Unknown;
         });
         self.set_deadline(turn.now, slot, u64::from(self.settings.login_timeout_ms));
         let mut after = after.to_vec();
@@ -22,13 +21,18 @@ impl Shard {
 
     /// Bytes of a WebSocket, before or after the login.
     pub(crate) fn websocket_bytes(&mut self, turn: &mut Turn<'_>, slot: Slot, bytes: &mut [u8]) {
-        let Some(mut decoder) = self.connections.hold(slot, |c| c.ws.take()) else { return };
         // Before the login everything of one read is taken together: the connection is armed once for it.
         let mut opening = Vec::new();
         let is_opening = self.connections[slot].phase == Phase::Opening;
         let mut rest = bytes;
         let over = loop {
-            let (piece, after) = match decoder.next(rest) {
+            let read = self.connections.hold(slot, |c| match &mut c.wire.framing {
+                Framing::WebSocket(decoder) => Some(decoder.next(rest)),
+                Framing::Stream => None,
+            });
+            // The connection has ended meanwhile.
+            let Some(read) = read else { return };
+            let (piece, after) = match read {
                 Ok(read) => read,
                 Err(fault) => break Some((fault.code(), End::WebSocketFault)),
             };
@@ -44,26 +48,22 @@ impl Shard {
                 Piece::Close => break Some((CloseCode::Normal, End::PeerClosed)),
                 Piece::End => break None,
             }
-            if self.connections[slot].phase == Phase::Closing {
+            if !matches!(self.connections[slot].phase, Phase::Live | Phase::Opening) {
                 return;
             }
         };
         match over {
             Some((code, end)) => {
                 turn.fx.send(slot, |out| ws::close(out, code));
-                // This was the goodbye.
-                self.connections[slot].gate &= !gate::WEBSOCKET;
+                // This was the goodbye: nothing more is framed.
+                self.connections.hold(slot, |c| c.wire.framing = Framing::Stream);
                 self.say_closed(turn, slot);
                 self.end(turn, slot, end);
             }
-            None if matches!(self.connections[slot].phase, Phase::Live | Phase::Opening) => {
-                self.connections.hold(slot, |c| c.ws = Some(decoder));
-                if is_opening && opening.is_empty() {
-                    turn.fx.push(Effect::Arm { slot, receive: Receive::Once });
-                } else if is_opening {
-                    self.opening(turn, slot, &opening);
-                }
+            None if is_opening && opening.is_empty() => {
+                turn.fx.push(Effect::Arm { slot, receive: Receive::Once });
             }
+            None if is_opening => self.opening(turn, slot, &opening),
             None => {}
         }
     }
@@ -71,7 +71,7 @@ impl Shard {
     /// Say goodbye before the close, if it is a WebSocket and can still be spoken to.
     pub(crate) fn websocket_goodbye(&mut self, turn: &mut Turn<'_>, slot: Slot) {
         let connection = &self.connections[slot];
-        if connection.gate & gate::WEBSOCKET != 0 && connection.phase != Phase::Closing {
+        if connection.wire.framing.is_websocket() && connection.phase != Phase::Closing {
             turn.fx.send(slot, |out| ws::close(out, CloseCode::GoingAway));
         }
     }

@@ -1,0 +1,53 @@
+//! What must always hold.
+
+use crate::Shard;
+use crate::connection::Phase;
+
+impl Shard {
+    /// Check what must always hold; for tests and the simulator, not for the hot path.
+    ///
+    /// # Errors
+    /// The first invariant that does not hold, in words.
+    pub fn audit(&self) -> Result<(), String> {
+        let mut cells = 0;
+        let mut online = 0;
+        for (slot, connection) in self.connections.iter() {
+            cells += connection.cell_bytes();
+            if connection.is_live() {
+                online += 1;
+                let device = &self.devices[connection.device];
+                if device.connection() != Some(slot) {
+                    return Err(format!("{slot:?} is live for device {} which has {:?}", device.id, device.slot));
+                }
+            }
+            let waits = !matches!(connection.phase, Phase::Closing | Phase::Leaving { .. });
+            if waits && !self.connections.wheel.is_set(slot) {
+                return Err(format!("{slot:?} in {:?} has no timer", connection.phase));
+            }
+            if connection.phase == Phase::Closing && connection.cell_bytes() > 0 {
+                return Err(format!("{slot:?} is closing and still holds {} bytes", connection.cell_bytes()));
+            }
+        }
+        if self.connections.addresses.counted() != self.connections.used as u64 {
+            return Err(format!(
+                "{} connections, {} counted by address",
+                self.connections.used,
+                self.connections.addresses.counted()
+            ));
+        }
+        if cells != self.connections.ledger_bytes {
+            return Err(format!("cells hold {cells} bytes, the ledger says {}", self.connections.ledger_bytes));
+        }
+        if online != self.counters.online {
+            return Err(format!("{online} live connections, the counter says {}", self.counters.online));
+        }
+        for (_, device) in self.devices.iter() {
+            if let Some(slot) = device.connection()
+                && self.connections.get(slot).is_none_or(|c| !c.is_live())
+            {
+                return Err(format!("device {} points at {slot:?} which is not live", device.id));
+            }
+        }
+        Ok(())
+    }
+}

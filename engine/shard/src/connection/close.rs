@@ -1,0 +1,73 @@
+//! Connections end.
+
+use super::{NO_DEVICE, Phase, Wire, gate};
+use crate::{Effect, End, Shard, Slot, Turn};
+
+impl Shard {
+    /// End a connection: release what it holds and close it. Idempotent; the slot is free at `Input::Closed`.
+    pub(crate) fn end(&mut self, turn: &mut Turn<'_>, slot: Slot, end: End) {
+        let Some(connection) = self.connections.get(slot) else { return };
+        if connection.phase == Phase::Closing {
+            return;
+        }
+        let was_blocked = connection.gate & gate::BLOCKED != 0;
+        let position = connection.device;
+        let was_live = connection.is_live();
+        let device = (position != NO_DEVICE).then(|| self.devices[position].id);
+        if was_live {
+            self.counters.online -= 1;
+        }
+        self.write_diary(turn.now, slot, end);
+        if was_live {
+            self.store_presence(turn, position, Some(end));
+        }
+        self.leave_device(turn.now, slot, end);
+        if !was_blocked && end.is_ours() {
+            self.websocket_goodbye(turn, slot);
+        }
+        self.tls_goodbye(turn, slot, end.is_ours() && !was_blocked);
+        self.connections.hold(slot, |c| {
+            c.carry = None;
+            c.extra = None;
+            c.wire = Wire::default();
+            c.phase = Phase::Closing;
+            c.device = NO_DEVICE;
+        });
+        self.connections.wheel.clear(slot);
+        self.counters.ended(end);
+        turn.fx.push(Effect::Ended { slot, device, end });
+        // A graceful close would wait for a peer that does not read.
+        turn.fx.push(if was_blocked { Effect::Abort { slot } } else { Effect::Close { slot } });
+    }
+
+    /// The peer has closed or reset the connection.
+    pub(crate) fn peer_gone(&mut self, turn: &mut Turn<'_>, slot: Slot, end: End) {
+        match self.connections.get(slot).map(|c| c.phase) {
+            // It has read its refusal.
+            Some(Phase::Refused(refusal)) => self.end(turn, slot, refusal),
+            // The move answers; home will see the end of the stream.
+            Some(Phase::Leaving { .. }) | None => {}
+            Some(Phase::Serving) if end == End::PeerClosed && self.awaits_request(slot) => {
+                self.end(turn, slot, End::HttpDone);
+            }
+            Some(_) => self.end(turn, slot, end),
+        }
+    }
+
+    /// The driver has closed it, or moved it away: its slot is free.
+    pub(crate) fn closed(&mut self, slot: Slot) {
+        let Some(connection) = self.connections.get(slot) else { return };
+        let ip = connection.peer.ip();
+        if matches!(connection.phase, Phase::Leaving { .. }) {
+            self.counters.moved_out += 1;
+        }
+        self.connections.addresses.leave(&ip);
+        self.connections.wheel.clear(slot);
+        self.connections.hold(slot, |c| {
+            c.carry = None;
+            c.extra = None;
+            c.wire = Wire::default();
+        });
+        self.connections.release(slot);
+    }
+}

@@ -1,0 +1,103 @@
+//! The layers of a connection, outermost first: TLS, framing, and what is spoken within.
+
+use linchpin_protocol::blynk::Session;
+use linchpin_protocol::ws::{Decoder, Role};
+
+use crate::tls::Tls;
+
+/// See the module's page. Whatever a layer holds goes when the layer goes.
+#[derive(Debug, Default)]
+pub(crate) struct Wire {
+    /// How bytes are sealed.
+    pub(crate) tls: Tls,
+    /// How frames are wrapped.
+    pub(crate) framing: Framing,
+    /// What is spoken.
+    pub(crate) speech: Speech,
+}
+
+/// How the bytes of a speech travel.
+#[derive(Debug, Default)]
+pub(crate) enum Framing {
+    /// As they are.
+    #[default]
+    Stream,
+    /// In frames of a WebSocket.
+    WebSocket(Box<Decoder>),
+}
+
+/// What a connection speaks.
+#[derive(Debug, Default)]
+pub(crate) enum Speech {
+    /// A load balancer must say first who the client is.
+    Proxy,
+    /// The next bytes will tell.
+    #[default]
+    Unknown,
+    /// The Blynk protocol: a device.
+    Blynk(Session),
+    /// HTTP: a client of the device API.
+    Http(Exchange),
+}
+
+/// Where an HTTP connection stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Exchange {
+    /// A request is awaited.
+    Reading {
+        /// The token of the request was found good: its body may be long.
+        verified: bool,
+    },
+    /// Another shard has been asked.
+    Asking {
+        /// More requests may follow.
+        keep_alive: bool,
+        /// It is a HEAD request.
+        head_only: bool,
+        /// It came to the legacy API.
+        is_legacy: bool,
+    },
+    /// Another shard has been asked whether the token is good; nothing is answered.
+    Verifying,
+    /// So much was answered that the rest waits for a moment.
+    Pausing,
+}
+
+const _: () = assert!(size_of::<Wire>() == 40);
+
+impl Framing {
+    /// A WebSocket at its beginning.
+    pub(crate) fn websocket() -> Self {
+        Self::WebSocket(Box::new(Decoder::new(Role::Server)))
+    }
+
+    pub(crate) const fn is_websocket(&self) -> bool {
+        matches!(self, Self::WebSocket(_))
+    }
+
+    /// Memory behind the structure.
+    pub(crate) fn held_bytes(&self) -> usize {
+        match self {
+            Self::Stream => 0,
+            Self::WebSocket(decoder) => size_of::<Decoder>() + decoder.heap_bytes(),
+        }
+    }
+}
+
+impl Speech {
+    /// The state of the Blynk protocol, if it is spoken.
+    pub(crate) const fn session(&mut self) -> Option<&mut Session> {
+        match self {
+            Self::Blynk(session) => Some(session),
+            Self::Proxy | Self::Unknown | Self::Http(_) => None,
+        }
+    }
+
+    /// Where HTTP stands, if it is spoken.
+    pub(crate) const fn exchange(&self) -> Option<Exchange> {
+        match self {
+            Self::Http(exchange) => Some(*exchange),
+            Self::Proxy | Self::Unknown | Self::Blynk(_) => None,
+        }
+    }
+}
