@@ -84,7 +84,7 @@ const _: () = assert!(HISTORY_BYTES >= linchpin_storage::limits::EXPORT_PIECE_BY
 const _: () = assert!(DEVICES <= linchpin_control::limits::DEVICES);
 const _: () = assert!(LANE_LETTERS_MIN <= linchpin_shard::limits::LANE_LETTERS);
 const _: () = assert!(
-    SHARDS as usize * SHARDS as usize * LANE_LETTERS_MIN * size_of::<linchpin_shard::Letter>() <= LANES_BYTES,
+    SHARDS as usize * SHARDS as usize * LANE_LETTERS_MIN * size_of::<linchpin_shard::Mail>() <= LANES_BYTES,
     "the smallest lanes of the most shards stay within the budget"
 );
 const _: () = assert!(LETTERS_PER_TICK >= linchpin_shard::limits::LANE_LETTERS);

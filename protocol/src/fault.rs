@@ -9,7 +9,7 @@ use crate::model::{Number, Pin};
 macro_rules! statuses {
     ($( $name:ident = $code:literal, $doc:literal; )*) => {
         /// What a RESPONSE carries. Not all are ever sent by this server; all can be received.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
         #[repr(u16)]
         pub enum Status { $( #[doc = $doc] $name = $code, )* }
 

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use linchpin_protocol::http::History;
 use linchpin_protocol::model::{DeviceId, OrgId};
 
-use crate::{Cargo, ConnRef, DeviceChange, End, Letter, MoveId, Points, Receive, Report, RequestId, ShardId, Slot};
+use crate::{
+    Cargo, ConnRef, DeviceChange, End, Letter, LocalLetter, MoveId, Points, Receive, Report, RequestId, ShardId, Slot,
+};
 
 /// Bytes `start..end` of [`Effects::arena`] for one connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,7 +41,7 @@ pub enum Effect {
         /// The connection.
         slot: Slot,
     },
-    /// Move a connection to another shard. Nothing is armed. The tick delivers `Letter::Moving { id, cargo }` first
+    /// Move a connection to another shard. Nothing is armed. The tick delivers `LocalLetter::Moving { id, cargo }` first
     /// and, if the lane refuses it, gives it back as `Input::Undelivered` and moves nothing; then the descriptor
     /// travels. `Input::Closed` follows here on success, `Input::MoveFailed` otherwise.
     Move {
@@ -58,6 +60,13 @@ pub enum Effect {
         to: ShardId,
         /// What it says.
         letter: Letter,
+    },
+    /// Deliver a letter to another shard of this process.
+    LocalLetter {
+        /// The addressee.
+        to: ShardId,
+        /// What it says.
+        letter: LocalLetter,
     },
     /// Answer a [`crate::Command`].
     Report {

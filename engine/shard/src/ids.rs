@@ -1,9 +1,10 @@
 //! Names of things inside the process: shards, connection slots, token digests.
 
 use linchpin_protocol::model::DeviceId;
+use serde::{Deserialize, Serialize};
 
 /// A shard of this process: `0..shards`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ShardId(pub u16);
 
 impl ShardId {
@@ -17,7 +18,7 @@ impl ShardId {
 /// A connection's place in its shard's table: the index of the driver's own slot.
 ///
 /// A slot is used again only after the driver reported it closed ([`crate::Input::Closed`]).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Slot(pub u32);
 
 impl Slot {
@@ -30,7 +31,7 @@ impl Slot {
 
 /// One connection, for letters that may arrive after it ended: `serial` tells it from a later
 /// connection in the same slot.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct ConnRef {
     /// The shard that holds the connection now.
     pub shard: ShardId,
@@ -47,7 +48,7 @@ pub struct MoveId(pub u64);
 
 /// Keyed digest of a token: the first 128 bits of HMAC-SHA-256 under the process's digest key.
 /// Shards compare digests and never store tokens.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Digest(pub [u8; 16]);
 
 impl std::fmt::Debug for Digest {

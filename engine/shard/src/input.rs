@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use crate::{Command, Letter, MoveId, ShardId, Slot};
+use crate::{Command, Letter, LocalLetter, Mail, MoveId, ShardId, Slot};
 
 /// How a connection receives: see [`crate::Effect::Arm`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,7 +78,7 @@ pub enum Input<'a> {
         slot: Slot,
     },
     /// The descriptor of a connection that another shard moved has reached this one; its state comes in
-    /// [`Letter::Moving`] with the same id, before or after.
+    /// [`LocalLetter::Moving`] with the same id, before or after.
     Arrived {
         /// The move, as the sending shard named it.
         id: MoveId,
@@ -99,12 +99,19 @@ pub enum Input<'a> {
         /// What it says.
         letter: Letter,
     },
+    /// Another shard of this process writes.
+    LocalLetter {
+        /// The sender.
+        from: ShardId,
+        /// What it says.
+        letter: LocalLetter,
+    },
     /// A letter of this shard could not be delivered: the lane to `to` and its bounded outbox are full.
     Undelivered {
         /// The shard that could not be reached.
         to: ShardId,
         /// The letter, given back.
-        letter: Letter,
+        mail: Mail,
     },
     /// The control plane asks; the answer goes out as [`crate::Effect::Report`].
     Command(Command),

@@ -1,16 +1,14 @@
-//! What shards write each other. Plain data: a letter may one day cross a machine border.
-
-use std::net::SocketAddr;
+//! Letters: what shards write each other. Plain data, which may cross the border of a machine.
 
 use linchpin_protocol::Status;
 use linchpin_protocol::http::{Call, Reply};
 use linchpin_protocol::model::{DeviceId, Pin};
+use serde::{Deserialize, Serialize};
 
-use crate::connection::Wire;
-use crate::{ConnRef, Digest, MoveId};
+use crate::{ConnRef, Digest};
 
 /// Why a token is looked up; travels with the question and comes back with the answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Purpose {
     /// A connection logs in.
     Login,
@@ -23,25 +21,8 @@ pub enum Purpose {
     },
 }
 
-/// A connection on its way home: everything but the descriptor.
-#[derive(Debug)]
-pub struct Cargo {
-    /// The device that it logs in as.
-    pub device: DeviceId,
-    /// The peer's address.
-    pub peer: SocketAddr,
-    /// Its layers: the login is not answered yet, home answers it.
-    pub(crate) wire: Wire,
-    /// Message id of the login.
-    pub login_id: u16,
-    /// Bytes that were received after the login frame; home feeds them after its answer.
-    pub carry: Vec<u8>,
-    /// Bytes for the peer, sealed if TLS is spoken, that had not left when the connection did; home sends them first.
-    pub unsent: Vec<u8>,
-}
-
 /// One letter.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Letter {
     /// To the owner of the digest's index entry: which device is it?
     Resolve {
@@ -60,18 +41,6 @@ pub enum Letter {
         device: Option<DeviceId>,
         /// As in the question.
         purpose: Purpose,
-    },
-    /// State of a connection whose descriptor travels under the same id.
-    Moving {
-        /// Names the pair of letter and descriptor.
-        id: MoveId,
-        /// The state.
-        cargo: Box<Cargo>,
-    },
-    /// The descriptor did not travel: forget the cargo.
-    MoveRevoked {
-        /// As in `Moving`.
-        id: MoveId,
     },
     /// To the home of `device`: a bridge write of another device.
     Bridge {
@@ -113,4 +82,120 @@ pub enum Letter {
         /// What to answer.
         status: Status,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use linchpin_protocol::http::{Dialect, History, What};
+    use linchpin_protocol::model::PinKind;
+
+    use super::*;
+    use crate::{ShardId, Slot};
+
+    fn calls() -> Vec<What> {
+        let pin = Pin { kind: PinKind::Digital, index: 255 };
+        let history = History {
+            pin,
+            period: "DAY".into(),
+            granularity: "RAW_DATA".into(),
+            source: "AVG".into(),
+            format: "TS".into(),
+            ahead_minutes: -330,
+            is_csv: true,
+        };
+        let all = vec![
+            What::Exists,
+            What::Get([pin, Pin::new_virtual(0)].into()),
+            What::GetAll,
+            What::Update(vec![(pin, Box::new(*b"1\x00\xff"))]),
+            What::Batch(pin, vec![(u64::MAX, Box::new(*b"")), (0, Box::new(*b"2.5"))]),
+            What::Property(pin, vec![("label".into(), Box::new(*b"a\0b"))]),
+            What::IsConnected,
+            What::IsAppConnected,
+            What::LogEvent("hot".into(), "\u{1f525}".into()),
+            What::MetaGet("name".into()),
+            What::MetaSet("name".into(), "".into()),
+            What::History(Box::new(history)),
+            What::Project,
+            What::Clock,
+        ];
+        // A new variant must come into the list above.
+        for what in &all {
+            match what {
+                What::Exists
+                | What::Get(_)
+                | What::GetAll
+                | What::Update(_)
+                | What::Batch(..)
+                | What::Property(..)
+                | What::IsConnected
+                | What::IsAppConnected
+                | What::LogEvent(..)
+                | What::MetaGet(_)
+                | What::MetaSet(..)
+                | What::History(_)
+                | What::Project
+                | What::Clock => {}
+            }
+        }
+        all
+    }
+
+    fn letters() -> Vec<Letter> {
+        let asker = ConnRef { shard: ShardId(513), slot: Slot(u32::MAX), serial: 7 };
+        let (digest, device) = (Digest([0xa5; 16]), DeviceId::new(u32::MAX));
+        let purpose = Purpose::Bridge { id: 65_535, bridge_pin: 64 };
+        let mut all = vec![
+            Letter::Resolve { digest, asker, purpose },
+            Letter::Resolved { asker, device, purpose: Purpose::Login },
+            Letter::Resolved { asker, device: None, purpose },
+            Letter::Bridge {
+                device: device.expect("not 0"),
+                asker,
+                id: 1,
+                pin: Pin::new_virtual(9),
+                value: Box::new([0, 255, 0]),
+            },
+            Letter::Reply { asker, reply: None },
+            Letter::Reply { asker, reply: Some(Box::new(Reply::wrong_method(Dialect::Legacy, "GET"))) },
+            Letter::Reply { asker, reply: Some(Box::new(Reply::error(Dialect::Current, 400, "\"no\""))) },
+        ];
+        all.extend(calls().into_iter().zip([Dialect::Current, Dialect::Legacy].into_iter().cycle()).map(
+            |(what, dialect)| {
+                let call = Box::new(Call { dialect, what, over_tls: dialect == Dialect::Legacy });
+                Letter::Ask { digest, device, asker, call }
+            },
+        ));
+        let statuses = (0..=u16::MAX).filter_map(Status::from_code);
+        all.extend(statuses.map(|status| Letter::Answer { asker, id: 0, status }));
+        for letter in &all {
+            match letter {
+                Letter::Resolve { .. }
+                | Letter::Resolved { .. }
+                | Letter::Bridge { .. }
+                | Letter::Ask { .. }
+                | Letter::Reply { .. }
+                | Letter::Answer { .. } => {}
+            }
+        }
+        all
+    }
+
+    #[test]
+    fn every_letter_can_leave_the_process_and_come_back() {
+        for letter in letters() {
+            let bytes = serde_json::to_vec(&letter).expect("plain data");
+            let back: Letter = serde_json::from_slice(&bytes).expect("what was written");
+            assert_eq!(back, letter);
+        }
+    }
+
+    #[test]
+    fn ids_that_cannot_be_are_refused() {
+        let json = |text: &str| serde_json::from_str::<Letter>(text);
+        let asker = r#"{"shard":0,"slot":0,"serial":0}"#;
+        assert!(json(&format!(r#"{{"Resolved":{{"asker":{asker},"device":1,"purpose":"Login"}}}}"#)).is_ok());
+        assert!(json(&format!(r#"{{"Resolved":{{"asker":{asker},"device":0,"purpose":"Login"}}}}"#)).is_err());
+        assert!(json(&format!(r#"{{"Answer":{{"asker":{asker},"id":1,"status":"Unheard"}}}}"#)).is_err());
+    }
 }

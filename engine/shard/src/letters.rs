@@ -2,7 +2,7 @@
 
 use linchpin_protocol::Status;
 
-use crate::{Effect, End, Letter, Purpose, Shard, ShardId, Turn};
+use crate::{Effect, End, Letter, LocalLetter, Purpose, Shard, ShardId, Turn};
 
 impl Shard {
     /// A letter for this shard.
@@ -13,14 +13,29 @@ impl Shard {
                 turn.fx.push(Effect::Letter { to: from, letter: Letter::Resolved { asker, device, purpose } });
             }
             Letter::Resolved { asker, device, purpose } => self.resolved(turn, asker, device, purpose),
-            Letter::Moving { id, cargo } => self.cargo_arrived(turn, id, cargo),
-            Letter::MoveRevoked { id } => self.revoke_cargo(id),
             Letter::Bridge { device, asker, id, pin, value } => {
                 self.bridge_write(turn, device, asker, id, pin, &value);
             }
             Letter::Answer { asker, id, status } => self.late_answer(turn, asker, id, status),
             Letter::Ask { digest, device, asker, call } => self.asked(turn, digest, device, asker, call),
             Letter::Reply { asker, reply } => self.replied(turn, asker, reply),
+        }
+    }
+
+    /// A letter of another shard of this process.
+    pub(crate) fn local_letter(&mut self, turn: &mut Turn<'_>, letter: LocalLetter) {
+        match letter {
+            LocalLetter::Moving { id, cargo } => self.cargo_arrived(turn, id, cargo),
+            LocalLetter::MoveRevoked { id } => self.revoke_cargo(id),
+        }
+    }
+
+    /// The same for a letter that could not leave.
+    pub(crate) fn undelivered_local(&mut self, turn: &mut Turn<'_>, letter: &LocalLetter) {
+        match *letter {
+            LocalLetter::Moving { id, .. } => self.cargo_refused(turn, id),
+            // The half that has arrived gives up by its timeout.
+            LocalLetter::MoveRevoked { .. } => {}
         }
     }
 
@@ -34,14 +49,9 @@ impl Shard {
                 self.bridge_opened(turn, asker.slot, id, bridge_pin, Err(Status::ServerError));
             }
             Letter::Bridge { asker, id, .. } => self.late_answer(turn, asker, id, Status::ServerError),
-            Letter::Moving { id, .. } => self.cargo_refused(turn, id),
             Letter::Ask { asker, ref call, .. } => self.ask_failed(turn, asker, call.dialect),
-            // The asker gives up by its own deadline, a half arrival by its timeout.
-            Letter::Resolve { .. }
-            | Letter::Resolved { .. }
-            | Letter::MoveRevoked { .. }
-            | Letter::Answer { .. }
-            | Letter::Reply { .. } => {}
+            // The asker gives up by its own deadline.
+            Letter::Resolve { .. } | Letter::Resolved { .. } | Letter::Answer { .. } | Letter::Reply { .. } => {}
         }
     }
 }

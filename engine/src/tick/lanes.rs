@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use linchpin_driver::Waker;
 use linchpin_shard::limits::{LANE_LETTERS, OUTBOX_LETTERS};
-use linchpin_shard::{Letter, ShardId};
+use linchpin_shard::{Mail, ShardId};
 use rtrb::{Consumer, Producer, RingBuffer};
 
 use crate::limits::{LANE_LETTERS_MIN, LANES_BYTES, LETTERS_PER_TICK};
@@ -12,15 +12,15 @@ use crate::limits::{LANE_LETTERS_MIN, LANES_BYTES, LETTERS_PER_TICK};
 /// Letters in each of the lanes between so many shards: all lanes together stay within their budget.
 fn lane_letters(shards: usize) -> usize {
     let lanes = (shards * shards.saturating_sub(1)).max(1);
-    (LANES_BYTES / size_of::<Letter>() / lanes).clamp(LANE_LETTERS_MIN, LANE_LETTERS)
+    (LANES_BYTES / size_of::<Mail>() / lanes).clamp(LANE_LETTERS_MIN, LANE_LETTERS)
 }
 
 /// One shard's ends of all its lanes.
 pub(crate) struct Lanes {
     own: ShardId,
-    to: Vec<Option<Producer<Letter>>>,
-    from: Vec<Option<Consumer<Letter>>>,
-    outbox: Vec<VecDeque<Letter>>,
+    to: Vec<Option<Producer<Mail>>>,
+    from: Vec<Option<Consumer<Mail>>>,
+    outbox: Vec<VecDeque<Mail>>,
     /// Shards that got letters in this tick.
     touched: Vec<bool>,
     wakers: Vec<Waker>,
@@ -59,7 +59,7 @@ impl Lanes {
     }
 
     /// Send a letter; given back when lane and outbox are full.
-    pub(crate) fn send(&mut self, to: ShardId, letter: Letter) -> Result<(), Letter> {
+    pub(crate) fn send(&mut self, to: ShardId, letter: Mail) -> Result<(), Mail> {
         debug_assert_ne!(to, self.own, "a shard does not write to itself");
         let at = to.index();
         self.touched[at] = true;
@@ -119,7 +119,7 @@ impl Lanes {
 
     /// Take what has come, lane by lane. Whoever may wait for room in a lane is woken: it sleeps only while the lane is
     /// full, so this takes at least half of a lane after it.
-    pub(crate) fn receive(&mut self, mut take: impl FnMut(ShardId, Letter)) {
+    pub(crate) fn receive(&mut self, mut take: impl FnMut(ShardId, Mail)) {
         for (at, lane) in self.from.iter_mut().enumerate() {
             let Some(lane) = lane else { continue };
             let mut taken = 0;
@@ -144,17 +144,17 @@ mod tests {
 
     use linchpin_driver::{Driver, Options, Wait};
 
-    use linchpin_shard::MoveId;
+    use linchpin_shard::{LocalLetter, MoveId};
 
     use super::*;
 
-    /// Letters carry keys, so they are compared by what they show.
-    fn words(letter: &Letter) -> String {
+    /// Mail carries keys, so they are compared by what they show.
+    fn words(letter: &Mail) -> String {
         format!("{letter:?}")
     }
 
-    fn letter(n: u64) -> Letter {
-        Letter::MoveRevoked { id: MoveId(n) }
+    fn letter(n: u64) -> Mail {
+        LocalLetter::MoveRevoked { id: MoveId(n) }.into()
     }
 
     #[test]
@@ -162,7 +162,7 @@ mod tests {
         assert_eq!(lane_letters(1), LANE_LETTERS);
         assert_eq!(lane_letters(8), LANE_LETTERS);
         for shards in 2..=usize::from(crate::limits::SHARDS) {
-            let bytes = shards * (shards - 1) * lane_letters(shards) * size_of::<Letter>();
+            let bytes = shards * (shards - 1) * lane_letters(shards) * size_of::<Mail>();
             assert!(bytes <= LANES_BYTES, "{shards} shards reserve {bytes} bytes");
         }
     }

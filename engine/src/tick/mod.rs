@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use linchpin_control::Answers;
 use linchpin_driver::{ConnId, Driver, Event, ListenerId, Mailbox, Mode, Outgoing, Wait};
 use linchpin_protocol::model::{Millis, Now};
-use linchpin_shard::{Command, Effect, Effects, EngineCounters, Input, Letter, MoveId, Receive, Report, Shard, ShardId, Slot};
+use linchpin_shard::{Command, Effect, Effects, EngineCounters, Input, LocalLetter, Mail, MoveId, Receive, Report, Shard, ShardId, Slot};
 
 use crate::limits;
 use crate::serve::progress::Progress;
@@ -50,7 +50,7 @@ struct Scratch {
     list: Vec<Effect>,
     outgoing: Vec<Outgoing>,
     closes: Vec<(Slot, bool)>,
-    undelivered: Vec<(ShardId, Letter)>,
+    undelivered: Vec<(ShardId, Mail)>,
 }
 
 const fn conn(slot: Slot) -> ConnId {
@@ -126,7 +126,7 @@ impl Core {
         })?;
         let now = now.unwrap_or_else(|| clock.now());
         let begun = begun.unwrap_or_else(Instant::now);
-        lanes.receive(|from, letter| shard.handle(now, Input::Letter { from, letter }, fx));
+        lanes.receive(|from, mail| shard.handle(now, mail.into_input(from), fx));
         let mut is_draining = false;
         commands.receive(|command| {
             is_draining |= matches!(command, Command::Drain { .. });
@@ -142,8 +142,8 @@ impl Core {
         for _ in 0..limits::ROUNDS {
             self.shard.seal(now, &mut scratch.fx);
             self.carry_out(now.mono, scratch);
-            for (to, letter) in scratch.undelivered.drain(..) {
-                self.shard.handle(now, Input::Undelivered { to, letter }, &mut scratch.fx);
+            for (to, mail) in scratch.undelivered.drain(..) {
+                self.shard.handle(now, Input::Undelivered { to, mail }, &mut scratch.fx);
             }
             if scratch.fx.is_empty() {
                 break;
@@ -199,14 +199,19 @@ impl Core {
                 Effect::Close { slot } => scratch.closes.push((slot, false)),
                 Effect::Abort { slot } => scratch.closes.push((slot, true)),
                 Effect::Letter { to, letter } => {
-                    if let Err(letter) = self.lanes.send(to, letter) {
-                        scratch.undelivered.push((to, letter));
+                    if let Err(mail) = self.lanes.send(to, letter.into()) {
+                        scratch.undelivered.push((to, mail));
+                    }
+                }
+                Effect::LocalLetter { to, letter } => {
+                    if let Err(mail) = self.lanes.send(to, letter.into()) {
+                        scratch.undelivered.push((to, mail));
                     }
                 }
                 Effect::Move { slot, to, id, cargo } => {
-                    match self.lanes.send(to, Letter::Moving { id, cargo }) {
+                    match self.lanes.send(to, LocalLetter::Moving { id, cargo }.into()) {
                         Ok(()) => self.driver.transfer(conn(slot), &self.mailboxes[to.index()], id.0),
-                        Err(letter) => scratch.undelivered.push((to, letter)),
+                        Err(mail) => scratch.undelivered.push((to, mail)),
                     }
                 }
                 Effect::Report { to, report: Report::Status(mut status) } => {

@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use serde::{Deserialize, Serialize};
+
 use crate::limits::{BATCH_POINTS, HTTP_WRITES, MAX_EVENT_CODE_BYTES, MAX_META_NAME_BYTES, MAX_VALUE_BYTES};
 use crate::model::{Pin, Token, is_known_property};
 
@@ -9,7 +11,7 @@ use super::history::history;
 use super::{Head, History, Method, Reply, Request, Target, legacy};
 
 /// Which API was asked: they differ in how answers look.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Dialect {
     /// `/external/api/...`: errors are JSON objects.
     Current,
@@ -18,7 +20,7 @@ pub enum Dialect {
 }
 
 /// What is asked of a device. Plain data: it may travel to another shard.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Call {
     /// How the answer looks.
     pub dialect: Dialect,
@@ -32,7 +34,7 @@ pub struct Call {
 pub type Writes = Vec<(Pin, Box<[u8]>)>;
 
 /// See [`Call`].
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum What {
     /// Is the token good? Asked before a long body is read.
     Exists,

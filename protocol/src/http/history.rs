@@ -1,10 +1,12 @@
 //! Questions about history: `data/get`.
 
+use serde::{Deserialize, Serialize};
+
 use super::{Dialect, Reply, Target};
 use crate::model::Pin;
 
 /// Values of a pin over a time. Names are those of the API; what they stand for is known where history is kept.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct History {
     /// The pin.
     pub pin: Pin,

@@ -2,13 +2,15 @@
 
 use std::fmt::Write;
 
+use serde::{Deserialize, Serialize};
+
 use crate::Fault;
 use crate::model::{Pin, ValueKind, ValueRef};
 
 use super::Dialect;
 
 /// Kind of a body.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Content {
     /// Plain text in UTF-8.
     Text,
@@ -31,7 +33,7 @@ impl Content {
 }
 
 /// A status and a body. Plain data: it may come from another shard.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reply {
     /// HTTP status.
     pub status: u16,
@@ -40,7 +42,7 @@ pub struct Reply {
     /// The body.
     pub body: Box<[u8]>,
     /// The methods of a path that was asked with another one, for its `Allow` field.
-    pub allow: Option<&'static str>,
+    pub allow: Option<Box<str>>,
 }
 
 impl Reply {
@@ -78,8 +80,8 @@ impl Reply {
 
     /// The path is not asked with this method.
     #[must_use]
-    pub fn wrong_method(dialect: Dialect, allow: &'static str) -> Self {
-        Self { allow: Some(allow), ..Self::error(dialect, 405, &format!("This path takes {allow}.")) }
+    pub fn wrong_method(dialect: Dialect, allow: &str) -> Self {
+        Self { allow: Some(allow.into()), ..Self::error(dialect, 405, &format!("This path takes {allow}.")) }
     }
 
     /// A value that is refused.

@@ -3,11 +3,13 @@
 use std::fmt;
 use std::num::NonZeroU32;
 
+use serde::{Deserialize, Serialize};
+
 use crate::Fault;
 use crate::limits::MAX_TEMPLATE_ID_BYTES;
 
 /// An organization: whoever owns devices. Never given out again.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct OrgId(NonZeroU32);
 
 impl OrgId {
@@ -43,7 +45,7 @@ impl fmt::Debug for OrgId {
 }
 
 /// A device. Never changes and is never given out again, unlike its token.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct DeviceId(NonZeroU32);
 
 impl DeviceId {

@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use linchpin_protocol::model::{DeviceId, Millis, Now, OrgId, Template, TemplateId, Token, UnixMillis};
 use linchpin_shard::{
-    Command, ConnRef, Effects, End, Input, Intake, Letter, Report, RequestId, Settings, Shard, ShardId, ShardOptions,
-    Slot, Via, TappedFrame, digest, home_of, index_owner_of,
+    Command, ConnRef, Effects, End, Input, Intake, Mail, Report, RequestId, Settings, Shard, ShardId, ShardOptions,
+    Slot, TappedFrame, Via, digest, home_of, index_owner_of,
 };
 
 use linchpin_protocol::http::Reply;
@@ -111,7 +111,7 @@ struct Node {
     driver: SimDriver,
     fx: Effects,
     /// Letters by sender.
-    lanes: Vec<VecDeque<Letter>>,
+    lanes: Vec<VecDeque<Mail>>,
     paused_until: u64,
 }
 

@@ -203,7 +203,7 @@ impl Shard {
 
     /// Write an answer; true if the connection goes on.
     fn reply(&mut self, turn: &mut Turn<'_>, slot: Slot, reply: &Reply, manner: Manner) -> bool {
-        let fields = match (reply.status, reply.allow) {
+        let fields = match (reply.status, &reply.allow) {
             (_, Some(allow)) => &format!("Allow: {allow}\r\n"),
             (426, _) => "Upgrade: websocket\r\n",
             (429 | 503, _) => "Retry-After: 1\r\n",

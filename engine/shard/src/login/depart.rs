@@ -3,7 +3,7 @@
 use linchpin_protocol::model::DeviceId;
 
 use crate::connection::{Connection, Phase, gate};
-use crate::{Cargo, Effect, End, Letter, MoveId, Shard, ShardId, Slot, Turn, home_of, limits};
+use crate::{Cargo, Effect, End, LocalLetter, MoveId, Shard, ShardId, Slot, Turn, home_of, limits};
 
 /// The sender (16 bits), its slot (20), and the low bits of the connection's serial (20).
 fn move_id(shard: ShardId, slot: Slot, serial: u32) -> MoveId {
@@ -45,7 +45,7 @@ impl Shard {
     /// Home's table is full: the connection is still here.
     pub(crate) fn move_failed(&mut self, turn: &mut Turn<'_>, id: MoveId, slot: Slot) {
         let Some(&Connection { phase: Phase::Leaving { home }, .. }) = self.connections.get(slot) else { return };
-        turn.fx.push(Effect::Letter { to: home, letter: Letter::MoveRevoked { id } });
+        turn.fx.push(Effect::LocalLetter { to: home, letter: LocalLetter::MoveRevoked { id } });
         self.end(turn, slot, End::HomeFull);
     }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use linchpin_protocol::http::History;
 use linchpin_protocol::model::{DeviceId, OrgId, Pin, UnixMillis};
-use linchpin_shard::{Change, ConnRef, DeviceView, Effects, End, EventId, DeviceChange, Restored};
+use linchpin_shard::{Change, ConnRef, DeviceChange, DeviceView, Effects, End, EventId, Restored};
 
 /// Values of a pin: when, value.
 type Written = Vec<(u64, Box<[u8]>)>;

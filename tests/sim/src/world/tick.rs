@@ -1,7 +1,7 @@
 //! The tick of a shard, as the engine's core does it, and what the kernel does with its sends and closes.
 
 use linchpin_protocol::model::Now;
-use linchpin_shard::{Effect, Input, Letter, MoveId, Report, ShardId, Slot};
+use linchpin_shard::{Effect, Input, LocalLetter, Mail, MoveId, Report, ShardId, Slot};
 
 use super::{STEP_COST, STEPS_PER_TICK, Travel, World, now_at};
 use crate::driver::{Completion, Conn};
@@ -97,8 +97,8 @@ impl World {
         for from in 0..self.nodes.len() {
             while !self.nodes[shard].lanes[from].is_empty() && !self.random.chance(self.faults.delay) {
                 let node = &mut self.nodes[shard];
-                let Some(letter) = node.lanes[from].pop_front() else { break };
-                node.shard.handle(now, Input::Letter { from: ShardId(from as u16), letter }, &mut node.fx);
+                let Some(mail) = node.lanes[from].pop_front() else { break };
+                node.shard.handle(now, mail.into_input(ShardId(from as u16)), &mut node.fx);
             }
         }
     }
@@ -130,8 +130,8 @@ impl World {
                 self.store.take(kept);
             }
             fx.clear();
-            for (to, letter) in undelivered {
-                self.nodes[shard].shard.handle(now, Input::Undelivered { to, letter }, &mut fx);
+            for (to, mail) in undelivered {
+                self.nodes[shard].shard.handle(now, Input::Undelivered { to, mail }, &mut fx);
             }
             self.nodes[shard].fx = fx;
         }
@@ -142,7 +142,7 @@ impl World {
         shard: usize,
         effect: Effect,
         closes: &mut Vec<(Slot, bool)>,
-        back: &mut Vec<(ShardId, Letter)>,
+        back: &mut Vec<(ShardId, Mail)>,
     ) {
         match effect {
             Effect::Arm { slot, receive } => {
@@ -153,14 +153,19 @@ impl World {
             Effect::Close { slot } => closes.push((slot, false)),
             Effect::Abort { slot } => closes.push((slot, true)),
             Effect::Letter { to, letter } => {
-                if let Err(letter) = self.post(shard, to, letter) {
-                    back.push((to, letter));
+                if let Err(mail) = self.post(shard, to, letter.into()) {
+                    back.push((to, mail));
+                }
+            }
+            Effect::LocalLetter { to, letter } => {
+                if let Err(mail) = self.post(shard, to, letter.into()) {
+                    back.push((to, mail));
                 }
             }
             Effect::Move { slot, to, id, cargo } => {
-                match self.post(shard, to, Letter::Moving { id, cargo }) {
+                match self.post(shard, to, LocalLetter::Moving { id, cargo }.into()) {
                     Ok(()) => self.transfer(shard, slot, to, id),
-                    Err(letter) => back.push((to, letter)),
+                    Err(mail) => back.push((to, mail)),
                 }
             }
             Effect::Report { report: Report::Frame(frame), .. } => self.watched.push(*frame),
@@ -174,13 +179,13 @@ impl World {
         }
     }
 
-    fn post(&mut self, from: usize, to: ShardId, letter: Letter) -> Result<(), Letter> {
+    fn post(&mut self, from: usize, to: ShardId, mail: Mail) -> Result<(), Mail> {
         assert_ne!(from, to.index(), "a shard writes to itself");
         let lane = &mut self.nodes[to.index()].lanes[from];
         if lane.len() >= self.lane {
-            return Err(letter);
+            return Err(mail);
         }
-        lane.push_back(letter);
+        lane.push_back(mail);
         Ok(())
     }
 
