@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use linchpin_protocol::blynk::Command;
 use linchpin_protocol::model::Pin;
 
 /// A frame that waits.
@@ -10,6 +11,12 @@ struct Waiting {
     /// Newer frames with the same key replace it.
     key: Option<Pin>,
     bytes: Box<[u8]>,
+}
+
+impl Waiting {
+    fn is_answer(&self) -> bool {
+        self.bytes.first() == Some(&Command::Response.number())
+    }
 }
 
 /// What a frame costs besides its bytes.
@@ -55,7 +62,21 @@ impl Outbound {
 
     /// Append the oldest frame to `out`; false if there is none.
     pub(crate) fn pop_into(&mut self, out: &mut Vec<u8>) -> bool {
-        let Some(frame) = self.queue.pop_front() else { return false };
+        self.take(0, out)
+    }
+
+    /// Append the oldest RESPONSE to `out`; false if there is none.
+    pub(crate) fn pop_answer_into(&mut self, out: &mut Vec<u8>) -> bool {
+        self.queue.iter().position(Waiting::is_answer).is_some_and(|at| self.take(at, out))
+    }
+
+    /// Does a RESPONSE wait?
+    pub(crate) fn has_answer(&self) -> bool {
+        self.queue.iter().any(Waiting::is_answer)
+    }
+
+    fn take(&mut self, at: usize, out: &mut Vec<u8>) -> bool {
+        let Some(frame) = self.queue.remove(at) else { return false };
         self.held_bytes -= frame.bytes.len() + OVERHEAD_BYTES;
         out.extend_from_slice(&frame.bytes);
         true

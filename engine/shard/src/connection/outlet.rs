@@ -61,10 +61,16 @@ impl Shard {
         self.connections.hold(slot, |c| {
             let Some(extra) = c.extra.as_deref_mut().filter(|e| !e.outbound.is_empty()) else { return };
             if bits & gate::PACED != 0 {
-                // Answers are in the same queue, so QUIET does not hold it: the answer to INFO must come out.
                 if extra.next_paced <= turn.now.mono && turn.fx.pending_bytes(slot) == 0 {
-                    extra.outbound.pop_into(&mut frames);
-                    extra.next_paced = turn.now.mono.after(limits::PACED_SEND_MS);
+                    // Answers and pushes are in one queue. The client takes nothing but an answer before INFO was answered.
+                    let popped = if bits & gate::QUIET != 0 {
+                        extra.outbound.pop_answer_into(&mut frames)
+                    } else {
+                        extra.outbound.pop_into(&mut frames)
+                    };
+                    if popped {
+                        extra.next_paced = turn.now.mono.after(limits::PACED_SEND_MS);
+                    }
                 }
             } else if bits & gate::QUIET == 0 {
                 extra.outbound.drain_into(&mut frames);

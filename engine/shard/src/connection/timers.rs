@@ -99,10 +99,12 @@ impl Shard {
         let Some(connection) = self.connections.get(slot).filter(|c| c.is_live()) else { return };
         let mut at = Millis(connection.heard.millis().0 + connection.silence_ms()).max(self.clock.grace_until);
         if let Some(extra) = connection.extra.as_ref().filter(|e| !e.outbound.is_empty()) {
-            if connection.gate & gate::BLOCKED == 0 && connection.gate & gate::PACED != 0 {
+            let is_quiet = connection.gate & gate::QUIET != 0;
+            let may_pop = connection.gate & gate::PACED != 0 && (!is_quiet || extra.outbound.has_answer());
+            if connection.gate & gate::BLOCKED == 0 && may_pop {
                 at = at.min(extra.next_paced);
             }
-            if connection.gate & gate::QUIET != 0 {
+            if is_quiet {
                 at = at.min(connection.deadline.millis());
             }
         }

@@ -32,6 +32,37 @@ fn pushes_wait_until_info_is_answered() {
     assert_eq!(got[1].body, b"vw\x005\0early");
 }
 
+/// Rule 2 for a session that logged in with command 2: it reads one frame after INFO and gives up at any other.
+#[test]
+fn command_2_hears_only_answers_before_info_is_answered() {
+    let (mut world, token) = world();
+    let mut script = Script::connect(&mut world);
+    script.log_in(&mut world, command::LOGIN_OLD, &token);
+    operator_writes(&mut world, 1, 5, b"early");
+    operator_writes(&mut world, 1, 6, b"early too");
+    world.run_ms(200);
+    script.expect_nothing(&mut world);
+    let ping = script.send(&mut world, command::PING, b"");
+    world.run_ms(100);
+    assert_eq!(script.receive_all(&mut world), [answer(ping, 200)], "answers do not wait behind pushes");
+    let id = script.send(&mut world, command::INTERNAL, b"ver\x000.2.6\0h-beat\x0045");
+    world.run_ms(300);
+    let got = script.receive_all(&mut world);
+    assert_eq!(got[0], answer(id, 200));
+    let bodies: Vec<_> = got[1..].iter().map(|frame| &*frame.body).collect();
+    assert_eq!(bodies, [&b"vw\x005\0early"[..], b"vw\x006\0early too"]);
+}
+
+#[test]
+fn command_2_waits_for_info_at_most_a_second() {
+    let (mut world, token) = world();
+    let mut script = Script::connect(&mut world);
+    script.log_in(&mut world, command::LOGIN_OLD, &token);
+    operator_writes(&mut world, 1, 5, b"early");
+    world.run_ms(1_200);
+    assert_eq!(script.receive(&mut world).expect("the push").body, b"vw\x005\0early");
+}
+
 #[test]
 fn pushes_wait_at_most_a_second() {
     let (mut world, token) = world();
