@@ -105,14 +105,15 @@ pub fn route(request: &Request<'_>) -> Result<Route, Reply> {
         return Ok(Route::Preflight { allow: methods(target.path) });
     }
     if let Some(path) = target.path.strip_prefix(CURRENT) {
-        return current(path, &target, request);
+        // The documentation writes paths with a slash at the end, too.
+        return current(path.strip_suffix('/').unwrap_or(path), &target, request);
     }
     legacy::route(&target, request)
 }
 
 /// What a path may be asked with.
 pub(super) fn methods(path: &str) -> &'static str {
-    if path == "/external/api/batch/update" {
+    if matches!(path, "/external/api/batch/update" | "/external/api/batch/update/") {
         return "GET, HEAD, OPTIONS, POST";
     }
     let verb = path.split('/').nth(2).filter(|_| !path.starts_with(CURRENT));
@@ -233,12 +234,15 @@ fn check_count(count: usize) -> Result<(), Reply> {
 fn writes(target: &Target<'_>) -> Result<Writes, Reply> {
     let named = named_pin(target)?;
     let mut found: Vec<(Pin, Vec<u8>)> = Vec::new();
-    for (key, value) in target.pairs() {
+    for (key, value) in target.assignments() {
         let pin = match &*key {
             b"token" | b"dataStreamId" | b"pin" => continue,
             b"value" => named.ok_or_else(wrong_pin)?,
             key => pin_of(key).ok_or_else(wrong_pin)?,
         };
+        // `update?v1` is a slip for `get?v1`: it must not erase anything.
+        let value = value.ok_or_else(|| bad(&format!("{pin} needs a value: {pin}=...; an empty one is {pin}=.")))?;
+        check_part(Dialect::Current, &value)?;
         match found.iter_mut().find(|write| write.0 == pin) {
             Some((_, parts)) => {
                 parts.push(0);
@@ -264,12 +268,21 @@ pub(super) fn check_value(value: &[u8]) -> Result<(), Reply> {
     Ok(())
 }
 
+/// NUL separates the parts of a value, so none may be within one.
+pub(super) fn check_part(dialect: Dialect, part: &[u8]) -> Result<(), Reply> {
+    if part.contains(&0) {
+        let text = "A value may not contain NUL: give its parts one by one.";
+        return Err(Reply::error(dialect, 400, text));
+    }
+    Ok(())
+}
+
 fn batch(target: &Target<'_>, request: &Request<'_>) -> Result<What, Reply> {
     if request.head.content_type.is_none_or(|found| !found.eq_ignore_ascii_case("application/json")) {
         return Err(bad("Unknown content type."));
     }
     let pin = named_pin(target)?.ok_or_else(wrong_pin)?;
-    let wrong = || bad("The body must be JSON: an array of [time in Unix ms, value].");
+    let wrong = || bad("The body must be JSON: an array of [time in Unix ms, value], texts without NUL.");
     let rows: Vec<(u64, serde_json::Value)> = serde_json::from_slice(&request.body).map_err(|_| wrong())?;
     if rows.len() > BATCH_POINTS {
         return Err(bad("Too much data in batch. Maximum batch size is 10000 points."));
@@ -283,11 +296,11 @@ fn batch(target: &Target<'_>, request: &Request<'_>) -> Result<What, Reply> {
     Ok(What::Batch(pin, points))
 }
 
-/// A JSON value as a pin has it: parts of an array are joined by NUL.
+/// A JSON value as a pin has it: parts of an array are joined by NUL, so none may contain it.
 pub(super) fn text_of(value: &serde_json::Value) -> Option<Vec<u8>> {
     use serde_json::Value;
     Some(match value {
-        Value::String(text) => text.clone().into_bytes(),
+        Value::String(text) if !text.contains('\0') => text.clone().into_bytes(),
         Value::Number(number) => number.to_string().into_bytes(),
         Value::Bool(on) => vec![if *on { b'1' } else { b'0' }],
         Value::Array(parts) if !parts.is_empty() && parts.iter().all(|part| !part.is_array()) => {
@@ -308,6 +321,7 @@ fn property(target: &Target<'_>) -> Result<What, Reply> {
         let name = std::str::from_utf8(&key).ok().filter(|name| is_known_property(name));
         let name = name.ok_or_else(|| bad("Wrong property name."))?;
         check_value(&value)?;
+        check_part(Dialect::Current, &value)?;
         if value.is_empty() {
             return Err(bad("A property needs a value."));
         }
@@ -408,6 +422,9 @@ mod tests {
         );
         assert_eq!(get("get?@&dataStreamId=7"), Ok(What::Get([v(7)].into())));
         assert_eq!(get("getAll?@"), Ok(What::GetAll));
+        assert_eq!(get("getAll/?@"), Ok(What::GetAll), "the documentation writes it so, too");
+        assert_eq!(get("update/?@&v1="), Ok(What::Update(vec![(v(1), Box::new([]))])));
+        assert_eq!(get("batch/update/?@&v1=1"), Ok(What::Update(vec![(v(1), (*b"1").into())])));
         assert_eq!(get("update?@&v1=a%20b"), Ok(What::Update(vec![(v(1), (*b"a b").into())])));
         assert_eq!(get("update?@&pin=V1&value=24.1&value=52"), Ok(What::Update(vec![(v(1), (*b"24.1\x0052").into())])));
         assert_eq!(get("update?dataStreamId=3&value=1&@"), Ok(What::Update(vec![(v(3), (*b"1").into())])));
@@ -449,7 +466,19 @@ mod tests {
             What::Batch(v(1), vec![point(1, b"a"), point(2, b"2.5"), point(3, b"1"), point(4, b"24.5\0x")])
         );
         assert!(post("text/plain", "[]").expect_err("wrong").contains("Unknown content type."));
-        for bad in ["", "{}", "[1]", "[[1]]", "[[1,null]]", "[[-1,2]]", "[[1,[]]]", "[[1,[[2]]]]", "[[1,{}]]"] {
+        for bad in [
+            "",
+            "{}",
+            "[1]",
+            "[[1]]",
+            "[[1,null]]",
+            "[[-1,2]]",
+            "[[1,[]]]",
+            r#"[[1,"a\u0000b"]]"#,
+            r#"[[1,["\u0000"]]]"#,
+            "[[1,[[2]]]]",
+            "[[1,{}]]",
+        ] {
             assert!(post("application/json", bad).expect_err(bad).starts_with("400"), "{bad}");
         }
         let many = format!("[{}[1,1]]", "[1,1],".repeat(BATCH_POINTS));
@@ -469,6 +498,11 @@ mod tests {
             ("get?@&dataStreamId=x", "Wrong dataStreamId format."),
             ("update?@&value=1", "Wrong pin format."),
             ("update?@", "Wrong pin format."),
+            ("update?@&v1", "v1 needs a value"),
+            ("update?@&v1=1&v2", "v2 needs a value"),
+            ("update?@&pin=v1&value", "v1 needs a value"),
+            ("update?@&v1=1%002", "may not contain NUL"),
+            ("update/property?@&pin=v1&label=a%00b", "may not contain NUL"),
             (&long, "1024 bytes at most, this one 1025"),
             ("update/property?@&pin=v1", "No properties"),
             ("update/property?@&pin=v1&colour=red", "Wrong property name."),

@@ -3,7 +3,7 @@
 use crate::limits::HTTP_WRITES;
 use crate::model::{Pin, Token, is_known_property};
 
-use super::api::{check_value, methods, pin_of, text_of};
+use super::api::{check_part, check_value, methods, pin_of, text_of};
 use super::{Call, Dialect, Method, Reply, Request, Route, Target, What};
 
 fn bad(message: &str) -> Reply {
@@ -49,7 +49,12 @@ fn pin_in(text: &str) -> Result<Pin, Reply> {
 
 /// `?value=a&value=b`, or `?PROPERTY=x`.
 fn update(pin: Pin, target: &Target<'_>) -> Result<What, Reply> {
-    let values: Vec<_> = target.pairs().filter(|(key, _)| &**key == b"value").map(|(_, value)| value).collect();
+    let mut values = Vec::new();
+    for (_, value) in target.assignments().filter(|(key, _)| &**key == b"value") {
+        let value = value.ok_or_else(|| bad("A value needs its =: ?value=..."))?;
+        check_part(Dialect::Legacy, &value)?;
+        values.push(value);
+    }
     if !values.is_empty() {
         return write(pin, values.join(&0));
     }
@@ -61,6 +66,7 @@ fn update(pin: Pin, target: &Target<'_>) -> Result<What, Reply> {
             return Err(bad("No properties for update provided."));
         }
         check_value(&value)?;
+        check_part(Dialect::Legacy, &value)?;
         set.push((name.into(), value.into_owned().into()));
     }
     if set.is_empty() { Err(bad("No pin for update provided.")) } else { Ok(What::Property(pin, set)) }
@@ -125,6 +131,9 @@ mod tests {
             ("GET", "/short/get/v1", "", "400 Invalid token."),
             ("GET", "/@/get/x1", "", "400 Wrong pin format."),
             ("GET", "/@/get", "", "400 Wrong pin format."),
+            ("GET", "/@/update/v1?value", "", "400 A value needs its ="),
+            ("GET", "/@/update/v1?value=1%002", "", "400 A value may not contain NUL"),
+            ("PUT", "/@/update/v1", r#"["a\u0000b"]"#, "400 Wrong request format."),
             ("GET", "/@/update/v1", "", "400 No pin for update provided."),
             ("GET", "/@/update/v1?colour=x", "", "400 Error setting widget property."),
             ("GET", "/@/update/v1?label=", "", "400 No properties for update provided."),

@@ -22,9 +22,14 @@ impl<'a> Target<'a> {
 
     /// Keys and values, decoded, in their order. A key without `=` has an empty value.
     pub fn pairs(&self) -> impl Iterator<Item = (Cow<'a, [u8]>, Cow<'a, [u8]>)> + use<'a> {
-        self.query.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
-            let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
-            (decode(key), decode(value))
+        self.assignments().map(|(key, value)| (key, value.unwrap_or_default()))
+    }
+
+    /// Keys and values, decoded, in their order; `None`: a key without `=`.
+    pub fn assignments(&self) -> impl Iterator<Item = (Cow<'a, [u8]>, Option<Cow<'a, [u8]>>)> + use<'a> {
+        self.query.split('&').filter(|pair| !pair.is_empty()).map(|pair| match pair.split_once('=') {
+            Some((key, value)) => (decode(key), Some(decode(value))),
+            None => (decode(pair), None),
         })
     }
 

@@ -1,24 +1,30 @@
 //! Names of widget properties that a device may set.
 
 /// The legacy server's list and what the current cloud added; sorted, for the search.
-const KNOWN: [&str; 24] = [
+const KNOWN: [&str; 30] = [
+    "autoplay",
     "color",
+    "contentDesign",
     "isDisabled",
     "isHidden",
     "isMuted",
     "isOnPlay",
     "label",
     "labels",
+    "loop",
     "max",
     "maximumFractionDigits",
     "min",
     "offBackColor",
     "offColor",
+    "offImageUrl",
     "offLabel",
     "onBackColor",
     "onColor",
+    "onImageUrl",
     "onLabel",
     "opacity",
+    "page",
     "rotation",
     "scale",
     "step",
@@ -44,6 +50,9 @@ mod tests {
         assert!(
             KNOWN.iter().all(|name| is_known_property(name) && name.len() <= crate::limits::MAX_PROPERTY_NAME_BYTES)
         );
+        for documented in ["page", "loop", "autoplay", "onImageUrl", "offImageUrl", "contentDesign"] {
+            assert!(is_known_property(documented), "{documented}");
+        }
         assert!(!is_known_property("Color") && !is_known_property(""));
     }
 }
