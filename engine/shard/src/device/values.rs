@@ -29,12 +29,16 @@ struct Place {
 }
 
 impl Values {
-    /// Make `value` the latest of `pin`. A value as long as the one before is written over it.
-    pub(crate) fn put(&mut self, pin: Pin, value: &[u8], at: UnixMillis) -> Result<(), ValuesFull> {
+    /// Make `value` the latest of `pin`, unless a newer one is known; true: it is the latest now. The last of equally new
+    /// ones wins. A value as long as the one before is written over it.
+    pub(crate) fn put(&mut self, pin: Pin, value: &[u8], at: UnixMillis) -> Result<bool, ValuesFull> {
         let (place, is_known) = self.find(pin);
+        if is_known && read_entry(&self.0[place.start..place.end]).2.0 > at.0 {
+            return Ok(false);
+        }
         if is_known && place.end - place.start == HEAD + value.len() {
             write_entry(&mut self.0[place.start..place.end], pin, value, at);
-            return Ok(());
+            return Ok(true);
         }
         let len_bytes = self.0.len() - (place.end - place.start) + HEAD + value.len();
         if len_bytes > VALUES_BYTES || (!is_known && self.iter().count() >= PINS) {
@@ -46,7 +50,7 @@ impl Values {
         write_entry(&mut packed[place.start..], pin, value, at);
         packed.extend_from_slice(&self.0[place.end..]);
         self.0 = packed.into_boxed_slice();
-        Ok(())
+        Ok(true)
     }
 
     /// The latest value of `pin` and when it was written.
@@ -110,17 +114,23 @@ mod tests {
 
     proptest! {
         #[test]
-        fn behaves_like_a_map(puts in proptest::collection::vec((0u8..3, 0u8..20, proptest::collection::vec(any::<u8>(), 0..40)), 0..80)) {
+        fn behaves_like_a_map_in_which_the_newest_wins(
+            puts in proptest::collection::vec((0u8..3, 0u8..20, 0u64..9, proptest::collection::vec(any::<u8>(), 0..40)), 0..80),
+        ) {
             let mut values = Values::default();
             let mut model = BTreeMap::new();
-            for (n, (kind, index, bytes)) in puts.into_iter().enumerate() {
+            for (kind, index, at, bytes) in puts {
                 let kind = [PinKind::Virtual, PinKind::Digital, PinKind::Analog][usize::from(kind)];
                 let pin = Pin { kind, index };
-                let at = UnixMillis(1_700_000_000_000 + n as u64);
-                prop_assert_eq!(values.put(pin, &bytes, at), Ok(()));
-                model.insert(pin.to_u16(), (bytes, at));
+                let at = UnixMillis(1_700_000_000_000 + at);
+                let wins = model.get(&pin.to_u16()).is_none_or(|(_, known): &(Vec<u8>, UnixMillis)| known.0 <= at.0);
+                prop_assert_eq!(values.put(pin, &bytes, at), Ok(wins));
+                if wins {
+                    model.insert(pin.to_u16(), (bytes, at));
+                }
                 let (value, stamp) = values.get(pin).expect("just put");
-                prop_assert_eq!((value, stamp), (&model[&pin.to_u16()].0[..], at));
+                let (newest, newest_at) = &model[&pin.to_u16()];
+                prop_assert_eq!((value, stamp), (&newest[..], *newest_at));
             }
             let got: Vec<_> = values.iter().map(|(p, v, a)| (p.to_u16(), v.to_vec(), a)).collect();
             let want: Vec<_> = model.into_iter().map(|(p, (v, a))| (p, v, a)).collect();
@@ -135,6 +145,6 @@ mod tests {
         let stored = (0..=255u8).take_while(|n| values.put(Pin::new_virtual(*n), &big, UnixMillis(0)).is_ok()).count();
         assert_eq!(stored, VALUES_BYTES / (big.len() + HEAD));
         assert_eq!(values.put(Pin::new_virtual(255), &big, UnixMillis(0)), Err(ValuesFull));
-        assert_eq!(values.put(Pin::new_virtual(0), b"1", UnixMillis(0)), Ok(()), "smaller values still fit");
+        assert_eq!(values.put(Pin::new_virtual(0), b"1", UnixMillis(0)), Ok(true), "smaller values still fit");
     }
 }

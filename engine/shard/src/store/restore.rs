@@ -44,8 +44,8 @@ impl Shard {
         let Some(position) = self.devices.find(device) else { return };
         let device = &mut self.devices[position];
         for (pin, value, at) in restored.values {
+            // Of equally new ones the one of this run is the last. A value that does not fit was stored under larger limits.
             if device.values.get(pin).is_none_or(|(_, known)| known.0 < at.0) {
-                // A value that does not fit was stored under larger limits.
                 let _ = device.values.put(pin, &value, at);
             }
         }

@@ -7,13 +7,13 @@ use linchpin_sim::driver::Conn;
 use super::*;
 
 /// What came back so far: status and body of each response.
-struct Client {
+pub(crate) struct Client {
     conn: Conn,
     received: Vec<u8>,
 }
 
 impl Client {
-    fn connect(world: &mut World) -> Self {
+    pub(crate) fn connect(world: &mut World) -> Self {
         Self { conn: world.connect([127, 0, 0, 9]), received: Vec::new() }
     }
 
@@ -34,11 +34,16 @@ impl Client {
         found
     }
 
-    fn get(&mut self, world: &mut World, path: &str) -> (u16, String) {
-        self.send(world, &format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n"));
+    pub(crate) fn get(&mut self, world: &mut World, path: &str) -> (u16, String) {
+        self.ask(world, &format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n"))
+    }
+
+    /// Send a request and wait for its answer.
+    pub(crate) fn ask(&mut self, world: &mut World, request: &str) -> (u16, String) {
+        self.send(world, request);
         world.run_ms(30);
         let mut answers = self.answers(world);
-        assert_eq!(answers.len(), 1, "{path}: {answers:?}");
+        assert_eq!(answers.len(), 1, "{request}: {answers:?}");
         answers.remove(0)
     }
 }

@@ -18,6 +18,7 @@ mod outbound_rules;
 mod properties;
 mod proxies;
 mod quota;
+mod restarts;
 mod slow_readers;
 mod sync;
 mod takeover;

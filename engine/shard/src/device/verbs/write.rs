@@ -15,7 +15,7 @@ struct Admitted<'a> {
 }
 
 impl Shard {
-    /// Set a pin. `at`: the time of the value.
+    /// Set a pin. `at`: the time of the value; the newest time wins.
     pub(crate) fn write(
         &mut self,
         turn: &mut Turn<'_>,
@@ -67,9 +67,7 @@ impl Shard {
                 newest = Some((*at, admitted));
             }
         }
-        if let Some((at, admitted)) = &newest
-            && self.devices[position].values.get(pin).is_none_or(|(_, known)| known.0 <= *at)
-        {
+        if let Some((at, admitted)) = &newest {
             self.set_latest(turn, position, admitted, UnixMillis(*at), origin)?;
         }
         for (at, value) in points {
@@ -127,7 +125,7 @@ impl Shard {
         Ok(Delivery::Sent)
     }
 
-    /// Make a value the latest of its pin.
+    /// Make a value the latest of its pin, unless a newer one is known: as the store does at a restart.
     fn set_latest(
         &mut self,
         turn: &mut Turn<'_>,
@@ -138,9 +136,11 @@ impl Shard {
     ) -> Result<(), Fault> {
         let &Admitted { pin, value } = write;
         let value = value.as_bytes();
-        let put = self.devices[position].values.put(pin, value, at);
-        put.map_err(|_| Fault::ValueTooLong { len_bytes: value.len(), limit_bytes: MAX_VALUE_BYTES })?;
-        self.latest_changed(turn, LatestChange { position, pin, value, origin });
+        match self.devices[position].values.put(pin, value, at) {
+            Ok(true) => self.latest_changed(turn, LatestChange { position, pin, value, origin }),
+            Ok(false) => {}
+            Err(_) => return Err(Fault::ValueTooLong { len_bytes: value.len(), limit_bytes: MAX_VALUE_BYTES }),
+        }
         Ok(())
     }
 
