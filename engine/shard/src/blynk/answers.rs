@@ -138,7 +138,7 @@ impl Shard {
     ) {
         let position = self.connections[slot].device;
         let set = std::iter::once((name, values.as_bytes()));
-        let done = self.set_properties(position, pins.iter(), set);
+        let done = self.set_properties(position, pins.iter(), &set);
         self.respond_done(turn, slot, id, done);
     }
 

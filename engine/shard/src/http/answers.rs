@@ -87,7 +87,7 @@ impl Shard {
             },
             What::Property(pin, set) => {
                 let set = set.iter().map(|(name, value)| (&**name, &**value));
-                done(dialect, self.set_properties(position, std::iter::once(*pin), set))
+                done(dialect, self.set_properties(position, std::iter::once(*pin), &set))
             }
             What::IsConnected => Reply::json(self.devices[position].slot.is_some().to_string()),
             // There are no watching apps yet.

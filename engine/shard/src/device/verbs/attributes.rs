@@ -18,7 +18,7 @@ impl Shard {
         &mut self,
         position: u32,
         pins: impl Iterator<Item = Pin> + Clone,
-        set: impl Iterator<Item = (&'a str, &'a [u8])> + Clone,
+        set: &(impl Iterator<Item = (&'a str, &'a [u8])> + Clone),
     ) -> Result<(), Refused> {
         let template = self.template_of(position);
         if let Some(pin) = pins.clone().find(|pin| template.is_some_and(|t| t.datastream(*pin).is_none())) {
