@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use linchpin_control::CommandLane;
-use linchpin_shard::{Change, Command, End, EventId, Intake, DeviceChange};
+use linchpin_shard::{Change, Command, DeviceChange, End, EventId, Intake};
 use linchpin_storage::schema::{Attribute, DeviceKey, Diary, DiaryKey, DiaryKind, Event, EventKey, Properties};
 use linchpin_storage::{Batch, Class, Error, Reads, Writer};
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use linchpin_control::CommandLane;
 use linchpin_protocol::http::{Dialect, History, Reply};
 use linchpin_protocol::model::{DeviceId, Millis, OrgId, Pin};
-use linchpin_shard::{Change, Command, ConnRef, Effects, EngineCounters, DeviceChange, Shard};
+use linchpin_shard::{Change, Command, ConnRef, DeviceChange, Effects, EngineCounters, Shard};
 use linchpin_storage::{LaneFull, Reads, TelemetryLane, limits as storage};
 
 use super::changes::Changes;

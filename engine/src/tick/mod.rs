@@ -13,7 +13,9 @@ use std::time::{Duration, Instant};
 use linchpin_control::Answers;
 use linchpin_driver::{ConnId, Driver, Event, ListenerId, Mailbox, Mode, Outgoing, Wait};
 use linchpin_protocol::model::{Millis, Now};
-use linchpin_shard::{Command, Effect, Effects, EngineCounters, Input, LocalLetter, Mail, MoveId, Receive, Report, Shard, ShardId, Slot};
+use linchpin_shard::{
+    Command, Effect, Effects, EngineCounters, Input, LocalLetter, Mail, MoveId, Receive, Report, Shard, ShardId, Slot,
+};
 
 use crate::limits;
 use crate::serve::progress::Progress;
