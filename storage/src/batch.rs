@@ -1,30 +1,18 @@
 //! Writes that become visible and durable together. Values are sealed where the batch is made, not where it is
 //! committed.
 
-use std::sync::Arc;
-
 use rocksdb::WriteBatch;
 
 use crate::bytes::{Fields, Put as _, Shape};
-use crate::cipher::{self, Fresh, Place, Sealer};
-use crate::keyring::Keyring;
+use crate::cipher::{self, Place};
 use crate::rocks::Rocks;
-use crate::schema::index::IndexKeys;
 use crate::schema::{self, Digest, Family, IndexEntry, KeyBytes, Record, RecordKey as _};
+use crate::seals::Sealing;
 use crate::{Error, limits};
 
 const PUT: u8 = 1;
 const DELETE: u8 = 2;
 const DELETE_RANGE: u8 = 3;
-
-/// What seals: the keyring and the epoch that was current when the batch began.
-#[derive(Clone)]
-pub(crate) struct Sealing {
-    pub(crate) keyring: Arc<Keyring>,
-    pub(crate) index: Arc<IndexKeys>,
-    pub(crate) fresh: Arc<Fresh>,
-    pub(crate) sealer: Sealer,
-}
 
 /// Encoded writes.
 #[derive(Default)]

@@ -8,62 +8,29 @@
 use std::collections::hash_map::Entry;
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender};
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
+use crate::ask::{Answer, Ask};
 use crate::batch::Batch;
 use crate::bytes::{Fields, Shape};
 use crate::cipher::Sealer;
 use crate::open::OpenDevice;
 use crate::replay::Replay;
-use crate::risk::AtRisk;
 use crate::schema::journal::{self, Point, take_point};
-use crate::schema::{DeviceKey, Family, Latest, OrgId};
+use crate::schema::{DeviceKey, Family, OrgId};
 use crate::shared::Inner;
 use crate::slots::{Slots, slot_of};
 use crate::storing::{Storing, Waiter};
 use crate::telemetry::{LaneEnd, Points};
-use crate::tell::{Listener, Told};
+use crate::tell::Listener;
 use crate::writer::Class;
 use crate::{Error, limits};
 
 /// Journal numbers begin with the epoch of the process: they grow over restarts without being stored.
 const EPOCH_SHIFT: u32 = 40;
 const TICK: Duration = Duration::from_millis(100);
-
-/// Told what became of a request.
-pub(crate) type Answer<T> = SyncSender<Result<T, Error>>;
-
-/// What others ask of the thread.
-pub(crate) enum Ask {
-    /// A shard's lane.
-    Lane(LaneEnd),
-    /// Store what is collected of a device, so that a read finds it.
-    Store(DeviceKey, Answer<()>),
-    /// Store everything.
-    StoreAll(Answer<()>),
-    /// Forget what is collected of an organization, or of one device of it.
-    Forget(OrgId, Option<DeviceKey>, Answer<()>),
-    /// The latest values of a device, if it is open.
-    Latest(DeviceKey, Answer<Option<Latest>>),
-    /// The latest values of the devices that the journal of the last run knows, as the replay collects them.
-    Replayed(SyncSender<Told>),
-    Stop,
-}
-
-/// What the thread has done; read by metrics.
-#[derive(Debug, Default)]
-pub(crate) struct Collected {
-    pub(crate) points: AtomicU64,
-    pub(crate) batches: AtomicU64,
-    pub(crate) at_risk: Arc<AtRisk>,
-    /// Raw points given up because neither disk nor memory had room for them.
-    pub(crate) given_up: AtomicU64,
-    /// Points of organizations without a key, or outside the time that is kept.
-    pub(crate) refused: AtomicU64,
-    pub(crate) is_replayed: AtomicBool,
-}
 
 pub(crate) struct Collector {
     pub(crate) inner: Arc<Inner>,

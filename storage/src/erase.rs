@@ -6,8 +6,8 @@ use std::sync::PoisonError;
 
 use rocksdb::{BottommostLevelCompaction, CompactOptions};
 
+use crate::ask::Ask;
 use crate::batch::Writes;
-use crate::collector::Ask;
 use crate::inventory::Phase;
 use crate::schema::{Device, DeviceKey, Digest, Family, KeyBytes, OrgId, RecordKey as _, journal};
 use crate::store::Store;

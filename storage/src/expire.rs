@@ -4,111 +4,24 @@
 //! - events and the diary, whose keys tell their time, by what compaction leaves out,
 //! - audit entries, whose time is sealed, from the front of each organization's chain.
 
-use std::ffi::CStr;
 use std::ops::ControlFlow;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 
-use rocksdb::CompactionDecision;
-use rocksdb::compaction_filter::CompactionFilter;
-use rocksdb::compaction_filter_factory::{CompactionFilterContext, CompactionFilterFactory};
-
 use crate::batch::Writes;
 use crate::reads::Reads;
 use crate::schema::{self, Audit, AuditKey, Family, KeyBytes, Org, OrgId, RecordKey as _};
-use crate::settings::{Clock, Retention, Settings};
+use crate::settings::{DAY_MS, before};
 use crate::shared::Inner;
-use crate::store::{Store, Ticking, ticking};
+use crate::store::Store;
+use crate::threads::{Ticking, ticking};
 use crate::writer::{Class, waiting};
 use crate::{Error, Problem, limits};
-
-pub(crate) const DAY_MS: u64 = 86_400_000;
-
-impl Retention {
-    /// `None`: records of this family stay until they are deleted.
-    const fn days(&self, family: Family) -> Option<u32> {
-        match family {
-            Family::Raw => Some(self.raw_days),
-            Family::Minute => Some(self.minute_days),
-            Family::Hour => Some(self.hour_days),
-            Family::Day => Some(self.day_days),
-            Family::Event => Some(self.event_days),
-            Family::Diary => Some(self.diary_days),
-            Family::Audit => Some(self.audit_days),
-            _ => None,
-        }
-    }
-
-    /// What is older is over, ms since 1970; 0 if nothing is.
-    pub(crate) fn oldest_ms(&self, family: Family, now_ms: u64) -> u64 {
-        self.days(family).map_or(0, |days| before(now_ms, days))
-    }
-}
-
-fn before(now_ms: u64, days: u32) -> u64 {
-    now_ms.saturating_sub(u64::from(days) * DAY_MS)
-}
 
 /// Is every moment of the partition over?
 fn is_over(family: Family, partition: u32, oldest_ms: u64) -> bool {
     // Partition n ends where n + 1 begins, and numbers begin at 1.
     u64::from(partition) * family.partition_days() * DAY_MS <= oldest_ms
-}
-
-/// The time in the key of an event or a line of the diary, behind organization and device.
-fn key_ms(key: &[u8]) -> Option<u64> {
-    key.get(8..)?.first_chunk().copied().map(u64::from_be_bytes)
-}
-
-/// Makes the filter of each compaction of a family.
-pub(crate) struct Filters {
-    family: Family,
-    clock: Clock,
-    retention: Retention,
-}
-
-impl Filters {
-    /// Events and the diary have them; the others have nothing that compaction may leave out.
-    pub(crate) const fn is_for(family: Family) -> bool {
-        matches!(family, Family::Event | Family::Diary)
-    }
-
-    pub(crate) fn new(family: Family, settings: &Settings) -> Option<Self> {
-        let Settings { clock, retention, .. } = settings;
-        Self::is_for(family).then(|| Self { family, clock: clock.clone(), retention: *retention })
-    }
-}
-
-/// Leaves out what was over when the compaction began.
-pub(crate) struct Filter {
-    oldest_ms: u64,
-}
-
-const FILTER: &CStr = c"linchpin-retention";
-
-impl CompactionFilterFactory for Filters {
-    type Filter = Filter;
-
-    fn create(&mut self, _: CompactionFilterContext) -> Filter {
-        Filter { oldest_ms: self.retention.oldest_ms(self.family, self.clock.now_ms()) }
-    }
-
-    fn name(&self) -> &CStr {
-        FILTER
-    }
-}
-
-impl CompactionFilter for Filter {
-    fn filter(&mut self, _level: u32, key: &[u8], _value: &[u8]) -> CompactionDecision {
-        match key_ms(key) {
-            Some(at_ms) if at_ms < self.oldest_ms => CompactionDecision::Remove,
-            _ => CompactionDecision::Keep,
-        }
-    }
-
-    fn name(&self) -> &CStr {
-        FILTER
-    }
 }
 
 /// Start the thread that looks for what is over once an hour.

@@ -1,23 +1,11 @@
 //! Figures for metrics and for `linchpin store stats`.
 
 use std::ops::ControlFlow;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 
 use crate::Error;
 use crate::reads::Reads;
 use crate::schema::{Family, KeyBytes};
-
-/// What the committing thread has done.
-#[derive(Debug, Default)]
-pub(crate) struct Committed {
-    pub(crate) commits: AtomicU64,
-    pub(crate) records: AtomicU64,
-    pub(crate) syncs: AtomicU64,
-    pub(crate) sync_us: AtomicU64,
-    pub(crate) slowest_sync_us: AtomicU64,
-    pub(crate) refused_full: AtomicU64,
-    pub(crate) queued: AtomicUsize,
-}
 
 /// What the store does and has done since it was opened.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 
 use crate::batch::Batch;
 use crate::cipher::Sealer;
-use crate::shared::Seals;
+use crate::seals::Seals;
 use crate::writer::{Class, Queue, waiting};
 use crate::{Error, limits};
 

@@ -4,13 +4,13 @@ use std::ops::ControlFlow;
 
 use linchpin_protocol::model::Pin;
 
-use crate::collector::Ask;
-use crate::expire::DAY_MS;
+use crate::ask::Ask;
 use crate::reader::broken;
 use crate::reads::Reads;
 use crate::schema::chunk::{self, ChunkKey, Sample};
 use crate::schema::rollup::{self, Grain, Row, RowsKey};
 use crate::schema::{DeviceKey, Family, KeyBytes};
+use crate::settings::DAY_MS;
 use crate::store::Store;
 use crate::{Error, Problem, limits};
 

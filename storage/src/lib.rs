@@ -76,6 +76,7 @@
 //! # Ok::<(), linchpin_storage::Error>(())
 //! ```
 
+mod ask;
 pub mod backup;
 mod batch;
 mod bytes;
@@ -87,6 +88,7 @@ mod error;
 mod expire;
 mod export;
 mod figures;
+mod filter;
 #[cfg(test)]
 mod formats;
 mod handle;
@@ -109,6 +111,7 @@ mod replay;
 mod risk;
 mod rocks;
 pub mod schema;
+mod seals;
 mod settings;
 mod shared;
 mod slots;
@@ -122,6 +125,7 @@ mod telemetry;
 mod tell;
 #[cfg(test)]
 mod testing;
+mod threads;
 mod unseal;
 mod writer;
 

@@ -2,64 +2,57 @@
 //! question over.
 
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread::JoinHandle;
 
-use crate::reads::Reads;
+use crate::threads::spawn;
 use crate::{Error, limits};
 
 /// A question with what is to be done with its answer.
-pub(crate) type Job = Box<dyn FnOnce(&Reads) + Send>;
-
-enum Order {
-    Read(Job),
-    Stop,
-}
+pub(crate) type Question = Box<dyn FnOnce() + Send>;
 
 /// The way to the threads.
 pub(crate) struct Pool {
-    orders: SyncSender<Order>,
-    waiting: Arc<Mutex<Receiver<Order>>>,
+    /// `None` once the store is closed.
+    questions: RwLock<Option<SyncSender<Question>>>,
+    waiting: Arc<Mutex<Receiver<Question>>>,
 }
 
 impl Pool {
     pub(crate) fn new() -> Self {
-        let (orders, waiting) = sync_channel(limits::QUEUED_READS);
-        Self { orders, waiting: Arc::new(Mutex::new(waiting)) }
+        let (questions, waiting) = sync_channel(limits::QUEUED_READS);
+        Self { questions: RwLock::new(Some(questions)), waiting: Arc::new(Mutex::new(waiting)) }
     }
 
     /// Never blocks.
-    pub(crate) fn submit(&self, job: Job) -> Result<(), Error> {
-        self.orders.try_send(Order::Read(job)).map_err(|error| match error {
+    pub(crate) fn submit(&self, question: Question) -> Result<(), Error> {
+        let questions = self.questions.read().unwrap_or_else(PoisonError::into_inner);
+        questions.as_ref().ok_or(Error::Closed)?.try_send(question).map_err(|error| match error {
             TrySendError::Full(_) => Error::Busy { limit: limits::QUEUED_READS },
             TrySendError::Disconnected(_) => Error::Closed,
         })
     }
 
-    /// What waits is still answered.
+    /// Start the threads.
+    pub(crate) fn start(&self) -> Result<Vec<JoinHandle<()>>, Error> {
+        let start = |number| {
+            let waiting = self.waiting.clone();
+            spawn(&format!("store-read-{number}"), move || run(&waiting))
+        };
+        (0..limits::READERS).map(start).collect()
+    }
+
+    /// Take no more questions; those that wait are still answered, then the threads end.
     pub(crate) fn stop(&self) {
-        for _ in 0..limits::READERS {
-            let _ = self.orders.send(Order::Stop);
-        }
+        *self.questions.write().unwrap_or_else(PoisonError::into_inner) = None;
     }
 }
 
-/// Start the threads.
-pub(crate) fn start(reads: &Reads) -> Result<Vec<JoinHandle<()>>, Error> {
-    let start = |number| {
-        let (reads, waiting) = (reads.clone(), reads.inner.pool.waiting.clone());
-        crate::store::spawn(&format!("store-read-{number}"), move || run(&reads, &waiting))
-    };
-    (0..limits::READERS).map(start).collect()
-}
-
-fn run(reads: &Reads, waiting: &Mutex<Receiver<Order>>) {
+fn run(waiting: &Mutex<Receiver<Question>>) {
     loop {
         // One thread waits at a time; it lets go before it reads.
-        let order = waiting.lock().unwrap_or_else(PoisonError::into_inner).recv();
-        match order {
-            Ok(Order::Read(job)) => job(reads),
-            Ok(Order::Stop) | Err(_) => return,
-        }
+        let question = waiting.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        let Ok(answer) = question else { return };
+        answer();
     }
 }

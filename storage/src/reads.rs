@@ -7,7 +7,7 @@ use std::sync::mpsc::sync_channel;
 use linchpin_protocol::model::Token;
 use zeroize::Zeroizing;
 
-use crate::collector::Ask;
+use crate::ask::Ask;
 use crate::keyring::body::Fixed;
 use crate::schema::{DeviceKey, Digest, IndexEntry, IndexKind, KeyBytes, Latest, OrgId, Record};
 use crate::shared::Inner;
@@ -30,7 +30,8 @@ impl Reads {
     /// # Errors
     /// [`Error::Busy`]: [`crate::limits::QUEUED_READS`] wait already. [`Error::Closed`].
     pub fn submit(&self, job: impl FnOnce(&Self) + Send + 'static) -> Result<(), Error> {
-        self.inner.pool.submit(Box::new(job))
+        let reads = self.clone();
+        self.inner.pool.submit(Box::new(move || job(&reads)))
     }
 
     /// A record. What is older than its kind is kept ([`crate::Retention`]) is not there, here as in all that follows.

@@ -9,7 +9,7 @@ use rocksdb::{
     DBWithThreadMode, InfoLogger, LogLevel, MultiThreaded, Options,
 };
 
-use crate::expire::Filters;
+use crate::filter::Filters;
 use crate::schema::Family;
 use crate::settings::{Layout, Settings};
 use crate::{Error, limits};

@@ -7,8 +7,11 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::cipher::NonceWatch;
 use crate::limits;
+use crate::schema::Family;
 use crate::steps::Steps;
 use crate::unseal::Unseal;
+
+pub(crate) const DAY_MS: u64 = 86_400_000;
 
 /// How to open a store.
 #[derive(Clone, Debug)]
@@ -66,6 +69,31 @@ impl Default for Retention {
             audit_days: 730,
         }
     }
+}
+
+impl Retention {
+    /// `None`: records of this family stay until they are deleted.
+    const fn days(&self, family: Family) -> Option<u32> {
+        match family {
+            Family::Raw => Some(self.raw_days),
+            Family::Minute => Some(self.minute_days),
+            Family::Hour => Some(self.hour_days),
+            Family::Day => Some(self.day_days),
+            Family::Event => Some(self.event_days),
+            Family::Diary => Some(self.diary_days),
+            Family::Audit => Some(self.audit_days),
+            _ => None,
+        }
+    }
+
+    /// What is older is over, ms since 1970; 0 if nothing is.
+    pub(crate) fn oldest_ms(&self, family: Family, now_ms: u64) -> u64 {
+        self.days(family).map_or(0, |days| before(now_ms, days))
+    }
+}
+
+pub(crate) fn before(now_ms: u64, days: u32) -> u64 {
+    now_ms.saturating_sub(u64::from(days) * DAY_MS)
 }
 
 /// Wall time: the system's, or a test's.

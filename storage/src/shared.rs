@@ -3,13 +3,12 @@
 use std::fs::File;
 use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::{Sender, sync_channel};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::thread::Thread;
 
 use crate::Error;
-use crate::batch::Sealing;
-use crate::cipher::{Fresh, Sealer};
-use crate::collector::{Ask, Collected};
+use crate::ask::{Ask, Collected};
+use crate::cipher::Sealer;
 use crate::inventory::Phase;
 use crate::keeper::Keeper;
 use crate::keyring::Keyring;
@@ -17,37 +16,10 @@ use crate::poison::Poison;
 use crate::pool::Pool;
 use crate::reader::Reader;
 use crate::rocks::Rocks;
-use crate::schema::index::IndexKeys;
+use crate::seals::{Sealing, Seals};
 use crate::settings::{Layout, Settings};
 use crate::space::Space;
 use crate::writer::Queue;
-
-/// What makes batches: the keys, and the epoch that seals now.
-#[derive(Clone, Debug)]
-pub(crate) struct Seals {
-    pub(crate) keyring: Arc<Keyring>,
-    pub(crate) index: Arc<IndexKeys>,
-    fresh: Arc<RwLock<Arc<Fresh>>>,
-}
-
-impl Seals {
-    pub(crate) fn new(keyring: Arc<Keyring>, index: Arc<IndexKeys>, fresh: Arc<Fresh>) -> Self {
-        Self { keyring, index, fresh: Arc::new(RwLock::new(fresh)) }
-    }
-
-    pub(crate) fn fresh(&self) -> Arc<Fresh> {
-        self.fresh.read().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    pub(crate) fn sealing(&self, sealer: Sealer) -> Sealing {
-        Sealing { keyring: self.keyring.clone(), index: self.index.clone(), fresh: self.fresh(), sealer }
-    }
-
-    /// Seal with a new epoch from now on.
-    pub(crate) fn use_epoch(&self, fresh: Arc<Fresh>) {
-        *self.fresh.write().unwrap_or_else(PoisonError::into_inner) = fresh;
-    }
-}
 
 /// Everything behind a store's handles.
 pub(crate) struct Inner {

@@ -10,7 +10,8 @@ use std::thread::JoinHandle;
 
 use ring::hmac;
 
-use crate::collector::{Ask, Collected, Collector};
+use crate::ask::{Ask, Collected};
+use crate::collector::Collector;
 use crate::handle::Writer;
 use crate::inventory::Phase;
 use crate::keeper::Keeper;
@@ -18,14 +19,16 @@ use crate::keyring::body::Fixed;
 use crate::keyring::{Keyring, file};
 use crate::mark::MarkFile;
 use crate::poison::Poison;
-use crate::pool::{self, Pool};
+use crate::pool::Pool;
 use crate::reads::Reads;
 use crate::rocks::{Rocks, live};
 use crate::schema::index::IndexKeys;
+use crate::seals::Seals;
 use crate::settings::{Layout, Settings};
-use crate::shared::{Inner, Seals};
+use crate::shared::Inner;
 use crate::space::Space;
-use crate::store::{Store, Threads, spawn, start_keeper};
+use crate::store::{Store, Threads, start_keeper};
+use crate::threads::spawn;
 use crate::{Error, durable, expire, recovery, writer};
 
 fn make_folder(path: &Path) -> Result<(), Error> {
@@ -129,7 +132,7 @@ impl Store {
         let _ = inner.waker.set(collector.thread().clone());
         let writer = Writer { seals: inner.seals.clone(), queue: inner.queue.clone() };
         let reads = Reads { inner };
-        let readers = pool::start(&reads)?;
+        let readers = reads.inner.pool.start()?;
         let threads = Threads {
             committer: Some(committer),
             collector: Some(collector),

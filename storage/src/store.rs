@@ -2,19 +2,18 @@
 
 use std::ops::Deref;
 use std::sync::atomic::Ordering;
-use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
 
+use crate::ask::Ask;
 use crate::batch::Batch;
-use crate::collector::Ask;
 use crate::handle::Writer;
 use crate::inventory::Phase;
 use crate::reads::Reads;
 use crate::schema::OrgId;
 use crate::shared::Inner;
 use crate::telemetry::{self, TelemetryLane};
+use crate::threads::{Ticking, ticking};
 use crate::writer::Class;
 use crate::{Error, limits};
 
@@ -25,9 +24,6 @@ pub struct Store {
     pub(crate) writer: Writer,
     pub(crate) threads: Mutex<Threads>,
 }
-
-/// A thread that works in turns and ends when its sender is dropped.
-pub(crate) type Ticking = (JoinHandle<()>, Sender<()>);
 
 #[derive(Default)]
 pub(crate) struct Threads {
@@ -158,20 +154,4 @@ pub(crate) fn start_keeper(inner: Arc<Inner>) -> Result<Ticking, Error> {
             tracing::error!(%error, "the inventory could not be written");
         }
     })
-}
-
-/// Start a thread that does this every so many ms.
-pub(crate) fn ticking(name: &str, tick_ms: u64, mut turn: impl FnMut() + Send + 'static) -> Result<Ticking, Error> {
-    let (stop, stopped) = channel();
-    let run = move || {
-        while stopped.recv_timeout(Duration::from_millis(tick_ms)) == Err(RecvTimeoutError::Timeout) {
-            turn();
-        }
-    };
-    Ok((spawn(name, run)?, stop))
-}
-
-pub(crate) fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, Error> {
-    let thread = std::thread::Builder::new().name(name.into()).spawn(run);
-    thread.map_err(|error| Error::Open { path: name.into(), reason: error.to_string() })
 }

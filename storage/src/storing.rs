@@ -6,9 +6,10 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, TryRecvError};
 use std::time::{Duration, Instant};
 
+use crate::ask::Answer;
 use crate::batch::{Batch, Writes};
 use crate::cipher::{Fresh, Sealer};
-use crate::collector::{Answer, Collector};
+use crate::collector::Collector;
 use crate::open::OpenDevice;
 use crate::schema::{Family, KeyBytes};
 use crate::writer::{Class, waiting};

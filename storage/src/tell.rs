@@ -3,13 +3,11 @@
 use std::collections::VecDeque;
 use std::sync::mpsc::{SyncSender, TrySendError};
 
+use crate::ask::Told;
 use crate::collector::Collector;
 use crate::schema::{DeviceKey, Latest};
 use crate::slots::key_of;
 use crate::{Error, limits};
-
-/// Some devices; `None` ends the list.
-pub(crate) type Told = Result<Option<Vec<(DeviceKey, Latest)>>, Error>;
 
 /// Somebody who wants the values that the journal adds.
 pub(crate) struct Listener {

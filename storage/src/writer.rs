@@ -2,7 +2,7 @@
 //! seals nothing and compresses nothing.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -10,7 +10,6 @@ use std::time::{Duration, Instant};
 use rocksdb::WriteOptions;
 
 use crate::batch::Writes;
-use crate::figures::Committed;
 use crate::mark::MarkFile;
 use crate::poison::Poison;
 use crate::rocks::Rocks;
@@ -27,6 +26,18 @@ pub enum Class {
     B,
     /// Telemetry: acknowledged when its group is synced; the way there takes at most 50 ms on a healthy disk.
     C,
+}
+
+/// What the committing thread has done.
+#[derive(Debug, Default)]
+pub(crate) struct Committed {
+    pub(crate) commits: AtomicU64,
+    pub(crate) records: AtomicU64,
+    pub(crate) syncs: AtomicU64,
+    pub(crate) sync_us: AtomicU64,
+    pub(crate) slowest_sync_us: AtomicU64,
+    pub(crate) refused_full: AtomicU64,
+    pub(crate) queued: AtomicUsize,
 }
 
 /// Told once what became of a write.

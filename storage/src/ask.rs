@@ -1,0 +1,46 @@
+//! What others ask of the collecting thread, and what it counts for them.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::mpsc::SyncSender;
+
+use crate::Error;
+use crate::risk::AtRisk;
+use crate::schema::{DeviceKey, Latest, OrgId};
+use crate::telemetry::LaneEnd;
+
+/// Some devices; `None` ends the list.
+pub(crate) type Told = Result<Option<Vec<(DeviceKey, Latest)>>, Error>;
+
+/// Told what became of a request.
+pub(crate) type Answer<T> = SyncSender<Result<T, Error>>;
+
+/// What others ask of the thread.
+pub(crate) enum Ask {
+    /// A shard's lane.
+    Lane(LaneEnd),
+    /// Store what is collected of a device, so that a read finds it.
+    Store(DeviceKey, Answer<()>),
+    /// Store everything.
+    StoreAll(Answer<()>),
+    /// Forget what is collected of an organization, or of one device of it.
+    Forget(OrgId, Option<DeviceKey>, Answer<()>),
+    /// The latest values of a device, if it is open.
+    Latest(DeviceKey, Answer<Option<Latest>>),
+    /// The latest values of the devices that the journal of the last run knows, as the replay collects them.
+    Replayed(SyncSender<Told>),
+    Stop,
+}
+
+/// What the thread has done; read by metrics.
+#[derive(Debug, Default)]
+pub(crate) struct Collected {
+    pub(crate) points: AtomicU64,
+    pub(crate) batches: AtomicU64,
+    pub(crate) at_risk: Arc<AtRisk>,
+    /// Raw points given up because neither disk nor memory had room for them.
+    pub(crate) given_up: AtomicU64,
+    /// Points of organizations without a key, or outside the time that is kept.
+    pub(crate) refused: AtomicU64,
+    pub(crate) is_replayed: AtomicBool,
+}
