@@ -127,6 +127,7 @@ mod tell;
 mod testing;
 mod threads;
 mod unseal;
+mod verify;
 mod writer;
 
 pub use batch::Batch;
@@ -143,7 +144,8 @@ pub use reads::Reads;
 pub use settings::{Clock, Retention, Settings};
 pub use steps::Steps;
 pub use store::Store;
-pub use sweep::{Rotation, Verified};
+pub use sweep::Rotation;
 pub use telemetry::{LaneFull, TelemetryLane};
 pub use unseal::Unseal;
+pub use verify::Verified;
 pub use writer::Class;

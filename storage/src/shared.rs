@@ -8,6 +8,7 @@ use std::thread::Thread;
 
 use crate::Error;
 use crate::ask::{Ask, Collected};
+use crate::batch::Writes;
 use crate::cipher::Sealer;
 use crate::inventory::Phase;
 use crate::keeper::Keeper;
@@ -19,7 +20,7 @@ use crate::rocks::Rocks;
 use crate::seals::{Sealing, Seals};
 use crate::settings::{Layout, Settings};
 use crate::space::Space;
-use crate::writer::Queue;
+use crate::writer::{Class, Queue, waiting};
 
 /// Everything behind a store's handles.
 pub(crate) struct Inner {
@@ -104,5 +105,12 @@ impl Inner {
 
     pub(crate) fn update_inventory(&self, phase: Phase) -> Result<(), Error> {
         self.keeper.update(&self.rocks, self.keyring.generation(), phase)
+    }
+
+    /// All that was handed over before is committed when this returns.
+    pub(crate) fn settle(&self) -> Result<(), Error> {
+        let (done, result) = waiting();
+        self.queue.write_patiently(Class::A, Writes::default(), Some(done))?;
+        result.recv().unwrap_or(Err(Error::Closed))
     }
 }

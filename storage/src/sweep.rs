@@ -12,7 +12,7 @@ use crate::schema::{Family, KeyBytes};
 use crate::shared::Inner;
 use crate::store::Store;
 use crate::unseal::Unseal;
-use crate::writer::{Class, Replace, waiting};
+use crate::writer::Replace;
 use crate::{Error, limits};
 
 /// What a rotation did.
@@ -22,17 +22,6 @@ pub struct Rotation {
     pub resealed: u64,
     /// Are the older keys forgotten? Otherwise a batch that was begun with them is still held somewhere: rotate again.
     pub retired: bool,
-}
-
-/// What a look at every record found.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Verified {
-    /// Records that are as they were written.
-    pub records: u64,
-    /// Their sealed bytes.
-    pub bytes: u64,
-    /// Tables whose digest is that of the inventory.
-    pub tables: usize,
 }
 
 /// How often records are looked for that older keys sealed while a sweep ran.
@@ -94,44 +83,9 @@ impl Store {
         self.inner.keyring.rewrap(unseal)?;
         self.inner.update_inventory(Phase::Running)
     }
-
-    /// Read and authenticate every record, and compare every table with the inventory.
-    ///
-    /// # Errors
-    /// The first damage that is found.
-    pub fn verify(&self) -> Result<Verified, Error> {
-        let mut verified = Verified::default();
-        let reader = self.inner.reader();
-        for family in Family::ALL {
-            for partition in self.inner.rocks.partitions(family) {
-                if !family.is_sealed() {
-                    reader.scan_index(KeyBytes::EMPTY, |_, _| verified.records += 1)?;
-                    continue;
-                }
-                reader.scan_raw(family, partition, (KeyBytes::EMPTY, None), |key, mut sealed| {
-                    verified.bytes += sealed.len() as u64;
-                    match reader.open(family, partition, key, &mut sealed) {
-                        Ok(_) | Err(Error::Erased { .. }) => verified.records += 1,
-                        Err(error) => return Err(error),
-                    }
-                    Ok(ControlFlow::Continue(()))
-                })?;
-            }
-        }
-        self.inner.update_inventory(Phase::Running)?;
-        verified.tables = self.inner.keeper.verify()?;
-        Ok(verified)
-    }
 }
 
 impl Inner {
-    /// All that was handed over before is committed when this returns.
-    pub(crate) fn settle(&self) -> Result<(), Error> {
-        let (done, result) = waiting();
-        self.queue.write_patiently(Class::A, crate::batch::Writes::default(), Some(done))?;
-        result.recv().unwrap_or(Err(Error::Closed))
-    }
-
     /// Seal again what an older epoch sealed; how many records that were.
     fn reseal(&self, fresh: &Fresh) -> Result<u64, Error> {
         let mut count = 0;

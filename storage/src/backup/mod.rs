@@ -14,8 +14,8 @@ use crate::keyring::{body::Fixed, file};
 use crate::schema::key::hex;
 use crate::settings::{Layout, Settings};
 use crate::store::Store;
-use crate::sweep::Verified;
 use crate::unseal::Unseal;
+use crate::verify::Verified;
 use crate::{Error, durable, keyring, schema};
 
 pub use folder::FolderTarget;
