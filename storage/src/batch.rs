@@ -4,10 +4,10 @@
 use rocksdb::WriteBatch;
 
 use crate::bytes::{Fields, Put as _, Shape};
-use crate::cipher::{self, Place};
 use crate::rocks::Rocks;
 use crate::schema::{self, Digest, Family, IndexEntry, KeyBytes, Record, RecordKey as _};
-use crate::seals::Sealing;
+use crate::seal::cipher::{self, Place};
+use crate::seal::seals::Sealing;
 use crate::{Error, limits};
 
 const PUT: u8 = 1;

@@ -11,15 +11,15 @@ use zeroize::Zeroizing;
 
 use crate::bytes::Fields;
 use crate::inventory::{Anchor, Inventory, Manifest, Phase, Table};
-use crate::keyring::Keyring;
 use crate::schema::journal::{Point, pack, put_point, take_point, unpack};
 use crate::schema::{
     self, Attribute, Audit, Counter, Device, Diary, DiaryKind, Event, Grain, Latest, LatestValue, Org, OrgId,
     Properties, Record, Row, Sample, TemplateRecord, User, chunk, key::hex, rollup,
 };
+use crate::seal::keyring::Keyring;
+use crate::seal::unseal::Unseal;
 use crate::steps::Steps;
 use crate::testing::Folder;
-use crate::unseal::Unseal;
 
 fn path() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/formats.txt")
@@ -167,7 +167,7 @@ fn files(fixtures: &mut Fixtures) {
         keyring.sealed().expect("seals").1
     };
     let then = fixtures.bytes("keyring-1", created);
-    for name in crate::keyring::file::NAMES {
+    for name in crate::seal::keyring::file::NAMES {
         std::fs::write(folder.0.join(name), &then).expect("writes");
     }
     let status = Keyring::open(&folder.0, &unseal, Steps::default(), Default::default()).expect("opens").status();

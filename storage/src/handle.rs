@@ -1,8 +1,8 @@
 //! The handle with which any thread writes.
 
 use crate::batch::Batch;
-use crate::cipher::Sealer;
-use crate::seals::Seals;
+use crate::seal::cipher::Sealer;
+use crate::seal::seals::Seals;
 use crate::writer::{Class, Queue, waiting};
 use crate::{Error, limits};
 

@@ -4,12 +4,12 @@ use std::ops::ControlFlow;
 
 use rocksdb::{Direction, IteratorMode, ReadOptions};
 
-use crate::cipher::{self, Place};
-use crate::keyring::Keyring;
 use crate::rocks::Rocks;
 use crate::schema::index::IndexKeys;
 use crate::schema::key::hex;
 use crate::schema::{self, Digest, Family, IndexEntry, KeyBytes, Record, RecordKey};
+use crate::seal::cipher::{self, Place};
+use crate::seal::keyring::Keyring;
 use crate::{Error, Problem, limits};
 
 /// Reads of one store.

@@ -8,8 +8,8 @@ use linchpin_protocol::model::Token;
 use zeroize::Zeroizing;
 
 use crate::ask::Ask;
-use crate::keyring::body::Fixed;
 use crate::schema::{DeviceKey, Digest, IndexEntry, IndexKind, KeyBytes, Latest, OrgId, Record};
+use crate::seal::keyring::body::Fixed;
 use crate::shared::Inner;
 use crate::{Error, KeyStatus, limits};
 

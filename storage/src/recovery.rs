@@ -7,9 +7,9 @@ use ring::hmac;
 use crate::inventory::{
     Anchor, Inventory, Manifest, Phase, Table, current_manifest, digest_of, manifest_now, table_path,
 };
-use crate::keyring::Keyring;
 use crate::mark::{Mark, logs};
 use crate::rocks::{Glance, glance};
+use crate::seal::keyring::Keyring;
 use crate::settings::{Layout, Settings};
 use crate::{Error, limits};
 

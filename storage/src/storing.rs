@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 
 use crate::ask::Answer;
 use crate::batch::{Batch, Writes};
-use crate::cipher::{Fresh, Sealer};
 use crate::collector::Collector;
 use crate::open::OpenDevice;
 use crate::schema::{Family, KeyBytes};
+use crate::seal::cipher::{Fresh, Sealer};
 use crate::writer::{Class, waiting};
 use crate::{Error, limits};
 

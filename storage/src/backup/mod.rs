@@ -10,13 +10,14 @@ use std::sync::PoisonError;
 
 use ring::digest;
 
-use crate::keyring::{body::Fixed, file};
 use crate::schema::key::hex;
+use crate::seal::keyring;
+use crate::seal::keyring::{body::Fixed, file};
+use crate::seal::unseal::Unseal;
 use crate::settings::{Layout, Settings};
 use crate::store::Store;
-use crate::unseal::Unseal;
 use crate::verify::Verified;
-use crate::{Error, durable, keyring, schema};
+use crate::{Error, durable, schema};
 
 pub use folder::FolderTarget;
 pub use manifest::{BackupFile, Manifest};

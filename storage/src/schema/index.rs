@@ -6,8 +6,8 @@ use ring::hmac;
 
 use super::{KeyBytes, OrgId, take};
 use crate::bytes::{Fields, Put as _, Shape};
-use crate::keyring::Keyring;
-use crate::keyring::body::Fixed;
+use crate::seal::keyring::Keyring;
+use crate::seal::keyring::body::Fixed;
 
 /// What is looked up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -11,8 +11,8 @@ use zeroize::{Zeroize as _, Zeroizing};
 
 use super::body::{Secret, random};
 use crate::bytes::{Fields, Put as _, Shape};
+use crate::seal::unseal::{Stretch, Unseal, derive};
 use crate::steps::Steps;
-use crate::unseal::{Stretch, Unseal, derive};
 use crate::{Error, durable, limits};
 
 const MAGIC: &[u8; 8] = b"LPKEYS\0\x01";

@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use ring::aead::{Aad, Nonce};
 use ring::digest;
 
-use crate::keyring::Keyring;
+use crate::seal::keyring::Keyring;
 use crate::{Error, Problem, limits};
 
 pub(crate) const VERSION: u8 = 1;

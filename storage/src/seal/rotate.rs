@@ -6,12 +6,12 @@ use std::ops::ControlFlow;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use crate::cipher::{self, Fresh, Place, Sealer};
 use crate::inventory::Phase;
 use crate::schema::{Family, KeyBytes};
+use crate::seal::cipher::{self, Fresh, Place, Sealer};
+use crate::seal::unseal::Unseal;
 use crate::shared::Inner;
 use crate::store::Store;
-use crate::unseal::Unseal;
 use crate::writer::Replace;
 use crate::{Error, limits};
 

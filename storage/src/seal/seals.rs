@@ -2,9 +2,9 @@
 
 use std::sync::{Arc, PoisonError, RwLock};
 
-use crate::cipher::{Fresh, Sealer};
-use crate::keyring::Keyring;
 use crate::schema::index::IndexKeys;
+use crate::seal::cipher::{Fresh, Sealer};
+use crate::seal::keyring::Keyring;
 
 /// What seals: the keyring and the epoch that was current when the batch began.
 #[derive(Clone)]

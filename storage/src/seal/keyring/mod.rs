@@ -14,10 +14,10 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use ring::aead::{AES_256_GCM, LessSafeKey, UnboundKey};
 use zeroize::Zeroizing;
 
-use crate::cipher::{Fresh, NonceWatch};
-use crate::page::Page;
+use crate::seal::cipher::{Fresh, NonceWatch};
+use crate::seal::page::Page;
+use crate::seal::unseal::{Unseal, derive};
 use crate::steps::Steps;
-use crate::unseal::{Unseal, derive};
 use crate::{Error, Problem};
 use body::{Body, Epoch, Fixed, Layout, Secret, fresh_secret, random};
 use file::Head;
@@ -323,7 +323,7 @@ pub(crate) fn rewrapped(bytes: &[u8], old: &Unseal, new: &Unseal) -> Result<Vec<
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cipher::{self, Place, Sealer};
+    use crate::seal::cipher::{self, Place, Sealer};
     use crate::testing::Folder;
 
     fn unseal(byte: u8) -> Unseal {
