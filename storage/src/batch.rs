@@ -3,8 +3,8 @@
 
 use rocksdb::WriteBatch;
 
-use crate::bytes::{Fields, Put as _, Shape};
 use crate::rocks::Rocks;
+use crate::schema::bytes::{Fields, Put as _, Shape};
 use crate::schema::{self, Digest, Family, IndexEntry, KeyBytes, Record, RecordKey as _};
 use crate::seal::cipher::{self, Place};
 use crate::seal::seals::Sealing;

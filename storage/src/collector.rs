@@ -14,9 +14,9 @@ use std::time::Duration;
 
 use crate::ask::{Answer, Ask};
 use crate::batch::Batch;
-use crate::bytes::{Fields, Shape};
 use crate::open::OpenDevice;
 use crate::replay::Replay;
+use crate::schema::bytes::{Fields, Shape};
 use crate::schema::journal::{self, Point, take_point};
 use crate::schema::{DeviceKey, Family, OrgId};
 use crate::seal::cipher::Sealer;

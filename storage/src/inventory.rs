@@ -11,7 +11,7 @@ use std::path::Path;
 
 use ring::{digest, hmac};
 
-use crate::bytes::{Fields, Put as _, Shape};
+use crate::schema::bytes::{Fields, Put as _, Shape};
 use crate::{Error, durable};
 
 const MAGIC: &[u8; 8] = b"LPINVT\0\x01";

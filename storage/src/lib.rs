@@ -79,7 +79,6 @@
 mod ask;
 pub mod backup;
 mod batch;
-mod bytes;
 mod collector;
 mod durable;
 mod erase;
@@ -88,8 +87,6 @@ mod expire;
 mod export;
 mod figures;
 mod filter;
-#[cfg(test)]
-mod formats;
 mod handle;
 mod history;
 mod inventory;
@@ -125,13 +122,13 @@ mod verify;
 mod writer;
 
 pub use batch::Batch;
-pub use bytes::Shape;
 pub use error::{Error, Problem};
 pub use export::{Export, ExportFormat, ExportQuery, TimeFormat};
 pub use figures::{FamilyFigures, Figures};
 pub use handle::Writer;
 pub use query::{Granularity, Period, Query, Source};
 pub use reads::Reads;
+pub use schema::bytes::Shape;
 pub use seal::cipher::NonceWatch;
 pub use seal::harden::harden;
 pub use seal::keyring::KeyStatus;

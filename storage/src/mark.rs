@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 
 use ring::hmac;
 
-use crate::bytes::{Fields, Put as _, Shape};
 use crate::inventory::{authentic, close};
+use crate::schema::bytes::{Fields, Put as _, Shape};
 use crate::{Error, durable, limits};
 
 const MAGIC: &[u8; 8] = b"LPMARK\0\x01";

@@ -8,9 +8,9 @@ use std::collections::VecDeque;
 use std::ops::ControlFlow;
 
 use crate::ask::Ask;
-use crate::bytes::{Fields, Shape};
 use crate::collector::{Collector, take_one};
 use crate::reader::broken;
+use crate::schema::bytes::{Fields, Shape};
 use crate::schema::journal::{self, take_point};
 use crate::schema::{DeviceKey, Family, KeyBytes, OrgId};
 use crate::slots::{Slots, slot_of};

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
-use crate::bytes::Fields;
+use crate::schema::bytes::Fields;
 use crate::schema::{DeviceKey, RecordKey as _, take};
 
 /// Device numbers are ours, nobody can choose them to collide: a multiplication spreads them well enough.

@@ -8,10 +8,10 @@ use std::time::Instant;
 use linchpin_protocol::model::{DeviceId, Pin};
 use rtrb::{Consumer, Producer, RingBuffer};
 
-use crate::bytes::Put as _;
 use crate::limits;
 use crate::risk::LaneClock;
 use crate::schema::OrgId;
+use crate::schema::bytes::Put as _;
 use crate::schema::journal::{Point, put_point};
 
 /// A batch of points: organization, then the point as the journal writes it.

@@ -2,7 +2,7 @@
 
 use ring::signature::{ED25519, Ed25519KeyPair, KeyPair as _, UnparsedPublicKey};
 
-use crate::bytes::{Fields, Put as _, Shape};
+use crate::schema::bytes::{Fields, Put as _, Shape};
 
 const MAGIC: &[u8; 8] = b"LPBACK\0\x01";
 const SIGNATURE: usize = 64;

@@ -4,7 +4,7 @@
 use ring::digest;
 
 use super::{Family, Record, key_in_org};
-use crate::bytes::{Fields, Put as _, Shape};
+use crate::schema::bytes::{Fields, Put as _, Shape};
 
 key_in_org!(
     /// The key of an audit entry: numbers of an organization have no gaps.

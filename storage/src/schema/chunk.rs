@@ -8,8 +8,8 @@ use linchpin_protocol::model::{DeviceId, Pin};
 
 use super::journal::{squeeze, stretch};
 use super::{KeyBytes, OrgId, take};
-use crate::bytes::{Fields, Put as _, Shape};
 use crate::limits;
+use crate::schema::bytes::{Fields, Put as _, Shape};
 
 const VERSION: u8 = 1;
 /// Stands where the number of decimals would.

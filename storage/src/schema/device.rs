@@ -3,7 +3,7 @@
 use linchpin_protocol::model::{DeviceId, TemplateId, Token};
 
 use super::{Family, Record, key_in_org, take};
-use crate::bytes::{Fields, Put as _, Shape};
+use crate::schema::bytes::{Fields, Put as _, Shape};
 
 key_in_org!(
     /// The key of everything that there is once for a device.

@@ -3,7 +3,7 @@
 use linchpin_protocol::model::DeviceId;
 
 use super::{Family, KeyBytes, OrgId, Record, RecordKey, take};
-use crate::bytes::{Fields, Put as _, Shape};
+use crate::schema::bytes::{Fields, Put as _, Shape};
 
 /// A device's own entries by time.
 macro_rules! timed_key {

@@ -5,7 +5,7 @@ use linchpin_protocol::model::Token;
 use ring::hmac;
 
 use super::{KeyBytes, OrgId, take};
-use crate::bytes::{Fields, Put as _, Shape};
+use crate::schema::bytes::{Fields, Put as _, Shape};
 use crate::seal::keyring::Keyring;
 use crate::seal::keyring::body::Fixed;
 

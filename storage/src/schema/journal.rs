@@ -3,8 +3,8 @@
 use linchpin_protocol::model::{DeviceId, Pin};
 
 use super::{KeyBytes, OrgId, take};
-use crate::bytes::{Fields, Put as _, Shape};
 use crate::limits;
+use crate::schema::bytes::{Fields, Put as _, Shape};
 
 const VERSION: u8 = 1;
 const PLAIN: u8 = 0;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use linchpin_protocol::model::Pin;
 
 use super::{DeviceKey, Family, Record, take};
-use crate::bytes::{Fields, Put as _, Shape};
+use crate::schema::bytes::{Fields, Put as _, Shape};
 
 /// One latest value.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! Counters of the store: ids that are never given out twice.
 
 use super::{Family, KeyBytes, Record, RecordKey};
-use crate::bytes::{Fields, Put as _, Shape};
+use crate::schema::bytes::{Fields, Put as _, Shape};
 
 /// What is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -1,9 +1,12 @@
 //! What the store keeps: one file a kind of record, its bytes and its key. Maps of the bytes: docs/storage.md.
 
 mod audit;
+pub(crate) mod bytes;
 pub(crate) mod chunk;
 mod device;
 mod event;
+#[cfg(test)]
+pub(crate) mod formats;
 pub(crate) mod index;
 pub(crate) mod journal;
 pub(crate) mod key;
@@ -29,7 +32,7 @@ pub use rollup::{Grain, Row};
 pub use template::{TemplateKey, TemplateRecord};
 pub use user::{User, UserKey};
 
-use crate::bytes::Shape;
+use crate::schema::bytes::Shape;
 
 /// Where a record is.
 pub trait RecordKey: Copy {
@@ -88,7 +91,7 @@ pub(crate) mod take {
     use linchpin_protocol::model::{DeviceId, Pin};
 
     use super::OrgId;
-    use crate::bytes::{Fields, Shape};
+    use crate::schema::bytes::{Fields, Shape};
 
     pub(crate) fn org(fields: &mut Fields<'_>) -> Result<OrgId, Shape> {
         OrgId::new(fields.u32()?).ok_or(Shape)
@@ -121,9 +124,9 @@ macro_rules! key_in_org {
                 put($crate::schema::KeyBytes::org(self.org), self.$field)
             }
 
-            fn parse(bytes: &[u8]) -> Result<Self, $crate::bytes::Shape> {
-                let mut fields = $crate::bytes::Fields(bytes);
-                let take: fn(&mut $crate::bytes::Fields<'_>) -> Result<$inner, $crate::bytes::Shape> = $take;
+            fn parse(bytes: &[u8]) -> Result<Self, $crate::schema::bytes::Shape> {
+                let mut fields = $crate::schema::bytes::Fields(bytes);
+                let take: fn(&mut $crate::schema::bytes::Fields<'_>) -> Result<$inner, $crate::schema::bytes::Shape> = $take;
                 let key = Self { org: $crate::schema::take::org(&mut fields)?, $field: take(&mut fields)? };
                 fields.end()?;
                 Ok(key)

@@ -1,7 +1,7 @@
 //! Organizations.
 
 use super::{Family, KeyBytes, OrgId, Record, RecordKey, take};
-use crate::bytes::{Fields, Put as _, Shape};
+use crate::schema::bytes::{Fields, Put as _, Shape};
 
 /// An organization: whoever owns devices. Its records are sealed with a key of its own.
 #[derive(Clone, Debug, PartialEq, Eq)]

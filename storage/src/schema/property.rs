@@ -3,7 +3,7 @@
 use linchpin_protocol::model::Pin;
 
 use super::{DeviceKey, Family, Record, take};
-use crate::bytes::{Fields, Put as _, Shape};
+use crate::schema::bytes::{Fields, Put as _, Shape};
 
 /// A name and its value.
 #[derive(Clone, Debug, PartialEq, Eq)]

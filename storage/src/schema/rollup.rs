@@ -6,8 +6,8 @@ use linchpin_protocol::model::{DeviceId, Pin};
 use super::chunk::{Sample, put_numbers, take_numbers};
 use super::journal::{squeeze, stretch};
 use super::{Family, KeyBytes, OrgId};
-use crate::bytes::{Fields, Put as _, Shape};
 use crate::limits;
+use crate::schema::bytes::{Fields, Put as _, Shape};
 
 const VERSION: u8 = 1;
 

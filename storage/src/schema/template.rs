@@ -3,7 +3,7 @@
 use linchpin_protocol::model::{Datastream, Template, TemplateId, ValueKind};
 
 use super::{Family, Older, Record, key_in_org, take};
-use crate::bytes::{Fields, Put as _, Shape};
+use crate::schema::bytes::{Fields, Put as _, Shape};
 
 key_in_org!(
     /// The key of a template; its public name is inside the record.

@@ -1,7 +1,7 @@
 //! Users: room for what control keeps of them. The index finds them by their e-mail address.
 
 use super::{Family, Record, key_in_org};
-use crate::bytes::{Fields, Put as _, Shape};
+use crate::schema::bytes::{Fields, Put as _, Shape};
 
 key_in_org!(
     /// The key of a user.

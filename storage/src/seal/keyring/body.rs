@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use ring::rand::{SecureRandom as _, SystemRandom};
 use zeroize::Zeroizing;
 
-use crate::bytes::{Fields, Put as _, Shape};
+use crate::schema::bytes::{Fields, Put as _, Shape};
 use crate::{Error, limits};
 
 /// A key while it is being moved; cleared afterwards.

@@ -10,7 +10,7 @@ use ring::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use zeroize::{Zeroize as _, Zeroizing};
 
 use super::body::{Secret, random};
-use crate::bytes::{Fields, Put as _, Shape};
+use crate::schema::bytes::{Fields, Put as _, Shape};
 use crate::seal::unseal::{Stretch, Unseal, derive};
 use crate::steps::Steps;
 use crate::{Error, durable, limits};

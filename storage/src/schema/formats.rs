@@ -9,8 +9,8 @@ use linchpin_protocol::model::{Datastream, DeviceId, Pin, Template, TemplateId, 
 use ring::hmac;
 use zeroize::Zeroizing;
 
-use crate::bytes::Fields;
 use crate::inventory::{Anchor, Inventory, Manifest, Phase, Table};
+use crate::schema::bytes::Fields;
 use crate::schema::journal::{Point, pack, put_point, take_point, unpack};
 use crate::schema::{
     self, Attribute, Audit, Counter, Device, Diary, DiaryKind, Event, Grain, Latest, LatestValue, Org, OrgId,
