@@ -13,7 +13,6 @@ use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
 use crate::ask::{Answer, Ask};
-use crate::batch::Batch;
 use crate::open::OpenDevice;
 use crate::replay::Replay;
 use crate::schema::bytes::{Fields, Shape};
@@ -25,7 +24,8 @@ use crate::slots::{Slots, slot_of};
 use crate::storing::{Storing, Waiter};
 use crate::telemetry::{LaneEnd, Points};
 use crate::tell::Listener;
-use crate::writer::Class;
+use crate::write::batch::Batch;
+use crate::write::committer::Class;
 use crate::{Error, limits};
 
 /// Journal numbers begin with the epoch of the process: they grow over restarts without being stored.

@@ -7,11 +7,11 @@ use std::sync::PoisonError;
 use rocksdb::{BottommostLevelCompaction, CompactOptions};
 
 use crate::ask::Ask;
-use crate::batch::Writes;
 use crate::inventory::Phase;
 use crate::schema::{Device, DeviceKey, Digest, Family, KeyBytes, OrgId, RecordKey as _, journal};
 use crate::store::Store;
-use crate::writer::{Class, waiting};
+use crate::write::batch::Writes;
+use crate::write::committer::{Class, waiting};
 use crate::{Error, limits};
 
 /// Families with records of a device, whose keys begin with organization and device.

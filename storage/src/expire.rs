@@ -8,14 +8,14 @@ use std::ops::ControlFlow;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 
-use crate::batch::Writes;
 use crate::reads::Reads;
 use crate::schema::{self, Audit, AuditKey, Family, KeyBytes, Org, OrgId, RecordKey as _};
 use crate::settings::{DAY_MS, before};
 use crate::shared::Inner;
 use crate::store::Store;
 use crate::threads::{Ticking, ticking};
-use crate::writer::{Class, waiting};
+use crate::write::batch::Writes;
+use crate::write::committer::{Class, waiting};
 use crate::{Error, Problem, limits};
 
 /// Is every moment of the partition over?

@@ -2,12 +2,12 @@
 
 use linchpin_protocol::model::{Pin, ValueRef};
 
-use crate::batch::Batch;
 use crate::reader::{Reader, broken};
 use crate::schema::chunk::{self, ChunkKey, Sample};
 use crate::schema::journal::Point;
 use crate::schema::rollup::{self, Grain, Row, RowsKey};
 use crate::schema::{DeviceKey, Family, KeyBytes, Latest, LatestValue};
+use crate::write::batch::Batch;
 use crate::{Error, Problem, limits};
 
 /// A pin with its latest value, its chunk and the rows that are not in roll-ups yet.

@@ -7,10 +7,10 @@ use ring::hmac;
 use crate::inventory::{
     Anchor, Inventory, Manifest, Phase, Table, current_manifest, digest_of, manifest_now, table_path,
 };
-use crate::mark::{Mark, logs};
 use crate::rocks::{Glance, glance};
 use crate::seal::keyring::Keyring;
 use crate::settings::{Layout, Settings};
+use crate::write::mark::{Mark, logs};
 use crate::{Error, limits};
 
 /// What was found to be in order.

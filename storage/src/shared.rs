@@ -8,10 +8,8 @@ use std::thread::Thread;
 
 use crate::Error;
 use crate::ask::{Ask, Collected};
-use crate::batch::Writes;
 use crate::inventory::Phase;
 use crate::keeper::Keeper;
-use crate::poison::Poison;
 use crate::pool::Pool;
 use crate::reader::Reader;
 use crate::rocks::Rocks;
@@ -19,8 +17,10 @@ use crate::seal::cipher::Sealer;
 use crate::seal::keyring::Keyring;
 use crate::seal::seals::{Sealing, Seals};
 use crate::settings::{Layout, Settings};
-use crate::space::Space;
-use crate::writer::{Class, Queue, waiting};
+use crate::write::batch::Writes;
+use crate::write::committer::{Class, Queue, waiting};
+use crate::write::poison::Poison;
+use crate::write::space::Space;
 
 /// Everything behind a store's handles.
 pub(crate) struct Inner {

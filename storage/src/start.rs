@@ -12,11 +12,8 @@ use ring::hmac;
 
 use crate::ask::{Ask, Collected};
 use crate::collector::Collector;
-use crate::handle::Writer;
 use crate::inventory::Phase;
 use crate::keeper::Keeper;
-use crate::mark::MarkFile;
-use crate::poison::Poison;
 use crate::pool::Pool;
 use crate::reads::Reads;
 use crate::rocks::{Rocks, live};
@@ -26,10 +23,14 @@ use crate::seal::keyring::{Keyring, file};
 use crate::seal::seals::Seals;
 use crate::settings::{Layout, Settings};
 use crate::shared::Inner;
-use crate::space::Space;
 use crate::store::{Store, Threads, start_keeper};
 use crate::threads::spawn;
-use crate::{Error, durable, expire, recovery, writer};
+use crate::write::committer;
+use crate::write::mark::MarkFile;
+use crate::write::poison::Poison;
+use crate::write::space::Space;
+use crate::write::writer::Writer;
+use crate::{Error, durable, expire, recovery};
 
 fn make_folder(path: &Path) -> Result<(), Error> {
     let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
@@ -97,7 +98,7 @@ impl Store {
         // A disk that is full already is told at the first write.
         let _ = space.check();
         let poison = Arc::new(Poison::default());
-        let (queue, committer) = writer::start(rocks.clone(), poison.clone(), space.clone(), mark)?;
+        let (queue, committer) = committer::start(rocks.clone(), poison.clone(), space.clone(), mark)?;
         let keyring = Arc::new(keyring);
         let seals = Seals::new(keyring.clone(), Arc::new(IndexKeys::new(&keyring)), fresh);
         let (asks, answers) = channel();

@@ -6,15 +6,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use crate::ask::Ask;
-use crate::batch::Batch;
-use crate::handle::Writer;
 use crate::inventory::Phase;
 use crate::reads::Reads;
 use crate::schema::OrgId;
 use crate::shared::Inner;
 use crate::telemetry::{self, TelemetryLane};
 use crate::threads::{Ticking, ticking};
-use crate::writer::Class;
+use crate::write::batch::Batch;
+use crate::write::committer::Class;
+use crate::write::writer::Writer;
 use crate::{Error, limits};
 
 /// An open store. It can do all that its [`Reads`] can. Its calls block: shards hold a [`Writer`], a

@@ -7,12 +7,12 @@ use std::sync::mpsc::{Receiver, TryRecvError};
 use std::time::{Duration, Instant};
 
 use crate::ask::Answer;
-use crate::batch::{Batch, Writes};
 use crate::collector::Collector;
 use crate::open::OpenDevice;
 use crate::schema::{Family, KeyBytes};
 use crate::seal::cipher::{Fresh, Sealer};
-use crate::writer::{Class, waiting};
+use crate::write::batch::{Batch, Writes};
+use crate::write::committer::{Class, waiting};
 use crate::{Error, limits};
 
 /// Somebody who waits until a device, or everything, up to a journal batch is stored.

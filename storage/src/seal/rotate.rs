@@ -12,7 +12,7 @@ use crate::seal::cipher::{self, Fresh, Place, Sealer};
 use crate::seal::unseal::Unseal;
 use crate::shared::Inner;
 use crate::store::Store;
-use crate::writer::Replace;
+use crate::write::committer::Replace;
 use crate::{Error, limits};
 
 /// What a rotation did.

@@ -9,12 +9,12 @@ use std::time::{Duration, Instant};
 
 use rocksdb::WriteOptions;
 
-use crate::batch::Writes;
-use crate::mark::MarkFile;
-use crate::poison::Poison;
 use crate::rocks::Rocks;
 use crate::schema::Family;
-use crate::space::Space;
+use crate::write::batch::Writes;
+use crate::write::mark::MarkFile;
+use crate::write::poison::Poison;
+use crate::write::space::Space;
 use crate::{Error, limits};
 
 /// What an acknowledgement means. docs/durability.md states it for operators.

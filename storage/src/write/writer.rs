@@ -1,9 +1,9 @@
 //! The handle with which any thread writes.
 
-use crate::batch::Batch;
 use crate::seal::cipher::Sealer;
 use crate::seal::seals::Seals;
-use crate::writer::{Class, Queue, waiting};
+use crate::write::batch::Batch;
+use crate::write::committer::{Class, Queue, waiting};
 use crate::{Error, limits};
 
 /// Makes batches and hands them to the committing thread. Copies are cheap; one may outlive its store, then it answers
