@@ -8,7 +8,7 @@ use std::ops::ControlFlow;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 
-use crate::reads::Reads;
+use crate::read::reads::Reads;
 use crate::schema::{self, Audit, AuditKey, Family, KeyBytes, Org, OrgId, RecordKey as _};
 use crate::settings::{DAY_MS, before};
 use crate::shared::Inner;
@@ -106,7 +106,7 @@ impl Inner {
                 Err(Error::Erased { .. }) => return Ok(ControlFlow::Continue(())),
                 Err(error) => return Err(error),
             };
-            let shape = |_| crate::reader::broken(Family::Org, key, Problem::Shape);
+            let shape = |_| crate::read::reader::broken(Family::Org, key, Problem::Shape);
             let (org, record): (_, Org) = (OrgId::parse(key).map_err(shape)?, schema::decode(value).map_err(shape)?);
             let days = u32::from(record.raw_days);
             if days > 0 && days < self.settings.retention.raw_days {
@@ -171,7 +171,7 @@ impl Inner {
                 Ok(ControlFlow::Break(()))
             })?;
             let Some(key) = found else { return Ok(()) };
-            let shape = |_| crate::reader::broken(Family::Audit, &key, Problem::Shape);
+            let shape = |_| crate::read::reader::broken(Family::Audit, &key, Problem::Shape);
             let org = AuditKey::parse(&key).map_err(shape)?.org;
             self.trim_audit(org, oldest_ms)?;
             next = KeyBytes::org(org).behind();

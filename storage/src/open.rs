@@ -2,7 +2,7 @@
 
 use linchpin_protocol::model::{Pin, ValueRef};
 
-use crate::reader::{Reader, broken};
+use crate::read::reader::{Reader, broken};
 use crate::schema::chunk::{self, ChunkKey, Sample};
 use crate::schema::journal::Point;
 use crate::schema::rollup::{self, Grain, Row, RowsKey};

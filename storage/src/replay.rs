@@ -9,7 +9,7 @@ use std::ops::ControlFlow;
 
 use crate::ask::Ask;
 use crate::collector::{Collector, take_one};
-use crate::reader::broken;
+use crate::read::reader::broken;
 use crate::schema::bytes::{Fields, Shape};
 use crate::schema::journal::{self, take_point};
 use crate::schema::{DeviceKey, Family, KeyBytes, OrgId};

@@ -7,7 +7,7 @@ use std::thread::JoinHandle;
 
 use crate::ask::Ask;
 use crate::inventory::Phase;
-use crate::reads::Reads;
+use crate::read::reads::Reads;
 use crate::schema::OrgId;
 use crate::shared::Inner;
 use crate::telemetry::{self, TelemetryLane};

@@ -5,8 +5,8 @@ use std::ops::ControlFlow;
 use linchpin_protocol::model::Pin;
 
 use crate::ask::Ask;
-use crate::reader::broken;
-use crate::reads::Reads;
+use crate::read::reader::broken;
+use crate::read::reads::Reads;
 use crate::schema::chunk::{self, ChunkKey, Sample};
 use crate::schema::rollup::{self, Grain, Row, RowsKey};
 use crate::schema::{DeviceKey, Family, KeyBytes};

@@ -3,7 +3,7 @@
 use linchpin_protocol::model::Pin;
 
 use crate::Error;
-use crate::reads::Reads;
+use crate::read::reads::Reads;
 use crate::schema::{DeviceKey, Grain, Row, Sample};
 
 /// How fine.

@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::sync::atomic::Ordering;
 
 use crate::Error;
-use crate::reads::Reads;
+use crate::read::reads::Reads;
 use crate::schema::{Family, KeyBytes};
 
 /// What the store does and has done since it was opened.

@@ -2,8 +2,8 @@
 
 use linchpin_protocol::model::Pin;
 
-use crate::query::{Granularity, Query, Source};
-use crate::reads::Reads;
+use crate::read::query::{Granularity, Query, Source};
+use crate::read::reads::Reads;
 use crate::schema::{DeviceKey, Sample};
 use crate::{Error, limits};
 
