@@ -6,7 +6,7 @@ use std::sync::PoisonError;
 
 use rocksdb::{BottommostLevelCompaction, CompactOptions};
 
-use crate::ask::Ask;
+use crate::collect::ask::Ask;
 use crate::inventory::Phase;
 use crate::schema::{Device, DeviceKey, Digest, Family, KeyBytes, OrgId, RecordKey as _, journal};
 use crate::store::Store;

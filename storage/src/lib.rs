@@ -76,9 +76,8 @@
 //! # Ok::<(), linchpin_storage::Error>(())
 //! ```
 
-mod ask;
 pub mod backup;
-mod collector;
+mod collect;
 mod durable;
 mod erase;
 mod error;
@@ -87,29 +86,23 @@ mod filter;
 mod inventory;
 mod keeper;
 pub mod limits;
-mod open;
 mod read;
 mod recovery;
-mod replay;
-mod risk;
 mod rocks;
 pub mod schema;
 mod seal;
 mod settings;
 mod shared;
-mod slots;
 mod start;
 mod steps;
 mod store;
-mod storing;
-mod telemetry;
-mod tell;
 #[cfg(test)]
 mod testing;
 mod threads;
 mod verify;
 mod write;
 
+pub use collect::lane::{LaneFull, TelemetryLane};
 pub use error::{Error, Problem};
 pub use read::export::{Export, ExportFormat, ExportQuery, TimeFormat};
 pub use read::figures::{FamilyFigures, Figures};
@@ -124,7 +117,6 @@ pub use seal::unseal::Unseal;
 pub use settings::{Clock, Retention, Settings};
 pub use steps::Steps;
 pub use store::Store;
-pub use telemetry::{LaneFull, TelemetryLane};
 pub use verify::Verified;
 pub use write::batch::Batch;
 pub use write::committer::Class;

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::thread::Thread;
 
 use crate::Error;
-use crate::ask::{Ask, Collected};
+use crate::collect::ask::{Ask, Collected};
 use crate::inventory::Phase;
 use crate::keeper::Keeper;
 use crate::read::pool::Pool;

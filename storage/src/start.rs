@@ -10,8 +10,8 @@ use std::thread::JoinHandle;
 
 use ring::hmac;
 
-use crate::ask::{Ask, Collected};
-use crate::collector::Collector;
+use crate::collect::ask::{Ask, Collected};
+use crate::collect::collector::Collector;
 use crate::inventory::Phase;
 use crate::keeper::Keeper;
 use crate::read::pool::Pool;

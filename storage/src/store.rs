@@ -5,12 +5,12 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
-use crate::ask::Ask;
+use crate::collect::ask::Ask;
+use crate::collect::lane::{self, TelemetryLane};
 use crate::inventory::Phase;
 use crate::read::reads::Reads;
 use crate::schema::OrgId;
 use crate::shared::Inner;
-use crate::telemetry::{self, TelemetryLane};
 use crate::threads::{Ticking, ticking};
 use crate::write::batch::Batch;
 use crate::write::committer::Class;
@@ -67,7 +67,7 @@ impl Store {
     /// [`Error::Closed`].
     pub fn telemetry_lane(&self) -> Result<TelemetryLane, Error> {
         let thread = self.inner.waker.get().cloned().ok_or(Error::Closed)?;
-        let (lane, end) = telemetry::lane(thread);
+        let (lane, end) = lane::lane(thread);
         self.inner.ask(Ask::Lane(end))?;
         Ok(lane)
     }

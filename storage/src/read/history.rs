@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use linchpin_protocol::model::Pin;
 
-use crate::ask::Ask;
+use crate::collect::ask::Ask;
 use crate::read::reader::broken;
 use crate::read::reads::Reads;
 use crate::schema::chunk::{self, ChunkKey, Sample};

@@ -7,7 +7,7 @@ use std::sync::mpsc::sync_channel;
 use linchpin_protocol::model::Token;
 use zeroize::Zeroizing;
 
-use crate::ask::Ask;
+use crate::collect::ask::Ask;
 use crate::schema::{DeviceKey, Digest, IndexEntry, IndexKind, KeyBytes, Latest, OrgId, Record};
 use crate::seal::keyring::body::Fixed;
 use crate::shared::Inner;

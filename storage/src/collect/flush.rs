@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, TryRecvError};
 use std::time::{Duration, Instant};
 
-use crate::ask::Answer;
-use crate::collector::Collector;
-use crate::open::OpenDevice;
+use crate::collect::ask::Answer;
+use crate::collect::collector::Collector;
+use crate::collect::open_device::OpenDevice;
 use crate::schema::{Family, KeyBytes};
 use crate::seal::cipher::{Fresh, Sealer};
 use crate::write::batch::{Batch, Writes};

@@ -5,9 +5,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::mpsc::SyncSender;
 
 use crate::Error;
-use crate::risk::AtRisk;
+use crate::collect::lane::LaneEnd;
+use crate::collect::risk::AtRisk;
 use crate::schema::{DeviceKey, Latest, OrgId};
-use crate::telemetry::LaneEnd;
 
 /// Some devices; `None` ends the list.
 pub(crate) type Told = Result<Option<Vec<(DeviceKey, Latest)>>, Error>;

@@ -7,14 +7,14 @@
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
 
-use crate::ask::Ask;
-use crate::collector::{Collector, take_one};
+use crate::collect::ask::Ask;
+use crate::collect::collector::{Collector, take_one};
+use crate::collect::lane::Points;
+use crate::collect::slots::{Slots, slot_of};
 use crate::read::reader::broken;
 use crate::schema::bytes::{Fields, Shape};
 use crate::schema::journal::{self, take_point};
 use crate::schema::{DeviceKey, Family, KeyBytes, OrgId};
-use crate::slots::{Slots, slot_of};
-use crate::telemetry::Points;
 use crate::{Error, Problem, limits};
 
 /// Waits for all of the journal.

@@ -8,8 +8,8 @@ use std::time::Instant;
 use linchpin_protocol::model::{DeviceId, Pin};
 use rtrb::{Consumer, Producer, RingBuffer};
 
+use crate::collect::risk::LaneClock;
 use crate::limits;
-use crate::risk::LaneClock;
 use crate::schema::OrgId;
 use crate::schema::bytes::Put as _;
 use crate::schema::journal::{Point, put_point};

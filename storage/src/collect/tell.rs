@@ -3,10 +3,10 @@
 use std::collections::VecDeque;
 use std::sync::mpsc::{SyncSender, TrySendError};
 
-use crate::ask::Told;
-use crate::collector::Collector;
+use crate::collect::ask::Told;
+use crate::collect::collector::Collector;
+use crate::collect::slots::key_of;
 use crate::schema::{DeviceKey, Latest};
-use crate::slots::key_of;
 use crate::{Error, limits};
 
 /// Somebody who wants the values that the journal adds.
