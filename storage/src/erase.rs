@@ -7,7 +7,7 @@ use std::sync::PoisonError;
 use rocksdb::{BottommostLevelCompaction, CompactOptions};
 
 use crate::collect::ask::Ask;
-use crate::inventory::Phase;
+use crate::disk::inventory::Phase;
 use crate::schema::{Device, DeviceKey, Digest, Family, KeyBytes, OrgId, RecordKey as _, journal};
 use crate::store::Store;
 use crate::write::batch::Writes;

@@ -78,31 +78,26 @@
 
 pub mod backup;
 mod collect;
-mod durable;
+mod disk;
 mod erase;
 mod error;
 mod expire;
-mod filter;
-mod inventory;
-mod keeper;
 pub mod limits;
 mod read;
-mod recovery;
-mod rocks;
 pub mod schema;
 mod seal;
 mod settings;
 mod shared;
 mod start;
-mod steps;
 mod store;
 #[cfg(test)]
 mod testing;
 mod threads;
-mod verify;
 mod write;
 
 pub use collect::lane::{LaneFull, TelemetryLane};
+pub use disk::steps::Steps;
+pub use disk::verify::Verified;
 pub use error::{Error, Problem};
 pub use read::export::{Export, ExportFormat, ExportQuery, TimeFormat};
 pub use read::figures::{FamilyFigures, Figures};
@@ -115,9 +110,7 @@ pub use seal::keyring::KeyStatus;
 pub use seal::rotate::Rotation;
 pub use seal::unseal::Unseal;
 pub use settings::{Clock, Retention, Settings};
-pub use steps::Steps;
 pub use store::Store;
-pub use verify::Verified;
 pub use write::batch::Batch;
 pub use write::committer::Class;
 pub use write::writer::Writer;

@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use crate::disk::steps::Steps;
 use crate::limits;
 use crate::schema::Family;
 use crate::seal::cipher::NonceWatch;
 use crate::seal::unseal::Unseal;
-use crate::steps::Steps;
 
 pub(crate) const DAY_MS: u64 = 86_400_000;
 

@@ -8,11 +8,11 @@ use std::thread::Thread;
 
 use crate::Error;
 use crate::collect::ask::{Ask, Collected};
-use crate::inventory::Phase;
-use crate::keeper::Keeper;
+use crate::disk::inventory::Phase;
+use crate::disk::keeper::Keeper;
+use crate::disk::rocks::Rocks;
 use crate::read::pool::Pool;
 use crate::read::reader::Reader;
-use crate::rocks::Rocks;
 use crate::seal::cipher::Sealer;
 use crate::seal::keyring::Keyring;
 use crate::seal::seals::{Sealing, Seals};

@@ -12,11 +12,13 @@ use ring::hmac;
 
 use crate::collect::ask::{Ask, Collected};
 use crate::collect::collector::Collector;
-use crate::inventory::Phase;
-use crate::keeper::Keeper;
+use crate::disk::durable;
+use crate::disk::inventory::Phase;
+use crate::disk::keeper::Keeper;
+use crate::disk::recovery;
+use crate::disk::rocks::{Rocks, live};
 use crate::read::pool::Pool;
 use crate::read::reads::Reads;
-use crate::rocks::{Rocks, live};
 use crate::schema::index::IndexKeys;
 use crate::seal::keyring::body::Fixed;
 use crate::seal::keyring::{Keyring, file};
@@ -30,7 +32,7 @@ use crate::write::mark::MarkFile;
 use crate::write::poison::Poison;
 use crate::write::space::Space;
 use crate::write::writer::Writer;
-use crate::{Error, durable, expire, recovery};
+use crate::{Error, expire};
 
 fn make_folder(path: &Path) -> Result<(), Error> {
     let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path);

@@ -7,7 +7,7 @@ use std::thread::JoinHandle;
 
 use crate::collect::ask::Ask;
 use crate::collect::lane::{self, TelemetryLane};
-use crate::inventory::Phase;
+use crate::disk::inventory::Phase;
 use crate::read::reads::Reads;
 use crate::schema::OrgId;
 use crate::shared::Inner;

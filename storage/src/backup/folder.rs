@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use super::BackupTarget;
-use crate::{Error, durable};
+use crate::Error;
+use crate::disk::durable;
 
 /// A folder.
 #[derive(Clone, Debug)]

@@ -10,14 +10,15 @@ use std::sync::PoisonError;
 
 use ring::digest;
 
+use crate::disk::durable;
+use crate::disk::verify::Verified;
 use crate::schema::key::hex;
 use crate::seal::keyring;
 use crate::seal::keyring::{body::Fixed, file};
 use crate::seal::unseal::Unseal;
 use crate::settings::{Layout, Settings};
 use crate::store::Store;
-use crate::verify::Verified;
-use crate::{Error, durable, schema};
+use crate::{Error, schema};
 
 pub use folder::FolderTarget;
 pub use manifest::{BackupFile, Manifest};

@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use rocksdb::{Direction, IteratorMode, ReadOptions};
 
-use crate::rocks::Rocks;
+use crate::disk::rocks::Rocks;
 use crate::schema::index::IndexKeys;
 use crate::schema::key::hex;
 use crate::schema::{self, Digest, Family, IndexEntry, KeyBytes, Record, RecordKey};

@@ -9,7 +9,8 @@ use linchpin_protocol::model::{Datastream, DeviceId, Pin, Template, TemplateId, 
 use ring::hmac;
 use zeroize::Zeroizing;
 
-use crate::inventory::{Anchor, Inventory, Manifest, Phase, Table};
+use crate::disk::inventory::{Anchor, Inventory, Manifest, Phase, Table};
+use crate::disk::steps::Steps;
 use crate::schema::bytes::Fields;
 use crate::schema::journal::{Point, pack, put_point, take_point, unpack};
 use crate::schema::{
@@ -18,7 +19,6 @@ use crate::schema::{
 };
 use crate::seal::keyring::Keyring;
 use crate::seal::unseal::Unseal;
-use crate::steps::Steps;
 use crate::testing::Folder;
 
 fn path() -> PathBuf {

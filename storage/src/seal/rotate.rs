@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use crate::inventory::Phase;
+use crate::disk::inventory::Phase;
 use crate::schema::{Family, KeyBytes};
 use crate::seal::cipher::{self, Fresh, Place, Sealer};
 use crate::seal::unseal::Unseal;

@@ -3,7 +3,7 @@
 
 use rocksdb::WriteBatch;
 
-use crate::rocks::Rocks;
+use crate::disk::rocks::Rocks;
 use crate::schema::bytes::{Fields, Put as _, Shape};
 use crate::schema::{self, Digest, Family, IndexEntry, KeyBytes, Record, RecordKey as _};
 use crate::seal::cipher::{self, Place};

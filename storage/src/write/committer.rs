@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use rocksdb::WriteOptions;
 
-use crate::rocks::Rocks;
+use crate::disk::rocks::Rocks;
 use crate::schema::Family;
 use crate::write::batch::Writes;
 use crate::write::mark::MarkFile;

@@ -9,9 +9,10 @@ use std::path::{Path, PathBuf};
 
 use ring::hmac;
 
-use crate::inventory::{authentic, close};
+use crate::disk::durable;
+use crate::disk::inventory::{authentic, close};
 use crate::schema::bytes::{Fields, Put as _, Shape};
-use crate::{Error, durable, limits};
+use crate::{Error, limits};
 
 const MAGIC: &[u8; 8] = b"LPMARK\0\x01";
 

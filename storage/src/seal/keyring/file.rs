@@ -10,10 +10,11 @@ use ring::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use zeroize::{Zeroize as _, Zeroizing};
 
 use super::body::{Secret, random};
+use crate::disk::durable;
+use crate::disk::steps::Steps;
 use crate::schema::bytes::{Fields, Put as _, Shape};
 use crate::seal::unseal::{Stretch, Unseal, derive};
-use crate::steps::Steps;
-use crate::{Error, durable, limits};
+use crate::{Error, limits};
 
 const MAGIC: &[u8; 8] = b"LPKEYS\0\x01";
 const SOURCE_KEY: u8 = 1;

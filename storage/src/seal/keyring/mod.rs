@@ -14,10 +14,10 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use ring::aead::{AES_256_GCM, LessSafeKey, UnboundKey};
 use zeroize::Zeroizing;
 
+use crate::disk::steps::Steps;
 use crate::seal::cipher::{Fresh, NonceWatch};
 use crate::seal::page::Page;
 use crate::seal::unseal::{Unseal, derive};
-use crate::steps::Steps;
 use crate::{Error, Problem};
 use body::{Body, Epoch, Fixed, Layout, Secret, fresh_secret, random};
 use file::Head;

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use ring::hmac;
 
-use crate::inventory::{
+use crate::disk::inventory::{
     Anchor, Inventory, Manifest, Phase, Table, current_manifest, digest_of, manifest_now, table_path,
 };
-use crate::rocks::{Glance, glance};
+use crate::disk::rocks::{Glance, glance};
 use crate::seal::keyring::Keyring;
 use crate::settings::{Layout, Settings};
 use crate::write::mark::{Mark, logs};

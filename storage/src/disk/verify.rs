@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use crate::Error;
-use crate::inventory::Phase;
+use crate::disk::inventory::Phase;
 use crate::schema::{Family, KeyBytes};
 use crate::store::Store;
 

@@ -7,8 +7,10 @@ use std::sync::{Mutex, PoisonError};
 
 use ring::hmac;
 
-use crate::inventory::{Anchor, Inventory, Manifest, Phase, Table, digest_of, manifest_now, manifest_size, table_path};
-use crate::rocks::{Rocks, live};
+use crate::disk::inventory::{
+    Anchor, Inventory, Manifest, Phase, Table, digest_of, manifest_now, manifest_size, table_path,
+};
+use crate::disk::rocks::{Rocks, live};
 use crate::settings::Layout;
 use crate::{Error, limits};
 

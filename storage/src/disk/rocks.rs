@@ -9,7 +9,7 @@ use rocksdb::{
     DBWithThreadMode, InfoLogger, LogLevel, MultiThreaded, Options,
 };
 
-use crate::filter::Filters;
+use crate::disk::filter::Filters;
 use crate::schema::Family;
 use crate::settings::{Layout, Settings};
 use crate::{Error, limits};
@@ -119,7 +119,7 @@ pub(crate) fn live(db: &Db) -> Result<Vec<(u64, u64)>, Error> {
 /// As a secondary instance, not read-only: opening read-only with the tracking of logs switched off ends RocksDB 11.8
 /// with a segmentation fault when the MANIFEST names a log, because it wants to record that they are tracked no more.
 pub(crate) fn glance(layout: &Layout) -> Result<Glance, Error> {
-    std::fs::create_dir_all(&layout.no_wal).map_err(crate::durable::failed(&layout.no_wal, "create"))?;
+    std::fs::create_dir_all(&layout.no_wal).map_err(crate::disk::durable::failed(&layout.no_wal, "create"))?;
     let names = columns(layout)?;
     let mut options = database_options(layout, false);
     options.set_wal_dir(&layout.no_wal);

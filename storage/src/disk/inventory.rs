@@ -11,8 +11,9 @@ use std::path::Path;
 
 use ring::{digest, hmac};
 
+use crate::Error;
+use crate::disk::durable;
 use crate::schema::bytes::{Fields, Put as _, Shape};
-use crate::{Error, durable};
 
 const MAGIC: &[u8; 8] = b"LPINVT\0\x01";
 const ANCHOR_MAGIC: &[u8; 8] = b"LPANCH\0\x01";
