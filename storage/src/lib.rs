@@ -79,16 +79,15 @@
 pub mod backup;
 mod collect;
 mod disk;
-mod erase;
 mod error;
-mod expire;
 pub mod limits;
+mod open;
 mod read;
+mod retire;
 pub mod schema;
 mod seal;
 mod settings;
 mod shared;
-mod start;
 mod store;
 #[cfg(test)]
 mod testing;

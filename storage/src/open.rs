@@ -10,6 +10,7 @@ use std::thread::JoinHandle;
 
 use ring::hmac;
 
+use crate::Error;
 use crate::collect::ask::{Ask, Collected};
 use crate::collect::collector::Collector;
 use crate::disk::durable;
@@ -19,6 +20,7 @@ use crate::disk::recovery;
 use crate::disk::rocks::{Rocks, live};
 use crate::read::pool::Pool;
 use crate::read::reads::Reads;
+use crate::retire::expire;
 use crate::schema::index::IndexKeys;
 use crate::seal::keyring::body::Fixed;
 use crate::seal::keyring::{Keyring, file};
@@ -32,7 +34,6 @@ use crate::write::mark::MarkFile;
 use crate::write::poison::Poison;
 use crate::write::space::Space;
 use crate::write::writer::Writer;
-use crate::{Error, expire};
 
 fn make_folder(path: &Path) -> Result<(), Error> {
     let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path);

@@ -1,0 +1,4 @@
+//! What leaves the store: by age, or because somebody asks for it.
+
+pub(crate) mod erase;
+pub(crate) mod expire;
