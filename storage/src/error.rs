@@ -151,7 +151,7 @@ impl fmt::Display for Error {
             }
             Self::Full { free_bytes, reserve_bytes } => write!(
                 f,
-                "the disk is full: {free_bytes} bytes are free and {reserve_bytes} are kept in reserve; free some \
+                "the disk is full: {free_bytes} bytes are free and {reserve_bytes} are held in reserve; free some \
                  space, writing goes on by itself"
             ),
             Self::Busy { limit } => {

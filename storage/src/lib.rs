@@ -12,14 +12,14 @@
 //! # The order of calls
 //! 1. [`harden`]: no core dumps, before any key is in memory.
 //! 2. [`Store::open`]. A wrong key, damage and a rolled-back folder are refused, and nothing is changed then.
-//! 3. [`Reads::load_index`] tells the digests of all device tokens; with [`Reads::token_key`] shards compute the
+//! 3. [`Reads::load_index`] lists the digests of all device tokens; with [`Reads::token_key`] shards compute the
 //!    digest of a token that comes in. Logins can be served from here on.
-//! 4. [`Reads::load_latest`] tells latest values as stored. Meanwhile the journal of the last run is replayed;
-//!    [`Reads::load_replayed`] tells what is newer as the replay finds it: take it unless a device has written since.
+//! 4. [`Reads::load_latest`] reports latest values as stored. Meanwhile the journal of the last run is replayed;
+//!    [`Reads::load_replayed`] reports newer values as the replay finds it: take it unless a device has written since.
 //!    Calls about a device's telemetry ([`Reads::latest`], [`Reads::history`]) wait for what the journal holds of this
 //!    device by themselves, and for no more.
 //! 5. [`Store::telemetry_lane`] for each shard; [`TelemetryLane::close_batch`] every
-//!    [`limits::JOURNAL_BATCH_MS`]. At [`LaneFull`] a shard keeps the newest value of each pin and tries again.
+//!    [`limits::JOURNAL_BATCH_MS`]. At [`LaneFull`] a shard retains the newest value of each pin and tries again.
 //! 6. Changes: [`Writer::batch`], [`Batch::put`], [`Writer::submit`] with the [`Class`] that the change needs; the
 //!    callback pushes into a lane of the shard that waits and wakes it.
 //! 7. [`Reads::figures`] for metrics, at any time.

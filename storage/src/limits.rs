@@ -10,7 +10,7 @@ pub const KEY_BYTES: usize = 48;
 pub const VALUE_BYTES: usize = 1 << 20;
 /// What sealing adds to a value, bytes: version, algorithm, key slot, nonce, tag.
 pub const SEAL_BYTES: usize = 1 + 1 + 4 + 12 + 16;
-/// Files that RocksDB keeps open.
+/// Files that RocksDB holds open.
 pub const OPEN_FILES: i32 = 512;
 /// Memory of unwritten records before RocksDB writes a file, bytes a column family.
 pub const WRITE_BUFFER_BYTES: usize = 32 << 20;
@@ -56,15 +56,15 @@ pub const JOURNAL_BATCH_MS: u64 = 25;
 pub const JOURNAL_LANE: usize = 64;
 /// Bytes of one journal batch as a shard fills it; what one organization wrote of it is one record.
 pub const JOURNAL_BATCH_BYTES: usize = 768 << 10;
-/// Longest time that the journal keeps a point that is not in a chunk yet, ms.
-pub const JOURNAL_KEEP_MS: u64 = 10 * 60 * 1_000;
+/// Longest time that the journal retains a point that is not in a chunk yet, ms.
+pub const JOURNAL_RETAIN_MS: u64 = 10 * 60 * 1_000;
 /// Points of shards that are journaled and wait for the replay of the last run's journal, bytes; beyond that they wait in
 /// lanes.
 pub const HELD_BYTES: usize = 64 << 20;
-/// Devices of one piece of what a replay tells.
-pub const TOLD_DEVICES: usize = 1_024;
+/// Devices of one piece of what a replay reports.
+pub const REPLAYED_DEVICES: usize = 1_024;
 /// Such pieces on their way.
-pub const TOLD_PIECES: usize = 4;
+pub const REPLAYED_PIECES: usize = 4;
 /// Read ahead of scans at start, bytes.
 pub const READ_AHEAD_BYTES: usize = 1 << 20;
 /// How far ahead of the clock a point may be, ms: beyond that it would make partitions in the far future.
@@ -107,8 +107,6 @@ pub const MARK_SLOT_BYTES: usize = 4_096;
 pub const RESERVE_BUFFERS: u64 = 4;
 /// Least space that must stay free, bytes.
 pub const RESERVE_BYTES: u64 = 8 << 20;
-/// How old the answer to "how much space is free" may be, ms.
-pub const SPACE_TICK_MS: u64 = 200;
 
 /// How often what is over is looked for, s.
 pub const RETENTION_TICK_S: u64 = 3_600;

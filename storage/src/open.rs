@@ -15,7 +15,7 @@ use crate::collect::ask::{Ask, Collected};
 use crate::collect::collector::Collector;
 use crate::disk::durable;
 use crate::disk::inventory::Phase;
-use crate::disk::keeper::Keeper;
+use crate::disk::inventory_writer::InventoryWriter;
 use crate::disk::recovery;
 use crate::disk::rocks::{Rocks, live};
 use crate::read::pool::Pool;
@@ -27,7 +27,7 @@ use crate::seal::keyring::{Keyring, file};
 use crate::seal::seals::Seals;
 use crate::settings::{Layout, Settings};
 use crate::shared::Inner;
-use crate::store::{Store, Threads, start_keeper};
+use crate::store::{Store, Threads, start_inventory};
 use crate::threads::spawn;
 use crate::write::committer;
 use crate::write::mark::MarkFile;
@@ -93,12 +93,18 @@ impl Store {
         rocks.db.flush_wal(true).map_err(failed)?;
         let mark = MarkFile::create(&layout.mark, &layout.wal, &inventory_key, start_epoch, sequence)?;
         settings.steps.reach("mark created");
-        let keeper =
-            Keeper::new(&layout, settings.anchor.clone(), &inventory_key, *keyring.db_id(), start_epoch, &found.tables);
-        keeper.update(&rocks, keyring.generation(), Phase::Running)?;
+        let inventory = InventoryWriter::new(
+            &layout,
+            settings.anchor.clone(),
+            &inventory_key,
+            *keyring.db_id(),
+            start_epoch,
+            &found.tables,
+        );
+        inventory.update(&rocks, keyring.generation(), Phase::Running)?;
         settings.steps.reach("inventory written");
         let space = Arc::new(Space::new(&layout.folder, &layout.ballast, settings.write_buffer_bytes));
-        // A disk that is full already is told at the first write.
+        // If the disk is full already, the first write reports it.
         let _ = space.check();
         let poison = Arc::new(Poison::default());
         let (queue, committer) = committer::start(rocks.clone(), poison.clone(), space.clone(), mark)?;
@@ -110,7 +116,7 @@ impl Store {
             keyring,
             seals,
             queue,
-            keeper,
+            inventory,
             poison,
             space,
             settings,
@@ -129,7 +135,7 @@ impl Store {
     }
 
     fn with_threads(inner: Arc<Inner>, answers: Receiver<Ask>, committer: JoinHandle<()>) -> Result<Self, Error> {
-        let keeper = start_keeper(inner.clone())?;
+        let inventory = start_inventory(inner.clone())?;
         let expirer = expire::start(inner.clone())?;
         let collector = Collector::new(inner.clone(), answers);
         let collector = spawn("store-collect", move || collector.run())?;
@@ -140,7 +146,7 @@ impl Store {
         let threads = Threads {
             committer: Some(committer),
             collector: Some(collector),
-            keeper: Some(keeper),
+            inventory: Some(inventory),
             expirer: Some(expirer),
             readers,
         };

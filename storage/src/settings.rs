@@ -20,7 +20,7 @@ pub struct Settings {
     pub folder: PathBuf,
     /// What opens its keyring.
     pub unseal: Unseal,
-    /// Where the epoch is kept a second time: on another disk, so that a rolled-back folder is noticed.
+    /// Where the epoch is stored a second time: on another disk, so that a rolled-back folder is noticed.
     pub anchor: Option<PathBuf>,
     /// Open a folder that is older than the anchor says, or whose inventory is lost. What is missing stays missing.
     pub accept_rollback: bool,
@@ -28,17 +28,17 @@ pub struct Settings {
     pub create: bool,
     /// Memory of unwritten records of one column family, bytes.
     pub write_buffer_bytes: usize,
-    /// Days that history and other records of the past are kept.
+    /// Days that history and other records of the past are retained.
     pub retention: Retention,
     /// What time it is; for tests.
     pub clock: Clock,
-    /// Told of labelled steps; for tests.
+    /// Called at labelled steps; for tests.
     pub steps: Steps,
-    /// Told of keys and nonces; for tests.
+    /// Called with keys and nonces; for tests.
     pub nonces: NonceWatch,
 }
 
-/// Days that what happened is kept, 1 or more each. Reads show nothing older; when it is deleted: docs/storage.md.
+/// Days that records of the past are retained, 1 or more each. Reads show nothing older; when it is deleted: docs/storage.md.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Retention {
     /// Raw points.

@@ -9,7 +9,7 @@ use std::thread::Thread;
 use crate::Error;
 use crate::collect::ask::{Ask, Collected};
 use crate::disk::inventory::Phase;
-use crate::disk::keeper::Keeper;
+use crate::disk::inventory_writer::InventoryWriter;
 use crate::disk::rocks::Rocks;
 use crate::read::pool::Pool;
 use crate::read::reader::Reader;
@@ -28,7 +28,7 @@ pub(crate) struct Inner {
     pub(crate) keyring: Arc<Keyring>,
     pub(crate) seals: Seals,
     pub(crate) queue: Queue,
-    pub(crate) keeper: Keeper,
+    pub(crate) inventory: InventoryWriter,
     pub(crate) poison: Arc<Poison>,
     pub(crate) space: Arc<Space>,
     pub(crate) settings: Settings,
@@ -96,7 +96,7 @@ impl Inner {
         }
         self.update_inventory(Phase::Running)?;
         // What a start had no time to compare. A table that has changed is damage: nothing is acknowledged on top of it.
-        self.keeper.compare_some().inspect_err(|error| {
+        self.inventory.compare_some().inspect_err(|error| {
             if matches!(error, Error::Damaged { .. }) {
                 self.poison.strike(error);
             }
@@ -104,7 +104,7 @@ impl Inner {
     }
 
     pub(crate) fn update_inventory(&self, phase: Phase) -> Result<(), Error> {
-        self.keeper.update(&self.rocks, self.keyring.generation(), phase)
+        self.inventory.update(&self.rocks, self.keyring.generation(), phase)
     }
 
     /// All that was handed over before is committed when this returns.

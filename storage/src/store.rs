@@ -29,7 +29,7 @@ pub struct Store {
 pub(crate) struct Threads {
     pub(crate) committer: Option<JoinHandle<()>>,
     pub(crate) collector: Option<JoinHandle<()>>,
-    pub(crate) keeper: Option<Ticking>,
+    pub(crate) inventory: Option<Ticking>,
     pub(crate) expirer: Option<Ticking>,
     pub(crate) readers: Vec<JoinHandle<()>>,
 }
@@ -121,7 +121,7 @@ impl Store {
             let _ = reader.join();
         }
         self.inner.is_ending.store(true, Ordering::Release);
-        for (thread, stop) in threads.expirer.into_iter().chain(threads.keeper) {
+        for (thread, stop) in threads.expirer.into_iter().chain(threads.inventory) {
             drop(stop);
             let _ = thread.join();
         }
@@ -147,8 +147,8 @@ impl Drop for Store {
     }
 }
 
-pub(crate) fn start_keeper(inner: Arc<Inner>) -> Result<Ticking, Error> {
-    ticking("store-keeper", limits::INVENTORY_TICK_MS, move || {
+pub(crate) fn start_inventory(inner: Arc<Inner>) -> Result<Ticking, Error> {
+    ticking("store-inventory", limits::INVENTORY_TICK_MS, move || {
         if let Err(error) = inner.tick() {
             // Nothing is lost: the inventory before still holds, and nothing it lists is deleted.
             tracing::error!(%error, "the inventory could not be written");

@@ -68,7 +68,7 @@ fn each_backup_restores_what_was_there_then() {
 }
 
 #[test]
-fn what_is_kept_already_is_not_kept_again() {
+fn what_is_retained_already_is_not_kept_again() {
     let base = base();
     let store = open(&base.folder.0).expect("opens");
     let first = store.back_up(&base.target).expect("backs up");
@@ -193,7 +193,7 @@ fn child_that_backs_up() {
 
 #[test]
 fn a_crash_leaves_the_backups_from_before_and_no_half_one() {
-    for step in ["backup: checkpoint made", "backup: object kept", "backup: keyring kept"] {
+    for step in ["backup: checkpoint made", "backup: object stored", "backup: keyring stored"] {
         let base = base();
         let child = Command::new(std::env::current_exe().expect("this program"))
             .args(["--exact", "child_that_backs_up", "--test-threads=1"])

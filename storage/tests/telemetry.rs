@@ -230,7 +230,7 @@ fn questions_and_exports_say_the_same() {
 }
 
 #[test]
-fn points_outside_of_what_is_kept_are_refused() {
+fn points_outside_of_what_is_retained_are_refused() {
     let folder = Folder::new("outside");
     let store = open(&folder.0).expect("opens");
     add_org(&store, 1, "Acme");

@@ -11,7 +11,7 @@ use crate::disk::durable;
 pub struct FolderTarget(PathBuf);
 
 impl FolderTarget {
-    /// It is made when the first object is kept.
+    /// It is made when the first object is stored.
     pub fn new(folder: impl Into<PathBuf>) -> Self {
         Self(folder.into())
     }

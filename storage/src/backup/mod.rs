@@ -1,4 +1,4 @@
-//! Backups: a checkpoint of the open store, kept as objects named by their content, so that the next backup stores only
+//! Backups: a checkpoint of the open store, stored as objects named by their content, so that the next backup stores only
 //! what is new. Values are sealed already; the keyring goes along, sealed by its unseal key. The list of files is signed.
 
 mod folder;
@@ -23,12 +23,12 @@ use crate::{Error, schema};
 pub use folder::FolderTarget;
 pub use manifest::{BackupFile, Manifest};
 
-/// Where backups are kept. Calls block and may be slow. Names are of letters, digits, `-`, `.` and `/`.
+/// Where backups are stored. Calls block and may be slow. Names are of letters, digits, `-`, `.` and `/`.
 pub trait BackupTarget {
-    /// Keep an object; replaces one of the same name as a whole.
+    /// Store an object; replaces one of the same name as a whole.
     ///
     /// # Errors
-    /// It was not kept.
+    /// It was not stored.
     fn put(&self, name: &str, bytes: &[u8]) -> Result<(), Error>;
     /// An object, or `None`.
     ///
@@ -38,7 +38,7 @@ pub trait BackupTarget {
     /// Is there such an object?
     ///
     /// # Errors
-    /// It cannot be told.
+    /// It cannot be known.
     fn has(&self, name: &str) -> Result<bool, Error>;
     /// Names that begin like this, sorted.
     ///
@@ -91,7 +91,7 @@ impl Store {
     /// Back up the store while it is in use.
     ///
     /// # Errors
-    /// Those of the target; [`Error::Io`], [`Error::Write`]. Objects already kept stay for the next try.
+    /// Those of the target; [`Error::Io`], [`Error::Write`]. Objects already stored stay for the next try.
     pub fn back_up(&self, target: &dyn BackupTarget) -> Result<Created, Error> {
         let inner = &self.inner;
         let _one = inner.long_work.lock().unwrap_or_else(PoisonError::into_inner);
@@ -122,7 +122,7 @@ impl Store {
                 target.put(&object, &bytes)?;
                 new_objects += 1;
                 new_bytes += bytes.len() as u64;
-                inner.settings.steps.reach("backup: object kept");
+                inner.settings.steps.reach("backup: object stored");
             }
             files.push(BackupFile { name, len: bytes.len() as u64, sha256 });
         }
@@ -136,11 +136,11 @@ impl Store {
             db_id: *inner.keyring.db_id(),
             created_ms,
             keyring_generation,
-            epoch: inner.keeper.epoch(),
+            epoch: inner.inventory.epoch(),
             files,
         };
         target.put(&keyring_of(&id), &keyring)?;
-        inner.settings.steps.reach("backup: keyring kept");
+        inner.settings.steps.reach("backup: keyring stored");
         // Last: a backup without it is none.
         target.put(&manifest_of(&id), &manifest.sign(&inner.keyring.fixed(Fixed::Sign)))?;
         Ok(Created { id, files: manifest.files.len(), new_objects, new_bytes })
@@ -173,7 +173,7 @@ fn signed(target: &dyn BackupTarget, id: &str, unseal: &Unseal) -> Result<Manife
         return Err(unusable(format!("the list of files of {id} is that of {}", manifest.id)));
     }
     if manifest.db_id != opened.head.db_id || manifest.keyring_generation != opened.head.generation {
-        return Err(unusable(format!("the keyring of {id} is not the one that was kept with it")));
+        return Err(unusable(format!("the keyring of {id} is not the one that was stored with it")));
     }
     Ok(manifest)
 }
@@ -187,7 +187,7 @@ fn object(target: &dyn BackupTarget, file: &BackupFile) -> Result<Vec<u8>, Error
     Ok(bytes)
 }
 
-/// Is every object of a backup there, as it was kept?
+/// Is every object of a backup there, as it was stored?
 ///
 /// # Errors
 /// [`Error::Backup`]: what is wrong. [`Error::Key`].
@@ -230,15 +230,15 @@ pub fn restore(target: &dyn BackupTarget, id: &str, settings: Settings) -> Resul
     Ok(verified)
 }
 
-/// Keep the newest backups only, and no object that none of them needs. Returns how many backups were removed.
+/// Retain the newest backups only, and no object that none of them needs. Returns how many backups were removed.
 ///
 /// # Errors
-/// Those of the target; [`Error::Backup`]: a kept backup cannot be read, then nothing is removed.
-pub fn prune(target: &dyn BackupTarget, keep: usize, unseal: &Unseal) -> Result<usize, Error> {
+/// Those of the target; [`Error::Backup`]: a retained backup cannot be read, then nothing is removed.
+pub fn prune(target: &dyn BackupTarget, retain: usize, unseal: &Unseal) -> Result<usize, Error> {
     let all = list(target)?;
-    let (old, kept) = all.split_at(all.len().saturating_sub(keep.max(1)));
+    let (old, retained) = all.split_at(all.len().saturating_sub(retain.max(1)));
     let mut needed = BTreeSet::new();
-    for id in kept {
+    for id in retained {
         needed.extend(signed(target, id, unseal)?.files.iter().map(|file| object_of(&file.sha256)));
     }
     for id in old {

@@ -10,9 +10,9 @@ use crate::collect::risk::AtRisk;
 use crate::schema::{DeviceKey, Latest, OrgId};
 
 /// Some devices; `None` ends the list.
-pub(crate) type Told = Result<Option<Vec<(DeviceKey, Latest)>>, Error>;
+pub(crate) type Piece = Result<Option<Vec<(DeviceKey, Latest)>>, Error>;
 
-/// Told what became of a request.
+/// Where the outcome of a request goes.
 pub(crate) type Answer<T> = SyncSender<Result<T, Error>>;
 
 /// What others ask of the thread.
@@ -28,7 +28,7 @@ pub(crate) enum Ask {
     /// The latest values of a device, if it is open.
     Latest(DeviceKey, Answer<Option<Latest>>),
     /// The latest values of the devices that the journal of the last run knows, as the replay collects them.
-    Replayed(SyncSender<Told>),
+    Replayed(SyncSender<Piece>),
     Stop,
 }
 
@@ -40,7 +40,7 @@ pub(crate) struct Collected {
     pub(crate) at_risk: Arc<AtRisk>,
     /// Raw points given up because neither disk nor memory had room for them.
     pub(crate) given_up: AtomicU64,
-    /// Points of organizations without a key, or outside the time that is kept.
+    /// Points of organizations without a key, or outside the time that is retained.
     pub(crate) refused: AtomicU64,
     pub(crate) is_replayed: AtomicBool,
 }

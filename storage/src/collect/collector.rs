@@ -17,8 +17,8 @@ use crate::collect::flush::{Storing, Waiter};
 use crate::collect::lane::{LaneEnd, Points};
 use crate::collect::open_device::OpenDevice;
 use crate::collect::replay::Replay;
+use crate::collect::replayed::Listener;
 use crate::collect::slots::{Slots, slot_of};
-use crate::collect::tell::Listener;
 use crate::schema::bytes::{Fields, Shape};
 use crate::schema::journal::{self, Point, take_point};
 use crate::schema::{DeviceKey, Family, OrgId};
@@ -57,12 +57,12 @@ pub(crate) struct Collector {
     /// The wall clock as of this round.
     pub(crate) now_ms: u64,
     /// Points before and behind are refused, ms since 1970.
-    kept_ms: (u64, u64),
+    retained_ms: (u64, u64),
 }
 
 impl Collector {
     pub(crate) fn new(inner: Arc<Inner>, asks: Receiver<Ask>) -> Self {
-        let slot = u64::from(inner.seals.fresh().slot());
+        let slot = u64::from(inner.seals.fresh().epoch());
         Self {
             inner,
             asks,
@@ -80,7 +80,7 @@ impl Collector {
             storing: Storing::default(),
             samples: 0,
             now_ms: 0,
-            kept_ms: (0, u64::MAX),
+            retained_ms: (0, u64::MAX),
         }
     }
 
@@ -88,7 +88,7 @@ impl Collector {
         self.look_at_clock();
         let is_replayed = self.replay();
         if let Err(error) = &is_replayed {
-            tracing::error!(%error, "the journal cannot be replayed: its points are kept for the next start");
+            tracing::error!(%error, "the journal cannot be replayed: its points stay for the next start");
             self.inner.poison.strike(error);
         }
         let mut is_stopping = matches!(is_replayed, Ok(ControlFlow::Break(())));
@@ -101,7 +101,7 @@ impl Collector {
             self.look_at_clock();
             self.drain_lanes();
             self.advance(self.now_ms);
-            self.tell();
+            self.report_replayed();
             if is_stopping {
                 if let Err(error) = self.store_rest() {
                     tracing::warn!(%error, "collected points stay in the journal until the next start");
@@ -115,7 +115,7 @@ impl Collector {
     pub(crate) fn look_at_clock(&mut self) {
         self.now_ms = self.inner.settings.clock.now_ms();
         let oldest = self.inner.settings.retention.oldest_ms(Family::Raw, self.now_ms);
-        self.kept_ms = (oldest, self.now_ms + limits::AHEAD_MS);
+        self.retained_ms = (oldest, self.now_ms + limits::AHEAD_MS);
     }
 
     /// `true`: stop.
@@ -147,7 +147,7 @@ impl Collector {
                 let open = self.devices.get(&slot_of(key)).map(|open| open.latest(0));
                 let _ = done.try_send(Ok(open));
             }
-            Ask::Replayed(told) => self.listen(told),
+            Ask::Replayed(pieces) => self.listen(pieces),
             Ask::Stop => return true,
         }
         false
@@ -211,7 +211,7 @@ impl Collector {
     }
 
     const fn is_in_time(&self, point: &Point<'_>) -> bool {
-        self.kept_ms.0 <= point.at_ms && point.at_ms <= self.kept_ms.1
+        self.retained_ms.0 <= point.at_ms && point.at_ms <= self.retained_ms.1
     }
 
     /// `false`: refused.
@@ -280,7 +280,7 @@ impl Inner {
     fn open_device(&self, key: DeviceKey) -> Result<OpenDevice, Error> {
         let org = key.org.get();
         self.keyring
-            .record_key(self.seals.fresh().slot(), org)
+            .record_key(self.seals.fresh().epoch(), org)
             .map_err(|_| Error::Key { reason: format!("organization {org} has no key: add it first") })?;
         OpenDevice::load(self.reader(), key)
     }

@@ -22,7 +22,7 @@ pub(crate) struct Waiter {
     pub(crate) done: Answer<()>,
 }
 
-/// A batch on its way. Kept until it is in: what the disk refused is handed over again as it is.
+/// A batch on its way. It stays here until it is committed: if the disk refuses it, it is handed over again as it is.
 struct Pending {
     writes: Arc<Writes>,
     /// Rotations wait for it.
@@ -172,8 +172,8 @@ impl Collector {
         }
         self.first_dirty();
         let all = self.is_crowded() || !self.storing.waiters.is_empty() || self.inner.collected.at_risk.has_failed();
-        // Half of the time that the journal keeps a point, so that storing itself has the other half.
-        let before = now.saturating_sub(limits::JOURNAL_KEEP_MS / 2);
+        // Half of the time that the journal retains a point, so that storing itself has the other half.
+        let before = now.saturating_sub(limits::JOURNAL_RETAIN_MS / 2);
         let due = self.storing.dirty.iter().take_while(|(_, since, _)| all || *since < before);
         let is_dirty = |(number, _, slot): &&(u64, u64, u64)| {
             self.devices.get(slot).is_some_and(|open| open.dirty_from == *number)
@@ -215,7 +215,7 @@ impl Collector {
             return;
         }
         let Batch { writes, sealing, .. } = batch;
-        // A disk that is full is told when the batch is committed.
+        // If the disk is full, the commit reports it.
         if self.inner.space.check().is_ok()
             && let Err(error) = writes.make_partitions(&self.inner.rocks)
         {

@@ -22,7 +22,7 @@ pub(crate) struct Points {
     pub(crate) bytes: Vec<u8>,
 }
 
-/// The lane has no room: keep the newest value of each pin and try again.
+/// The lane has no room: retain the newest value of each pin and try again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LaneFull;
 
@@ -91,7 +91,7 @@ impl TelemetryLane {
     /// Hand over what was added. Call it every [`limits::JOURNAL_BATCH_MS`].
     ///
     /// # Errors
-    /// The lane is full; the batch is kept.
+    /// The lane is full; the batch stays.
     pub fn close_batch(&mut self) -> Result<(), LaneFull> {
         if self.filling.bytes.is_empty() {
             return Ok(());

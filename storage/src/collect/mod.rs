@@ -6,6 +6,6 @@ pub(crate) mod flush;
 pub(crate) mod lane;
 pub(crate) mod open_device;
 pub(crate) mod replay;
+pub(crate) mod replayed;
 pub(crate) mod risk;
 pub(crate) mod slots;
-pub(crate) mod tell;

@@ -1,8 +1,8 @@
-//! The replay of the journal of the last run. It does not keep others waiting:
+//! The replay of the journal of the last run. Others need not wait for it:
 //! - a first pass over the journal notes the last batch of each device; a question about a device waits for that batch
 //!   only, and not at all if the journal does not know the device,
 //! - what shards write meanwhile is journaled at once and collected behind the replay,
-//! - who wants the values that the journal adds is told of each device when its last batch is collected.
+//! - listeners get the values of each device when its last batch is collected.
 
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
@@ -253,7 +253,7 @@ impl Collector {
         }
         self.look_at_clock();
         self.advance(self.now_ms);
-        self.tell();
+        self.report_replayed();
         Ok(ControlFlow::Continue(()))
     }
 

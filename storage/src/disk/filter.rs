@@ -1,4 +1,4 @@
-//! What compaction leaves out: events and lines of the diary that are over, whose keys tell their time.
+//! What compaction leaves out: events and lines of the diary that are over, whose keys hold their time.
 
 use std::ffi::CStr;
 

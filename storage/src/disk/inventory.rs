@@ -135,7 +135,7 @@ impl Inventory {
     }
 }
 
-/// The epoch, kept a second time elsewhere.
+/// The epoch, stored a second time elsewhere.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Anchor {
     pub(crate) db_id: [u8; 16],

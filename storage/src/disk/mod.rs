@@ -3,7 +3,7 @@
 pub(crate) mod durable;
 pub(crate) mod filter;
 pub(crate) mod inventory;
-pub(crate) mod keeper;
+pub(crate) mod inventory_writer;
 pub(crate) mod recovery;
 pub(crate) mod rocks;
 pub(crate) mod steps;

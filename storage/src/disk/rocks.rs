@@ -16,7 +16,7 @@ use crate::{Error, limits};
 
 pub(crate) type Db = DBWithThreadMode<MultiThreaded>;
 
-/// RocksDB's own log goes through ours: a file of it would tell more than the sealed records do.
+/// RocksDB's own log goes through ours: a file of it would reveal more than the sealed records do.
 fn logger(from: LogLevel) -> InfoLogger {
     InfoLogger::new_callback_logger(from, |level, line| {
         let line = line.trim_end();
@@ -131,7 +131,7 @@ pub(crate) fn glance(layout: &Layout) -> Result<Glance, Error> {
         .property_int_value(rocksdb::properties::MIN_LOG_NUMBER_TO_KEEP)
         .ok()
         .flatten()
-        .ok_or_else(|| Error::Open { path: layout.db.clone(), reason: "it does not tell its first log".into() })?;
+        .ok_or_else(|| Error::Open { path: layout.db.clone(), reason: "it does not name its first log".into() })?;
     Ok(Glance { tables: live(&db)?, first_log })
 }
 

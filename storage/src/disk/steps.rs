@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-/// Told of every labelled step that is reached; does nothing unless a test wants it.
+/// Called at every labelled step; does nothing unless a test wants it.
 #[derive(Clone, Default)]
 pub struct Steps(Option<Arc<dyn Fn(&'static str) + Send + Sync>>);
 

@@ -43,7 +43,7 @@ impl Store {
             }
         }
         self.inner.update_inventory(Phase::Running)?;
-        verified.tables = self.inner.keeper.verify()?;
+        verified.tables = self.inner.inventory.verify()?;
         Ok(verified)
     }
 }

@@ -132,7 +132,7 @@ impl Export {
             Granularity::Rows(grain) => (grain.record_ms(), grain.family()),
         };
         // Time without partitions is passed over at once.
-        let from_ms = self.reads.first_kept(family, self.at.1).unwrap_or(u64::MAX);
+        let from_ms = self.reads.first_retained(family, self.at.1).unwrap_or(u64::MAX);
         let last_ms = (from_ms - from_ms % span).saturating_add(span - 1).min(to_ms);
         if from_ms > to_ms || last_ms == to_ms {
             self.at = (self.at.0 + 1, self.query.from_ms);

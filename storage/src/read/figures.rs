@@ -34,7 +34,7 @@ pub struct Figures {
     pub telemetry_batches: u64,
     /// Journal batches that the disk did not take.
     pub unjournaled_batches: u64,
-    /// Points of organizations without a key, or older than what is kept.
+    /// Points of organizations without a key, or older than what is retained.
     pub refused_points: u64,
     /// Raw points given up because neither disk nor memory had room.
     pub given_up_points: u64,
@@ -95,7 +95,7 @@ impl Reads {
             refused_points: collected.refused.load(Ordering::Relaxed),
             given_up_points: collected.given_up.load(Ordering::Relaxed),
             unsynced_ms: collected.at_risk.oldest_ms(),
-            epoch: self.inner.keeper.epoch(),
+            epoch: self.inner.inventory.epoch(),
         }
     }
 

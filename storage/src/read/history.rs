@@ -1,4 +1,4 @@
-//! History: raw points and roll-ups of a pin, and which of them are kept.
+//! History: raw points and roll-ups of a pin, and which of them are retained.
 
 use std::ops::ControlFlow;
 
@@ -26,8 +26,8 @@ impl Store {
 
 impl Reads {
     /// Raw points of a pin from one moment to another, both included, ms since 1970, by time. Of points in one
-    /// millisecond the last stays; points older than what the organization or the server keeps are over. Includes all that was handed over before this call; while the disk is full, only what
-    /// was stored before.
+    /// millisecond the last stays; points older than what the organization or the server retains have expired.
+    /// Includes all that was handed over before this call; while the disk is full, only what was stored before.
     ///
     /// # Errors
     /// [`Error::TooLarge`]: there are more than one query may return. As [`Store::get`].
@@ -110,7 +110,7 @@ impl Reads {
     }
 
     /// The first moment from this one on that a partition of the family may hold.
-    pub(crate) fn first_kept(&self, family: Family, from_ms: u64) -> Option<u64> {
+    pub(crate) fn first_retained(&self, family: Family, from_ms: u64) -> Option<u64> {
         let wanted = family.partition_of(from_ms);
         let found = self.inner.rocks.partitions(family).into_iter().find(|partition| *partition >= wanted)?;
         let begin_ms = u64::from(found - 1) * family.partition_days() * DAY_MS;

@@ -13,14 +13,14 @@ use crate::seal::keyring::body::Fixed;
 use crate::shared::Inner;
 use crate::{Error, KeyStatus, limits};
 
-/// Reads a store. Its calls block on the disk: shards use [`Reads::submit`] only. As long as one of these is kept the
+/// Reads a store. Its calls block on the disk: shards use [`Reads::submit`] only. As long as one of these exists the
 /// folder stays locked, so let go of all before another program opens it.
 #[derive(Clone, Debug)]
 pub struct Reads {
     pub(crate) inner: Arc<Inner>,
 }
 
-fn is_kept<R: Record>(key: &R::Key, record: &R, oldest_ms: u64) -> bool {
+fn is_retained<R: Record>(key: &R::Key, record: &R, oldest_ms: u64) -> bool {
     record.at_ms(key).is_none_or(|at_ms| at_ms >= oldest_ms)
 }
 
@@ -34,13 +34,13 @@ impl Reads {
         self.inner.pool.submit(Box::new(move || job(&reads)))
     }
 
-    /// A record. What is older than its kind is kept ([`crate::Retention`]) is not there, here as in all that follows.
+    /// A record. Records older than their kind is retained ([`crate::Retention`]) are not there, here as in all that follows.
     ///
     /// # Errors
     /// [`Error::Record`]: it is damaged. [`Error::Erased`]. [`Error::Read`].
     pub fn get<R: Record>(&self, key: &R::Key) -> Result<Option<R>, Error> {
         let oldest_ms = self.inner.oldest_ms(R::FAMILY);
-        Ok(self.inner.reader().get(key)?.filter(|record: &R| is_kept(key, record, oldest_ms)))
+        Ok(self.inner.reader().get(key)?.filter(|record: &R| is_retained(key, record, oldest_ms)))
     }
 
     /// All records of a kind, in the order of their keys.
@@ -48,7 +48,7 @@ impl Reads {
     /// # Errors
     /// As [`Reads::get`].
     pub fn scan<R: Record>(&self, take: impl FnMut(R::Key, R) -> ControlFlow<()>) -> Result<(), Error> {
-        self.scan_kept(KeyBytes::EMPTY, take)
+        self.scan_retained(KeyBytes::EMPTY, take)
     }
 
     /// All records of a kind that belong to an organization, in the order of their keys.
@@ -56,7 +56,7 @@ impl Reads {
     /// # Errors
     /// As [`Reads::get`].
     pub fn scan_org<R: Record>(&self, org: OrgId, take: impl FnMut(R::Key, R) -> ControlFlow<()>) -> Result<(), Error> {
-        self.scan_kept(KeyBytes::org(org), take)
+        self.scan_retained(KeyBytes::org(org), take)
     }
 
     /// All records of a kind that belong to a device, in the order of their keys: its events, its diary.
@@ -68,17 +68,17 @@ impl Reads {
         key: DeviceKey,
         take: impl FnMut(R::Key, R) -> ControlFlow<()>,
     ) -> Result<(), Error> {
-        self.scan_kept(KeyBytes::device(key.org, key.device), take)
+        self.scan_retained(KeyBytes::device(key.org, key.device), take)
     }
 
-    fn scan_kept<R: Record>(
+    fn scan_retained<R: Record>(
         &self,
         prefix: KeyBytes,
         mut take: impl FnMut(R::Key, R) -> ControlFlow<()>,
     ) -> Result<(), Error> {
         let oldest_ms = self.inner.oldest_ms(R::FAMILY);
         self.inner.reader().scan(prefix, |key, record: R| {
-            if is_kept(&key, &record, oldest_ms) { take(key, record) } else { ControlFlow::Continue(()) }
+            if is_retained(&key, &record, oldest_ms) { take(key, record) } else { ControlFlow::Continue(()) }
         })
     }
 
@@ -99,7 +99,7 @@ impl Reads {
     }
 
     /// The latest values of all devices as they are stored, at start: before the journal is replayed, those of devices
-    /// that wrote shortly before the last end are older than what [`Reads::load_replayed`] tells.
+    /// that wrote shortly before the last end are older than what [`Reads::load_replayed`] reports.
     ///
     /// # Errors
     /// As [`Reads::get`].
@@ -112,13 +112,13 @@ impl Reads {
 
     /// The latest values of the devices that the journal of the last run knows newer values of, each as soon as all of it
     /// is collected, while the replay goes on; returns when that is over. For use once, at start, behind
-    /// [`Reads::load_latest`]; later it tells devices that have written lately.
+    /// [`Reads::load_latest`]; later it reports devices that have written lately.
     ///
     /// # Errors
     /// As [`Reads::get`].
     pub fn load_replayed(&self, mut take: impl FnMut(DeviceKey, Latest)) -> Result<(), Error> {
-        let (told, pieces) = sync_channel(limits::TOLD_PIECES);
-        self.inner.ask(Ask::Replayed(told))?;
+        let (sender, pieces) = sync_channel(limits::REPLAYED_PIECES);
+        self.inner.ask(Ask::Replayed(sender))?;
         loop {
             let Some(piece) = pieces.recv().unwrap_or(Err(Error::Closed))? else { return Ok(()) };
             // There is room again.

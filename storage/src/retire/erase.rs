@@ -80,7 +80,7 @@ impl Store {
         self.inner.ask_and_wait(|done| Ask::Forget(org, device, done))
     }
 
-    /// Delete all records whose keys begin like this, and let no table or log keep them.
+    /// Delete all records whose keys begin like this, and let no table or log hold them.
     fn delete_below(&self, prefix: KeyBytes, families: &[Family], mut writes: Writes) -> Result<(), Error> {
         let inner = &self.inner;
         let end = prefix.behind().unwrap_or_else(|| KeyBytes::EMPTY.with(&[u8::MAX; limits::KEY_BYTES]));

@@ -1,7 +1,7 @@
 //! What is over goes. Reads hide it at once; it is deleted in the way that costs least:
 //! - points and roll-ups by dropping partitions of time,
-//! - raw points of organizations that keep them for less by one range in each partition that is over for them,
-//! - events and the diary, whose keys tell their time, by what compaction leaves out,
+//! - raw points of organizations that retain them for less by one range in each partition that is over for them,
+//! - events and the diary, whose keys hold their time, by what compaction leaves out,
 //! - audit entries, whose time is sealed, from the front of each organization's chain.
 
 use std::ops::ControlFlow;
@@ -95,7 +95,7 @@ impl Inner {
         Ok(dropped)
     }
 
-    /// Organizations that keep raw points for less than the server, with the days.
+    /// Organizations that retain raw points for less than the server, with the days.
     fn short_orgs(&self) -> Result<Vec<(OrgId, u32)>, Error> {
         let reader = self.reader();
         let mut short = Vec::new();
@@ -181,14 +181,14 @@ impl Inner {
 
     /// Delete the entries at the front of an organization's chain that are over; the newest stays.
     fn trim_audit(&self, org: OrgId, oldest_ms: u64) -> Result<(), Error> {
-        let (mut over, mut kept) = (0u64, None);
+        let (mut over, mut newest) = (0u64, None);
         self.reader().scan::<Audit>(KeyBytes::org(org), |key, entry| {
-            over += u64::from(kept.is_some());
-            kept = Some(key);
+            over += u64::from(newest.is_some());
+            newest = Some(key);
             if entry.at_ms < oldest_ms { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         })?;
-        match kept {
-            Some(kept) if over > 0 => self.delete_range(Family::Audit, 0, KeyBytes::org(org), kept.bytes()),
+        match newest {
+            Some(newest) if over > 0 => self.delete_range(Family::Audit, 0, KeyBytes::org(org), newest.bytes()),
             _ => Ok(()),
         }
     }

@@ -2,7 +2,7 @@
 //!
 //! Times are differences of differences; values are whole numbers of the smallest decimal step that holds them all
 //! exactly, as differences; both as varints. A value that slowly changes costs two bytes. What no decimal step holds is
-//! kept as the bits of the floats.
+//! stored as the bits of the floats.
 
 use linchpin_protocol::model::{DeviceId, Pin};
 

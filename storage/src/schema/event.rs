@@ -17,7 +17,7 @@ macro_rules! timed_key {
             pub device: DeviceId,
             /// When, ms since 1970.
             pub at_ms: u64,
-            /// Tells entries of one millisecond apart.
+            /// Distinguishes entries of one millisecond.
             pub number: u32,
         }
 

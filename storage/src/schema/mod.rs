@@ -1,4 +1,4 @@
-//! What the store keeps: one file a kind of record, its bytes and its key. Maps of the bytes: docs/storage.md.
+//! Records: one file a kind of record, its bytes and its key. Maps of the bytes: docs/storage.md.
 
 mod audit;
 pub(crate) mod bytes;
@@ -58,7 +58,7 @@ pub trait Record: Sized + 'static {
     const VERSION: u8;
     /// Versions that were written once and are read for ever.
     const OLDER: &'static [Older<Self>] = &[];
-    /// When it happened, ms since 1970, if its kind is kept for a time only.
+    /// When it happened, ms since 1970, if its kind expires.
     fn at_ms(&self, _key: &Self::Key) -> Option<u64> {
         None
     }

@@ -12,7 +12,7 @@ pub struct Org {
     pub parent: Option<OrgId>,
     /// When it was made, ms since 1970.
     pub created_ms: u64,
-    /// Days that raw points are kept; 0 for the server's setting.
+    /// Days that raw points are retained; 0 for the server's setting.
     pub raw_days: u16,
 }
 

@@ -10,7 +10,7 @@ key_in_org!(
     TemplateKey, template: u32, |fields| fields.u32(), |key, template| key.u32(template)
 );
 
-/// A template as it is kept.
+/// A template as it is stored.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TemplateRecord(pub Template);
 

@@ -1,4 +1,4 @@
-//! Users: room for what control keeps of them. The index finds them by their e-mail address.
+//! Users: with room for bytes of the control plane. The index finds them by their e-mail address.
 
 use super::{Family, Record, key_in_org};
 use crate::schema::bytes::{Fields, Put as _, Shape};
@@ -19,7 +19,7 @@ pub struct User {
     pub role: u16,
     /// When the account was made, ms since 1970.
     pub created_ms: u64,
-    /// What control keeps besides (password hash, second factor, consent), in its own versioned bytes.
+    /// What the control plane stores besides (password hash, second factor, consent), in its own versioned bytes.
     pub account: Box<[u8]>,
 }
 

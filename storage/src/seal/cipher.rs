@@ -59,17 +59,17 @@ impl NonceWatch {
         Self(Some(Arc::new(Watched { seen: Box::new(seen), keys: Mutex::default() })))
     }
 
-    pub(crate) fn key(&self, slot: u32, owner: u32, key: &[u8; 32]) {
+    pub(crate) fn key(&self, epoch: u32, owner: u32, key: &[u8; 32]) {
         if let Some(watched) = &self.0 {
             let mut id = [0; 32];
             id.copy_from_slice(digest::digest(&digest::SHA256, key).as_ref());
-            watched.keys.lock().unwrap_or_else(PoisonError::into_inner).insert((slot, owner), id);
+            watched.keys.lock().unwrap_or_else(PoisonError::into_inner).insert((epoch, owner), id);
         }
     }
 
-    fn sealed(&self, slot: u32, owner: u32, nonce: [u8; 12]) {
+    fn sealed(&self, epoch: u32, owner: u32, nonce: [u8; 12]) {
         if let Some(watched) = &self.0 {
-            let id = watched.keys.lock().unwrap_or_else(PoisonError::into_inner)[&(slot, owner)];
+            let id = watched.keys.lock().unwrap_or_else(PoisonError::into_inner)[&(epoch, owner)];
             (watched.seen)(id, nonce);
         }
     }
@@ -83,7 +83,7 @@ impl fmt::Debug for NonceWatch {
 
 /// An epoch that this process registered: only such a one can seal, and only once does each counter pass a number.
 pub(crate) struct Fresh {
-    slot: u32,
+    epoch: u32,
     nonce_salt: [u8; 4],
     created_s: u64,
     counters: [AtomicU64; SEALERS],
@@ -93,17 +93,17 @@ pub(crate) struct Fresh {
 
 impl fmt::Debug for Fresh {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Fresh({})", self.slot)
+        write!(f, "Fresh({})", self.epoch)
     }
 }
 
 impl Fresh {
-    pub(crate) fn new(slot: u32, nonce_salt: [u8; 4], created_s: u64, watch: NonceWatch) -> Self {
-        Self { slot, nonce_salt, created_s, counters: Default::default(), bytes: AtomicU64::new(0), watch }
+    pub(crate) fn new(epoch: u32, nonce_salt: [u8; 4], created_s: u64, watch: NonceWatch) -> Self {
+        Self { epoch, nonce_salt, created_s, counters: Default::default(), bytes: AtomicU64::new(0), watch }
     }
 
-    pub(crate) const fn slot(&self) -> u32 {
-        self.slot
+    pub(crate) const fn epoch(&self) -> u32 {
+        self.epoch
     }
 
     /// Has it sealed so much, or for so long, that another should take over?
@@ -173,15 +173,15 @@ pub(crate) fn seal(
     value: &[u8],
     out: &mut Vec<u8>,
 ) -> Result<(), Error> {
-    let key = keyring.record_key(fresh.slot, place.owner).map_err(|problem| match problem {
+    let key = keyring.record_key(fresh.epoch, place.owner).map_err(|problem| match problem {
         Problem::UnknownKey if keyring.is_erased(place.owner) => Error::Erased { org: place.owner },
         _ => Error::Key { reason: format!("organization {} has no key: add it first", place.owner) },
     })?;
     let nonce = fresh.nonce(sealer, value.len());
-    fresh.watch.sealed(fresh.slot, place.owner, nonce);
+    fresh.watch.sealed(fresh.epoch, place.owner, nonce);
     let begin = out.len();
     out.extend_from_slice(&[VERSION, ALGORITHM]);
-    out.extend_from_slice(&fresh.slot.to_be_bytes());
+    out.extend_from_slice(&fresh.epoch.to_be_bytes());
     let aad = additional(keyring.db_id(), place, &out[begin..begin + HEAD]);
     out.extend_from_slice(&nonce);
     out.extend_from_slice(value);
@@ -194,7 +194,7 @@ pub(crate) fn seal(
 }
 
 /// The epoch of a sealed value.
-pub(crate) fn slot_of(sealed: &[u8]) -> Option<u32> {
+pub(crate) fn epoch_of(sealed: &[u8]) -> Option<u32> {
     match sealed {
         [VERSION, ALGORITHM, a, b, c, d, rest @ ..] if rest.len() >= 12 + TAG => {
             Some(u32::from_be_bytes([*a, *b, *c, *d]))
@@ -205,8 +205,8 @@ pub(crate) fn slot_of(sealed: &[u8]) -> Option<u32> {
 
 /// Open a sealed value in place.
 pub(crate) fn open<'a>(keyring: &Keyring, place: &Place<'_>, sealed: &'a mut [u8]) -> Result<&'a [u8], Problem> {
-    let slot = slot_of(sealed).ok_or(Problem::Shape)?;
-    let key = keyring.record_key(slot, place.owner)?;
+    let epoch = epoch_of(sealed).ok_or(Problem::Shape)?;
+    let key = keyring.record_key(epoch, place.owner)?;
     let aad = additional(keyring.db_id(), place, &sealed[..HEAD]);
     let (front, text) = sealed.split_at_mut(TEXT_AT);
     let nonce = Nonce::try_assume_unique_for_key(&front[HEAD..]).map_err(|_| Problem::Shape)?;

@@ -1,4 +1,4 @@
-//! Memory for keys: locked where the limits allow it, kept out of dumps, and cleared when it is given back.
+//! Memory for keys: locked where the limits allow it, left out of dumps, and cleared when it is given back.
 
 use memmap2::{Advice, MmapMut};
 use zeroize::Zeroize as _;

@@ -59,7 +59,7 @@ impl Store {
         inner.settings.steps.reach("rotation swept");
         let retired = before.strong_count() == 0 && inner.reseal(&fresh)? == 0;
         if retired {
-            inner.keyring.retire_before(fresh.slot())?;
+            inner.keyring.retire_before(fresh.epoch())?;
             inner.settings.steps.reach("rotation retired");
         }
         inner.update_inventory(Phase::Running)?;
@@ -75,7 +75,7 @@ impl Store {
         self.inner.update_inventory(Phase::Running)
     }
 
-    /// Open the keyring by another source from now on. Keep the old one as long as there are backups from before.
+    /// Open the keyring by another source from now on. Retain the old one as long as there are backups from before.
     ///
     /// # Errors
     /// [`Error::Key`], [`Error::Io`].
@@ -101,7 +101,7 @@ impl Inner {
         let (mut group, mut group_bytes, mut count) = (Vec::new(), 0, 0);
         let reader = self.reader();
         reader.scan_raw(family, partition, (KeyBytes::EMPTY, None), |key, expected| {
-            if cipher::slot_of(&expected).is_some_and(|slot| slot >= fresh.slot()) {
+            if cipher::epoch_of(&expected).is_some_and(|epoch| epoch >= fresh.epoch()) {
                 return Ok(ControlFlow::Continue(()));
             }
             let mut opened = expected.clone();

@@ -37,7 +37,7 @@ impl fmt::Debug for Unseal {
     }
 }
 
-/// How a passphrase is stretched: kept in the head of the keyring, so that the cost may grow later.
+/// How a passphrase is stretched: stored in the head of the keyring, so that the cost may grow later.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Stretch {
     pub(crate) memory_kib: u32,

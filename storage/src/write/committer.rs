@@ -40,7 +40,7 @@ pub(crate) struct Committed {
     pub(crate) queued: AtomicUsize,
 }
 
-/// Told once what became of a write.
+/// Called once with the outcome of a write.
 pub(crate) type Done = Box<dyn FnOnce(Result<(), Error>) + Send>;
 
 /// A record to put in place of another, if that is still there.
@@ -201,7 +201,7 @@ impl Committer {
         }
     }
 
-    /// Write one job; what waits for the sync is kept.
+    /// Write one job; its `Done` waits for the sync if its class does.
     fn take(&mut self, job: Job, need: &mut Need) -> usize {
         match job {
             Job::Write { class, writes, done } => {

@@ -26,7 +26,7 @@ impl Space {
     }
 
     fn free_bytes(&self) -> u64 {
-        // A folder that cannot be asked is not taken for full: the write itself will tell.
+        // If the folder cannot be asked, assume space: the write itself fails if there is none.
         statvfs(&self.folder).map_or(u64::MAX, |space| space.f_bavail.saturating_mul(space.f_frsize))
     }
 

@@ -91,8 +91,8 @@ impl Body {
             out.extend_from_slice(&**key);
         }
         out.put_u32(self.epochs.len() as u32);
-        for (slot, epoch) in &self.epochs {
-            out.put_u32(*slot);
+        for (number, epoch) in &self.epochs {
+            out.put_u32(*number);
             out.put_u32(epoch.key_version);
             out.put_u64(epoch.created_s);
             out.extend_from_slice(&epoch.salt);
@@ -158,9 +158,9 @@ impl Layout {
         }
         let mut epochs = BTreeMap::new();
         for _ in 0..fields.u32()? {
-            let slot = fields.u32()?;
+            let number = fields.u32()?;
             let (key_version, created_s, salt) = (fields.u32()?, fields.u64()?, fields.array()?);
-            epochs.insert(slot, Epoch { salt, key_version, created_s });
+            epochs.insert(number, Epoch { salt, key_version, created_s });
         }
         let count = fields.u32()?;
         let erased = (0..count).map(|_| fields.u32()).collect::<Result<_, _>>()?;

@@ -147,7 +147,7 @@ impl Keyring {
             generation: state.head.generation,
             root_version: state.head.root_version,
             key_version: layout.key_version,
-            newest_epoch: newest.map_or(0, |(slot, _)| *slot),
+            newest_epoch: newest.map_or(0, |(number, _)| *number),
             newest_created_s: newest.map_or(0, |(_, epoch)| epoch.created_s),
             epochs: layout.epochs.len(),
             orgs: layout.owners.keys().filter(|id| id.0 != SYSTEM && id.1 == layout.key_version).count(),
@@ -192,7 +192,7 @@ impl Keyring {
 
     fn register(&self, now_s: u64, new_keys: bool) -> Result<Arc<Fresh>, Error> {
         let (salt, nonce_salt) = (random()?, random()?);
-        let mut slot = 0;
+        let mut number = 0;
         self.change(|body, _| {
             if new_keys {
                 let owners: Vec<u32> =
@@ -202,12 +202,12 @@ impl Keyring {
                     body.owners.insert((owner, body.key_version), fresh_secret()?);
                 }
             }
-            slot = body.next_epoch;
+            number = body.next_epoch;
             body.next_epoch += 1;
-            body.epochs.insert(slot, Epoch { salt, key_version: body.key_version, created_s: now_s });
+            body.epochs.insert(number, Epoch { salt, key_version: body.key_version, created_s: now_s });
             Ok(None)
         })?;
-        Ok(Arc::new(Fresh::new(slot, nonce_salt, now_s, self.watch.clone())))
+        Ok(Arc::new(Fresh::new(number, nonce_salt, now_s, self.watch.clone())))
     }
 
     /// Give an organization its key; nothing happens if it has one.
@@ -243,14 +243,14 @@ impl Keyring {
     }
 
     /// Forget epochs before this one and owners' keys that no epoch needs any more.
-    pub(crate) fn retire_before(&self, slot: u32) -> Result<(), Error> {
+    pub(crate) fn retire_before(&self, number: u32) -> Result<(), Error> {
         self.change(|body, _| {
-            body.epochs.retain(|known, _| *known >= slot);
+            body.epochs.retain(|known, _| *known >= number);
             let oldest = body.epochs.values().map(|epoch| epoch.key_version).min().unwrap_or(body.key_version);
             body.owners.retain(|(_, version), _| *version >= oldest);
             Ok(None)
         })?;
-        locked!(self.expanded.write()).retain(|(known, _), _| *known >= slot);
+        locked!(self.expanded.write()).retain(|(known, _), _| *known >= number);
         Ok(())
     }
 
@@ -283,22 +283,22 @@ impl Keyring {
     }
 
     /// The key of an owner's records in an epoch.
-    pub(crate) fn record_key(&self, slot: u32, owner: u32) -> Result<Arc<LessSafeKey>, Problem> {
-        if let Some(key) = locked!(self.expanded.read()).get(&(slot, owner)) {
+    pub(crate) fn record_key(&self, number: u32, owner: u32) -> Result<Arc<LessSafeKey>, Problem> {
+        if let Some(key) = locked!(self.expanded.read()).get(&(number, owner)) {
             return Ok(key.clone());
         }
         // Held over the derivation: an erase in between finds the key here and removes it.
         let mut expanded = locked!(self.expanded.write());
         let bytes = {
             let state = locked!(self.state.read());
-            let epoch = state.layout.epochs.get(&slot).ok_or(Problem::UnknownKey)?;
+            let epoch = state.layout.epochs.get(&number).ok_or(Problem::UnknownKey)?;
             let key = state.owner_key(owner, epoch.key_version).ok_or(Problem::UnknownKey)?;
-            let (slot, owner) = (slot.to_be_bytes(), owner.to_be_bytes());
-            derive(key, &epoch.salt, &[b"linchpin records", &slot, &owner])
+            let (number, owner) = (number.to_be_bytes(), owner.to_be_bytes());
+            derive(key, &epoch.salt, &[b"linchpin records", &number, &owner])
         };
-        self.watch.key(slot, owner, &bytes);
+        self.watch.key(number, owner, &bytes);
         let key = Arc::new(LessSafeKey::new(UnboundKey::new(&AES_256_GCM, &*bytes).expect("AES-256 takes 32 bytes")));
-        expanded.insert((slot, owner), key.clone());
+        expanded.insert((number, owner), key.clone());
         Ok(key)
     }
 }
@@ -436,7 +436,7 @@ mod tests {
             cipher::open(keyring, &place(b"key"), &mut value.to_vec()).map(<[u8]>::to_vec)
         };
         assert!(opens(&keyring, &old).is_ok() && opens(&keyring, &new).is_ok());
-        keyring.retire_before(second.slot()).expect("retires");
+        keyring.retire_before(second.epoch()).expect("retires");
         let status = keyring.status();
         assert_eq!((status.key_version, status.epochs, status.newest_created_s), (2, 1, 5));
         let again = open(&folder, 1).expect("opens");

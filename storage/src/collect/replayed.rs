@@ -1,9 +1,9 @@
-//! Telling the values that the journal of the last run adds, in pieces: the collector never waits for who listens.
+//! Reports the values that the journal of the last run adds, in pieces: the collector never waits for a listener.
 
 use std::collections::VecDeque;
 use std::sync::mpsc::{SyncSender, TrySendError};
 
-use crate::collect::ask::Told;
+use crate::collect::ask::Piece;
 use crate::collect::collector::Collector;
 use crate::collect::slots::key_of;
 use crate::schema::{DeviceKey, Latest};
@@ -11,53 +11,53 @@ use crate::{Error, limits};
 
 /// Somebody who wants the values that the journal adds.
 pub(crate) struct Listener {
-    told: SyncSender<Told>,
+    pieces: SyncSender<Piece>,
     waiting: VecDeque<u64>,
     /// What the way had no room for.
-    ready: Option<Told>,
+    ready: Option<Piece>,
 }
 
 impl Listener {
-    /// A device whose values are to be told.
+    /// Report the values of this device.
     pub(crate) fn add(&mut self, slot: u64) {
         self.waiting.push_back(slot);
     }
 }
 
 impl Collector {
-    /// Tell from now on, beginning with what is collected already.
-    pub(crate) fn listen(&mut self, told: SyncSender<Told>) {
+    /// Report from now on, beginning with what is collected already.
+    pub(crate) fn listen(&mut self, pieces: SyncSender<Piece>) {
         let is_complete = |slot: &u64| self.replay.as_ref().is_none_or(|replay| replay.is_complete(*slot));
         let open = self.devices.keys().copied().filter(is_complete);
         let waiting = open.chain(self.forgotten.iter().copied()).collect();
         if self.replay.is_none() {
             self.forgotten = Vec::new();
         }
-        self.listeners.push(Listener { told, waiting, ready: None });
+        self.listeners.push(Listener { pieces, waiting, ready: None });
     }
 
-    /// Tell as much as there is room for.
-    pub(crate) fn tell(&mut self) {
+    /// Report as much as there is room for.
+    pub(crate) fn report_replayed(&mut self) {
         let mut listeners = std::mem::take(&mut self.listeners);
-        listeners.retain_mut(|listener| self.tell_one(listener));
+        listeners.retain_mut(|listener| self.report_to(listener));
         self.listeners = listeners;
     }
 
-    /// `false`: all is told, or nobody listens any more.
-    fn tell_one(&self, listener: &mut Listener) -> bool {
+    /// `false`: all is reported, or nobody listens any more.
+    fn report_to(&self, listener: &mut Listener) -> bool {
         loop {
-            let told = match listener.ready.take() {
-                Some(told) => told,
+            let piece = match listener.ready.take() {
+                Some(piece) => piece,
                 None if !listener.waiting.is_empty() => self.values(&mut listener.waiting).map(Some),
                 None if self.replay.is_some() => return true,
                 None => Ok(None),
             };
-            let is_last = !matches!(told, Ok(Some(_)));
-            match listener.told.try_send(told) {
+            let is_last = !matches!(piece, Ok(Some(_)));
+            match listener.pieces.try_send(piece) {
                 Ok(()) if is_last => return false,
                 Ok(()) => {}
-                Err(TrySendError::Full(told)) => {
-                    listener.ready = Some(told);
+                Err(TrySendError::Full(piece)) => {
+                    listener.ready = Some(piece);
                     return true;
                 }
                 Err(TrySendError::Disconnected(_)) => return false,
@@ -66,7 +66,7 @@ impl Collector {
     }
 
     fn values(&self, waiting: &mut VecDeque<u64>) -> Result<Vec<(DeviceKey, Latest)>, Error> {
-        let count = waiting.len().min(limits::TOLD_DEVICES);
+        let count = waiting.len().min(limits::REPLAYED_DEVICES);
         let mut values = Vec::with_capacity(count);
         for slot in waiting.drain(..count) {
             if let Some(open) = self.devices.get(&slot) {

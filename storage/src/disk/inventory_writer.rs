@@ -1,4 +1,4 @@
-//! The thread that keeps the inventory: once a second it compares what is live with what was listed, writes a new
+//! Writing the inventory. Once a second a thread compares what is live with what was listed, writes a new
 //! inventory if that differs, moves the anchor, and only then lets RocksDB delete what is obsolete.
 
 use std::collections::BTreeMap;
@@ -25,7 +25,7 @@ struct Listed {
 }
 
 /// Writes inventories.
-pub(crate) struct Keeper {
+pub(crate) struct InventoryWriter {
     layout: Layout,
     anchor: Option<PathBuf>,
     key: hmac::Key,
@@ -34,13 +34,13 @@ pub(crate) struct Keeper {
     listed: Mutex<Listed>,
 }
 
-impl std::fmt::Debug for Keeper {
+impl std::fmt::Debug for InventoryWriter {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Keeper(start {})", self.start_epoch)
+        write!(f, "InventoryWriter(start {})", self.start_epoch)
     }
 }
 
-impl Keeper {
+impl InventoryWriter {
     pub(crate) fn new(
         layout: &Layout,
         anchor: Option<PathBuf>,
