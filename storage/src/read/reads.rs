@@ -149,7 +149,7 @@ impl Reads {
         self.inner.seals.index.token(token)
     }
 
-    /// The digest of an e-mail address; upper and lower case are one.
+    /// The digest of an e-mail address; upper and lower case of ASCII letters are one.
     #[must_use]
     pub fn email_digest(&self, address: &str) -> Digest {
         self.inner.seals.index.email(address)

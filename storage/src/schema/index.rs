@@ -26,7 +26,7 @@ pub enum IndexKind {
 pub enum Digest {
     /// Of a device token; the same that shards compute.
     Token([u8; 16]),
-    /// Of an e-mail address in lower case.
+    /// Of an e-mail address, its ASCII letters in lower case.
     Email([u8; 32]),
     /// Of a session's token.
     Session([u8; 32]),
@@ -103,8 +103,9 @@ impl IndexKeys {
         Digest::Token(digest)
     }
 
+    /// Only ASCII letters are folded: by Unicode's rules the Kelvin sign becomes a `k`, and two addresses would be one.
     pub(crate) fn email(&self, address: &str) -> Digest {
-        Digest::Email(long(&self.email, address.trim().to_lowercase().as_bytes()))
+        Digest::Email(long(&self.email, address.trim_ascii().to_ascii_lowercase().as_bytes()))
     }
 
     pub(crate) fn session(&self, token: &[u8]) -> Digest {
@@ -148,4 +149,28 @@ fn long(key: &hmac::Key, bytes: &[u8]) -> [u8; 32] {
     let mut digest = [0; 32];
     digest.copy_from_slice(hmac::sign(key, bytes).as_ref());
     digest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::seal::cipher::NonceWatch;
+    use crate::seal::unseal::Unseal;
+    use crate::testing::Folder;
+
+    #[test]
+    fn addresses_differ_unless_ascii_case_alone_does() {
+        let folder = Folder::new("email");
+        let unseal = Unseal::Key(zeroize::Zeroizing::new([1; 32]));
+        let keyring = Keyring::create(&folder.0, &unseal, Default::default(), NonceWatch::default()).expect("creates");
+        let keys = IndexKeys::new(&keyring);
+        assert_eq!(keys.email(" Mike@Example.com "), keys.email("mike@example.com"));
+        // The Kelvin sign, a capital I with a dot, a long s, a full-width m, a letter with a combining accent.
+        let alike =
+            ["mike@example.com", "mi\u{212a}e@example.com", "m\u{130}ke@example.com", "mike@example\u{17f}.com"];
+        let alike =
+            alike.into_iter().chain(["\u{ff4d}ike@example.com", "mike\u{301}@example.com", "mike@examples.com"]);
+        let digests: std::collections::HashSet<Digest> = alike.map(|address| keys.email(address)).collect();
+        assert_eq!(digests.len(), 7);
+    }
 }

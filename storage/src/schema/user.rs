@@ -11,7 +11,7 @@ key_in_org!(
 /// A person who may log in.
 #[derive(Clone, PartialEq, Eq)]
 pub struct User {
-    /// As typed; the index holds a digest of its lower case.
+    /// As typed; the index holds a digest of it with ASCII letters in lower case.
     pub email: Box<str>,
     /// For people.
     pub name: Box<str>,
