@@ -15,7 +15,7 @@ fn fill(store: &Store, org: OrgId, devices: u32) -> Outcome {
     for number in 1..=devices {
         let mut seed = [0x5a; 24];
         seed[..4].copy_from_slice(&number.to_be_bytes());
-        let (token, key) = (Token::from_random(&seed), DeviceKey { org, device: DeviceId::new(number).ok_or("zero")? });
+        let (token, key) = (Token::from_random(&seed), DeviceKey::new(org, DeviceId::new(number).ok_or("zero")?));
         batch.put_index(&store.token_digest(&token), &IndexEntry { org, number })?;
         let name = format!("Sensor {number}").into();
         batch.put(&key, &Device { name, template: None, token, created_ms: now_ms(), owner: 1 })?;
@@ -75,7 +75,7 @@ pub(crate) fn run(below: &Path, devices: u32) -> Outcome {
             // The next start finds a log to replay.
             let mut batch = store.batch();
             for number in 1..=1_000 {
-                let key = DeviceKey { org, device: DeviceId::new(number).ok_or("zero")? };
+                let key = DeviceKey::new(org, DeviceId::new(number).ok_or("zero")?);
                 if let Some(device) = store.get::<Device>(&key)? {
                     batch.put(&key, &device)?;
                 }

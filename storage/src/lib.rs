@@ -43,7 +43,7 @@
 //!
 //! // Any thread writes: a device and its token, together, on the disk when `done` is called.
 //! let writer = store.writer();
-//! let key = DeviceKey { org, device: DeviceId::new(7).unwrap() };
+//! let key = DeviceKey::new(org, DeviceId::new(7).unwrap());
 //! let token = Token::from_random(&[42; 24]);
 //! let mut batch = writer.batch();
 //! batch.put_index(&store.token_digest(&token), &IndexEntry { org, number: 7 })?;

@@ -39,7 +39,7 @@ fn write_secrets(store: &Store) {
     let mut batch = store.batch();
     let user =
         User { email: EMAIL.into(), name: NAME.into(), role: 1, created_ms: 1, account: VALUE.as_bytes().into() };
-    batch.put(&UserKey { org: org(1), user: 1 }, &user).expect("fits");
+    batch.put(&UserKey::new(org(1), 1), &user).expect("fits");
     let entry = linchpin_storage::schema::IndexEntry { org: org(1), number: 1 };
     batch.put_index(&store.email_digest(EMAIL), &entry).expect("fits");
     batch.put_index(&store.session_digest(token(77).expose().as_bytes()), &entry).expect("fits");
@@ -51,7 +51,7 @@ fn write_secrets(store: &Store) {
         Datastream { pin: Pin::new_virtual(1), name: NAME.into(), kind: ValueKind::Text, unit: "C".into(), sync: true };
     let id = TemplateId::parse(b"TMPL1").expect("valid");
     let template = TemplateRecord(Template::new(id, NAME.into(), vec![stream], vec![VALUE.into()]));
-    batch.put(&TemplateKey { org: org(1), template: 1 }, &template).expect("fits");
+    batch.put(&TemplateKey::new(org(1), 1), &template).expect("fits");
     let audit = Audit {
         before: [0; 32],
         at_ms: 1,
@@ -60,7 +60,7 @@ fn write_secrets(store: &Store) {
         object: NAME.into(),
         address: VALUE.into(),
     };
-    batch.put(&AuditKey { org: org(1), number: 0 }, &audit).expect("fits");
+    batch.put(&AuditKey::new(org(1), 0), &audit).expect("fits");
     store.commit(Class::A, batch).expect("commits");
     let mut lane = store.telemetry_lane().expect("a lane");
     for n in 0..200 {

@@ -29,7 +29,7 @@ fn fill(store: &Store) {
     let template =
         TemplateRecord(Template::new(id, "lamp".into(), streams.collect(), vec!["hot".into()]).with_tls_required(true));
     let mut batch = store.batch();
-    batch.put(&TemplateKey { org: org(1), template: 3 }, &template).expect("fits");
+    batch.put(&TemplateKey::new(org(1), 3), &template).expect("fits");
     batch.put(&CounterName::Device, &Counter(8)).expect("fits");
     let event = Event { code: "hot".into(), description: "too hot".into() };
     batch.put(&EventKey { org: org(1), device: device(2), at_ms: LATE_MS, number: 0 }, &event).expect("fits");
@@ -50,9 +50,9 @@ fn check(store: &Store) {
     check_devices(store, 1, 50).expect("reads");
     assert_eq!(store.get::<Org>(&org(1)).expect("reads").map(|org| org.name), Some("Acme".into()));
     let entry = store.lookup(&store.email_digest(" eve@example.COM")).expect("reads").expect("is there");
-    let user = store.get::<User>(&UserKey { org: entry.org, user: entry.number }).expect("reads");
+    let user = store.get::<User>(&UserKey::new(entry.org, entry.number)).expect("reads");
     assert_eq!(user.map(|user| user.email), Some("Eve@Example.com".into()));
-    let template = store.get::<TemplateRecord>(&TemplateKey { org: org(1), template: 3 }).expect("reads");
+    let template = store.get::<TemplateRecord>(&TemplateKey::new(org(1), 3)).expect("reads");
     let template = template.expect("is there").0;
     assert_eq!((template.datastreams.len(), template.has_event("hot"), template.requires_tls), (3, true, true));
     assert_eq!(store.get::<Counter>(&CounterName::Device).expect("reads"), Some(Counter(8)));
@@ -124,7 +124,7 @@ fn the_audit_log_is_a_chain() {
         };
         before = entry.digest();
         let mut batch = store.batch();
-        batch.put(&AuditKey { org: org(1), number }, &entry).expect("fits");
+        batch.put(&AuditKey::new(org(1), number), &entry).expect("fits");
         store.commit(Class::A, batch).expect("commits");
     }
     let mut head = [0; 32];
@@ -137,7 +137,7 @@ fn the_audit_log_is_a_chain() {
         .expect("reads");
     assert_eq!(head, before);
     let (key, last) = store.last_audit(org(1)).expect("reads").expect("is there");
-    assert_eq!((key.number, last.digest()), (19, before));
+    assert_eq!((key.number(), last.digest()), (19, before));
     assert!(store.last_audit(org(2)).expect("reads").is_none());
 }
 

@@ -138,9 +138,9 @@ fn values_are_told_while_the_replay_goes_on() {
     let mut told = BTreeMap::new();
     let mut first = None;
     let result = store.load_replayed(|key, latest| {
-        first.get_or_insert((key.device.get(), store.is_replayed()));
+        first.get_or_insert((key.device().get(), store.is_replayed()));
         is_free.store(true, Ordering::Relaxed);
-        told.insert(key.device.get(), latest.values[&PIN].value.to_vec());
+        told.insert(key.device().get(), latest.values[&PIN].value.to_vec());
     });
     result.expect("is told");
     assert_eq!(first, Some((FIRST, false)), "its last batch is the first");

@@ -104,7 +104,7 @@ fn audit_chains_lose_their_front_and_keep_their_head() {
         // The second organization does nothing after the first days.
         for number in if day < 3 { 1..=2 } else { 1..=1 } {
             let last = store.last_audit(org(number)).expect("reads");
-            let (next, before) = last.map_or((0, [0; 32]), |(key, entry)| (key.number + 1, entry.digest()));
+            let (next, before) = last.map_or((0, [0; 32]), |(key, entry)| (key.number() + 1, entry.digest()));
             assert_eq!(next, day);
             let entry = Audit {
                 before,
@@ -114,7 +114,7 @@ fn audit_chains_lose_their_front_and_keep_their_head() {
                 object: "device 7".into(),
                 address: "".into(),
             };
-            put(&store, &AuditKey { org: org(number), number: next }, &entry);
+            put(&store, &AuditKey::new(org(number), next), &entry);
         }
     }
     assert_eq!(count::<Audit>(&store), 21, "days 19 to 39");
@@ -127,14 +127,14 @@ fn audit_chains_lose_their_front_and_keep_their_head() {
     }
     let mut chain: Vec<(u64, Audit)> = Vec::new();
     let all = store.scan_org::<Audit>(org(1), |key, entry| {
-        chain.push((key.number, entry));
+        chain.push((key.number(), entry));
         ControlFlow::Continue(())
     });
     all.expect("reads");
     assert_eq!((chain[0].0, chain.len()), (20, 20));
     assert!(chain.windows(2).all(|pair| pair[1].1.before == pair[0].1.digest()));
     let (key, _) = store.last_audit(org(2)).expect("reads").expect("the head stays");
-    assert_eq!(key.number, 2);
+    assert_eq!(key.number(), 2);
 }
 
 /// Records of the store in that test once nothing is over: two organizations, 20 audit entries and a head.

@@ -170,7 +170,7 @@ fn put(batch: &mut Batch, kept: &DeviceChange) -> Result<(), Error> {
                 name: name.clone(),
                 value: value.as_bytes().into(),
             });
-            batch.put(&DeviceKey { org, device }, &Properties(of_pins.chain(own).collect()))
+            batch.put(&DeviceKey::new(org, device), &Properties(of_pins.chain(own).collect()))
         }
         Change::Event { id, code, description } => {
             batch.put(&event_key(id), &Event { code: code.clone(), description: description.clone() })

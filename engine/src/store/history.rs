@@ -11,7 +11,7 @@ use crate::limits;
 
 /// The answer.
 pub(super) fn answer(reads: &Reads, org: OrgId, device: DeviceId, ask: &History) -> Reply {
-    let query = match query(DeviceKey { org, device }, ask) {
+    let query = match query(DeviceKey::new(org, device), ask) {
         Ok(query) => query,
         Err(text) => return error(400, &text),
     };

@@ -111,7 +111,7 @@ fn load_state(keep: &Keep, mut loaders: Loaders) -> Result<(), Error> {
 
 /// To a device's home.
 pub(super) fn restore(key: DeviceKey, shards: u16, restored: Restored) -> (ShardId, Command) {
-    (home_of(key.device, shards), Command::Restore { device: key.device, restored: Box::new(restored) })
+    (home_of(key.device(), shards), Command::Restore { device: key.device(), restored: Box::new(restored) })
 }
 
 /// As shards keep them.

@@ -51,7 +51,7 @@ fn events(reads: &Reads, shards: &[ToShard]) -> Result<(), Error> {
         give(shards, restore(key, count, Restored { events: events.into(), ..Restored::default() }));
     };
     reads.scan::<Event>(|key, event| {
-        let device = DeviceKey { org: key.org, device: key.device };
+        let device = DeviceKey::new(key.org, key.device);
         if last.as_ref().is_some_and(|(known, _)| *known != device) {
             last.take().into_iter().for_each(tell);
         }

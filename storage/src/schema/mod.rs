@@ -110,12 +110,33 @@ pub(crate) mod take {
 macro_rules! key_in_org {
     ($(#[$doc:meta])* $name:ident, $field:ident: $inner:ty, $take:expr, $put:expr) => {
         $(#[$doc])*
+        ///
+        /// [`new`](Self::new) is for what the program itself reads from its records. What a person or a program asks for
+        /// gets its key from the scope of the asker, which will be the only maker of keys outside this crate.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub struct $name {
+            pub(crate) org: $crate::schema::OrgId,
+            pub(crate) $field: $inner,
+        }
+
+        impl $name {
+            /// The key of this number in an organization.
+            #[must_use]
+            pub const fn new(org: $crate::schema::OrgId, $field: $inner) -> Self {
+                Self { org, $field }
+            }
+
             /// Its organization.
-            pub org: $crate::schema::OrgId,
+            #[must_use]
+            pub const fn org(&self) -> $crate::schema::OrgId {
+                self.org
+            }
+
             /// Its number there.
-            pub $field: $inner,
+            #[must_use]
+            pub const fn $field(&self) -> $inner {
+                self.$field
+            }
         }
 
         impl $crate::schema::RecordKey for $name {

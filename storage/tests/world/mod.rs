@@ -69,7 +69,7 @@ pub fn device(number: u32) -> DeviceId {
 }
 
 pub fn device_key(org_number: u32, number: u32) -> DeviceKey {
-    DeviceKey { org: org(org_number), device: device(number) }
+    DeviceKey::new(org(org_number), device(number))
 }
 
 pub fn token(number: u32) -> Token {
@@ -114,7 +114,7 @@ pub fn add_user(store: &Store, org_number: u32, number: u32, email: &str) {
     let user =
         User { email: email.into(), name: "Eve Example".into(), role: 1, created_ms: 1, account: Box::default() };
     let mut batch = store.batch();
-    batch.put(&UserKey { org: org(org_number), user: number }, &user).expect("fits");
+    batch.put(&UserKey::new(org(org_number), number), &user).expect("fits");
     batch.put_index(&store.email_digest(email), &IndexEntry { org: org(org_number), number }).expect("fits");
     store.commit(Class::A, batch).expect("commits");
 }
@@ -132,7 +132,7 @@ pub fn check_devices(store: &Store, org_number: u32, count: u32) -> Result<(), E
     }
     let mut seen = 0;
     store.scan_org::<Device>(org(org_number), |key, found| {
-        assert_eq!(found, a_device(key.device.get()));
+        assert_eq!(found, a_device(key.device().get()));
         seen += 1;
         std::ops::ControlFlow::Continue(())
     })?;

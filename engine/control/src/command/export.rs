@@ -24,7 +24,7 @@ impl Desk {
         let Some(keep) = self.keep.clone() else {
             return Err(CommandError::new("refused", "this server keeps no history: its state is in memory only"));
         };
-        let mut query = query(parameters, DeviceKey { org: entry.org, device })?;
+        let mut query = query(parameters, DeviceKey::new(entry.org, device))?;
         if query.pins.is_empty() {
             // Whatever has history has a latest value too.
             let ask = |request| Command::Device { request, device };

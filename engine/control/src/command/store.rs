@@ -184,15 +184,15 @@ impl Upkeep {
         let mut found = None;
         let store = self.keep.store();
         let looked = store.scan::<Device>(|key, _| {
-            if key.device == device {
-                found = Some(key.org);
+            if key.device() == device {
+                found = Some(key.org());
                 return ControlFlow::Break(());
             }
             ControlFlow::Continue(())
         });
         looked.map_err(|error| failed(&error))?;
         let org = found.ok_or_else(|| no_such_device(device))?;
-        store.erase_device(DeviceKey { org, device }).map_err(|error| failed(&error))?;
+        store.erase_device(DeviceKey::new(org, device)).map_err(|error| failed(&error))?;
         Ok(json!({"erased": device.get(), "note": NOT_IN_BACKUPS}))
     }
 

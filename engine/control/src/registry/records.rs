@@ -47,12 +47,12 @@ impl Keep {
         }
         let mut loaded = Loaded::default();
         self.store.scan::<TemplateRecord>(|key, record| {
-            loaded.templates.push(TemplateEntry { number: key.template, org: key.org, template: record.0 });
+            loaded.templates.push(TemplateEntry { number: key.template(), org: key.org(), template: record.0 });
             ControlFlow::Continue(())
         })?;
         self.store.scan::<Device>(|key, device| {
             let Device { name, template, .. } = device;
-            loaded.devices.push(DeviceEntry { id: key.device, org: key.org, name, template });
+            loaded.devices.push(DeviceEntry { id: key.device(), org: key.org(), name, template });
             ControlFlow::Continue(())
         })?;
         // Keys are ordered by organization first.
@@ -103,7 +103,7 @@ impl Keep {
 
     fn put_device(&self, batch: &mut Batch, made: &Made) -> Result<(), Error> {
         let Made { entry, token } = made;
-        let key = DeviceKey { org: entry.org, device: entry.id };
+        let key = DeviceKey::new(entry.org, entry.id);
         let (name, template) = (entry.name.clone(), entry.template);
         let device = Device { name, template, token: *token, created_ms: now_ms(), owner: 0 };
         batch.put(&key, &device)?;
@@ -117,7 +117,7 @@ impl Keep {
     /// # Errors
     /// The store cannot be read or written.
     pub fn change_device(&self, entry: &DeviceEntry) -> Result<(), Error> {
-        let key = DeviceKey { org: entry.org, device: entry.id };
+        let key = DeviceKey::new(entry.org, entry.id);
         let Some(known) = self.store.get::<Device>(&key)? else { return Ok(()) };
         let mut batch = self.store.batch();
         batch.put(&key, &Device { name: entry.name.clone(), template: entry.template, ..known })?;
@@ -130,7 +130,7 @@ impl Keep {
     /// The store cannot be written.
     pub fn put_template(&self, entry: &TemplateEntry) -> Result<(), Error> {
         let mut batch = self.store.batch();
-        let key = TemplateKey { org: entry.org, template: entry.number };
+        let key = TemplateKey::new(entry.org, entry.number);
         batch.put(&key, &TemplateRecord(entry.template.clone()))?;
         self.store.commit(Class::A, batch)
     }
@@ -140,7 +140,7 @@ impl Keep {
     /// # Errors
     /// The store cannot be written.
     pub fn erase_device(&self, entry: &DeviceEntry) -> Result<(), Error> {
-        self.store.erase_device(DeviceKey { org: entry.org, device: entry.id })
+        self.store.erase_device(DeviceKey::new(entry.org, entry.id))
     }
 
     /// The token of a device.
@@ -148,7 +148,7 @@ impl Keep {
     /// # Errors
     /// The store cannot be read.
     pub fn token(&self, entry: &DeviceEntry) -> Result<Option<Token>, Error> {
-        let key = DeviceKey { org: entry.org, device: entry.id };
+        let key = DeviceKey::new(entry.org, entry.id);
         Ok(self.store.get::<Device>(&key)?.map(|device| device.token))
     }
 
@@ -159,7 +159,7 @@ impl Keep {
     pub fn diary(&self, entry: &DeviceEntry, uptime_ms: u64, room: usize) -> Result<Vec<(u64, Box<str>)>, Error> {
         let begun_ms = now_ms().saturating_sub(uptime_ms);
         let mut lines = VecDeque::new();
-        self.store.scan_device::<Diary>(DeviceKey { org: entry.org, device: entry.id }, |key, line| {
+        self.store.scan_device::<Diary>(DeviceKey::new(entry.org, entry.id), |key, line| {
             if key.at_ms >= begun_ms {
                 return ControlFlow::Break(());
             }
