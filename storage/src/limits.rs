@@ -29,6 +29,12 @@ pub const EPOCH_BYTES: u64 = 256 << 30;
 pub const EPOCH_S: u64 = 7 * 24 * 3_600;
 /// Data keys that a keyring holds; rotation retires those that no record uses.
 pub const EPOCHS: usize = 65_536;
+/// Data keys beyond that, for rotations only: retiring keys stays possible when nothing else is.
+pub const EPOCHS_RESERVE: usize = 1_024;
+/// A running store rotates its keys by itself when its keyring holds this part of [`EPOCHS`], percent.
+pub const EPOCHS_ROTATE_PERCENT: usize = 75;
+/// Pause before a rotation that failed is tried again, s.
+pub const ROTATE_RETRY_S: u64 = 3_600;
 /// Organizations of one store: their keys are one file.
 pub const ORGS: usize = 65_536;
 /// Longest keyring file, bytes.
@@ -137,6 +143,7 @@ const _: () = assert!(CHUNK_SPAN_MS == 60 * 60_000, "a chunk's minutes are one r
 const _: () = assert!(LATEST_PINS * (MAX_VALUE_BYTES + 16) < VALUE_BYTES, "all latest values fit into one record");
 const _: () = assert!(CHUNK_POINTS * 17 < VALUE_BYTES, "a chunk of floats fits into one record");
 const _: () = assert!(LATEST_PINS == 3 * 256, "every pin may have one");
-const _: () = assert!(KEYRING_BYTES > ORGS * 2 * 40 + EPOCHS * 48);
+const _: () = assert!(KEYRING_BYTES > ORGS * 2 * 40 + (EPOCHS + EPOCHS_RESERVE) * 48);
+const _: () = assert!(EPOCHS_ROTATE_PERCENT < 100);
 const _: () = assert!(64 + MARK_LOGS * 16 <= MARK_SLOT_BYTES);
 const _: () = assert!(ARGON_KIB <= 1 << 20 && ARGON_PASSES >= 2);

@@ -1,6 +1,6 @@
 //! Opening: lock, keyring, the look at the folder, RocksDB, and then the threads.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
@@ -13,15 +13,13 @@ use ring::hmac;
 use crate::Error;
 use crate::collect::ask::{Ask, Collected};
 use crate::collect::collector::Collector;
-use crate::disk::durable;
 use crate::disk::inventory::Phase;
 use crate::disk::inventory_writer::InventoryWriter;
-use crate::disk::recovery;
 use crate::disk::rocks::{Rocks, live};
+use crate::disk::{durable, recovery};
 use crate::read::pool::Pool;
 use crate::read::reads::Reads;
 use crate::retire::expire;
-use crate::schema::index::IndexKeys;
 use crate::seal::keyring::body::Fixed;
 use crate::seal::keyring::{Keyring, file};
 use crate::seal::seals::Seals;
@@ -29,7 +27,7 @@ use crate::settings::{Layout, Settings};
 use crate::shared::Inner;
 use crate::store::{Store, Threads, start_inventory};
 use crate::threads::spawn;
-use crate::write::committer;
+use crate::write::committer::{self, Queue};
 use crate::write::mark::MarkFile;
 use crate::write::poison::Poison;
 use crate::write::space::Space;
@@ -40,30 +38,88 @@ fn make_folder(path: &Path) -> Result<(), Error> {
     made.map_err(durable::failed(path, "create"))
 }
 
+fn is_store(layout: &Layout) -> bool {
+    file::exists(&layout.folder) || layout.db.exists() || layout.inventory.exists()
+}
+
+fn no_store(layout: &Layout) -> Error {
+    let reason = "there is no store: check the path, or let it be made".into();
+    Error::Open { path: layout.folder.clone(), reason }
+}
+
+fn locked(layout: &Layout, taken: Result<(), TryLockError>) -> Result<(), Error> {
+    taken.map_err(|_| Error::Open {
+        path: layout.folder.clone(),
+        reason: "another program has it open: stop that first".into(),
+    })
+}
+
 fn lock(layout: &Layout) -> Result<File, Error> {
     let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&layout.lock);
     let file = file.map_err(durable::failed(&layout.lock, "open"))?;
-    file.try_lock().map_err(|_| Error::Open {
-        path: layout.folder.clone(),
-        reason: "another program has it open: stop that first".into(),
-    })?;
+    locked(layout, file.try_lock())?;
+    Ok(file)
+}
+
+/// Several may read at a time, as long as nobody writes.
+fn lock_to_read(layout: &Layout) -> Result<File, Error> {
+    let file = File::open(&layout.lock).map_err(durable::failed(&layout.lock, "open"))?;
+    locked(layout, file.try_lock_shared())?;
     Ok(file)
 }
 
 fn open_keyring(settings: &Settings, layout: &Layout) -> Result<Keyring, Error> {
     let (steps, nonces) = (settings.steps.clone(), settings.nonces.clone());
-    let is_new = !file::exists(&layout.folder) && !layout.db.exists() && !layout.inventory.exists();
-    if !is_new {
-        return Keyring::open(&layout.folder, &settings.unseal, steps, nonces);
-    }
-    if !settings.create {
-        let reason = "there is no store: check the path, or let it be made".into();
-        return Err(Error::Open { path: layout.folder.clone(), reason });
-    }
-    if settings.anchor.as_ref().is_some_and(|anchor| anchor.exists()) && !settings.accept_rollback {
+    let keyring = if is_store(layout) {
+        Keyring::open(&layout.folder, &settings.unseal, steps, nonces)?
+    } else if settings.anchor.as_ref().is_some_and(|anchor| anchor.exists()) && !settings.accept_rollback {
         return Err(Error::RolledBack { what: "the folder is empty, but its anchor exists".into() });
+    } else {
+        Keyring::create(&layout.folder, &settings.unseal, steps, nonces)?
+    };
+    Ok(keyring.with_epoch_limit(settings.epoch_limit))
+}
+
+fn inventory_key(keyring: &Keyring) -> hmac::Key {
+    hmac::Key::new(hmac::HMAC_SHA256, &*keyring.fixed(Fixed::Inventory))
+}
+
+/// What stands on the keyring, the database and the lock of an open store.
+struct Parts {
+    lock: File,
+    keyring: Arc<Keyring>,
+    rocks: Arc<Rocks>,
+    inventory: InventoryWriter,
+    space: Arc<Space>,
+    poison: Arc<Poison>,
+    queue: Queue,
+}
+
+impl Parts {
+    fn inner(self, settings: Settings, layout: Layout, is_read_only: bool) -> (Arc<Inner>, Receiver<Ask>) {
+        let (asks, answers) = channel();
+        let inner = Inner {
+            seals: Seals::new(self.keyring.clone(), settings.clock.clone()),
+            rocks: self.rocks,
+            keyring: self.keyring,
+            queue: self.queue,
+            inventory: self.inventory,
+            poison: self.poison,
+            space: self.space,
+            settings,
+            layout,
+            collected: Collected::default(),
+            pool: Pool::new(),
+            is_read_only,
+            is_ending: AtomicBool::new(false),
+            expiring: Mutex::default(),
+            long_work: Mutex::new(()),
+            asks,
+            waker: OnceLock::new(),
+            _lock: self.lock,
+        };
+        (Arc::new(inner), answers)
     }
-    Keyring::create(&layout.folder, &settings.unseal, steps, nonces)
 }
 
 impl Store {
@@ -73,11 +129,14 @@ impl Store {
     /// [`Error::Key`], [`Error::Damaged`], [`Error::RolledBack`], [`Error::Open`], [`Error::Io`].
     pub fn open(settings: Settings) -> Result<Self, Error> {
         let layout = Layout::new(&settings.folder);
+        if !settings.create && !is_store(&layout) {
+            return Err(no_store(&layout));
+        }
         make_folder(&layout.folder)?;
         let lock = lock(&layout)?;
-        let keyring = open_keyring(&settings, &layout)?;
-        let inventory_key = hmac::Key::new(hmac::HMAC_SHA256, &*keyring.fixed(Fixed::Inventory));
-        let found = recovery::check(&settings, &layout, &keyring, &inventory_key)?;
+        let keyring = Arc::new(open_keyring(&settings, &layout)?);
+        let key = inventory_key(&keyring);
+        let found = recovery::check(&settings, &layout, &keyring, &key)?;
         make_folder(&layout.db)?;
         make_folder(&layout.wal)?;
         durable::sync_folder(&layout.folder)?;
@@ -87,20 +146,12 @@ impl Store {
         rocks.db.disable_file_deletions().map_err(failed)?;
         let sequence = rocks.db.latest_sequence_number();
         recovery::confirm(&found, &live(&rocks.db)?, sequence)?;
-        let fresh = keyring.fresh_epoch(settings.clock.now_s())?;
-        settings.steps.reach("epoch registered");
         let start_epoch = found.epoch + 1;
         rocks.db.flush_wal(true).map_err(failed)?;
-        let mark = MarkFile::create(&layout.mark, &layout.wal, &inventory_key, start_epoch, sequence)?;
+        let mark = MarkFile::create(&layout.mark, &layout.wal, &key, start_epoch, sequence)?;
         settings.steps.reach("mark created");
-        let inventory = InventoryWriter::new(
-            &layout,
-            settings.anchor.clone(),
-            &inventory_key,
-            *keyring.db_id(),
-            start_epoch,
-            &found.tables,
-        );
+        let anchor = settings.anchor.clone();
+        let inventory = InventoryWriter::new(&layout, anchor, &key, *keyring.db_id(), start_epoch, &found.tables);
         inventory.update(&rocks, keyring.generation(), Phase::Running)?;
         settings.steps.reach("inventory written");
         let space = Arc::new(Space::new(&layout.folder, &layout.ballast, settings.write_buffer_bytes));
@@ -108,30 +159,36 @@ impl Store {
         let _ = space.check();
         let poison = Arc::new(Poison::default());
         let (queue, committer) = committer::start(rocks.clone(), poison.clone(), space.clone(), mark)?;
-        let keyring = Arc::new(keyring);
-        let seals = Seals::new(keyring.clone(), Arc::new(IndexKeys::new(&keyring)), fresh);
-        let (asks, answers) = channel();
-        let inner = Arc::new(Inner {
-            rocks,
-            keyring,
-            seals,
-            queue,
-            inventory,
-            poison,
-            space,
-            settings,
-            layout,
-            collected: Collected::default(),
-            pool: Pool::new(),
-            is_ending: AtomicBool::new(false),
-            expiring: Mutex::default(),
-            long_work: Mutex::new(()),
-            asks,
-            waker: OnceLock::new(),
-            _lock: lock,
-        });
+        let parts = Parts { lock, keyring, rocks, inventory, space, poison, queue };
+        let (inner, answers) = parts.inner(settings, layout, false);
         inner.make_partitions(inner.settings.clock.now_ms())?;
         Self::with_threads(inner, answers, committer)
+    }
+
+    /// Open an existing store to look at it. Nothing below its folder is written and no data key is registered. What is in
+    /// the log only is read into memory.
+    /// Calls that write or ask about telemetry which is not stored yet answer [`Error::Closed`].
+    ///
+    /// # Errors
+    /// As [`Store::open`].
+    pub fn open_to_read(settings: Settings) -> Result<Self, Error> {
+        let layout = Layout::new(&settings.folder);
+        if !is_store(&layout) {
+            return Err(no_store(&layout));
+        }
+        let lock = lock_to_read(&layout)?;
+        let keyring = Arc::new(open_keyring(&settings, &layout)?);
+        let key = inventory_key(&keyring);
+        let open = || Rocks::open_to_read(&layout, &settings);
+        let (found, rocks) = recovery::check_to_read(&settings, &layout, &keyring, &key, open)?;
+        let inventory = InventoryWriter::new(&layout, None, &key, *keyring.db_id(), found.epoch + 1, &found.tables);
+        let space = Arc::new(Space::to_read(&layout.folder, &layout.ballast, settings.write_buffer_bytes));
+        let (poison, queue) = (Arc::new(Poison::default()), Queue::closed());
+        let parts = Parts { lock, keyring, rocks: Arc::new(rocks), inventory, space, poison, queue };
+        let (inner, _) = parts.inner(settings, layout, true);
+        inner.pool.stop();
+        let writer = Writer { seals: inner.seals.clone(), queue: inner.queue.clone() };
+        Ok(Self { reads: Reads { inner }, writer, threads: Mutex::default() })
     }
 
     fn with_threads(inner: Arc<Inner>, answers: Receiver<Ask>, committer: JoinHandle<()>) -> Result<Self, Error> {

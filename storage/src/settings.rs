@@ -30,6 +30,8 @@ pub struct Settings {
     pub write_buffer_bytes: usize,
     /// Days that history and other records of the past are retained.
     pub retention: Retention,
+    /// Data keys that the keyring may hold, [`limits::EPOCHS`]; fewer for tests.
+    pub epoch_limit: usize,
     /// What time it is; for tests.
     pub clock: Clock,
     /// Called at labelled steps; for tests.
@@ -134,6 +136,7 @@ impl Settings {
             create: true,
             write_buffer_bytes: limits::WRITE_BUFFER_BYTES,
             retention: Retention::default(),
+            epoch_limit: limits::EPOCHS,
             clock: Clock::default(),
             steps: Steps::default(),
             nonces: NonceWatch::default(),

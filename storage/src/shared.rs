@@ -1,7 +1,7 @@
 //! What all parts of an open store share.
 
 use std::fs::File;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Sender, sync_channel};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::thread::Thread;
@@ -35,6 +35,8 @@ pub(crate) struct Inner {
     pub(crate) layout: Layout,
     pub(crate) collected: Collected,
     pub(crate) pool: Pool,
+    /// Nothing in the folder may be written.
+    pub(crate) is_read_only: bool,
     /// The store is being closed: long work that may be left half-way is.
     pub(crate) is_ending: AtomicBool,
     /// One look for what is over at a time.
@@ -86,14 +88,11 @@ impl Inner {
         result.recv().unwrap_or(Err(Error::Closed))
     }
 
-    /// Once a second: a fresh data key when the last is spent, the inventory.
+    /// Once a second: let go of a data key that is spent, bring the inventory up to date.
     pub(crate) fn tick(&self) -> Result<(), Error> {
         // The inventory knows this opening.
         self.rocks.start_compaction()?;
-        let now_s = self.settings.clock.now_s();
-        if self.seals.fresh().is_spent(now_s) {
-            self.seals.use_epoch(self.keyring.fresh_epoch(now_s)?);
-        }
+        self.seals.drop_spent();
         self.update_inventory(Phase::Running)?;
         // What a start had no time to compare. A table that has changed is damage: nothing is acknowledged on top of it.
         self.inventory.compare_some().inspect_err(|error| {
@@ -103,7 +102,15 @@ impl Inner {
         })
     }
 
+    pub(crate) fn is_ending(&self) -> bool {
+        self.is_ending.load(Ordering::Acquire)
+    }
+
+    /// Does nothing if the store is open to read only.
     pub(crate) fn update_inventory(&self, phase: Phase) -> Result<(), Error> {
+        if self.is_read_only {
+            return Ok(());
+        }
         self.inventory.update(&self.rocks, self.keyring.generation(), phase)
     }
 

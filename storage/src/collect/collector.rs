@@ -28,7 +28,8 @@ use crate::write::batch::Batch;
 use crate::write::committer::Class;
 use crate::{Error, limits};
 
-/// Journal numbers begin with the epoch of the process: they grow over restarts without being stored.
+/// Journal numbers begin with the epoch that comes next at the start: whoever journals registers it or a later one, so
+/// they grow over restarts without being stored.
 const EPOCH_SHIFT: u32 = 40;
 const TICK: Duration = Duration::from_millis(100);
 
@@ -62,19 +63,19 @@ pub(crate) struct Collector {
 
 impl Collector {
     pub(crate) fn new(inner: Arc<Inner>, asks: Receiver<Ask>) -> Self {
-        let slot = u64::from(inner.seals.fresh().epoch());
+        let base = u64::from(inner.keyring.next_epoch()) << EPOCH_SHIFT;
         Self {
             inner,
             asks,
             lanes: Vec::new(),
             devices: Slots::default(),
             number: 0,
-            first_of_run: slot << EPOCH_SHIFT,
-            newest: slot << EPOCH_SHIFT,
+            first_of_run: base,
+            newest: base,
             replay: Some(Replay::default()),
             listeners: Vec::new(),
             forgotten: Vec::new(),
-            next_chunk: slot << EPOCH_SHIFT,
+            next_chunk: base,
             by_org: Slots::default(),
             record: Vec::new(),
             storing: Storing::default(),
@@ -279,9 +280,9 @@ impl Inner {
     /// A device of an organization that has a key.
     fn open_device(&self, key: DeviceKey) -> Result<OpenDevice, Error> {
         let org = key.org.get();
-        self.keyring
-            .record_key(self.seals.fresh().epoch(), org)
-            .map_err(|_| Error::Key { reason: format!("organization {org} has no key: add it first") })?;
+        if !self.keyring.has_key(org) {
+            return Err(Error::Key { reason: format!("organization {org} has no key: add it first") });
+        }
         OpenDevice::load(self.reader(), key)
     }
 }

@@ -26,7 +26,7 @@ pub(crate) struct Waiter {
 struct Pending {
     writes: Arc<Writes>,
     /// Rotations wait for it.
-    _fresh: Arc<Fresh>,
+    _fresh: Option<Arc<Fresh>>,
     result: Option<Receiver<Result<(), Error>>>,
     retry_at: Instant,
 }
@@ -222,7 +222,7 @@ impl Collector {
             tracing::warn!(%error, "a partition of history could not be made yet");
         }
         self.storing.pending =
-            Some(Pending { writes: Arc::new(writes), _fresh: sealing.fresh, result: None, retry_at: later() });
+            Some(Pending { writes: Arc::new(writes), _fresh: sealing.into_epoch(), result: None, retry_at: later() });
         self.hand_over();
     }
 

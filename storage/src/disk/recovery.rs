@@ -7,7 +7,7 @@ use ring::hmac;
 use crate::disk::inventory::{
     Anchor, Inventory, Manifest, Phase, Table, current_manifest, digest_of, manifest_now, table_path,
 };
-use crate::disk::rocks::{Glance, glance};
+use crate::disk::rocks::{Glance, Rocks, glance};
 use crate::seal::keyring::Keyring;
 use crate::settings::{Layout, Settings};
 use crate::write::mark::{Mark, logs};
@@ -37,29 +37,84 @@ pub(crate) fn check(settings: &Settings, layout: &Layout, keyring: &Keyring, key
             check_anchor(settings, keyring, key, None)?;
             return creating(layout, keyring, key, 0);
         }
-        Ok(None) if !settings.accept_rollback => {
-            let path = layout.inventory.display();
-            return Err(damaged(format!(
-                "{path} is missing (if it cannot be put back, --accept-rollback makes a new one from what is there)"
-            )));
-        }
+        Ok(None) if !settings.accept_rollback => return Err(no_inventory(layout)),
         Err(error) if !settings.accept_rollback => return Err(error),
         Ok(None) | Err(_) => return accept(settings, layout, keyring, key),
     };
     if inventory.db_id != *keyring.db_id() {
-        return Err(damaged("the keyring belongs to another store: put the right one back"));
+        return Err(other_store());
     }
     if settings.accept_rollback {
         return accept(settings, layout, keyring, key);
     }
-    check_anchor(settings, keyring, key, Some(&inventory))?;
+    check_age(settings, keyring, key, &inventory)?;
+    if inventory.phase == Phase::Creating {
+        return creating(layout, keyring, key, inventory.epoch);
+    }
+    let mark = check_mark(layout, key, &inventory)?;
+    let same_manifest = check_manifest(layout, inventory.manifest.as_ref())?;
+    let glance = glance(layout)?;
+    let tables = check_tables(layout, &inventory, &glance, same_manifest)?;
+    check_logs(layout, &mark, glance.first_log)?;
+    let manifest = Some(manifest_now(&layout.db)?);
+    let epoch = inventory.epoch + 1;
+    Inventory { phase: Phase::Opening, epoch, manifest, tables: tables.clone(), ..inventory }
+        .write(&layout.inventory, key)?;
+    Ok(Found { epoch, sequence: mark.sequence, tables, create: false })
+}
+
+/// The same comparison for a look that writes nothing. `open` opens the database without writing: it is not compared with
+/// what RocksDB finds before, because nothing can be lost by it.
+pub(crate) fn check_to_read(
+    settings: &Settings,
+    layout: &Layout,
+    keyring: &Keyring,
+    key: &hmac::Key,
+    open: impl FnOnce() -> Result<Rocks, Error>,
+) -> Result<(Found, Rocks), Error> {
+    let inventory = Inventory::read(&layout.inventory, key)?.ok_or_else(|| no_inventory(layout))?;
+    if inventory.db_id != *keyring.db_id() {
+        return Err(other_store());
+    }
+    check_age(settings, keyring, key, &inventory)?;
+    if inventory.phase == Phase::Creating {
+        let reason = "the store was never opened to its end: start the server once".into();
+        return Err(Error::Open { path: layout.folder.clone(), reason });
+    }
+    let mark = check_mark(layout, key, &inventory)?;
+    let same_manifest = check_manifest(layout, inventory.manifest.as_ref())?;
+    let rocks = open()?;
+    let glance = Glance::of(&rocks.db, layout)?;
+    let tables = check_tables(layout, &inventory, &glance, same_manifest)?;
+    check_logs(layout, &mark, glance.first_log)?;
+    let found = Found { epoch: inventory.epoch, sequence: mark.sequence, tables, create: false };
+    confirm(&found, &glance.tables, rocks.db.latest_sequence_number())?;
+    Ok((found, rocks))
+}
+
+fn no_inventory(layout: &Layout) -> Error {
+    damaged(format!(
+        "{} is missing (if it cannot be put back, --accept-rollback makes a new one from what is there)",
+        layout.inventory.display()
+    ))
+}
+
+fn other_store() -> Error {
+    damaged("the keyring belongs to another store: put the right one back")
+}
+
+/// Is the inventory as new as the anchor says, and the keyring as new as the inventory says?
+fn check_age(settings: &Settings, keyring: &Keyring, key: &hmac::Key, inventory: &Inventory) -> Result<(), Error> {
+    check_anchor(settings, keyring, key, Some(inventory))?;
     let (has, wants) = (keyring.generation(), inventory.keyring_generation);
     if has < wants {
         return Err(Error::RolledBack { what: format!("the keyring is generation {has}, {wants} is the newest") });
     }
-    if inventory.phase == Phase::Creating {
-        return creating(layout, keyring, key, inventory.epoch);
-    }
+    Ok(())
+}
+
+/// The mark, if it is of the inventory's start.
+fn check_mark(layout: &Layout, key: &hmac::Key, inventory: &Inventory) -> Result<Mark, Error> {
     let mark =
         Mark::read(&layout.mark, key)?.ok_or_else(|| damaged(format!("{} is missing", layout.mark.display())))?;
     // While opening, the mark is replaced before the inventory.
@@ -70,15 +125,7 @@ pub(crate) fn check(settings: &Settings, layout: &Layout, keyring: &Keyring, key
             format!("the mark is of start {}, the inventory of start {}", mark.start_epoch, inventory.start_epoch);
         return Err(Error::RolledBack { what });
     }
-    let same_manifest = check_manifest(layout, inventory.manifest.as_ref())?;
-    let glance = glance(layout)?;
-    let tables = check_tables(layout, &inventory, &glance, same_manifest)?;
-    check_logs(layout, &mark, glance.first_log)?;
-    let manifest = Some(manifest_now(&layout.db)?);
-    let epoch = inventory.epoch + 1;
-    Inventory { phase: Phase::Opening, epoch, manifest, tables: tables.clone(), ..inventory }
-        .write(&layout.inventory, key)?;
-    Ok(Found { epoch, sequence: mark.sequence, tables, create: false })
+    Ok(mark)
 }
 
 fn creating(layout: &Layout, keyring: &Keyring, key: &hmac::Key, epoch: u64) -> Result<Found, Error> {

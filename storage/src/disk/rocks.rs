@@ -127,12 +127,16 @@ pub(crate) fn glance(layout: &Layout) -> Result<Glance, Error> {
     options.set_info_logger(logger(LogLevel::Error));
     let db = Db::open_cf_as_secondary(&options, &layout.db, &layout.no_wal, names)
         .map_err(|error| open_error(&layout.db, error))?;
-    let first_log = db
-        .property_int_value(rocksdb::properties::MIN_LOG_NUMBER_TO_KEEP)
-        .ok()
-        .flatten()
-        .ok_or_else(|| Error::Open { path: layout.db.clone(), reason: "it does not name its first log".into() })?;
-    Ok(Glance { tables: live(&db)?, first_log })
+    Glance::of(&db, layout)
+}
+
+impl Glance {
+    /// Of a database that replayed no log, or wrote nothing of it.
+    pub(crate) fn of(db: &Db, layout: &Layout) -> Result<Self, Error> {
+        let first_log = db.property_int_value(rocksdb::properties::MIN_LOG_NUMBER_TO_KEEP).ok().flatten();
+        let no_first = || Error::Open { path: layout.db.clone(), reason: "it does not name its first log".into() };
+        Ok(Self { tables: live(db)?, first_log: first_log.ok_or_else(no_first)? })
+    }
 }
 
 impl Rocks {
@@ -161,10 +165,27 @@ impl Rocks {
             .collect::<Vec<_>>();
         let db = Db::open_cf_descriptors(&database_options(layout, create), &layout.db, descriptors)
             .map_err(|error| open_error(&layout.db, error))?;
-        let column_options = column_options(&cache, settings.write_buffer_bytes, true);
+        Ok(Self::with(db, layout, settings, &cache, names))
+    }
+
+    /// Open without writing: what is in the logs only is read into memory.
+    pub(crate) fn open_to_read(layout: &Layout, settings: &Settings) -> Result<Self, Error> {
+        let names = columns(layout)?;
+        let cache = Cache::new_lru_cache(limits::BLOCK_CACHE_BYTES);
+        let options = || column_options(&cache, settings.write_buffer_bytes, false);
+        let descriptors: Vec<_> =
+            names.iter().map(|name| ColumnFamilyDescriptor::new(name.clone(), options())).collect();
+        let options = database_options(layout, false);
+        let db = Db::open_cf_descriptors_read_only(&options, &layout.db, descriptors, false)
+            .map_err(|error| open_error(&layout.db, error))?;
+        Ok(Self::with(db, layout, settings, &cache, names))
+    }
+
+    fn with(db: Db, layout: &Layout, settings: &Settings, cache: &Cache, names: Vec<String>) -> Self {
+        let column_options = column_options(cache, settings.write_buffer_bytes, true);
         let waiting = Mutex::new(names.clone());
         let names = Mutex::new(names.into_iter().collect());
-        Ok(Self { db, path: layout.db.clone(), column_options, names, waiting })
+        Self { db, path: layout.db.clone(), column_options, names, waiting }
     }
 
     /// Let RocksDB compact one more column family that has something to compact. To be called once in a while: each costs

@@ -5,7 +5,6 @@
 //! - audit entries, whose time is sealed, from the front of each organization's chain.
 
 use std::ops::ControlFlow;
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 
 use crate::read::reads::Reads;
@@ -24,16 +23,22 @@ fn is_over(family: Family, partition: u32, oldest_ms: u64) -> bool {
     u64::from(partition) * family.partition_days() * DAY_MS <= oldest_ms
 }
 
-/// Start the thread that looks for what is over once an hour.
+/// Start the thread that looks for what is over once an hour, and rotates keys when there are too many.
 pub(crate) fn start(inner: Arc<Inner>) -> Result<Ticking, Error> {
-    let mut looked_s = 0;
+    let (mut looked_s, mut rotated_s) = (0, 0);
     ticking("store-expire", limits::INVENTORY_TICK_MS, move || {
         let now_s = inner.settings.clock.now_s();
-        if now_s.saturating_sub(looked_s) >= limits::RETENTION_TICK_S {
+        if now_s.abs_diff(looked_s) >= limits::RETENTION_TICK_S {
             looked_s = now_s;
             if let Err(error) = inner.expire(now_s * 1_000) {
                 tracing::warn!(%error, "what is over could not be deleted: it is tried again in an hour");
             }
+        }
+        if now_s.abs_diff(rotated_s) >= limits::ROTATE_RETRY_S
+            && let Err(error) = inner.rotate_when_due()
+        {
+            rotated_s = now_s;
+            tracing::warn!(%error, "the keys could not be rotated: it is tried again in an hour");
         }
     })
 }
@@ -60,10 +65,6 @@ impl Inner {
         self.drop_points_of_orgs(now_ms)?;
         self.trim_audits(self.settings.retention.oldest_ms(Family::Audit, now_ms))?;
         Ok(dropped)
-    }
-
-    fn is_ending(&self) -> bool {
-        self.is_ending.load(Ordering::Acquire)
     }
 
     /// Those of now and of tomorrow, before anybody has to wait for one: making one takes several syncs, and RocksDB's

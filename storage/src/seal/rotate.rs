@@ -3,7 +3,7 @@
 //! finishes what was begun.
 
 use std::ops::ControlFlow;
-use std::sync::{Arc, PoisonError};
+use std::sync::PoisonError;
 use std::time::Duration;
 
 use crate::disk::inventory::Phase;
@@ -36,34 +36,7 @@ impl Store {
     /// # Errors
     /// As [`Store::get`] and [`Store::commit`]; what was done holds, and nothing became unreadable.
     pub fn rotate_keys(&self) -> Result<Rotation, Error> {
-        let inner = &self.inner;
-        let _one = inner.long_work.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = Arc::downgrade(&inner.seals.fresh());
-        let fresh = inner.keyring.rotate(inner.settings.clock.now_s())?;
-        inner.seals.use_epoch(fresh.clone());
-        inner.settings.steps.reach("rotation registered");
-        let mut resealed = 0;
-        let mut waits = 0;
-        for _ in 0..PASSES {
-            while before.strong_count() > 0 && waits < WAITS {
-                waits += 1;
-                std::thread::sleep(WAIT);
-            }
-            self.inner.settle()?;
-            let found = inner.reseal(&fresh)?;
-            resealed += found;
-            if found == 0 {
-                break;
-            }
-        }
-        inner.settings.steps.reach("rotation swept");
-        let retired = before.strong_count() == 0 && inner.reseal(&fresh)? == 0;
-        if retired {
-            inner.keyring.retire_before(fresh.epoch())?;
-            inner.settings.steps.reach("rotation retired");
-        }
-        inner.update_inventory(Phase::Running)?;
-        Ok(Rotation { resealed, retired })
+        self.inner.rotate_keys()
     }
 
     /// A new root key. `unseal` is the source in use.
@@ -86,6 +59,45 @@ impl Store {
 }
 
 impl Inner {
+    /// Rotate if the keyring holds so many data keys that some should go. An operator need not know of them.
+    pub(crate) fn rotate_when_due(&self) -> Result<(), Error> {
+        if self.keyring.wants_rotation() {
+            self.settings.steps.reach("rotation due");
+            tracing::info!(epochs = self.keyring.status().epochs, "the keyring is filling up: its keys are rotated");
+            let rotation = self.rotate_keys()?;
+            tracing::info!(resealed = rotation.resealed, retired = rotation.retired, "the keys were rotated");
+        }
+        Ok(())
+    }
+
+    fn rotate_keys(&self) -> Result<Rotation, Error> {
+        let _one = self.long_work.lock().unwrap_or_else(PoisonError::into_inner);
+        let (before, fresh) = self.seals.rotate()?;
+        self.settings.steps.reach("rotation registered");
+        let mut resealed = 0;
+        let mut waits = 0;
+        for _ in 0..PASSES {
+            while before.strong_count() > 0 && waits < WAITS {
+                waits += 1;
+                std::thread::sleep(WAIT);
+            }
+            self.settle()?;
+            let found = self.reseal(&fresh)?;
+            resealed += found;
+            if found == 0 {
+                break;
+            }
+        }
+        self.settings.steps.reach("rotation swept");
+        let retired = before.strong_count() == 0 && self.reseal(&fresh)? == 0;
+        if retired {
+            self.keyring.retire_before(fresh.epoch())?;
+            self.settings.steps.reach("rotation retired");
+        }
+        self.update_inventory(Phase::Running)?;
+        Ok(Rotation { resealed, retired })
+    }
+
     /// Seal again what an older epoch sealed; how many records that were.
     fn reseal(&self, fresh: &Fresh) -> Result<u64, Error> {
         let mut count = 0;
@@ -101,6 +113,9 @@ impl Inner {
         let (mut group, mut group_bytes, mut count) = (Vec::new(), 0, 0);
         let reader = self.reader();
         reader.scan_raw(family, partition, (KeyBytes::EMPTY, None), |key, expected| {
+            if self.is_ending() {
+                return Err(Error::Closed);
+            }
             if cipher::epoch_of(&expected).is_some_and(|epoch| epoch >= fresh.epoch()) {
                 return Ok(ControlFlow::Continue(()));
             }

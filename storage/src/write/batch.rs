@@ -6,7 +6,7 @@ use rocksdb::WriteBatch;
 use crate::disk::rocks::Rocks;
 use crate::schema::bytes::{Fields, Put as _, Shape};
 use crate::schema::{self, Digest, Family, IndexEntry, KeyBytes, Record, RecordKey as _};
-use crate::seal::cipher::{self, Place};
+use crate::seal::cipher::Place;
 use crate::seal::seals::Sealing;
 use crate::{Error, limits};
 
@@ -186,9 +186,8 @@ impl Batch {
         within("a batch", self.len_bytes() + value.len() + limits::SEAL_BYTES + limits::KEY_BYTES, self.limit_bytes)?;
         let owner = family.owner(key.as_ref()).expect("keys of the schema name their owner");
         let place = Place { family: family as u8, partition, key: key.as_ref(), owner };
-        let Sealing { keyring, fresh, sealer, .. } = &self.sealing;
-        self.writes
-            .put(family, partition, key.as_ref(), |out| cipher::seal(keyring, fresh, *sealer, &place, value, out))
+        let sealing = &self.sealing;
+        self.writes.put(family, partition, key.as_ref(), |out| sealing.seal(&place, value, out))
     }
 
     /// Remove a record.
@@ -207,7 +206,7 @@ impl Batch {
     /// The batch would be too large.
     pub fn put_index(&mut self, digest: &Digest, entry: &IndexEntry) -> Result<(), Error> {
         within("a batch", self.len_bytes() + 2 * limits::KEY_BYTES, self.limit_bytes)?;
-        let (key, index) = (digest.key(), self.sealing.index.clone());
+        let (key, index) = (digest.key(), self.sealing.index());
         self.writes.put(Family::Index, 0, key.as_ref(), |out| {
             index.encode(key.as_ref(), entry, out);
             Ok(())

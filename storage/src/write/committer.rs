@@ -73,6 +73,11 @@ impl std::fmt::Debug for Queue {
 }
 
 impl Queue {
+    /// Of a store that is open to read only: everything is answered with [`Error::Closed`].
+    pub(crate) fn closed() -> Self {
+        Self { jobs: sync_channel(0).0, figures: Arc::default() }
+    }
+
     fn send(&self, job: Job) -> Result<(), Error> {
         // Counted first: the other side must never count below zero.
         self.figures.queued.fetch_add(1, Ordering::Relaxed);

@@ -25,6 +25,13 @@ impl Space {
         Self { folder: folder.to_owned(), ballast: ballast.to_owned(), reserve_bytes, is_full: AtomicBool::new(true) }
     }
 
+    /// For a look only: the ballast is not made.
+    pub(crate) fn to_read(folder: &Path, ballast: &Path, write_buffer_bytes: usize) -> Self {
+        let mut space = Self::new(folder, ballast, write_buffer_bytes);
+        space.is_full = AtomicBool::new(space.free_bytes() < space.reserve_bytes);
+        space
+    }
+
     fn free_bytes(&self) -> u64 {
         // If the folder cannot be asked, assume space: the write itself fails if there is none.
         statvfs(&self.folder).map_or(u64::MAX, |space| space.f_bavail.saturating_mul(space.f_frsize))

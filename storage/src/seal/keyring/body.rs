@@ -124,10 +124,6 @@ impl Body {
         if orgs > limits::ORGS {
             return Err(Error::TooLarge { what: "organizations", len: orgs, limit: limits::ORGS });
         }
-        if self.epochs.len() > limits::EPOCHS {
-            let (len, limit) = (self.epochs.len(), limits::EPOCHS);
-            return Err(Error::TooLarge { what: "data keys (linchpin keys rotate retires old ones)", len, limit });
-        }
         Ok(())
     }
 }

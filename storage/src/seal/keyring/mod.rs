@@ -18,7 +18,7 @@ use crate::disk::steps::Steps;
 use crate::seal::cipher::{Fresh, NonceWatch};
 use crate::seal::page::Page;
 use crate::seal::unseal::{Unseal, derive};
-use crate::{Error, Problem};
+use crate::{Error, Problem, limits};
 use body::{Body, Epoch, Fixed, Layout, Secret, fresh_secret, random};
 use file::Head;
 
@@ -35,12 +35,14 @@ pub struct KeyStatus {
     pub root_version: u32,
     /// Counts rotations of the organizations' keys.
     pub key_version: u32,
-    /// The data key that seals now; 0 before the first.
+    /// The newest data key; 0 before the first.
     pub newest_epoch: u32,
     /// When it was registered, s since 1970.
     pub newest_created_s: u64,
     /// Data keys that records may still be sealed with.
     pub epochs: usize,
+    /// As many as there may be: beyond that nothing is sealed but by a rotation.
+    pub epoch_limit: usize,
     /// Organizations with a key.
     pub orgs: usize,
     /// Organizations that were erased.
@@ -91,6 +93,8 @@ pub(crate) struct Keyring {
     expanded: RwLock<RecordKeys>,
     /// One change at a time.
     change: Mutex<()>,
+    /// Data keys that it may hold.
+    epoch_limit: usize,
     steps: Steps,
     watch: NonceWatch,
 }
@@ -128,7 +132,14 @@ impl Keyring {
     fn with(folder: &Path, state: State, steps: Steps, watch: NonceWatch) -> Result<Self, Error> {
         let (folder, db_id) = (folder.to_owned(), state.head.db_id);
         let (state, expanded, change) = (RwLock::new(state), RwLock::default(), Mutex::default());
-        Ok(Self { folder, db_id, state, expanded, change, steps, watch })
+        let epoch_limit = limits::EPOCHS;
+        Ok(Self { folder, db_id, state, expanded, change, epoch_limit, steps, watch })
+    }
+
+    /// Let it hold so many data keys.
+    #[must_use]
+    pub(crate) fn with_epoch_limit(self, epoch_limit: usize) -> Self {
+        Self { epoch_limit, ..self }
     }
 
     pub(crate) fn db_id(&self) -> &[u8; 16] {
@@ -150,6 +161,7 @@ impl Keyring {
             newest_epoch: newest.map_or(0, |(number, _)| *number),
             newest_created_s: newest.map_or(0, |(_, epoch)| epoch.created_s),
             epochs: layout.epochs.len(),
+            epoch_limit: self.epoch_limit,
             orgs: layout.owners.keys().filter(|id| id.0 != SYSTEM && id.1 == layout.key_version).count(),
             erased: layout.erased.len(),
             is_locked: state.page.is_locked(),
@@ -180,6 +192,22 @@ impl Keyring {
         Ok(())
     }
 
+    /// The number of the epoch that is registered next.
+    pub(crate) fn next_epoch(&self) -> u32 {
+        locked!(self.state.read()).layout.next_epoch
+    }
+
+    /// Can records of this owner be sealed?
+    pub(crate) fn has_key(&self, owner: u32) -> bool {
+        let state = locked!(self.state.read());
+        state.owner_key(owner, state.layout.key_version).is_some()
+    }
+
+    /// Are there so many epochs that a rotation should retire some?
+    pub(crate) fn wants_rotation(&self) -> bool {
+        locked!(self.state.read()).layout.epochs.len() * 100 >= self.epoch_limit * limits::EPOCHS_ROTATE_PERCENT
+    }
+
     /// Register a fresh epoch. It is on disk when this returns: only then may it seal.
     pub(crate) fn fresh_epoch(&self, now_s: u64) -> Result<Arc<Fresh>, Error> {
         self.register(now_s, false)
@@ -205,8 +233,14 @@ impl Keyring {
             number = body.next_epoch;
             body.next_epoch += 1;
             body.epochs.insert(number, Epoch { salt, key_version: body.key_version, created_s: now_s });
+            let (len, reserve) = (body.epochs.len(), if new_keys { limits::EPOCHS_RESERVE } else { 0 });
+            if len > self.epoch_limit + reserve {
+                let what = "data keys (linchpin keys rotate retires old ones)";
+                return Err(Error::TooLarge { what, len, limit: self.epoch_limit });
+            }
             Ok(None)
         })?;
+        self.steps.reach("epoch registered");
         Ok(Arc::new(Fresh::new(number, nonce_salt, now_s, self.watch.clone())))
     }
 
@@ -356,7 +390,7 @@ mod tests {
         keyring.add_org(8).expect("adds");
         let fresh = keyring.fresh_epoch(0).expect("registers");
         let value = sealed(&keyring, &fresh);
-        assert_eq!(value.len(), b"the value".len() + crate::limits::SEAL_BYTES);
+        assert_eq!(value.len(), b"the value".len() + limits::SEAL_BYTES);
         let opens =
             |place: Place<'_>, value: &[u8]| cipher::open(&keyring, &place, &mut value.to_vec()).map(<[u8]>::to_vec);
         assert_eq!(opens(place(b"key"), &value), Ok(b"the value".to_vec()));
