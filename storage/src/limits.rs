@@ -114,6 +114,15 @@ pub const RESERVE_BUFFERS: u64 = 4;
 /// Least space that must stay free, bytes.
 pub const RESERVE_BYTES: u64 = 8 << 20;
 
+/// How far the wall clock may be ahead of the newest time that was trusted, besides the time that has passed since the
+/// start, ms; beyond that nothing expires by it.
+pub const CLOCK_AHEAD_MS: u64 = 48 * 3_600_000;
+/// A wall clock that goes as fast as the monotonic one for this long is trusted, whatever it says, ms.
+pub const CLOCK_AGREES_MS: u64 = 24 * 3_600_000;
+/// By how much the two may differ meanwhile, ms.
+pub const CLOCK_DRIFT_MS: u64 = 60_000;
+/// The newest trusted time is stored when it is further than this from what is stored, ms.
+pub const CLOCK_SAVE_MS: u64 = 600_000;
 /// How often what is over is looked for, s.
 pub const RETENTION_TICK_S: u64 = 3_600;
 /// A table of events or of the diary is compacted once it is this old, s: what is over leaves the disk then.

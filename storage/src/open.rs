@@ -20,6 +20,7 @@ use crate::disk::{durable, recovery};
 use crate::read::pool::Pool;
 use crate::read::reads::Reads;
 use crate::retire::expire;
+use crate::retire::trusted_clock::TrustedClock;
 use crate::seal::keyring::body::Fixed;
 use crate::seal::keyring::{Keyring, file};
 use crate::seal::seals::Seals;
@@ -84,12 +85,26 @@ fn inventory_key(keyring: &Keyring) -> hmac::Key {
     hmac::Key::new(hmac::HMAC_SHA256, &*keyring.fixed(Fixed::Inventory))
 }
 
+/// Without its file (an older store, a restored one) what the newest data key says is trusted, without that the clock.
+fn trusted_clock(
+    settings: &Settings,
+    layout: &Layout,
+    keyring: &Keyring,
+    key: &hmac::Key,
+) -> Result<Arc<TrustedClock>, Error> {
+    let status = keyring.status();
+    let otherwise_ms = (status.newest_epoch > 0).then_some(status.newest_created_s * 1_000);
+    let clock = settings.clock.clone();
+    TrustedClock::open(clock, layout.clock.clone(), key, *keyring.db_id(), otherwise_ms).map(Arc::new)
+}
+
 /// What stands on the keyring, the database and the lock of an open store.
 struct Parts {
     lock: File,
     keyring: Arc<Keyring>,
     rocks: Arc<Rocks>,
     inventory: InventoryWriter,
+    clock: Arc<TrustedClock>,
     space: Arc<Space>,
     poison: Arc<Poison>,
     queue: Queue,
@@ -106,6 +121,7 @@ impl Parts {
             inventory: self.inventory,
             poison: self.poison,
             space: self.space,
+            clock: self.clock,
             settings,
             layout,
             collected: Collected::default(),
@@ -140,8 +156,9 @@ impl Store {
         make_folder(&layout.db)?;
         make_folder(&layout.wal)?;
         durable::sync_folder(&layout.folder)?;
+        let clock = trusted_clock(&settings, &layout, &keyring, &key)?;
         settings.steps.reach("before opening RocksDB");
-        let rocks = Arc::new(Rocks::open(&layout, &settings, found.create)?);
+        let rocks = Arc::new(Rocks::open(&layout, &settings, &clock, found.create)?);
         let failed = |error: rocksdb::Error| Error::Open { path: layout.db.clone(), reason: error.into_string() };
         rocks.db.disable_file_deletions().map_err(failed)?;
         let sequence = rocks.db.latest_sequence_number();
@@ -159,7 +176,7 @@ impl Store {
         let _ = space.check();
         let poison = Arc::new(Poison::default());
         let (queue, committer) = committer::start(rocks.clone(), poison.clone(), space.clone(), mark)?;
-        let parts = Parts { lock, keyring, rocks, inventory, space, poison, queue };
+        let parts = Parts { lock, keyring, rocks, inventory, clock, space, poison, queue };
         let (inner, answers) = parts.inner(settings, layout, false);
         inner.make_partitions(inner.settings.clock.now_ms())?;
         Self::with_threads(inner, answers, committer)
@@ -177,14 +194,15 @@ impl Store {
             return Err(no_store(&layout));
         }
         let lock = lock_to_read(&layout)?;
-        let keyring = Arc::new(open_keyring(&settings, &layout)?);
+        let keyring = Arc::new(open_keyring(&settings, &layout)?.to_read());
         let key = inventory_key(&keyring);
+        let clock = trusted_clock(&settings, &layout, &keyring, &key)?;
         let open = || Rocks::open_to_read(&layout, &settings);
         let (found, rocks) = recovery::check_to_read(&settings, &layout, &keyring, &key, open)?;
         let inventory = InventoryWriter::new(&layout, None, &key, *keyring.db_id(), found.epoch + 1, &found.tables);
         let space = Arc::new(Space::to_read(&layout.folder, &layout.ballast, settings.write_buffer_bytes));
         let (poison, queue) = (Arc::new(Poison::default()), Queue::closed());
-        let parts = Parts { lock, keyring, rocks: Arc::new(rocks), inventory, space, poison, queue };
+        let parts = Parts { lock, keyring, rocks: Arc::new(rocks), inventory, clock, space, poison, queue };
         let (inner, _) = parts.inner(settings, layout, true);
         inner.pool.stop();
         let writer = Writer { seals: inner.seals.clone(), queue: inner.queue.clone() };

@@ -100,17 +100,37 @@ pub(crate) fn before(now_ms: u64, days: u32) -> u64 {
 
 /// Wall time: the system's, or a test's.
 #[derive(Clone, Default)]
-pub struct Clock(Option<Arc<dyn Fn() -> u64 + Send + Sync>>);
+pub struct Clock {
+    wall: Option<Arc<Ask>>,
+    uptime: Option<Arc<Ask>>,
+}
+
+type Ask = dyn Fn() -> u64 + Send + Sync;
 
 impl Clock {
     /// Ask this instead of the system: ms since 1970.
     pub fn new(now_ms: impl Fn() -> u64 + Send + Sync + 'static) -> Self {
-        Self(Some(Arc::new(now_ms)))
+        Self { wall: Some(Arc::new(now_ms)), uptime: None }
+    }
+
+    /// And ask this for the time since the machine started, ms.
+    #[must_use]
+    pub fn with_uptime(self, uptime_ms: impl Fn() -> u64 + Send + Sync + 'static) -> Self {
+        Self { uptime: Some(Arc::new(uptime_ms)), ..self }
+    }
+
+    /// Time since the machine started, with the time that it slept, ms: nobody sets this clock.
+    pub(crate) fn uptime_ms(&self) -> u64 {
+        let system = || {
+            let now = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+            now.tv_sec as u64 * 1_000 + now.tv_nsec as u64 / 1_000_000
+        };
+        self.uptime.as_ref().map_or_else(system, |uptime_ms| uptime_ms())
     }
 
     pub(crate) fn now_ms(&self) -> u64 {
         let system = || SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64);
-        self.0.as_ref().map_or_else(system, |now_ms| now_ms())
+        self.wall.as_ref().map_or_else(system, |now_ms| now_ms())
     }
 
     pub(crate) fn now_s(&self) -> u64 {
@@ -120,7 +140,7 @@ impl Clock {
 
 impl fmt::Debug for Clock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.0.is_some() { "Clock(of a test)" } else { "Clock" })
+        f.write_str(if self.wall.is_some() { "Clock(of a test)" } else { "Clock" })
     }
 }
 
@@ -153,6 +173,8 @@ pub(crate) struct Layout {
     pub(crate) inventory: PathBuf,
     pub(crate) mark: PathBuf,
     pub(crate) lock: PathBuf,
+    /// The newest trusted time.
+    pub(crate) clock: PathBuf,
     pub(crate) ballast: PathBuf,
     /// Stays empty: for a look at the database that replays no log.
     pub(crate) no_wal: PathBuf,
@@ -168,6 +190,7 @@ impl Layout {
             inventory: at("inventory"),
             mark: at("wal.mark"),
             lock: at("lock"),
+            clock: at("clock"),
             ballast: at("ballast"),
             no_wal: at("no-wal"),
         }

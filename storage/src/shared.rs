@@ -6,13 +6,13 @@ use std::sync::mpsc::{Sender, sync_channel};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::thread::Thread;
 
-use crate::Error;
 use crate::collect::ask::{Ask, Collected};
 use crate::disk::inventory::Phase;
 use crate::disk::inventory_writer::InventoryWriter;
 use crate::disk::rocks::Rocks;
 use crate::read::pool::Pool;
 use crate::read::reader::Reader;
+use crate::retire::trusted_clock::TrustedClock;
 use crate::seal::cipher::Sealer;
 use crate::seal::keyring::Keyring;
 use crate::seal::seals::{Sealing, Seals};
@@ -21,6 +21,7 @@ use crate::write::batch::Writes;
 use crate::write::committer::{Class, Queue, waiting};
 use crate::write::poison::Poison;
 use crate::write::space::Space;
+use crate::{Error, limits};
 
 /// Everything behind a store's handles.
 pub(crate) struct Inner {
@@ -31,6 +32,7 @@ pub(crate) struct Inner {
     pub(crate) inventory: InventoryWriter,
     pub(crate) poison: Arc<Poison>,
     pub(crate) space: Arc<Space>,
+    pub(crate) clock: Arc<TrustedClock>,
     pub(crate) settings: Settings,
     pub(crate) layout: Layout,
     pub(crate) collected: Collected,
@@ -93,6 +95,7 @@ impl Inner {
         // The inventory knows this opening.
         self.rocks.start_compaction()?;
         self.seals.drop_spent();
+        self.clock.save(limits::CLOCK_SAVE_MS)?;
         self.update_inventory(Phase::Running)?;
         // What a start had no time to compare. A table that has changed is damage: nothing is acknowledged on top of it.
         self.inventory.compare_some().inspect_err(|error| {
@@ -100,6 +103,11 @@ impl Inner {
                 self.poison.strike(error);
             }
         })
+    }
+
+    /// Refuses what writes if the store is open to read only.
+    pub(crate) fn check_writable(&self) -> Result<(), Error> {
+        if self.is_read_only { Err(Error::Closed) } else { Ok(()) }
     }
 
     pub(crate) fn is_ending(&self) -> bool {

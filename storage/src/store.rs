@@ -137,6 +137,7 @@ impl Store {
         }
         self.inner.poison.check()?;
         self.flush()?;
+        self.inner.clock.save(0)?;
         self.inner.update_inventory(Phase::Closed)
     }
 }

@@ -120,6 +120,9 @@ fn look(folder: &Folder, devices: u32) {
     assert!(store.key_status().epochs >= 1);
     assert!(store.verify().expect("is whole").records >= u64::from(devices));
     assert!(matches!(add_device(&store, 1, 1_000), Err(Error::Closed)));
+    assert!(store.add_org(world::org(9)).is_err() && store.rotate_keys().is_err() && store.accept_clock().is_err());
+    assert!(store.rotate_root(&world::key(1)).is_err() && store.rewrap(&world::key(2)).is_err());
+    assert!(store.drop_old().is_err() && store.erase_org(world::org(1)).is_err());
     assert!(store.submit(|_| ()).is_err() && store.telemetry_lane().is_err());
     let second = Store::open_to_read(settings(&folder.0)).expect("two may look");
     drop(second);

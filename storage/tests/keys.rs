@@ -89,6 +89,7 @@ fn child_that_rotates() {
         }
     });
     let store = Store::open(settings).expect("opens");
+    add_device(&store, 1, 1).expect("commits");
     store.rotate_keys().expect("rotates");
     store.rotate_root(&key(1)).expect("rotates the root");
     store.rewrap(&key(2)).expect("rewraps");
@@ -99,7 +100,7 @@ fn child_that_rotates() {
 fn a_crash_at_any_step_of_rotation_leaves_everything_readable() {
     let steps = [
         "before opening RocksDB",
-        // Of the opening, the rotation, the retirement, the root's rotation, the rewrapping and the erasure.
+        // Of the first seal, the rotation, the retirement, the root's rotation, the rewrapping and the erasure.
         "keyring.a written#1",
         "keyring.b written#1",
         "keyring.a written#2",

@@ -23,8 +23,10 @@ const PIN: Pin = Pin::new_virtual(0);
 fn at(folder: &Folder) -> (Arc<AtomicU64>, Settings) {
     let now = Arc::new(AtomicU64::new(BEGIN));
     let mut settings = settings(&folder.0);
-    let clock = now.clone();
-    settings.clock = Clock::new(move || clock.load(Ordering::Relaxed));
+    let (wall, uptime) = (now.clone(), now.clone());
+    let clock = Clock::new(move || wall.load(Ordering::Relaxed));
+    // Time passes by both clocks: nobody sets one here.
+    settings.clock = clock.with_uptime(move || uptime.load(Ordering::Relaxed) - BEGIN);
     settings.retention = Retention { event_days: 10, diary_days: 5, audit_days: 20, ..Retention::default() };
     (now, settings)
 }

@@ -94,6 +94,7 @@ impl Store {
     /// Those of the target; [`Error::Io`], [`Error::Write`]. Objects already stored stay for the next try.
     pub fn back_up(&self, target: &dyn BackupTarget) -> Result<Created, Error> {
         let inner = &self.inner;
+        inner.check_writable()?;
         let _one = inner.long_work.lock().unwrap_or_else(PoisonError::into_inner);
         // A checkpoint writes what is in memory: not into the reserve.
         inner.space.check()?;

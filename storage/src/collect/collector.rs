@@ -114,8 +114,8 @@ impl Collector {
     }
 
     pub(crate) fn look_at_clock(&mut self) {
-        self.now_ms = self.inner.settings.clock.now_ms();
-        let oldest = self.inner.settings.retention.oldest_ms(Family::Raw, self.now_ms);
+        self.now_ms = self.inner.clock.wall_ms();
+        let oldest = self.inner.oldest_ms(Family::Raw);
         self.retained_ms = (oldest, self.now_ms + limits::AHEAD_MS);
     }
 
@@ -240,7 +240,7 @@ impl Collector {
         };
         let was_clean = open.dirty_from == 0;
         let before = open.samples();
-        open.apply(number, point, &mut self.next_chunk);
+        open.apply(number, point, &mut self.next_chunk, self.retained_ms.1);
         self.samples += open.samples() - before;
         if was_clean && open.dirty_from != 0 {
             self.storing.dirty.push_back((number, self.now_ms, slot));

@@ -116,7 +116,10 @@ impl OpenDevice {
     }
 
     /// Take a point of this journal batch, unless the stored records contain it already.
-    pub(crate) fn apply(&mut self, number: u64, point: &Point<'_>, next_chunk: &mut u64) {
+    ///
+    /// `latest_ms`: a value that is dated later than this was written by a wrong clock. It gives way to any newer one, or a
+    /// device would show it for as long as the clock was ahead.
+    pub(crate) fn apply(&mut self, number: u64, point: &Point<'_>, next_chunk: &mut u64, latest_ms: u64) {
         if number <= self.applied {
             return;
         }
@@ -133,7 +136,7 @@ impl OpenDevice {
             }
         };
         let open = &mut self.pins[at];
-        if point.at_ms >= open.latest_ms {
+        if point.at_ms >= open.latest_ms || open.latest_ms > latest_ms {
             open.latest_ms = point.at_ms;
             open.latest.clear();
             open.latest.extend_from_slice(point.value);

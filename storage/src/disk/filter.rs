@@ -1,13 +1,15 @@
 //! What compaction leaves out: events and lines of the diary that are over, whose keys hold their time.
 
 use std::ffi::CStr;
+use std::sync::Arc;
 
 use rocksdb::CompactionDecision;
 use rocksdb::compaction_filter::CompactionFilter;
 use rocksdb::compaction_filter_factory::{CompactionFilterContext, CompactionFilterFactory};
 
+use crate::retire::trusted_clock::TrustedClock;
 use crate::schema::Family;
-use crate::settings::{Clock, Retention, Settings};
+use crate::settings::{Retention, Settings};
 
 /// The time in the key of an event or a line of the diary, behind organization and device.
 fn key_ms(key: &[u8]) -> Option<u64> {
@@ -17,7 +19,7 @@ fn key_ms(key: &[u8]) -> Option<u64> {
 /// Makes the filter of each compaction of a family.
 pub(crate) struct Filters {
     family: Family,
-    clock: Clock,
+    clock: Arc<TrustedClock>,
     retention: Retention,
 }
 
@@ -27,13 +29,13 @@ impl Filters {
         matches!(family, Family::Event | Family::Diary)
     }
 
-    pub(crate) fn new(family: Family, settings: &Settings) -> Option<Self> {
-        let Settings { clock, retention, .. } = settings;
-        Self::is_for(family).then(|| Self { family, clock: clock.clone(), retention: *retention })
+    pub(crate) fn new(family: Family, settings: &Settings, clock: &Arc<TrustedClock>) -> Option<Self> {
+        let retention = settings.retention;
+        Self::is_for(family).then(|| Self { family, clock: clock.clone(), retention })
     }
 }
 
-/// Leaves out what was over when the compaction began.
+/// Leaves out what was over when the compaction began, by a clock that can be trusted.
 pub(crate) struct Filter {
     oldest_ms: u64,
 }
@@ -44,7 +46,7 @@ impl CompactionFilterFactory for Filters {
     type Filter = Filter;
 
     fn create(&mut self, _: CompactionFilterContext) -> Filter {
-        Filter { oldest_ms: self.retention.oldest_ms(self.family, self.clock.now_ms()) }
+        Filter { oldest_ms: self.retention.oldest_ms(self.family, self.clock.expiry_ms()) }
     }
 
     fn name(&self) -> &CStr {

@@ -10,6 +10,7 @@ use rocksdb::{
 };
 
 use crate::disk::filter::Filters;
+use crate::retire::trusted_clock::TrustedClock;
 use crate::schema::Family;
 use crate::settings::{Layout, Settings};
 use crate::{Error, limits};
@@ -142,7 +143,12 @@ impl Glance {
 impl Rocks {
     /// Open for writing. Compaction waits for [`Rocks::start_compaction`]: until the inventory knows this opening, no
     /// table may go away.
-    pub(crate) fn open(layout: &Layout, settings: &Settings, create: bool) -> Result<Self, Error> {
+    pub(crate) fn open(
+        layout: &Layout,
+        settings: &Settings,
+        clock: &Arc<TrustedClock>,
+        create: bool,
+    ) -> Result<Self, Error> {
         let mut names = if layout.db.join("CURRENT").exists() { columns(layout)? } else { Vec::new() };
         if create {
             let wanted = Family::ALL.iter().filter(|family| family.partition_days() == 0).map(|f| f.name().to_owned());
@@ -156,7 +162,7 @@ impl Rocks {
             .map(|name| {
                 let mut options = column_options(&cache, settings.write_buffer_bytes, false);
                 let family = Family::parse(name).map(|(family, _)| family);
-                if let Some(filters) = family.and_then(|family| Filters::new(family, settings)) {
+                if let Some(filters) = family.and_then(|family| Filters::new(family, settings, clock)) {
                     options.set_compaction_filter_factory(filters);
                     options.set_periodic_compaction_seconds(limits::EXPIRE_COMPACTION_S);
                 }

@@ -42,6 +42,12 @@ pub struct Figures {
     pub unsynced_ms: u64,
     /// The epoch of the inventory.
     pub epoch: u64,
+    /// How far the wall clock is beyond what is believed, s: nothing expires by it meanwhile; 0 if it is trusted.
+    pub clock_ahead_s: u64,
+    /// Data keys in the keyring.
+    pub data_keys: usize,
+    /// How many there may be.
+    pub data_key_limit: usize,
 }
 
 /// What one family of records takes; for `linchpin store stats`.
@@ -79,6 +85,7 @@ impl Reads {
     #[must_use]
     pub fn figures(&self) -> Figures {
         let (done, collected) = (&self.inner.queue.figures, &self.inner.collected);
+        let (data_keys, data_key_limit) = self.inner.keyring.epochs();
         Figures {
             commits: done.commits.load(Ordering::Relaxed),
             records: done.records.load(Ordering::Relaxed),
@@ -96,6 +103,9 @@ impl Reads {
             given_up_points: collected.given_up.load(Ordering::Relaxed),
             unsynced_ms: collected.at_risk.oldest_ms(),
             epoch: self.inner.inventory.epoch(),
+            clock_ahead_s: self.inner.clock.ahead_s(),
+            data_keys,
+            data_key_limit,
         }
     }
 

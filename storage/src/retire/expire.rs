@@ -25,19 +25,21 @@ fn is_over(family: Family, partition: u32, oldest_ms: u64) -> bool {
 
 /// Start the thread that looks for what is over once an hour, and rotates keys when there are too many.
 pub(crate) fn start(inner: Arc<Inner>) -> Result<Ticking, Error> {
-    let (mut looked_s, mut rotated_s) = (0, 0);
+    // By the clock that nobody sets, ms.
+    let (mut looked, mut failed): (Option<u64>, Option<u64>) = (None, None);
+    let is_due = |now: u64, last: Option<u64>, pause_s| last.is_none_or(|last| now.abs_diff(last) >= pause_s * 1_000);
     ticking("store-expire", limits::INVENTORY_TICK_MS, move || {
-        let now_s = inner.settings.clock.now_s();
-        if now_s.abs_diff(looked_s) >= limits::RETENTION_TICK_S {
-            looked_s = now_s;
-            if let Err(error) = inner.expire(now_s * 1_000) {
+        let now = inner.clock.uptime_ms();
+        if is_due(now, looked, limits::RETENTION_TICK_S) {
+            looked = Some(now);
+            if let Err(error) = inner.expire() {
                 tracing::warn!(%error, "what is over could not be deleted: it is tried again in an hour");
             }
         }
-        if now_s.abs_diff(rotated_s) >= limits::ROTATE_RETRY_S
+        if is_due(now, failed, limits::ROTATE_RETRY_S)
             && let Err(error) = inner.rotate_when_due()
         {
-            rotated_s = now_s;
+            failed = Some(now);
             tracing::warn!(%error, "the keys could not be rotated: it is tried again in an hour");
         }
     })
@@ -46,7 +48,7 @@ pub(crate) fn start(inner: Arc<Inner>) -> Result<Ticking, Error> {
 impl Inner {
     /// What is older is over, ms since 1970.
     pub(crate) fn oldest_ms(&self, family: Family) -> u64 {
-        self.settings.retention.oldest_ms(family, self.settings.clock.now_ms())
+        self.settings.retention.oldest_ms(family, self.clock.expiry_ms())
     }
 
     /// As [`Inner::oldest_ms`] of raw points, or what their organization asks for if that is less.
@@ -54,13 +56,14 @@ impl Inner {
         let asked = self.reader().get::<Org>(&org)?.map_or(0, |org| u32::from(org.raw_days));
         let days =
             if asked > 0 { asked.min(self.settings.retention.raw_days) } else { self.settings.retention.raw_days };
-        Ok(before(self.settings.clock.now_ms(), days))
+        Ok(before(self.clock.expiry_ms(), days))
     }
 
     /// Delete what is over, except what compaction does by itself; how many partitions were dropped.
-    fn expire(&self, now_ms: u64) -> Result<usize, Error> {
+    fn expire(&self) -> Result<usize, Error> {
         let _one = self.expiring.lock().unwrap_or_else(PoisonError::into_inner);
-        self.make_partitions(now_ms)?;
+        self.make_partitions(self.clock.wall_ms())?;
+        let now_ms = self.clock.expiry_ms();
         let dropped = self.drop_partitions(now_ms)?;
         self.drop_points_of_orgs(now_ms)?;
         self.trim_audits(self.settings.retention.oldest_ms(Family::Audit, now_ms))?;
@@ -196,13 +199,24 @@ impl Inner {
 }
 
 impl Store {
+    /// The wall clock is right: let records expire by it from now on, though it is further ahead than time can have passed.
+    /// Returns what it says, ms since 1970.
+    ///
+    /// # Errors
+    /// [`Error::Io`]: it is not stored, and holds until the end of this run only.
+    pub fn accept_clock(&self) -> Result<u64, Error> {
+        self.inner.check_writable()?;
+        self.inner.clock.accept()
+    }
+
     /// Delete what is over now, also what compaction would leave out by and by; how many partitions of history were
     /// dropped. The store does it by itself once an hour.
     ///
     /// # Errors
     /// [`Error::Write`], [`Error::Full`]; as [`Reads::get`].
     pub fn drop_old(&self) -> Result<usize, Error> {
-        let dropped = self.inner.expire(self.inner.settings.clock.now_ms())?;
+        self.inner.check_writable()?;
+        let dropped = self.inner.expire()?;
         for family in [Family::Event, Family::Diary] {
             let Some(column) = self.inner.rocks.column(family, 0) else { continue };
             self.inner.rocks.db.flush_cf(&column)?;

@@ -2,3 +2,4 @@
 
 pub(crate) mod erase;
 pub(crate) mod expire;
+pub(crate) mod trusted_clock;

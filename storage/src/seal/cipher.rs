@@ -111,7 +111,8 @@ impl Fresh {
         let records: u64 = self.counters.iter().map(|counter| counter.load(Ordering::Relaxed)).sum();
         records >= limits::EPOCH_RECORDS
             || self.bytes.load(Ordering::Relaxed) >= limits::EPOCH_BYTES
-            || now_s.saturating_sub(self.created_s) >= limits::EPOCH_S
+            // Also one that a wrong clock has dated into the future.
+            || now_s.abs_diff(self.created_s) >= limits::EPOCH_S
     }
 
     fn nonce(&self, sealer: Sealer, len: usize) -> [u8; 12] {

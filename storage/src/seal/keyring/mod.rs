@@ -95,6 +95,8 @@ pub(crate) struct Keyring {
     change: Mutex<()>,
     /// Data keys that it may hold.
     epoch_limit: usize,
+    /// Its files stay as they are.
+    is_read_only: bool,
     steps: Steps,
     watch: NonceWatch,
 }
@@ -133,13 +135,19 @@ impl Keyring {
         let (folder, db_id) = (folder.to_owned(), state.head.db_id);
         let (state, expanded, change) = (RwLock::new(state), RwLock::default(), Mutex::default());
         let epoch_limit = limits::EPOCHS;
-        Ok(Self { folder, db_id, state, expanded, change, epoch_limit, steps, watch })
+        Ok(Self { folder, db_id, state, expanded, change, epoch_limit, is_read_only: false, steps, watch })
     }
 
     /// Let it hold so many data keys.
     #[must_use]
     pub(crate) fn with_epoch_limit(self, epoch_limit: usize) -> Self {
         Self { epoch_limit, ..self }
+    }
+
+    /// Let nobody change it.
+    #[must_use]
+    pub(crate) fn to_read(self) -> Self {
+        Self { is_read_only: true, ..self }
     }
 
     pub(crate) fn db_id(&self) -> &[u8; 16] {
@@ -176,6 +184,9 @@ impl Keyring {
 
     /// Change the body, save it in both files, then use it.
     fn change(&self, edit: impl FnOnce(&mut Body, &mut Head) -> Result<Option<Secret>, Error>) -> Result<(), Error> {
+        if self.is_read_only {
+            return Err(Error::Closed);
+        }
         let _one = locked!(self.change.lock());
         let (mut head, root, mut body) = {
             let state = locked!(self.state.read());
@@ -203,9 +214,15 @@ impl Keyring {
         state.owner_key(owner, state.layout.key_version).is_some()
     }
 
+    /// Its epochs, and how many there may be.
+    pub(crate) fn epochs(&self) -> (usize, usize) {
+        (locked!(self.state.read()).layout.epochs.len(), self.epoch_limit)
+    }
+
     /// Are there so many epochs that a rotation should retire some?
     pub(crate) fn wants_rotation(&self) -> bool {
-        locked!(self.state.read()).layout.epochs.len() * 100 >= self.epoch_limit * limits::EPOCHS_ROTATE_PERCENT
+        let (epochs, limit) = self.epochs();
+        epochs * 100 >= limit * limits::EPOCHS_ROTATE_PERCENT
     }
 
     /// Register a fresh epoch. It is on disk when this returns: only then may it seal.
