@@ -7,8 +7,8 @@
 //! - [`Action`]: what a peer may ask, whatever the wire; [`Fault`]: a peer's mistake, with the one mapping to a [`Status`].
 //! - [`blynk`]: the wire. [`blynk::split`] cuts frames, [`blynk::Session`] turns the frames of one device connection into
 //!   actions, [`blynk::codec`] writes frames, [`blynk::DeviceSession`] is the device's side of the same conversation.
-//!   [`http`] is the same for the HTTP device API, [`ws`] carries Blynk bytes in WebSocket frames, [`proxy`] reads what a
-//!   load balancer says of its client.
+//!   [`http`] is the same for the HTTP device API, [`ws`] carries Blynk bytes in WebSocket frames, [`mqtt`] is the
+//!   other wire of devices, [`proxy`] reads what a load balancer says of its client.
 
 pub mod action;
 pub mod blynk;
@@ -16,6 +16,7 @@ pub mod fault;
 pub mod http;
 pub mod limits;
 pub mod model;
+pub mod mqtt;
 pub mod proxy;
 pub mod sniff;
 pub mod ws;

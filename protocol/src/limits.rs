@@ -103,6 +103,33 @@ pub const WS_CONTROL_BYTES: usize = 125;
 /// Longest header of PROXY protocol version 2, bytes: 16 and the addresses and fields that proxies add.
 pub const PROXY_HEADER_BYTES: usize = 1_024;
 
+/// Longest packet of MQTT that the server takes, bytes, fixed header included: as a frame. MQTT 5 clients are told.
+pub const MQTT_PACKET_BYTES: usize = MAX_BODY_BYTES;
+
+/// Longest CONNECT, bytes: token, client id, a will of [`MQTT_WILL_BYTES`], and room for properties.
+pub const MQTT_CONNECT_BYTES: usize = 2_048;
+
+/// Longest client id, characters (the current cloud's figure).
+pub const MQTT_CLIENT_ID_CHARS: usize = 64;
+
+/// Topic and payload of a will, bytes.
+pub const MQTT_WILL_BYTES: usize = 1_088;
+
+/// Filters of one session.
+pub const MQTT_FILTERS: usize = 32;
+
+/// Longest filter, bytes: `downlink/ds/` and the name of a datastream.
+pub const MQTT_FILTER_BYTES: usize = 128;
+
+/// Messages above QoS 0 that a client may send before an answer. Each is answered at once; said to MQTT 5 clients only.
+pub const MQTT_RECEIVE_MAXIMUM: u16 = 64;
+
+/// Names that one batch, `get/ds` or `get/meta` may list: one of each virtual pin.
+pub const MQTT_LISTED_NAMES: usize = 256;
+
+/// Structure: the state of an MQTT session, within the connection; a will and filters by name are one allocation more.
+pub const MQTT_SESSION_BYTES: usize = 24;
+
 /// Structure: the state of the wire, within the connection.
 pub const SESSION_BYTES: usize = 16;
 
@@ -115,3 +142,6 @@ const _: () =
     assert!("meta".len() + 1 + "set".len() + 1 + MAX_META_NAME_BYTES + 1 + MAX_META_VALUE_BYTES <= MAX_BODY_BYTES);
 const _: () = assert!(MAX_EVENT_CODE_BYTES + 1 + MAX_EVENT_DESCRIPTION_CHARS * 4 <= MAX_BODY_BYTES);
 const _: () = assert!("vr".len() + MAX_PINS_LISTED * 4 <= MAX_BODY_BYTES, "all pins can be listed at once");
+const _: () = assert!(MQTT_WILL_BYTES + TOKEN_BYTES + MQTT_CLIENT_ID_CHARS * 4 + 64 <= MQTT_CONNECT_BYTES);
+const _: () = assert!(MQTT_CONNECT_BYTES <= MQTT_PACKET_BYTES);
+const _: () = assert!("ds/".len() + MAX_VALUE_BYTES <= MQTT_PACKET_BYTES, "every value must fit");

@@ -297,7 +297,7 @@ fn batch(target: &Target<'_>, request: &Request<'_>) -> Result<What, Reply> {
 }
 
 /// A JSON value as a pin has it: parts of an array are joined by NUL, so none may contain it.
-pub(super) fn text_of(value: &serde_json::Value) -> Option<Vec<u8>> {
+pub(crate) fn text_of(value: &serde_json::Value) -> Option<Vec<u8>> {
     use serde_json::Value;
     Some(match value {
         Value::String(text) if !text.contains('\0') => text.clone().into_bytes(),

@@ -5,7 +5,13 @@ use std::collections::BTreeSet;
 use std::io;
 use std::path::Path;
 
+#[path = "../../../../protocol/tests/mqtt_table/mod.rs"]
+mod mqtt_table;
+
+use mqtt_table::Begun;
+
 const WIRE: &str = include_str!("../../../../protocol/tests/fixtures/wire.txt");
+const MQTT: &str = include_str!("../../../../protocol/tests/fixtures/mqtt.txt");
 const LOGIN: &[u8] = b"\x1d\0\x01\0\x20abcdefghijklmnopqrstuvwxyz012345";
 const ACCEPTED: &[u8] = b"\0\0\x01\0\xc8";
 
@@ -16,7 +22,31 @@ fn main() -> io::Result<()> {
     write("frame", &both)?;
     write("session", &clients)?;
     write("device", &servers)?;
+    mqtt()?;
     tls()
+}
+
+/// The rows of the table of rules, and the recorded packets one by one.
+fn mqtt() -> io::Result<()> {
+    let (mut packets, mut sessions) = (BTreeSet::new(), BTreeSet::new());
+    for row in mqtt_table::rows().iter().filter(|row| row.bytes.len() < 4_096) {
+        let is_v5 = row.begun == Begun::V5 || row.bytes.get(8) == Some(&5);
+        packets.insert([&[u8::from(is_v5)], &row.bytes[..]].concat());
+        sessions.insert([mqtt_table::login(row.begun), row.bytes.clone()].concat());
+    }
+    for trace in MQTT.split("## ").skip(1) {
+        let mut lines = trace.lines();
+        let is_v5 = lines.next().is_some_and(|name| name.ends_with('5'));
+        for line in lines.filter(|line| !line.is_empty()) {
+            let how = u8::from(is_v5) | u8::from(line.starts_with('s')) << 1;
+            packets.insert([&[how], &frame(&line[2..])[..]].concat());
+        }
+        let client: Vec<_> = trace.lines().filter_map(|line| line.strip_prefix("c ")).map(frame).collect();
+        sessions.insert(client.concat());
+    }
+    write("mqtt_session", &sessions)?;
+    write_as_they_are("mqtt_decode", &packets)?;
+    write_as_they_are("mqtt_differential", &packets)
 }
 
 /// Every operation in every suite, alone and among others; the properties understand any bytes.

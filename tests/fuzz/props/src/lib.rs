@@ -5,12 +5,14 @@
 //! - Error = closed: after a fault that ends, nothing comes any more.
 //! - Bounded: what waits for its rest is less than one frame.
 //!
-//! The first byte of an input chooses the cuts, the others are the stream.
+//! The first byte of an input chooses the cuts, the others are the stream; for packets of MQTT it chooses version and side.
 
 mod cuts;
 mod device;
 mod frame;
 mod http;
+mod mqtt;
+mod mqtt_differential;
 mod session;
 mod tls;
 mod websocket;
@@ -18,6 +20,8 @@ mod websocket;
 pub use device::device;
 pub use frame::frame;
 pub use http::http;
+pub use mqtt::{mqtt_decode, mqtt_session};
+pub use mqtt_differential::mqtt_differential;
 pub use session::session;
 pub use tls::{tls_hello, tls_open, tls_seal};
 pub use websocket::websocket;

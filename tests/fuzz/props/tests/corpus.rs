@@ -58,3 +58,18 @@ fn tls_records_opened() {
 fn tls_records_sealed() {
     replay("tls_seal", props::tls_seal);
 }
+
+#[test]
+fn mqtt_packets() {
+    replay("mqtt_decode", props::mqtt_decode);
+}
+
+#[test]
+fn mqtt_sessions() {
+    replay("mqtt_session", props::mqtt_session);
+}
+
+#[test]
+fn mqtt_beside_another() {
+    replay("mqtt_differential", props::mqtt_differential);
+}

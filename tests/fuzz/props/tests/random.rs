@@ -5,6 +5,9 @@ use proptest::prelude::*;
 
 const LOGIN: &[u8] = b"\x1d\0\x01\0\x20abcdefghijklmnopqrstuvwxyz012345";
 
+const MQTT_4: &[u8] = b"\x10\x36\0\x04MQTT\x04\xc2\0\x3c\0\0\0\x06device\0\x20abcdefghijklmnopqrstuvwxyz012345";
+const MQTT_5: &[u8] = b"\x10\x37\0\x04MQTT\x05\xc2\0\x3c\0\0\0\0\x06device\0\x20abcdefghijklmnopqrstuvwxyz012345";
+
 /// One frame of a command that exists, with a body of the fields that bodies are made of.
 fn any_frame() -> impl Strategy<Value = Vec<u8>> {
     let command =
@@ -81,6 +84,53 @@ proptest! {
     #[test]
     fn devices(seed: u8, stream in any_stream(), is_taken in prop::bool::weighted(0.9)) {
         props::device(&input(seed, if is_taken { b"\0\0\x01\0\xc8" } else { b"" }, &stream));
+    }
+}
+
+/// One packet of MQTT: a kind, and a body of the fields that bodies are made of, with its right length.
+fn any_packet() -> impl Strategy<Value = Vec<u8>> {
+    let text = prop::sample::select(
+        &[
+            "",
+            "MQTT",
+            "device",
+            "abcdefghijklmnopqrstuvwxyz012345",
+            "ds/A",
+            "batch_ds",
+            "downlink/#",
+            "$share/g/a",
+            "a/+",
+        ][..],
+    );
+    let field = prop_oneof![
+        3 => text.prop_map(|text| [&(text.len() as u16).to_be_bytes(), text.as_bytes()].concat()),
+        1 => any::<u16>().prop_map(|id| id.to_be_bytes().to_vec()),
+        2 => (0_u8..8).prop_map(|byte| vec![byte]),
+        1 => prop::collection::vec(any::<u8>(), 0..9),
+    ];
+    let first = prop_oneof![
+        4 => (0x30_u8..0x40),
+        4 => prop::sample::select(&[0x10_u8, 0x20, 0x40, 0x50, 0x62, 0x70, 0x82, 0x90, 0xa2, 0xb0, 0xc0, 0xd0, 0xe0, 0xf0][..]),
+        1 => any::<u8>(),
+    ];
+    (first, prop::collection::vec(field, 0..6)).prop_map(|(first, fields)| {
+        let body = fields.concat();
+        [&[first, body.len().min(127) as u8], &body[..body.len().min(127)]].concat()
+    })
+}
+
+proptest! {
+    #[test]
+    fn mqtt_packets(how in 0_u8..4, packets in prop::collection::vec(any_packet(), 0..6)) {
+        let stream = input(how, b"", &packets.concat());
+        props::mqtt_decode(&stream);
+        props::mqtt_differential(&stream);
+    }
+
+    #[test]
+    fn mqtt_sessions(seed: u8, is_v5: bool, packets in prop::collection::vec(any_packet(), 0..12)) {
+        let start = if is_v5 { MQTT_5 } else { MQTT_4 };
+        props::mqtt_session(&input(seed, start, &packets.concat()));
     }
 }
 

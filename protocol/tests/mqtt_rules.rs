@@ -1,0 +1,109 @@
+//! The table of byte sequences: for each, does the connection stay open or close, and which packets answer with which
+//! code. `fixtures/mqtt_rules.txt` says how to read it; `tests/compat` runs it against the server.
+
+use linchpin_protocol::limits::MQTT_PACKET_BYTES;
+use linchpin_protocol::mqtt::{
+    Cut, MqttAsk, MqttFault, MqttSession, RawPacket, Reason, Uplink, Welcome, cut, cut_connect,
+};
+
+#[path = "mqtt_table/mod.rs"]
+mod mqtt_table;
+
+use mqtt_table::{Begun, TOKEN, login, rows, summary};
+
+/// A server of one connection: every device exists whose token is [`TOKEN`], every topic of the API is taken.
+#[derive(Default)]
+struct World {
+    session: MqttSession,
+    out: Vec<u8>,
+    is_closed: bool,
+}
+
+impl World {
+    fn take(&mut self, mut stream: &[u8]) {
+        while !self.is_closed {
+            let next = if self.session.is_live() { cut(stream, MQTT_PACKET_BYTES) } else { cut_connect(stream) };
+            match next {
+                Ok(Cut::Packet { packet, used }) => {
+                    stream = &stream[used..];
+                    self.on_packet(packet);
+                }
+                Ok(Cut::Partial { need }) => {
+                    assert!(need > stream.len());
+                    return;
+                }
+                Err(fault) => self.close(fault),
+            }
+        }
+    }
+
+    fn on_packet(&mut self, packet: RawPacket<'_>) {
+        match self.session.on_packet(packet, &mut self.out) {
+            Ok(MqttAsk::Login { token }) if token.expose() == TOKEN => {
+                self.session.accept(&Welcome { keep_alive_cap_s: 3_600, assigned_id: "device-1" }, &mut self.out);
+            }
+            Ok(MqttAsk::Login { .. }) => self.close(MqttFault::Refused(Reason::BadUserNameOrPassword)),
+            Ok(MqttAsk::Publish { uplink, owed, .. }) => {
+                let is_known = !matches!(uplink, Uplink::Other(_));
+                let reason = if is_known { Reason::Success } else { Reason::TopicNameInvalid };
+                self.session.acknowledge(owed, reason, "no such topic", &mut self.out);
+            }
+            Ok(MqttAsk::Leave { .. }) => self.is_closed = true,
+            Ok(MqttAsk::PingAnswered | MqttAsk::Nothing) => {}
+            Err(fault) => self.close(fault),
+        }
+    }
+
+    fn close(&mut self, fault: MqttFault) {
+        assert!(fault.to_string().contains(';'), "{fault} says what to do");
+        self.session.farewell(fault.reason(), "because", &mut self.out);
+        self.is_closed = true;
+    }
+}
+
+#[test]
+fn every_rule_holds() {
+    let rows = rows();
+    assert!(rows.len() > 140, "{} rows", rows.len());
+    let mut wrong = Vec::new();
+    for row in &rows {
+        let mut world = World::default();
+        if row.begun != Begun::Nothing {
+            world.take(&login(row.begun));
+            world.out.clear();
+        }
+        world.take(&row.bytes);
+        let answers = summary(&world.out, row.begun, &row.bytes);
+        if (world.is_closed, &answers) != (row.closes, &row.answers) {
+            wrong.push(format!("{}: closed {}, answers {answers:?}", row.rule, world.is_closed));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_rule_holds_byte_by_byte() {
+    for row in rows().iter().filter(|row| row.bytes.len() < 4_096) {
+        let mut world = World::default();
+        if row.begun != Begun::Nothing {
+            world.take(&login(row.begun));
+            world.out.clear();
+        }
+        let mut waiting = Vec::new();
+        for byte in &row.bytes {
+            waiting.push(*byte);
+            let limit = if world.session.is_live() { cut(&waiting, MQTT_PACKET_BYTES) } else { cut_connect(&waiting) };
+            if world.is_closed || matches!(limit, Ok(Cut::Partial { .. })) {
+                continue;
+            }
+            world.take(&waiting);
+            waiting.clear();
+        }
+        assert_eq!(
+            (world.is_closed, &summary(&world.out, row.begun, &row.bytes)),
+            (row.closes, &row.answers),
+            "{}",
+            row.rule
+        );
+    }
+}
