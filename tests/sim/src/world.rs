@@ -303,6 +303,12 @@ impl World {
         self.reports.remove(&request).expect("every question is answered in the same call")
     }
 
+    /// The home of a device.
+    #[must_use]
+    pub fn shard_of(&self, device: u32) -> ShardId {
+        home_of(device_id(device), self.shards())
+    }
+
     /// A device as its home knows it.
     pub fn view(&mut self, device: u32) -> linchpin_shard::DeviceView {
         match self.ask(device, |request, device| Command::Device { request, device }) {

@@ -17,11 +17,16 @@ impl Client {
         Self { conn: world.connect([127, 0, 0, 9]), received: Vec::new() }
     }
 
-    fn send(&self, world: &mut World, text: &str) {
+    pub(crate) fn send(&self, world: &mut World, text: &str) {
         world.send(self.conn, text.as_bytes());
     }
 
-    fn answers(&mut self, world: &mut World) -> Vec<(u16, String)> {
+    /// End the connection.
+    pub(crate) fn close(&self, world: &mut World) {
+        world.close(self.conn);
+    }
+
+    pub(crate) fn answers(&mut self, world: &mut World) -> Vec<(u16, String)> {
         while let Some(segment) = world.read(self.conn) {
             self.received.extend_from_slice(&segment);
         }

@@ -6,6 +6,7 @@ mod diary;
 mod draining;
 mod events;
 mod first_bytes;
+mod full_lanes;
 mod groups;
 mod heartbeat;
 mod http;
