@@ -48,7 +48,7 @@ fn write_secrets(store: &Store) {
     let attribute = Attribute { pin: None, name: NAME.into(), value: VALUE.as_bytes().into() };
     batch.put(&device_key(1, 77), &Properties(vec![attribute])).expect("fits");
     let stream =
-        Datastream { pin: Pin::new_virtual(1), name: NAME.into(), kind: ValueKind::Text, unit: "C".into(), sync: true };
+        Datastream::new(Pin::new_virtual(1), NAME, ValueKind::Text, "C", true);
     let id = TemplateId::parse(b"TMPL1").expect("valid");
     let template = TemplateRecord(Template::new(id, NAME.into(), vec![stream], vec![VALUE.into()]));
     batch.put(&TemplateKey::new(org(1), 1), &template).expect("fits");

@@ -18,13 +18,7 @@ fn fill(store: &Store) {
     let streams = [ValueKind::Text, ValueKind::Int { min: -5, max: 9 }, ValueKind::Double { min: 0.5, max: 2.5 }]
         .into_iter()
         .zip(0..)
-        .map(|(kind, index)| Datastream {
-            pin: Pin::new_virtual(index),
-            name: "t".into(),
-            kind,
-            unit: "C".into(),
-            sync: index == 0,
-        });
+        .map(|(kind, index)| Datastream::new(Pin::new_virtual(index), "t", kind, "C", index == 0));
     let id = TemplateId::parse(b"TMPL1").expect("valid");
     let template =
         TemplateRecord(Template::new(id, "lamp".into(), streams.collect(), vec!["hot".into()]).with_tls_required(true));

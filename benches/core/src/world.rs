@@ -87,7 +87,7 @@ impl World {
         world.shard.reserve(devices);
         let id = TemplateId::parse(b"TMPLbench").expect("a name");
         let range = ValueKind::Double { min: -40.0, max: 85.0 };
-        let stream = Datastream { pin: PIN, name: "t".into(), kind: range, unit: "".into(), sync: true };
+        let stream = Datastream::new(PIN, "t", range, "", true);
         world.order(Command::PutTemplate(Box::new(Template::new(id, "Bench".into(), vec![stream], vec![]))));
         let homes = (1..).filter_map(DeviceId::new).filter(|device| home_of(*device, shards) == ShardId(own));
         for device in homes.take(devices) {

@@ -5,7 +5,9 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use linchpin_driver::{Choice, Descriptors, Features, IdleReceive};
-use linchpin_protocol::model::{Datastream, Network, Pin, PinKind, Template, TemplateId, Token, ValueKind};
+use linchpin_protocol::model::{
+    Datastream, Network, Pin, PinKind, SubstituteFault, Template, TemplateId, Token, ValueKind,
+};
 use linchpin_shard::Settings;
 use serde::Deserialize;
 use toml::Spanned;
@@ -101,6 +103,8 @@ struct DatastreamTable {
     unit: String,
     #[serde(default)]
     sync: bool,
+    default: Option<Spanned<String>>,
+    fallback: Option<Spanned<i64>>,
 }
 
 #[derive(Deserialize)]
@@ -164,7 +168,10 @@ pub(super) fn template_request(path: &Path, text: &str) -> Result<serde_json::Va
             ValueKind::Enum { count } => json!({"type": "enum", "count": count}),
         };
         let pin = stream.pin.to_string();
-        json!({"pin": pin, "name": stream.name, "unit": stream.unit, "sync": stream.sync, "kind": kind})
+        json!({
+            "pin": pin, "name": stream.name, "unit": stream.unit, "sync": stream.sync, "kind": kind,
+            "default": stream.default, "fallback": stream.fallback,
+        })
     };
     let datastreams: Vec<_> = made.datastreams.iter().map(stream).collect();
     Ok(json!({
@@ -333,7 +340,18 @@ fn datastream(source: &Source<'_>, table: &DatastreamTable) -> Result<Datastream
         ("enum", ValueKind::Enum { count }),
     ];
     let kind = source.one_of(Some(&table.kind), "type", &kinds, ValueKind::Text)?;
-    Ok(Datastream { pin, name: table.name.as_str().into(), kind, unit: table.unit.as_str().into(), sync: table.sync })
+    let made = Datastream::new(pin, &table.name, kind, &table.unit, table.sync);
+    let fallback = match &table.fallback {
+        Some(_) => Some(source.within(table.fallback.as_ref(), "fallback", 0..=9_999, 0)?),
+        None => None,
+    };
+    let default = table.default.as_ref().map(|text| text.get_ref().as_str());
+    made.with_substitutes(default, fallback).map_err(|fault| {
+        let of_default = matches!(fault, SubstituteFault::Default(_) | SubstituteFault::DefaultOutside);
+        let place = if of_default { table.default.as_ref().map(Spanned::span) } else { None };
+        let place = place.or_else(|| table.fallback.as_ref().map(Spanned::span));
+        source.error(place.unwrap_or_else(|| table.pin.span()), fault)
+    })
 }
 
 fn parse_pin(text: &str) -> Option<Pin> {
@@ -413,6 +431,16 @@ mod tests {
         assert!(pasted.contains("not the token") && !pasted.contains("xxx"), "{pasted}");
         let empty = mistake(&SMALL.replace("[\"127.0.0.1:0\"]", "[]"));
         assert!(empty.contains("at least one address"), "{empty}");
+        let stream = |more: &str| {
+            let head = "[[template]]\nid = \"A\"\n[[template.datastream]]\npin = \"V0\"\nname = \"x\"\n";
+            format!("{SMALL}{head}{more}\n")
+        };
+        let outside = mistake(&stream("type = \"int\"\nmax = 9\ndefault = \"10\""));
+        assert!(outside.starts_with("c.toml:12:11: the default lies outside"), "{outside}");
+        let choice = mistake(&stream("type = \"enum\"\ncount = 3\nfallback = 3"));
+        assert!(choice.starts_with("c.toml:12:12: the fallback 3 is not one of the 3"), "{choice}");
+        let number = mistake(&stream("type = \"int\"\nfallback = 3"));
+        assert!(number.starts_with("c.toml:11:12: only an enum"), "{number}");
         let twice = mistake(&format!("{SMALL}[[template]]\nid = \"A\"\n[[template]]\nid = \"A\"\n"));
         assert!(twice.starts_with("c.toml:8:6: template A is there twice"), "{twice}");
     }

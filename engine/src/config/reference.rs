@@ -279,6 +279,18 @@ fn datastream() -> Table {
             "true or false",
             Shown::Default("false".to_owned()),
         ),
+        key(
+            "default",
+            "What a first sync or a read gets while nothing was written.",
+            "a text that may be written to the pin",
+            Shown::Example("none", "\"0\""),
+        ),
+        key(
+            "fallback",
+            "What a choice that an enum does not have becomes; without it such a write is refused.",
+            "0 to count - 1",
+            Shown::Example("none", "0"),
+        ),
     ];
     Table { head: "[[template.datastream]]", what: "A pin of the template above.", is_example: true, keys }
 }

@@ -19,13 +19,7 @@ pub(crate) fn devices() -> [NewDevices; 2] {
 
 /// The template of the demo.
 pub(crate) fn template() -> Template {
-    let stream = |index, name: &str, kind, unit: &str, sync| Datastream {
-        pin: Pin::new_virtual(index),
-        name: name.into(),
-        kind,
-        unit: unit.into(),
-        sync,
-    };
+    let stream = |index, name, kind, unit, sync| Datastream::new(Pin::new_virtual(index), name, kind, unit, sync);
     let datastreams = vec![
         stream(0, "Slider", ValueKind::Int { min: 0, max: 1_023 }, "", true),
         stream(1, "Counter", ValueKind::Int { min: 0, max: i64::from(i32::MAX) }, "s", false),

@@ -10,7 +10,7 @@ mod token;
 mod value;
 
 pub use crate::fault::Status;
-pub use datastream::{Datastream, Template, ValueKind};
+pub use datastream::{Datastream, SubstituteFault, Template, ValueKind};
 pub use ids::{DeviceId, OrgId, TemplateId};
 pub use network::Network;
 pub use pin::{Pin, PinKind};

@@ -55,13 +55,9 @@ fn take_template(fields: &mut Fields<'_>) -> Result<Template, Shape> {
     let name = fields.text()?.into();
     let mut datastreams = Vec::new();
     for _ in 0..fields.varint()? {
-        datastreams.push(Datastream {
-            pin: take::pin(fields)?,
-            name: fields.text()?.into(),
-            kind: take_kind(fields)?,
-            unit: fields.text()?.into(),
-            sync: fields.u8()? != 0,
-        });
+        let (pin, name, kind) = (take::pin(fields)?, fields.text()?, take_kind(fields)?);
+        let (unit, sync) = (fields.text()?, fields.u8()? != 0);
+        datastreams.push(Datastream::new(pin, name, kind, unit, sync));
     }
     let count = fields.varint()?;
     let events = (0..count).map(|_| fields.text().map(Into::into)).collect::<Result<_, _>>()?;

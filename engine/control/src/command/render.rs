@@ -85,7 +85,10 @@ pub(crate) fn template_json(template: &Template) -> Value {
                 ValueKind::Text => json!({"type": "text"}),
                 ValueKind::Enum { count } => json!({"type": "enum", "count": count}),
             };
-            json!({"pin": stream.pin.to_string(), "name": stream.name, "unit": stream.unit, "sync": stream.sync, "kind": kind})
+            json!({
+                "pin": stream.pin.to_string(), "name": stream.name, "unit": stream.unit, "sync": stream.sync, "kind": kind,
+                "default": stream.default, "fallback": stream.fallback,
+            })
         })
         .collect();
     json!({

@@ -96,7 +96,18 @@ fn datastream(stream: &Value) -> Result<Datastream, CommandError> {
         _ => return Err(wrong()),
     };
     let sync = stream.get("sync").and_then(Value::as_bool).unwrap_or(false);
-    Ok(Datastream { pin: pin(stream)?, name: text("name")?.into(), kind, unit: text("unit")?.into(), sync })
+    let made = Datastream::new(pin(stream)?, text("name")?, kind, text("unit")?, sync);
+    let fallback = match stream.get("fallback").filter(|fallback| !fallback.is_null()) {
+        None => None,
+        Some(given) => Some(
+            given
+                .as_u64()
+                .and_then(|choice| u32::try_from(choice).ok())
+                .ok_or_else(|| CommandError::parameter("fallback", "the number of a choice, from 0"))?,
+        ),
+    };
+    let default = optional_text(stream, "default")?;
+    made.with_substitutes(default, fallback).map_err(|fault| CommandError::new("refused", fault.to_string()))
 }
 
 #[cfg(test)]
@@ -110,7 +121,7 @@ mod tests {
             "datastreams": [
                 {"pin": "V0", "name": "Speed", "unit": "rpm", "sync": true, "kind": {"type": "int", "min": 0, "max": 3000}},
                 {"pin": "V1", "name": "Load", "kind": {"type": "double", "min": 0.0, "max": 1.5}},
-                {"pin": "V2", "name": "Mode", "kind": {"type": "enum", "count": 3}},
+                {"pin": "V2", "name": "Mode", "kind": {"type": "enum", "count": 3}, "default": "1", "fallback": 0},
                 {"pin": "V3", "name": "Note", "kind": {"type": "text"}},
             ],
         });

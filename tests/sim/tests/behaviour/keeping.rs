@@ -37,10 +37,10 @@ fn every_accepted_value_is_given_once_and_refused_ones_never() {
     for body in [&b"vw\x000\x007"[..], b"vw\x000\x008", b"vw\x001\0on", b"vw\x000\x008"] {
         script.ask(&mut world, command::HARDWARE, body);
     }
-    script.refused(&mut world, command::HARDWARE, b"vw\x000\x00101", 11);
+    script.refused(&mut world, command::HARDWARE, b"vw\x000\0warm", 11);
     operator_writes(&mut world, 1, 0, b"9");
     assert_eq!(get(&mut world, &token, "update?v0=10").0, 200);
-    assert_eq!(get(&mut world, &token, "update?v0=1000").0, 400);
+    assert_eq!(get(&mut world, &token, "update?v0=warm").0, 400);
     assert_eq!(points(&world, 0), ["7", "8", "8", "9", "10"]);
     assert_eq!(points(&world, 1), ["on"]);
 }

@@ -23,6 +23,7 @@ mod restarts;
 mod slow_readers;
 mod sync;
 mod takeover;
+mod template_values;
 mod tls;
 mod watching;
 mod websocket;
@@ -43,13 +44,7 @@ fn world() -> (World, Token) {
 fn world_with_template() -> (World, Token) {
     let mut world = World::new(&WorldOptions::default());
     let id = TemplateId::parse(b"TMPLtest").expect("valid");
-    let stream = |index, kind, sync| Datastream {
-        pin: Pin::new_virtual(index),
-        name: "stream".into(),
-        kind,
-        unit: "".into(),
-        sync,
-    };
+    let stream = |index, kind, sync| Datastream::new(Pin::new_virtual(index), "stream", kind, "", sync);
     let streams = vec![stream(0, ValueKind::Int { min: 0, max: 100 }, false), stream(1, ValueKind::Text, true)];
     world.add_template(&Template::new(id, "Test".into(), streams, vec!["hot".into()]));
     let token = world.add_device(1, Some(id));

@@ -38,7 +38,7 @@ fn a_template_decides_what_is_written() {
     let mut script = Script::introduced(&mut world, &token);
     script.ask(&mut world, command::HARDWARE, b"vw\x000\x00100");
     script.expect_nothing(&mut world);
-    for body in [&b"vw\x000\x00101"[..], b"vw\x000\0-1", b"vw\x000\0warm", b"vw\x007\x001"] {
+    for body in [&b"vw\x000\x0099.5"[..], b"vw\x000\0warm", b"vw\x007\x001"] {
         script.refused(&mut world, command::HARDWARE, body, 11);
     }
     assert_eq!(world.value(1, 0).as_deref(), Some("100"));

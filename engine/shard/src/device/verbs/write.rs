@@ -1,5 +1,7 @@
 //! Writing pins.
 
+use std::borrow::Cow;
+
 use linchpin_protocol::Fault;
 use linchpin_protocol::blynk::{HEADER_BYTES, codec, fits};
 use linchpin_protocol::limits::{MAX_VALUE_BYTES, STAMP_RANGE_MS};
@@ -8,10 +10,10 @@ use linchpin_protocol::model::{Pin, UnixMillis, ValueRef};
 use super::{Delivery, LatestChange, Origin, Refused};
 use crate::{Intake, Shard, Slot, Turn};
 
-/// A write that the template, the device's buffer and the store allow.
+/// A write that the template, the device's buffer and the store allow. The value may have been cropped.
 struct Admitted<'a> {
     pin: Pin,
-    value: ValueRef<'a>,
+    value: Cow<'a, [u8]>,
 }
 
 impl Shard {
@@ -57,30 +59,29 @@ impl Shard {
         if self.store.intake == Intake::Nothing {
             return Err(Refused::StoreFailed);
         }
-        let mut newest = None;
+        let mut admitted = Vec::with_capacity(points.len());
         for (at, value) in points {
-            if UnixMillis(*at).distance(turn.now.wall) > STAMP_RANGE_MS {
-                return Err(Refused::Time(*at));
+            let at = UnixMillis(*at);
+            if at.distance(turn.now.wall) > STAMP_RANGE_MS {
+                return Err(Refused::Time(at.0));
             }
-            let admitted = self.check_template(position, pin, ValueRef(value))?;
-            if newest.as_ref().is_none_or(|(newest_at, _)| *newest_at <= *at) {
-                newest = Some((*at, admitted));
-            }
+            admitted.push((at, self.check_template(position, pin, ValueRef(value))?));
         }
-        if let Some((at, admitted)) = &newest {
-            self.set_latest(turn, position, admitted, UnixMillis(*at), origin)?;
+        if let Some((at, newest)) = admitted.iter().max_by_key(|(at, _)| at.0) {
+            self.set_latest(turn, position, newest, *at, origin)?;
         }
-        for (at, value) in points {
-            self.store_point(turn, position, pin, UnixMillis(*at), value);
+        for (at, point) in &admitted {
+            self.store_point(turn, position, pin, *at, &point.value);
         }
         Ok(())
     }
 
-    /// The one check of a value against the template.
+    /// The one check of a value against the template, which may crop it.
     fn check_template<'a>(&self, position: u32, pin: Pin, value: ValueRef<'a>) -> Result<Admitted<'a>, Fault> {
-        if let Some(template) = self.template_of(position) {
-            template.check(pin, value)?;
-        }
+        let value = match self.template_of(position) {
+            Some(template) => template.admit(pin, value)?,
+            None => Cow::Borrowed(value.as_bytes()),
+        };
         Ok(Admitted { pin, value })
     }
 
@@ -115,7 +116,7 @@ impl Shard {
         origin: Origin,
     ) -> Result<Delivery, Refused> {
         self.set_latest(turn, position, write, at, origin)?;
-        self.store_point(turn, position, write.pin, at, write.value.as_bytes());
+        self.store_point(turn, position, write.pin, at, &write.value);
         if origin == Origin::Device {
             return Ok(Delivery::Sent);
         }
@@ -134,8 +135,8 @@ impl Shard {
         at: UnixMillis,
         origin: Origin,
     ) -> Result<(), Fault> {
-        let &Admitted { pin, value } = write;
-        let value = value.as_bytes();
+        let Admitted { pin, value } = write;
+        let (pin, value) = (*pin, &**value);
         match self.devices[position].values.put(pin, value, at) {
             Ok(true) => self.latest_changed(turn, LatestChange { position, pin, value, origin }),
             Ok(false) => {}
@@ -187,9 +188,9 @@ impl Shard {
 /// The frame that a device gets of a write of others.
 fn put_frame(out: &mut Vec<u8>, id: u16, write: &Admitted<'_>, origin: Origin) {
     match origin {
-        Origin::Bridge => codec::bridge(out, id, write.pin, write.value.as_bytes()),
+        Origin::Bridge => codec::bridge(out, id, write.pin, &write.value),
         Origin::Device | Origin::Http | Origin::Operator => {
-            codec::hardware_write(out, id, write.pin, write.value.as_bytes());
+            codec::hardware_write(out, id, write.pin, &write.value);
         }
     }
 }
