@@ -47,8 +47,7 @@ fn write_secrets(store: &Store) {
     batch.put(&EventKey { org: org(1), device: device(77), at_ms: LATE_MS, number: 0 }, &event).expect("fits");
     let attribute = Attribute { pin: None, name: NAME.into(), value: VALUE.as_bytes().into() };
     batch.put(&device_key(1, 77), &Properties(vec![attribute])).expect("fits");
-    let stream =
-        Datastream::new(Pin::new_virtual(1), NAME, ValueKind::Text, "C", true);
+    let stream = Datastream::new(Pin::new_virtual(1), NAME, ValueKind::Text, "C", true);
     let id = TemplateId::parse(b"TMPL1").expect("valid");
     let template = TemplateRecord(Template::new(id, NAME.into(), vec![stream], vec![VALUE.into()]));
     batch.put(&TemplateKey::new(org(1), 1), &template).expect("fits");

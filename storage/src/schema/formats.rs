@@ -110,7 +110,10 @@ fn records(fixtures: &mut Fixtures) {
         ValueKind::Double { min: 0.5, max: 2.5 },
         ValueKind::Enum { count: 4 },
     ];
-    let streams = kinds.into_iter().zip(0..).map(|(kind, index)| Datastream::new(Pin::new_virtual(index), "t", kind, "C", index == 0));
+    let streams = kinds
+        .into_iter()
+        .zip(0..)
+        .map(|(kind, index)| Datastream::new(Pin::new_virtual(index), "t", kind, "C", index == 0));
     let id = TemplateId::parse(b"TMPL1").expect("valid");
     let template = Template::new(id, "lamp".into(), streams.collect(), vec!["hot".into()]);
     fixtures.older("template-1", &TemplateRecord(template.clone()));
