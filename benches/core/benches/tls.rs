@@ -83,6 +83,7 @@ impl Bench {
                 clients: None,
                 layer,
                 alpn: Vec::new(),
+                challenges: Default::default(),
                 clock: clock.clone(),
             })
             .expect("an acceptor")

@@ -13,8 +13,8 @@ use linchpin_shard::TlsOptions;
 use linchpin_tls::pki_types::CertificateDer;
 use linchpin_tls::pki_types::pem::PemObject;
 use linchpin_tls::{
-    Acceptor, AcceptorOptions, Certificates, ClientAuth, Clock, Identity, Layer, Provider, Revoked, SessionIds,
-    SetupFault, Tickets, limits,
+    Acceptor, AcceptorOptions, Certificates, Challenges, ClientAuth, Clock, Identity, Layer, Provider, Revoked,
+    SessionIds, SetupFault, Tickets, limits,
 };
 
 pub(crate) use local::Local;
@@ -169,6 +169,8 @@ pub(crate) struct Tls {
     revoked: Revoked,
     client_roots: Option<Vec<CertificateDer<'static>>>,
     layer: Layer,
+    /// What authorities that check names get.
+    challenges: Arc<Challenges>,
     clock: Clock,
     tickets: Mutex<AllTickets>,
 }
@@ -200,6 +202,7 @@ impl Tls {
             revoked,
             client_roots: config.client_roots()?,
             layer: config.layer,
+            challenges: Arc::default(),
             tickets: Mutex::new(AllTickets {
                 file: TicketFile::open(data_path, ticket_key, now_s())?,
                 used: Vec::new(),
@@ -243,6 +246,7 @@ impl Tls {
             layer: self.layer,
             // For browsers and HTTP clients; devices offer none.
             alpn: vec![b"http/1.1".to_vec()],
+            challenges: Arc::clone(&self.challenges),
             clock: self.clock.clone(),
         })
         .map_err(failed)

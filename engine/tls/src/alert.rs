@@ -30,6 +30,8 @@ pub enum Alert {
     NoRenegotiation = 100,
     /// No certificate for this name.
     UnrecognizedName = 112,
+    /// None of the application protocols that the client offers.
+    NoApplicationProtocol = 120,
 }
 
 const LEVEL_WARNING: u8 = 1;

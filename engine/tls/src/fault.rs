@@ -45,6 +45,10 @@ pub enum Fault {
     OldVersion(u8),
     /// The client's certificate is on the list of revoked ones.
     Revoked,
+    /// An authority checks a name that no open challenge is about.
+    NoChallenge,
+    /// An authority has seen the answer to its challenge: nothing else happens on such a connection.
+    ChallengeAnswered,
     /// The handshake failed; rustls says why.
     Handshake(rustls::Error),
     /// A mistake of this program; says which.
@@ -56,8 +60,8 @@ impl Fault {
     #[must_use]
     pub const fn alert(&self) -> Option<Alert> {
         Some(match self {
-            // rustls writes its own alerts.
-            Self::Closed | Self::PeerAlert(_) | Self::Handshake(_) => return None,
+            // rustls writes its own alerts, and the sealed close_notify of an answered challenge.
+            Self::Closed | Self::PeerAlert(_) | Self::Handshake(_) | Self::ChallengeAnswered => return None,
             Self::BadRecordMac => Alert::BadRecordMac,
             Self::RecordOverflow(_) => Alert::RecordOverflow,
             Self::RecordVersion(_) | Self::OldVersion(_) => Alert::ProtocolVersion,
@@ -70,6 +74,7 @@ impl Fault {
             Self::Malformed(_) | Self::HelloTooLong | Self::HandshakeTooLong => Alert::DecodeError,
             Self::KeyExhausted(_) => Alert::CloseNotify,
             Self::Revoked => Alert::CertificateRevoked,
+            Self::NoChallenge => Alert::NoApplicationProtocol,
             Self::AssemblyBudget(_) | Self::Internal(_) => Alert::InternalError,
         })
     }
@@ -109,6 +114,8 @@ impl std::fmt::Display for Fault {
                 write!(f, "the client offers 3.{minor} at most, TLS 1.2 (3.3) is the least; use the plain port")
             }
             Self::Revoked => write!(f, "the client's certificate is revoked; issue a new one"),
+            Self::NoChallenge => write!(f, "acme-tls/1 is offered, and no challenge is open for the name"),
+            Self::ChallengeAnswered => write!(f, "the authority has seen the answer to its challenge"),
             Self::Handshake(error) => write!(f, "the handshake failed: {error}"),
             Self::Internal(what) => write!(f, "a mistake of this program, please report it: {what}"),
         }

@@ -30,6 +30,7 @@
 //!     clients: None,
 //!     layer: Layer::InPlace,
 //!     alpn: Vec::new(),
+//!     challenges: Arc::default(),
 //!     clock: clock.clone(),
 //! })?;
 //! let connector = Connector::new(&ConnectorOptions {
@@ -66,6 +67,7 @@
 mod admission;
 mod alert;
 mod certificate;
+mod challenge;
 mod client_auth;
 mod clock;
 mod fault;
@@ -81,7 +83,11 @@ mod ticket_file;
 
 pub use admission::{Admission, Load, Pass, Refusal, Verdict};
 pub use alert::{Alert, fatal};
-pub use certificate::{Certificates, DeviceRoot, Identity, LocalAuthority, LocalCertificate, Report, Warning};
+pub use certificate::{
+    Certificates, DeviceRoot, Identity, KeyKind, LocalAuthority, LocalCertificate, NewKey, RenewalId, Report, Warning,
+    device_chain,
+};
+pub use challenge::{Challenges, validation_name};
 pub use client_auth::{ClientAuth, Revoked, fingerprint};
 pub use clock::Clock;
 pub use fault::Fault;

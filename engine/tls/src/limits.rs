@@ -174,3 +174,12 @@ const _: () = assert!(RESUMED_COST.as_nanos() <= FULL_COST.as_nanos());
 const _: () = assert!(HANDSHAKE_SHARE_PERCENT < HANDSHAKE_SHARE_ALONE_PERCENT && HANDSHAKE_SHARE_ALONE_PERCENT < 100);
 const _: () = assert!(CHAIN_WARN_BYTES < CHAIN_BYTES && SESSION_BYTES <= TICKET_BYTES);
 const _: () = assert!(V6_PREFIX_BITS > 0 && V6_PREFIX_BITS <= 128);
+
+/// Challenges of an authority that are open at a time, of each kind; also names of one certificate.
+pub const CHALLENGES: usize = 64;
+
+/// Longest token of a challenge, bytes; RFC 8555, 8.1 asks for 128 bits of entropy, in base64url.
+pub const CHALLENGE_TOKEN_BYTES: usize = 128;
+
+/// Bits of RSA keys that are made: what all devices can verify.
+pub const RSA_BITS: usize = 2_048;

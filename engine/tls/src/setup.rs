@@ -1,6 +1,6 @@
 //! What an operator can set up wrong.
 
-use crate::limits::{CHAIN_BYTES, PREVIOUS_EPOCHS};
+use crate::limits::{CHAIN_BYTES, CHALLENGE_TOKEN_BYTES, CHALLENGES, PREVIOUS_EPOCHS};
 
 /// Why TLS cannot be set up as asked.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,6 +25,10 @@ pub enum SetupFault {
     EpochTwice(u32),
     /// The certificates could not be made.
     Making(String),
+    /// A token of a challenge that is no base64url, or of so many bytes.
+    ChallengeToken(usize),
+    /// Too many open challenges.
+    Challenges,
     /// rustls refuses; says why.
     Rustls(rustls::Error),
     /// The roots for clients' certificates are unusable; says why.
@@ -48,6 +52,11 @@ impl std::fmt::Display for SetupFault {
             Self::Epochs(given) => write!(f, "{given} earlier ticket epochs, allowed are {PREVIOUS_EPOCHS}"),
             Self::EpochTwice(epoch) => write!(f, "two ticket keys for epoch {epoch}; number each key once"),
             Self::Making(why) => write!(f, "the local certificates cannot be made: {why}"),
+            Self::ChallengeToken(len) => write!(
+                f,
+                "a token of {len} bytes; allowed are 1 to {CHALLENGE_TOKEN_BYTES} characters of A-Z, a-z, 0-9, - and _"
+            ),
+            Self::Challenges => write!(f, "more than {CHALLENGES} open challenges; order certificates for fewer names"),
             Self::Rustls(error) => write!(f, "TLS cannot be set up: {error}"),
             Self::ClientRoots(why) => write!(f, "the roots for clients' certificates are unusable: {why}"),
         }

@@ -30,6 +30,7 @@ fn acceptor() -> (Acceptor, String) {
         clients: None,
         layer: Layer::InPlace,
         alpn: Vec::new(),
+        challenges: Default::default(),
         clock,
     });
     (acceptor.expect("an acceptor"), authority.certificate_pem().to_owned())

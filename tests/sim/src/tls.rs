@@ -63,6 +63,7 @@ impl Authority {
             clients,
             layer: self.layer,
             alpn: Vec::new(),
+            challenges: Default::default(),
             clock: self.clock.clone(),
         })
         .expect("an acceptor")

@@ -185,6 +185,7 @@ mod tests {
             clients: None,
             layer: Layer::InPlace,
             alpn: Vec::new(),
+            challenges: Default::default(),
             clock: clock.clone(),
         });
         TlsOptions { acceptor: acceptor.expect("an acceptor"), mutual: None, clock }

@@ -9,12 +9,25 @@ pub(super) struct Fields<'d> {
     pub(super) not_before_s: u64,
     /// Seconds since 1970, inclusive.
     pub(super) not_after_s: u64,
+    /// The content of the serial number's INTEGER.
+    pub(super) serial: &'d [u8],
+    /// The key of the authority, if it is named (RFC 5280, 4.2.1.1).
+    pub(super) authority_key: Option<&'d [u8]>,
 }
 
 const SEQUENCE: u8 = 0x30;
 const UTC_TIME: u8 = 0x17;
 const GENERALIZED_TIME: u8 = 0x18;
+const INTEGER: u8 = 0x02;
+const OCTET_STRING: u8 = 0x04;
+const BOOLEAN: u8 = 0x01;
+const OBJECT_ID: u8 = 0x06;
 const EXPLICIT_VERSION: u8 = 0xa0;
+const EXPLICIT_EXTENSIONS: u8 = 0xa3;
+/// The first field of an AuthorityKeyIdentifier: its key, implicitly tagged.
+const KEY_IDENTIFIER: u8 = 0x80;
+/// 2.5.29.35.
+const AUTHORITY_KEY_ID: &[u8] = &[0x55, 0x1d, 0x23];
 
 /// Read the fields (RFC 5280, 4.1).
 pub(super) fn read(certificate: &[u8]) -> Option<Fields<'_>> {
@@ -23,14 +36,40 @@ pub(super) fn read(certificate: &[u8]) -> Option<Fields<'_>> {
     if rest.first() == Some(&EXPLICIT_VERSION) {
         rest = first(rest)?.2;
     }
-    // Serial number and signature algorithm.
-    rest = first(first(rest)?.2)?.2;
+    let (serial, rest_of) = element(rest, INTEGER)?;
+    // The signature algorithm.
+    rest = first(rest_of)?.2;
     let (issuer, rest) = element(rest, SEQUENCE)?;
     let (validity, rest) = element(rest, SEQUENCE)?;
-    let (subject, _) = element(rest, SEQUENCE)?;
+    let (subject, rest) = element(rest, SEQUENCE)?;
     let (not_before_s, until) = time(validity)?;
     let (not_after_s, _) = time(until)?;
-    Some(Fields { issuer, subject, not_before_s, not_after_s })
+    Some(Fields { issuer, subject, not_before_s, not_after_s, serial, authority_key: authority_key(rest) })
+}
+
+/// The identifier of the authority's key among the fields that follow the subject.
+fn authority_key(mut rest: &[u8]) -> Option<&[u8]> {
+    let mut extensions = loop {
+        let (tag, content, behind) = first(rest)?;
+        if tag == EXPLICIT_EXTENSIONS {
+            break element(content, SEQUENCE)?.0;
+        }
+        rest = behind;
+    };
+    while !extensions.is_empty() {
+        let (extension, behind) = element(extensions, SEQUENCE)?;
+        extensions = behind;
+        let (id, mut value) = element(extension, OBJECT_ID)?;
+        if id != AUTHORITY_KEY_ID {
+            continue;
+        }
+        if value.first() == Some(&BOOLEAN) {
+            value = first(value)?.2;
+        }
+        let (value, _) = element(value, OCTET_STRING)?;
+        return element(element(value, SEQUENCE)?.0, KEY_IDENTIFIER).map(|(key, _)| key);
+    }
+    None
 }
 
 /// The first element: its tag, its content, what follows.

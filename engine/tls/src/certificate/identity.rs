@@ -86,6 +86,13 @@ impl Identity {
         &self.short.cert
     }
 
+    /// What names it in questions about its renewal; `None`: its authority's key is not named.
+    #[must_use]
+    pub fn renewal_id(&self) -> Option<RenewalId> {
+        let fields = der::read(self.chain().first()?)?;
+        Some(RenewalId { authority_key: fields.authority_key?.to_vec(), serial: fields.serial.to_vec() })
+    }
+
     pub(super) fn is_ecdsa(&self) -> bool {
         self.full.key.algorithm() == SignatureAlgorithm::ECDSA
     }
@@ -97,6 +104,31 @@ impl Identity {
     pub(crate) fn single(&self) -> SingleCertAndKey {
         SingleCertAndKey::from(self.full.clone())
     }
+}
+
+/// What names a certificate in questions about its renewal (RFC 9773, 4.1): the contents of two DER fields.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RenewalId {
+    /// The identifier of the authority's key.
+    pub authority_key: Vec<u8>,
+    /// The serial number, with the zero byte that keeps it positive.
+    pub serial: Vec<u8>,
+}
+
+/// Of several chains of one certificate the one that devices can use with the least memory: its place, and how many of
+/// its certificates they need to reach one of `roots` at `unix_s`. `None`: no chain reaches any.
+#[must_use]
+pub fn device_chain(
+    chains: &[Vec<CertificateDer<'static>>],
+    trusted: &[CertificateDer<'_>],
+    unix_s: u64,
+) -> Option<(usize, usize)> {
+    let needed = |chain: &Vec<CertificateDer<'static>>| {
+        (1..=chain.len()).find(|len| trusted.iter().any(|root| roots::reaches(root, &chain[..*len], unix_s)))
+    };
+    let usable = chains.iter().enumerate().filter_map(|(at, chain)| Some((at, needed(chain)?)));
+    // Ties: the first, as the authority prefers.
+    usable.min_by_key(|(at, len)| (*len, *at))
 }
 
 /// How many certificates of the chain a client needs that has one of `roots`, or else the chain's own root.
@@ -154,5 +186,35 @@ mod tests {
         let whole = [chain[0].clone(), chain[1].clone(), root_der];
         assert_eq!(short_len(&whole, &[], NOW_S), 2, "a private root stays at home");
         assert!(whole.iter().all(|certificate| der::read(certificate).is_some()));
+        let (long, short) = (chain.to_vec(), chain[..2].to_vec());
+        let [old, new] = [long[2].clone(), whole[2].clone()];
+        assert_eq!(device_chain(&[long.clone(), short.clone()], std::slice::from_ref(&new), NOW_S), Some((0, 2)));
+        assert_eq!(device_chain(&[short.clone(), long.clone()], std::slice::from_ref(&new), NOW_S), Some((0, 2)));
+        assert_eq!(device_chain(&[short.clone()], &[], NOW_S), None);
+        assert_eq!(device_chain(&[], std::slice::from_ref(&old), NOW_S), None);
+        assert_eq!(device_chain(&[short], std::slice::from_ref(&new), late_s), None, "expired");
+    }
+
+    /// The identifier that RFC 9773, 4.1 computes for its example comes from such fields; here, from a known certificate.
+    #[test]
+    fn the_renewal_id_is_that_of_the_authority_and_the_serial() {
+        let authority = KeyPair::generate().expect("a key");
+        let mut of_authority = params("Root", true);
+        of_authority.key_identifier_method = rcgen::KeyIdMethod::PreSpecified(vec![0xc0, 0xff, 0xee]);
+        let issuer = Issuer::new(of_authority, authority);
+        let key = KeyPair::generate().expect("a key");
+        let mut server = params("node.example", false);
+        server.serial_number = Some(rcgen::SerialNumber::from_slice(&[0xca, 0xfe]));
+        server.use_authority_key_identifier_extension = true;
+        let leaf = server.signed_by(&key, &issuer).expect("made");
+        let identity = |der: CertificateDer<'static>| {
+            let key = PrivateKeyDer::try_from(key.serialize_der()).expect("a key");
+            Identity::from_der(vec![der], key, Provider::default(), NOW_S).expect("an identity")
+        };
+        let expected = RenewalId { authority_key: vec![0xc0, 0xff, 0xee], serial: vec![0, 0xca, 0xfe] };
+        assert_eq!(identity(leaf.der().clone()).renewal_id(), Some(expected));
+        server.use_authority_key_identifier_extension = false;
+        let bare = server.signed_by(&key, &issuer).expect("made");
+        assert_eq!(identity(bare.der().clone()).renewal_id(), None);
     }
 }

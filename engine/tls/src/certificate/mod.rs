@@ -4,12 +4,14 @@ mod check;
 mod der;
 mod identity;
 mod local;
+mod request;
 mod resolve;
 mod roots;
 
 pub use check::{Report, Warning};
-pub use identity::Identity;
+pub use identity::{Identity, RenewalId, device_chain};
 pub use local::{LocalAuthority, LocalCertificate};
+pub use request::{KeyKind, NewKey};
 pub use resolve::Certificates;
 pub use roots::DeviceRoot;
 

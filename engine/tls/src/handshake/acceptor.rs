@@ -10,9 +10,10 @@ use super::keylog::Hook;
 use super::step::{HandshakeOptions, refuse};
 use super::{Conn, Greeting, Handshake, Hello, Progress, Provider};
 use crate::certificate::Resolver;
+use crate::challenge::{ACME_PROTOCOL, ChallengeResolver};
 use crate::limits::{MIN_FRAGMENT_BYTES, RECORD_HEADER_BYTES};
 use crate::session::Layer;
-use crate::{Certificates, ClientAuth, Clock, Fault, Revoked, SessionIds, SetupFault, Tickets};
+use crate::{Certificates, Challenges, ClientAuth, Clock, Fault, Revoked, SessionIds, SetupFault, Tickets};
 
 /// What a listener of a shard serves.
 #[derive(Debug)]
@@ -32,6 +33,8 @@ pub struct AcceptorOptions {
     /// Application protocols, the preferred one first. With any, a client that offers only others is refused; one that
     /// offers none never is.
     pub alpn: Vec<Vec<u8>>,
+    /// What authorities that check names get; shared by all shards.
+    pub challenges: Arc<Challenges>,
     /// What time it is.
     pub clock: Clock,
 }
@@ -44,6 +47,9 @@ const FRAGMENTS: usize = 5;
 pub struct Acceptor {
     /// By fragment length, then by whether session ids are remembered.
     configs: Arc<[[Arc<ServerConfig>; 2]; FRAGMENTS]>,
+    /// For authorities that check names.
+    validating: Arc<ServerConfig>,
+    challenges: Arc<Challenges>,
     layer: Layer,
     revoked: Option<Revoked>,
 }
@@ -65,6 +71,8 @@ impl Acceptor {
         }
         Ok(Self {
             configs: Arc::new(configs.try_into().expect("there are as many as were made")),
+            validating: Arc::new(validating(options, &crypto)?),
+            challenges: Arc::clone(&options.challenges),
             layer: options.layer,
             revoked: options.clients.as_ref().map(|clients| clients.revoked.clone()),
         })
@@ -77,17 +85,37 @@ impl Acceptor {
     pub fn accept(&self, greeting: Greeting, out: &mut Vec<u8>) -> Result<Progress, Fault> {
         let Greeting { bytes, hello } = greeting;
         let Some(hello) = hello else { return Err(refuse(Fault::Internal("the ClientHello is not complete"), out)) };
+        if hello.validates && !self.challenges.is_open_for(hello.server_name.as_deref()) {
+            return Err(refuse(Fault::NoChallenge, out));
+        }
         let conn = UnbufferedServerConnection::new(self.config(&hello)).map_err(Fault::Handshake)?;
         let options = HandshakeOptions { layer: self.layer, hello, keep_tickets: false, revoked: self.revoked.clone() };
         Handshake::new(Conn::Server(Box::new(conn)), options).advance(&bytes, out)
     }
 
     fn config(&self, hello: &Hello) -> Arc<ServerConfig> {
+        if hello.validates {
+            return self.validating.clone();
+        }
         let code = hello.max_fragment_bytes.map_or(0, |bytes| (bytes / MIN_FRAGMENT_BYTES).ilog2() as usize + 1);
         // rustls would remember the id of a client that takes a ticket, too, and of no use to anybody.
         let remember = !hello.takes_tickets && !hello.tls13;
         self.configs[code.min(FRAGMENTS - 1)][usize::from(remember)].clone()
     }
+}
+
+/// Serves the certificate of an open challenge and nothing else: its keys never become a [`crate::Session`].
+fn validating(options: &AcceptorOptions, crypto: &Arc<CryptoProvider>) -> Result<ServerConfig, SetupFault> {
+    let builder = ServerConfig::builder_with_details(crypto.clone(), Arc::new(options.clock.clone()))
+        .with_protocol_versions(&[&TLS13, &TLS12])
+        .map_err(SetupFault::Rustls)?;
+    let resolver = Arc::new(ChallengeResolver(options.challenges.clone()));
+    let mut config = builder.with_no_client_auth().with_cert_resolver(resolver);
+    config.alpn_protocols = vec![ACME_PROTOCOL.to_vec()];
+    config.session_storage = Arc::new(NoServerSessionStorage {});
+    config.send_tls13_tickets = 0;
+    config.max_early_data_size = 0;
+    Ok(config)
 }
 
 fn config(

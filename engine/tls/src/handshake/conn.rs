@@ -80,6 +80,13 @@ impl Conn {
         }
     }
 
+    /// Write the end of the connection, after its handshake.
+    pub(crate) fn close(&mut self, out: &mut Vec<u8>) {
+        let mut ignored = Vec::new();
+        let _ = self.step(&mut [], &Wish::Close, &mut ignored, out);
+        self.last_words(out);
+    }
+
     /// Take the secrets out; nothing of rustls stays but, for a client, what its tickets need.
     pub(crate) fn into_secrets(self) -> Result<(ExtractedSecrets, Option<TicketKeeper>), rustls::Error> {
         match self {

@@ -2,6 +2,7 @@
 
 use super::step::refuse;
 use crate::Fault;
+use crate::challenge::ACME_PROTOCOL;
 use crate::limits::{HANDSHAKE_BYTES, HELLO_BYTES, HELLO_RECORDS, RECORD_HEADER_BYTES};
 use crate::record::{ContentType, RecordFault, header};
 
@@ -10,6 +11,7 @@ const MESSAGE_HEADER_BYTES: usize = 4;
 
 const EXTENSION_SERVER_NAME: u16 = 0;
 const EXTENSION_MAX_FRAGMENT: u16 = 1;
+const EXTENSION_ALPN: u16 = 16;
 const EXTENSION_TICKET: u16 = 35;
 const EXTENSION_PRE_SHARED_KEY: u16 = 41;
 const EXTENSION_VERSIONS: u16 = 43;
@@ -27,6 +29,8 @@ pub struct Hello {
     pub takes_tickets: bool,
     /// The name under which it knows the server.
     pub server_name: Option<String>,
+    /// It offers `acme-tls/1` and no other application protocol: an authority that checks whether a name is ours.
+    pub validates: bool,
 }
 
 /// Bytes of a client until its ClientHello is complete.
@@ -170,6 +174,7 @@ fn read(body: &[u8]) -> Result<Hello, Fault> {
                 hello.takes_tickets = true;
                 hello.resumes |= !content.is_empty();
             }
+            EXTENSION_ALPN => hello.validates = offers_only(content, ACME_PROTOCOL),
             EXTENSION_PRE_SHARED_KEY => hello.resumes = true,
             EXTENSION_VERSIONS => {
                 let offers =
@@ -186,6 +191,13 @@ fn read(body: &[u8]) -> Result<Hello, Fault> {
     // In TLS 1.3 a session id is only there to please middleboxes (RFC 8446, D.4).
     hello.resumes |= !hello.tls13 && session_len > 0;
     Ok(hello)
+}
+
+/// Is this the one protocol in the extension (RFC 7301, 3.1)? rustls judges lists that are malformed.
+fn offers_only(content: &[u8], protocol: &[u8]) -> bool {
+    let mut fields = Fields(content);
+    let (Ok(list_len), Ok(len)) = (fields.short(), fields.byte()) else { return false };
+    list_len == content.len() - 2 && len == list_len - 1 && fields.0 == protocol
 }
 
 /// The DNS name in the extension (RFC 6066, 3). rustls judges what is none.
@@ -244,6 +256,27 @@ mod tests {
         assert_eq!(push(&records(&new, 200)), Ok(Some(Hello { tls13: true, ..Hello::default() })));
         let psk = hello(&[], &[(43, &[2, 3, 4]), (41, &[0, 0])]);
         assert_eq!(push(&records(&psk, 200)), Ok(Some(Hello { tls13: true, resumes: true, ..Hello::default() })));
+    }
+
+    #[test]
+    fn only_a_list_of_one_protocol_validates() {
+        let of =
+            |content: &[u8]| push(&records(&hello(&[], &[(16, content)]), 200)).map(|hello| hello.map(|h| h.validates));
+        assert_eq!(of(b"\0\x0b\x0aacme-tls/1"), Ok(Some(true)));
+        for other in [
+            &b""[..],
+            b"\0",
+            b"\0\0",
+            b"\0\x01\0",
+            b"\0\x0a\x0aacme-tls/1",
+            b"\0\x0b\x09acme-tls/1",
+            b"\0\x0b\x0aacme-tls/2",
+            b"\0\x09\x08http/1.1",
+            b"\0\x14\x0aacme-tls/1\x08http/1.1",
+            b"\0\x14\x08http/1.1\x0aacme-tls/1",
+        ] {
+            assert_eq!(of(other), Ok(Some(false)), "{other:?}");
+        }
     }
 
     #[test]

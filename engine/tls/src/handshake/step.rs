@@ -5,7 +5,7 @@ use zeroize::Zeroize;
 use super::keylog::{Secrets, listen};
 use super::{Conn, Established, Hello, Step, Wish, handover};
 use crate::limits::{HANDSHAKE_BYTES, HANDSHAKE_HEAP_BYTES, RECORD_HEADER_BYTES};
-use crate::session::Layer;
+use crate::session::{Layer, Side};
 use crate::{Fault, Revoked};
 
 /// Where a handshake stands.
@@ -65,6 +65,11 @@ impl Handshake {
             }
             Ok(false) => return Ok(Progress::Pending(self)),
             Err(fault) => return Err(fault),
+        }
+        if self.options.hello.validates && self.conn.side() == Side::Server {
+            // The authority has seen the certificate. The secrets end here: nobody can log in on this connection.
+            self.conn.close(out);
+            return Err(Fault::ChallengeAnswered);
         }
         let facts = handover::facts(&self.conn, &self.options.hello)?;
         let Self { conn, secrets, mut waiting, options, .. } = *self;

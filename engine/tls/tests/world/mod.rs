@@ -41,6 +41,7 @@ impl World {
             clients: None,
             layer,
             alpn: Vec::new(),
+            challenges: Default::default(),
             clock: clock.clone(),
         };
         Self { authority, clock, options }

@@ -35,6 +35,7 @@ fn wires() -> &'static Wires {
             clients: None,
             layer: Layer::Rustls,
             alpn: Vec::new(),
+            challenges: Default::default(),
             clock,
         });
         let all = rustls::crypto::aws_lc_rs::default_provider();
