@@ -14,8 +14,9 @@ use crate::disk::steps::Steps;
 use crate::schema::bytes::Fields;
 use crate::schema::journal::{Point, pack, put_point, take_point, unpack};
 use crate::schema::{
-    self, Attribute, Audit, Counter, Device, Diary, DiaryKind, Event, Grain, Latest, LatestValue, Org, OrgId,
-    Properties, Record, Row, Sample, TemplateRecord, User, chunk, key::hex, rollup,
+    self, AcmeAccount, AcmeLine, AcmeOrder, AcmeRecord, Attribute, Audit, Counter, Device, Diary, DiaryKind, Event,
+    Grain, Latest, LatestValue, Org, OrgId, Properties, Record, Row, Sample, ServedCertificate, TemplateRecord, User,
+    chunk, key::hex, rollup,
 };
 use crate::seal::keyring::Keyring;
 use crate::seal::unseal::Unseal;
@@ -120,6 +121,34 @@ fn records(fixtures: &mut Fixtures) {
     fixtures.record("template-2", &TemplateRecord(template.with_tls_required(true)));
 }
 
+fn orders_of_certificates(fixtures: &mut Fixtures) {
+    let account = AcmeAccount { directory: "https://ca/dir".into(), key_pem: "KEY".to_owned().into(), url: "u".into() };
+    fixtures.record("acme-1-account", &AcmeRecord::Account(account));
+    let order = AcmeOrder { authority: 1, key_pem: "KEY".to_owned().into(), url: "o".into(), begun_s: 4 };
+    let line = AcmeLine {
+        order: Some(order),
+        failures: 2,
+        invalid: 1,
+        not_before_s: 9,
+        orders: vec![(0, 3), (1, 4)],
+        failed: vec![5],
+        renew_s: 70,
+        ask_s: 60,
+        replaced: true,
+        log: vec![(4, "ordered".into())],
+    };
+    fixtures.record("acme-1-line", &AcmeRecord::Line(line));
+    fixtures.record("acme-1-idle", &AcmeRecord::Line(AcmeLine::default()));
+    let certificate = ServedCertificate {
+        directory: "https://ca/dir".into(),
+        chain_pem: "CHAIN".into(),
+        key_pem: "KEY".to_owned().into(),
+        issued_s: 5,
+        revoked: false,
+    };
+    fixtures.record("certificate-1", &certificate);
+}
+
 /// What is squeezed may be squeezed in another way tomorrow; it must be read as it was.
 fn history(fixtures: &mut Fixtures) {
     let sample = |n: u64| Sample { at_ms: 1_800_000_000_000 + n * 1_003, value: 20.0 + (n / 9) as f64 / 10.0 };
@@ -201,6 +230,7 @@ fn files(fixtures: &mut Fixtures) {
 fn what_was_written_once_is_read_for_ever() {
     let mut fixtures = Fixtures::read();
     records(&mut fixtures);
+    orders_of_certificates(&mut fixtures);
     history(&mut fixtures);
     files(&mut fixtures);
     assert!(fixtures.known.len() >= 17, "{} fixtures", fixtures.known.len());

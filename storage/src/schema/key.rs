@@ -43,11 +43,15 @@ pub enum Family {
     Hour = 15,
     /// Roll-ups by day, partitioned by time.
     Day = 16,
+    /// Accounts with authorities, and orders of certificates.
+    Acme = 30,
+    /// Certificates that were ordered, with their keys.
+    Certificate = 31,
 }
 
 impl Family {
     /// All, in the order of their numbers.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 18] = [
         Self::Meta,
         Self::Org,
         Self::Template,
@@ -64,7 +68,15 @@ impl Family {
         Self::Minute,
         Self::Hour,
         Self::Day,
+        Self::Acme,
+        Self::Certificate,
     ];
+
+    /// The one with this number.
+    #[must_use]
+    pub fn of_number(number: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|family| *family as u8 == number)
+    }
 
     /// Its name in RocksDB, and the front of the names of its partitions.
     #[must_use]
@@ -86,6 +98,8 @@ impl Family {
             Self::Minute => "minute",
             Self::Hour => "hour",
             Self::Day => "day",
+            Self::Acme => "acme",
+            Self::Certificate => "certificate",
         }
     }
 
@@ -139,7 +153,7 @@ impl Family {
     pub(crate) fn owner(self, key: &[u8]) -> Option<u32> {
         let number = |at: usize| key.get(at..)?.first_chunk().copied().map(u32::from_be_bytes);
         match self {
-            Self::Meta | Self::Index | Self::Audit => Some(0),
+            Self::Meta | Self::Index | Self::Audit | Self::Acme | Self::Certificate => Some(0),
             Self::Journal => number(8),
             _ => number(0),
         }

@@ -1,5 +1,6 @@
 //! Records: one file a kind of record, its bytes and its key. Maps of the bytes: docs/storage.md.
 
+mod acme;
 mod audit;
 pub(crate) mod bytes;
 pub(crate) mod chunk;
@@ -18,6 +19,9 @@ pub(crate) mod rollup;
 mod template;
 mod user;
 
+pub use acme::{
+    AcmeAccount, AcmeId, AcmeKey, AcmeLine, AcmeOrder, AcmeRecord, CertificateKey, CertificateSlot, ServedCertificate,
+};
 pub use audit::{Audit, AuditKey};
 pub use chunk::Sample;
 pub use device::{Device, DeviceKey};

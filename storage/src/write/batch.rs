@@ -92,7 +92,7 @@ impl Writes {
             Ok(head) => head,
             Err(Shape) => return Ok(Err(Shape)),
         };
-        let family = Family::ALL[usize::from(family) - 1];
+        let family = Family::of_number(family).expect("batches are written by this file");
         let column = rocks.ensure(family, partition)?;
         let mut rest = || -> Result<(), Shape> {
             let key = fields.take(usize::from(key_len))?;
