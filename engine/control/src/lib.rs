@@ -4,6 +4,7 @@
 //! through `DATA/admin.sock`; it reaches shards by [`linchpin_shard::Command`]s over bounded lanes and gets their
 //! [`linchpin_shard::Report`]s back through [`Answers`]. docs/admin.md describes the socket.
 
+pub mod acme;
 mod admin;
 mod backup;
 mod command;

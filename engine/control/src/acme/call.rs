@@ -1,0 +1,131 @@
+//! What is asked of an authority, and how it answers.
+
+use zeroize::Zeroizing;
+
+use super::Held;
+
+/// One exchange with an authority, or work for it that takes time. Lines and authorities are numbered as configured.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Call {
+    /// Make the key of a certificate. Answer: [`Answer::Key`].
+    MakeKey,
+    /// Make the key of an account. Answer: [`Answer::Key`].
+    MakeAccountKey,
+    /// Register the account whose key is stored. Answer: [`Answer::Registered`].
+    Register,
+    /// When should the certificate be renewed? Answer: [`Answer::Window`].
+    Window,
+    /// Order a certificate; `replaces`: name the one that is served. Answer: [`Answer::Ordered`].
+    Order {
+        /// Name the certificate that is served.
+        replaces: bool,
+    },
+    /// How far is the order? Answer: [`Answer::Status`].
+    Look,
+    /// Open a challenge for each name that is not proven, and tell the authority. Answer: [`Answer::Opened`].
+    Prove {
+        /// Orders in a row that ended invalid: which way of proving has its turn.
+        turn: u32,
+    },
+    /// Send the request for the stored key. Answer: [`Answer::Status`].
+    Finalize,
+    /// Take the certificate, and judge it. Answer: [`Answer::Fetched`].
+    Fetch,
+    /// Revoke the certificate that is served, for this reason (RFC 5280, 5.3.1). Answer: [`Answer::Revoked`].
+    Revoke {
+        /// The reason's number.
+        reason: u8,
+    },
+}
+
+/// How far an order is (RFC 8555, 7.1.6).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum OrderStage {
+    /// Names are not proven.
+    Pending,
+    /// It waits for the request.
+    Ready,
+    /// The authority works on it.
+    Processing,
+    /// The certificate is there.
+    Valid,
+    /// It will never give one.
+    Invalid,
+}
+
+/// What a [`Call`] led to.
+#[derive(Clone, Debug)]
+pub(crate) enum Answer {
+    /// A new key, PKCS #8 in PEM.
+    Key(Zeroizing<String>),
+    /// The account's address; with another key if the authority's library made its own.
+    Registered {
+        /// The account's address.
+        url: String,
+        /// Its key, if it is not the stored one.
+        key_pem: Option<Zeroizing<String>>,
+    },
+    /// Renew between these times, ask again after so many seconds.
+    Window {
+        /// Begin, s since 1970.
+        start_s: u64,
+        /// End, s since 1970.
+        end_s: u64,
+        /// Ask again, s from now.
+        again_s: u64,
+    },
+    /// The order's address.
+    Ordered(String),
+    /// How far it is, and when to look again, s from now. Why, if it is invalid.
+    Status {
+        /// How far.
+        stage: OrderStage,
+        /// Look again, s from now.
+        again_s: Option<u64>,
+        /// What the authority says of an invalid one.
+        why: String,
+    },
+    /// Challenges are open; in which way each name is proven, in words.
+    Opened(String),
+    /// The certificate, fit to be served.
+    Fetched(Box<Held>),
+    /// It is revoked.
+    Revoked,
+    /// It failed.
+    Failed(Failure),
+}
+
+/// Why a [`Call`] failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Failure {
+    pub(crate) kind: FailureKind,
+    /// The authority wants to be left alone for so many seconds.
+    pub(crate) retry_after_s: Option<u64>,
+    /// In words; without a key, a token or an address of mail.
+    pub(crate) text: String,
+}
+
+/// What a [`Failure`] means for what is under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FailureKind {
+    /// Nobody answers, or not in a way that means anything: the same again later.
+    Unreachable,
+    /// Too much was asked: the same again, when the authority allows it.
+    Limited,
+    /// The authority does not want this; asking again will not change that soon.
+    Refused,
+    /// The certificate to be replaced is replaced already.
+    AlreadyReplaced,
+    /// The authority does not know the order any more.
+    OrderGone,
+    /// It does not know the account any more.
+    AccountGone,
+    /// The certificate that came cannot be served.
+    Unfit,
+}
+
+impl Failure {
+    pub(crate) fn new(kind: FailureKind, text: impl Into<String>) -> Self {
+        Self { kind, retry_after_s: None, text: text.into() }
+    }
+}

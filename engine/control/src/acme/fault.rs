@@ -1,0 +1,84 @@
+//! What an authority's errors mean, and what may be said of them.
+
+use instant_acme::{Error, Problem};
+
+use super::call::{Failure, FailureKind};
+
+/// A failed call.
+pub(super) fn failure(error: &Error) -> Failure {
+    match error {
+        Error::Api(problem) => Failure::new(kind(problem), of_problem(problem)),
+        Error::Unsupported(what) => Failure::new(FailureKind::Refused, format!("the authority has no {what}")),
+        Error::KeyRejected | Error::Crypto => Failure::new(FailureKind::Refused, "the key of the account is damaged"),
+        // Nobody there, half an answer, a page of a proxy: it may be over soon.
+        other => Failure::new(FailureKind::Unreachable, clean(&other.to_string())),
+    }
+}
+
+fn kind(problem: &Problem) -> FailureKind {
+    let name = problem.r#type.as_deref().unwrap_or_default().rsplit(':').next().unwrap_or_default();
+    match name {
+        "rateLimited" => FailureKind::Limited,
+        "alreadyReplaced" => FailureKind::AlreadyReplaced,
+        "accountDoesNotExist" => FailureKind::AccountGone,
+        "badNonce" | "serverInternal" | "orderNotReady" => FailureKind::Unreachable,
+        _ => match problem.status {
+            Some(409) => FailureKind::AlreadyReplaced,
+            Some(429) => FailureKind::Limited,
+            Some(500..) => FailureKind::Unreachable,
+            _ => FailureKind::Refused,
+        },
+    }
+}
+
+/// What an authority says, with its parts.
+pub(super) fn of_problem(problem: &Problem) -> String {
+    let name = problem.r#type.as_deref().unwrap_or_default().rsplit(':').next().unwrap_or_default();
+    let mut text = problem.detail.clone().unwrap_or_default();
+    for part in &problem.subproblems {
+        text = format!("{text}; {}", part.detail.as_deref().unwrap_or_default());
+    }
+    if !name.is_empty() {
+        text = format!("{text} ({name})");
+    }
+    clean(&text)
+}
+
+/// Without line ends and addresses of mail.
+fn clean(text: &str) -> String {
+    let words = text.split_whitespace().map(|word| if word.contains('@') { "(an address)" } else { word });
+    words.collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn problem(json: &str) -> Problem {
+        serde_json::from_str(json).expect("a problem")
+    }
+
+    #[test]
+    fn errors_mean_what_rfc_8555_says() {
+        let of = |kind: &str, status: u16| {
+            let json = format!(r#"{{"type": "urn:ietf:params:acme:error:{kind}", "status": {status}, "detail": "d"}}"#);
+            failure(&Error::Api(problem(&json))).kind
+        };
+        assert_eq!(of("rateLimited", 429), FailureKind::Limited);
+        assert_eq!(of("alreadyReplaced", 409), FailureKind::AlreadyReplaced);
+        assert_eq!(of("conflict", 409), FailureKind::AlreadyReplaced);
+        assert_eq!(of("accountDoesNotExist", 400), FailureKind::AccountGone);
+        assert_eq!(of("badNonce", 400), FailureKind::Unreachable);
+        assert_eq!(of("serverInternal", 500), FailureKind::Unreachable);
+        assert_eq!(of("rejectedIdentifier", 400), FailureKind::Refused);
+        assert_eq!(failure(&Error::Str("no answer")).kind, FailureKind::Unreachable);
+    }
+
+    #[test]
+    fn what_is_said_names_nobody() {
+        let json = r#"{"type": "urn:ietf:params:acme:error:invalidContact", "detail": "contact\nme@example.com refused",
+            "subproblems": [{"detail": "domain of me@example.com"}]}"#;
+        let text = of_problem(&problem(json));
+        assert_eq!(text, "contact (an address) refused; domain of (an address) (invalidContact)");
+    }
+}

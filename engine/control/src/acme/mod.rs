@@ -1,0 +1,242 @@
+//! Certificates that renew themselves (ACME, RFC 8555; renewal information, RFC 9773).
+//!
+//! - [`orders`] decides: states, calendar, back-off, budgets. It has no clock, socket or disk; tests run weeks of it in
+//!   virtual time against an authority that misbehaves, and kill it at every step.
+//! - [`driver`] carries its effects out on control's runtime: calls to the authority, records in the store, open
+//!   challenges ([`linchpin_tls::Challenges`]), certificates that are served.
+//!
+//! Rules: what is valid is served, and ordering comes later; key and order are stored before they are used; a write that
+//! fails stops ordering; a certificate that works is never given up for one that devices cannot use.
+
+mod answers;
+mod calendar;
+mod call;
+mod caller;
+mod dns;
+mod driver;
+mod fault;
+mod hook;
+mod judge;
+pub mod limits;
+mod line;
+mod metrics;
+mod orders;
+mod plan;
+mod prove;
+mod report;
+mod settings;
+mod step;
+mod stored;
+mod transport;
+mod trying;
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use linchpin_storage::Store;
+use linchpin_storage::schema::{CertificateKey, CertificateSlot, ServedCertificate};
+use linchpin_tls::{Challenges, Identity};
+use tokio::sync::mpsc;
+
+pub use line::Wanted;
+pub use plan::{Finding, Listens, Mark};
+pub use prove::Method;
+pub use report::{CertificateReport, LineReport};
+pub use settings::{AccountBinding, AcmeSettings, Authority};
+
+use caller::Caller;
+use driver::{Driver, Shown, Wish};
+use line::{Held, Wishes};
+use orders::Orders;
+
+/// Takes the identities that are to be served from now on; says why not.
+pub type Serve = Arc<dyn Fn(Vec<Identity>) -> Result<(), String> + Send + Sync>;
+
+type Served = Box<dyn Fn(&Orders) -> Result<(), String> + Send + Sync>;
+
+pub(crate) fn now_s() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
+
+/// Orders as they are stored, before anything is done about them.
+pub struct Acme {
+    settings: Arc<AcmeSettings>,
+    challenges: Arc<Challenges>,
+    store: Option<Arc<Store>>,
+    orders: Orders,
+}
+
+impl std::fmt::Debug for Acme {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Acme({} lines)", self.orders.lines().len())
+    }
+}
+
+impl Acme {
+    /// Read what is stored. Without a store nothing survives the process.
+    ///
+    /// # Errors
+    /// The store cannot be read; there is no authority, or too many of something.
+    pub fn load(
+        settings: AcmeSettings,
+        store: Option<Arc<Store>>,
+        challenges: Arc<Challenges>,
+    ) -> Result<Self, String> {
+        if !(1..=limits::AUTHORITIES).contains(&settings.authorities.len()) {
+            return Err(format!(
+                "{} authorities, allowed are 1 to {}",
+                settings.authorities.len(),
+                limits::AUTHORITIES
+            ));
+        }
+        if settings.certificates.len() > limits::CERTIFICATES {
+            let given = settings.certificates.len();
+            return Err(format!("{given} certificates to order, allowed are {}", limits::CERTIFICATES));
+        }
+        let loaded = stored::load(&settings, store.as_deref(), now_s());
+        let (lines, accounts) = loaded.map_err(|error| error.to_string())?;
+        let directories = settings.authorities.iter().map(|authority| authority.directory.as_str().into()).collect();
+        let mut seed = [0; 8];
+        getrandom::fill(&mut seed).map_err(|error| error.to_string())?;
+        let orders = Orders::new(lines, directories, &accounts, u64::from_le_bytes(seed));
+        Ok(Self { settings: Arc::new(settings), challenges, store, orders })
+    }
+
+    /// What can be served now.
+    #[must_use]
+    pub fn identities(&self) -> Vec<Identity> {
+        identities(&self.orders)
+    }
+
+    /// Begin ordering, on the runtime that this is called in.
+    ///
+    /// # Errors
+    /// The roots of an authority cannot be read.
+    pub fn start(self, serve: Serve) -> Result<AcmeDesk, String> {
+        let Self { settings, challenges, store, orders } = self;
+        let caller = Caller::new(Arc::clone(&settings), Arc::clone(&challenges))?;
+        let shown: Arc<Mutex<Shown>> = Arc::default();
+        let (wishes, wished) = mpsc::channel(limits::WISHES);
+        let desk = AcmeDesk { settings, challenges, store: store.clone(), shown: Arc::clone(&shown), wishes };
+        let serve: Served = Box::new(move |orders| serve(identities(orders)));
+        tokio::spawn(Driver { orders, caller, disk: store, serve, shown }.run(wished));
+        Ok(desk)
+    }
+}
+
+/// The certificates that lines hold and that may be served, an ECDSA and an RSA one of the same names as a pair.
+fn identities(orders: &Orders) -> Vec<Identity> {
+    let now_s = now_s();
+    let mut served = Vec::new();
+    for line in orders.lines() {
+        // An expired one serves on: some clients do not look, and none is better off without any.
+        let Some(held) = line.current.as_ref() else { continue };
+        match judge::identity(&held.certificate, now_s) {
+            Ok(identity) => served.push(identity),
+            Err(why) => tracing::error!("the certificate of {} cannot be served: {why}", line.title()),
+        }
+    }
+    served
+}
+
+/// What commands and metrics use. Copies are cheap.
+#[derive(Clone)]
+pub struct AcmeDesk {
+    settings: Arc<AcmeSettings>,
+    challenges: Arc<Challenges>,
+    store: Option<Arc<Store>>,
+    shown: Arc<Mutex<Shown>>,
+    wishes: mpsc::Sender<Wish>,
+}
+
+/// Which line a command is about.
+#[derive(Clone, Debug, Default)]
+pub struct Which {
+    /// One of its names; `None`: every line.
+    pub name: Option<String>,
+    /// `ecdsa` or `rsa`; `None`: both.
+    pub kind: Option<String>,
+}
+
+impl std::fmt::Debug for AcmeDesk {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "AcmeDesk({} lines)", self.lines().len())
+    }
+}
+
+impl AcmeDesk {
+    /// How all lines stand.
+    #[must_use]
+    pub fn lines(&self) -> Vec<LineReport> {
+        self.shown.lock().unwrap_or_else(PoisonError::into_inner).lines.clone()
+    }
+
+    fn find(&self, which: &Which) -> Result<Vec<usize>, String> {
+        let lines = self.lines();
+        let is_it = |line: &LineReport| {
+            which.name.as_ref().is_none_or(|name| line.names.iter().any(|own| own.eq_ignore_ascii_case(name)))
+                && which.kind.as_ref().is_none_or(|kind| line.kind == kind)
+        };
+        let found: Vec<usize> = (0..lines.len()).filter(|at| is_it(&lines[*at])).collect();
+        if found.is_empty() {
+            let known: Vec<_> = lines.iter().flat_map(|line| line.names.iter().map(String::as_str)).collect();
+            return Err(format!("no such certificate; names are {}", known.join(", ")));
+        }
+        Ok(found)
+    }
+
+    async fn wish(&self, which: &Which, wishes: Wishes) -> Result<Vec<LineReport>, String> {
+        let found = self.find(which)?;
+        for line in &found {
+            self.wishes.send((*line, wishes)).await.map_err(|_| "ordering has ended; see the log".to_owned())?;
+        }
+        let lines = self.lines();
+        Ok(found.into_iter().map(|at| lines[at].clone()).collect())
+    }
+
+    /// Order now, whatever the calendar says.
+    ///
+    /// # Errors
+    /// There is no such line.
+    pub async fn renew(&self, which: &Which) -> Result<Vec<LineReport>, String> {
+        self.wish(which, Wishes { renew: true, ..Wishes::default() }).await
+    }
+
+    /// Serve the certificate before.
+    ///
+    /// # Errors
+    /// There is no such line.
+    pub async fn roll_back(&self, which: &Which) -> Result<Vec<LineReport>, String> {
+        self.wish(which, Wishes { roll_back: true, ..Wishes::default() }).await
+    }
+
+    /// Revoke what is served, and order anew.
+    ///
+    /// # Errors
+    /// There is no such line.
+    pub async fn revoke(&self, which: &Which, reason: u8) -> Result<Vec<LineReport>, String> {
+        self.wish(which, Wishes { revoke: Some(reason), ..Wishes::default() }).await
+    }
+
+    /// Chain and key of a line, PEM. Blocks for the disk.
+    ///
+    /// # Errors
+    /// There is not exactly one such line, it has no certificate, or nothing is stored.
+    pub fn export(&self, which: &Which) -> Result<ServedCertificate, String> {
+        let found = self.find(which)?;
+        let &[at] = found.as_slice() else {
+            return Err("several certificates fit; say which by name and kind of key".to_owned());
+        };
+        let store = self.store.as_ref().ok_or("this server has no store")?;
+        let line = self.lines().swap_remove(at);
+        let wanted = self.settings.certificates.iter().find(|wanted| wanted.names == line.names);
+        let wanted = wanted.filter(|wanted| wanted.profile == line.profile).ok_or("it is not configured any more")?;
+        let kind = wanted.keys.iter().find(|kind| kind.name() == line.kind).ok_or("it has no such key")?;
+        let key = CertificateKey { line: stored::line_id(wanted, *kind), slot: CertificateSlot::Current };
+        let found = store.get::<ServedCertificate>(&key).map_err(|error| error.to_string())?;
+        found.ok_or_else(|| "it has no certificate yet; `linchpin cert status` says why".to_owned())
+    }
+}

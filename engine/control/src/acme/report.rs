@@ -1,0 +1,90 @@
+//! What people and programs see of a line of orders.
+
+use serde::Serialize;
+
+use super::calendar::due_s;
+use super::line::{Alarm, Held, Line};
+
+/// One certificate.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct CertificateReport {
+    /// Who signed it.
+    pub directory: String,
+    /// Valid from, s since 1970.
+    pub not_before_s: u64,
+    /// Valid until, s since 1970.
+    pub not_after_s: u64,
+    /// It reaches a root that devices have.
+    pub reaches_devices: bool,
+    /// It was revoked.
+    pub revoked: bool,
+}
+
+/// One set of names with one kind of key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct LineReport {
+    /// Its names.
+    pub names: Vec<String>,
+    /// `ecdsa` or `rsa`.
+    pub kind: &'static str,
+    /// The authority's profile; empty for its default.
+    pub profile: String,
+    /// What is served.
+    pub current: Option<CertificateReport>,
+    /// What a rollback would serve.
+    pub previous: Option<CertificateReport>,
+    /// What is under way, in a word: `idle`, `ordering`, `waiting`.
+    pub state: &'static str,
+    /// When the next order is due, s since 1970; 0: now.
+    pub due_s: u64,
+    /// No attempt before this time, s since 1970.
+    pub not_before_s: u64,
+    /// Attempts in a row that failed.
+    pub failures: u32,
+    /// `ok`, `no-device-root`, `late`, `urgent`, `nothing-valid`.
+    pub alarm: &'static str,
+    /// The last lines of its log: s since 1970, and what.
+    pub log: Vec<(u64, String)>,
+}
+
+fn certificate(held: &Held) -> CertificateReport {
+    CertificateReport {
+        directory: held.certificate.directory.to_string(),
+        not_before_s: held.not_before_s,
+        not_after_s: held.not_after_s,
+        reaches_devices: held.reaches,
+        revoked: held.certificate.revoked,
+    }
+}
+
+/// How a line stands now.
+pub(super) fn report(line: &Line, now_s: u64) -> LineReport {
+    let state = match &line.state.order {
+        None => "idle",
+        Some(_) if now_s < line.state.not_before_s => "waiting",
+        Some(_) => "ordering",
+    };
+    LineReport {
+        names: line.names.clone(),
+        kind: line.kind.name(),
+        profile: line.profile.clone(),
+        current: line.current.as_ref().map(certificate),
+        previous: line.previous.as_ref().map(certificate),
+        state,
+        due_s: due_s(line),
+        not_before_s: line.state.not_before_s,
+        failures: line.state.failures,
+        alarm: alarm_name(line.alarm),
+        log: line.state.log.iter().map(|(at_s, text)| (*at_s, text.to_string())).collect(),
+    }
+}
+
+const fn alarm_name(alarm: Alarm) -> &'static str {
+    match alarm {
+        Alarm::None => "ok",
+        Alarm::NoDeviceRoot => "no-device-root",
+        Alarm::Late => "late",
+        Alarm::Urgent => "urgent",
+        Alarm::Nothing => "nothing-valid",
+    }
+}

@@ -1,0 +1,104 @@
+//! Orders as they were stored.
+
+use std::ops::ControlFlow;
+
+use linchpin_storage::schema::{
+    AcmeAccount, AcmeId, AcmeKey, AcmeLine, AcmeRecord, CertificateKey, CertificateSlot, ServedCertificate,
+};
+use linchpin_storage::{Error, Store};
+use linchpin_tls::KeyKind;
+use ring::digest::{SHA256, digest};
+
+use super::judge::look_at;
+use super::line::{Line, Wanted};
+use super::settings::AcmeSettings;
+
+fn id(parts: &[&[u8]]) -> AcmeId {
+    let digest = digest(&SHA256, &parts.join(&0));
+    let mut id = AcmeId::default();
+    let len = id.len();
+    id.copy_from_slice(&digest.as_ref()[..len]);
+    id
+}
+
+/// The number of an account's record.
+pub(super) fn account_id(directory: &str) -> AcmeId {
+    id(&[directory.as_bytes()])
+}
+
+/// The number of a line: the same names in another order are the same line.
+pub(super) fn line_id(wanted: &Wanted, kind: KeyKind) -> AcmeId {
+    let mut names = wanted.names.clone();
+    names.sort_unstable();
+    let names = names.join(" ");
+    id(&[names.as_bytes(), wanted.profile.as_bytes(), kind.name().as_bytes()])
+}
+
+/// Lines of the configuration with what was stored of them, and all accounts.
+///
+/// # Errors
+/// The store cannot be read.
+pub(super) fn load(
+    settings: &AcmeSettings,
+    store: Option<&Store>,
+    now_s: u64,
+) -> Result<(Vec<Line>, Vec<AcmeAccount>), Error> {
+    let mut lines = Vec::new();
+    for wanted in &settings.certificates {
+        for kind in &wanted.keys {
+            let mut line = Line::new(line_id(wanted, *kind), wanted, *kind);
+            if let Some(store) = store {
+                fill(&mut line, store, settings, now_s)?;
+            }
+            lines.push(line);
+        }
+    }
+    let mut accounts = Vec::new();
+    if let Some(store) = store {
+        store.scan::<AcmeRecord>(|_, record| {
+            if let AcmeRecord::Account(account) = record {
+                accounts.push(account);
+            }
+            ControlFlow::Continue(())
+        })?;
+    }
+    Ok((lines, accounts))
+}
+
+fn fill(line: &mut Line, store: &Store, settings: &AcmeSettings, now_s: u64) -> Result<(), Error> {
+    line.state = match store.get::<AcmeRecord>(&AcmeKey::Line(line.id))? {
+        Some(AcmeRecord::Line(state)) => state,
+        Some(AcmeRecord::Account(_)) | None => AcmeLine::default(),
+    };
+    for slot in [CertificateSlot::Current, CertificateSlot::Previous] {
+        let Some(certificate) = store.get::<ServedCertificate>(&CertificateKey { line: line.id, slot })? else {
+            continue;
+        };
+        // A damaged one is as good as none: another is ordered.
+        match look_at(certificate, &settings.device_roots, now_s) {
+            Ok(held) if slot == CertificateSlot::Current => line.current = Some(held),
+            Ok(held) => line.previous = Some(held),
+            Err(why) => tracing::error!("the stored certificate of {} cannot be used: {why}", line.title()),
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_known_by_its_names_profile_and_key() {
+        let wanted = |names: &[&str], profile: &str| Wanted {
+            names: names.iter().map(|name| (*name).to_owned()).collect(),
+            profile: profile.to_owned(),
+            keys: vec![KeyKind::Ecdsa],
+        };
+        let first = line_id(&wanted(&["a.example", "b.example"], "tlsserver"), KeyKind::Ecdsa);
+        assert_eq!(first, line_id(&wanted(&["b.example", "a.example"], "tlsserver"), KeyKind::Ecdsa));
+        assert_ne!(first, line_id(&wanted(&["a.example", "b.example"], "tlsserver"), KeyKind::Rsa));
+        assert_ne!(first, line_id(&wanted(&["a.example", "b.example"], "classic"), KeyKind::Ecdsa));
+        assert_ne!(first, line_id(&wanted(&["a.example"], "tlsserver"), KeyKind::Ecdsa));
+    }
+}

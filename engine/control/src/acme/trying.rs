@@ -1,0 +1,77 @@
+//! An order that is only tried: with another authority, with nothing stored and nothing served.
+
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use super::caller::Caller;
+use super::driver::{Driver, Shown};
+use super::orders::{Input, Orders};
+use super::{AcmeDesk, AcmeSettings, LineReport, Which, limits, now_s, stored};
+
+const LETS_ENCRYPT: &str = "https://acme-v02.api.letsencrypt.org/directory";
+const LETS_ENCRYPT_STAGING: &str = "https://acme-staging-v02.api.letsencrypt.org/directory";
+
+/// The directory for tries with an authority: its own one for them if it is known, or else itself.
+fn directory_for_tries(directory: &str) -> &str {
+    if directory == LETS_ENCRYPT { LETS_ENCRYPT_STAGING } else { directory }
+}
+
+impl AcmeDesk {
+    /// Order one certificate and throw it away; its log says how it went.
+    ///
+    /// # Errors
+    /// There is no such line, or an order is under way: challenges are shared.
+    pub async fn try_order(&self, which: &Which, directory: Option<&str>) -> Result<LineReport, String> {
+        let at = self.find(which)?[0];
+        let line = self.lines().swap_remove(at);
+        if !self.challenges.is_empty() || self.lines().iter().any(|line| line.state == "ordering") {
+            return Err("an order is under way; try when it is done".to_owned());
+        }
+        let wanted = self.settings.certificates.iter().find(|wanted| wanted.names == line.names);
+        let mut wanted = wanted.cloned().ok_or("it is not configured any more")?;
+        wanted.keys.retain(|kind| kind.name() == line.kind);
+        let mut authority = self.settings.authorities[0].clone();
+        let directory = directory.unwrap_or_else(|| directory_for_tries(&authority.directory)).to_owned();
+        // A key of an account is for the authority that gave it.
+        if directory != authority.directory {
+            authority.binding = None;
+        }
+        authority.directory.clone_from(&directory);
+        let settings =
+            AcmeSettings { authorities: vec![authority], certificates: vec![wanted], ..(*self.settings).clone() };
+        let (lines, _) = stored::load(&settings, None, now_s()).map_err(|error| error.to_string())?;
+        let orders = Orders::new(lines, vec![directory.into()], &[], 0);
+        let caller = Caller::new(Arc::new(settings), Arc::clone(&self.challenges))?;
+        let shown: Arc<Mutex<Shown>> = Arc::default();
+        let driver = Driver { orders, caller, disk: None, serve: Box::new(|_| Ok(())), shown };
+        Ok(run(driver).await)
+    }
+}
+
+/// Until there is a certificate, or the first failure, or too much time has passed.
+async fn run(mut driver: Driver) -> LineReport {
+    let begun = Instant::now();
+    loop {
+        driver.take_in(Input::Tick).await;
+        let line = &driver.orders.lines()[0];
+        if line.current.is_some() || line.state.failures > 0 || begun.elapsed() > limits::TRY {
+            break;
+        }
+        let now_s = now_s();
+        let left_s = driver.orders.wake_s(now_s).saturating_sub(now_s).clamp(1, 5);
+        tokio::time::sleep(Duration::from_secs(left_s)).await;
+    }
+    driver.caller.close_challenges().await;
+    super::report::report(&driver.orders.lines()[0], now_s())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tries_go_where_they_cost_nothing() {
+        assert_eq!(directory_for_tries(LETS_ENCRYPT), LETS_ENCRYPT_STAGING);
+        assert_eq!(directory_for_tries("https://ca.example/dir"), "https://ca.example/dir");
+    }
+}
