@@ -5,7 +5,7 @@
 #   tests/setup.sh build    the above, a C++ compiler and libclang for RocksDB
 #   tests/setup.sh demo     the above and the Python client
 #   tests/setup.sh test     the above, Node.js with its clients, BearSSL, mbedTLS, OpenSSL, GnuTLS,
-#                           sslscan, testssl.sh, strace, valgrind, xfsprogs, Chromium, Mosquitto, schemathesis, moto, promtool, cargo-deny
+#                           sslscan, testssl.sh, strace, valgrind, xfsprogs, Chromium, Mosquitto, pebble, schemathesis, moto, promtool, cargo-deny
 #
 # System packages are installed when this may be done without a question (root, or sudo without a password). Otherwise,
 # and for Rust itself, it prints the one line that installs everything that is missing and ends with status 2.
@@ -52,6 +52,8 @@ missing_packages() {
     has chromium || echo chromium
     # Debian starts it as a service on 127.0.0.1:1883; the tests start their own.
     has mosquitto || [ -x /usr/sbin/mosquitto ] || echo mosquitto
+    # An authority for certificates; a newer one is unpacked beside it.
+    has pebble || echo pebble
 }
 
 # Is there a Rust that builds this? rustup fetches the declared version by itself.
@@ -147,6 +149,31 @@ promtool() {
     rm -rf "$folder"
 }
 
+# An authority for certificates that knows profiles and renewal information: pebble of Debian sid, which needs glibc only,
+# exactly as pinned. Without it the tests use Debian 12's, and count what that cannot show as left out.
+modern_pebble() {
+    local apt=() tools=$LINCHPIN_CACHE/tools folder mirror
+    local pin=b9a3a3920143f1a6fc568dfa88247be22cafa96c845fe62938c08982a15df315
+    [ -x "$tools/pebble" ] && [ -x "$tools/pebble-challtestsrv" ] && return 0
+    # The machine's own mirror.
+    mirror=$(apt-get indextargets --format '$(REPO_URI)' | grep -v security | head -n1)
+    folder=$(mktemp -d)
+    chmod 755 "$folder"
+    mkdir -p "$folder"/{lists/partial,cache/archives/partial,parts} "$tools"
+    printf '%s\n' 'Types: deb' "URIs: $mirror" 'Suites: sid' 'Components: main' \
+        'Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg' >"$folder/parts/sid.sources"
+    apt=(apt-get -qq -o "Dir::State::lists=$folder/lists" -o "Dir::Cache=$folder/cache" -o Dir::Etc::sourcelist=/dev/null
+        -o "Dir::Etc::sourceparts=$folder/parts" -o Acquire::Languages=none)
+    if (cd "$folder" && "${apt[@]}" update && "${apt[@]}" download pebble) >/dev/null 2>&1 &&
+        echo "$pin  $(echo "$folder"/pebble_*.deb)" | sha256sum --check --quiet >/dev/null 2>&1; then
+        dpkg -x "$folder"/pebble_*.deb "$folder/x"
+        cp "$folder"/x/usr/bin/pebble{,-challtestsrv} "$tools/"
+    else
+        echo "No pebble of Debian sid with the pinned hash: tests of renewal information and profiles are left out" >&2
+    fi
+    rm -rf "$folder"
+}
+
 # Checks licences, banned crates and sources.
 cargo_deny() {
     [ "$("$LINCHPIN_CACHE/tools/bin/cargo-deny" --version 2>/dev/null)" = "cargo-deny $deny_version" ] && return 0
@@ -169,5 +196,6 @@ if [ "$purpose" = test ]; then
     schemathesis
     moto
     promtool
+    modern_pebble
     cargo_deny
 fi

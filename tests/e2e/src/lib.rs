@@ -2,6 +2,7 @@
 //!
 //! The harness is that of the compatibility tests. Like them, these build the binary first.
 
+pub mod authority;
 pub mod hostile;
 mod http;
 mod random;
