@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use rcgen::{CertificateParams, CustomExtension, DistinguishedName, KeyPair};
@@ -44,8 +44,6 @@ struct Open {
 #[derive(Debug, Default)]
 pub struct Challenges {
     open: ArcSwap<Open>,
-    /// One writer at a time: each replaces the whole table.
-    writing: Mutex<()>,
 }
 
 impl Challenges {
@@ -57,7 +55,7 @@ impl Challenges {
     pub fn open_tls(&self, name: &str, digest: &[u8; 32], provider: Provider) -> Result<(), SetupFault> {
         let certified = Arc::new(certificate(name, digest, provider)?);
         self.change(|open| {
-            open.by_name.insert(validation_name(name), certified);
+            open.by_name.insert(validation_name(name), Arc::clone(&certified));
             open.by_name.len() <= CHALLENGES
         })
     }
@@ -80,7 +78,6 @@ impl Challenges {
 
     /// Close all: from the next connection on nothing is answered.
     pub fn close(&self) {
-        let _turn = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         self.open.store(Arc::default());
     }
 
@@ -108,15 +105,14 @@ impl Challenges {
     }
 
     /// Change a copy, then show it; not if there are too many.
-    fn change(&self, change: impl FnOnce(&mut Open) -> bool) -> Result<(), SetupFault> {
-        let _turn = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
-        let current = self.open.load();
-        let mut next = Open { by_name: current.by_name.clone(), by_token: current.by_token.clone() };
-        if !change(&mut next) {
-            return Err(SetupFault::Challenges);
-        }
-        self.open.store(Arc::new(next));
-        Ok(())
+    fn change(&self, change: impl Fn(&mut Open) -> bool) -> Result<(), SetupFault> {
+        let mut has_room = true;
+        self.open.rcu(|current| {
+            let mut next = Open { by_name: current.by_name.clone(), by_token: current.by_token.clone() };
+            has_room = change(&mut next);
+            if has_room { Arc::new(next) } else { Arc::clone(current) }
+        });
+        if has_room { Ok(()) } else { Err(SetupFault::Challenges) }
     }
 }
 

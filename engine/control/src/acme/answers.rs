@@ -1,6 +1,7 @@
 //! What the answer to a call changes.
 
 use linchpin_storage::schema::{AcmeAccount, AcmeOrder};
+use zeroize::Zeroizing;
 
 use super::calendar::wait_s;
 use super::call::{Answer, Call, Failure, FailureKind, OrderStage};
@@ -29,14 +30,7 @@ impl Orders {
                 self.store(Part::Account(authority), fx);
             }
             (Call::Register, Answer::Registered { url, key_pem }) => {
-                if let Some(account) = &mut self.accounts[usize::from(authority)] {
-                    account.url = url.into();
-                    if let Some(key_pem) = key_pem {
-                        account.key_pem = key_pem;
-                    }
-                }
-                self.say(now_s, at, "the authority has an account for this server", fx);
-                self.store(Part::Account(authority), fx);
+                self.registered(now_s, at, authority, url, key_pem, fx);
             }
             (Call::Window, Answer::Window { start_s, end_s, again_s }) => {
                 self.window(now_s, at, start_s, end_s, again_s, fx);
@@ -75,12 +69,31 @@ impl Orders {
                 self.lines[at].wishes.revoke = None;
                 self.say(now_s, at, format!("nothing is revoked: {}", failure.text), fx);
             }
-            (call, Answer::Failed(failure)) => self.failed(now_s, at, authority, &call, failure, fx),
+            (call, Answer::Failed(failure)) => self.failed(now_s, at, authority, &call, &failure, fx),
             (call, _) => {
                 let failure = Failure::new(FailureKind::Unreachable, "an answer to another question");
-                self.failed(now_s, at, authority, &call, failure, fx);
+                self.failed(now_s, at, authority, &call, &failure, fx);
             }
         }
+    }
+
+    fn registered(
+        &mut self,
+        now_s: u64,
+        at: usize,
+        authority: u8,
+        url: String,
+        key_pem: Option<Zeroizing<String>>,
+        fx: &mut Vec<Effect>,
+    ) {
+        if let Some(account) = &mut self.accounts[usize::from(authority)] {
+            account.url = url.into();
+            if let Some(key_pem) = key_pem {
+                account.key_pem = key_pem;
+            }
+        }
+        self.say(now_s, at, "the authority has an account for this server", fx);
+        self.store(Part::Account(authority), fx);
     }
 
     fn window(&mut self, now_s: u64, at: usize, start_s: u64, end_s: u64, again_s: u64, fx: &mut Vec<Effect>) {
@@ -134,7 +147,7 @@ impl Orders {
                 line.start_over();
                 fx.push(Effect::CloseChallenges);
                 let failure = Failure::new(FailureKind::Unreachable, "the authority did not come to look at the names");
-                self.fail(now_s, at, failure, fx);
+                self.fail(now_s, at, &failure, fx);
             }
             OrderStage::Pending | OrderStage::Processing if is_old => {
                 self.give_up(now_s, at, "the order took more than a day", fx);
@@ -166,7 +179,7 @@ impl Orders {
         self.lines[at].start_over();
         fx.extend([Effect::CloseChallenges, Effect::Ended(false)]);
         let text = format!("the order ended without a certificate: {why}");
-        self.fail(now_s, at, Failure::new(FailureKind::Refused, text), fx);
+        self.fail(now_s, at, &Failure::new(FailureKind::Refused, text), fx);
     }
 
     fn fetched(&mut self, now_s: u64, at: usize, held: Held, fx: &mut Vec<Effect>) {
@@ -195,7 +208,7 @@ impl Orders {
         self.store(Part::Certificates(at), fx);
     }
 
-    fn failed(&mut self, now_s: u64, at: usize, authority: u8, call: &Call, failure: Failure, fx: &mut Vec<Effect>) {
+    fn failed(&mut self, now_s: u64, at: usize, authority: u8, call: &Call, failure: &Failure, fx: &mut Vec<Effect>) {
         match failure.kind {
             FailureKind::AlreadyReplaced if matches!(call, Call::Order { replaces: true }) => {
                 // RFC 9773, 5: the order is made again without the field, once.
@@ -230,7 +243,7 @@ impl Orders {
     }
 
     /// Count a failure, and wait.
-    fn fail(&mut self, now_s: u64, at: usize, failure: Failure, fx: &mut Vec<Effect>) {
+    fn fail(&mut self, now_s: u64, at: usize, failure: &Failure, fx: &mut Vec<Effect>) {
         let random = self.random();
         let state = &mut self.lines[at].state;
         state.failures += 1;

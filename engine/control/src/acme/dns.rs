@@ -118,22 +118,24 @@ fn read(answer: &[u8], id: &[u8; 2], wanted: Wanted) -> Result<Option<Vec<Found>
 
 /// May an authority with this domain sign for the name, by the records that stand for it (RFC 8659)? `None`: nobody said.
 pub(super) fn allows(records: &[Found], issuer: &str, is_wildcard: bool) -> Option<bool> {
-    let of = |tag: &str| -> Vec<&str> {
-        let value = |record| match record {
-            &Found::Caa(ref name, ref value) if name.eq_ignore_ascii_case(tag) => Some(value.as_str()),
-            _ => None,
-        };
-        records.iter().filter_map(value).collect()
-    };
-    let mut issuers = if is_wildcard { of("issuewild") } else { Vec::new() };
+    let mut issuers = if is_wildcard { values(records, "issuewild") } else { Vec::new() };
     if issuers.is_empty() {
-        issuers = of("issue");
+        issuers = values(records, "issue");
     }
     if issuers.is_empty() {
         return None;
     }
     let is_it = |value: &&str| value.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case(issuer);
     Some(issuers.iter().any(is_it))
+}
+
+/// The values of one property.
+fn values<'f>(records: &'f [Found], tag: &str) -> Vec<&'f str> {
+    let of = |record: &'f Found| match record {
+        Found::Caa(name, value) if name.eq_ignore_ascii_case(tag) => Some(value.as_str()),
+        _ => None,
+    };
+    records.iter().filter_map(of).collect()
 }
 
 #[cfg(test)]

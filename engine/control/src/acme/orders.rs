@@ -77,8 +77,8 @@ impl Orders {
     /// accounts with others are left alone. `seed` spreads waits.
     pub(crate) fn new(lines: Vec<Line>, directories: Vec<Box<str>>, accounts: &[AcmeAccount], seed: u64) -> Self {
         assert!((1..=limits::AUTHORITIES).contains(&directories.len()), "one authority, or two");
-        let of = |directory: &Box<str>| accounts.iter().find(|account| account.directory == *directory).cloned();
-        let accounts = directories.iter().map(of).collect();
+        let of = |directory: &str| accounts.iter().find(|account| &*account.directory == directory).cloned();
+        let accounts = directories.iter().map(|directory| of(directory)).collect();
         Self { lines, directories, accounts, busy: Busy::Free, halted: None, random: seed }
     }
 

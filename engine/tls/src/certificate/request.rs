@@ -36,7 +36,7 @@ impl std::fmt::Debug for NewKey {
     }
 }
 
-fn failed(error: rcgen::Error) -> SetupFault {
+fn failed(error: &rcgen::Error) -> SetupFault {
     SetupFault::Making(error.to_string())
 }
 
@@ -51,7 +51,7 @@ impl NewKey {
             // rcgen makes RSA keys of 2,048 bits.
             KeyKind::Rsa => &PKCS_RSA_SHA256,
         };
-        KeyPair::generate_for(algorithm).map(Self).map_err(failed)
+        KeyPair::generate_for(algorithm).map(Self).map_err(|error| failed(&error))
     }
 
     /// One that was made before.
@@ -83,9 +83,9 @@ impl NewKey {
     /// # Errors
     /// A name is none.
     pub fn request(&self, names: &[String]) -> Result<Vec<u8>, SetupFault> {
-        let mut params = CertificateParams::new(names.to_vec()).map_err(failed)?;
+        let mut params = CertificateParams::new(names.to_vec()).map_err(|error| failed(&error))?;
         params.distinguished_name = DistinguishedName::new();
-        Ok(params.serialize_request(&self.0).map_err(failed)?.der().to_vec())
+        Ok(params.serialize_request(&self.0).map_err(|error| failed(&error))?.der().to_vec())
     }
 }
 

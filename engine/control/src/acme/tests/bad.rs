@@ -8,7 +8,7 @@ const ALL: [Bad; 13] = [
     Bad::Error500,
     Bad::Limited(3_600),
     Bad::Hangs,
-    Bad::BadNonces,
+    Bad::NoncesFail,
     Bad::Window(0, 1),
     Bad::Window(4_102_444_800, 4_102_448_400),
     Bad::AlreadyReplaced,

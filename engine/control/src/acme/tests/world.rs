@@ -25,7 +25,7 @@ pub(super) enum Bad {
     /// It never answers.
     Hangs,
     /// Every nonce is bad.
-    BadNonces,
+    NoncesFail,
     /// Renew in this window, always.
     Window(u64, u64),
     /// `replaces` was used before.
@@ -328,7 +328,7 @@ impl Authority {
         match self.bad {
             Bad::Error500 => return failed(FailureKind::Unreachable, "error 500"),
             Bad::Hangs => return failed(FailureKind::Unreachable, "no answer within 30 s"),
-            Bad::BadNonces => return failed(FailureKind::Unreachable, "bad nonces"),
+            Bad::NoncesFail => return failed(FailureKind::Unreachable, "bad nonces"),
             Bad::Limited(after_s) => {
                 let failure = Failure::new(FailureKind::Limited, "too many requests");
                 return Answer::Failed(Failure { retry_after_s: Some(after_s), ..failure });
