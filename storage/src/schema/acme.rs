@@ -4,7 +4,7 @@
 use zeroize::Zeroizing;
 
 use super::{Family, KeyBytes, Record, RecordKey};
-use crate::bytes::{Fields, Put as _, Shape};
+use crate::schema::bytes::{Fields, Put as _, Shape};
 
 /// Digest of what a record is about, so that keys are of one length and say nothing: a directory's address, or the names,
 /// the profile and the kind of key of a certificate.
