@@ -1,0 +1,11 @@
+// The start: language and theme first, then who is signed in, then the screen of the address.
+import { render } from 'preact';
+import { App } from './shell.tsx';
+import { resume } from './session.ts';
+import { applyTheme } from './theme.ts';
+import { firstLanguage, setLanguage } from './words/words.ts';
+
+applyTheme();
+await setLanguage(firstLanguage());
+render(<App />, document.getElementById('app')!);
+void resume();

@@ -1,0 +1,17 @@
+// A component whose code is loaded when it is first drawn.
+import type { ComponentType } from 'preact';
+import { useEffect } from 'preact/hooks';
+import { signal } from '@preact/signals';
+import { t } from '../words/words.ts';
+import { Skeleton } from './basic.tsx';
+
+export function lazy<P extends object>(load: () => Promise<{ default: ComponentType<P> }>): ComponentType<P> {
+  const found = signal<ComponentType<P> | null>(null);
+  const failed = signal(false);
+  return function Lazy(props: P) {
+    useEffect(() => { if (!found.peek()) load().then((part) => { found.value = part.default; }, () => { failed.value = true; }); }, []);
+    const Found = found.value;
+    if (failed.value) return <p class="muted" role="alert">{t('wrong.offline.text')}</p>;
+    return Found ? <Found {...props} /> : <Skeleton lines={3} />;
+  };
+}

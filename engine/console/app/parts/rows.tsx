@@ -1,0 +1,45 @@
+// A long list: real rows while there are few, so that the browser's own search finds them; a window of rows when there
+// are many. All rows have one height.
+import type { ComponentChildren } from 'preact';
+import { useEffect, useRef } from 'preact/hooks';
+import { useSignal, type Signal } from '@preact/signals';
+
+/** Lists up to here are drawn whole. */
+const REAL_ROWS = 500;
+/** Rows drawn beyond what is in view, each way. */
+const MARGIN = 12;
+
+export interface Shown { first: number; last: number }
+
+/** `visible` is set to the rows in view and their margin: what is worth watching. */
+export function Rows({ count, height, visible, children }: { count: number; height: number; visible?: Signal<Shown>; children: (first: number, last: number) => ComponentChildren }) {
+  const box = useRef<HTMLDivElement>(null);
+  const inner = useRef<HTMLDivElement>(null);
+  const shown = useSignal<Shown>({ first: 0, last: Math.min(count, 40) });
+  const whole = count <= REAL_ROWS;
+  useEffect(() => {
+    let asked = 0;
+    const measure = () => {
+      asked = 0;
+      const top = box.current?.getBoundingClientRect().top ?? 0;
+      const first = Math.max(0, Math.floor(-top / height) - MARGIN);
+      const last = Math.min(count, Math.ceil((innerHeight - top) / height) + MARGIN);
+      const before = shown.peek();
+      if (first === before.first && last === before.last) return;
+      shown.value = { first, last };
+      if (visible) visible.value = shown.peek();
+    };
+    const later = () => { asked ||= requestAnimationFrame(measure); };
+    measure();
+    if (visible) visible.value = shown.peek();
+    addEventListener('scroll', later, { passive: true });
+    addEventListener('resize', later);
+    return () => { cancelAnimationFrame(asked); removeEventListener('scroll', later); removeEventListener('resize', later); };
+  }, [count, height]);
+  const { first, last } = whole ? { first: 0, last: count } : { first: Math.min(shown.value.first, count), last: Math.min(shown.value.last, count) };
+  useEffect(() => {
+    if (box.current) box.current.style.height = whole ? '' : `${count * height}px`;
+    if (inner.current) inner.current.style.transform = whole ? '' : `translateY(${first * height}px)`;
+  }, [whole, count, height, first]);
+  return <div ref={box} role="presentation"><div ref={inner} role="presentation">{children(first, last)}</div></div>;
+}

@@ -1,0 +1,63 @@
+// Sign in: e-mail and password, then the second factor if it is due. Unknown persons and wrong passwords get the same words.
+import { useSignal } from '@preact/signals';
+import { Problem } from '../api/client.ts';
+import { Field, Line, Note } from '../parts/basic.tsx';
+import { go, search } from '../router.ts';
+import { landing, signIn } from '../session.ts';
+import { t } from '../words/words.ts';
+import { Gate } from './gate.tsx';
+
+function reason(error: unknown): string {
+  if (!(error instanceof Problem)) return String(error);
+  if (error.status === 429) return t('signin.blocked', { n: Math.ceil((error.retry_s ?? 600) / 60) });
+  if (error.status === 0) return t('wrong.offline.text');
+  if (error.status === 401 || error.status === 403) return t('signin.wrong');
+  return `${error.message} (${error.code})`;
+}
+
+export function SignIn() {
+  const email = useSignal('');
+  const password = useSignal('');
+  const code = useSignal('');
+  const factor = useSignal(false);
+  const busy = useSignal(false);
+  const fault = useSignal('');
+  const submit = async (event: Event) => {
+    event.preventDefault();
+    if (busy.value) return;
+    busy.value = true;
+    fault.value = '';
+    try {
+      const to = landing();
+      const due = await signIn(email.value, password.value, factor.value ? code.value.replaceAll(' ', '') : undefined);
+      if (due.includes('factor')) factor.value = true;
+      else { password.value = ''; go(to, true); }
+    } catch (error) {
+      fault.value = reason(error);
+      code.value = '';
+    }
+    busy.value = false;
+  };
+  return (
+    <Gate title={factor.value ? t('signin.factor') : t('signin.title')} lead={factor.value ? t('signin.factor.lead') : undefined}>
+      {search.value.get('over') && !fault.value && <Note tone="warning">{t('signin.over')}</Note>}
+      {fault.value && <Note tone="bad">{fault.value}</Note>}
+      <form class="form" onSubmit={(event) => void submit(event)}>
+        {!factor.value ? (
+          <>
+            <Line label={t('email')} name="email" type="email" value={email.value} onValue={(v) => { email.value = v; }} required autocomplete="username" autofocus />
+            <Field label={t('password')}>
+              {(attributes) => <input {...attributes} name="password" type="password" value={password.value} onInput={(event) => { password.value = event.currentTarget.value; }} required autocomplete="current-password" />}
+            </Field>
+          </>
+        ) : (
+          <Line label={t('signin.code')} name="code" value={code.value} onValue={(v) => { code.value = v; }} required autocomplete="one-time-code" inputMode="numeric" hint={t('signin.code.hint')} autofocus />
+        )}
+        <button type="submit" class="button primary wide" aria-busy={busy.value}>{t('signin.submit')}</button>
+      </form>
+      <div class="row apart small">
+        {factor.value ? <button type="button" class="link" onClick={() => { factor.value = false; fault.value = ''; }}>{t('back')}</button> : <a href="/reset">{t('signin.forgot')}</a>}
+      </div>
+    </Gate>
+  );
+}

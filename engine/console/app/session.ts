@@ -1,0 +1,92 @@
+// Who is signed in, and what they may do where.
+import { computed, signal } from '@preact/signals';
+import { ask, csrf, onSignedOut, post, remove } from './api/client.ts';
+import { passwordHash } from './api/hash.ts';
+import type { Grant, Me, SessionAnswer } from './api/types.ts';
+import { connect, disconnect, onAny, rights } from './live/socket.ts';
+import { forget } from './live/store.ts';
+import { go, path, search } from './router.ts';
+
+/** `undefined`: not asked yet; `null`: nobody. */
+export const me = signal<Me | null | undefined>(undefined);
+/** The organization that the screens show. */
+export const orgId = signal(Number(localStorage.getItem('linchpin.org')) || 0);
+/** The role that the person views the console as; `null` for their own. */
+export const viewAs = signal<{ name: string; all: string[]; own: string[] } | null>(null);
+
+export const grant = computed<Grant | null>(() => {
+  const grants = me.value?.grants ?? [];
+  return grants.find((g) => g.org === orgId.value) ?? grants[0] ?? null;
+});
+/** The path of the organization in the API. */
+export const O = computed(() => `/orgs/${grant.value?.org ?? 0}`);
+
+/** Does the person have this permission in the organization, for some of its devices at least? */
+export function may(permission: string): boolean {
+  const held = grant.value;
+  if (!held) return false;
+  const seen = viewAs.value;
+  if (seen && !seen.all.includes(permission) && !seen.own.includes(permission)) return false;
+  return held.all.includes(permission) || held.own.includes(permission);
+}
+
+export function setOrg(id: number): void {
+  orgId.value = id;
+  localStorage.setItem('linchpin.org', String(id));
+}
+
+async function begin(): Promise<void> {
+  const found = await ask<Me>('/me');
+  csrf.value = found.csrf;
+  me.value = found;
+  hint(true);
+  connect();
+}
+
+/** Only a hint, not a right: that this browser has signed in. Without it the sign-in form does not ask who is there. */
+const HINT = 'linchpin.signed-in';
+const hint = (on: boolean): void => { if (on) localStorage.setItem(HINT, '1'); else localStorage.removeItem(HINT); };
+
+/** Is there a session? Asked once, at the start. */
+export async function resume(): Promise<void> {
+  if (!localStorage.getItem(HINT) && ['/', '/sign-in', '/welcome', '/invite', '/reset', '/verify'].includes(path.peek())) { me.value = null; return; }
+  try { await begin(); } catch { me.value = null; }
+}
+
+/** Sign in. Answers what is still due, such as `factor`. */
+export async function signIn(email: string, password: string, code?: string): Promise<string[]> {
+  const answer = await post<SessionAnswer>('/session', { email, hash: passwordHash(email, password), ...(code ? { code } : {}) });
+  csrf.value = answer.csrf;
+  if (answer.due.length === 0) await begin();
+  return answer.due;
+}
+
+/** Where to go after signing in: the address that was asked for, within this site, else the devices. */
+export function landing(): string {
+  const next = search.peek().get('next') ?? '';
+  return /^\/(?![/\\])/.test(next) && !next.startsWith('/sign-in') ? next : '/devices';
+}
+
+export async function signOut(): Promise<void> {
+  await remove('/session').catch(() => {});
+  end();
+  go('/sign-in');
+}
+
+function end(): void {
+  disconnect();
+  forget();
+  csrf.value = '';
+  viewAs.value = null;
+  hint(false);
+  me.value = null;
+}
+
+onSignedOut.call = () => {
+  if (!me.peek()) return;
+  const from = path.peek();
+  end();
+  go(`/sign-in?next=${encodeURIComponent(from)}&over=1`, true);
+};
+onAny((report) => { if (report.kind === 'revoked') onSignedOut.call(); });
+rights.subscribe(() => { if (me.peek()) void ask<Me>('/me').then((found) => { me.value = found; }).catch(() => {}); });

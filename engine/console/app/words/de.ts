@@ -1,0 +1,2 @@
+import catalogue from './de.json';
+export default catalogue;

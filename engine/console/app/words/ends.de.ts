@@ -1,0 +1,2 @@
+import ends from './ends.de.json';
+export default ends;

@@ -1,0 +1,2 @@
+import ends from './ends.en.json';
+export default ends;

@@ -1,0 +1,123 @@
+// Bundles the console into a folder that `build.rs` embeds.
+//
+//   node build.mjs [--out DIR] [--watch]
+//
+// The folder gets `index.html`, `assets/NAME-HASH.*` with their .gz and .br forms, the icons, and `files.txt`: one line a
+// file, which is all that build.rs reads. The bytes depend on the sources and the lock file only.
+import { createHash } from 'node:crypto';
+import { mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
+import * as esbuild from 'esbuild';
+
+const here = dirname(fileURLToPath(import.meta.url));
+const words = process.argv.slice(2);
+const cache = process.env.LINCHPIN_CACHE ?? join(process.env.XDG_CACHE_HOME ?? join(process.env.HOME ?? '.', '.cache'), 'linchpin');
+const out = words.includes('--out') ? words[words.indexOf('--out') + 1] : process.env.LINCHPIN_CONSOLE_DIST ?? join(cache, 'console', 'dist');
+
+const MEDIA = {
+  html: 'text/html; charset=utf-8',
+  js: 'text/javascript; charset=utf-8',
+  css: 'text/css; charset=utf-8',
+  svg: 'image/svg+xml',
+  png: 'image/png',
+  json: 'application/json',
+  webmanifest: 'application/manifest+json',
+};
+
+/** Files below a folder, in a fixed order. */
+function walk(folder) {
+  const found = [];
+  for (const name of readdirSync(folder).sort()) {
+    const path = join(folder, name);
+    if (statSync(path).isDirectory()) found.push(...walk(path));
+    else found.push(path);
+  }
+  return found;
+}
+
+/** A short digest that fits an entity tag. */
+const digest = (bytes) => createHash('sha256').update(bytes).digest('base64url').slice(0, 16);
+
+/** What the bundle is made of: changes with every source, the lock file and this file. */
+export function sources() {
+  const hash = createHash('sha256');
+  for (const path of [...walk(join(here, 'app')), join(here, 'package-lock.json'), join(here, 'build.mjs')]) {
+    hash.update(`${relative(here, path)}\0`).update(readFileSync(path)).update('\0');
+  }
+  return hash.digest('hex').slice(0, 16);
+}
+
+const options = {
+  absWorkingDir: here,
+  entryPoints: { main: 'app/main.tsx', style: 'app/style/index.css' },
+  outdir: join(out, 'assets'),
+  entryNames: '[name]-[hash]',
+  chunkNames: '[name]-[hash]',
+  bundle: true,
+  splitting: true,
+  format: 'esm',
+  minify: true,
+  charset: 'utf8',
+  target: ['es2022', 'chrome123', 'firefox128', 'safari17.5'],
+  jsx: 'automatic',
+  jsxImportSource: 'preact',
+  metafile: true,
+  legalComments: 'none',
+  logLevel: 'warning',
+  define: { __BUILD__: JSON.stringify(sources()) },
+};
+
+/** The page: one script, one style sheet, and hints for what the script imports at once. */
+function page(metafile) {
+  const outputs = Object.entries(metafile.outputs);
+  const short = (path) => `/assets/${path.split('/assets/')[1]}`;
+  const [script, built] = outputs.find(([, output]) => output.entryPoint === 'app/main.tsx');
+  const [style] = outputs.find(([path, output]) => output.entryPoint === 'app/style/index.css' && path.endsWith('.css'));
+  const early = built.imports.filter((i) => i.kind === 'import-statement').map((i) => `<link rel="modulepreload" href="${short(i.path)}">`);
+  return readFileSync(join(here, 'app/index.html'), 'utf8')
+    .replace('<!-- style -->', `<link rel="stylesheet" href="${short(style)}">`)
+    .replace('<!-- script -->', [...early, `<script type="module" src="${short(script)}"></script>`].join('\n'));
+}
+
+/** One file with its compressed forms; answers its line in `files.txt`. */
+function put(path, bytes) {
+  const file = join(out, path);
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(file, bytes);
+  const forms = { gz: gzipSync(bytes, { level: 9 }), br: brotliCompressSync(bytes, { params: { [constants.BROTLI_PARAM_QUALITY]: 11 } }) };
+  const shorter = Object.entries(forms).filter(([, form]) => form.length < bytes.length);
+  for (const [ending, form] of shorter) writeFileSync(`${file}.${ending}`, form);
+  const has = (ending) => (shorter.some(([name]) => name === ending) ? ending : '-');
+  const media = MEDIA[path.split('.').pop()];
+  if (!media) throw new Error(`${path}: no media type`);
+  const stays = path.startsWith('assets/') ? 'immutable' : 'revalidate';
+  return [`/${path}`, media, digest(bytes), stays, has('gz'), has('br')].join('\t');
+}
+
+function finish(result) {
+  const lines = [];
+  for (const output of result.outputFiles) lines.push(put(join('assets', relative(options.outdir, output.path)), output.contents));
+  lines.push(put('index.html', Buffer.from(page(result.metafile))));
+  for (const file of walk(join(here, 'app/static'))) lines.push(put(relative(join(here, 'app/static'), file), readFileSync(file)));
+  writeFileSync(join(out, 'files.txt'), `build\t${sources()}\n${lines.sort().join('\n')}\n`);
+  writeFileSync(join(out, 'meta.json'), JSON.stringify(result.metafile));
+  return lines.length;
+}
+
+async function build() {
+  const result = await esbuild.build({ ...options, write: false });
+  rmSync(out, { recursive: true, force: true });
+  return finish(result);
+}
+
+async function watch() {
+  const say = { name: 'say', setup: (b) => b.onEnd((result) => { if (result.errors.length === 0) console.log(`${finish(result)} files in ${out}`); }) };
+  const context = await esbuild.context({ ...options, write: false, plugins: [say] });
+  await context.watch();
+}
+
+if (words.includes('--sources')) console.log(sources());
+else if (words.includes('--watch')) await watch();
+else console.log(`${await build()} files in ${out}`);
