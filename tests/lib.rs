@@ -21,6 +21,7 @@ pub const ARROWS: &[(&str, &[&str])] = &[
         ],
     ),
     ("linchpin-control", &["linchpin-protocol", "linchpin-shard", "linchpin-storage", "linchpin-tls"]),
+    ("linchpin-console", &[]),
     ("linchpin-shard", &["linchpin-protocol", "linchpin-tls"]),
     ("linchpin-storage", &["linchpin-protocol"]),
     ("loadgen", &["linchpin-driver", "linchpin-protocol", "linchpin-tls"]),

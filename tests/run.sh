@@ -11,7 +11,7 @@ cd "$(dirname "$0")/.."
 . tests/environment.sh
 export CARGO_TERM_COLOR=${CARGO_TERM_COLOR:-auto}
 
-all_phases=(fmt rocksdb clippy build units sim compat e2e loadgen budgets deny)
+all_phases=(fmt console rocksdb clippy build units sim compat e2e loadgen budgets deny)
 results=()
 failed=0
 
@@ -21,6 +21,8 @@ fmt() {
 }
 # RocksDB's library is compiled once per machine; the lines that name it come back on standard output.
 rocksdb() { tests/rocksdb.sh >"$LINCHPIN_CACHE/rocksdb.env"; }
+# First the browser application: what is built later embeds it.
+console() { tests/console.sh test; }
 clippy() { cargo clippy --workspace --all-targets --quiet -- -D warnings; }
 build() { cargo build --package linchpin --package loadgen --package linchpin-bench-runtimes; }
 # The driver, the codec, the shard, the control plane, storage, the corpus of the fuzzers and the tree's own rules.
@@ -66,7 +68,7 @@ if [ $# -eq 0 ]; then set -- "${all_phases[@]}"; fi
 # All that compiles needs RocksDB's library, also when only that phase is asked for.
 for name in "$@"; do
     case $name in
-    fmt | deny) ;;
+    fmt | deny | console) ;;
     rocksdb) break ;;
     *) set -- rocksdb "$@"; break ;;
     esac

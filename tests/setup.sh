@@ -50,6 +50,8 @@ missing_packages() {
     has xfs_io || echo xfsprogs
     has systemd-analyze || echo systemd
     has chromium || echo chromium
+    # Pictures and widths of texts are the same on every machine.
+    fc-list 2>/dev/null | grep -q NotoSans-Regular || echo fonts-noto-core
     # Debian starts it as a service on 127.0.0.1:1883; the tests start their own.
     has mosquitto || [ -x /usr/sbin/mosquitto ] || echo mosquitto
     # An authority for certificates; a newer one is unpacked beside it.
@@ -185,6 +187,7 @@ cargo_deny() {
 }
 
 system_packages
+[ "$purpose" = check ] || tests/console.sh build
 case $purpose in check | build) exit 0 ;; esac
 mkdir -p "$LINCHPIN_CLIENTS"
 # Two set-ups at the same time take turns.

@@ -19,7 +19,9 @@ fn main() {
         println!("cargo::warning=built without the console: `make console` builds it");
     }
     let out = PathBuf::from(std::env::var_os("OUT_DIR").unwrap_or_default()).join("files.rs");
-    let text = table.unwrap_or_else(|| "pub const BUILD: &str = \"none\";\npub const FILES: &[File] = &[];\n".to_owned());
+    let text = table.unwrap_or_else(|| {
+        "pub(super) const BUILD: &str = \"none\";\npub(super) const FILES: &[File] = &[];\n".to_owned()
+    });
     if let Err(error) = std::fs::write(&out, text) {
         println!("cargo::error={}: {error}", out.display());
     }
@@ -39,7 +41,7 @@ fn table(dist: &Path) -> Option<String> {
     let list = std::fs::read_to_string(dist.join("files.txt")).ok()?;
     let mut lines = list.lines();
     let build = lines.next()?.strip_prefix("build\t")?;
-    let mut text = format!("pub const BUILD: &str = {build:?};\npub const FILES: &[File] = &[\n");
+    let mut text = format!("pub(super) const BUILD: &str = {build:?};\npub(super) const FILES: &[File] = &[\n");
     for line in lines {
         let parts: Vec<&str> = line.split('\t').collect();
         let [path, media_type, tag, cache, gzip, brotli] = parts[..] else { return None };

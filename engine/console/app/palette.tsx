@@ -1,7 +1,8 @@
 // Ctrl+K: screens, devices and actions by name. Single letters go to places, `?` lists them.
 import { useEffect } from 'preact/hooks';
 import { signal, useComputed, useSignal } from '@preact/signals';
-import { ask, query } from './api/client.ts';
+import { ask } from './api/client.ts';
+import { query } from './api/query.ts';
 import type { DevicePage } from './api/types.ts';
 import { Dialog } from './parts/dialog.tsx';
 import { Icon, type IconName } from './parts/icon.tsx';

@@ -70,11 +70,3 @@ export const put = <T = void>(path: string, body: unknown, etag?: string): Promi
 export const patch = <T = void>(path: string, body: unknown): Promise<T> => ask<T>(path, { method: 'PATCH', body });
 export const post = <T = void>(path: string, body: unknown = {}): Promise<T> => ask<T>(path, { body });
 export const remove = (path: string): Promise<void> => ask(path, { method: 'DELETE' });
-
-/** A query string of what is not empty. */
-export function query(parts: Record<string, string | number | boolean | null | undefined>): string {
-  const made = new URLSearchParams();
-  for (const [name, value] of Object.entries(parts)) if (value !== null && value !== undefined && value !== '') made.set(name, String(value));
-  const text = made.toString();
-  return text ? `?${text}` : '';
-}

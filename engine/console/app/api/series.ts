@@ -4,7 +4,8 @@ import { useSignal, type Signal } from '@preact/signals';
 import { serverNow } from '../live/clock.ts';
 import { asNumber, onValue } from '../live/store.ts';
 import { pinName } from '../live/messages.ts';
-import { ask, Problem, query } from './client.ts';
+import { ask, Problem } from './client.ts';
+import { query } from './query.ts';
 import { D } from './devices.ts';
 import type { History } from './types.ts';
 

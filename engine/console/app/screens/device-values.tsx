@@ -1,7 +1,7 @@
 // All latest values, one chart of chosen pins, and the export.
 import { useEffect } from 'preact/hooks';
 import { useComputed, useSignal } from '@preact/signals';
-import { query } from '../api/client.ts';
+import { query } from '../api/query.ts';
 import { D } from '../api/devices.ts';
 import { RANGES, useSeries, type Range } from '../api/series.ts';
 import type { Template } from '../api/types.ts';

@@ -1,7 +1,8 @@
 // The list of devices: search, filters, live state and value of each, and what can be done with several at once.
 import { useEffect, useMemo, useRef } from 'preact/hooks';
 import { useComputed, useSignal, useSignalEffect } from '@preact/signals';
-import { post, query } from '../api/client.ts';
+import { post } from '../api/client.ts';
+import { query } from '../api/query.ts';
 import type { DevicePage, Page, TemplateLine } from '../api/types.ts';
 import { useAsk, useDo } from '../api/use.ts';
 import { attempts, watchAttempts } from '../live/attempts.ts';

@@ -1,7 +1,7 @@
 // Events over all devices, open ones first.
 import { useEffect } from 'preact/hooks';
 import type { DeviceEvent, Page } from '../api/types.ts';
-import { query } from '../api/client.ts';
+import { query } from '../api/query.ts';
 import { useAsk } from '../api/use.ts';
 import { watch } from '../live/socket.ts';
 import { Empty, Head, Loaded, Segments } from '../parts/basic.tsx';

@@ -1,6 +1,6 @@
 // The fleet of an organization as the list has it: columns, filtered and sorted here while all of them are here, by the
 // server when there are more.
-import { query } from '../api/client.ts';
+import { query } from '../api/query.ts';
 import type { DevicePage } from '../api/types.ts';
 
 export type Show = 'all' | 'online' | 'offline' | 'never' | 'trouble';

@@ -1,0 +1,52 @@
+#!/usr/bin/env bash
+# The console, from its sources to a bundle that `engine/console/build.rs` embeds, and its tests.
+#
+#   tests/console.sh build   the bundle in the user's cache folder; without Node.js it says so and succeeds
+#   tests/console.sh test    types, rules of its sources, unit tests, sizes, every screen in Chromium
+#   tests/console.sh watch   the bundle again at every change, for `linchpin dev --console DIR`
+set -euo pipefail
+cd "$(dirname "$0")/.."
+# shellcheck source=tests/environment.sh
+. tests/environment.sh
+export LINCHPIN_CONSOLE_DIST=${LINCHPIN_CONSOLE_DIST:-$LINCHPIN_CACHE/console/dist}
+room=engine/console
+
+# Packages exactly as locked; no install scripts run. Again only when the lock file changed.
+packages() {
+    cmp -s "$room/package-lock.json" "$room/node_modules/.installed-lock.json" && return 0
+    npm ci --prefix "$room" --ignore-scripts --no-audit --no-fund --loglevel=error
+    cp "$room/package-lock.json" "$room/node_modules/.installed-lock.json"
+}
+
+build() {
+    if ! command -v node >/dev/null 2>&1 || ! command -v npm >/dev/null 2>&1; then
+        echo "Node.js is not installed: the server is built without its console"
+        return 0
+    fi
+    packages
+    local sources
+    sources=$(node "$room/build.mjs" --sources)
+    [ "$(head -n1 "$LINCHPIN_CONSOLE_DIST/files.txt" 2>/dev/null)" = "build	$sources" ] && return 0
+    echo "Building the console"
+    mkdir -p "$(dirname "$LINCHPIN_CONSOLE_DIST")"
+    node "$room/build.mjs"
+}
+
+run_tests() {
+    local scratch
+    scratch=$(mktemp -d)
+    # shellcheck disable=SC2064
+    trap "rm -rf '$scratch'" EXIT
+    build
+    (cd "$room" && npx --no-install tsc --noEmit)
+    node "$room/tests/bundle.mjs" "$scratch"
+    node --test "$scratch/unit"
+    node "$room/tests/sizes.mjs"
+}
+
+case ${1:-build} in
+build) build ;;
+test) run_tests ;;
+watch) packages && node "$room/build.mjs" --watch ;;
+*) echo "usage: tests/console.sh [build|test|watch]" >&2; exit 2 ;;
+esac
