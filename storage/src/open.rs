@@ -175,7 +175,8 @@ impl Store {
         // If the disk is full already, the first write reports it.
         let _ = space.check();
         let poison = Arc::new(Poison::default());
-        let (queue, committer) = committer::start(rocks.clone(), poison.clone(), space.clone(), mark)?;
+        let (queue, committer) =
+            committer::start(rocks.clone(), poison.clone(), space.clone(), mark, settings.steps.clone())?;
         let parts = Parts { lock, keyring, rocks, inventory, clock, space, poison, queue };
         let (inner, answers) = parts.inner(settings, layout, false);
         inner.make_partitions(inner.settings.clock.now_ms())?;
@@ -213,11 +214,11 @@ impl Store {
         let inventory = start_inventory(inner.clone())?;
         let expirer = expire::start(inner.clone())?;
         let collector = Collector::new(inner.clone(), answers);
-        let collector = spawn("store-collect", move || collector.run())?;
+        let collector = spawn("store-collect", &inner.poison, move || collector.run())?;
         let _ = inner.waker.set(collector.thread().clone());
         let writer = Writer { seals: inner.seals.clone(), queue: inner.queue.clone() };
         let reads = Reads { inner };
-        let readers = reads.inner.pool.start()?;
+        let readers = reads.inner.pool.start(&reads.inner.poison)?;
         let threads = Threads {
             committer: Some(committer),
             collector: Some(collector),

@@ -149,7 +149,9 @@ impl Drop for Store {
 }
 
 pub(crate) fn start_inventory(inner: Arc<Inner>) -> Result<Ticking, Error> {
-    ticking("store-inventory", limits::INVENTORY_TICK_MS, move || {
+    let poison = inner.poison.clone();
+    ticking("store-inventory", &poison, limits::INVENTORY_TICK_MS, move || {
+        inner.settings.steps.reach("inventory looked at");
         if let Err(error) = inner.tick() {
             // Nothing is lost: the inventory before still holds, and nothing it lists is deleted.
             tracing::error!(%error, "the inventory could not be written");

@@ -99,6 +99,7 @@ impl Collector {
             while let Ok(ask) = self.asks.try_recv() {
                 is_stopping |= self.answer(ask);
             }
+            self.inner.settings.steps.reach("lanes looked at");
             self.look_at_clock();
             self.drain_lanes();
             self.advance(self.now_ms);

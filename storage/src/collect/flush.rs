@@ -237,7 +237,11 @@ impl Collector {
         // Not synced: the journal still holds the points, and it is trimmed behind this in the same log.
         match self.inner.queue.write_patiently(Class::B, pending.writes.clone(), Some(Box::new(done))) {
             Ok(()) => pending.result = Some(result),
-            Err(_) => pending.retry_at = later(),
+            Err(error) => {
+                // The committing thread is gone: whoever waits must know.
+                pending.retry_at = later();
+                self.stored(&Err(error));
+            }
         }
     }
 

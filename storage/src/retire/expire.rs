@@ -28,7 +28,9 @@ pub(crate) fn start(inner: Arc<Inner>) -> Result<Ticking, Error> {
     // By the clock that nobody sets, ms.
     let (mut looked, mut failed): (Option<u64>, Option<u64>) = (None, None);
     let is_due = |now: u64, last: Option<u64>, pause_s| last.is_none_or(|last| now.abs_diff(last) >= pause_s * 1_000);
-    ticking("store-expire", limits::INVENTORY_TICK_MS, move || {
+    let poison = inner.poison.clone();
+    ticking("store-expire", &poison, limits::INVENTORY_TICK_MS, move || {
+        inner.settings.steps.reach("expiry looked at");
         let now = inner.clock.uptime_ms();
         if is_due(now, looked, limits::RETENTION_TICK_S) {
             looked = Some(now);

@@ -10,7 +10,9 @@ use std::time::{Duration, Instant};
 use rocksdb::WriteOptions;
 
 use crate::disk::rocks::Rocks;
+use crate::disk::steps::Steps;
 use crate::schema::Family;
+use crate::threads::spawn;
 use crate::write::batch::Writes;
 use crate::write::mark::MarkFile;
 use crate::write::poison::Poison;
@@ -143,6 +145,7 @@ struct Committer {
     poison: Arc<Poison>,
     space: Arc<Space>,
     mark: MarkFile,
+    steps: Steps,
     figures: Arc<Committed>,
     /// Written but not synced since.
     unsynced_since: Option<Instant>,
@@ -155,13 +158,14 @@ pub(crate) fn start(
     poison: Arc<Poison>,
     space: Arc<Space>,
     mark: MarkFile,
+    steps: Steps,
 ) -> Result<(Queue, JoinHandle<()>), Error> {
     let (jobs, waiting) = sync_channel(limits::QUEUED_WRITES);
     let figures = Arc::new(Committed::default());
     let queue = Queue { jobs, figures: figures.clone() };
-    let committer = Committer { rocks, poison, space, mark, figures, unsynced_since: None, unsynced: Vec::new() };
-    let thread = std::thread::Builder::new().name("store-commit".into()).spawn(move || committer.run(&waiting));
-    let thread = thread.map_err(|error| Error::Open { path: "store-commit".into(), reason: error.to_string() })?;
+    let (unsynced_since, unsynced) = (None, Vec::new());
+    let committer = Committer { rocks, poison: poison.clone(), space, mark, steps, figures, unsynced_since, unsynced };
+    let thread = spawn("store-commit", &poison, move || committer.run(&waiting))?;
     Ok((queue, thread))
 }
 
@@ -196,6 +200,7 @@ impl Committer {
                     break;
                 }
             }
+            self.steps.reach("commit: group written");
             let is_due = self.unsynced_since.is_some_and(|since| since.elapsed() >= idle);
             if need.sync || is_due || (is_last && self.unsynced_since.is_some()) {
                 self.sync(Need { sync: true, mark: need.mark || is_last });
