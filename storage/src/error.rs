@@ -6,6 +6,13 @@ use std::path::PathBuf;
 /// Why the store did not do it.
 #[derive(Clone, Debug)]
 pub enum Error {
+    /// A folder that another user owns or may write into.
+    Folder {
+        /// Which.
+        path: PathBuf,
+        /// Whose it is, and what to do.
+        reason: String,
+    },
     /// The store cannot be opened: it is in use, or RocksDB refuses it.
     Open {
         /// Its folder.
@@ -132,6 +139,7 @@ impl fmt::Display for Error {
                 "the store is older than what this server has written: {what}; put the newer folder back, or accept \
                  the loss of what is missing by opening once with --accept-rollback"
             ),
+            Self::Folder { path, reason } => write!(f, "the folder {} is not safe: {reason}", path.display()),
             Self::Key { reason } => write!(f, "the store's keys cannot be used: {reason}"),
             Self::Record { family, key, problem } => write!(
                 f,

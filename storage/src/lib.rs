@@ -95,6 +95,7 @@ mod threads;
 mod write;
 
 pub use collect::lane::{LaneFull, TelemetryLane};
+pub use disk::durable::{check_folder, write_private};
 pub use disk::steps::Steps;
 pub use disk::verify::Verified;
 pub use error::{Error, Problem};

@@ -1,5 +1,7 @@
 //! Bounds of the store, with units and reasons.
 
+use std::time::Duration;
+
 use linchpin_protocol::limits::MAX_VALUE_BYTES;
 
 /// Bytes of one batch: a commit is one write to the log and one sync.
@@ -93,6 +95,8 @@ pub const LATEST_PINS: usize = 768;
 /// Points that one history query may return.
 pub const QUERY_POINTS: usize = 10_000_000;
 
+/// An unfinished file in a folder of backups is removed at this age: no backup takes so long.
+pub const PART_AGE: Duration = Duration::from_secs(24 * 3_600);
 /// A piece of an export is handed over when it has this size, bytes; it may be longer by what an hour holds.
 pub const EXPORT_PIECE_BYTES: usize = 64 << 10;
 

@@ -149,7 +149,9 @@ impl Store {
             return Err(no_store(&layout));
         }
         make_folder(&layout.folder)?;
+        durable::check_folder(&layout.folder)?;
         let lock = lock(&layout)?;
+        durable::remove_parts(&layout.folder)?;
         let keyring = Arc::new(open_keyring(&settings, &layout)?);
         let key = inventory_key(&keyring);
         let found = recovery::check(&settings, &layout, &keyring, &key)?;

@@ -61,7 +61,9 @@ impl Place {
         }
         let settings = Settings { create: false, ..store::settings(&self.data_path, &self.config) };
         linchpin_storage::harden().map_err(Failure::general)?;
-        let opened = Arc::new(Store::open(settings).map_err(Failure::general)?);
+        let only_reads = Upkeep::only_reads(command);
+        let open = if only_reads { Store::open_to_read } else { Store::open };
+        let opened = Arc::new(open(settings).map_err(Failure::general)?);
         let upkeep =
             Upkeep::new(Keep::new(Arc::clone(&opened)), self.config.unseal.clone(), self.config.backup.clone());
         let answer = upkeep.carry_out(command, &parameters);
@@ -127,6 +129,7 @@ pub(crate) fn store(verb: StoreVerb) -> Result<(), Failure> {
     match verb {
         StoreVerb::Verify(at) => at.run("store.verify", json!({})),
         StoreVerb::Stats(at) => at.run("store.stats", json!({})),
+        StoreVerb::AcceptClock(at) => at.run("store.accept-clock", json!({})),
     }
 }
 

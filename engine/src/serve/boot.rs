@@ -109,9 +109,6 @@ struct Started {
 /// # Errors
 /// See [`BootError`]. Threads that were started end by themselves.
 pub(crate) fn start(options: &EngineOptions, plan: Plan<'_>) -> Result<(Engine, Shards), BootError> {
-    for (_, address) in plan.listen.doors() {
-        check_free(address)?;
-    }
     let mut driver = driver_options(options);
     let probe = linchpin_driver::probe(&driver, options.shards).map_err(BootError::Driver)?;
     // One back end for all: connections travel between like drivers only.
@@ -265,11 +262,11 @@ pub(crate) fn raise_descriptor_limit() {
 }
 
 /// Shards share a port by SO_REUSEPORT, which would let a second server share it too: ask without it first.
-fn check_free(address: SocketAddr) -> Result<(), BootError> {
-    if address.port() == 0 {
-        return Ok(());
+pub(crate) fn check_free(listen: &Listen) -> Result<(), BootError> {
+    for (_, address) in listen.doors().into_iter().filter(|(_, address)| address.port() != 0) {
+        std::net::TcpListener::bind(address).map(drop).map_err(|source| BootError::Bind { address, source })?;
     }
-    std::net::TcpListener::bind(address).map(drop).map_err(|source| BootError::Bind { address, source })
+    Ok(())
 }
 
 fn hear(shard: &Started) -> Result<Told, BootError> {

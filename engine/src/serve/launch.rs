@@ -10,7 +10,7 @@ use crate::cli::args::{Dev, default_data};
 use crate::cli::failure::Failure;
 use crate::config::{self, EngineOptions, Listen, StoreConfig};
 use crate::serve::log::{self, Log, LogOptions};
-use crate::serve::{self, Server, dev, ready};
+use crate::serve::{self, Server, dev};
 use crate::store::Fill;
 use crate::tls::{self, Local, Source, TlsConfig};
 
@@ -73,7 +73,7 @@ pub(crate) fn dev(flags: Dev) -> Result<(), Failure> {
 
 /// Write a file with tokens that only its owner may read.
 pub(crate) fn write_tokens(path: &Path, lines: &str) -> Result<(), Failure> {
-    ready::write_private(path, lines.as_bytes()).map_err(|error| {
+    linchpin_storage::write_private(path, lines.as_bytes()).map_err(|error| {
         Failure::General(format!("{}: {error}; choose another file with --tokens-out", path.display()))
     })
 }

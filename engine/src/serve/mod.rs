@@ -46,7 +46,7 @@ pub(crate) struct Server {
 /// The data directory, for its owner only.
 fn make_folder(path: &Path) -> Result<(), ServeError> {
     let made = if path.is_dir() {
-        Ok(())
+        return linchpin_storage::check_folder(path).map_err(|error| ServeError::Io(error.to_string()));
     } else {
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path).and_then(|()| {
             // Parents keep the mode that they had; this one is private whatever the umask says.
@@ -69,6 +69,8 @@ pub(crate) fn serve(server: Server, announce: impl FnOnce(&Engine, &[Made])) -> 
     let started = Instant::now();
     let Server { listen, data_path, engine: options, settings, tls, store, fill, ready_file, config_path } = server;
     check_alone(&data_path)?;
+    // Before the store is opened: a server that cannot listen and is restarted for a weekend must not touch it.
+    boot::check_free(&listen).map_err(ServeError::Boot)?;
     let stored = store.map(|config| Stored::open(&data_path, config)).transpose().map_err(ServeError::Store)?;
     let keys = Keys::of(stored.as_ref()).map_err(|error| ServeError::Io(error.to_string()))?;
     let mut registry = match &stored {
@@ -175,7 +177,7 @@ fn write_ready(
         ready["metrics"] = address.to_string().into();
     }
     let text = ready.to_string();
-    ready::write_private(path, text.as_bytes()).map_err(|error| {
+    linchpin_storage::write_private(path, text.as_bytes()).map_err(|error| {
         ServeError::Io(format!("ready file {}: {error}; choose another one with --ready-file", path.display()))
     })
 }

@@ -83,10 +83,12 @@ impl Fill {
                 let more = NewDevices { count: more, ..NewDevices::default() };
                 let others = filling.dev_devices(demo::DEVICES, &[more])?;
                 if let Some(path) = tokens_out {
-                    ready::write_private(&path, ready::token_lines(&others).as_bytes()).map_err(|error| {
-                        let text = format!("{}: {error}; choose another file with --tokens-out", path.display());
-                        FillError::Other(text)
-                    })?;
+                    linchpin_storage::write_private(&path, ready::token_lines(&others).as_bytes()).map_err(
+                        |error| {
+                            let text = format!("{}: {error}; choose another file with --tokens-out", path.display());
+                            FillError::Other(text)
+                        },
+                    )?;
                 }
                 Ok(shown)
             }

@@ -14,12 +14,11 @@ use std::thread::JoinHandle;
 
 use linchpin_control::upkeep::Upkeep;
 use linchpin_control::{Keep, Loaded};
-use linchpin_storage::{Settings, Store, Unseal};
+use linchpin_storage::{Settings, Store, Unseal, write_private};
 use zeroize::Zeroizing;
 
 use crate::config::StoreConfig;
 use crate::limits;
-use crate::serve::ready::write_private;
 use crate::tick::command_lane::ToShard;
 
 pub(crate) use changes::Changes;
@@ -158,8 +157,6 @@ fn make_key(path: &Path, data_path: &Path) -> Result<(), StoreError> {
     let failed = |what: &dyn fmt::Display| StoreError::Key(format!("the key file {}: {what}", path.display()));
     let mut key = Zeroizing::new([0; 32]);
     getrandom::fill(&mut *key).map_err(|_| failed(&"the operating system gave no random bytes"))?;
-    write_private(path, &*key).map_err(|error| failed(&error))?;
-    // Before anything is sealed with it.
-    let sync = |path: &Path| std::fs::File::open(path).and_then(|file| file.sync_all());
-    sync(path).and_then(|()| sync(data_path)).map_err(|error| failed(&error))
+    // On the disk before anything is sealed with it.
+    write_private(path, &*key).map_err(|error| failed(&error))
 }

@@ -4,10 +4,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use linchpin_storage::write_private;
 use linchpin_tls::{Identity, LocalAuthority, Provider, SetupFault};
 
 use super::{TlsError, read, wrong, zeroize};
-use crate::serve::ready::write_private;
 
 const NAME: &str = "Linchpin local authority";
 /// Boards keep what was flashed.

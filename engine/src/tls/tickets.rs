@@ -3,11 +3,11 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use linchpin_storage::write_private;
 use linchpin_tls::TicketRing;
 use zeroize::Zeroizing;
 
 use super::{TlsError, wrong};
-use crate::serve::ready::write_private;
 
 /// Ticket keys in use, and where they are kept.
 pub(super) struct TicketFile {

@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use super::BackupTarget;
-use crate::Error;
 use crate::disk::durable;
+use crate::{Error, limits};
 
 /// A folder.
 #[derive(Clone, Debug)]
@@ -21,12 +21,18 @@ impl FolderTarget {
     }
 }
 
+/// Is this unfinished file older than any backup takes?
+fn is_old(entry: &std::fs::DirEntry) -> bool {
+    let age = entry.metadata().and_then(|facts| facts.modified()).ok().and_then(|at| at.elapsed().ok());
+    age.is_some_and(|age| age > limits::PART_AGE)
+}
+
 impl BackupTarget for FolderTarget {
     fn put(&self, name: &str, bytes: &[u8]) -> Result<(), Error> {
         let path = self.path(name);
         let folder = path.parent().unwrap_or(Path::new("."));
         std::fs::create_dir_all(folder).map_err(durable::failed(folder, "create"))?;
-        durable::replace(&path, bytes)
+        durable::write_private(&path, bytes)
     }
 
     fn get(&self, name: &str) -> Result<Option<Vec<u8>>, Error> {
@@ -45,8 +51,11 @@ impl BackupTarget for FolderTarget {
         for entry in entries {
             let entry = entry.map_err(durable::failed(&folder, "list"))?;
             let name = entry.file_name().to_string_lossy().into_owned();
-            if !name.ends_with(".part") {
+            if !name.ends_with(durable::PART) {
                 names.push(format!("{prefix}{name}"));
+            } else if is_old(&entry) {
+                // A backup that a crash ended left it.
+                let _ = std::fs::remove_file(entry.path());
             }
         }
         names.sort_unstable();

@@ -218,12 +218,12 @@ pub fn restore(target: &dyn BackupTarget, id: &str, settings: Settings) -> Resul
     for file in &manifest.files {
         let is_log = file.name.ends_with(".log");
         let folder = if is_log { &layout.wal } else { &layout.db };
-        durable::replace(&folder.join(&file.name), &object(target, file)?)?;
+        durable::write_private(&folder.join(&file.name), &object(target, file)?)?;
     }
     // Last: without it the folder is not taken for a store.
     let keyring = keyring_file(target, id)?;
     for name in file::NAMES {
-        durable::replace(&layout.folder.join(name), &keyring)?;
+        durable::write_private(&layout.folder.join(name), &keyring)?;
     }
     let store = Store::open(Settings { accept_rollback: true, create: false, ..settings })?;
     let verified = store.verify()?;

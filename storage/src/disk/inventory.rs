@@ -123,7 +123,7 @@ impl Inventory {
 
     /// Write it in place of the one before.
     pub(crate) fn write(&self, path: &Path, key: &hmac::Key) -> Result<(), Error> {
-        durable::replace(path, &close(self.encode(), key))
+        durable::write_private(path, &close(self.encode(), key))
     }
 
     /// `None`: there is none.
@@ -147,7 +147,7 @@ impl Anchor {
         let mut out = ANCHOR_MAGIC.to_vec();
         out.extend_from_slice(&self.db_id);
         out.put_u64(self.epoch);
-        durable::replace(path, &close(out, key))
+        durable::write_private(path, &close(out, key))
     }
 
     /// `None`: there is none.

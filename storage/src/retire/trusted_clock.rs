@@ -182,7 +182,7 @@ impl TrustedClock {
         let mut out = MAGIC.to_vec();
         out.extend_from_slice(&self.db_id);
         out.put_u64(newest_ms);
-        durable::replace(&self.path, &close(out, &self.key))?;
+        durable::write_private(&self.path, &close(out, &self.key))?;
         *saved_ms = newest_ms;
         Ok(())
     }

@@ -116,7 +116,7 @@ impl MarkFile {
         let mark = Mark { start_epoch, count: 1, sequence, logs: logs(wal)? };
         let mut bytes = mark.encode(key);
         bytes.resize(2 * limits::MARK_SLOT_BYTES, 0);
-        durable::replace(path, &bytes)?;
+        durable::write_private(path, &bytes)?;
         let file = OpenOptions::new().write(true).mode(0o600).open(path).map_err(durable::failed(path, "open"))?;
         let (path, wal, key) = (path.to_owned(), wal.to_owned(), key.clone());
         Ok(Self { file, path, wal, key, start_epoch, count: 1 })

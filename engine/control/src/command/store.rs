@@ -3,7 +3,7 @@
 
 use linchpin_protocol::model::OrgId;
 use linchpin_storage::schema::{Counter, CounterName, Device, DeviceKey, Org};
-use linchpin_storage::{Error, Unseal, backup};
+use linchpin_storage::{Error, TimeFormat, Unseal, backup};
 use serde_json::{Value, json};
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -67,6 +67,12 @@ impl Upkeep {
         ["keys.", "erase.", "store.", "backup.", "org."].iter().any(|kind| command.starts_with(kind))
     }
 
+    /// Does this command leave the store as it is? Without a server it is carried out on a store that is open to read only.
+    #[must_use]
+    pub fn only_reads(command: &str) -> bool {
+        ["keys.status", "store.stats", "store.verify", "org.list"].contains(&command)
+    }
+
     /// Carry out one command with its parameters. A running server must have told its shards before an erasure.
     ///
     /// # Errors
@@ -87,6 +93,10 @@ impl Upkeep {
             "erase.org" => self.erase_org(parameters),
             "erase.device" => self.erase_device(parameters),
             "store.stats" => Ok(self.stats()),
+            "store.accept-clock" => {
+                let now_ms = store.accept_clock().map_err(|error| failed(&error))?;
+                Ok(json!({"accepted_ms": now_ms, "accepted": TimeFormat::Iso.text(now_ms, 0)}))
+            }
             "store.verify" => {
                 let found = store.verify().map_err(|error| failed(&error))?;
                 Ok(json!({"records": found.records, "bytes": found.bytes, "tables": found.tables}))
@@ -115,6 +125,7 @@ impl Upkeep {
             "newest_epoch": status.newest_epoch,
             "newest_created_s": status.newest_created_s,
             "epochs": status.epochs,
+            "epoch_limit": status.epoch_limit,
             "orgs": status.orgs,
             "erased": status.erased,
             "locked_in_memory": status.is_locked,
@@ -143,6 +154,7 @@ impl Upkeep {
             "at_risk_ms": figures.unsynced_ms,
             "full": figures.is_full,
             "poisoned": figures.is_poisoned,
+            "clock_ahead_s": figures.clock_ahead_s,
         })
     }
 

@@ -68,6 +68,8 @@ pub(crate) enum StoreVerb {
     Verify(Where),
     /// What is in it.
     Stats(Where),
+    /// The clock is right, though it is further ahead than the store believes: let records expire by it.
+    AcceptClock(Where),
 }
 
 #[derive(Subcommand)]

@@ -105,6 +105,7 @@ pub(super) fn judge(wanted: &Wanted, facts: &Facts) -> Vec<Finding> {
             "apt-get install -y rng-tools5",
         ),
         data_folder(wanted, facts),
+        keyring(facts),
         disk(facts),
         clock(facts),
         governor(facts),
@@ -193,6 +194,10 @@ fn tcp_memory(wanted: &Wanted, facts: &Facts) -> Finding {
 fn data_folder(wanted: &Wanted, facts: &Facts) -> Finding {
     let why = "The admin socket and the server's state are there.";
     let path = wanted.data_path.display();
+    if let Some(found) = &facts.unsafe_data {
+        let fix = format!("chown linchpin: {path} && chmod 0700 {path}");
+        return finding("data directory", Grade::Fail, found.clone(), why, fix);
+    }
     match facts.may_write_data {
         Some(true) => finding("data directory", Grade::Ok, path.to_string(), why, ""),
         _ => {
@@ -200,6 +205,18 @@ fn data_folder(wanted: &Wanted, facts: &Facts) -> Finding {
             finding("data directory", Grade::Fail, format!("{path} may not be written"), why, fix)
         }
     }
+}
+
+/// Data keys are most of a keyring that is nearly full.
+fn keyring(facts: &Facts) -> Finding {
+    use linchpin_storage::limits::{EPOCHS, EPOCHS_ROTATE_PERCENT};
+    let why = "Each run that writes adds a data key; a keyring that is full takes no more, and nothing is written.";
+    let bytes = facts.keyring_bytes.unwrap_or(0);
+    let limit_bytes = (EPOCHS * EPOCHS_ROTATE_PERCENT / 100 * 48) as u64;
+    if bytes < limit_bytes {
+        return finding("keyring", Grade::Ok, format!("{bytes} bytes"), why, "");
+    }
+    finding("keyring", Grade::Warn, format!("{bytes} bytes, wanted below {limit_bytes}"), why, "linchpin keys rotate")
 }
 
 fn disk(facts: &Facts) -> Finding {
@@ -262,6 +279,8 @@ mod tests {
             entropy_bits: Some(256),
             disk_free_bytes: Some(100 << 30),
             may_write_data: Some(true),
+            unsafe_data: None,
+            keyring_bytes: Some(1_000),
             clock_is_set: Some(true),
             governor: Some("performance".to_owned()),
         }
@@ -299,6 +318,8 @@ mod tests {
             ("tcp_mem", Warn, |f| f.tcp_memory_pages = Some(1_000)),
             ("entropy", Warn, |f| f.entropy_bits = None),
             ("data directory", Fail, |f| f.may_write_data = Some(false)),
+            ("data directory", Fail, |f| f.unsafe_data = Some("it has mode 777".to_owned())),
+            ("keyring", Warn, |f| f.keyring_bytes = Some(2_400_000)),
             ("disk", Warn, |f| f.disk_free_bytes = Some(10 << 20)),
             ("clock", Fail, |f| f.clock_is_set = Some(false)),
             ("clock", Warn, |f| f.clock_is_set = None),

@@ -29,6 +29,10 @@ pub(super) struct Facts {
     pub(super) entropy_bits: Option<u64>,
     pub(super) disk_free_bytes: Option<u64>,
     pub(super) may_write_data: Option<bool>,
+    /// Why the data directory is not safe, if it exists and is not.
+    pub(super) unsafe_data: Option<String>,
+    /// Length of the keyring's file, bytes; each data key takes 48.
+    pub(super) keyring_bytes: Option<u64>,
     pub(super) clock_is_set: Option<bool>,
     pub(super) governor: Option<String>,
 }
@@ -118,6 +122,10 @@ fn disk(data_path: &Path, facts: &mut Facts) {
     if let Ok(stat) = rustix::fs::statvfs(&existing) {
         facts.disk_free_bytes = Some(stat.f_bavail.saturating_mul(stat.f_frsize));
     }
+    facts.unsafe_data =
+        data_path.exists().then(|| linchpin_storage::check_folder(data_path).err()).flatten().map(|e| e.to_string());
+    let keyring = crate::config::store_folder(data_path).join("keyring.a");
+    facts.keyring_bytes = std::fs::metadata(keyring).ok().map(|metadata| metadata.len());
     let access = rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK;
     facts.may_write_data = Some(rustix::fs::access(&existing, access).is_ok());
 }

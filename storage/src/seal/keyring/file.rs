@@ -189,7 +189,7 @@ pub(crate) fn exists(folder: &Path) -> bool {
 /// Write both files, one after the other. From the first on the new generation holds.
 pub(crate) fn write(folder: &Path, file: &[u8], steps: &Steps) -> Result<(), Error> {
     for (path, step) in paths(folder).iter().zip(WRITTEN) {
-        durable::replace(path, file)?;
+        durable::write_private(path, file)?;
         steps.reach(step);
     }
     Ok(())

@@ -40,6 +40,17 @@ pub(super) const OF_STORE: &[Single<Figures>] = &[
     gauge("linchpin_store_poisoned", "1 after a failed sync: nothing is acknowledged until a restart.", |f| {
         f64::from(u8::from(f.is_poisoned))
     }),
+    gauge(
+        "linchpin_store_data_keys",
+        "Data keys in the keyring; at three quarters of the limit keys are rotated.",
+        |f| f.data_keys as f64,
+    ),
+    gauge("linchpin_store_data_key_limit", "Data keys that the keyring may hold.", |f| f.data_key_limit as f64),
+    gauge(
+        "linchpin_store_clock_ahead_seconds",
+        "How far the wall clock is beyond what is believed: nothing expires meanwhile.",
+        |f| f.clock_ahead_s as f64,
+    ),
     counter("linchpin_store_points_total", "Values taken into the journal.", |f| f.telemetry_points as f64),
     counter("linchpin_store_point_batches_total", "Batches they came in.", |f| f.telemetry_batches as f64),
     counter("linchpin_store_refused_points_total", "Values refused: too old, or their organization was erased.", |f| {
