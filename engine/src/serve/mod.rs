@@ -68,9 +68,7 @@ pub(crate) fn serve(server: Server, announce: impl FnOnce(&Engine, &[Made])) -> 
     boot::disable_huge_pages();
     let started = Instant::now();
     let Server { listen, data_path, engine: options, settings, tls, store, fill, ready_file, config_path } = server;
-    check_alone(&data_path)?;
-    // Before the store is opened: a server that cannot listen and is restarted for a weekend must not touch it.
-    boot::check_free(&listen).map_err(ServeError::Boot)?;
+    check_alone(&data_path, &listen)?;
     let stored = store.map(|config| Stored::open(&data_path, config)).transpose().map_err(ServeError::Store)?;
     let keys = Keys::of(stored.as_ref()).map_err(|error| ServeError::Io(error.to_string()))?;
     let mut registry = match &stored {
@@ -132,12 +130,13 @@ pub(crate) fn serve(server: Server, announce: impl FnOnce(&Engine, &[Made])) -> 
     ended.map_err(|error| ServeError::Io(error.to_string()))
 }
 
-/// A second server would only be told that the store is open somewhere.
-fn check_alone(data_path: &Path) -> Result<(), ServeError> {
+/// May this server have its data directory and its ports? Asked before the store is opened: a second server would only hear
+/// that the store is open somewhere, and one that cannot listen and is restarted for a weekend must not touch the store.
+fn check_alone(data_path: &Path, listen: &Listen) -> Result<(), ServeError> {
     let path = data_path.join("admin.sock");
     match std::os::unix::net::UnixStream::connect(&path) {
         Ok(_) => Err(ServeError::Control(linchpin_control::StartError::InUse { path })),
-        Err(_) => Ok(()),
+        Err(_) => boot::check_free(listen).map_err(ServeError::Boot),
     }
 }
 
