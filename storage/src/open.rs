@@ -197,7 +197,7 @@ impl Store {
             return Err(no_store(&layout));
         }
         let lock = lock_to_read(&layout)?;
-        let keyring = Arc::new(open_keyring(&settings, &layout)?.to_read());
+        let keyring = Arc::new(open_keyring(&settings, &layout)?.into_read_only());
         let key = inventory_key(&keyring);
         let clock = trusted_clock(&settings, &layout, &keyring, &key)?;
         let open = || Rocks::open_to_read(&layout, &settings);

@@ -164,8 +164,9 @@ pub(crate) fn start(
     let figures = Arc::new(Committed::default());
     let queue = Queue { jobs, figures: figures.clone() };
     let (unsynced_since, unsynced) = (None, Vec::new());
-    let committer = Committer { rocks, poison: poison.clone(), space, mark, steps, figures, unsynced_since, unsynced };
-    let thread = spawn("store-commit", &poison, move || committer.run(&waiting))?;
+    let alarm = poison.clone();
+    let committer = Committer { rocks, poison, space, mark, steps, figures, unsynced_since, unsynced };
+    let thread = spawn("store-commit", &alarm, move || committer.run(&waiting))?;
     Ok((queue, thread))
 }
 

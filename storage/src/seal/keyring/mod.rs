@@ -146,7 +146,7 @@ impl Keyring {
 
     /// Let nobody change it.
     #[must_use]
-    pub(crate) fn to_read(self) -> Self {
+    pub(crate) fn into_read_only(self) -> Self {
         Self { is_read_only: true, ..self }
     }
 
