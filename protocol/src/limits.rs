@@ -103,6 +103,18 @@ pub const WS_CONTROL_BYTES: usize = 125;
 /// Longest header of PROXY protocol version 2, bytes: 16 and the addresses and fields that proxies add.
 pub const PROXY_HEADER_BYTES: usize = 1_024;
 
+/// Other names of datastreams that a template has: one of each virtual pin.
+pub const TEMPLATE_ALIASES: usize = 256;
+
+/// Values of topics of the firmware's own that a template maps.
+pub const TEMPLATE_TOPICS: usize = 64;
+
+/// Longest topic that a template maps, bytes.
+pub const MAX_TOPIC_BYTES: usize = 128;
+
+/// Longest JSON pointer of a mapped topic, bytes.
+pub const MAX_POINTER_BYTES: usize = 128;
+
 /// Longest packet of MQTT that the server takes, bytes, fixed header included: as a frame. MQTT 5 clients are told.
 pub const MQTT_PACKET_BYTES: usize = MAX_BODY_BYTES;
 

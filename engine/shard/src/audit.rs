@@ -10,11 +10,12 @@ impl Shard {
     /// The first invariant that does not hold, in words.
     pub fn audit(&self) -> Result<(), String> {
         let mut cells = 0;
-        let mut online = 0;
+        let (mut online, mut online_mqtt) = (0, 0);
         for (slot, connection) in self.connections.iter() {
             cells += connection.cell_bytes();
             if connection.is_live() {
                 online += 1;
+                online_mqtt += u64::from(connection.wire.speech.is_mqtt());
                 let device = &self.devices[connection.device];
                 if device.connection() != Some(slot) {
                     return Err(format!("{slot:?} is live for device {} which has {:?}", device.id, device.slot));
@@ -40,6 +41,9 @@ impl Shard {
         }
         if online != self.counters.online {
             return Err(format!("{online} live connections, the counter says {}", self.counters.online));
+        }
+        if online_mqtt != self.counters.online_mqtt {
+            return Err(format!("{online_mqtt} live MQTT connections, the counter says {}", self.counters.online_mqtt));
         }
         for (_, device) in self.devices.iter() {
             if let Some(slot) = device.connection()

@@ -27,7 +27,9 @@ pub enum Push {
     },
     /// `INTERNAL dbg reboot`.
     Reboot,
-    /// `DEBUG_PRINT` text.
+    /// `PING`, or `downlink/ping` at QoS 1: any answer shows that the device is there.
+    Ping,
+    /// `DEBUG_PRINT` text, or `downlink/diag`.
     Debug {
         /// The text.
         text: Box<str>,
@@ -228,9 +230,11 @@ pub struct DiaryEntry {
 pub struct TappedFrame {
     /// To the device, not from it.
     pub is_sent: bool,
-    /// Command number.
+    /// A packet of MQTT, not a frame.
+    pub is_mqtt: bool,
+    /// Command number, or the first byte of a packet.
     pub command: u8,
-    /// Message id.
+    /// Message id; 0 for a packet.
     pub id: u16,
     /// Status of a RESPONSE, else the length of the body.
     pub status_or_len: u16,
@@ -289,6 +293,16 @@ pub struct ShardStatus {
     pub frames: u64,
     /// The same by command number, only numbers that occurred.
     pub commands: Vec<(u8, u64)>,
+    /// Logged-in connections that speak MQTT.
+    pub online_mqtt: u64,
+    /// Packets received from logged-in MQTT devices.
+    pub packets: u64,
+    /// Messages over MQTT that did nothing.
+    pub declined: u64,
+    /// Wills of MQTT devices that were written.
+    pub wills: u64,
+    /// Bytes of wills that wait for their delay.
+    pub will_bytes: u64,
     /// HTTP requests.
     pub requests: u64,
     /// Frames that were not sent because the device's receive buffer is too small for them.

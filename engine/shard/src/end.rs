@@ -49,7 +49,7 @@ ends! {
         "Nothing to do: it reconnects when it wants to.";
     PeerReset = 102, Network, "The connection was reset by the device or the network.",
         "If it happens often, look at the device's power supply, its Wi-Fi signal and firewalls on the way.";
-    HeartbeatMissed = 103, Network, "Nothing was heard from the device for 2.3 times its heartbeat.",
+    HeartbeatMissed = 103, Network, "Nothing was heard from the device for 2.3 times its heartbeat, or 1.5 times its MQTT keep alive.",
         "Look at the device's power and network; if its sketch blocks for long, call Blynk.run() more often or raise BLYNK_HEARTBEAT.";
     LoginTimeout = 104, Device, "No complete login or request came in time.",
         "Check that the client speaks the Blynk protocol; port scanners and health checks end like this too.";
@@ -66,13 +66,11 @@ ends! {
     CommandBeforeLogin = 203, Device, "A command came before the login.",
         "Send HARDWARE_LOGIN (29) with the token first and wait for status 200.";
     UnknownProtocol = 204, Device, "The first byte belongs to no protocol that this port speaks.",
-        "Point a Blynk device at this port; it starts with byte 0x1d.";
+        "Point a Blynk or MQTT device at this port; they start with byte 0x1d or 0x10.";
     TlsNotServed = 205, Operator, "The client started TLS, and this server has no certificate.",
         "Give the server a certificate ([tls] certificates), or use a client without SSL.";
     TlsExpected = 206, Device, "The client sent plain bytes to a listener that takes TLS only.",
         "Use the client's TLS variant (an SSL header or connector), or point it at a plain listener.";
-    MqttNotServed = 207, Operator, "The client sent an MQTT packet, which this version does not answer.",
-        "Use a Blynk device library.";
     LoginTooLong = 208, Device, "More bytes came before the login than a login needs.",
         "Send HARDWARE_LOGIN (29) with the 32-character token as the first frame.";
     HttpMalformed = 209, Device, "The HTTP request breaks the rules of HTTP/1.1 or is too long.",
@@ -87,6 +85,10 @@ ends! {
         "If the client does not trust the certificate give it the right root; `linchpin check` says which roots the chain reaches.";
     TlsRecord = 214, Network, "A TLS record was damaged on the way or breaks the rules.",
         "If it happens often, look for a device with failing memory or a middlebox that changes bytes.";
+    MqttMalformed = 215, Device, "An MQTT packet breaks the rules of MQTT 3.1.1 or 5.",
+        "Check the client's library; MQTT 5 clients hear the reason, and `device watch` shows the packets.";
+    MqttVersion = 216, Device, "The client speaks neither MQTT 3.1.1 nor 5.",
+        "Set the client to protocol level 4 (3.1.1) or 5.";
     TokenShape = 301, Device, "The token in the login is not 32 characters of A-Z, a-z, 0-9, - and _.",
         "Copy the token again; it has exactly 32 characters.";
     TokenUnknown = 302, Device, "No device has the token of the login.",
@@ -105,6 +107,10 @@ ends! {
         "Use the client's TLS variant (an SSL header or connector) and the TLS port, or drop `tls` from the template.";
     CertificateRevoked = 309, Device, "The client's certificate is on the list of revoked ones.",
         "Issue a new certificate for the device, or take its fingerprint off the list.";
+    MqttLogin = 310, Device, "The MQTT login has another user name than `device`, or a password that is no token.",
+        "Use the user name device and the device's 32-character token as the password.";
+    MqttClientId = 311, Device, "The MQTT client id is longer than 64 characters, or empty without a clean session.",
+        "Use a shorter client id, or set clean session.";
     Flood = 401, Device, "The device kept sending far more messages than its quota after being told.",
         "Send fewer messages (use a BlynkTimer, never virtualWrite in loop()), or raise limits.messages_per_second.";
     AddressCap = 402, Operator, "Too many connections from one address.",

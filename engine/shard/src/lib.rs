@@ -24,6 +24,7 @@ mod letters;
 pub mod limits;
 mod login;
 mod mail;
+mod mqtt;
 mod operator;
 mod settings;
 mod shard;

@@ -77,6 +77,15 @@ pub const HEARTBEAT_NUMERATOR: u64 = 23;
 /// See [`HEARTBEAT_NUMERATOR`].
 pub const HEARTBEAT_DENOMINATOR: u64 = 10;
 
+/// An MQTT device that is silent for this share of its keep alive is offline, percent (the standard's figure).
+pub const KEEP_ALIVE_PERCENT: u64 = 150;
+/// At most one `downlink/diag` a connection in this time, ms.
+pub const MQTT_DIAG_MS: u64 = 1_000;
+/// Longest delay of a will, s; a longer one is cut: as long as a device may be away without being offline.
+pub const WILL_DELAY_S: u32 = 1_800;
+/// Bytes of all wills of a shard that wait for their delay; beyond it wills are written at once.
+pub const WILLS_BYTES: usize = 16 << 20;
+
 /// Bytes that may wait for a device that does not read, after coalescing.
 pub const OUTBOUND_BYTES: u32 = 64 * 1024;
 /// A session that logged in with command 2 gets one frame a send, this far apart, ms.
@@ -136,7 +145,7 @@ pub const WHEEL_SLOTS: usize = 1_024;
 pub const EXPIRE_PER_TICK: usize = 2_048;
 
 /// Structure: a connection in the shard's table, idle or not.
-pub const CONNECTION_BYTES: usize = 112;
+pub const CONNECTION_BYTES: usize = 120;
 /// Structure: a connection's links in the timer wheel.
 pub const TIMER_BYTES: usize = 8;
 /// Structure: a device's record at its home; its latest values are one allocation more.

@@ -6,6 +6,7 @@ use crate::connection::Connections;
 use crate::device::Devices;
 use crate::device::catalog::Catalog;
 use crate::login::arrive::Arrivals;
+use crate::mqtt::will::Wills;
 use crate::operator::Operations;
 use crate::operator::counters::Counters;
 use crate::store::StoreLink;
@@ -46,6 +47,8 @@ pub struct Shard {
     pub(crate) catalog: Catalog,
     pub(crate) arrivals: Arrivals,
     pub(crate) store: StoreLink,
+    /// Wills of MQTT devices that wait for their delay.
+    pub(crate) wills: Wills,
     /// TLS, if it is spoken.
     pub(crate) tls: Option<Box<SharedTls>>,
     pub(crate) operator: Operations,
@@ -83,6 +86,7 @@ impl Shard {
             catalog: Catalog::new(options.seed, &options.digest_key),
             arrivals: Arrivals::default(),
             store: StoreLink::new(options.intake, options.replaying),
+            wills: Wills::default(),
             tls: options.tls.map(|tls| Box::new(SharedTls::new(tls, options.seed, now))),
             operator: Operations::new(options.shards),
             counters: Counters::default(),

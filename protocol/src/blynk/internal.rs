@@ -84,7 +84,7 @@ pub fn clock_answer(out: &mut Vec<u8>, id: u16, query: ClockQuery, wall: UnixMil
 }
 
 /// `2026-11-22T04:33:07+00:00`.
-fn push_iso(text: &mut String, wall: UnixMillis) {
+pub(crate) fn push_iso(text: &mut String, wall: UnixMillis) {
     use std::fmt::Write as _;
     let seconds = wall.seconds();
     let (year, month, day) = civil_date(seconds / 86_400);

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::limits::{BATCH_POINTS, HTTP_WRITES, MAX_EVENT_CODE_BYTES, MAX_META_NAME_BYTES, MAX_VALUE_BYTES};
 use crate::model::{Pin, Token, is_known_property};
 
+use super::head::MQTT_SUBPROTOCOL;
 use super::history::history;
 use super::{Head, History, Method, Reply, Request, Target, legacy};
 
@@ -77,7 +78,10 @@ pub enum Route {
         call: Call,
     },
     /// The connection becomes a WebSocket.
-    WebSocket,
+    WebSocket {
+        /// The subprotocol to agree to.
+        protocol: Option<&'static str>,
+    },
     /// A browser asks which methods it may use.
     Preflight {
         /// These.
@@ -96,9 +100,17 @@ pub fn route(request: &Request<'_>) -> Result<Route, Reply> {
     let target = Target::parse(request.head.target);
     if target.path.starts_with("/websocket") {
         return if request.head.websocket_key.is_some() && target.path.starts_with("/websockets") {
-            Ok(Route::WebSocket)
+            Ok(Route::WebSocket { protocol: None })
         } else {
             Err(Reply::error(Dialect::Current, 426, "This path is for WebSockets: send an upgrade request."))
+        };
+    }
+    if target.path == "/mqtt" {
+        return if request.head.websocket_key.is_some() && request.head.offers_mqtt {
+            Ok(Route::WebSocket { protocol: Some(MQTT_SUBPROTOCOL) })
+        } else {
+            let text = "This path is for MQTT over WebSocket: send an upgrade request with the subprotocol mqtt.";
+            Err(Reply::error(Dialect::Current, 426, text))
         };
     }
     if request.head.method == Method::Options {
@@ -520,5 +532,6 @@ mod tests {
         let text = format!("POST /external/api/getAll?token={TOKEN} HTTP/1.1\r\nHost: x\r\n\r\n");
         assert!(ask(&text).expect_err("no method").starts_with("405"));
         assert!(ask("GET /websockets HTTP/1.1\r\nHost: x\r\n\r\n").expect_err("no upgrade").starts_with("426"));
+        assert!(ask("GET /mqtt HTTP/1.1\r\nHost: x\r\n\r\n").expect_err("no upgrade").starts_with("426"));
     }
 }

@@ -40,6 +40,8 @@ pub struct Head<'a> {
     pub content_type: Option<&'a str>,
     /// `Sec-WebSocket-Key` of a request that asks for a WebSocket in every point.
     pub websocket_key: Option<&'a str>,
+    /// It offers to speak MQTT within the WebSocket.
+    pub offers_mqtt: bool,
     /// It asked for a WebSocket, perhaps wrongly.
     pub wants_websocket: bool,
     /// The client waits for a word before it sends the body.
@@ -52,6 +54,9 @@ pub struct Head<'a> {
     pub len_bytes: usize,
 }
 
+/// The name of MQTT among the subprotocols of WebSockets.
+pub(super) const MQTT_SUBPROTOCOL: &str = "mqtt";
+
 /// What the fields said, while they are read.
 #[derive(Default)]
 struct Fields<'a> {
@@ -63,6 +68,7 @@ struct Fields<'a> {
     upgrade: bool,
     upgrade_websocket: bool,
     version_13: bool,
+    offers_mqtt: bool,
     key: Option<&'a str>,
     bearer: Option<&'a str>,
     content_type: Option<&'a str>,
@@ -108,6 +114,7 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Option<Head<'_>>, HttpFault> {
         bearer: found.bearer,
         content_type: found.content_type,
         websocket_key: found.key.filter(|_| is_upgrade && body == BodyLength::Known(0)),
+        offers_mqtt: found.offers_mqtt,
         wants_websocket: found.upgrade_websocket,
         expects_continue: found.expects_continue && minor >= 1,
         is_http_1_0: minor == 0,
@@ -172,6 +179,8 @@ fn note<'a>(found: &mut Fields<'a>, field: &httparse::Header<'a>) -> Result<(), 
         found.upgrade_websocket |= words(field.value).any(|word| word.eq_ignore_ascii_case("websocket"));
     } else if is("sec-websocket-version") {
         found.version_13 = field.value == b"13";
+    } else if is("sec-websocket-protocol") {
+        found.offers_mqtt |= words(field.value).any(|word| word == MQTT_SUBPROTOCOL);
     } else if is("sec-websocket-key") {
         found.key = std::str::from_utf8(field.value).ok().filter(|key| is_nonce(key));
     } else if is("authorization") {

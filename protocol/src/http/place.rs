@@ -22,7 +22,7 @@ pub fn is_control_path(path: &str) -> bool {
 pub fn is_page_path(path: &str) -> bool {
     let mut segments = path.split('/').skip(1);
     let (first, second) = (segments.next().unwrap_or_default(), segments.next());
-    let is_served = matches!(first, "api" | "external" | "oauth2" | "scim" | ".well-known" | "assets");
+    let is_served = matches!(first, "api" | "external" | "oauth2" | "scim" | ".well-known" | "assets" | "mqtt");
     let is_legacy = Token::parse(first.as_bytes()).is_ok()
         || matches!(
             second,
@@ -52,6 +52,7 @@ mod tests {
             "/short/get/v1",
             "/.well-known/acme-challenge/x",
             "/websockets",
+            "/mqtt",
             "/assets/old.js",
             "*",
             "",

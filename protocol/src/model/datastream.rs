@@ -6,7 +6,7 @@ use std::fmt;
 use crate::Fault;
 use crate::limits::MAX_VALUE_BYTES;
 
-use super::{Number, Pin, TemplateId, ValueRef};
+use super::{Number, Pin, TemplateId, TopicMapping, ValueRef};
 
 /// What a datastream takes.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -185,6 +185,10 @@ pub struct Template {
     pub events: Vec<Box<str>>,
     /// Its devices are served over TLS only.
     pub requires_tls: bool,
+    /// Other names of datastreams.
+    pub aliases: Vec<(Box<str>, Pin)>,
+    /// Topics that devices publish to besides those of the device API.
+    pub topics: Vec<TopicMapping>,
 }
 
 impl Template {
@@ -193,7 +197,19 @@ impl Template {
     pub fn new(id: TemplateId, name: Box<str>, mut datastreams: Vec<Datastream>, events: Vec<Box<str>>) -> Self {
         datastreams.sort_by_key(|datastream| datastream.pin);
         datastreams.dedup_by_key(|datastream| datastream.pin);
-        Self { id, name, datastreams, events, requires_tls: false }
+        Self { id, name, datastreams, events, requires_tls: false, aliases: Vec::new(), topics: Vec::new() }
+    }
+
+    /// With other names of datastreams, at most `limits::TEMPLATE_ALIASES`: firmware that has an old one goes on.
+    #[must_use]
+    pub fn with_aliases(self, aliases: Vec<(Box<str>, Pin)>) -> Self {
+        Self { aliases, ..self }
+    }
+
+    /// With topics of the firmware's own, at most `limits::TEMPLATE_TOPICS`.
+    #[must_use]
+    pub fn with_topics(self, topics: Vec<TopicMapping>) -> Self {
+        Self { topics, ..self }
     }
 
     /// The same, served over TLS only or not.

@@ -2,6 +2,7 @@
 
 mod datastream;
 mod ids;
+mod mapping;
 mod network;
 mod pin;
 mod property;
@@ -12,6 +13,7 @@ mod value;
 pub use crate::fault::Status;
 pub use datastream::{Datastream, SubstituteFault, Template, ValueKind};
 pub use ids::{DeviceId, OrgId, TemplateId};
+pub use mapping::TopicMapping;
 pub use network::Network;
 pub use pin::{Pin, PinKind};
 pub use property::is_known_property;

@@ -11,13 +11,37 @@ use super::wire::{Parsed, broken, malformed, packet_id, text, whole};
 use super::{MqttFault, PropertyList, RawPacket, Reason};
 
 /// The version that a connection speaks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 pub enum Level {
     /// 3.1.1.
+    #[default]
     V4 = 4,
     /// 5.0.
     V5 = 5,
+}
+
+/// The name of the kind of packet that this first byte begins.
+#[must_use]
+pub const fn kind_name(first: u8) -> &'static str {
+    match first >> 4 {
+        1 => "CONNECT",
+        2 => "CONNACK",
+        3 => "PUBLISH",
+        4 => "PUBACK",
+        5 => "PUBREC",
+        6 => "PUBREL",
+        7 => "PUBCOMP",
+        8 => "SUBSCRIBE",
+        9 => "SUBACK",
+        10 => "UNSUBSCRIBE",
+        11 => "UNSUBACK",
+        12 => "PINGREQ",
+        13 => "PINGRESP",
+        14 => "DISCONNECT",
+        15 => "AUTH",
+        _ => "RESERVED",
+    }
 }
 
 /// How surely a message is delivered.

@@ -1,5 +1,6 @@
 //! Payloads that are more than a value.
 
+use crate::blynk::internal::push_iso;
 use crate::http::text_of;
 use crate::limits::{BATCH_POINTS, MAX_VALUE_BYTES, MQTT_LISTED_NAMES};
 use crate::model::UnixMillis;
@@ -26,6 +27,12 @@ const ABOUT: PayloadFault =
     PayloadFault("info/mcu needs a JSON object with texts or numbers; send tmpl, ver, build, type, rxbuff");
 const NAMES: PayloadFault = PayloadFault("the payload must list names, separated by commas; send at most 256 of them");
 
+/// A name and a raw value.
+pub type Named = (String, Vec<u8>);
+
+/// A time in Unix ms and a raw value.
+pub type Timed = (u64, Box<[u8]>);
+
 fn value(json: &serde_json::Value) -> Option<Vec<u8>> {
     text_of(json).filter(|value| (1..=MAX_VALUE_BYTES).contains(&value.len()))
 }
@@ -34,7 +41,7 @@ fn value(json: &serde_json::Value) -> Option<Vec<u8>> {
 ///
 /// # Errors
 /// It is no JSON object of values, or it has none, or too many.
-pub fn batch(payload: &[u8]) -> Result<Vec<(String, Vec<u8>)>, PayloadFault> {
+pub fn batch(payload: &[u8]) -> Result<Vec<Named>, PayloadFault> {
     let object: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(payload).map_err(|_| BATCH)?;
     if !(1..=MQTT_LISTED_NAMES).contains(&object.len()) {
         return Err(BATCH);
@@ -42,16 +49,16 @@ pub fn batch(payload: &[u8]) -> Result<Vec<(String, Vec<u8>)>, PayloadFault> {
     object.into_iter().map(|(name, json)| value(&json).map(|value| (name, value)).ok_or(BATCH)).collect()
 }
 
-/// `ds/NAME/timestamped_batch`: times and values.
+/// `ds/NAME/timestamped_batch`: times in Unix ms and values.
 ///
 /// # Errors
 /// It is no JSON array of them, or it is empty, or too long.
-pub fn timestamped(payload: &[u8]) -> Result<Vec<(UnixMillis, Vec<u8>)>, PayloadFault> {
+pub fn timestamped(payload: &[u8]) -> Result<Vec<Timed>, PayloadFault> {
     let rows: Vec<(u64, serde_json::Value)> = serde_json::from_slice(payload).map_err(|_| TIMESTAMPED)?;
     if !(1..=BATCH_POINTS).contains(&rows.len()) {
         return Err(TIMESTAMPED);
     }
-    rows.iter().map(|(at, json)| value(json).map(|value| (UnixMillis(*at), value)).ok_or(TIMESTAMPED)).collect()
+    rows.iter().map(|(at, json)| value(json).map(|value| (*at, value.into())).ok_or(TIMESTAMPED)).collect()
 }
 
 /// `info/mcu`: keys and values joined by NUL, as INTERNAL of the Blynk wire has them, for [`crate::InfoPairs`].
@@ -106,6 +113,21 @@ pub fn pointed(payload: &[u8], pointer: &str) -> Option<Vec<u8>> {
     value(json.pointer(pointer)?)
 }
 
+/// `downlink/utc/all/json`: time and zone. Devices have no place yet, so the zone is UTC.
+#[must_use]
+pub fn clock(wall: UnixMillis) -> String {
+    let zone = "\"tz_name\":\"UTC\",\"tz_rule\":\"UTC0\",\"tz_offset\":0,\"dst_offset\":0";
+    let mut text = format!("{{{zone},\"time\":{},\"iso8601\":\"", wall.0);
+    push_iso(&mut text, wall);
+    text + "\"}"
+}
+
+/// `downlink/ota/json`: fetch firmware from this URL.
+#[must_use]
+pub fn firmware(url: &str) -> String {
+    serde_json::json!({ "url": url }).to_string()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -126,10 +148,8 @@ mod tests {
     #[test]
     fn timestamped_batches_are_arrays() {
         let found = timestamped(b"[[1772639468034,34.4],[1772639468035,\"x\"]]").expect("a batch");
-        assert_eq!(
-            found,
-            [(UnixMillis(1_772_639_468_034), b"34.4".to_vec()), (UnixMillis(1_772_639_468_035), b"x".to_vec())]
-        );
+        let rows: Vec<_> = found.iter().map(|(at, value)| (*at, &**value)).collect();
+        assert_eq!(rows, [(1_772_639_468_034, &b"34.4"[..]), (1_772_639_468_035, b"x")]);
         for bad in ["", "[]", "[[1]]", "[[-1,2]]", "[[1,2,3]]", "{}", "[[1.5,2]]"] {
             assert_eq!(timestamped(bad.as_bytes()), Err(TIMESTAMPED), "{bad}");
         }
@@ -155,6 +175,15 @@ mod tests {
         for bad in [&b""[..], b",", b"\xff", &b"a,".repeat(MQTT_LISTED_NAMES + 1)] {
             assert!(names(bad).is_err());
         }
+    }
+
+    #[test]
+    fn clocks_and_firmware_are_json() {
+        let text = clock(UnixMillis(1_700_000_000_123));
+        let json: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+        assert_eq!((&json["time"], &json["tz_offset"]), (&1_700_000_000_123_u64.into(), &0.into()));
+        assert_eq!(json["iso8601"], "2023-11-14T22:13:20+00:00");
+        assert_eq!(firmware("http://h/\"x"), r#"{"url":"http://h/\"x"}"#);
     }
 
     #[test]

@@ -226,8 +226,9 @@ impl<'a> PropertyList<'a> {
         }
     }
 
-    /// The list of these bytes, as [`Property::write`] makes them.
-    pub(super) const fn of_written(bytes: &'a [u8]) -> Self {
+    /// The list of these bytes, which [`Property::write`] made: they are not checked.
+    #[must_use]
+    pub const fn of_written(bytes: &'a [u8]) -> Self {
         Self(bytes)
     }
 }

@@ -4,7 +4,7 @@ mod downlink;
 mod login;
 mod subscription;
 
-pub use downlink::{Delivery, Downlink};
+pub use downlink::{Downlink, Published};
 pub use login::Welcome;
 
 use crate::model::Token;
@@ -82,20 +82,18 @@ struct Extra {
 }
 
 mod flag {
-    /// Speaks MQTT 5.
-    pub(super) const V5: u8 = 1;
     /// Wants reasons in words.
-    pub(super) const TEXTS: u8 = 2;
+    pub(super) const TEXTS: u8 = 1;
     /// Gave no client id.
-    pub(super) const NO_ID: u8 = 4;
+    pub(super) const NO_ID: u8 = 2;
     /// Asked for a session that outlives the connection.
-    pub(super) const EXPIRY: u8 = 8;
+    pub(super) const EXPIRY: u8 = 4;
     /// A CONNECT came whose version is known.
-    pub(super) const KNOWN: u8 = 16;
+    pub(super) const KNOWN: u8 = 8;
     /// Its login waits for an answer.
-    pub(super) const PENDING: u8 = 32;
+    pub(super) const PENDING: u8 = 16;
     /// Logged in.
-    pub(super) const LIVE: u8 = 64;
+    pub(super) const LIVE: u8 = 32;
 }
 
 /// Turns the packets of one connection into [`MqttAsk`]s. A plain value of a few bytes that may travel between threads;
@@ -116,6 +114,8 @@ pub struct MqttSession {
     /// Those that wait for their answer.
     in_flight: u8,
     flags: u8,
+    /// What is spoken. A field of its own: what it cannot be tells an enum of sessions its variants, without a byte more.
+    level: Level,
     /// One bit a usual filter: subscribed.
     filters: u8,
     /// One bit a usual filter: at QoS 1.
@@ -144,7 +144,13 @@ impl MqttSession {
     /// What the connection speaks; 3.1.1 until its CONNECT came.
     #[must_use]
     pub const fn level(&self) -> Level {
-        if self.has(flag::V5) { Level::V5 } else { Level::V4 }
+        self.level
+    }
+
+    /// Does the client hear why a message at QoS 1 or 2 is refused? Those of 3.1.1 do not.
+    #[must_use]
+    pub const fn hears_reasons(&self) -> bool {
+        matches!(self.level, Level::V5)
     }
 
     /// Seconds between packets that the client promises; it is gone after one and a half of them. Never 0 once logged in.
@@ -309,8 +315,8 @@ impl MqttSession {
     }
 
     /// Say why the connection ends, if there is a packet for it: CONNACK to a login that is refused for good, DISCONNECT
-    /// to a client of MQTT 5 that is logged in, otherwise nothing.
-    pub fn farewell(&self, reason: Reason, text: &str, out: &mut Vec<u8>) {
+    /// to a client of MQTT 5 that is logged in, otherwise nothing, and nothing the second time.
+    pub fn farewell(&mut self, reason: Reason, text: &str, out: &mut Vec<u8>) {
         let level = self.level();
         if !self.is_live() {
             if self.has(flag::KNOWN) && reason.refuses_login() {
@@ -322,6 +328,7 @@ impl MqttSession {
             let properties = self.reason_string(reason, text, &mut written);
             Packet::Disconnect(Disconnect { reason, properties }).write(level, out);
         }
+        self.flags &= !(flag::KNOWN | flag::LIVE | flag::PENDING);
     }
 }
 

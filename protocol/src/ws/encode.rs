@@ -105,12 +105,17 @@ pub fn accept_key(key: &str) -> String {
     STANDARD.encode(digest)
 }
 
-/// Append the response that turns the connection into a WebSocket.
-pub fn upgrade_answer(out: &mut Vec<u8>, key: &str) {
+/// Append the response that turns the connection into a WebSocket. `protocol`: the subprotocol, if the client offered one
+/// that is spoken.
+pub fn upgrade_answer(out: &mut Vec<u8>, key: &str, protocol: Option<&str>) {
     let head =
         "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ";
     out.extend_from_slice(head.as_bytes());
     out.extend_from_slice(accept_key(key).as_bytes());
+    if let Some(protocol) = protocol {
+        out.extend_from_slice(b"\r\nSec-WebSocket-Protocol: ");
+        out.extend_from_slice(protocol.as_bytes());
+    }
     out.extend_from_slice(b"\r\n\r\n");
 }
 

@@ -5,6 +5,7 @@ use linchpin_protocol::model::{Millis, Pin, Token};
 
 use crate::World;
 use crate::driver::Conn;
+use crate::mqtt_client::MqttSide;
 use crate::script::frame;
 
 /// What a client is like.
@@ -12,6 +13,8 @@ use crate::script::frame;
 pub enum Kind {
     /// The C++ library: 6 s timeout, retry after 5 s, pings, reads everything.
     Library,
+    /// Speaks MQTT, one version or the other: writes at all QoS, retries after 1 s.
+    Mqtt,
     /// blynklib: logs in with command 2 and reads only the first frame of what arrives at once.
     FirstFrame,
     /// Like the library, but reads rarely.
@@ -34,7 +37,7 @@ impl Kind {
     /// Does it behave, so that the server owes it service?
     #[must_use]
     pub const fn is_healthy(self) -> bool {
-        matches!(self, Self::Library | Self::FirstFrame)
+        matches!(self, Self::Library | Self::FirstFrame | Self::Mqtt)
     }
 }
 
@@ -48,6 +51,7 @@ pub struct Client {
     token: Token,
     options: DeviceOptions,
     session: DeviceSession,
+    mqtt: MqttSide,
     /// Its connection.
     pub conn: Option<Conn>,
     /// It logged in and was introduced.
@@ -61,6 +65,8 @@ pub struct Client {
 
 /// Time between two attempts of the C++ library.
 const RETRY_MS: u64 = 5_000;
+/// The same of MQTT clients.
+const MQTT_RETRY_MS: u64 = 1_000;
 
 impl Client {
     /// Make one; `period_ms` is the time between its writes.
@@ -75,6 +81,7 @@ impl Client {
             token,
             options,
             session: DeviceSession::new(),
+            mqtt: MqttSide::default(),
             conn: None,
             is_ready: false,
             next_ms: first_ms,
@@ -140,6 +147,9 @@ impl Client {
             self.session.start(Millis(world.now_ms()), &self.options, &self.token, &mut out);
             world.send(conn, &out);
         }
+        if self.kind == Kind::Mqtt {
+            self.mqtt = MqttSide::start(world, conn, self.device, &self.token);
+        }
     }
 
     /// The connection is over: try again as the library does.
@@ -147,11 +157,15 @@ impl Client {
         self.conn = None;
         self.is_ready = false;
         self.trying_since_ms.get_or_insert(world.now_ms());
-        self.next_ms = world.now_ms() + RETRY_MS;
+        self.next_ms = world.now_ms() + if self.kind == Kind::Mqtt { MQTT_RETRY_MS } else { RETRY_MS };
     }
 
     fn read(&mut self, world: &mut World, conn: Conn) {
         while let Some(mut segment) = world.read(conn) {
+            if self.kind == Kind::Mqtt && self.mqtt.take(world, conn, &segment) {
+                self.is_ready = true;
+                self.trying_since_ms = None;
+            }
             if !self.uses_session() {
                 continue;
             }
@@ -180,6 +194,15 @@ impl Client {
             Kind::Library | Kind::FirstFrame => self.write(world, conn, count, 1),
             Kind::SlowReader => self.write(world, conn, count, 20),
             Kind::Sleeper => {}
+            Kind::Mqtt if self.mqtt.is_lost(world.now_ms()) => {
+                world.abort(conn);
+                self.hang_up(world);
+            }
+            Kind::Mqtt if self.is_ready => {
+                *count += 1;
+                self.mqtt.write(world, conn, &format!("{count:012}"));
+            }
+            Kind::Mqtt => {}
             Kind::Flooder => self.write(world, conn, count, 400),
             Kind::Mute => {}
             Kind::Guesser => {

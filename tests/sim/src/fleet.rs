@@ -35,10 +35,10 @@ impl Fleet {
     }
 
     /// A second client with the token of `device`.
-    pub fn add_twin(&mut self, device: u32, period_ms: u64) {
+    pub fn add_twin(&mut self, device: u32, kind: Kind, period_ms: u64) {
         let token = self.world.add_device(device, None);
         let first = self.world.now_ms() + self.world.random.below(20_000);
-        self.clients.push(Client::new(Kind::Library, device, token, first, period_ms));
+        self.clients.push(Client::new(kind, device, token, first, period_ms));
     }
 
     /// Let time pass, looking at clients when something may concern them.
@@ -159,13 +159,20 @@ pub fn of_seed(seed: u64) -> Fleet {
         Kind::Flooder,
         Kind::Sleeper,
     ];
-    let kinds: Vec<Kind> = (0..random.between(6, 12))
+    let mut kinds: Vec<Kind> = (0..random.between(6, 12))
         .map(|at| if at < 4 { all[at as usize % 2] } else { all[random.below(all.len() as u64) as usize] })
         .collect();
+    // One world in five has devices that speak MQTT.
+    let has_mqtt = seed % 5 == 2;
+    if has_mqtt {
+        kinds[2..5].fill(Kind::Mqtt);
+    }
     let spread_ms = if is_tight(seed) { 0 } else { 3_000 };
     let mut fleet = Fleet::new(&options, &kinds, spread_ms, random.between(200, 3_000));
     if random.chance(500) {
-        fleet.add_twin(1, 1_500);
+        // Two wires fight for one token as two of the same do.
+        let kind = if has_mqtt { Kind::Mqtt } else { Kind::Library };
+        fleet.add_twin(1, kind, 1_500);
     }
     fleet
 }

@@ -7,12 +7,15 @@
 pub mod client;
 pub mod driver;
 pub mod fleet;
+pub mod mqtt;
+pub mod mqtt_client;
 pub mod random;
 pub mod script;
 pub mod tls;
 pub mod world;
 
 pub use client::{Client, Kind};
+pub use mqtt::{Heard, MqttLogin, MqttScript};
 pub use random::Random;
 pub use script::{Frame, Script};
 pub use world::{Faults, World, WorldOptions};

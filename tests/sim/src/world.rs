@@ -101,6 +101,8 @@ pub struct Wire {
     last_to_server: u64,
     last_to_client: u64,
     address: Option<SocketAddr>,
+    /// The first byte that its client sent.
+    first: Option<u8>,
     via: Via,
     /// Which shard's driver has it, and where.
     place: Option<(usize, Slot)>,
@@ -249,14 +251,19 @@ impl World {
 
     /// Make a device; returns its token.
     pub fn add_device(&mut self, id: u32, template: Option<TemplateId>) -> Token {
-        let device = device_id(id);
         let mut seed = [0; 24];
         seed[..4].copy_from_slice(&id.to_be_bytes());
         let token = Token::from_random(&seed);
-        let digest = digest(&self.key, &token);
+        self.add_device_with(id, template, &token);
+        token
+    }
+
+    /// Make a device with this token.
+    pub fn add_device_with(&mut self, id: u32, template: Option<TemplateId>, token: &Token) {
+        let device = device_id(id);
+        let digest = digest(&self.key, token);
         self.order(home_of(device, self.shards()), Command::AddDevice { device, org: OrgId::FIRST, template });
         self.order(index_owner_of(&digest, self.shards()), Command::IndexToken { digest, device });
-        token
     }
 
     /// Give a device back what it had.
@@ -357,7 +364,8 @@ impl World {
 
     /// Send bytes to the server.
     pub fn send(&mut self, conn: Conn, bytes: &[u8]) {
-        if !bytes.is_empty() {
+        if let Some(first) = bytes.first() {
+            self.wires[conn].first.get_or_insert(*first);
             self.travel(conn, Travel::ToServer(bytes.to_vec()));
         }
     }

@@ -2,6 +2,7 @@
 
 use linchpin_protocol::blynk::Command as Wire;
 use linchpin_protocol::model::DeviceId;
+use linchpin_protocol::mqtt::kind_name;
 use linchpin_shard::{Command, DiaryEntry, End, Report, TappedFrame, home_of, limits as shard};
 use serde_json::{Value, json};
 
@@ -112,6 +113,15 @@ fn earlier_json(at_ms: u64, device: DeviceId, reason: &str) -> Value {
 pub(crate) fn frame_json(frame: &TappedFrame) -> Value {
     let fields: Vec<_> =
         frame.body.split(|byte| *byte == 0).map(|field| String::from_utf8_lossy(field).into_owned()).collect();
+    if frame.is_mqtt {
+        return json!({
+            "direction": if frame.is_sent { "to-device" } else { "from-device" },
+            "command": kind_name(frame.command),
+            "id": 0,
+            "len_bytes": frame.status_or_len,
+            "fields": fields,
+        });
+    }
     let mut answer = json!({
         "direction": if frame.is_sent { "to-device" } else { "from-device" },
         "command": Wire::from_number(frame.command).map_or_else(|| frame.command.to_string(), |it| it.to_string()),

@@ -12,7 +12,7 @@ pub(crate) fn status_of(refused: Refused) -> Status {
     match refused {
         Refused::Fault(fault) => fault.status().unwrap_or(Status::IllegalCommandBody),
         Refused::Time(_) | Refused::TooLarge { .. } | Refused::NoSuchEvent => Status::IllegalCommandBody,
-        Refused::Offline => Status::DeviceNotInNetwork,
+        Refused::Offline | Refused::Unsubscribed => Status::DeviceNotInNetwork,
         Refused::NotStored | Refused::StoreFailed => Status::ServerError,
         Refused::PropertiesFull | Refused::MetadataFull => Status::NotAllowed,
         Refused::NothingThere => Status::NoData,
@@ -91,6 +91,12 @@ impl Shard {
         pins: Option<&mut dyn Iterator<Item = Pin>>,
     ) {
         let position = self.connections[slot].device;
+        if self.is_mqtt(slot) {
+            let pins: Option<Vec<Pin>> = pins.map(Iterator::collect);
+            // What is not subscribed or too long is left out: its question was answered before.
+            let _ = self.publish_values(turn, slot, pins.as_deref());
+            return;
+        }
         let buff_in = usize::from(self.connections[slot].buff_in);
         let mut frames = std::mem::take(&mut self.scratch);
         frames.clear();

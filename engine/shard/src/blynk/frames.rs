@@ -13,13 +13,18 @@ impl Shard {
     pub(crate) fn feed(&mut self, turn: &mut Turn<'_>, slot: Slot, bytes: &mut [u8]) {
         self.connections[slot].heard = Ticks::at(turn.now.mono);
         let Some(mut carry) = self.connections.hold(slot, |c| c.carry.take()) else {
-            let used = self.frames(turn, slot, bytes);
+            let used = self.whole(turn, slot, bytes);
             return self.retain_carry(turn, slot, &bytes[used..], None);
         };
         carry.extend_from_slice(bytes);
-        let used = self.frames(turn, slot, &carry);
+        let used = self.whole(turn, slot, &carry);
         carry.drain(..used);
         self.retain_carry(turn, slot, &[], Some(carry));
+    }
+
+    /// Handle all whole frames or packets; returns how many bytes they took.
+    fn whole(&mut self, turn: &mut Turn<'_>, slot: Slot, bytes: &[u8]) -> usize {
+        if self.is_mqtt(slot) { self.packets(turn, slot, bytes) } else { self.frames(turn, slot, bytes) }
     }
 
     /// Handle all whole frames; returns how many bytes they took.

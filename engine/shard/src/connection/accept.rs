@@ -92,6 +92,7 @@ impl Shard {
                 self.connections[slot].wire.speech = Speech::Blynk(Session::new());
                 self.login_bytes(turn, slot, bytes);
             }
+            Sniff::Mqtt => self.connect_bytes(turn, slot, bytes),
             Sniff::NeedMore => self.wait_for_more(turn, slot, bytes, limits::LOGIN_BUFFER_BYTES),
             _ if is_websocket => self.end(turn, slot, End::UnknownProtocol),
             Sniff::Http => {
@@ -99,7 +100,6 @@ impl Shard {
                 self.connections[slot].serve(Exchange::Reading { verified: false });
                 self.http_bytes(turn, slot, bytes);
             }
-            Sniff::Mqtt => self.end(turn, slot, End::MqttNotServed),
             Sniff::Unknown(byte) if Command::from_number(byte).is_some() => {
                 self.end(turn, slot, End::CommandBeforeLogin);
             }

@@ -13,16 +13,22 @@ impl Shard {
         let was_blocked = connection.gate & gate::BLOCKED != 0;
         let position = connection.device;
         let was_live = connection.is_live();
+        let was_mqtt = connection.wire.speech.is_mqtt();
         let device = (position != NO_DEVICE).then(|| self.devices[position].id);
         if was_live {
             self.counters.online -= 1;
+            self.counters.online_mqtt -= u64::from(was_mqtt);
         }
         self.write_diary(turn.now, slot, end);
         if was_live {
             self.store_presence(turn, position, Some(end));
         }
         self.leave_device(turn.now, slot, end);
+        if was_live && was_mqtt {
+            self.bequeath(turn, slot, end);
+        }
         if !was_blocked && end.is_ours() {
+            self.mqtt_goodbye(turn, slot, end);
             self.websocket_goodbye(turn, slot);
         }
         self.tls_goodbye(turn, slot, end.is_ours() && !was_blocked);

@@ -171,7 +171,8 @@ impl Connection {
             let held: usize = e.bridges.iter().map(Bridge::heap_bytes).sum();
             size_of::<Extra>() + e.outbound.heap_bytes() + bridges + held
         });
-        carry + extra + self.wire.framing.held_bytes() + self.wire.tls.held_bytes()
+        let wire = &self.wire;
+        carry + extra + wire.framing.held_bytes() + wire.tls.held_bytes() + wire.speech.held_bytes()
     }
 
     /// Is a device logged in?
@@ -195,9 +196,12 @@ impl Connection {
         self.extra.get_or_insert_default()
     }
 
-    /// Silence after which the device counts as gone.
+    /// Silence after which the device counts as gone: one and a half of the keep alive that MQTT asks for.
     pub(crate) fn silence_ms(&self) -> u64 {
-        use crate::limits::{HEARTBEAT_DENOMINATOR, HEARTBEAT_NUMERATOR};
+        use crate::limits::{HEARTBEAT_DENOMINATOR, HEARTBEAT_NUMERATOR, KEEP_ALIVE_PERCENT};
+        if let Speech::Mqtt(session) = &self.wire.speech {
+            return u64::from(session.keep_alive_s()) * 10 * KEEP_ALIVE_PERCENT;
+        }
         u64::from(self.heartbeat_s) * 1_000 * HEARTBEAT_NUMERATOR / HEARTBEAT_DENOMINATOR
     }
 }

@@ -16,12 +16,14 @@ pub(crate) enum Timer {
     Taps,
     /// A drain ends its next few connections.
     Drain,
+    /// A will waits for its delay.
+    Wills,
     /// A TLS handshake that waits for its turn may begin; the tick asks for it with [`Shard::shake`].
     Handshakes,
 }
 
 impl Timer {
-    const ALL: [Self; 5] = [Self::Connections, Self::Arrivals, Self::Taps, Self::Drain, Self::Handshakes];
+    const ALL: [Self; 6] = [Self::Connections, Self::Arrivals, Self::Taps, Self::Drain, Self::Wills, Self::Handshakes];
 }
 
 impl Shard {
@@ -37,6 +39,7 @@ impl Shard {
             Timer::Arrivals => self.arrivals.deadline(),
             Timer::Taps => self.tap_deadline(),
             Timer::Drain => self.operator.drain.as_ref().map(|drain| drain.next),
+            Timer::Wills => self.wills.deadline(),
             Timer::Handshakes => self.handshake_deadline(),
         }
     }
@@ -50,6 +53,7 @@ impl Shard {
                 Timer::Arrivals => self.expire_arrivals(turn),
                 Timer::Taps => self.expire_taps(turn.now),
                 Timer::Drain => self.drain_some(turn),
+                Timer::Wills => self.expire_wills(turn),
                 Timer::Handshakes => {}
             }
         }

@@ -1,6 +1,7 @@
 //! The layers of a connection, outermost first: TLS, framing, and what is spoken within.
 
 use linchpin_protocol::blynk::Session;
+use linchpin_protocol::mqtt::MqttSession;
 use linchpin_protocol::ws::{Decoder, Role};
 
 use crate::tls::Tls;
@@ -36,6 +37,8 @@ pub(crate) enum Speech {
     Unknown,
     /// The Blynk protocol: a device.
     Blynk(Session),
+    /// MQTT: a device.
+    Mqtt(MqttSession),
     /// HTTP: a client of the device API.
     Http(Exchange),
 }
@@ -63,7 +66,7 @@ pub(crate) enum Exchange {
     Pausing,
 }
 
-const _: () = assert!(size_of::<Wire>() == 40);
+const _: () = assert!(size_of::<Wire>() == 48);
 
 impl Framing {
     /// A WebSocket at its beginning.
@@ -89,7 +92,27 @@ impl Speech {
     pub(crate) const fn session(&mut self) -> Option<&mut Session> {
         match self {
             Self::Blynk(session) => Some(session),
-            Self::Proxy | Self::Unknown | Self::Http(_) => None,
+            Self::Proxy | Self::Unknown | Self::Mqtt(_) | Self::Http(_) => None,
+        }
+    }
+
+    /// The state of MQTT, if it is spoken. What it has on the heap is changed within `Connections::hold` only.
+    pub(crate) const fn mqtt(&mut self) -> Option<&mut MqttSession> {
+        match self {
+            Self::Mqtt(session) => Some(session),
+            Self::Proxy | Self::Unknown | Self::Blynk(_) | Self::Http(_) => None,
+        }
+    }
+
+    pub(crate) const fn is_mqtt(&self) -> bool {
+        matches!(self, Self::Mqtt(_))
+    }
+
+    /// Memory behind the structure.
+    pub(crate) fn held_bytes(&self) -> usize {
+        match self {
+            Self::Mqtt(session) => session.heap_bytes(),
+            Self::Proxy | Self::Unknown | Self::Blynk(_) | Self::Http(_) => 0,
         }
     }
 
@@ -97,7 +120,7 @@ impl Speech {
     pub(crate) const fn exchange(&self) -> Option<Exchange> {
         match self {
             Self::Http(exchange) => Some(*exchange),
-            Self::Proxy | Self::Unknown | Self::Blynk(_) => None,
+            Self::Proxy | Self::Unknown | Self::Blynk(_) | Self::Mqtt(_) => None,
         }
     }
 }

@@ -54,6 +54,12 @@ impl Attributes {
         Ok(())
     }
 
+    /// Forget a property; false if there was none.
+    pub(crate) fn remove_property(&mut self, pin: Pin, name: &str) -> bool {
+        let found = self.properties.binary_search_by(|p| (p.0, &*p.1).cmp(&(pin, name)));
+        found.map(|at| self.properties.remove(at)).is_ok()
+    }
+
     /// All properties by pin and name.
     pub(crate) fn properties(&self) -> impl Iterator<Item = (Pin, &str, &[u8])> {
         self.properties.iter().map(|(pin, name, value)| (*pin, &**name, &**value))
@@ -156,6 +162,9 @@ mod tests {
         attributes.set_property(Pin::new_virtual(2), "label", b"c").expect("room");
         let all: Vec<_> = attributes.properties().map(|(p, n, v)| (p.index, n.to_owned(), v.to_vec())).collect();
         assert_eq!(all, [(1, "label".to_owned(), b"a".to_vec()), (2, "label".to_owned(), b"c".to_vec())]);
+        assert!(attributes.remove_property(Pin::new_virtual(1), "label"));
+        assert!(!attributes.remove_property(Pin::new_virtual(1), "label"));
+        assert_eq!(attributes.properties().count(), 1);
         for n in 0..METADATA {
             attributes.set_metadata(&format!("field {n}"), "x").expect("room");
         }

@@ -53,6 +53,15 @@ impl Values {
         Ok(true)
     }
 
+    /// Forget the value of `pin`; false if there was none.
+    pub(crate) fn remove(&mut self, pin: Pin) -> bool {
+        let (place, is_known) = self.find(pin);
+        if is_known {
+            self.0 = [&self.0[..place.start], &self.0[place.end..]].concat().into_boxed_slice();
+        }
+        is_known
+    }
+
     /// The latest value of `pin` and when it was written.
     pub(crate) fn get(&self, pin: Pin) -> Option<(&[u8], UnixMillis)> {
         let (place, is_known) = self.find(pin);

@@ -21,6 +21,7 @@ fn refusal(dialect: Dialect, refused: Refused) -> Reply {
         Refused::Time(_)
         | Refused::TooLarge { .. }
         | Refused::Offline
+        | Refused::Unsubscribed
         | Refused::PropertiesFull
         | Refused::MetadataFull
         | Refused::OtherTemplate => 400,

@@ -79,8 +79,9 @@ impl Shard {
         self.counters.requests += 1;
         let (token, call) = match route(request) {
             Ok(Route::Device { token, call }) => (token, call),
-            Ok(Route::WebSocket) => {
-                self.upgrade(turn, slot, request.head.websocket_key.unwrap_or_default(), after);
+            Ok(Route::WebSocket { protocol }) => {
+                let key = request.head.websocket_key.unwrap_or_default();
+                self.upgrade(turn, slot, (key, protocol), after);
                 return false;
             }
             Ok(Route::Preflight { allow }) => return self.preflight(turn, slot, allow, manner),

@@ -34,6 +34,7 @@ impl Shard {
         record.seen_s = turn.now.wall.seconds() as u32;
         self.counters.online += 1;
         self.counters.logins += 1;
+        self.revoke_will(position);
 
         let heartbeat_s = self.settings.heartbeat_s.min(limits::HEARTBEAT_MAX_S) as u16;
         let connection = &mut self.connections[slot];
@@ -43,15 +44,18 @@ impl Shard {
         connection.buff_in = DEFAULT_BUFF_IN_BYTES as u16;
         connection.heard = Ticks::at(turn.now.mono);
         connection.deadline = Ticks::at(turn.now.mono.after(limits::INFO_WAIT_MS + limits::WHEEL_TICK_MS));
-        connection.gate = gate::QUIET | connection.gate & gate::BLOCKED;
+        connection.gate &= gate::BLOCKED;
         if let Some(session) = connection.wire.speech.session() {
             session.accept();
-            if session.first_frame_only() {
-                connection.gate |= gate::PACED;
-            }
+            connection.gate |= if session.first_frame_only() { gate::QUIET | gate::PACED } else { gate::QUIET };
         }
         let carry = self.connections.hold(slot, |c| c.carry.take());
-        self.answer(turn, slot, |out| codec::response(out, login_id, Status::Ok));
+        if self.is_mqtt(slot) {
+            self.counters.online_mqtt += 1;
+            self.welcome(turn, slot);
+        } else {
+            self.answer(turn, slot, |out| codec::response(out, login_id, Status::Ok));
+        }
         self.store_presence(turn, position, None);
         turn.fx.push(Effect::Arm { slot, receive: Receive::Stay });
         self.set_live_timer(slot);

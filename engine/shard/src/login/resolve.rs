@@ -87,6 +87,9 @@ impl Shard {
 
     /// Answer the login with `status` and close a moment later.
     pub(crate) fn refuse_login(&mut self, turn: &mut Turn<'_>, slot: Slot, id: u16, status: Status, end: End) {
+        if self.is_mqtt(slot) {
+            return self.refuse_mqtt_login(turn, slot, end);
+        }
         self.emit(turn, slot, |out| codec::response(out, id, status));
         self.refuse(turn, slot, end);
     }
@@ -98,6 +101,7 @@ impl Shard {
         if was_live {
             self.leave_device(turn.now, slot, end);
             self.counters.online -= 1;
+            self.counters.online_mqtt -= u64::from(self.is_mqtt(slot));
         } else {
             // To notice that the peer is gone already.
             turn.fx.push(Effect::Arm { slot, receive: Receive::Stay });

@@ -61,6 +61,11 @@ impl Shard {
             diary_bytes: self.operator.diary.heap_bytes() as u64,
             frames: self.counters.frames,
             commands: self.counters.commands(),
+            online_mqtt: self.counters.online_mqtt,
+            packets: self.counters.packets,
+            declined: self.counters.declined,
+            wills: self.counters.wills,
+            will_bytes: self.wills.bytes() as u64,
             requests: self.counters.requests,
             unsendable: self.counters.unsendable,
             logins: self.counters.logins,
@@ -131,6 +136,10 @@ impl Shard {
                     Err(refused) => Err(refused),
                 }
             }
+            other if let Some(slot) = self.devices[position].connection().filter(|slot| self.is_mqtt(*slot)) => {
+                self.push_mqtt(turn, slot, other)
+            }
+            Push::Ping => self.send_frame(turn, position, codec::ping),
             Push::Ota { url } => self.send_frame(turn, position, |out, id| internal::ota(out, id, url)),
             Push::Reboot => self.send_frame(turn, position, internal::reboot),
             Push::Debug { text } => self.send_frame(turn, position, |out, id| codec::debug(out, id, text)),

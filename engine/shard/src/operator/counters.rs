@@ -13,6 +13,14 @@ pub(crate) struct Counters {
     pub(crate) frames: u64,
     /// The same by command number.
     pub(crate) commands: [u64; COMMAND_NUMBERS as usize],
+    /// Logged-in connections now that speak MQTT.
+    pub(crate) online_mqtt: u64,
+    /// Packets from logged-in MQTT devices.
+    pub(crate) packets: u64,
+    /// Messages over MQTT that did nothing.
+    pub(crate) declined: u64,
+    /// Wills that were written.
+    pub(crate) wills: u64,
     /// HTTP requests.
     pub(crate) requests: u64,
     /// Successful logins.
@@ -34,6 +42,10 @@ impl Default for Counters {
             online: 0,
             frames: 0,
             commands: [0; COMMAND_NUMBERS as usize],
+            online_mqtt: 0,
+            packets: 0,
+            declined: 0,
+            wills: 0,
             requests: 0,
             logins: 0,
             dropped: 0,

@@ -50,8 +50,13 @@ impl Shard {
                 // A session that logged in with command 2 understands a redirect only as the answer to its login.
                 let understands = connection.gate & (gate::PACED | gate::BLOCKED) == 0;
                 if let Some((host, port)) = drain.redirect.as_ref().filter(|_| understands) {
-                    let id = self.next_push_id();
-                    self.emit(turn, slot, |out| codec::redirect(out, id, host, Some(*port)));
+                    if self.is_mqtt(slot) {
+                        self.redirect_mqtt(turn, slot, host, *port);
+                        self.mqtt_goodbye(turn, slot, End::Redirected);
+                    } else {
+                        let id = self.next_push_id();
+                        self.emit(turn, slot, |out| codec::redirect(out, id, host, Some(*port)));
+                    }
                     self.refuse(turn, slot, End::Redirected);
                 } else {
                     self.end(turn, slot, End::Drained);

@@ -3,6 +3,7 @@
 use linchpin_protocol::blynk::{Command as Wire, Frame, Split, split};
 use linchpin_protocol::limits::MAX_BODY_BYTES;
 use linchpin_protocol::model::{DeviceId, Millis, Now};
+use linchpin_protocol::mqtt::{Cut, RawPacket, cut};
 
 use crate::connection::NO_DEVICE;
 use crate::{Effect, Report, RequestId, Shard, Slot, TappedFrame, Turn, limits};
@@ -48,9 +49,23 @@ impl Shard {
         }
     }
 
-    /// Whole frames for the device, if it is tapped.
+    /// A packet of the device, if it is tapped.
+    pub(crate) fn show_packet_received(&self, turn: &mut Turn<'_>, slot: Slot, packet: RawPacket<'_>) {
+        if !self.operator.taps.is_empty() {
+            self.show_packet(turn, slot, false, packet);
+        }
+    }
+
+    /// Whole frames or packets for the device, if it is tapped.
     pub(crate) fn show_sent(&self, turn: &mut Turn<'_>, slot: Slot, mut frames: &[u8]) {
         if self.operator.taps.is_empty() {
+            return;
+        }
+        if self.is_mqtt(slot) {
+            while let Ok(Cut::Packet { packet, used }) = cut(frames, usize::MAX) {
+                self.show_packet(turn, slot, true, packet);
+                frames = &frames[used..];
+            }
             return;
         }
         while let Ok(Split::Frame { frame, used }) = split(frames, MAX_BODY_BYTES.max(usize::from(u16::MAX))) {
@@ -60,22 +75,50 @@ impl Shard {
     }
 
     fn show(&self, turn: &mut Turn<'_>, slot: Slot, is_sent: bool, frame: Frame<'_>) {
+        let Frame { command, id, status_or_len, .. } = frame;
+        let make = || TappedFrame { is_sent, is_mqtt: false, command, id, status_or_len, body: redacted(frame) };
+        self.show_to_taps(turn, slot, make);
+    }
+
+    fn show_packet(&self, turn: &mut Turn<'_>, slot: Slot, is_sent: bool, packet: RawPacket<'_>) {
+        let status_or_len = u16::try_from(packet.body.len()).unwrap_or(u16::MAX);
+        let make = || TappedFrame {
+            is_sent,
+            is_mqtt: true,
+            command: packet.first,
+            id: 0,
+            status_or_len,
+            body: redacted_packet(packet),
+        };
+        self.show_to_taps(turn, slot, make);
+    }
+
+    fn show_to_taps(&self, turn: &mut Turn<'_>, slot: Slot, make: impl Fn() -> TappedFrame) {
         let device = self.connections[slot].device;
         if device == NO_DEVICE {
             return;
         }
         for tap in self.operator.taps.iter().filter(|tap| tap.device == device) {
-            let shown = TappedFrame {
-                is_sent,
-                command: frame.command,
-                id: frame.id,
-                status_or_len: frame.status_or_len,
-                body: redacted(frame),
-            };
-            turn.fx.push(Effect::Report { to: tap.to, report: Report::Frame(Box::new(shown)) });
+            turn.fx.push(Effect::Report { to: tap.to, report: Report::Frame(Box::new(make())) });
         }
     }
 }
+
+/// The body without tokens: those of logins, and what follows `?` in the address of a firmware.
+fn redacted_packet(packet: RawPacket<'_>) -> Box<[u8]> {
+    const HIDDEN: &[u8] = b"(hidden)";
+    const CONNECT: u8 = 0x10;
+    let body = &packet.body[..packet.body.len().min(limits::TAPPED_BODY_BYTES)];
+    let is_firmware = body.windows(FIRMWARE.len()).any(|window| window == FIRMWARE);
+    match body.iter().position(|byte| *byte == b'?').filter(|_| is_firmware) {
+        _ if packet.first == CONNECT => HIDDEN.into(),
+        Some(query) => [&body[..=query], HIDDEN].concat().into(),
+        None => body.into(),
+    }
+}
+
+/// The topic of firmware.
+const FIRMWARE: &[u8] = b"downlink/ota/json";
 
 /// The body without tokens: those of logins and bridges, and what follows `?` in the address of a firmware.
 fn redacted(frame: Frame<'_>) -> Box<[u8]> {
@@ -112,6 +155,11 @@ mod tests {
         assert_eq!(body(15, b"64\0i\0abcdefghijklmnopqrstuvwxyz012345"), b"64\0i\0(hidden)");
         assert_eq!(body(15, b"64\0vw\x001\x002"), b"64\0vw\x001\x002");
         assert_eq!(body(17, b"ota\0http://x/f.bin?token=abc"), b"ota\0http://x/f.bin?(hidden)");
+        let packet = |first, body: &'static [u8]| redacted_packet(RawPacket { first, body }).into_vec();
+        assert_eq!(packet(0x10, b"\0\x04MQTT"), b"(hidden)");
+        let firmware = b"\0\x11downlink/ota/json{\"url\":\"http://x/f?t=abc\"}";
+        assert_eq!(packet(0x30, firmware), b"\0\x11downlink/ota/json{\"url\":\"http://x/f?(hidden)");
+        assert_eq!(packet(0x30, b"\0\x04ds/A1?"), b"\0\x04ds/A1?");
         assert_eq!(body(20, b"vw\x001\x002"), b"vw\x001\x002");
     }
 }

@@ -46,6 +46,11 @@ impl Shard {
         for (pin, value, at) in restored.values {
             // Of equally new ones the one of this run is the last. A value that does not fit was stored under larger limits.
             if device.values.get(pin).is_none_or(|(_, known)| known.0 < at.0) {
+                if value.is_empty() {
+                    // It was erased.
+                    device.values.remove(pin);
+                    continue;
+                }
                 let _ = device.values.put(pin, &value, at);
             }
         }

@@ -1,4 +1,4 @@
-//! Devices over WebSocket: frames are a pipe for the bytes of the Blynk stream.
+//! Devices over WebSocket: frames are a pipe for the bytes of the Blynk or MQTT stream.
 
 use linchpin_protocol::ws::{self, CloseCode, Piece};
 
@@ -7,8 +7,14 @@ use crate::{Effect, End, Receive, Shard, Slot, Turn};
 
 impl Shard {
     /// The connection becomes a WebSocket; `after` came behind the request.
-    pub(crate) fn upgrade(&mut self, turn: &mut Turn<'_>, slot: Slot, key: &str, after: &[u8]) {
-        turn.fx.send(slot, |out| ws::upgrade_answer(out, key));
+    pub(crate) fn upgrade(
+        &mut self,
+        turn: &mut Turn<'_>,
+        slot: Slot,
+        (key, protocol): (&str, Option<&str>),
+        after: &[u8],
+    ) {
+        turn.fx.send(slot, |out| ws::upgrade_answer(out, key, protocol));
         self.connections.hold(slot, |c| {
             c.phase = Phase::Opening;
             c.wire.framing = Framing::websocket();

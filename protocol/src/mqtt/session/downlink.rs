@@ -37,7 +37,7 @@ pub enum Downlink<'a> {
 /// What became of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
-pub enum Delivery {
+pub enum Published {
     /// Written.
     Sent,
     /// The client has no subscription for it.
@@ -79,21 +79,22 @@ impl<'a> Downlink<'a> {
 }
 
 impl MqttSession {
-    /// Append a message for the client. At QoS 1 if it wants that and has answered enough of those before, else at 0.
-    pub fn publish(&mut self, downlink: Downlink<'_>, payload: &[u8], out: &mut Vec<u8>) -> Delivery {
+    /// Append a message for the client. At QoS 1 if it wants that and has answered enough of those before, else at 0; never
+    /// above `best`, which is 0 for a message that a newer one may replace before it leaves.
+    pub fn publish(&mut self, downlink: Downlink<'_>, payload: &[u8], best: Qos, out: &mut Vec<u8>) -> Published {
         let topic = downlink.topic();
         let unasked = downlink.unasked();
         let Some(wanted) = unasked.or_else(|| self.wanted(Self::usual_bits(topic[0]), &topic)) else {
-            return Delivery::Unwanted;
+            return Published::Unwanted;
         };
         let is_ping = downlink == Downlink::Ping;
         let may_wait = self.in_flight < self.receive_max || is_ping;
-        let qos = if may_wait { wanted } else { Qos::AtMostOnce };
+        let qos = if may_wait { wanted.min(best) } else { Qos::AtMostOnce };
         let mut head = PublishHead { level: self.level(), qos, id: 0 };
         let topic_bytes = topic[0].len() + topic[1].len();
         let len_bytes = head.packet_bytes(topic_bytes, payload.len()).unwrap_or(usize::MAX);
         if len_bytes == usize::MAX || !self.takes(len_bytes) {
-            return Delivery::TooLarge { len_bytes, limit_bytes: self.max_packet_bytes as usize };
+            return Published::TooLarge { len_bytes, limit_bytes: self.max_packet_bytes as usize };
         }
         if qos == Qos::AtLeastOnce {
             head.id = self.next_id();
@@ -103,7 +104,7 @@ impl MqttSession {
             }
         }
         publish_parts(out, head, &topic, payload);
-        Delivery::Sent
+        Published::Sent
     }
 
     fn next_id(&mut self) -> u16 {

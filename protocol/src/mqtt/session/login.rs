@@ -43,13 +43,15 @@ impl MqttSession {
             Err(MqttFault::Refused(reason)) => {
                 // Who says MQIsdp reads the older answer.
                 let is_older = raw.body.get(1) == Some(&6);
-                self.flags = flag::KNOWN | if is_older { 0 } else { flag::V5 };
+                self.flags = flag::KNOWN;
+                self.level = if is_older { Level::V4 } else { Level::V5 };
                 return refused(reason);
             }
             Ok(_) => return Err(MqttFault::NotConnect),
             Err(fault) => return Err(fault),
         };
-        self.flags = flag::KNOWN | flag::TEXTS | if connect.level == Level::V5 { flag::V5 } else { 0 };
+        self.flags = flag::KNOWN | flag::TEXTS;
+        self.level = connect.level;
         self.read_wishes(&connect)?;
         let is_nameless = connect.client_id.is_empty();
         if connect.client_id.chars().count() > MQTT_CLIENT_ID_CHARS

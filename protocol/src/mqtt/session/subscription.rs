@@ -3,7 +3,7 @@
 use crate::limits::{MQTT_FILTER_BYTES, MQTT_FILTERS};
 
 use super::super::{Level, Property, Qos, Reason, Subscribe, Topics, encode};
-use super::{MqttSession, flag};
+use super::MqttSession;
 
 /// Filters that have a bit of their own.
 const USUAL: [&str; 5] = ["downlink/#", "downlink/ds/#", "downlink/meta/#", "downlink/utc/#", "downlink/loc/#"];
@@ -109,11 +109,11 @@ impl MqttSession {
     }
 
     pub(super) fn unsubscribe(&mut self, id: u16, topics: Topics<'_>, out: &mut Vec<u8>) {
-        let codes = if self.has(flag::V5) { topics.iter().count() } else { 0 };
+        let codes = if self.level == Level::V5 { topics.iter().count() } else { 0 };
         self.answer_list(0xb0, id, codes, out, |session, out| {
             for filter in topics.iter() {
                 let was_known = session.remove(filter);
-                if session.has(flag::V5) {
+                if session.level == Level::V5 {
                     let reason = if was_known { Reason::Success } else { Reason::NoSubscriptionExisted };
                     out.push(reason.code());
                 }
@@ -130,7 +130,7 @@ impl MqttSession {
         out: &mut Vec<u8>,
         write: impl FnOnce(&mut Self, &mut Vec<u8>),
     ) {
-        let properties: &[u8] = if self.has(flag::V5) { &[0] } else { &[] };
+        let properties: &[u8] = if self.level == Level::V5 { &[0] } else { &[] };
         encode::packet(out, first, 2 + properties.len() + codes, |out| {
             out.extend_from_slice(&id.to_be_bytes());
             out.extend_from_slice(properties);

@@ -2,7 +2,7 @@
 
 use linchpin_protocol::limits::{MQTT_CONNECT_BYTES, MQTT_PACKET_BYTES};
 use linchpin_protocol::mqtt::{
-    Cut, Delivery, Downlink, Level, MqttAsk, MqttFault, MqttSession, Packet, RawPacket, Reason, Sender, Uplink,
+    Cut, Downlink, Level, MqttAsk, MqttFault, MqttSession, Packet, Published, Qos, RawPacket, Reason, Sender, Uplink,
     Welcome, cut, cut_connect, decode, payload,
 };
 
@@ -129,8 +129,8 @@ impl Connection {
         };
         for downlink in [Downlink::Value { name: "A" }, Downlink::Meta { name: "B" }, Downlink::Clock, Downlink::Ping] {
             let before = self.out.len();
-            let delivery = self.session.publish(downlink, b"1", &mut self.out);
-            assert_eq!(delivery == Delivery::Sent, self.out.len() > before, "{delivery:?}");
+            let published = self.session.publish(downlink, b"1", Qos::AtLeastOnce, &mut self.out);
+            assert_eq!(published == Published::Sent, self.out.len() > before, "{published:?}");
         }
         is_read
     }

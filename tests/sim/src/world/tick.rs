@@ -230,7 +230,7 @@ impl World {
                 let wire = &mut self.wires[conn];
                 wire.window = wire.window.max(bytes.len() + wire.in_flight);
             }
-        } else if !is_whole(bytes) {
+        } else if !(if self.wires[conn].first == Some(0x10) { is_whole_mqtt(bytes) } else { is_whole(bytes) }) {
             self.torn_sends += 1;
         }
         self.deliver(conn, &bytes[..taken]);
@@ -281,6 +281,15 @@ impl World {
         let resets = abort || !socket.unread.is_empty();
         self.travel(socket.conn, if resets { Travel::ResetToClient } else { Travel::EndToClient });
     }
+}
+
+/// Whole packets of MQTT?
+fn is_whole_mqtt(mut bytes: &[u8]) -> bool {
+    use linchpin_protocol::mqtt::{Cut, cut};
+    while let Ok(Cut::Packet { used, .. }) = cut(bytes, usize::MAX) {
+        bytes = &bytes[used..];
+    }
+    bytes.is_empty()
 }
 
 /// Only whole frames?

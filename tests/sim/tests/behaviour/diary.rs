@@ -12,7 +12,10 @@ fn provoke(end: End) -> World {
     match end {
         End::HomeFull | End::Busy | End::CarryFull => crowded(end),
         End::TlsNotServed
-        | End::MqttNotServed
+        | End::MqttMalformed
+        | End::MqttVersion
+        | End::MqttLogin
+        | End::MqttClientId
         | End::UnknownProtocol
         | End::CommandBeforeLogin
         | End::LoginTooLong
@@ -40,7 +43,10 @@ fn by_first_bytes(end: End) -> World {
     let (mut world, _) = world();
     let bytes = match end {
         End::TlsNotServed => vec![22, 3, 1, 0, 9, 1, 0, 0, 5, 3, 3, 0, 0, 0],
-        End::MqttNotServed => b"\x10\x0c\0\x04MQTT".to_vec(),
+        End::MqttMalformed => b"\x10\x0c\0\x04HTTP".to_vec(),
+        End::MqttVersion => b"\x10\x0c\0\x04MQTT\x06\x02\0\x3c\0\0".to_vec(),
+        End::MqttLogin => b"\x10\x0c\0\x04MQTT\x04\x02\0\x3c\0\0".to_vec(),
+        End::MqttClientId => b"\x10\x0c\0\x04MQTT\x04\0\0\x3c\0\0".to_vec(),
         End::UnknownProtocol => b"\xff".to_vec(),
         End::CommandBeforeLogin => frame(command::PING, 1, b""),
         End::LoginTooLong => frame(command::LOGIN, 1, &[b' '; 200]),

@@ -24,7 +24,6 @@ fn a_tls_client_gets_an_alert() {
 
 #[test]
 fn others_are_closed_with_their_code() {
-    assert_eq!(says(b"\x10\x0c\0\x04MQTT").1, [End::MqttNotServed]);
     assert_eq!(says(b"\xff\xff").1, [End::UnknownProtocol]);
     assert_eq!(says(b"\x16\xff\xff").1, [End::UnknownProtocol]);
 }

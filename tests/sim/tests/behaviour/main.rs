@@ -14,6 +14,7 @@ mod introduction;
 mod keeping;
 mod limits;
 mod login;
+mod mqtt;
 mod notifications;
 mod outbound_rules;
 mod properties;

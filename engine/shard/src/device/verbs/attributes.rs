@@ -36,6 +36,16 @@ impl Shard {
         done.map_err(|_| Refused::PropertiesFull)
     }
 
+    /// Forget a property of a pin, if it has it.
+    pub(crate) fn erase_property(&mut self, position: u32, pin: Pin, name: &str) -> Result<(), Refused> {
+        self.takes_changes()?;
+        let Some(rare) = self.devices[position].rare.as_mut() else { return Ok(()) };
+        if rare.attributes.remove_property(pin, name) {
+            self.attributes_changed(position);
+        }
+        Ok(())
+    }
+
     /// A field of the metadata.
     pub(crate) fn metadata(&self, position: u32, name: &str) -> Result<&str, Refused> {
         let rare = self.devices[position].rare.as_ref();

@@ -9,6 +9,7 @@
 //! | `batch` | points of one pin with times of their own; the device is not notified: points are the past |
 //! | `read`, `read_synced`, `read_all` | latest values |
 //! | `set_properties` | how pins are shown |
+//! | `erase`, `erase_property` | forget a value or a property |
 //! | `metadata`, `set_metadata` | fields that describe the device |
 //! | `log_event`, `clear_event` | events |
 //! | `introduce` | what the firmware says of itself |
@@ -41,7 +42,7 @@ pub(crate) enum Origin {
 pub(crate) enum Delivery {
     /// To the connected device, or it came from it.
     Sent,
-    /// The device is not connected: it gets the value at its next sync.
+    /// The device is not connected, or has not subscribed: it gets the value at its next sync.
     Waits,
 }
 

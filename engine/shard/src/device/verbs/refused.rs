@@ -23,6 +23,8 @@ pub enum Refused {
     },
     /// The device is not connected.
     Offline,
+    /// The device has not subscribed to it (MQTT).
+    Unsubscribed,
     /// The store cannot take it now: the disk is full or slow.
     NotStored,
     /// The store takes nothing any more: a sync has failed.
@@ -61,6 +63,7 @@ impl fmt::Display for Refused {
                 write!(f, "The message does not fit into the device's receive buffer of {buff_in} bytes.")
             }
             Self::Offline => f.write_str("The device is not connected: try again when it is."),
+            Self::Unsubscribed => f.write_str("The device has not subscribed to this: subscribe to downlink/#."),
             Self::NotStored => {
                 f.write_str("The server's disk is full or too slow, the change was not stored: try again later.")
             }

@@ -76,6 +76,20 @@ impl Shard {
         Ok(())
     }
 
+    /// Forget the latest value of a pin. The store gets an empty value in its place.
+    pub(crate) fn erase(&mut self, turn: &mut Turn<'_>, position: u32, pin: Pin) -> Result<(), Refused> {
+        if self.template_of(position).is_some_and(|template| template.datastream(pin).is_none()) {
+            return Err(Fault::NoDatastream { pin }.into());
+        }
+        if self.store.intake == Intake::Nothing {
+            return Err(Refused::StoreFailed);
+        }
+        if self.devices[position].values.remove(pin) {
+            self.store_point(turn, position, pin, turn.now.wall, b"");
+        }
+        Ok(())
+    }
+
     /// The one check of a value against the template, which may crop it.
     fn check_template<'a>(&self, position: u32, pin: Pin, value: ValueRef<'a>) -> Result<Admitted<'a>, Fault> {
         let value = match self.template_of(position) {
@@ -100,6 +114,8 @@ impl Shard {
             return Ok(admitted);
         }
         match self.devices[position].connection() {
+            // What an MQTT client cannot hold is left out when it is sent.
+            Some(slot) if self.is_mqtt(slot) => {}
             Some(slot) => self.check_buffer(slot, Some(pin), |out| put_frame(out, 1, &admitted, origin))?,
             None if origin == Origin::Bridge => return Err(Refused::Offline),
             None => {}
@@ -121,6 +137,9 @@ impl Shard {
             return Ok(Delivery::Sent);
         }
         let Some(slot) = self.devices[position].connection() else { return Ok(Delivery::Waits) };
+        if self.is_mqtt(slot) {
+            return Ok(self.publish_write(turn, slot, write.pin, write.value));
+        }
         let id = self.next_push_id();
         self.push(turn, slot, Some(write.pin), |out| put_frame(out, id, write, origin));
         Ok(Delivery::Sent)
