@@ -88,13 +88,7 @@ mod tests {
     use super::*;
 
     fn templates() -> Templates {
-        let stream = |index, name: &str| Datastream {
-            pin: Pin::new_virtual(index),
-            name: name.into(),
-            kind: ValueKind::Text,
-            unit: "".into(),
-            sync: false,
-        };
+        let stream = |index, name: &str| Datastream::new(Pin::new_virtual(index), name, ValueKind::Text, "", false);
         let id = TemplateId::parse(b"TMPL1").expect("valid");
         let streams = vec![stream(1, "Set Point"), stream(2, "Alpha"), stream(3, "")];
         let aliases = vec![("Old".into(), Pin::new_virtual(1)), ("Alpha".into(), Pin::new_virtual(3))];

@@ -1,6 +1,6 @@
 //! What a device hears over MQTT.
 
-use linchpin_protocol::model::{Pin, ValueRef};
+use linchpin_protocol::model::Pin;
 use linchpin_protocol::mqtt::{Downlink, Published, Qos, payload};
 
 use super::declined::Declined;
@@ -76,8 +76,8 @@ impl Shard {
     }
 
     /// A write of somebody else. Without a subscription the device asks for the value when it wants it.
-    pub(crate) fn publish_write(&mut self, turn: &mut Turn<'_>, slot: Slot, pin: Pin, value: ValueRef<'_>) -> Delivery {
-        match self.publish_value(turn, slot, pin, value.as_bytes()) {
+    pub(crate) fn publish_write(&mut self, turn: &mut Turn<'_>, slot: Slot, pin: Pin, value: &[u8]) -> Delivery {
+        match self.publish_value(turn, slot, pin, value) {
             Ok(()) => Delivery::Sent,
             Err(declined @ Declined::AnswerTooLarge { .. }) => {
                 self.diag(turn, slot, declined);

@@ -138,7 +138,7 @@ impl Shard {
         }
         let Some(slot) = self.devices[position].connection() else { return Ok(Delivery::Waits) };
         if self.is_mqtt(slot) {
-            return Ok(self.publish_write(turn, slot, write.pin, write.value));
+            return Ok(self.publish_write(turn, slot, write.pin, &write.value));
         }
         let id = self.next_push_id();
         self.push(turn, slot, Some(write.pin), |out| put_frame(out, id, write, origin));

@@ -31,13 +31,7 @@ fn mqtt_world_of(options: &WorldOptions) -> (World, Token, Token) {
 
 fn template(requires_tls: bool) -> Template {
     let id = TemplateId::parse(b"TMPLmqtt").expect("valid");
-    let stream = |index, name: &str, kind, sync| Datastream {
-        pin: Pin::new_virtual(index),
-        name: name.into(),
-        kind,
-        unit: "".into(),
-        sync,
-    };
+    let stream = |index, name: &str, kind, sync| Datastream::new(Pin::new_virtual(index), name, kind, "", sync);
     let streams = vec![
         stream(0, "Speed", ValueKind::Int { min: 0, max: 100 }, false),
         stream(1, "Message", ValueKind::Text, true),

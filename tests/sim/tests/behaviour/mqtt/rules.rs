@@ -13,13 +13,7 @@ fn every_rule_holds() {
     for row in rows() {
         let mut world = World::new(&WorldOptions::default());
         let id = TemplateId::parse(b"TMPLrule").expect("valid");
-        let stream = Datastream {
-            pin: Pin::new_virtual(0),
-            name: "A".into(),
-            kind: ValueKind::Text,
-            unit: "".into(),
-            sync: false,
-        };
+        let stream = Datastream::new(Pin::new_virtual(0), "A", ValueKind::Text, "", false);
         world.add_template(&Template::new(id, "Rule".into(), vec![stream], vec!["offline".into()]));
         world.add_device_with(1, Some(id), &Token::parse(TOKEN.as_bytes()).expect("a token"));
         let conn = world.connect([127, 0, 0, 1]);
