@@ -82,6 +82,11 @@ pub enum Error {
         /// How many may wait.
         limit: usize,
     },
+    /// The store was made by an older program and has no place for this yet.
+    NotUpgraded {
+        /// What kind of record.
+        family: &'static str,
+    },
     /// The store is closing.
     Closed,
     /// Something is larger than it may be.
@@ -165,6 +170,11 @@ impl fmt::Display for Error {
             Self::Busy { limit } => {
                 write!(f, "{limit} writes wait for the disk already: try again, and check why the disk is slow")
             }
+            Self::NotUpgraded { family } => write!(
+                f,
+                "the store was made by an older version and cannot hold {family} records yet: \
+                 `linchpin upgrade finalize` makes room for them, after which the older version cannot go back"
+            ),
             Self::Closed => f.write_str("the store is closed: the server is stopping"),
             Self::TooLarge { what, len, limit } => {
                 write!(f, "{len} is too much for {what}, {limit} is the most: use less of it")

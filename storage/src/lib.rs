@@ -92,6 +92,7 @@ mod store;
 #[cfg(test)]
 mod testing;
 mod threads;
+mod upgrade;
 mod write;
 
 pub use collect::lane::{LaneFull, TelemetryLane};
@@ -106,11 +107,12 @@ pub use read::reads::Reads;
 pub use schema::bytes::Shape;
 pub use seal::cipher::NonceWatch;
 pub use seal::harden::harden;
-pub use seal::keyring::KeyStatus;
+pub use seal::keyring::{KeyLabel, KeyStatus};
 pub use seal::rotate::Rotation;
 pub use seal::unseal::Unseal;
 pub use settings::{Clock, Retention, Settings};
 pub use store::Store;
+pub use upgrade::Upgraded;
 pub use write::batch::Batch;
 pub use write::committer::Class;
 pub use write::writer::Writer;

@@ -134,6 +134,24 @@ pub const EXPIRE_COMPACTION_S: u64 = 7 * 24 * 3_600;
 
 /// Longest name of an organization, device, template or user, bytes.
 pub const NAME_BYTES: usize = 256;
+/// Address ranges of one organization's policy, or of one client.
+pub const ADDRESS_RANGES: usize = 32;
+/// Recovery codes of one account.
+pub const RECOVERY_CODES: usize = 10;
+/// Identities at other sign-in servers of one account.
+pub const ACCOUNT_LINKS: usize = 8;
+/// Addresses that a client was used from, as many as are stored.
+pub const CLIENT_ADDRESSES: usize = 5;
+/// Fields of one mail.
+pub const MAIL_FIELDS: usize = 16;
+/// Metadata fields of one template.
+pub const META_FIELDS: usize = 64;
+/// Events of one template.
+pub const TEMPLATE_EVENTS: usize = 64;
+/// Texts of one enumeration.
+pub const STREAM_LABELS: usize = 256;
+/// Changes that one audit entry lists.
+pub const AUDIT_CHANGES: usize = 64;
 /// Records that a sweep looks at before it writes and rests.
 pub const SWEEP_RECORDS: usize = 512;
 

@@ -114,7 +114,7 @@ impl Parts {
     fn inner(self, settings: Settings, layout: Layout, is_read_only: bool) -> (Arc<Inner>, Receiver<Ask>) {
         let (asks, answers) = channel();
         let inner = Inner {
-            seals: Seals::new(self.keyring.clone(), settings.clock.clone()),
+            seals: Seals::new(self.keyring.clone(), settings.clock.clone(), self.rocks.families()),
             rocks: self.rocks,
             keyring: self.keyring,
             queue: self.queue,

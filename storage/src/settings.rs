@@ -83,7 +83,7 @@ impl Retention {
             Family::Day => Some(self.day_days),
             Family::Event => Some(self.event_days),
             Family::Diary => Some(self.diary_days),
-            Family::Audit => Some(self.audit_days),
+            Family::Audit | Family::AuditFace => Some(self.audit_days),
             _ => None,
         }
     }

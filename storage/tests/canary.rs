@@ -9,7 +9,8 @@ use std::process::{Command, Stdio};
 use linchpin_protocol::model::{Datastream, Pin, Template, TemplateId, ValueKind};
 use linchpin_storage::backup::FolderTarget;
 use linchpin_storage::schema::{
-    Attribute, Audit, AuditKey, Event, EventKey, Properties, TemplateKey, TemplateRecord, User, UserKey,
+    Attribute, AuditFace, AuditKey, Event, EventKey, Mail, MailKey, Properties, TemplateKey, TemplateRecord, User,
+    UserKey,
 };
 use linchpin_storage::{Class, Store};
 use world::{Folder, LATE_MS, add_device, add_org, close, copy, device, device_key, occurrences, open, org, token};
@@ -49,17 +50,21 @@ fn write_secrets(store: &Store) {
     batch.put(&device_key(1, 77), &Properties(vec![attribute])).expect("fits");
     let stream = Datastream::new(Pin::new_virtual(1), NAME, ValueKind::Text, "C", true);
     let id = TemplateId::parse(b"TMPL1").expect("valid");
-    let template = TemplateRecord(Template::new(id, NAME.into(), vec![stream], vec![VALUE.into()]));
+    let template = TemplateRecord::from(Template::new(id, NAME.into(), vec![stream], vec![VALUE.into()]));
     batch.put(&TemplateKey::new(org(1), 1), &template).expect("fits");
-    let audit = Audit {
-        before: [0; 32],
-        at_ms: 1,
-        actor: 1,
-        action: "user.create".into(),
-        object: NAME.into(),
-        address: VALUE.into(),
+    let face = AuditFace { object: NAME.into(), address: VALUE.into(), ..AuditFace::default() };
+    let key = AuditKey::new(org(1), 0);
+    batch.put(&key, &world::an_audit([0; 32], 1, &face)).expect("fits");
+    batch.put(&key, &face).expect("fits");
+    let mail = Mail {
+        kind: 1,
+        to: EMAIL.into(),
+        locale: "".into(),
+        fields: vec![("link".into(), VALUE.into())],
+        tries: 0,
+        made_ms: 1,
     };
-    batch.put(&AuditKey::new(org(1), 0), &audit).expect("fits");
+    batch.put(&MailKey::new(1, org(1), 1), &mail).expect("fits");
     store.commit(Class::A, batch).expect("commits");
     let mut lane = store.telemetry_lane().expect("a lane");
     for n in 0..200 {

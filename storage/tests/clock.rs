@@ -8,7 +8,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use linchpin_protocol::model::Pin;
-use linchpin_storage::schema::{Audit, AuditKey, Diary, DiaryKey, DiaryKind, Event, EventKey, Grain, Org, Record};
+use linchpin_storage::schema::{
+    Audit, AuditFace, AuditKey, Diary, DiaryKey, DiaryKind, Event, EventKey, Grain, Org, Record,
+};
 use linchpin_storage::{Class, Clock, Settings, Store};
 use world::{Folder, add_org, close, device, device_key, org, settings};
 
@@ -77,8 +79,7 @@ fn filled(name: &str) -> (Folder, Machine) {
         put(&store, &EventKey { org, device, at_ms, number: 0 }, &Event { code: "hot".into(), description: "".into() });
         let line = Diary { kind: DiaryKind::Online, reason: "".into() };
         put(&store, &DiaryKey { org, device, at_ms, number: 0 }, &line);
-        let (action, object, address) = ("device.create".into(), "device 7".into(), "".into());
-        put(&store, &AuditKey::new(org, day), &Audit { before: [0; 32], at_ms, actor: 1, action, object, address });
+        put(&store, &AuditKey::new(org, day), &world::an_audit([0; 32], at_ms, &AuditFace::default()));
     }
     lane.close_batch().expect("room");
     check(&store);

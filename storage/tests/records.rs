@@ -4,8 +4,8 @@ mod world;
 
 use linchpin_protocol::model::{Datastream, Pin, Template, TemplateId, ValueKind};
 use linchpin_storage::schema::{
-    Attribute, Audit, AuditKey, Counter, CounterName, Device, Diary, DiaryKey, DiaryKind, Digest, Event, EventKey,
-    IndexKind, Org, Properties, TemplateKey, TemplateRecord, User, UserKey,
+    Attribute, Audit, AuditFace, AuditKey, Counter, CounterName, Device, Diary, DiaryKey, DiaryKind, Digest, Event,
+    EventKey, IndexKind, Org, Properties, TemplateKey, TemplateRecord, User, UserKey,
 };
 use linchpin_storage::{Class, Error, Store};
 use world::{
@@ -20,8 +20,9 @@ fn fill(store: &Store) {
         .zip(0..)
         .map(|(kind, index)| Datastream::new(Pin::new_virtual(index), "t", kind, "C", index == 0));
     let id = TemplateId::parse(b"TMPL1").expect("valid");
-    let template =
-        TemplateRecord(Template::new(id, "lamp".into(), streams.collect(), vec!["hot".into()]).with_tls_required(true));
+    let template = TemplateRecord::from(
+        Template::new(id, "lamp".into(), streams.collect(), vec!["hot".into()]).with_tls_required(true),
+    );
     let mut batch = store.batch();
     batch.put(&TemplateKey::new(org(1), 3), &template).expect("fits");
     batch.put(&CounterName::Device, &Counter(8)).expect("fits");
@@ -47,7 +48,7 @@ fn check(store: &Store) {
     let user = store.get::<User>(&UserKey::new(entry.org, entry.number)).expect("reads");
     assert_eq!(user.map(|user| user.email), Some("Eve@Example.com".into()));
     let template = store.get::<TemplateRecord>(&TemplateKey::new(org(1), 3)).expect("reads");
-    let template = template.expect("is there").0;
+    let template = template.expect("is there").template;
     assert_eq!((template.datastreams.len(), template.has_event("hot"), template.requires_tls), (3, true, true));
     assert_eq!(store.get::<Counter>(&CounterName::Device).expect("reads"), Some(Counter(8)));
     let properties = store.get::<Properties>(&device_key(1, 2)).expect("reads").expect("is there");
@@ -108,14 +109,8 @@ fn the_audit_log_is_a_chain() {
     let store = open(&folder.0).expect("opens");
     let mut before = [0; 32];
     for number in 0..20 {
-        let entry = Audit {
-            before,
-            at_ms: LATE_MS + number,
-            actor: 1,
-            action: "device.create".into(),
-            object: format!("device {number}").into(),
-            address: "".into(),
-        };
+        let face = AuditFace { object: format!("device {number}").into(), ..AuditFace::default() };
+        let entry = world::an_audit(before, LATE_MS + number, &face);
         before = entry.digest();
         let mut batch = store.batch();
         batch.put(&AuditKey::new(org(1), number), &entry).expect("fits");

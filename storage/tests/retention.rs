@@ -8,11 +8,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use linchpin_protocol::model::Pin;
-use linchpin_storage::schema::{Audit, AuditKey, Diary, DiaryKey, DiaryKind, Event, EventKey, Grain, Org, Record};
+use linchpin_storage::schema::{
+    Audit, AuditFace, AuditKey, Diary, DiaryKey, DiaryKind, Event, EventKey, Grain, Org, Record,
+};
 use linchpin_storage::{
     Class, Clock, ExportFormat, ExportQuery, Granularity, Retention, Settings, Source, Store, TimeFormat,
 };
-use world::{Folder, add_org, close, device, device_key, org, settings};
+use world::{Folder, add_org, an_audit, close, device, device_key, org, settings};
 
 const HOUR: u64 = 3_600_000;
 const DAY: u64 = 24 * HOUR;
@@ -108,15 +110,11 @@ fn audit_chains_lose_their_front_and_keep_their_head() {
             let last = store.last_audit(org(number)).expect("reads");
             let (next, before) = last.map_or((0, [0; 32]), |(key, entry)| (key.number() + 1, entry.digest()));
             assert_eq!(next, day);
-            let entry = Audit {
-                before,
-                at_ms: BEGIN + day * DAY,
-                actor: 1,
-                action: "device.create".into(),
-                object: "device 7".into(),
-                address: "".into(),
-            };
-            put(&store, &AuditKey::new(org(number), next), &entry);
+            let at_ms = BEGIN + day * DAY;
+            let face = AuditFace { at_ms, address: "192.0.2.1".into(), ..AuditFace::default() };
+            let key = AuditKey::new(org(number), next);
+            put(&store, &key, &face);
+            put(&store, &key, &an_audit(before, at_ms, &face));
         }
     }
     assert_eq!(count::<Audit>(&store), 21, "days 19 to 39");
@@ -134,14 +132,20 @@ fn audit_chains_lose_their_front_and_keep_their_head() {
     });
     all.expect("reads");
     assert_eq!((chain[0].0, chain.len()), (20, 20));
+    let faces = store.scan_org::<AuditFace>(org(1), |key, face| {
+        assert_eq!(chain[key.number() as usize - 20].1.face, face.digest());
+        ControlFlow::Continue(())
+    });
+    faces.expect("reads");
     assert!(chain.windows(2).all(|pair| pair[1].1.before == pair[0].1.digest()));
     let (key, _) = store.last_audit(org(2)).expect("reads").expect("the head stays");
     assert_eq!(key.number(), 2);
 }
 
-/// Records of the store in that test once nothing is over: two organizations, 20 audit entries and a head.
+/// Records of the store in that test once nothing is over: two organizations, 20 audit entries and a head, each with its
+/// face.
 fn before_and(store: &Store) -> u64 {
-    count::<Org>(store) as u64 + 20 + 1
+    count::<Org>(store) as u64 + 2 * (20 + 1)
 }
 
 #[test]
@@ -151,7 +155,7 @@ fn an_organization_may_keep_raw_points_for_less() {
     let store = Store::open(settings.clone()).expect("opens");
     for (number, raw_days) in [(1, 0), (2, 3), (3, 300)] {
         store.add_org(org(number)).expect("a key");
-        put(&store, &org(number), &Org { name: "Acme".into(), parent: None, created_ms: 1, raw_days });
+        put(&store, &org(number), &Org { raw_days, ..Org::new("Acme", None, 1) });
     }
     let mut lane = store.telemetry_lane().expect("a lane");
     for hour in 0..24 * 20 {
@@ -193,7 +197,7 @@ fn an_organization_may_keep_raw_points_for_less() {
     let text: Vec<u8> = store.export(export).expect("reads").flat_map(|piece| piece.expect("reads")).collect();
     assert_eq!(text.split(|byte| *byte == b'\n').count() - 2, 18 * 24, "exports hide it too");
     // Another moment of asking: the days are those of the organization's record now.
-    put(&store, &org(1), &Org { name: "Acme".into(), parent: None, created_ms: 1, raw_days: 14 });
+    put(&store, &org(1), &Org { raw_days: 14, ..Org::new("Acme", None, 1) });
     assert_eq!(first(&store, 1), 2 * 24);
     close(store);
     let store = Store::open(settings).expect("opens");

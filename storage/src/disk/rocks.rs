@@ -11,7 +11,7 @@ use rocksdb::{
 
 use crate::disk::filter::Filters;
 use crate::retire::trusted_clock::TrustedClock;
-use crate::schema::Family;
+use crate::schema::{Families, Family};
 use crate::settings::{Layout, Settings};
 use crate::{Error, limits};
 
@@ -230,8 +230,25 @@ impl Rocks {
         if partition == 0 { self.db.cf_handle(family.name()) } else { self.db.cf_handle(&family.column(partition)) }
     }
 
-    /// A column family, made if it does not exist yet.
+    /// Which families that are not partitioned exist.
+    pub(crate) fn families(&self) -> Families {
+        let parsed = self.column_names().into_iter().filter_map(|name| Family::parse(&name));
+        parsed.fold(Families::default(), |families, (family, _)| families.with(family))
+    }
+
+    /// A column family, made if it does not exist yet: only partitions are, a family that a store does not have is made
+    /// by an upgrade.
     pub(crate) fn ensure(&self, family: Family, partition: u32) -> Result<Arc<BoundColumnFamily<'_>>, rocksdb::Error> {
+        debug_assert!(partition > 0 || self.column(family, 0).is_some(), "{family:?} is not in this store");
+        self.make_column(family, partition)
+    }
+
+    /// Make a family that an older store lacks.
+    pub(crate) fn make(&self, family: Family) -> Result<Arc<BoundColumnFamily<'_>>, rocksdb::Error> {
+        self.make_column(family, 0)
+    }
+
+    fn make_column(&self, family: Family, partition: u32) -> Result<Arc<BoundColumnFamily<'_>>, rocksdb::Error> {
         if let Some(column) = self.column(family, partition) {
             return Ok(column);
         }

@@ -11,7 +11,7 @@ use crate::collect::ask::Ask;
 use crate::schema::{DeviceKey, Digest, IndexEntry, IndexKind, KeyBytes, Latest, OrgId, Record};
 use crate::seal::keyring::body::Fixed;
 use crate::shared::Inner;
-use crate::{Error, KeyStatus, limits};
+use crate::{Error, KeyLabel, KeyStatus, limits};
 
 /// Reads a store. Its calls block on the disk: shards use [`Reads::submit`] only. As long as one of these exists the
 /// folder stays locked, so let go of all before another program opens it.
@@ -159,6 +159,30 @@ impl Reads {
     #[must_use]
     pub fn session_digest(&self, token: &[u8]) -> Digest {
         self.inner.seals.index.session(token)
+    }
+
+    /// The digest of the secret of an API key or OAuth client.
+    #[must_use]
+    pub fn client_digest(&self, secret: &[u8]) -> Digest {
+        self.inner.seals.index.client(secret)
+    }
+
+    /// The digest of the secret of a link that is good once.
+    #[must_use]
+    pub fn invite_digest(&self, secret: &[u8]) -> Digest {
+        self.inner.seals.index.invite(secret)
+    }
+
+    /// The digest of a code that claims a device.
+    #[must_use]
+    pub fn claim_digest(&self, code: &[u8]) -> Digest {
+        self.inner.seals.index.claim(code)
+    }
+
+    /// A key that derives from the keyring's; it outlives rotations.
+    #[must_use]
+    pub fn labelled_key(&self, label: KeyLabel) -> Zeroizing<[u8; 32]> {
+        self.inner.keyring.labelled(label)
     }
 
     /// The key of token digests, for shards: the digest is the first 16 bytes of HMAC-SHA256 under it.

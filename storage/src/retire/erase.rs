@@ -8,14 +8,14 @@ use rocksdb::{BottommostLevelCompaction, CompactOptions};
 
 use crate::collect::ask::Ask;
 use crate::disk::inventory::Phase;
-use crate::schema::{Device, DeviceKey, Digest, Family, KeyBytes, OrgId, RecordKey as _, journal};
+use crate::schema::{Device, DeviceKey, Digest, Family, KeyBytes, MailKey, OrgId, RecordKey as _, journal};
 use crate::store::Store;
 use crate::write::batch::Writes;
 use crate::write::committer::{Class, waiting};
 use crate::{Error, limits};
 
 /// Families with records of a device, whose keys begin with organization and device.
-const OF_DEVICE: [Family; 9] = [
+const OF_DEVICE: [Family; 10] = [
     Family::Device,
     Family::Latest,
     Family::Property,
@@ -25,9 +25,23 @@ const OF_DEVICE: [Family; 9] = [
     Family::Minute,
     Family::Hour,
     Family::Day,
+    Family::Share,
 ];
 /// Families whose keys begin with the organization besides.
-const OF_ORG: [Family; 3] = [Family::Org, Family::Template, Family::User];
+const OF_ORG: [Family; 12] = [
+    Family::Org,
+    Family::Template,
+    Family::User,
+    Family::Role,
+    Family::Grant,
+    Family::Session,
+    Family::Client,
+    Family::Invite,
+    Family::Static,
+    Family::TemplateVersion,
+    Family::Consent,
+    Family::AuditFace,
+];
 
 impl Store {
     /// Erase an organization for ever. Backups hold a copy of its key until
@@ -52,6 +66,12 @@ impl Store {
         self.inner.reader().scan_raw(Family::Journal, 0, (KeyBytes::EMPTY, None), |key, _| {
             if journal::parse_key(key).is_ok_and(|(_, owner)| owner == org) {
                 writes.delete(Family::Journal, 0, key);
+            }
+            Ok(ControlFlow::Continue(()))
+        })?;
+        self.inner.reader().scan_raw(Family::Outbox, 0, (KeyBytes::EMPTY, None), |key, _| {
+            if MailKey::parse(key).is_ok_and(|mail| mail.org == org) {
+                writes.delete(Family::Outbox, 0, key);
             }
             Ok(ControlFlow::Continue(()))
         })?;
@@ -95,12 +115,12 @@ impl Store {
         inner.settings.steps.reach("erase: records deleted");
         let mut options = CompactOptions::default();
         options.set_bottommost_level_compaction(BottommostLevelCompaction::Force);
-        for family in families.iter().chain(&[Family::Index, Family::Journal]) {
+        for family in families.iter().chain(&[Family::Index, Family::Journal, Family::Outbox]) {
             for partition in inner.rocks.partitions(*family) {
                 let Some(column) = inner.rocks.column(*family, partition) else { continue };
                 inner.rocks.db.flush_cf(&column)?;
                 let (from, to) = match family {
-                    Family::Index | Family::Journal => (None, None),
+                    Family::Index | Family::Journal | Family::Outbox => (None, None),
                     _ => (Some(prefix.as_ref()), Some(end.as_ref())),
                 };
                 inner.rocks.db.compact_range_cf_opt(&column, from, to, &options);

@@ -194,7 +194,13 @@ impl Inner {
             if entry.at_ms < oldest_ms { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         })?;
         match newest {
-            Some(newest) if over > 0 => self.delete_range(Family::Audit, 0, KeyBytes::org(org), newest.bytes()),
+            Some(newest) if over > 0 => {
+                // Faces first: an entry without its face is whole, a face without its entry is nobody's.
+                if self.rocks.column(Family::AuditFace, 0).is_some() {
+                    self.delete_range(Family::AuditFace, 0, KeyBytes::org(org), newest.bytes())?;
+                }
+                self.delete_range(Family::Audit, 0, KeyBytes::org(org), newest.bytes())
+            }
             _ => Ok(()),
         }
     }

@@ -14,9 +14,12 @@ use crate::disk::steps::Steps;
 use crate::schema::bytes::Fields;
 use crate::schema::journal::{Point, pack, put_point, take_point, unpack};
 use crate::schema::{
-    self, AcmeAccount, AcmeLine, AcmeOrder, AcmeRecord, Attribute, Audit, Counter, Device, Diary, DiaryKind, Event,
-    Grain, Latest, LatestValue, Org, OrgId, Properties, Record, Row, Sample, ServedCertificate, TemplateRecord, User,
-    chunk, key::hex, rollup,
+    self, Account, AcmeAccount, AcmeLine, AcmeOrder, AcmeRecord, Actor, AddressRange, Attribute, Audit, AuditFace,
+    AuditObject, AuditOutcome, Client, ClientKind, Consent, Counter, Device, Diary, DiaryKind, Event, EventSeverity,
+    EventSheet, Families, FieldKind, Grain, Grant, Invite, InviteKind, Latest, LatestValue, Mail, MetaField, Org, OrgId,
+    OrgKind, OrgPolicy, OrgState, PersonSession, Properties, Record, Refresh, Role, Row, Sample, ServedCertificate,
+    SessionKind, Share, Sheet, StaticState, StaticToken, StreamSheet, TemplateRecord, TemplateVersion, User, chunk,
+    key::hex, rollup,
 };
 use crate::seal::keyring::Keyring;
 use crate::seal::unseal::Unseal;
@@ -68,6 +71,14 @@ impl Fixtures {
         assert!(schema::decode::<R>(&then[..then.len() - 1]).is_err(), "{name} with a byte too few");
     }
 
+    /// A store that was not upgraded gets these very bytes.
+    fn before<R: Record>(&self, name: &str, record: &R) {
+        let older = Families::default().with(R::FAMILY);
+        let mut now = Vec::new();
+        assert!(schema::encode_for(record, older, &mut now), "{name} says no more than the older version");
+        assert_eq!(hex(&self.known[name]), hex(&now), "{name}");
+    }
+
     fn record<R: Record + PartialEq + Debug>(&mut self, name: &str, record: &R) {
         let mut now = Vec::new();
         schema::encode(record, &mut now);
@@ -90,7 +101,21 @@ impl Drop for Fixtures {
 fn records(fixtures: &mut Fixtures) {
     let token = Token::from_random(&[0x5a; 24]);
     fixtures.record("counter-1", &Counter(7));
-    fixtures.record("org-1", &Org { name: "Acme".into(), parent: OrgId::new(3), created_ms: 5, raw_days: 9 });
+    let org = Org { parent: OrgId::new(3), raw_days: 9, ..Org::new("Acme", None, 5) };
+    fixtures.older("org-1", &org);
+    fixtures.before("org-1", &org);
+    let range = |text| AddressRange::parse(text).expect("a range");
+    let policy = OrgPolicy {
+        second_factor: true,
+        plain_allowed: false,
+        session_hours: 12,
+        sign_in_from: [range("192.0.2.0/24")].into(),
+        keys_from: [range("2001:db8::/32"), range("::1")].into(),
+        requests_per_minute: 600,
+    };
+    let (kind, state) = (OrgKind::Partner, OrgState::Suspended);
+    let (time_zone, locale) = ("Europe/Berlin".into(), "de".into());
+    fixtures.record("org-2", &Org { depth: 2, kind, state, epoch: 9, policy, time_zone, locale, ..org });
     let template = TemplateId::parse(b"TMPL1").ok();
     fixtures.record("device-1", &Device { name: "Lamp".into(), template, token, created_ms: 5, owner: 2 });
     let (email, name) = ("eve@example.com".into(), "Eve".into());
@@ -103,8 +128,11 @@ fn records(fixtures: &mut Fixtures) {
     fixtures.record("property-1", &Properties(attributes));
     fixtures.record("event-1", &Event { code: "hot".into(), description: "too hot".into() });
     fixtures.record("diary-1", &Diary { kind: DiaryKind::Offline, reason: "silent".into() });
-    let (action, object, address) = ("device.create".into(), "device 7".into(), "::1".into());
-    fixtures.record("audit-1", &Audit { before: [9; 32], at_ms: 5, actor: 2, action, object, address });
+    people(fixtures);
+    templates(fixtures);
+}
+
+fn templates(fixtures: &mut Fixtures) {
     let kinds = [
         ValueKind::Text,
         ValueKind::Int { min: -5, max: 9 },
@@ -117,8 +145,141 @@ fn records(fixtures: &mut Fixtures) {
         .map(|(kind, index)| Datastream::new(Pin::new_virtual(index), "t", kind, "C", index == 0));
     let id = TemplateId::parse(b"TMPL1").expect("valid");
     let template = Template::new(id, "lamp".into(), streams.collect(), vec!["hot".into()]);
-    fixtures.older("template-1", &TemplateRecord(template.clone()));
-    fixtures.record("template-2", &TemplateRecord(template.with_tls_required(true)));
+    fixtures.older("template-1", &TemplateRecord::from(template.clone()));
+    let mut record = TemplateRecord::from(template.with_tls_required(true));
+    fixtures.older("template-2", &record);
+    fixtures.before("template-2", &record);
+    record.streams[0].id = 11;
+    record.template.datastreams[1].default = Some("4".into());
+    record.template.datastreams[3].fallback = Some(2);
+    fixtures.older("template-3", &record);
+    record.streams[0] = StreamSheet { alias: "note".into(), is_hidden: true, ..record.streams[0].clone() };
+    record.streams[2] = StreamSheet { decimals: Some(1), is_location: true, stale_after_s: 60, ..Default::default() };
+    record.streams[3].labels = vec!["off".into(), "on".into()];
+    let field = MetaField {
+        id: 3,
+        name: "Room".into(),
+        kind: FieldKind::List,
+        more: "Kitchen\nBath".into(),
+        default: "Bath".into(),
+        is_required: true,
+        by_device: false,
+    };
+    let event = EventSheet {
+        code: "hot".into(),
+        name: "Too hot".into(),
+        description: "Look at the fan.".into(),
+        severity: EventSeverity::Critical,
+        per_day: 100,
+        is_shown: true,
+    };
+    record.sheet = Sheet {
+        version: 4,
+        parent: Some((OrgId::FIRST, 7)),
+        description: "A lamp.".into(),
+        fields: vec![field],
+        events: vec![event],
+        offline_wait_s: 30,
+    };
+    fixtures.record("template-4", &record);
+    let by = Some((OrgId::FIRST, 2));
+    fixtures.record("template_version-1", &TemplateVersion { at_ms: 5, by, note: "first".into(), record });
+}
+
+/// SHA-256 of what the entry of version 1 says behind its actor.
+const AUDIT_1_TEXTS: &str = "df84c6afce73365ac8f4a8c620b98bfaa9949b0b143d425d7297dbaaa007230a";
+
+fn unhex(text: &str) -> [u8; 32] {
+    let digit = |at: usize| u8::from_str_radix(&text[2 * at..2 * at + 2], 16).expect("digits");
+    std::array::from_fn(digit)
+}
+
+fn people(fixtures: &mut Fixtures) {
+    let person = Some((OrgId::FIRST, 2));
+    let v1 = Audit {
+        before: [9; 32],
+        at_ms: 5,
+        actor: Actor::Person(OrgId::FIRST, 2),
+        action: 0,
+        object: AuditObject::default(),
+        outcome: AuditOutcome::Done,
+        request: 0,
+        face: unhex(AUDIT_1_TEXTS),
+    };
+    fixtures.older("audit-1", &v1);
+    let object = AuditObject { kind: 1, org: 1, number: 7 };
+    fixtures.record("audit-2", &Audit { action: 21, object, outcome: AuditOutcome::Refused, request: 99, ..v1 });
+    let changes = vec![("name".into(), "Lamp".into(), "Light".into())];
+    let (address, agent, actor, object) = ("::1".into(), "Firefox on Linux".into(), "Eve".into(), "Lamp".into());
+    let face = AuditFace { salt: [3; 16], at_ms: 5, address, agent, actor, object, changes };
+    fixtures.record("audit_face-1", &face);
+    fixtures.record("role-1", &Role { name: "Night shift".into(), own: 3, org: 1 << 40, epoch: 2 });
+    fixtures.record("grant-1", &Grant { role: 6, below: true, until_ms: 77 });
+    fixtures.record("share-1", &Share { bits: 3, until_ms: 0 });
+    let bits = (1, 2);
+    let refresh = Some(Refresh { client: 4, generation: 3, rotated_ms: 8, bits });
+    let session = PersonSession {
+        kind: SessionKind::Refresh,
+        digest: [5; 32],
+        made_ms: 1,
+        seen_ms: 2,
+        until_ms: 3,
+        assurance: 3,
+        proven_ms: 4,
+        epoch: 6,
+        agent: "curl".into(),
+        address: [7; 16],
+        refresh,
+    };
+    fixtures.record("session-1", &PersonSession { kind: SessionKind::Browser, refresh: None, ..session.clone() });
+    fixtures.record("session-1-refresh", &session);
+    let client = Client {
+        kind: ClientKind::Personal,
+        name: "CI".into(),
+        digest: [6; 32],
+        person,
+        made_by: person,
+        own: 5,
+        org: 6,
+        epoch: 1,
+        is_off: false,
+        made_ms: 1,
+        until_ms: 2,
+        used_ms: 3,
+        used_from: vec!["::1".into()],
+        from: [AddressRange::parse("10.0.0.0/8").expect("a range")].into(),
+        requests_per_minute: 60,
+    };
+    fixtures.record("client-1", &client);
+    let invite = Invite {
+        kind: InviteKind::Member,
+        digest: [8; 32],
+        email: "eve@example.com".into(),
+        role: 3,
+        role_epoch: 1,
+        below: true,
+        inviter: person,
+        user: 0,
+        made_ms: 5,
+        until_ms: 6,
+    };
+    fixtures.record("invite-1", &invite);
+    let static_token = StaticToken {
+        token: Token::from_random(&[0x5a; 24]),
+        claim: [4; 32],
+        template: TemplateId::parse(b"TMPL1").expect("valid"),
+        metadata: vec![Attribute { pin: None, name: "Room".into(), value: b"Bath"[..].into() }],
+        state: StaticState::Claimed(DeviceId::new(9).expect("not zero")),
+        made_ms: 5,
+    };
+    fixtures.record("static-1", &static_token);
+    fixtures.record("consent-1", &Consent { version: 2, given: true, source: "console".into() });
+    let fields = vec![("link".into(), "https://example.com/#x".into())];
+    let (to, locale) = ("eve@example.com".into(), "de".into());
+    fixtures.record("outbox-1", &Mail { kind: 1, to, locale, fields, tries: 2, made_ms: 5 });
+    let account = Account { epoch: 3, recovery: vec![[1; 32]], locale: "de".into(), ..Account::default() };
+    let then = fixtures.bytes("account-1", || account.to_bytes().into());
+    assert_eq!(Account::parse(&then), Ok(account));
 }
 
 fn orders_of_certificates(fixtures: &mut Fixtures) {

@@ -6,8 +6,8 @@ use ring::hmac;
 
 use super::{KeyBytes, OrgId, take};
 use crate::schema::bytes::{Fields, Put as _, Shape};
-use crate::seal::keyring::Keyring;
 use crate::seal::keyring::body::Fixed;
+use crate::seal::keyring::{KeyLabel, Keyring};
 
 /// What is looked up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -17,8 +17,14 @@ pub enum IndexKind {
     Token = 1,
     /// E-mail addresses of users.
     Email = 2,
-    /// Tokens of sessions and programs.
+    /// Tokens of sessions.
     Session = 3,
+    /// Secrets of API keys and OAuth clients.
+    Client = 4,
+    /// Secrets of links that are good once.
+    Invite = 5,
+    /// Codes that claim a device.
+    Claim = 6,
 }
 
 /// A keyed digest: 16 bytes for tokens, which are random; 32 for what can be guessed.
@@ -30,15 +36,37 @@ pub enum Digest {
     Email([u8; 32]),
     /// Of a session's token.
     Session([u8; 32]),
+    /// Of a client's secret.
+    Client([u8; 32]),
+    /// Of a link's secret.
+    Invite([u8; 32]),
+    /// Of a code that claims a device.
+    Claim([u8; 32]),
 }
 
 impl Digest {
+    /// Its bytes, if they are 32: of everything but a device's token.
+    #[must_use]
+    pub const fn long(&self) -> Option<[u8; 32]> {
+        match self {
+            Self::Token(_) => None,
+            Self::Email(digest)
+            | Self::Session(digest)
+            | Self::Client(digest)
+            | Self::Invite(digest)
+            | Self::Claim(digest) => Some(*digest),
+        }
+    }
+
     pub(crate) fn key(&self) -> KeyBytes {
         let kind = |kind: IndexKind| KeyBytes::EMPTY.with(&[kind as u8]);
         match self {
             Self::Token(digest) => kind(IndexKind::Token).with(digest),
             Self::Email(digest) => kind(IndexKind::Email).with(digest),
             Self::Session(digest) => kind(IndexKind::Session).with(digest),
+            Self::Client(digest) => kind(IndexKind::Client).with(digest),
+            Self::Invite(digest) => kind(IndexKind::Invite).with(digest),
+            Self::Claim(digest) => kind(IndexKind::Claim).with(digest),
         }
     }
 
@@ -48,6 +76,9 @@ impl Digest {
             1 => Self::Token(fields.array()?),
             2 => Self::Email(fields.array()?),
             3 => Self::Session(fields.array()?),
+            4 => Self::Client(fields.array()?),
+            5 => Self::Invite(fields.array()?),
+            6 => Self::Claim(fields.array()?),
             _ => return Err(Shape),
         };
         fields.end()?;
@@ -74,6 +105,9 @@ pub(crate) struct IndexKeys {
     token: hmac::Key,
     email: hmac::Key,
     session: hmac::Key,
+    client: hmac::Key,
+    invite: hmac::Key,
+    claim: hmac::Key,
     mac: hmac::Key,
     db_id: [u8; 16],
 }
@@ -91,6 +125,9 @@ impl IndexKeys {
             token: key(Fixed::Token),
             email: key(Fixed::Email),
             session: key(Fixed::Session),
+            client: hmac::Key::new(hmac::HMAC_SHA256, &*keyring.labelled(KeyLabel::Client)),
+            invite: hmac::Key::new(hmac::HMAC_SHA256, &*keyring.labelled(KeyLabel::Invite)),
+            claim: hmac::Key::new(hmac::HMAC_SHA256, &*keyring.labelled(KeyLabel::Claim)),
             mac: key(Fixed::IndexMac),
             db_id: *keyring.db_id(),
         }
@@ -110,6 +147,18 @@ impl IndexKeys {
 
     pub(crate) fn session(&self, token: &[u8]) -> Digest {
         Digest::Session(long(&self.session, token))
+    }
+
+    pub(crate) fn client(&self, secret: &[u8]) -> Digest {
+        Digest::Client(long(&self.client, secret))
+    }
+
+    pub(crate) fn invite(&self, secret: &[u8]) -> Digest {
+        Digest::Invite(long(&self.invite, secret))
+    }
+
+    pub(crate) fn claim(&self, code: &[u8]) -> Digest {
+        Digest::Claim(long(&self.claim, code))
     }
 
     fn mac(&self, key: &[u8], front: &[u8]) -> hmac::Tag {

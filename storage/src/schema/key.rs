@@ -43,6 +43,28 @@ pub enum Family {
     Hour = 15,
     /// Roll-ups by day, partitioned by time.
     Day = 16,
+    /// Roles that an organization has made or changed.
+    Role = 17,
+    /// Who has which role in an organization.
+    Grant = 18,
+    /// Devices that are shared with a person.
+    Share = 19,
+    /// Sessions of people and families of refresh tokens.
+    Session = 20,
+    /// API keys and OAuth clients.
+    Client = 21,
+    /// Invitations, and links that verify or reset.
+    Invite = 22,
+    /// Tokens that are printed before their device is claimed.
+    Static = 23,
+    /// Older versions of templates.
+    TemplateVersion = 24,
+    /// What a person has agreed to.
+    Consent = 25,
+    /// The personal side of audit entries, which can be erased.
+    AuditFace = 26,
+    /// Mail that is to be sent.
+    Outbox = 27,
     /// Accounts with authorities, and orders of certificates.
     Acme = 30,
     /// Certificates that were ordered, with their keys.
@@ -51,7 +73,7 @@ pub enum Family {
 
 impl Family {
     /// All, in the order of their numbers.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 29] = [
         Self::Meta,
         Self::Org,
         Self::Template,
@@ -68,6 +90,17 @@ impl Family {
         Self::Minute,
         Self::Hour,
         Self::Day,
+        Self::Role,
+        Self::Grant,
+        Self::Share,
+        Self::Session,
+        Self::Client,
+        Self::Invite,
+        Self::Static,
+        Self::TemplateVersion,
+        Self::Consent,
+        Self::AuditFace,
+        Self::Outbox,
         Self::Acme,
         Self::Certificate,
     ];
@@ -98,6 +131,17 @@ impl Family {
             Self::Minute => "minute",
             Self::Hour => "hour",
             Self::Day => "day",
+            Self::Role => "role",
+            Self::Grant => "grant",
+            Self::Share => "share",
+            Self::Session => "session",
+            Self::Client => "client",
+            Self::Invite => "invite",
+            Self::Static => "static",
+            Self::TemplateVersion => "template_version",
+            Self::Consent => "consent",
+            Self::AuditFace => "audit_face",
+            Self::Outbox => "outbox",
             Self::Acme => "acme",
             Self::Certificate => "certificate",
         }
@@ -154,7 +198,7 @@ impl Family {
         let number = |at: usize| key.get(at..)?.first_chunk().copied().map(u32::from_be_bytes);
         match self {
             Self::Meta | Self::Index | Self::Audit | Self::Acme | Self::Certificate => Some(0),
-            Self::Journal => number(8),
+            Self::Journal | Self::Outbox => number(8),
             _ => number(0),
         }
     }

@@ -15,6 +15,14 @@ pub enum CounterName {
     Template = 3,
     /// The next user's number.
     User = 4,
+    /// The next client's number.
+    Client = 5,
+    /// The next number of a link that is good once.
+    Invite = 6,
+    /// The next number of a pair of static tokens.
+    Static = 7,
+    /// The next mail's number.
+    Mail = 8,
 }
 
 /// The next number that may be given out. Written in the batch that uses the number.
@@ -32,6 +40,10 @@ impl RecordKey for CounterName {
             [0, 2] => Ok(Self::Device),
             [0, 3] => Ok(Self::Template),
             [0, 4] => Ok(Self::User),
+            [0, 5] => Ok(Self::Client),
+            [0, 6] => Ok(Self::Invite),
+            [0, 7] => Ok(Self::Static),
+            [0, 8] => Ok(Self::Mail),
             _ => Err(Shape),
         }
     }

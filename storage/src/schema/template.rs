@@ -2,7 +2,8 @@
 
 use linchpin_protocol::model::{Datastream, Template, TemplateId, ValueKind};
 
-use super::{Family, Older, Record, key_in_org, take};
+use super::{Family, Older, OrgId, Record, Sheet, key_in_org, key_of, take};
+use crate::limits;
 use crate::schema::bytes::{Fields, Put as _, Shape};
 
 key_in_org!(
@@ -10,14 +11,49 @@ key_in_org!(
     TemplateKey, template: u32, |fields| fields.u32(), |key, template| key.u32(template)
 );
 
-/// A template as it is stored.
+/// A template as it is stored: what shards check values against, and what control adds to it.
 #[derive(Clone, Debug, PartialEq)]
-pub struct TemplateRecord(pub Template);
+pub struct TemplateRecord {
+    /// What shards know.
+    pub template: Template,
+    /// What else there is of each datastream: one a datastream, in their order.
+    pub streams: Vec<StreamSheet>,
+    /// What else there is of it.
+    pub sheet: Sheet,
+}
+
+/// What a datastream has besides what shards check.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct StreamSheet {
+    /// Its id in the HTTP API, the same for ever within its template; 0: none was given yet.
+    pub id: u32,
+    /// Another name, for programs.
+    pub alias: Box<str>,
+    /// Digits behind the point that are shown.
+    pub decimals: Option<u8>,
+    /// Texts of the choices of an enumeration, in their order.
+    pub labels: Vec<Box<str>>,
+    /// Is it longitude and latitude?
+    pub is_location: bool,
+    /// Is it left out of what people see?
+    pub is_hidden: bool,
+    /// A value that is older than this is shown as stale, s; 0: never.
+    pub stale_after_s: u32,
+}
+
+impl From<Template> for TemplateRecord {
+    /// Without anything besides.
+    fn from(template: Template) -> Self {
+        let streams = template.datastreams.iter().map(|_| StreamSheet::default()).collect();
+        Self { template, streams, sheet: Sheet::default() }
+    }
+}
 
 const INT: u8 = 1;
 const DOUBLE: u8 = 2;
 const TEXT: u8 = 3;
 const ENUM: u8 = 4;
+const NO_DECIMALS: u8 = u8::MAX;
 
 fn put_kind(kind: ValueKind, out: &mut Vec<u8>) {
     match kind {
@@ -64,46 +100,191 @@ fn take_template(fields: &mut Fields<'_>) -> Result<Template, Shape> {
     Ok(Template::new(id, name, datastreams, events))
 }
 
+/// What versions from 2 on have next.
+fn take_tls(fields: &mut Fields<'_>, template: Template) -> Result<Template, Shape> {
+    Ok(template.with_tls_required(take::flag(fields)?))
+}
+
+fn put_template(template: &Template, out: &mut Vec<u8>) {
+    out.put_bytes(template.id.as_str().as_bytes());
+    out.put_bytes(template.name.as_bytes());
+    out.put_varint(template.datastreams.len() as u64);
+    for datastream in &template.datastreams {
+        out.put_u16(datastream.pin.to_u16());
+        out.put_bytes(datastream.name.as_bytes());
+        put_kind(datastream.kind, out);
+        out.put_bytes(datastream.unit.as_bytes());
+        out.put_u8(u8::from(datastream.sync));
+    }
+    out.put_varint(template.events.len() as u64);
+    for event in &template.events {
+        out.put_bytes(event.as_bytes());
+    }
+    out.put_u8(u8::from(template.requires_tls));
+}
+
+/// Id 4, flags 1 (1 a default, 2 a fallback), default bytes, fallback 4.
+fn put_letter(id: u32, datastream: &Datastream, out: &mut Vec<u8>) {
+    out.put_u32(id);
+    out.put_u8(u8::from(datastream.default.is_some()) | u8::from(datastream.fallback.is_some()) << 1);
+    if let Some(default) = &datastream.default {
+        out.put_bytes(default.as_bytes());
+    }
+    if let Some(fallback) = datastream.fallback {
+        out.put_u32(fallback);
+    }
+}
+
+/// The ids; defaults and fallbacks go to the datastreams.
+fn take_letters(fields: &mut Fields<'_>, template: &mut Template) -> Result<Vec<StreamSheet>, Shape> {
+    let one = |datastream: &mut Datastream| {
+        let (id, flags) = (fields.u32()?, fields.u8()?);
+        if flags > 3 {
+            return Err(Shape);
+        }
+        datastream.default = if flags & 1 != 0 { Some(fields.text()?.into()) } else { None };
+        datastream.fallback = if flags & 2 != 0 { Some(fields.u32()?) } else { None };
+        Ok(StreamSheet { id, ..StreamSheet::default() })
+    };
+    template.datastreams.iter_mut().map(one).collect()
+}
+
+/// Alias bytes, decimals 1 (ff: none), count varint of labels, flags 1 (1 location, 2 hidden), stale after s 4.
+fn put_more(sheet: &StreamSheet, out: &mut Vec<u8>) {
+    out.put_bytes(sheet.alias.as_bytes());
+    out.put_u8(sheet.decimals.unwrap_or(NO_DECIMALS));
+    out.put_varint(sheet.labels.len() as u64);
+    sheet.labels.iter().for_each(|label| out.put_bytes(label.as_bytes()));
+    out.put_u8(u8::from(sheet.is_location) | u8::from(sheet.is_hidden) << 1);
+    out.put_u32(sheet.stale_after_s);
+}
+
+fn take_more(letter: StreamSheet, fields: &mut Fields<'_>) -> Result<StreamSheet, Shape> {
+    let alias = fields.text()?.into();
+    let decimals = Some(fields.u8()?).filter(|decimals| *decimals != NO_DECIMALS);
+    let count = fields.varint()?;
+    if count > limits::STREAM_LABELS as u64 {
+        return Err(Shape);
+    }
+    let labels = (0..count).map(|_| fields.text().map(Into::into)).collect::<Result<_, _>>()?;
+    let flags = fields.u8()?;
+    if flags > 3 {
+        return Err(Shape);
+    }
+    let (is_location, is_hidden) = (flags & 1 != 0, flags & 2 != 0);
+    let stale_after_s = fields.u32()?;
+    Ok(StreamSheet { alias, decimals, labels, is_location, is_hidden, stale_after_s, ..letter })
+}
+
+/// As version 3, which the letter of Blynk's documents needs.
+fn take_third(bytes: &[u8]) -> Result<TemplateRecord, Shape> {
+    let mut fields = Fields(bytes);
+    let template = take_template(&mut fields)?;
+    let mut template = take_tls(&mut fields, template)?;
+    let streams = take_letters(&mut fields, &mut template)?;
+    fields.end()?;
+    Ok(TemplateRecord { template, streams, sheet: Sheet::default() })
+}
+
 impl Record for TemplateRecord {
     type Key = TemplateKey;
     const FAMILY: Family = Family::Template;
-    const VERSION: u8 = 2;
-    /// Version 1 does not say whether TLS is required.
-    const OLDER: &'static [Older<Self>] = &[(1, |bytes| {
-        let mut fields = Fields(bytes);
-        let template = take_template(&mut fields)?;
-        fields.end()?;
-        Ok(Self(template))
-    })];
+    const VERSION: u8 = 4;
+    /// Version 1 does not say whether TLS is required; version 2 has no sheets; version 3 has defaults and fallbacks only.
+    const OLDER: &'static [Older<Self>] = &[
+        (1, |bytes| {
+            let mut fields = Fields(bytes);
+            let template = take_template(&mut fields)?;
+            fields.end()?;
+            Ok(template.into())
+        }),
+        (2, |bytes| {
+            let mut fields = Fields(bytes);
+            let template = take_template(&mut fields)?;
+            let template = take_tls(&mut fields, template)?;
+            fields.end()?;
+            Ok(template.into())
+        }),
+        (3, take_third),
+    ];
+    const BEFORE: Option<(Family, super::Before<Self>)> = Some((
+        Family::Outbox,
+        (2, |record, out| {
+            put_template(&record.template, out);
+            let is_plain = |stream: &Datastream| stream.default.is_none() && stream.fallback.is_none();
+            record.sheet == Sheet::default()
+                && record.streams.iter().all(|sheet| *sheet == StreamSheet::default())
+                && record.template.datastreams.iter().all(is_plain)
+        }),
+    ));
 
     fn encode(&self, out: &mut Vec<u8>) {
-        let template = &self.0;
-        out.put_bytes(template.id.as_str().as_bytes());
-        out.put_bytes(template.name.as_bytes());
-        out.put_varint(template.datastreams.len() as u64);
-        for datastream in &template.datastreams {
-            out.put_u16(datastream.pin.to_u16());
-            out.put_bytes(datastream.name.as_bytes());
-            put_kind(datastream.kind, out);
-            out.put_bytes(datastream.unit.as_bytes());
-            out.put_u8(u8::from(datastream.sync));
+        put_template(&self.template, out);
+        // As many as there are datastreams, whatever was filled in.
+        let none = StreamSheet::default();
+        for (at, datastream) in self.template.datastreams.iter().enumerate() {
+            put_letter(self.streams.get(at).map_or(0, |sheet| sheet.id), datastream, out);
         }
-        out.put_varint(template.events.len() as u64);
-        for event in &template.events {
-            out.put_bytes(event.as_bytes());
+        for at in 0..self.template.datastreams.len() {
+            put_more(self.streams.get(at).unwrap_or(&none), out);
         }
-        out.put_u8(u8::from(template.requires_tls));
+        self.sheet.put(out);
     }
 
     fn decode(bytes: &[u8]) -> Result<Self, Shape> {
         let mut fields = Fields(bytes);
         let template = take_template(&mut fields)?;
-        let requires_tls = match fields.u8()? {
-            0 => false,
-            1 => true,
-            _ => return Err(Shape),
-        };
+        let mut template = take_tls(&mut fields, template)?;
+        let letters = take_letters(&mut fields, &mut template)?;
+        let streams = letters.into_iter().map(|letter| take_more(letter, &mut fields)).collect::<Result<_, _>>()?;
+        let sheet = Sheet::take(&mut fields)?;
         fields.end()?;
-        Ok(Self(template.with_tls_required(requires_tls)))
+        Ok(Self { template, streams, sheet })
+    }
+}
+
+key_of!(
+    /// The key of an older version of a template.
+    VersionKey {
+        /// Its organization.
+        org: org,
+        /// Its number there.
+        template: u32,
+        /// Which version.
+        version: u32,
+    }
+);
+
+/// A version of a template that another has taken the place of.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TemplateVersion {
+    /// When it was replaced, ms since 1970.
+    pub at_ms: u64,
+    /// By whom: home and number; `None`: the operator.
+    pub by: Option<(OrgId, u32)>,
+    /// Why, for people.
+    pub note: Box<str>,
+    /// The template as it was.
+    pub record: TemplateRecord,
+}
+
+impl Record for TemplateVersion {
+    type Key = VersionKey;
+    const FAMILY: Family = Family::TemplateVersion;
+    const VERSION: u8 = 1;
+
+    fn encode(&self, out: &mut Vec<u8>) {
+        out.put_u64(self.at_ms);
+        out.put_u32(self.by.map_or(0, |(org, _)| org.get()));
+        out.put_u32(self.by.map_or(0, |(_, user)| user));
+        out.put_bytes(self.note.as_bytes());
+        super::encode(&self.record, out);
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Self, Shape> {
+        let mut fields = Fields(bytes);
+        let (at_ms, org, user) = (fields.u64()?, OrgId::new(fields.u32()?), fields.u32()?);
+        let note = fields.text()?.into();
+        Ok(Self { at_ms, by: org.map(|org| (org, user)), note, record: super::decode(fields.0)? })
     }
 }

@@ -1,4 +1,4 @@
-//! Users: with room for bytes of the control plane. The index finds them by their e-mail address.
+//! Users. The index finds them by their e-mail address.
 
 use super::{Family, Record, key_in_org};
 use crate::schema::bytes::{Fields, Put as _, Shape};
@@ -15,11 +15,11 @@ pub struct User {
     pub email: Box<str>,
     /// For people.
     pub name: Box<str>,
-    /// Number of the role.
+    /// Number of the role in the home organization; their grant there says the same.
     pub role: u16,
     /// When the account was made, ms since 1970.
     pub created_ms: u64,
-    /// What the control plane stores besides (password hash, second factor, consent), in its own versioned bytes.
+    /// How the person proves who they are: the bytes of an [`super::Account`].
     pub account: Box<[u8]>,
 }
 

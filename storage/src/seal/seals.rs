@@ -1,8 +1,10 @@
 //! The keys and the epoch that seal now.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock, Weak};
 
 use crate::Error;
+use crate::schema::Families;
 use crate::schema::index::IndexKeys;
 use crate::seal::cipher::{self, Fresh, Place, Sealer};
 use crate::seal::keyring::Keyring;
@@ -17,12 +19,15 @@ pub(crate) struct Seals {
     /// `None`: this run has sealed nothing yet, or the last epoch is spent. The next seal registers one: a run that only
     /// reads leaves the keyring as it is.
     fresh: Arc<RwLock<Option<Arc<Fresh>>>>,
+    /// Bits of the column families that may be written to.
+    families: Arc<AtomicU64>,
 }
 
 impl Seals {
-    pub(crate) fn new(keyring: Arc<Keyring>, clock: Clock) -> Self {
+    pub(crate) fn new(keyring: Arc<Keyring>, clock: Clock, families: Families) -> Self {
         let index = Arc::new(IndexKeys::new(&keyring));
-        Self { keyring, index, clock, fresh: Arc::default() }
+        let families = Arc::new(AtomicU64::new(families.bits()));
+        Self { keyring, index, clock, fresh: Arc::default(), families }
     }
 
     /// The epoch that seals now. Who needs one first registers it, and waits for the disk.
@@ -60,6 +65,15 @@ impl Seals {
     pub(crate) fn sealing(&self, sealer: Sealer) -> Sealing {
         Sealing { seals: self.clone(), fresh: OnceLock::new(), sealer }
     }
+
+    pub(crate) fn families(&self) -> Families {
+        Families::of_bits(self.families.load(Ordering::Acquire))
+    }
+
+    /// More column families may be written to.
+    pub(crate) fn use_families(&self, families: Families) {
+        self.families.store(families.bits(), Ordering::Release);
+    }
 }
 
 /// What seals the records of one batch: all with the epoch that its first record met.
@@ -80,6 +94,11 @@ impl Sealing {
             }
         };
         cipher::seal(&self.seals.keyring, fresh, self.sealer, place, value, out)
+    }
+
+    /// What may be written.
+    pub(crate) fn families(&self) -> Families {
+        self.seals.families()
     }
 
     pub(crate) fn index(&self) -> &IndexKeys {

@@ -2,12 +2,14 @@
 //! committed.
 
 use rocksdb::WriteBatch;
+use zeroize::Zeroize as _;
 
 use crate::disk::rocks::Rocks;
 use crate::schema::bytes::{Fields, Put as _, Shape};
 use crate::schema::{self, Digest, Family, IndexEntry, KeyBytes, Record, RecordKey as _};
 use crate::seal::cipher::Place;
 use crate::seal::seals::Sealing;
+use crate::upgrade::needs;
 use crate::{Error, limits};
 
 const PUT: u8 = 1;
@@ -166,11 +168,19 @@ impl Batch {
     ///
     /// # Errors
     /// Its organization has no key or was erased, or the record or the batch would be too large; the batch is as before.
+    /// [`Error::NotUpgraded`]: an older store has no place for it.
     pub fn put<R: Record>(&mut self, key: &R::Key, record: &R) -> Result<(), Error> {
+        let families = self.sealing.families();
+        needs(families, R::FAMILY)?;
         let mut value = std::mem::take(&mut self.scratch);
         value.clear();
-        schema::encode(record, &mut value);
-        let result = self.put_sealed(R::FAMILY, 0, &key.bytes(), &value);
+        let result = if schema::encode_for(record, families, &mut value) {
+            self.put_sealed(R::FAMILY, 0, &key.bytes(), &value)
+        } else {
+            Err(Error::NotUpgraded { family: R::FAMILY.name() })
+        };
+        // It may have held a secret.
+        value.zeroize();
         self.scratch = value;
         result
     }
@@ -193,8 +203,9 @@ impl Batch {
     /// Remove a record.
     ///
     /// # Errors
-    /// The batch would be too large.
+    /// The batch would be too large. [`Error::NotUpgraded`]: an older store has no place for such records.
     pub fn delete<R: Record>(&mut self, key: &R::Key) -> Result<(), Error> {
+        needs(self.sealing.families(), R::FAMILY)?;
         within("a batch", self.len_bytes() + 2 * limits::KEY_BYTES, self.limit_bytes)?;
         self.writes.delete(R::FAMILY, 0, key.bytes().as_ref());
         Ok(())

@@ -8,7 +8,10 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use linchpin_protocol::model::{DeviceId, Pin, TemplateId, Token};
-use linchpin_storage::schema::{Device, DeviceKey, IndexEntry, Latest, LatestValue, Org, OrgId, User, UserKey};
+use linchpin_storage::schema::{
+    Actor, Audit, AuditFace, AuditObject, AuditOutcome, Device, DeviceKey, IndexEntry, Latest, LatestValue, Org, OrgId,
+    User, UserKey,
+};
 use linchpin_storage::{Class, Error, Settings, Store, Unseal};
 
 /// A folder of a test's own, removed at its end.
@@ -91,7 +94,7 @@ pub fn a_device(number: u32) -> Device {
 pub fn add_org(store: &Store, number: u32, name: &str) {
     store.add_org(org(number)).expect("a key");
     let mut batch = store.batch();
-    let record = Org { name: name.into(), parent: None, created_ms: 1, raw_days: 0 };
+    let record = Org::new(name, None, 1);
     batch.put(&org(number), &record).expect("fits");
     store.commit(Class::A, batch).expect("commits");
 }
@@ -108,6 +111,12 @@ pub fn add_device(store: &Store, org_number: u32, number: u32) -> Result<(), Err
     );
     batch.put(&device_key(org_number, number), &latest)?;
     store.commit(Class::A, batch)
+}
+
+/// An entry of the operator's, behind another.
+pub fn an_audit(before: [u8; 32], at_ms: u64, face: &AuditFace) -> Audit {
+    let (object, outcome) = (AuditObject { kind: 1, org: 1, number: 7 }, AuditOutcome::Done);
+    Audit { before, at_ms, actor: Actor::Operator, action: 1, object, outcome, request: 0, face: face.digest() }
 }
 
 pub fn add_user(store: &Store, org_number: u32, number: u32, email: &str) {

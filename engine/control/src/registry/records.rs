@@ -47,7 +47,7 @@ impl Keep {
         }
         let mut loaded = Loaded::default();
         self.store.scan::<TemplateRecord>(|key, record| {
-            loaded.templates.push(TemplateEntry { number: key.template(), org: key.org(), template: record.0 });
+            loaded.templates.push(TemplateEntry { number: key.template(), org: key.org(), template: record.template });
             ControlFlow::Continue(())
         })?;
         self.store.scan::<Device>(|key, device| {
@@ -81,7 +81,7 @@ impl Keep {
     pub fn add_org(&self, org: OrgId, name: &str) -> Result<(), Error> {
         self.store.add_org(org)?;
         let mut batch = self.store.batch();
-        batch.put(&org, &Org { name: name.into(), parent: None, created_ms: now_ms(), raw_days: 0 })?;
+        batch.put(&org, &Org::new(name, None, now_ms()))?;
         batch.put(&CounterName::Org, &Counter(u64::from(org.get()) + 1))?;
         self.store.commit(Class::A, batch)
     }

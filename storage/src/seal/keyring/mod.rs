@@ -6,6 +6,9 @@
 
 pub(crate) mod body;
 pub(crate) mod file;
+mod label;
+
+pub use label::KeyLabel;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
