@@ -4,8 +4,11 @@
 //! through `DATA/admin.sock`; it reaches shards by [`linchpin_shard::Command`]s over bounded lanes and gets their
 //! [`linchpin_shard::Report`]s back through [`Answers`]. docs/admin.md describes the socket.
 
+pub mod access;
+pub mod account;
 pub mod acme;
 mod admin;
+pub mod audit;
 mod backup;
 mod command;
 mod error;

@@ -46,6 +46,64 @@ pub const PUSH_BYTES: usize = 1_024;
 /// Longest path of a Unix socket, bytes (the kernel's bound, less the final NUL).
 pub const SOCKET_PATH_BYTES: usize = 107;
 
+/// Organizations below each other.
+pub const ORG_DEPTH: u8 = 8;
+/// Failed sign-ins from one address within [`SIGN_IN_WINDOW_MS`] that block it.
+pub const SIGN_IN_FAILURES: usize = 5;
+/// Failed sign-ins count for this long, ms.
+pub const SIGN_IN_WINDOW_MS: u64 = 600_000;
+/// An address is blocked for this long, ms.
+pub const SIGN_IN_BLOCK_MS: u64 = 600_000;
+/// Sign-ins from one address that are under way, with its failures, are at most [`SIGN_IN_FAILURES`]; others try again
+/// after this, ms.
+pub const SIGN_IN_PARALLEL_MS: u64 = 1_000;
+/// Addresses whose failed sign-ins are remembered, 128 bytes each.
+pub const SIGN_IN_ADDRESSES: usize = 32_768;
+/// Accounts whose failed sign-ins are remembered, 128 bytes each.
+pub const SIGN_IN_ACCOUNTS: usize = 32_768;
+/// How long a proof of who somebody is counts for dangerous things, ms.
+pub const STEP_UP_MS: u64 = 600_000;
+/// Passwords that may wait to be looked at.
+pub const HASH_QUEUE: usize = 16;
+/// A password that waited for longer is not looked at.
+pub const HASH_WAIT: Duration = Duration::from_secs(1);
+/// Hashes of one thread in a second, on the average: a fifth of a core.
+pub const HASHES_PER_SECOND: u32 = 10;
+/// Hashes of one thread at once after a rest.
+pub const HASH_BURST: u32 = 20;
+/// How far the threads that hash stand back behind all others (nice).
+pub const HASH_NICE: i32 = 10;
+/// Sessions in memory, about 500 bytes each; others are loaded when they are used.
+pub const SESSIONS: usize = 100_000;
+/// A session ends when it was not used for this long, ms.
+pub const SESSION_IDLE_MS: u64 = 12 * 3_600_000;
+/// A session ends after this in any case, ms.
+pub const SESSION_MS: u64 = 30 * 86_400_000;
+/// How often the last use of a session is written down, ms.
+pub const SESSION_SEEN_MS: u64 = 300_000;
+/// Sessions of one person; the oldest ends when there is one more.
+pub const PERSON_SESSIONS: usize = 50;
+/// Counters of changes of rights; things share them.
+pub const EPOCH_SLOTS: usize = 4_096;
+/// An access token of an OAuth client ends after this, ms.
+pub const ACCESS_TOKEN_MS: u64 = 3_600_000;
+/// A refresh token may be repeated for this long, ms: the answer may have been lost.
+pub const REFRESH_GRACE_MS: u64 = 30_000;
+/// A family of refresh tokens ends when none was used for this long, ms.
+pub const REFRESH_MS: u64 = 30 * 86_400_000;
+
+/// Locks of audit logs; organizations share them.
+pub const LEDGER_STRIPES: usize = 256;
+/// Longest text of an audit entry, bytes; the rest is cut off.
+pub const AUDIT_TEXT_BYTES: usize = 256;
+/// Refusals of one organization that are written down in an hour; more are counted only.
+pub const AUDIT_REFUSALS: u32 = 1_000;
+/// A checkpoint of an organization's audit log is signed and logged after so many entries.
+pub const AUDIT_CHECKPOINT: u64 = 1_000;
+
 const _: () = assert!(KEEP_BATCH_BYTES + 4_096 <= linchpin_storage::limits::BATCH_BYTES);
 const _: () = assert!(ADD_DEVICES <= DEVICES);
 const _: () = assert!(PUSH_BYTES < LINE_BYTES);
+const _: () = assert!(EPOCH_SLOTS <= 1 << 16, "a stamp holds their numbers in 16 bits");
+const _: () = assert!(SESSION_SEEN_MS < SESSION_IDLE_MS && SESSION_IDLE_MS < SESSION_MS);
+const _: () = assert!(REFRESH_GRACE_MS < ACCESS_TOKEN_MS);

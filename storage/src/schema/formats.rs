@@ -16,10 +16,10 @@ use crate::schema::journal::{Point, pack, put_point, take_point, unpack};
 use crate::schema::{
     self, Account, AcmeAccount, AcmeLine, AcmeOrder, AcmeRecord, Actor, AddressRange, Attribute, Audit, AuditFace,
     AuditObject, AuditOutcome, Client, ClientKind, Consent, Counter, Device, Diary, DiaryKind, Event, EventSeverity,
-    EventSheet, Families, FieldKind, Grain, Grant, Invite, InviteKind, Latest, LatestValue, Mail, MetaField, Org, OrgId,
-    OrgKind, OrgPolicy, OrgState, PersonSession, Properties, Record, Refresh, Role, Row, Sample, ServedCertificate,
-    SessionKind, Share, Sheet, StaticState, StaticToken, StreamSheet, TemplateRecord, TemplateVersion, User, chunk,
-    key::hex, rollup,
+    EventSheet, Families, FieldKind, Grain, Grant, Invite, InviteKind, Latest, LatestValue, Mail, MetaField, Org,
+    OrgId, OrgKind, OrgPolicy, OrgState, PersonSession, Properties, Record, Refresh, Role, Row, Sample,
+    ServedCertificate, SessionKind, Share, Sheet, StaticState, StaticToken, StreamSheet, TemplateRecord,
+    TemplateVersion, User, chunk, key::hex, rollup,
 };
 use crate::seal::keyring::Keyring;
 use crate::seal::unseal::Unseal;

@@ -131,7 +131,7 @@ impl Keep {
     pub fn put_template(&self, entry: &TemplateEntry) -> Result<(), Error> {
         let mut batch = self.store.batch();
         let key = TemplateKey::new(entry.org, entry.number);
-        batch.put(&key, &TemplateRecord(entry.template.clone()))?;
+        batch.put(&key, &TemplateRecord::from(entry.template.clone()))?;
         self.store.commit(Class::A, batch)
     }
 
