@@ -1,5 +1,6 @@
 //! The rules of the source tree, applied to it, and each on something that breaks it.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use linchpin_tests as rules;
@@ -205,6 +206,53 @@ fn nothing_names_the_workshop() {
             wrong.extend(words.iter().filter(|word| text.contains(**word)).map(|word| format!("{path} names {word}")));
         }
     }
+    expect_none(wrong);
+}
+
+/// A ratchet: the circles that are left stand in the list; a new one, or one that grew, does not pass.
+#[test]
+fn files_are_in_no_new_circle() {
+    let list: toml::Table = read("tests/fixtures/tidy.toml").parse().expect("TOML");
+    let known: Vec<BTreeSet<String>> = list["circles"].clone().try_into().expect("lists of files");
+    let roots = manifests_in_product();
+    assert!(roots.len() >= 8, "{roots:?}");
+    let sources: Vec<_> = files(".rs").into_iter().filter(|(path, _)| tree::is_product(path)).collect();
+    let mut wrong = Vec::new();
+    let mut seen = Vec::new();
+    for root in roots {
+        let own: Vec<_> = sources.iter().filter(|(path, _)| path.starts_with(&root)).cloned().collect();
+        for circle in tree::circles::circles(&root, &own) {
+            if !known.iter().any(|allowed| circle.is_subset(allowed)) {
+                wrong.push(format!("these use each other: {circle:?}"));
+            }
+            seen.extend(circle);
+        }
+    }
+    let listed = known.iter().flatten();
+    wrong.extend(
+        listed.filter(|file| !seen.contains(*file)).map(|file| format!("{file} is in no circle now: take it out")),
+    );
+    expect_none(wrong);
+}
+
+/// `protocol/src/` and so on: the sources of each crate of the product.
+fn manifests_in_product() -> Vec<String> {
+    let all = files("Cargo.toml").into_iter().map(|(path, _)| path.replace("Cargo.toml", "src/"));
+    all.filter(|root| root != "src/" && tree::is_product(&format!("{root}lib.rs"))).collect()
+}
+
+/// A ratchet: names that stand twice are in the list, with where; the list may only get shorter.
+#[test]
+fn a_type_has_a_name_of_its_own() {
+    let list: toml::Table = read("tests/fixtures/tidy.toml").parse().expect("TOML");
+    let known: BTreeSet<String> = list["twice"]["names"].clone().try_into().expect("names");
+    let sources: Vec<_> = files(".rs").into_iter().filter(|(path, _)| tree::is_product(path)).collect();
+    let found = tree::names::twice(sources.iter().map(|(path, text)| (path.as_str(), text.as_str())));
+    let new = found.iter().filter(|(name, _)| !known.contains(*name));
+    let mut wrong: Vec<_> = new.map(|(name, paths)| format!("{name} is defined in {paths:?}")).collect();
+    wrong.extend(
+        known.iter().filter(|name| !found.contains_key(*name)).map(|name| format!("{name} stands once: take it out")),
+    );
     expect_none(wrong);
 }
 

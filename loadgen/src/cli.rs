@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::scenario::{Kind, TlsVersion, Transport};
+use crate::scenario::{MessageKind, TlsVersion, Transport};
 use crate::slo::{FailOn, Figure, Slo};
 use crate::units::{Count, Rate, Span};
 
@@ -15,9 +15,9 @@ use crate::units::{Count, Rate, Span};
 /// Exit codes: 0 ok, 1 usage, 2 target unreachable, 3 SLO missed, 4 run invalid, 5 regression.
 #[derive(Parser)]
 #[command(name = "loadgen", version, after_help = EXAMPLES)]
-pub(crate) struct Line {
+pub(crate) struct Arguments {
     #[command(subcommand)]
-    pub(crate) verb: Verb,
+    pub(crate) verb: Task,
 }
 
 const EXAMPLES: &str = "Examples:
@@ -28,7 +28,7 @@ const EXAMPLES: &str = "Examples:
   loadgen search --slo 'p99<5ms,errors=0' loadgen/scenarios/readme.toml 127.0.0.1:8080 --tokens tokens";
 
 #[derive(Subcommand)]
-pub(crate) enum Verb {
+pub(crate) enum Task {
     /// One kind of message at one rate.
     Quick(Quick),
     /// Run a scenario.
@@ -149,7 +149,7 @@ pub(crate) struct Quick {
     pub(crate) resume: bool,
     /// What they send: ping, sync, property, telemetry, publish (MQTT), http_read, http_write or bridge.
     #[arg(short, long, value_name = "KIND", default_value = "ping", value_parser = kind)]
-    pub(crate) kind: Kind,
+    pub(crate) kind: MessageKind,
     /// Length of values.
     #[arg(long, value_name = "N", default_value_t = 8)]
     pub(crate) payload_bytes: u16,
@@ -252,7 +252,7 @@ fn tls_version(text: &str) -> Result<TlsVersion, String> {
     serde_json::from_value(text.into()).map_err(|_| format!("{text:?} is no version of TLS here; write 1.2 or 1.3"))
 }
 
-fn kind(text: &str) -> Result<Kind, String> {
+fn kind(text: &str) -> Result<MessageKind, String> {
     serde_json::from_value(text.into()).map_err(|_| {
         format!("{text:?} is no kind; write ping, sync, property, telemetry, publish, http_read, http_write or bridge")
     })

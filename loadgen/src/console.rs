@@ -2,9 +2,9 @@
 
 use std::io::{self, IsTerminal, Write};
 
-use crate::report::series::{self, Point};
+use crate::report::series::{self, SeriesPoint};
 use crate::report::table::time;
-use crate::run::{Glance, Watch};
+use crate::run::{RunGlance, Watch};
 
 /// Write to standard output. A reader that went away is no mistake.
 pub(crate) fn say(text: &str) {
@@ -33,7 +33,7 @@ pub(crate) fn has_screen() -> bool {
 pub(crate) struct Lines;
 
 impl Watch for Lines {
-    fn glance(&mut self, glance: &Glance<'_>) {
+    fn glance(&mut self, glance: &RunGlance<'_>) {
         if glance.is_second {
             warn(&line(glance));
         }
@@ -45,14 +45,15 @@ impl Watch for Lines {
 pub(crate) struct Quiet;
 
 impl Watch for Quiet {
-    fn glance(&mut self, _: &Glance<'_>) {}
+    fn glance(&mut self, _: &RunGlance<'_>) {}
 }
 
 /// The last whole second in a line.
-pub(crate) fn line(glance: &Glance<'_>) -> String {
+pub(crate) fn line(glance: &RunGlance<'_>) -> String {
     let phase = glance.scenario.phase.get(glance.phase).map(crate::scenario::Phase::title).unwrap_or_default();
     let last = glance.totals.len_s().saturating_sub(2);
-    let point: Point = series::points(glance.totals, glance.scenario, last).into_iter().next().unwrap_or_default();
+    let point: SeriesPoint =
+        series::points(glance.totals, glance.scenario, last).into_iter().next().unwrap_or_default();
     let waits = if glance.waits_at_gate { " (waits for the devices)" } else { "" };
     format!(
         "{:>5.0} s  {phase}{waits}  online {}  sent {}/s  answers {}/s  p50 {}  p99 {}  max {}  errors {}  lag p99 {}",

@@ -21,12 +21,12 @@ pub(crate) enum Code {
 
 /// An end before the end.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Failure {
+pub(crate) struct Exit {
     pub(crate) code: Code,
     pub(crate) text: String,
 }
 
-impl Failure {
+impl Exit {
     pub(crate) fn usage(text: impl Into<String>) -> Self {
         Self { code: Code::Usage, text: text.into() }
     }
@@ -36,7 +36,7 @@ impl Failure {
     }
 }
 
-impl fmt::Display for Failure {
+impl fmt::Display for Exit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)
     }

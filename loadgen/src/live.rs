@@ -14,9 +14,9 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Gauge, Paragraph, Sparkline};
 use ratatui::{Frame, Terminal};
 
-use crate::report::series::{self, Point};
+use crate::report::series::{self, SeriesPoint};
 use crate::report::table::time;
-use crate::run::{Glance, Watch};
+use crate::run::{RunGlance, Watch};
 use crate::scenario::Phase;
 
 /// The screen; it is given back when dropped.
@@ -57,7 +57,7 @@ impl Drop for Screen {
 }
 
 impl Watch for Screen {
-    fn glance(&mut self, glance: &Glance<'_>) {
+    fn glance(&mut self, glance: &RunGlance<'_>) {
         self.look_at_keys();
         let has_colour = self.has_colour;
         let _ = self.terminal.draw(|frame| draw(frame, glance, has_colour));
@@ -68,7 +68,7 @@ fn paint(has_colour: bool, colour: Color) -> Style {
     if has_colour { Style::default().fg(colour) } else { Style::default() }
 }
 
-fn draw(frame: &mut Frame<'_>, glance: &Glance<'_>, has_colour: bool) {
+fn draw(frame: &mut Frame<'_>, glance: &RunGlance<'_>, has_colour: bool) {
     let rows = [
         Constraint::Length(3),
         Constraint::Length(3),
@@ -94,7 +94,7 @@ fn draw(frame: &mut Frame<'_>, glance: &Glance<'_>, has_colour: bool) {
     frame.render_widget(Paragraph::new("q or Ctrl-C ends the run"), keys);
 }
 
-fn phases<'a>(glance: &Glance<'a>, has_colour: bool) -> Paragraph<'a> {
+fn phases<'a>(glance: &RunGlance<'a>, has_colour: bool) -> Paragraph<'a> {
     let mut spans = Vec::new();
     for (at, phase) in glance.scenario.phase.iter().enumerate() {
         let is_now = at == glance.phase;
@@ -108,7 +108,7 @@ fn phases<'a>(glance: &Glance<'a>, has_colour: bool) -> Paragraph<'a> {
     Paragraph::new(Line::from(spans)).block(Block::bordered().title(title))
 }
 
-fn latest<'a>(point: Option<&Point>, glance: &Glance<'_>, has_colour: bool) -> Paragraph<'a> {
+fn latest<'a>(point: Option<&SeriesPoint>, glance: &RunGlance<'_>, has_colour: bool) -> Paragraph<'a> {
     let point = point.cloned().unwrap_or_default();
     let totals = glance.totals.phases.iter().fold(0, |sum, phase| sum + phase.counts.errors());
     let errors = if totals > 0 { paint(has_colour, Color::Red) } else { Style::default() };
@@ -130,7 +130,7 @@ fn latest<'a>(point: Option<&Point>, glance: &Glance<'_>, has_colour: bool) -> P
     Paragraph::new(lines).block(Block::bordered().title("the last second"))
 }
 
-fn draw_plots(frame: &mut Frame<'_>, area: Rect, points: &[Point], has_colour: bool) {
+fn draw_plots(frame: &mut Frame<'_>, area: Rect, points: &[SeriesPoint], has_colour: bool) {
     let [left, right] = Layout::horizontal([Constraint::Percentage(50), Constraint::Percentage(50)]).areas(area);
     let width = usize::from(left.width.saturating_sub(2)).max(1);
     let shown = &points[points.len().saturating_sub(width)..];
@@ -164,7 +164,7 @@ mod tests {
             sheet.answer(Metric::Ping, 0, 0, 1_500_000);
             totals.take(&sheet);
         }
-        let glance = Glance {
+        let glance = RunGlance {
             scenario: &scenario,
             totals: &totals,
             elapsed_s: 3.0,

@@ -30,7 +30,7 @@ use exit::Code;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    let line = match cli::Line::try_parse() {
+    let line = match cli::Arguments::try_parse() {
         Ok(line) => line,
         Err(error) => {
             let _ = error.print();

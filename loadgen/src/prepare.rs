@@ -11,7 +11,7 @@ use linchpin_tls::pki_types::{CertificateDer, ServerName};
 use linchpin_tls::{Clock, Connector, ConnectorOptions, Layer, Provider, Version};
 
 use crate::cli::How;
-use crate::exit::{Code, Failure};
+use crate::exit::{Code, Exit};
 use crate::limits;
 use crate::run::Setup;
 use crate::scenario::{Group, Scenario, TlsVersion};
@@ -20,22 +20,22 @@ use crate::tokens::Keys;
 use crate::worker::{Reach, TlsTarget, spread, workers};
 
 /// A target by its name.
-pub(crate) fn resolve(target: &str) -> Result<SocketAddr, Failure> {
+pub(crate) fn resolve(target: &str) -> Result<SocketAddr, Exit> {
     let mut found = target.to_socket_addrs().map_err(|error| {
-        Failure::usage(format!("{target:?} is no target: {error}; write HOST:PORT such as 127.0.0.1:8080"))
+        Exit::usage(format!("{target:?} is no target: {error}; write HOST:PORT such as 127.0.0.1:8080"))
     })?;
-    found.next().ok_or_else(|| Failure::usage(format!("{target:?} has no address; write HOST:PORT")))
+    found.next().ok_or_else(|| Exit::usage(format!("{target:?} has no address; write HOST:PORT")))
 }
 
 /// Refuse what gives no figures or hits somebody else's server.
-fn refuse(target: SocketAddr, how: &How) -> Result<(), Failure> {
+fn refuse(target: SocketAddr, how: &How) -> Result<(), Exit> {
     if cfg!(debug_assertions) && !how.allow_debug_build {
-        return Err(Failure::usage(
+        return Err(Exit::usage(
             "this is a debug build: its figures would be of no use; build with `cargo build --release -p loadgen`",
         ));
     }
     if !target.ip().is_loopback() && !how.i_own_this_target {
-        return Err(Failure::usage(format!(
+        return Err(Exit::usage(format!(
             "{target} is not on this machine; a load run can stop a server: add --i-own-this-target if it is yours"
         )));
     }
@@ -43,23 +43,23 @@ fn refuse(target: SocketAddr, how: &How) -> Result<(), Failure> {
 }
 
 /// The scenario as the flags want it.
-pub(crate) fn adapted(mut scenario: Scenario, how: &How) -> Result<Scenario, Failure> {
+pub(crate) fn adapted(mut scenario: Scenario, how: &How) -> Result<Scenario, Exit> {
     scenario.seed = how.seed.unwrap_or(scenario.seed);
-    if how.mqtt { scenario.over_mqtt().map_err(Failure::usage) } else { Ok(scenario) }
+    if how.mqtt { scenario.over_mqtt().map_err(Exit::usage) } else { Ok(scenario) }
 }
 
 /// What the devices log in with. Only brokers may take devices without a name.
-fn keys(scenario: &Scenario, how: &How) -> Result<Keys, Failure> {
+fn keys(scenario: &Scenario, how: &How) -> Result<Keys, Exit> {
     let path = how.tokens.clone().or_else(|| scenario.tokens.as_ref().map(PathBuf::from));
     match path {
         Some(path) => Keys::read(&path, scenario.is_mqtt()),
         None if scenario.is_mqtt() => Ok(Keys::Nobody),
-        None => Err(Failure::usage("whose devices? give their tokens with --tokens FILE")),
+        None => Err(Exit::usage("whose devices? give their tokens with --tokens FILE")),
     }
 }
 
 /// Everything that a run needs.
-pub(crate) fn prepare(scenario: Scenario, target: SocketAddr, how: &How) -> Result<Setup, Failure> {
+pub(crate) fn prepare(scenario: Scenario, target: SocketAddr, how: &How) -> Result<Setup, Exit> {
     refuse(target, how)?;
     let scenario = adapted(scenario, how)?;
     let keys = keys(&scenario, how)?;
@@ -104,15 +104,15 @@ pub(crate) fn prepare(scenario: Scenario, target: SocketAddr, how: &How) -> Resu
 }
 
 /// How a group's devices shake hands, if they do.
-fn tls(group: &Group, how: &How, clock: &Clock) -> Result<Option<Arc<TlsTarget>>, Failure> {
+fn tls(group: &Group, how: &How, clock: &Clock) -> Result<Option<Arc<TlsTarget>>, Exit> {
     if !group.transport.is_tls() {
         return Ok(None);
     }
     let path = how.ca.as_ref().ok_or_else(|| {
-        Failure::usage("TLS needs the certificates that the server is checked against: give them with --ca FILE")
+        Exit::usage("TLS needs the certificates that the server is checked against: give them with --ca FILE")
     })?;
     let name = ServerName::try_from(how.server_name.clone())
-        .map_err(|_| Failure::usage(format!("{:?} is no server name; write such as localhost", how.server_name)))?;
+        .map_err(|_| Exit::usage(format!("{:?} is no server name; write such as localhost", how.server_name)))?;
     let connector = Connector::new(&ConnectorOptions {
         provider: Provider::default(),
         roots: certificates(path)?,
@@ -129,13 +129,13 @@ fn tls(group: &Group, how: &How, clock: &Clock) -> Result<Option<Arc<TlsTarget>>
         remembered: if group.resume { group.count.0 as usize } else { 0 },
         clock: clock.clone(),
     });
-    let connector = connector.map_err(|error| Failure::usage(format!("TLS cannot be set up: {error}")))?;
+    let connector = connector.map_err(|error| Exit::usage(format!("TLS cannot be set up: {error}")))?;
     Ok(Some(Arc::new(TlsTarget { connector, name })))
 }
 
-fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Failure> {
+fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Exit> {
     let bad = |error: &dyn std::fmt::Display| {
-        Failure::usage(format!("cannot read certificates from {}: {error}; give a PEM file", path.display()))
+        Exit::usage(format!("cannot read certificates from {}: {error}; give a PEM file", path.display()))
     };
     let found: Result<Vec<_>, _> = CertificateDer::pem_file_iter(path).map_err(|error| bad(&error))?.collect();
     match found {

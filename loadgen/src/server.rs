@@ -11,7 +11,7 @@ use crate::limits;
 
 /// What was seen at one moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub(crate) struct Sample {
+pub(crate) struct ServerSample {
     /// Seconds since the begin of the run.
     pub(crate) at_s: f64,
     /// CPU time of the process so far, seconds; 0 without /proc.
@@ -33,9 +33,9 @@ pub(crate) struct Eye {
 
 impl Eye {
     /// Look now. What cannot be seen is 0.
-    pub(crate) fn look(&self, at_s: f64) -> Sample {
+    pub(crate) fn look(&self, at_s: f64) -> ServerSample {
         let page = self.metrics.and_then(|address| page(address).ok()).unwrap_or_default();
-        Sample {
+        ServerSample {
             at_s,
             cpu_s: self.pid.map_or(0.0, cpu_s),
             rss_bytes: self.pid.map_or(0, rss_bytes),

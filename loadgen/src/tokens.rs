@@ -5,7 +5,7 @@ use std::path::Path;
 
 use linchpin_protocol::model::Token;
 
-use crate::exit::Failure;
+use crate::exit::Exit;
 
 /// User name and password of an MQTT device.
 #[derive(Clone)]
@@ -33,20 +33,20 @@ impl std::fmt::Debug for Keys {
 
 impl Keys {
     /// Read a file: one key a line, the last word of it; empty lines and those that begin with # are skipped.
-    pub(crate) fn read(path: &Path, is_mqtt: bool) -> Result<Self, Failure> {
+    pub(crate) fn read(path: &Path, is_mqtt: bool) -> Result<Self, Exit> {
         let text = std::fs::read_to_string(path).map_err(|error| {
             let make = if is_mqtt {
                 "write USER:PASSWORD lines"
             } else {
                 "make some with `linchpin device add --count N --tokens-out FILE`"
             };
-            Failure::usage(format!("cannot read the tokens {}: {error}; {make}", path.display()))
+            Exit::usage(format!("cannot read the tokens {}: {error}; {make}", path.display()))
         })?;
         if is_mqtt {
             return Ok(Self::Names(words(&text).map(|(_, word)| name(word)).collect()));
         }
         tokens(&text).map(Self::Tokens).map_err(|line| {
-            Failure::usage(format!(
+            Exit::usage(format!(
                 "{} line {line}: the last word is no token (32 letters, digits, - and _); write one token a line",
                 path.display()
             ))

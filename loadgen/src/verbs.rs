@@ -1,29 +1,29 @@
 //! What each command does.
 
-use crate::cli::{How, Quick, Run, SchemaOf, Verb};
+use crate::cli::{How, Quick, Run, SchemaOf, Task};
 use crate::console::{self, Lines, Quiet, say};
-use crate::exit::{Code, Failure};
+use crate::exit::{Code, Exit};
 use crate::prepare::{prepare, resolve};
 use crate::report::{Outcome, files, outcome, table};
-use crate::run::{Done, Setup, Watch, run};
+use crate::run::{RunEnd, Setup, Watch, run};
 use crate::scenario::{Scenario, file};
 use crate::slo::Slo;
 use crate::{compare, live};
 
 /// Do what the command line says.
-pub(crate) fn obey(verb: Verb) -> Result<Code, Failure> {
+pub(crate) fn obey(verb: Task) -> Result<Code, Exit> {
     match verb {
-        Verb::Quick(quick) => quick_run(&quick),
-        Verb::Run(Run { scenario, target, how }) => reported(file::read(&scenario)?, &target, &how),
-        Verb::Check { scenario } => {
+        Task::Quick(quick) => quick_run(&quick),
+        Task::Run(Run { scenario, target, how }) => reported(file::read(&scenario)?, &target, &how),
+        Task::Check { scenario } => {
             let scenario = file::read(&scenario)?;
             say(&plan_in_words(&scenario));
             Ok(Code::Ok)
         }
-        Verb::Ab(ab) => compare::ab::run_ab(&ab),
-        Verb::Compare(sets) => compare::sets::run_compare(&sets),
-        Verb::Search(search) => compare::search::run_search(&search),
-        Verb::Schema { of } => {
+        Task::Ab(ab) => compare::ab::run_ab(&ab),
+        Task::Compare(sets) => compare::sets::run_compare(&sets),
+        Task::Search(search) => compare::search::run_search(&search),
+        Task::Schema { of } => {
             say(&match of {
                 SchemaOf::Scenario => file::schema(),
                 SchemaOf::Outcome => outcome::schema(),
@@ -33,8 +33,8 @@ pub(crate) fn obey(verb: Verb) -> Result<Code, Failure> {
     }
 }
 
-fn quick_run(quick: &Quick) -> Result<Code, Failure> {
-    let asked = file::Quick {
+fn quick_run(quick: &Quick) -> Result<Code, Exit> {
+    let asked = file::QuickPhase {
         connections: quick.connections,
         rate: quick.rate,
         duration: quick.duration,
@@ -75,7 +75,7 @@ fn plan_in_words(scenario: &Scenario) -> String {
 }
 
 /// Run once and report.
-fn reported(scenario: Scenario, target: &str, how: &How) -> Result<Code, Failure> {
+fn reported(scenario: Scenario, target: &str, how: &How) -> Result<Code, Exit> {
     let slo = objective(&scenario, how)?;
     let setup = prepare(scenario, resolve(target)?, how)?;
     let done = run(&setup, watcher(how, &setup).as_mut())?;
@@ -84,7 +84,7 @@ fn reported(scenario: Scenario, target: &str, how: &How) -> Result<Code, Failure
     Ok(code(&outcome))
 }
 
-fn show(how: &How, setup: &Setup, outcome: &Outcome, done: &Done) -> Result<(), Failure> {
+fn show(how: &How, setup: &Setup, outcome: &Outcome, done: &RunEnd) -> Result<(), Exit> {
     say(&if how.json { outcome.json() } else { table::table(outcome) });
     if let Some(folder) = &how.out {
         files::write_all(folder, outcome, done, &setup.scenario)?;
@@ -106,11 +106,11 @@ pub(crate) fn code(outcome: &Outcome) -> Code {
 }
 
 /// What the run must meet: the flag goes before the scenario.
-pub(crate) fn objective(scenario: &Scenario, how: &How) -> Result<Option<Slo>, Failure> {
+pub(crate) fn objective(scenario: &Scenario, how: &How) -> Result<Option<Slo>, Exit> {
     if how.slo.is_some() {
         return Ok(how.slo.clone());
     }
-    scenario.slo.as_ref().map(|text| text.parse().map_err(Failure::usage)).transpose()
+    scenario.slo.as_ref().map(|text| text.parse().map_err(Exit::usage)).transpose()
 }
 
 pub(crate) fn watcher(how: &How, setup: &Setup) -> Box<dyn Watch> {

@@ -2,13 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use super::statistics::{Change, Finding};
-use super::target::{Server, Side};
+use super::statistics::{Difference, Significance};
+use super::target::{ComparedSide, TargetServer};
 use super::{builds, shown, statistics, verdict, words, wrong_share};
 use crate::cli::Ab;
 use crate::console::{Quiet, say, warn};
 use crate::environment::Environment;
-use crate::exit::{Code, Failure};
+use crate::exit::{Code, Exit};
 use crate::limits;
 use crate::prepare::prepare;
 use crate::report::table::time;
@@ -21,19 +21,19 @@ use crate::slo::Figure;
 struct Sides<'a> {
     ab: &'a Ab,
     scenario: Scenario,
-    sides: [Side; 2],
+    sides: [ComparedSide; 2],
     tokens: [Option<PathBuf>; 2],
 }
 
 /// Run both sides `rounds` times, in turn, and compare.
-pub(crate) fn run_ab(ab: &Ab) -> Result<Code, Failure> {
+pub(crate) fn run_ab(ab: &Ab) -> Result<Code, Exit> {
     if ab.resume && ab.how.out.is_none() {
-        return Err(Failure::usage("--resume goes on with kept runs; say where they are with --out FOLDER"));
+        return Err(Exit::usage("--resume goes on with kept runs; say where they are with --out FOLDER"));
     }
     let both = Sides {
         ab,
         scenario: file::read(&ab.scenario)?,
-        sides: [Side::parse(&ab.a, &ab.a_flag)?, Side::parse(&ab.b, &ab.b_flag)?],
+        sides: [ComparedSide::parse(&ab.a, &ab.a_flag)?, ComparedSide::parse(&ab.b, &ab.b_flag)?],
         tokens: [ab.how.tokens.clone(), ab.tokens_b.clone().or_else(|| ab.how.tokens.clone())],
     };
     let mut runs: [Vec<Outcome>; 2] = [Vec::new(), Vec::new()];
@@ -52,7 +52,7 @@ pub(crate) fn run_ab(ab: &Ab) -> Result<Code, Failure> {
 
 impl Sides<'_> {
     /// A run of each side.
-    fn round(&self, number: u32) -> Result<[Outcome; 2], Failure> {
+    fn round(&self, number: u32) -> Result<[Outcome; 2], Exit> {
         let run = |side: usize| {
             let name = ["a", "b"][side];
             let keep = self.ab.how.out.as_ref().map(|folder| folder.join(format!("{name}-{number:03}")));
@@ -121,15 +121,15 @@ fn report(ab: &Ab, runs: &[Vec<Outcome>; 2], made: u32) -> Code {
 }
 
 /// A comparison for programs. Ratios are B's figure over A's.
-fn json(figure: Figure, change: &Change, (a, b): (&[f64], &[f64])) -> serde_json::Value {
+fn json(figure: Figure, change: &Difference, (a, b): (&[f64], &[f64])) -> serde_json::Value {
     let finding = match change.finding {
-        Finding::Higher => "higher",
-        Finding::Lower => "lower",
-        Finding::None => "none",
-        Finding::TooFew => "too_few",
+        Significance::Higher => "higher",
+        Significance::Lower => "lower",
+        Significance::None => "none",
+        Significance::TooFew => "too_few",
     };
     // Too few runs have no ratio: nobody is to take a placeholder for one.
-    let known = |value: f64| (change.finding != Finding::TooFew).then_some(value);
+    let known = |value: f64| (change.finding != Significance::TooFew).then_some(value);
     serde_json::json!({
         "figure": figure.to_string(), "finding": finding, "ratio": known(change.middle), "low": known(change.low),
         "high": known(change.high),
@@ -139,16 +139,16 @@ fn json(figure: Figure, change: &Change, (a, b): (&[f64], &[f64])) -> serde_json
 
 impl Sides<'_> {
     /// One run of one side.
-    fn one(&self, side: usize, keep: Option<PathBuf>) -> Result<Outcome, Failure> {
+    fn one(&self, side: usize, keep: Option<PathBuf>) -> Result<Outcome, Exit> {
         let scenario = &self.scenario;
         let mut how = self.ab.how.clone();
         how.tokens.clone_from(&self.tokens[side]);
         // The server lives as long as the run.
         let mut server = None;
         let address = match &self.sides[side] {
-            Side::Running(address) => *address,
-            Side::Program(program, flags) => {
-                let started = server.insert(Server::start(program, flags, scenario.devices())?);
+            ComparedSide::Running(address) => *address,
+            ComparedSide::Program(program, flags) => {
+                let started = server.insert(TargetServer::start(program, flags, scenario.devices())?);
                 how.tokens = Some(started.tokens());
                 how.metrics = started.metrics;
                 how.server_pid = Some(started.pid());
@@ -159,7 +159,7 @@ impl Sides<'_> {
         let done = run(&setup, &mut Quiet)?;
         let outcome = Outcome::new(&setup, &done, None);
         if done.was_interrupted {
-            return Err(Failure { code: Code::Invalid, text: "interrupted".to_owned() });
+            return Err(Exit { code: Code::Invalid, text: "interrupted".to_owned() });
         }
         if let Some(folder) = keep {
             files::write_all(&folder, &outcome, &done, scenario)?;

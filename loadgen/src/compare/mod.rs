@@ -12,7 +12,7 @@ use crate::environment::Environment;
 use crate::exit::Code;
 use crate::report::Outcome;
 use crate::slo::{FailOn, Figure};
-use statistics::{Change, Finding};
+use statistics::{Difference, Significance};
 
 /// Is a higher figure better?
 const fn higher_is_better(figure: Figure) -> bool {
@@ -46,7 +46,7 @@ fn told_apart(a: &[Environment], b: &[Environment]) -> Vec<String> {
 }
 
 /// What a change means, in words.
-fn words(figure: Figure, change: &Change) -> String {
+fn words(figure: Figure, change: &Difference) -> String {
     let percent = |ratio: f64| (ratio - 1.0) * 100.0;
     let interval = format!(
         "{} % interval {:+.1} % to {:+.1} %",
@@ -56,24 +56,24 @@ fn words(figure: Figure, change: &Change) -> String {
     );
     let middle = percent(change.middle);
     let finding = match (change.finding, higher_is_better(figure)) {
-        (Finding::TooFew, _) => {
+        (Significance::TooFew, _) => {
             return format!(
                 "{figure}: cannot separate: {} runs a side, {} at least are needed",
                 change.runs,
                 crate::limits::COMPARED_RUNS
             );
         }
-        (Finding::None, _) => "no evidence of a difference",
-        (Finding::Higher, true) | (Finding::Lower, false) => "B is better",
-        (Finding::Higher, false) | (Finding::Lower, true) => "B is worse",
+        (Significance::None, _) => "no evidence of a difference",
+        (Significance::Higher, true) | (Significance::Lower, false) => "B is better",
+        (Significance::Higher, false) | (Significance::Lower, true) => "B is worse",
     };
     format!("{figure}: {finding} ({middle:+.1} %, {interval}, {} runs a side)", change.runs)
 }
 
 /// Does a comparison fail? Only if the whole interval is beyond what is allowed.
-fn verdict(fail_on: Option<FailOn>, figure: Figure, change: &Change) -> Code {
+fn verdict(fail_on: Option<FailOn>, figure: Figure, change: &Difference) -> Code {
     let Some(fail_on) = fail_on.filter(|fail_on| fail_on.figure == figure) else { return Code::Ok };
-    if change.finding == Finding::TooFew {
+    if change.finding == Significance::TooFew {
         return Code::Ok;
     }
     let is_worse =
@@ -107,15 +107,15 @@ fn shown(decides: Figure) -> Vec<Figure> {
 mod tests {
     use super::*;
 
-    fn change(low: f64, high: f64) -> Change {
+    fn change(low: f64, high: f64) -> Difference {
         let finding = if low > 1.0 {
-            Finding::Higher
+            Significance::Higher
         } else if high < 1.0 {
-            Finding::Lower
+            Significance::Lower
         } else {
-            Finding::None
+            Significance::None
         };
-        Change { middle: f64::midpoint(low, high), low, high, finding, runs: 9, level: 0.975 }
+        Difference { middle: f64::midpoint(low, high), low, high, finding, runs: 9, level: 0.975 }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use crate::cli::Search;
 use crate::console::{Quiet, say, warn};
-use crate::exit::{Code, Failure};
+use crate::exit::{Code, Exit};
 use crate::limits;
 use crate::prepare::{prepare, resolve};
 use crate::report::Outcome;
@@ -39,11 +39,11 @@ fn next(tried: &[Tried]) -> Option<f64> {
 }
 
 /// Search.
-pub(crate) fn run_search(search: &Search) -> Result<Code, Failure> {
+pub(crate) fn run_search(search: &Search) -> Result<Code, Exit> {
     let scenario = file::read(&search.scenario)?;
     let target = resolve(&search.target)?;
     if objective(&scenario, &search.how)?.is_none() {
-        return Err(Failure::usage("a search needs an SLO: add --slo 'p99<5ms,errors=0'"));
+        return Err(Exit::usage("a search needs an SLO: add --slo 'p99<5ms,errors=0'"));
     }
     let mut tried: Vec<Tried> = Vec::new();
     while let Some(factor) = next(&tried) {
@@ -93,12 +93,12 @@ fn report(tried: &mut [Tried]) -> Code {
     Code::Ok
 }
 
-fn one(search: &Search, scenario: &Scenario, target: std::net::SocketAddr) -> Result<Outcome, Failure> {
+fn one(search: &Search, scenario: &Scenario, target: std::net::SocketAddr) -> Result<Outcome, Exit> {
     let slo = objective(scenario, &search.how)?;
     let setup = prepare(scenario.clone(), target, &search.how)?;
     let done = run(&setup, &mut Quiet)?;
     if done.was_interrupted {
-        return Err(Failure { code: Code::Invalid, text: "interrupted".to_owned() });
+        return Err(Exit { code: Code::Invalid, text: "interrupted".to_owned() });
     }
     Ok(Outcome::new(&setup, &done, slo.as_ref()))
 }

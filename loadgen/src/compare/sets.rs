@@ -5,16 +5,16 @@ use std::path::{Path, PathBuf};
 use super::{builds, shown, statistics, verdict, words, wrong_share};
 use crate::cli::Compare;
 use crate::console::{say, warn};
-use crate::exit::{Code, Failure};
+use crate::exit::{Code, Exit};
 use crate::report::Outcome;
 use crate::report::outcome::VERSION;
 
 /// Compare what was kept.
-pub(crate) fn run_compare(sets: &Compare) -> Result<Code, Failure> {
+pub(crate) fn run_compare(sets: &Compare) -> Result<Code, Exit> {
     let (base, new) = (read_all(&sets.base, sets.force)?, read_all(&sets.new, sets.force)?);
     let unlike = unlike(&base, &new);
     if !unlike.is_empty() && !sets.force {
-        return Err(Failure::usage(format!(
+        return Err(Exit::usage(format!(
             "the runs cannot be compared ({}); make them alike, or add --force",
             unlike.join("; ")
         )));
@@ -40,7 +40,7 @@ pub(crate) fn run_compare(sets: &Compare) -> Result<Code, Failure> {
 }
 
 /// Outcomes of files and folders. Invalid runs are left out and named.
-fn read_all(paths: &[PathBuf], is_forced: bool) -> Result<Vec<Outcome>, Failure> {
+fn read_all(paths: &[PathBuf], is_forced: bool) -> Result<Vec<Outcome>, Exit> {
     let mut files = Vec::new();
     for path in paths {
         gather(path, &mut files)?;
@@ -55,12 +55,12 @@ fn read_all(paths: &[PathBuf], is_forced: bool) -> Result<Vec<Outcome>, Failure>
         }
     }
     if runs.is_empty() {
-        return Err(Failure::usage(format!("there is no valid run in {paths:?}; keep some with --out FOLDER")));
+        return Err(Exit::usage(format!("there is no valid run in {paths:?}; keep some with --out FOLDER")));
     }
     Ok(runs)
 }
 
-fn gather(path: &Path, files: &mut Vec<PathBuf>) -> Result<(), Failure> {
+fn gather(path: &Path, files: &mut Vec<PathBuf>) -> Result<(), Exit> {
     if !path.is_dir() {
         files.push(path.to_owned());
         return Ok(());
@@ -70,16 +70,16 @@ fn gather(path: &Path, files: &mut Vec<PathBuf>) -> Result<(), Failure> {
         files.push(kept);
         return Ok(());
     }
-    let bad = |error| Failure::usage(format!("cannot read {}: {error}", path.display()));
+    let bad = |error| Exit::usage(format!("cannot read {}: {error}", path.display()));
     let mut below: Vec<PathBuf> = std::fs::read_dir(path).map_err(bad)?.flatten().map(|entry| entry.path()).collect();
     below.sort();
     files.extend(below.into_iter().map(|folder| folder.join("outcome.json")).filter(|file| file.is_file()));
     Ok(())
 }
 
-pub(super) fn read(path: &Path) -> Result<Outcome, Failure> {
+pub(super) fn read(path: &Path) -> Result<Outcome, Exit> {
     let bad = |error: &dyn std::fmt::Display| {
-        Failure::usage(format!("{} is no outcome of a run: {error}; give an outcome.json", path.display()))
+        Exit::usage(format!("{} is no outcome of a run: {error}; give an outcome.json", path.display()))
     };
     let text = std::fs::read_to_string(path).map_err(|error| bad(&error))?;
     let run: Outcome = serde_json::from_str(&text).map_err(|error| bad(&error))?;

@@ -8,7 +8,7 @@ use crate::limits::{BOOTSTRAP_DRAWS, COMPARED_RUNS, LEAST_CHANGE};
 
 /// What can be said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Finding {
+pub(crate) enum Significance {
     /// B's figure is higher.
     Higher,
     /// B's figure is lower.
@@ -21,12 +21,12 @@ pub(crate) enum Finding {
 
 /// B's figure over A's.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Change {
+pub(crate) struct Difference {
     pub(crate) middle: f64,
     /// Interval of `level`.
     pub(crate) low: f64,
     pub(crate) high: f64,
-    pub(crate) finding: Finding,
+    pub(crate) finding: Significance,
     /// Runs of the smaller side.
     pub(crate) runs: usize,
     /// How often the interval holds the truth, such as 0.95.
@@ -83,7 +83,7 @@ const STEPS: u32 = 400;
 /// The interval of a mean of logarithms: the wider one of two. The percentiles of the bootstrap, whose tails are moved
 /// outwards for few runs: resampling shrinks the spread by sqrt((n-1)/n) and takes a normal tail for Student's. And
 /// Student's own, because few runs have no percentiles far out.
-fn change(mut draws: Vec<f64>, middle: f64, error: f64, runs: usize, wrong: f64) -> Change {
+fn change(mut draws: Vec<f64>, middle: f64, error: f64, runs: usize, wrong: f64) -> Difference {
     draws.sort_by(f64::total_cmp);
     let t = student(runs - 1, wrong / 2.0);
     let tail = below(t * (runs as f64 / (runs as f64 - 1.0)).sqrt());
@@ -92,16 +92,16 @@ fn change(mut draws: Vec<f64>, middle: f64, error: f64, runs: usize, wrong: f64)
     let high = draws[draws.len() - 1 - cut].max(middle + t * error).exp();
     let middle = middle.exp();
     let finding = match () {
-        () if (middle - 1.0).abs() < LEAST_CHANGE => Finding::None,
-        () if low > 1.0 => Finding::Higher,
-        () if high < 1.0 => Finding::Lower,
-        () => Finding::None,
+        () if (middle - 1.0).abs() < LEAST_CHANGE => Significance::None,
+        () if low > 1.0 => Significance::Higher,
+        () if high < 1.0 => Significance::Lower,
+        () => Significance::None,
     };
-    Change { middle, low, high, finding, runs, level: 1.0 - wrong }
+    Difference { middle, low, high, finding, runs, level: 1.0 - wrong }
 }
 
-const fn too_few(runs: usize) -> Change {
-    Change { middle: 1.0, low: 0.0, high: f64::INFINITY, finding: Finding::TooFew, runs, level: 0.0 }
+const fn too_few(runs: usize) -> Difference {
+    Difference { middle: 1.0, low: 0.0, high: f64::INFINITY, finding: Significance::TooFew, runs, level: 0.0 }
 }
 
 fn logs(values: &[f64]) -> Option<Vec<f64>> {
@@ -110,7 +110,7 @@ fn logs(values: &[f64]) -> Option<Vec<f64>> {
 
 /// Runs that were made in turn: `a[n]` and `b[n]` saw the same machine. Only what differs within a round counts. `wrong`:
 /// how often the interval may miss the truth, such as 0.05.
-pub(crate) fn paired(a: &[f64], b: &[f64], wrong: f64) -> Change {
+pub(crate) fn paired(a: &[f64], b: &[f64], wrong: f64) -> Difference {
     let runs = a.len().min(b.len());
     let (Some(a), Some(b)) = (logs(&a[..runs]), logs(&b[..runs])) else { return too_few(0) };
     if runs < COMPARED_RUNS {
@@ -124,7 +124,7 @@ pub(crate) fn paired(a: &[f64], b: &[f64], wrong: f64) -> Change {
 }
 
 /// Runs that were not made in turn.
-pub(crate) fn unpaired(a: &[f64], b: &[f64], wrong: f64) -> Change {
+pub(crate) fn unpaired(a: &[f64], b: &[f64], wrong: f64) -> Difference {
     let runs = a.len().min(b.len());
     let (Some(a), Some(b)) = (logs(a), logs(b)) else { return too_few(0) };
     if runs < COMPARED_RUNS {

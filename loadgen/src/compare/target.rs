@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::exit::Failure;
+use crate::exit::Exit;
 use crate::prepare::resolve;
 
 /// How long a server may take to get ready.
@@ -13,41 +13,41 @@ const READY: Duration = Duration::from_secs(120);
 
 /// What is on one side.
 #[derive(Clone, Debug)]
-pub(super) enum Side {
+pub(super) enum ComparedSide {
     /// Somebody else started it.
     Running(SocketAddr),
     /// `PROGRAM dev` with these flags.
     Program(PathBuf, Vec<String>),
 }
 
-impl Side {
+impl ComparedSide {
     /// HOST:PORT or a program.
-    pub(super) fn parse(text: &str, flags: &[String]) -> Result<Self, Failure> {
+    pub(super) fn parse(text: &str, flags: &[String]) -> Result<Self, Exit> {
         if Path::new(text).is_file() {
             return Ok(Self::Program(text.into(), flags.to_vec()));
         }
         resolve(text)
             .map(Self::Running)
-            .map_err(|failure| Failure::usage(format!("{text:?} is neither a program nor a server: {failure}")))
+            .map_err(|failure| Exit::usage(format!("{text:?} is neither a program nor a server: {failure}")))
     }
 }
 
 /// A server that was started for a run; ended and forgotten when dropped.
 #[derive(Debug)]
-pub(super) struct Server {
+pub(super) struct TargetServer {
     child: Child,
     folder: PathBuf,
     pub(super) address: SocketAddr,
     pub(super) metrics: Option<SocketAddr>,
 }
 
-impl Server {
+impl TargetServer {
     /// Start a program with devices of its own.
-    pub(super) fn start(program: &Path, flags: &[String], devices: u64) -> Result<Self, Failure> {
+    pub(super) fn start(program: &Path, flags: &[String], devices: u64) -> Result<Self, Exit> {
         let mut name = [0; 8];
-        getrandom::fill(&mut name).map_err(|error| Failure::usage(format!("no random bytes: {error}")))?;
+        getrandom::fill(&mut name).map_err(|error| Exit::usage(format!("no random bytes: {error}")))?;
         let folder = std::env::temp_dir().join(format!("loadgen-{:016x}", u64::from_be_bytes(name)));
-        let bad = |error: std::io::Error| Failure::usage(format!("cannot start {}: {error}", program.display()));
+        let bad = |error: std::io::Error| Exit::usage(format!("cannot start {}: {error}", program.display()));
         std::fs::create_dir_all(&folder).map_err(bad)?;
         let child = Command::new(program)
             .args(["dev", "--plain", "127.0.0.1:0", "--tls", "127.0.0.1:0", "--devices", &devices.to_string()])
@@ -71,7 +71,7 @@ impl Server {
         Ok(server)
     }
 
-    fn wait(&mut self, program: &Path) -> Result<(), Failure> {
+    fn wait(&mut self, program: &Path) -> Result<(), Exit> {
         let end = Instant::now() + READY;
         loop {
             if let Ok(text) = std::fs::read(self.folder.join("ready.json"))
@@ -80,12 +80,12 @@ impl Server {
                 let address = |name: &str| ready[name].as_str().and_then(|text| text.parse().ok());
                 self.metrics = address("metrics");
                 let plain = address("plain");
-                self.address = plain.ok_or_else(|| Failure::unreachable("the server does not say where it listens"))?;
+                self.address = plain.ok_or_else(|| Exit::unreachable("the server does not say where it listens"))?;
                 return Ok(());
             }
             let ended = self.child.try_wait().ok().flatten();
             if ended.is_some() || Instant::now() > end {
-                return Err(Failure::unreachable(format!(
+                return Err(Exit::unreachable(format!(
                     "{} did not get ready within {} s; try `{} dev` by hand",
                     program.display(),
                     READY.as_secs(),
@@ -105,7 +105,7 @@ impl Server {
     }
 }
 
-impl Drop for Server {
+impl Drop for TargetServer {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();

@@ -3,9 +3,9 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::outcome::Part;
-use super::series::Point;
-use crate::server::Sample;
+use super::outcome::OutcomePart;
+use super::series::SeriesPoint;
+use crate::server::ServerSample;
 
 /// What the server cost.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize, JsonSchema)]
@@ -19,13 +19,13 @@ pub(crate) struct Cost {
 }
 
 /// From looks in the measured phases and the messages between them.
-pub(super) fn cost(phases: &[Part], series: &[Point], samples: &[Sample], online: u64) -> Cost {
+pub(super) fn cost(phases: &[OutcomePart], series: &[SeriesPoint], samples: &[ServerSample], online: u64) -> Cost {
     let (mut cpu_s, mut length_s, mut messages) = (0.0, 0.0, 0.0);
     let mut first_rss = 0;
     for phase in phases.iter().filter(|phase| phase.measured) {
         let (start_s, end_s) = (phase.start_s, phase.start_s + phase.length_s);
-        let is_inside = |sample: &&Sample| sample.at_s >= start_s - 0.5 && sample.at_s <= end_s + 0.5;
-        let inside: Vec<&Sample> = samples.iter().filter(is_inside).collect();
+        let is_inside = |sample: &&ServerSample| sample.at_s >= start_s - 0.5 && sample.at_s <= end_s + 0.5;
+        let inside: Vec<&ServerSample> = samples.iter().filter(is_inside).collect();
         let (Some(first), Some(last)) = (inside.first(), inside.last()) else { continue };
         if first_rss == 0 {
             first_rss = first.rss_bytes;
@@ -57,15 +57,15 @@ mod tests {
 
     #[test]
     fn cost_is_what_the_server_used_between_two_looks() {
-        let sample = |at_s, cpu_s, rss_bytes| Sample { at_s, cpu_s, rss_bytes, connections: 0, frames: 0 };
+        let sample = |at_s, cpu_s, rss_bytes| ServerSample { at_s, cpu_s, rss_bytes, connections: 0, frames: 0 };
         let phase = |measured, start_s, end_s: f64| {
             let mut totals = PhaseTotals::new(1);
             (totals.start_ns, totals.end_ns) = ((start_s * 1e9) as u64, (end_s * 1e9) as u64);
-            Part::of("phase", measured, &totals)
+            OutcomePart::of("phase", measured, &totals)
         };
         let phases = [phase(false, 0.0, 2.0), phase(true, 2.0, 12.0), phase(false, 12.0, 20.0)];
-        let point = |at_s| Point { at_s, sent: if at_s < 12 { 1_000 } else { 50_000 }, ..Point::default() };
-        let series: Vec<Point> = (0..20).map(point).collect();
+        let point = |at_s| SeriesPoint { at_s, sent: if at_s < 12 { 1_000 } else { 50_000 }, ..SeriesPoint::default() };
+        let series: Vec<SeriesPoint> = (0..20).map(point).collect();
         let looks =
             [sample(0.0, 0.5, 1_000), sample(2.0, 1.0, 101_000), sample(12.0, 3.0, 200_000), sample(20.0, 9.0, 0)];
         let cost = cost(&phases, &series, &looks, 100);

@@ -10,14 +10,14 @@ use hdrhistogram::serialization::V2DeflateSerializer;
 use hdrhistogram::serialization::interval_log::{IntervalLogWriterBuilder, Tag};
 
 use super::{Outcome, html, series};
-use crate::exit::Failure;
+use crate::exit::Exit;
 use crate::recorder::{Metric, Totals};
-use crate::run::Done;
+use crate::run::RunEnd;
 use crate::scenario::{Phase, Scenario};
 
 /// Write everything about a run into a folder: outcome.json, report.html, series.ndjson, intervals.hlog, and a .hgrm
 /// of each kind of latency, corrected and not.
-pub(crate) fn write_all(folder: &Path, outcome: &Outcome, done: &Done, scenario: &Scenario) -> Result<(), Failure> {
+pub(crate) fn write_all(folder: &Path, outcome: &Outcome, done: &RunEnd, scenario: &Scenario) -> Result<(), Exit> {
     let write = || -> io::Result<()> {
         std::fs::create_dir_all(folder)?;
         std::fs::write(folder.join("report.html"), html::page(outcome))?;
@@ -36,8 +36,7 @@ pub(crate) fn write_all(folder: &Path, outcome: &Outcome, done: &Done, scenario:
         std::fs::write(folder.join("outcome.part"), outcome.json())?;
         std::fs::rename(folder.join("outcome.part"), folder.join("outcome.json"))
     };
-    write()
-        .map_err(|error| Failure::usage(format!("cannot write to {}: {error}; choose another --out", folder.display())))
+    write().map_err(|error| Exit::usage(format!("cannot write to {}: {error}; choose another --out", folder.display())))
 }
 
 /// The percentile distribution that the HdrHistogram plotter reads; values in milliseconds.

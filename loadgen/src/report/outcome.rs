@@ -7,15 +7,15 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::cost::{Cost, cost};
-use super::series::{self, Point};
+use super::series::{self, SeriesPoint};
 use super::summary::{Latency, Summary};
 use crate::environment::Environment;
 use crate::recorder::totals::PhaseTotals;
 use crate::recorder::verdict::{self, Verdict};
 use crate::recorder::{Counts, Metric};
-use crate::run::{Done, Setup};
+use crate::run::{RunEnd, Setup};
 use crate::scenario::Phase;
-use crate::server::Sample;
+use crate::server::ServerSample;
 use crate::slo::{Figure, Slo};
 
 /// Version of this form; it grows when a field changes its meaning or goes.
@@ -49,13 +49,13 @@ pub(crate) struct Outcome {
     /// Time after the ramp until then, seconds.
     pub(crate) settle_s: f64,
     /// The measured phases together.
-    pub(crate) measured: Part,
+    pub(crate) measured: OutcomePart,
     /// All phases, measured or not, in their order.
-    pub(crate) phases: Vec<Part>,
+    pub(crate) phases: Vec<OutcomePart>,
     /// A point a second.
-    pub(crate) series: Vec<Point>,
+    pub(crate) series: Vec<SeriesPoint>,
     /// The server, seen from outside; empty if nobody looked.
-    pub(crate) server: Vec<Sample>,
+    pub(crate) server: Vec<ServerSample>,
     /// What the server cost.
     pub(crate) cost: Option<Cost>,
     /// Machine and versions.
@@ -73,7 +73,7 @@ pub(crate) struct SloResult {
 
 /// One phase, or several together.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-pub(crate) struct Part {
+pub(crate) struct OutcomePart {
     /// Its name.
     pub(crate) name: String,
     /// Does it count?
@@ -103,7 +103,7 @@ pub(crate) struct Part {
     pub(crate) back_online_s: Option<f64>,
 }
 
-impl Part {
+impl OutcomePart {
     pub(super) fn of(name: &str, measured: bool, totals: &PhaseTotals) -> Self {
         let length_s = totals.len_s().max(1e-9);
         let counts = totals.counts;
@@ -133,21 +133,21 @@ impl Part {
 
 impl Outcome {
     /// Put a run into this form.
-    pub(crate) fn new(setup: &Setup, done: &Done, slo: Option<&Slo>) -> Self {
+    pub(crate) fn new(setup: &Setup, done: &RunEnd, slo: Option<&Slo>) -> Self {
         let scenario = &setup.scenario;
         let is_measured: Vec<bool> = scenario.phase.iter().map(Phase::is_measured).collect();
         let measured = done.totals.measured(&is_measured);
         let verdict = Self::verdict(setup, done, &measured);
-        let mut phases: Vec<Part> = scenario
+        let mut phases: Vec<OutcomePart> = scenario
             .phase
             .iter()
             .zip(&done.totals.phases)
-            .map(|(phase, totals)| Part::of(&phase.title(), phase.is_measured(), totals))
+            .map(|(phase, totals)| OutcomePart::of(&phase.title(), phase.is_measured(), totals))
             .collect();
         for recovery in &done.recoveries {
             phases[recovery.phase].back_online_s = recovery.to_95_s;
         }
-        let measured = Part::of("measured", true, &measured);
+        let measured = OutcomePart::of("measured", true, &measured);
         let mut environment = Environment::here();
         environment.server = setup.eye.version();
         let looked = setup.eye.is_open();
@@ -180,7 +180,7 @@ impl Outcome {
         outcome
     }
 
-    fn verdict(setup: &Setup, done: &Done, measured: &PhaseTotals) -> Verdict {
+    fn verdict(setup: &Setup, done: &RunEnd, measured: &PhaseTotals) -> Verdict {
         let mut verdict = verdict::judge(measured, done.unsent);
         let devices = setup.scenario.devices();
         if done.was_interrupted {

@@ -8,7 +8,7 @@ use crate::scenario::{Phase, Scenario};
 
 /// One second of a run.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub(crate) struct Point {
+pub(crate) struct SeriesPoint {
     /// The second.
     pub(crate) at_s: u64,
     /// Its phase.
@@ -33,7 +33,7 @@ pub(crate) struct Point {
     pub(crate) lag_p99_us: f64,
 }
 
-impl Point {
+impl SeriesPoint {
     pub(crate) fn of(at_s: usize, second: &Closed, scenario: &Scenario) -> Self {
         let counts = &second.counts;
         Self {
@@ -54,12 +54,12 @@ impl Point {
 }
 
 /// The seconds of a run from `first` on.
-pub(crate) fn points(totals: &Totals, scenario: &Scenario, first: usize) -> Vec<Point> {
+pub(crate) fn points(totals: &Totals, scenario: &Scenario, first: usize) -> Vec<SeriesPoint> {
     let seconds = totals.seconds(first, false).enumerate();
-    seconds.map(|(at, second)| Point::of(first + at, &second, scenario)).collect()
+    seconds.map(|(at, second)| SeriesPoint::of(first + at, &second, scenario)).collect()
 }
 
 /// One JSON object a line.
-pub(crate) fn ndjson(points: &[Point]) -> String {
+pub(crate) fn ndjson(points: &[SeriesPoint]) -> String {
     points.iter().map(|point| serde_json::to_string(point).unwrap_or_default() + "\n").collect()
 }

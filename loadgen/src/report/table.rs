@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::outcome::{Outcome, Part};
+use super::outcome::{Outcome, OutcomePart};
 use super::summary::Latency;
 
 /// Times as people write them.
@@ -44,7 +44,7 @@ pub(crate) fn aligned(rows: &[[String; 8]]) -> String {
     text
 }
 
-fn counts(part: &Part) -> String {
+fn counts(part: &OutcomePart) -> String {
     let listed = part.counts.list().into_iter().filter(|(_, n)| *n > 0);
     listed.map(|(name, n)| format!("{name} {n}")).collect::<Vec<_>>().join(", ")
 }

@@ -7,18 +7,18 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime};
 
-use super::{Done, Glance, Recovery, Setup, Watch};
-use crate::exit::Failure;
+use super::{Recovery, RunEnd, RunGlance, Setup, Watch};
+use crate::exit::Exit;
 use crate::limits;
 use crate::recorder::Totals;
 use crate::scenario::Storm;
-use crate::worker::{Shared, Told};
+use crate::worker::{CrewReport, CrewShared};
 
 /// Who collects what workers tell, and watches the clock of the plan.
-pub(super) struct Collector<'a> {
+pub(super) struct RunCollector<'a> {
     setup: &'a Setup,
-    shared: &'a Arc<Shared>,
-    done: Done,
+    shared: &'a Arc<CrewShared>,
+    done: RunEnd,
     devices: u64,
     gate: Duration,
     settle: Duration,
@@ -30,8 +30,8 @@ pub(super) struct Collector<'a> {
     restarts: Vec<Child>,
 }
 
-impl<'a> Collector<'a> {
-    pub(super) fn new(setup: &'a Setup, shared: &'a Arc<Shared>) -> Self {
+impl<'a> RunCollector<'a> {
+    pub(super) fn new(setup: &'a Setup, shared: &'a Arc<CrewShared>) -> Self {
         let scenario = &setup.scenario;
         let mut starts_ns = vec![0];
         for phase in &scenario.phase {
@@ -39,7 +39,7 @@ impl<'a> Collector<'a> {
         }
         let first = &scenario.phase[0];
         let settle = first.settle.map_or(Duration::from_secs(limits::SETTLE_S), |settle| settle.0);
-        let done = Done {
+        let done = RunEnd {
             totals: Totals::new(scenario.phase.len(), setup.workers as usize),
             unsent: 0,
             started: SystemTime::now(),
@@ -68,24 +68,24 @@ impl<'a> Collector<'a> {
     /// Until all workers are done.
     pub(super) fn collect(
         mut self,
-        told: &Receiver<Told>,
+        told: &Receiver<CrewReport>,
         threads: Vec<JoinHandle<()>>,
         watch: &mut dyn Watch,
-    ) -> Result<Done, Failure> {
+    ) -> Result<RunEnd, Exit> {
         let mut running = threads.len();
         let mut failure = None;
         while running > 0 {
             match told.recv_timeout(Duration::from_millis(50)) {
-                Ok(Told::Sheet(sheet)) => self.done.totals.take(&sheet),
-                Ok(Told::Done { unsent }) => {
+                Ok(CrewReport::Sheet(sheet)) => self.done.totals.take(&sheet),
+                Ok(CrewReport::Done { unsent }) => {
                     self.done.unsent += unsent;
                     running -= 1;
                 }
-                Ok(Told::Refused(why)) => {
+                Ok(CrewReport::Refused(why)) => {
                     self.done.refusal.get_or_insert(why);
                 }
-                Ok(Told::Failed(text)) => {
-                    failure = Some(Failure::usage(text));
+                Ok(CrewReport::Failed(text)) => {
+                    failure = Some(Exit::usage(text));
                     self.shared.stop.store(true, Ordering::Relaxed);
                     running -= 1;
                 }
@@ -99,7 +99,7 @@ impl<'a> Collector<'a> {
         }
         for thread in threads {
             if thread.join().is_err() {
-                failure.get_or_insert_with(|| Failure::usage("a worker panicked; this is a mistake of loadgen"));
+                failure.get_or_insert_with(|| Exit::usage("a worker panicked; this is a mistake of loadgen"));
             }
         }
         for mut child in self.restarts.drain(..) {
@@ -115,7 +115,7 @@ impl<'a> Collector<'a> {
     }
 
     /// What is to be done a few times a second.
-    fn keep_watch(&mut self, watch: &mut dyn Watch) -> Result<(), Failure> {
+    fn keep_watch(&mut self, watch: &mut dyn Watch) -> Result<(), Exit> {
         let elapsed = self.shared.begin.elapsed();
         let online = self.online();
         if self.setup.interrupted.load(Ordering::Relaxed) && !self.shared.stop.swap(true, Ordering::Relaxed) {
@@ -147,7 +147,7 @@ impl<'a> Collector<'a> {
         }
         if is_second || elapsed - self.last_glance >= Duration::from_millis(200) {
             self.last_glance = elapsed;
-            watch.glance(&Glance {
+            watch.glance(&RunGlance {
                 scenario: &self.setup.scenario,
                 totals: &self.done.totals,
                 elapsed_s: elapsed.as_secs_f64(),
@@ -161,10 +161,10 @@ impl<'a> Collector<'a> {
     }
 
     /// Let the plan go on: the devices are online, or have had their time.
-    fn open_gate(&mut self, elapsed: Duration, online: u64) -> Result<(), Failure> {
+    fn open_gate(&mut self, elapsed: Duration, online: u64) -> Result<(), Exit> {
         if online == 0 {
             let why = self.done.refusal.as_ref().map(|why| format!(" (the server's answer to the first: {why})"));
-            return Err(Failure::unreachable(format!(
+            return Err(Exit::unreachable(format!(
                 "none of {} devices could log in at {}{}; check the tokens, the transport, and the server's log",
                 self.devices,
                 self.setup.reach.target,
@@ -188,7 +188,7 @@ impl<'a> Collector<'a> {
         phase.min(self.setup.scenario.phase.len() - 1)
     }
 
-    fn begin_phase(&mut self, phase: usize, elapsed: Duration) -> Result<(), Failure> {
+    fn begin_phase(&mut self, phase: usize, elapsed: Duration) -> Result<(), Exit> {
         let storm = self.setup.scenario.phase[phase].storm;
         if matches!(storm, Some(Storm::PowerOn | Storm::ServerRestart | Storm::Flap)) {
             let begun_s = elapsed.as_secs_f64();
@@ -198,8 +198,7 @@ impl<'a> Collector<'a> {
             && let Some(command) = &self.setup.restart
         {
             let child = Command::new(command).stdin(Stdio::null()).stdout(Stdio::null()).spawn();
-            let child =
-                child.map_err(|error| Failure::usage(format!("cannot start {}: {error}", command.display())))?;
+            let child = child.map_err(|error| Exit::usage(format!("cannot start {}: {error}", command.display())))?;
             self.restarts.push(child);
         }
         Ok(())

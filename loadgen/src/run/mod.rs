@@ -11,14 +11,14 @@ use std::time::{Duration, SystemTime};
 
 use linchpin_tls::Clock;
 
-use collector::Collector;
+use collector::RunCollector;
 
-use crate::exit::Failure;
+use crate::exit::Exit;
 use crate::limits;
-use crate::plan::Part;
+use crate::plan::OutcomePart;
 use crate::recorder::Totals;
 use crate::scenario::{Scenario, Storm};
-use crate::server::{Eye, Sample};
+use crate::server::{Eye, ServerSample};
 use crate::tokens::Keys;
 use crate::worker::{self, Bench, CrewParts, Reach, TlsTarget};
 
@@ -55,7 +55,7 @@ pub(crate) struct Recovery {
 
 /// What a run left.
 #[derive(Debug)]
-pub(crate) struct Done {
+pub(crate) struct RunEnd {
     pub(crate) totals: Totals,
     pub(crate) unsent: u64,
     pub(crate) started: SystemTime,
@@ -63,7 +63,7 @@ pub(crate) struct Done {
     pub(crate) settle_s: f64,
     /// Devices online when the plan went on.
     pub(crate) online_at_gate: u64,
-    pub(crate) samples: Vec<Sample>,
+    pub(crate) samples: Vec<ServerSample>,
     pub(crate) recoveries: Vec<Recovery>,
     pub(crate) was_interrupted: bool,
     /// What the server said when it refused the first login.
@@ -71,7 +71,7 @@ pub(crate) struct Done {
 }
 
 /// What somebody who watches a run sees, about 5 times a second.
-pub(crate) struct Glance<'a> {
+pub(crate) struct RunGlance<'a> {
     pub(crate) scenario: &'a Scenario,
     pub(crate) totals: &'a Totals,
     pub(crate) elapsed_s: f64,
@@ -83,28 +83,26 @@ pub(crate) struct Glance<'a> {
 
 /// Shows a run while it goes on.
 pub(crate) trait Watch {
-    fn glance(&mut self, glance: &Glance<'_>);
+    fn glance(&mut self, glance: &RunGlance<'_>);
 }
 
 /// Is anybody there?
-pub(crate) fn probe(target: SocketAddr) -> Result<(), Failure> {
+pub(crate) fn probe(target: SocketAddr) -> Result<(), Exit> {
     TcpStream::connect_timeout(&target, Duration::from_millis(limits::PROBE_MS)).map(drop).map_err(|error| {
-        Failure::unreachable(format!(
-            "nobody takes connections at {target}: {error}; start the server or check the port"
-        ))
+        Exit::unreachable(format!("nobody takes connections at {target}: {error}; start the server or check the port"))
     })
 }
 
 /// Run a scenario.
-pub(crate) fn run(setup: &Setup, watch: &mut dyn Watch) -> Result<Done, Failure> {
+pub(crate) fn run(setup: &Setup, watch: &mut dyn Watch) -> Result<RunEnd, Exit> {
     let devices = setup.scenario.devices();
     if let Some(len) = setup.keys.len().filter(|len| (*len as u64) < devices) {
-        return Err(Failure::usage(format!(
+        return Err(Exit::usage(format!(
             "there are {len} tokens for {devices} devices; add devices or lower the count"
         )));
     }
     if setup.restart.is_none() && setup.scenario.phase.iter().any(|phase| phase.storm == Some(Storm::ServerRestart)) {
-        return Err(Failure::usage("the scenario restarts the server; say how with --restart-command PROGRAM"));
+        return Err(Exit::usage("the scenario restarts the server; say how with --restart-command PROGRAM"));
     }
     probe(setup.reach.target)?;
     let shared = worker::shared(setup.workers);
@@ -114,16 +112,16 @@ pub(crate) fn run(setup: &Setup, watch: &mut dyn Watch) -> Result<Done, Failure>
         let (parts, reach, shared, tell) = (parts(setup, number), setup.reach.clone(), shared.clone(), tell.clone());
         let thread = std::thread::Builder::new().name(format!("worker-{number}"));
         let thread = thread.spawn(move || worker::run(parts, &reach, &shared, &tell));
-        threads.push(thread.map_err(|error| Failure::usage(format!("cannot start worker {number}: {error}")))?);
+        threads.push(thread.map_err(|error| Exit::usage(format!("cannot start worker {number}: {error}")))?);
     }
     drop(tell);
-    let collector = Collector::new(setup, &shared);
+    let collector = RunCollector::new(setup, &shared);
     collector.collect(&told, threads, watch)
 }
 
 /// A worker's part of the devices and their tokens.
 fn parts(setup: &Setup, number: u32) -> CrewParts {
-    let part = Part { worker: number, workers: setup.workers };
+    let part = OutcomePart { worker: number, workers: setup.workers };
     let mut ranges = Vec::new();
     let mut first = 0;
     for group in &setup.scenario.group {

@@ -1,6 +1,6 @@
 //! What a scenario must meet beyond its form. All faults are told at once, each with its place and what to do.
 
-use super::{Group, Kind, Mix, Mqtt, Phase, PhaseKind, Scenario, Storm};
+use super::{Group, MessageKind, Mix, Mqtt, Phase, PhaseKind, Scenario, Storm};
 use crate::limits;
 
 impl Scenario {
@@ -101,7 +101,7 @@ impl Mix {
             faults.push(format!("payload_bytes is {shortest} to {longest}; write 1 to {most}, the shorter one first"));
         }
         if group.transport.is_mqtt() != self.kind.is_of_mqtt()
-            && (group.transport.is_mqtt() || self.kind == Kind::Publish)
+            && (group.transport.is_mqtt() || self.kind == MessageKind::Publish)
         {
             let which = if group.transport.is_mqtt() {
                 "MQTT has ping, telemetry, publish and bridge"
@@ -110,7 +110,8 @@ impl Mix {
             };
             faults.push(format!("kind is {:?}, but {which}", self.kind));
         }
-        let repeats = matches!(self.kind, Kind::Ping | Kind::Sync | Kind::Property | Kind::Telemetry);
+        let repeats =
+            matches!(self.kind, MessageKind::Ping | MessageKind::Sync | MessageKind::Property | MessageKind::Telemetry);
         if self.burst == 0 || self.burst > limits::BURST || (self.burst > 1 && !repeats) {
             let most = limits::BURST;
             faults.push(format!(
@@ -118,7 +119,7 @@ impl Mix {
                 self.burst
             ));
         }
-        if self.kind == Kind::Bridge && group.count.0 < 2 {
+        if self.kind == MessageKind::Bridge && group.count.0 < 2 {
             faults.push(format!("bridge needs 2 devices or more in the group; it has {}", group.count.0));
         }
         if self.connections.is_some_and(|n| n == 0 || n > limits::HTTP_CONNECTIONS) {

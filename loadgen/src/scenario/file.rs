@@ -2,16 +2,16 @@
 
 use std::path::Path;
 
-use super::{Arrival, Group, Kind, Mix, Mqtt, Payload, Phase, PhaseKind, Scenario, TlsVersion, Transport};
-use crate::exit::Failure;
+use super::{Arrival, Group, MessageKind, Mix, Mqtt, Payload, Phase, PhaseKind, Scenario, TlsVersion, Transport};
+use crate::exit::Exit;
 use crate::units::{Count, Rate, Span};
 
 /// Read and check a scenario file.
-pub(crate) fn read(path: &Path) -> Result<Scenario, Failure> {
+pub(crate) fn read(path: &Path) -> Result<Scenario, Exit> {
     let text = std::fs::read_to_string(path).map_err(|error| {
-        Failure::usage(format!("cannot read the scenario {}: {error}; check its path", path.display()))
+        Exit::usage(format!("cannot read the scenario {}: {error}; check its path", path.display()))
     })?;
-    parse(&text).map_err(|faults| Failure::usage(format!("{}: {faults}", path.display())))
+    parse(&text).map_err(|faults| Exit::usage(format!("{}: {faults}", path.display())))
 }
 
 /// Parse and check; the error shows all that is wrong.
@@ -29,13 +29,13 @@ pub(crate) fn schema() -> String {
 
 /// What `quick` asks for.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Quick {
+pub(crate) struct QuickPhase {
     pub(crate) connections: Count,
     pub(crate) rate: Rate,
     pub(crate) duration: Span,
     pub(crate) ramp: Option<Span>,
     pub(crate) transport: Transport,
-    pub(crate) kind: Kind,
+    pub(crate) kind: MessageKind,
     pub(crate) payload_bytes: u16,
     pub(crate) burst: u16,
     pub(crate) seed: u64,
@@ -45,9 +45,9 @@ pub(crate) struct Quick {
     pub(crate) resume: bool,
 }
 
-impl Quick {
+impl QuickPhase {
     /// One group, a ramp and a steady phase.
-    pub(crate) fn scenario(self, is_mqtt: bool) -> Result<Scenario, Failure> {
+    pub(crate) fn scenario(self, is_mqtt: bool) -> Result<Scenario, Exit> {
         // 5,000 connections a second, or a second.
         let ramp = Span(std::time::Duration::from_secs((self.connections.0 / 5_000).max(1)));
         let phase = |kind, duration| Phase {
@@ -99,10 +99,10 @@ impl Quick {
             phase: vec![phase(PhaseKind::Ramp, self.ramp.unwrap_or(ramp)), phase(PhaseKind::Steady, self.duration)],
         };
         if is_mqtt {
-            return scenario.over_mqtt().map_err(Failure::usage);
+            return scenario.over_mqtt().map_err(Exit::usage);
         }
         let faults = scenario.faults();
-        if faults.is_empty() { Ok(scenario) } else { Err(Failure::usage(faults.join("\n  "))) }
+        if faults.is_empty() { Ok(scenario) } else { Err(Exit::usage(faults.join("\n  "))) }
     }
 }
 

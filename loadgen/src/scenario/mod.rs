@@ -122,7 +122,7 @@ pub(crate) enum TlsVersion {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Mix {
     /// What.
-    pub(crate) kind: Kind,
+    pub(crate) kind: MessageKind,
     /// Each device once in so long.
     pub(crate) every: Option<Span>,
     /// Or: so many of the whole group.
@@ -148,7 +148,7 @@ pub(crate) struct Mix {
 /// A kind of message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum Kind {
+pub(crate) enum MessageKind {
     /// PING, or PINGREQ of MQTT; timed.
     Ping,
     /// SYNC of one pin; timed to the first value.
@@ -167,7 +167,7 @@ pub(crate) enum Kind {
     Bridge,
 }
 
-impl Kind {
+impl MessageKind {
     /// Has MQTT something like it?
     pub(crate) const fn is_of_mqtt(self) -> bool {
         matches!(self, Self::Ping | Self::Telemetry | Self::Publish | Self::Bridge)
@@ -279,7 +279,7 @@ impl Scenario {
 impl Group {
     /// Do its devices take what others send them? (Blynk devices always do.)
     pub(crate) fn listens(&self) -> bool {
-        self.echo || self.mix.iter().any(|mix| mix.kind == Kind::Bridge)
+        self.echo || self.mix.iter().any(|mix| mix.kind == MessageKind::Bridge)
     }
 }
 

@@ -1,13 +1,13 @@
 //! Devices that speak MQTT: what they send to a broker and what it says.
 
 use super::crew::Crew;
-use super::device::Stage;
+use super::device::ClientStage;
 use super::mqtt::{Client, Fault, LoginNames, Said};
 use super::pending::{Waiting, by_id, by_stamp, by_turn};
 use super::session::{Known, Session};
 use super::value;
 use crate::recorder::Metric;
-use crate::scenario::{Kind, Mqtt, Names};
+use crate::scenario::{MessageKind, Mqtt, Names};
 
 impl Crew {
     /// A topic of a device, by one of its group's templates.
@@ -67,7 +67,7 @@ impl Crew {
             if let Fault::Refused(why) = fault {
                 self.refused(why);
             }
-            self.sheet.counts.faults += u64::from(self.devices[at as usize].stage == Stage::Online);
+            self.sheet.counts.faults += u64::from(self.devices[at as usize].stage == ClientStage::Online);
             self.lost(at, now_ns);
         }
     }
@@ -98,17 +98,17 @@ impl Crew {
     }
 
     /// Send what the mix asks for. `times`: intended, now.
-    pub(super) fn issue_mqtt(&mut self, at: u32, (kind, pin): (Kind, u8), len_bytes: u16, times: (u64, u64)) {
+    pub(super) fn issue_mqtt(&mut self, at: u32, (kind, pin): (MessageKind, u8), len_bytes: u16, times: (u64, u64)) {
         let pin = pin.to_string();
         let mut text = std::mem::take(&mut self.scratch);
         text.clear();
         match kind {
-            Kind::Telemetry => {
+            MessageKind::Telemetry => {
                 value::digits(&mut text, len_bytes, times.0);
                 let topic = self.topic(at, |mqtt| &mqtt.topic, &pin);
                 self.tell_broker(at, times.1, |client, out| client.tell(&topic, &text, out));
             }
-            Kind::Publish => {
+            MessageKind::Publish => {
                 value::digits(&mut text, len_bytes, times.0);
                 let topic = self.topic(at, |mqtt| &mqtt.topic, &pin);
                 self.request(at, Metric::Publish, times, |session, _, out| match session {
@@ -116,7 +116,7 @@ impl Crew {
                     Session::Blynk(_) => Known::Id(0),
                 });
             }
-            Kind::Bridge => {
+            MessageKind::Bridge => {
                 let neighbour = self.crowds[usize::from(self.devices[at as usize].group)].neighbour(at);
                 value::stamp(&mut text, len_bytes, times.0, times.1);
                 let waiting = Waiting { metric: Metric::DeviceToDevice, intended_ns: times.0, sent_ns: times.1 };
@@ -124,9 +124,9 @@ impl Crew {
                 let topic = self.topic(neighbour, |mqtt| &mqtt.listen, &pin);
                 self.tell_broker(at, times.1, |client, out| client.tell(&topic, &text, out));
             }
-            Kind::Ping => self.request(at, Metric::Ping, times, Session::ping),
+            MessageKind::Ping => self.request(at, Metric::Ping, times, Session::ping),
             // The scenario was checked: nothing else comes here.
-            Kind::Sync | Kind::Property | Kind::HttpRead | Kind::HttpWrite => {}
+            MessageKind::Sync | MessageKind::Property | MessageKind::HttpRead | MessageKind::HttpWrite => {}
         }
         self.scratch = text;
     }

@@ -6,7 +6,7 @@ use linchpin_driver::ConnId;
 use rand::RngExt;
 
 use super::crew::Crew;
-use super::device::Stage;
+use super::device::ClientStage;
 use super::effects::Owner;
 use crate::recorder::{Metric, record};
 
@@ -14,8 +14,8 @@ impl Crew {
     /// Begin a connection.
     pub(super) fn begin(&mut self, at: u32, intended_ns: u64) {
         let device = &mut self.devices[at as usize];
-        if device.stage == Stage::Off {
-            device.stage = Stage::Queued;
+        if device.stage == ClientStage::Off {
+            device.stage = ClientStage::Queued;
             device.attempt = device.attempt.wrapping_add(1);
             device.intended_ns = intended_ns;
             self.fx.connects.push_back(Owner::Device(at));
@@ -30,7 +30,7 @@ impl Crew {
                 self.no_connection(errno);
                 match owner {
                     Owner::Device(at) => {
-                        self.devices[at as usize].stage = Stage::Off;
+                        self.devices[at as usize].stage = ClientStage::Off;
                         self.comeback(at, now_ns);
                     }
                     Owner::Http(at) => self.http.closed(at),
@@ -47,13 +47,13 @@ impl Crew {
             Owner::Device(at) => {
                 self.sheet.counts.connects += 1;
                 let device = &mut self.devices[at as usize];
-                if device.stage != Stage::Queued {
+                if device.stage != ClientStage::Queued {
                     // It lost power while it waited.
                     self.owners[conn.index()] = Owner::Nobody;
                     return self.fx.closes.push((conn, true));
                 }
                 record(&mut self.sheet.lag, now_ns.saturating_sub(device.intended_ns));
-                (device.conn, device.since_ns, device.stage) = (Some(conn), now_ns, Stage::Connecting);
+                (device.conn, device.since_ns, device.stage) = (Some(conn), now_ns, ClientStage::Connecting);
                 self.attempts.push_back((now_ns, at, device.attempt));
             }
             Owner::Http(at) => self.http.started(at, conn, now_ns),
@@ -77,13 +77,13 @@ impl Crew {
     pub(super) fn lost(&mut self, at: u32, now_ns: u64) {
         let counts = &mut self.sheet.counts;
         match self.devices[at as usize].stage {
-            Stage::Off | Stage::Queued => return,
-            Stage::Connecting => counts.connect_failed += 1,
-            Stage::Shaking if self.crowds[usize::from(self.devices[at as usize].group)].transport.is_tls() => {
+            ClientStage::Off | ClientStage::Queued => return,
+            ClientStage::Connecting => counts.connect_failed += 1,
+            ClientStage::Shaking if self.crowds[usize::from(self.devices[at as usize].group)].transport.is_tls() => {
                 counts.tls_failed += 1;
             }
-            Stage::Shaking | Stage::LoggingIn => counts.login_failed += 1,
-            Stage::Online => counts.lost += 1,
+            ClientStage::Shaking | ClientStage::LoggingIn => counts.login_failed += 1,
+            ClientStage::Online => counts.lost += 1,
         }
         self.drop_connection(at);
         self.comeback(at, now_ns);
@@ -91,7 +91,7 @@ impl Crew {
 
     /// Go off; false if it was already.
     pub(super) fn leave(&mut self, at: u32, now_ns: u64) -> bool {
-        let is_on = !matches!(self.devices[at as usize].stage, Stage::Off);
+        let is_on = !matches!(self.devices[at as usize].stage, ClientStage::Off);
         if is_on {
             self.sheet.counts.cut += 1;
             self.drop_connection(at);
@@ -102,10 +102,10 @@ impl Crew {
 
     fn drop_connection(&mut self, at: u32) {
         let device = &mut self.devices[at as usize];
-        if device.stage == Stage::Online {
+        if device.stage == ClientStage::Online {
             self.online -= 1;
         }
-        device.stage = Stage::Off;
+        device.stage = ClientStage::Off;
         (device.is_blocked, device.is_armed) = (false, false);
         device.wire.close(&mut self.bench);
         if let Some(conn) = device.conn.take() {
@@ -151,9 +151,9 @@ impl Crew {
             let device = &self.devices[at as usize];
             let metric = match device.stage {
                 _ if device.attempt != attempt => continue,
-                Stage::Connecting => Metric::Connect,
-                Stage::Shaking if self.crowds[usize::from(device.group)].transport.is_tls() => Metric::Tls,
-                Stage::Shaking | Stage::LoggingIn => Metric::Login,
+                ClientStage::Connecting => Metric::Connect,
+                ClientStage::Shaking if self.crowds[usize::from(device.group)].transport.is_tls() => Metric::Tls,
+                ClientStage::Shaking | ClientStage::LoggingIn => Metric::Login,
                 _ => continue,
             };
             let intended_ns = if metric == Metric::Connect { device.intended_ns } else { since_ns };

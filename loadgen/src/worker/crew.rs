@@ -9,13 +9,13 @@ use linchpin_protocol::model::Millis;
 use rand_pcg::Pcg64Mcg;
 use rand_pcg::rand_core::SeedableRng;
 
-use super::device::{Crowd, Device, Stage};
-use super::effects::{Effects, Owner};
+use super::device::{ClientStage, Crowd, Device};
+use super::effects::{Owner, WorkerEffects};
 use super::http::HttpPool;
 use super::pending::{Key, Pending, Waiting};
 use super::wire::Bench;
 use crate::limits;
-use crate::plan::{Act, Intended, Part, Plan};
+use crate::plan::{Act, Intended, OutcomePart, Plan};
 use crate::recorder::{Counts, Sheet, record};
 use crate::scenario::{Scenario, Storm};
 use crate::tokens::Keys;
@@ -23,7 +23,7 @@ use crate::tokens::Keys;
 /// What a crew is made of.
 pub(crate) struct CrewParts {
     pub(crate) scenario: Arc<Scenario>,
-    pub(crate) part: Part,
+    pub(crate) part: OutcomePart,
     /// Of this worker's devices, in the order of its groups.
     pub(crate) keys: Keys,
     pub(crate) in_flight: usize,
@@ -60,7 +60,7 @@ pub(crate) struct Crew {
     pub(crate) earlier: Sheet,
     /// When the phase of `sheet` began, on the run's clock.
     pub(crate) phase_start_ns: u64,
-    pub(crate) fx: Effects,
+    pub(crate) fx: WorkerEffects,
     pub(crate) online: u64,
     /// When the plan's clock went on after the ramp, on the run's clock.
     pub(crate) gate_open_ns: Option<u64>,
@@ -111,7 +111,7 @@ impl Crew {
             sheet: Sheet::new(part.worker, 0, 0),
             earlier: Sheet::new(part.worker, 0, 0),
             phase_start_ns: 0,
-            fx: Effects::new(),
+            fx: WorkerEffects::new(),
             online: 0,
             gate_open_ns: None,
             scratch: Vec::new(),
@@ -222,7 +222,7 @@ impl Crew {
         let device = &mut self.devices[at as usize];
         device.is_deaf = false;
         if let Some(conn) = device.conn
-            && device.stage != Stage::Connecting
+            && device.stage != ClientStage::Connecting
             && !device.is_armed
         {
             device.is_armed = true;

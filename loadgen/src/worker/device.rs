@@ -6,13 +6,13 @@ use linchpin_driver::ConnId;
 use linchpin_protocol::blynk::DeviceOptions;
 
 use super::session::Session;
-use super::wire::Wire;
+use super::wire::ClientWire;
 use crate::limits;
-use crate::scenario::{Group, Kind, Transport};
+use crate::scenario::{Group, MessageKind, Transport};
 
 /// Where a device stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Stage {
+pub(crate) enum ClientStage {
     /// Without a connection.
     Off,
     /// Its connect waits for its turn.
@@ -27,14 +27,14 @@ pub(crate) enum Stage {
 /// One device.
 pub(crate) struct Device {
     pub(crate) session: Session,
-    pub(crate) wire: Wire,
+    pub(crate) wire: ClientWire,
     pub(crate) conn: Option<ConnId>,
     /// When its connect was intended, and when its stage began.
     pub(crate) intended_ns: u64,
     pub(crate) since_ns: u64,
     /// Counts its connections.
     pub(crate) attempt: u16,
-    pub(crate) stage: Stage,
+    pub(crate) stage: ClientStage,
     pub(crate) group: u8,
     /// The socket did not take all of the last send.
     pub(crate) is_blocked: bool,
@@ -51,12 +51,12 @@ impl Device {
     pub(crate) fn new(group: u8, transport: Transport) -> Self {
         Self {
             session: Session::new(transport),
-            wire: Wire::PLAIN,
+            wire: ClientWire::PLAIN,
             conn: None,
             intended_ns: 0,
             since_ns: 0,
             attempt: 0,
-            stage: Stage::Off,
+            stage: ClientStage::Off,
             group,
             is_blocked: false,
             is_deaf: false,
@@ -80,7 +80,7 @@ pub(crate) struct Crowd {
 
 impl Crowd {
     pub(crate) fn new(group: &Group, devices: Range<u32>, first: u64) -> Self {
-        let pins = group.mix.iter().filter(|mix| mix.kind == Kind::Sync).map(|mix| mix.pin);
+        let pins = group.mix.iter().filter(|mix| mix.kind == MessageKind::Sync).map(|mix| mix.pin);
         let options = DeviceOptions {
             heartbeat_s: group.h_beat.0.as_secs().clamp(1, 3_600) as u16,
             board: "loadgen".into(),
@@ -93,7 +93,7 @@ impl Crowd {
             options,
             transport: group.transport,
             synced: pins.collect(),
-            has_bridge: group.mix.iter().any(|mix| mix.kind == Kind::Bridge),
+            has_bridge: group.mix.iter().any(|mix| mix.kind == MessageKind::Bridge),
         }
     }
 

@@ -16,7 +16,7 @@ pub(crate) enum Owner {
 
 /// What is to be done. One arena for all sends of a turn.
 #[derive(Debug, Default)]
-pub(crate) struct Effects {
+pub(crate) struct WorkerEffects {
     pub(crate) arena: Vec<u8>,
     sends: Vec<Outgoing>,
     /// By connection: the turn of its last send.
@@ -31,7 +31,7 @@ pub(crate) struct Effects {
     pub(crate) connects: VecDeque<Owner>,
 }
 
-impl Effects {
+impl WorkerEffects {
     pub(crate) fn new() -> Self {
         Self { turn: 1, ..Self::default() }
     }
@@ -97,7 +97,7 @@ mod tests {
 
     #[test]
     fn sends_of_one_connection_become_one_range_in_order() {
-        let mut fx = Effects::new();
+        let mut fx = WorkerEffects::new();
         for (conn, text) in [(3, "a"), (1, "b"), (3, "c"), (2, "d"), (1, "e")] {
             let start = fx.arena.len();
             fx.arena.extend_from_slice(text.as_bytes());

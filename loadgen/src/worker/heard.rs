@@ -6,7 +6,7 @@ use linchpin_protocol::blynk::{DeviceEnd, DeviceEvent};
 use linchpin_protocol::model::Pin;
 
 use super::crew::{Crew, millis};
-use super::device::Stage;
+use super::device::ClientStage;
 use super::effects::Owner;
 use super::pending::{by_id, by_stamp};
 use super::session::Session;
@@ -85,7 +85,7 @@ impl Crew {
         let device = &mut self.devices[at as usize];
         let transport = self.crowds[usize::from(device.group)].transport;
         self.sheet.answer(Metric::Connect, device.intended_ns, device.since_ns, now_ns);
-        (device.since_ns, device.stage, device.is_armed) = (now_ns, Stage::Shaking, true);
+        (device.since_ns, device.stage, device.is_armed) = (now_ns, ClientStage::Shaking, true);
         self.fx.arms.push((conn, if self.is_single { Mode::Once } else { Mode::Multi }));
         let start = self.fx.arena.len();
         match device.wire.open(&mut self.bench, (transport, device.group), &mut self.fx.arena) {
@@ -116,7 +116,7 @@ impl Crew {
 
     fn log_in(&mut self, at: u32, now_ns: u64) {
         let device = &mut self.devices[at as usize];
-        device.stage = Stage::LoggingIn;
+        device.stage = ClientStage::LoggingIn;
         let Some(token) = self.keys.token(at).copied() else { return self.log_in_mqtt(at, now_ns) };
         let options = self.crowds[usize::from(device.group)].options.clone();
         self.tell_blynk(at, now_ns, |session, now, out| session.start(now, &options, &token, out));
@@ -153,7 +153,7 @@ impl Crew {
                 }
             }
             Err(broken) => {
-                if broken != Broken::Closed && device.stage == Stage::Online {
+                if broken != Broken::Closed && device.stage == ClientStage::Online {
                     self.sheet.counts.faults += 1;
                 }
                 self.lost(at, now_ns);
@@ -196,17 +196,17 @@ impl Crew {
             if matches!(end, DeviceEnd::LoginRefused { .. }) {
                 self.refused(end);
             }
-            self.sheet.counts.faults += u64::from(self.devices[at as usize].stage == Stage::Online);
+            self.sheet.counts.faults += u64::from(self.devices[at as usize].stage == ClientStage::Online);
             self.lost(at, now_ns);
         }
     }
 
     pub(super) fn logged_in(&mut self, at: u32, now_ns: u64) {
         let device = &mut self.devices[at as usize];
-        if device.stage != Stage::LoggingIn {
+        if device.stage != ClientStage::LoggingIn {
             return;
         }
-        device.stage = Stage::Online;
+        device.stage = ClientStage::Online;
         self.online += 1;
         self.sheet.counts.logins += 1;
         self.sheet.answer(Metric::Login, device.since_ns, device.since_ns, now_ns);

@@ -7,19 +7,19 @@ use linchpin_protocol::http::client;
 use linchpin_protocol::model::Token;
 
 use super::crew::Crew;
-use super::effects::{Effects, Owner};
+use super::effects::{Owner, WorkerEffects};
 use super::pending::{Waiting, by_stamp};
 use super::value;
-use super::wire::Wire;
+use super::wire::ClientWire;
 use crate::recorder::Metric;
-use crate::scenario::{Kind, Scenario};
+use crate::scenario::{MessageKind, Scenario};
 
 /// Connections unless the mix says otherwise.
 const CONNECTIONS: u16 = 8;
 
 /// A call that is due.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Call {
+pub(super) struct TimedCall {
     pub(super) device: u32,
     pub(super) intended_ns: u64,
     pub(super) is_write: bool,
@@ -27,7 +27,7 @@ pub(super) struct Call {
     pub(super) len_bytes: u16,
 }
 
-impl Call {
+impl TimedCall {
     const fn metric(self) -> Metric {
         if self.is_write { Metric::HttpWrite } else { Metric::HttpRead }
     }
@@ -38,7 +38,7 @@ impl Call {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stage {
+enum ClientStage {
     Off,
     Connecting,
     /// TLS.
@@ -47,11 +47,11 @@ enum Stage {
     Busy,
 }
 
-struct Line {
-    stage: Stage,
+struct Arguments {
+    stage: ClientStage,
     conn: Option<ConnId>,
-    wire: Wire,
-    call: Option<(Call, u64)>,
+    wire: ClientWire,
+    call: Option<(TimedCall, u64)>,
     /// When its stage began.
     since_ns: u64,
     received: Vec<u8>,
@@ -59,9 +59,9 @@ struct Line {
 
 /// The connections of one worker and the calls that wait for one.
 pub(super) struct HttpPool {
-    lines: Vec<Line>,
+    lines: Vec<Arguments>,
     idle: Vec<u16>,
-    waiting: VecDeque<Call>,
+    waiting: VecDeque<TimedCall>,
     calls_busy: usize,
 }
 
@@ -69,12 +69,12 @@ impl HttpPool {
     pub(super) fn new(scenario: &Scenario) -> Self {
         let mixes = scenario.group.iter().flat_map(|group| &group.mix);
         let counts = mixes
-            .filter(|mix| matches!(mix.kind, Kind::HttpRead | Kind::HttpWrite))
+            .filter(|mix| matches!(mix.kind, MessageKind::HttpRead | MessageKind::HttpWrite))
             .map(|mix| mix.connections.unwrap_or(CONNECTIONS));
-        let line = |_| Line {
-            stage: Stage::Off,
+        let line = |_| Arguments {
+            stage: ClientStage::Off,
             conn: None,
-            wire: Wire::PLAIN,
+            wire: ClientWire::PLAIN,
             call: None,
             since_ns: 0,
             received: Vec::new(),
@@ -88,14 +88,14 @@ impl HttpPool {
         self.calls_busy + self.waiting.len()
     }
 
-    pub(super) fn queue(&mut self, call: Call) {
+    pub(super) fn queue(&mut self, call: TimedCall) {
         self.waiting.push_back(call);
     }
 
     /// Open connections that are not.
-    pub(super) fn turn(&mut self, fx: &mut Effects) {
-        for (at, line) in self.lines.iter_mut().enumerate().filter(|(_, line)| line.stage == Stage::Off) {
-            line.stage = Stage::Connecting;
+    pub(super) fn turn(&mut self, fx: &mut WorkerEffects) {
+        for (at, line) in self.lines.iter_mut().enumerate().filter(|(_, line)| line.stage == ClientStage::Off) {
+            line.stage = ClientStage::Connecting;
             fx.connects.push_back(Owner::Http(at as u16));
         }
     }
@@ -106,7 +106,7 @@ impl HttpPool {
     }
 
     pub(super) fn closed(&mut self, at: u16) {
-        self.lines[usize::from(at)].stage = Stage::Off;
+        self.lines[usize::from(at)].stage = ClientStage::Off;
     }
 
     /// End calls that were begun so early; their connections are not to be trusted any more. Returns them, and how many
@@ -114,16 +114,16 @@ impl HttpPool {
     pub(super) fn end_waiting(
         &mut self,
         before_ns: u64,
-        fx: &mut Effects,
+        fx: &mut WorkerEffects,
         owners: &mut [Owner],
     ) -> (Vec<Waiting>, u64) {
         let (mut ended, mut skipped) = (Vec::new(), 0);
-        for line in self.lines.iter_mut().filter(|line| line.stage == Stage::Busy && line.since_ns <= before_ns) {
+        for line in self.lines.iter_mut().filter(|line| line.stage == ClientStage::Busy && line.since_ns <= before_ns) {
             if let Some((call, sent_ns)) = line.call.take() {
                 ended.push(call.waiting(sent_ns));
                 self.calls_busy -= 1;
             }
-            line.stage = Stage::Off;
+            line.stage = ClientStage::Off;
             if let Some(conn) = line.conn.take() {
                 owners[conn.index()] = Owner::Nobody;
                 fx.closes.push((conn, true));
@@ -146,14 +146,14 @@ impl Crew {
         let start = self.fx.arena.len();
         match line.wire.open(&mut self.bench, (transport, 0), &mut self.fx.arena) {
             Ok(true) => self.http_idle(at, now_ns),
-            Ok(false) => line.stage = Stage::Shaking,
+            Ok(false) => line.stage = ClientStage::Shaking,
             Err(_) => return self.http_ended(at, now_ns),
         }
         self.fx.send(conn, start);
     }
 
     fn http_idle(&mut self, at: u16, now_ns: u64) {
-        self.http.lines[usize::from(at)].stage = Stage::Idle;
+        self.http.lines[usize::from(at)].stage = ClientStage::Idle;
         self.http.idle.push(at);
         self.http_turn(now_ns);
     }
@@ -162,7 +162,7 @@ impl Crew {
     pub(super) fn http_turn(&mut self, now_ns: u64) {
         while !self.http.waiting.is_empty() {
             let Some(at) = self.http.idle.pop() else { return };
-            if self.http.lines[usize::from(at)].stage != Stage::Idle {
+            if self.http.lines[usize::from(at)].stage != ClientStage::Idle {
                 continue;
             }
             if let Some(call) = self.http.waiting.pop_front() {
@@ -171,7 +171,7 @@ impl Crew {
         }
     }
 
-    fn http_call(&mut self, at: u16, call: Call, now_ns: u64) {
+    fn http_call(&mut self, at: u16, call: TimedCall, now_ns: u64) {
         let Some(token) = self.keys.token(call.device).map(Token::expose) else { return };
         let mut target = format!("/external/api/{}?token={token}&", if call.is_write { "update" } else { "get" });
         if call.is_write {
@@ -186,7 +186,7 @@ impl Crew {
         let mut request = Vec::new();
         client::request(&mut request, "GET", &target, &self.bench.host, "", b"");
         let line = &mut self.http.lines[usize::from(at)];
-        (line.stage, line.since_ns, line.call) = (Stage::Busy, now_ns, Some((call, now_ns)));
+        (line.stage, line.since_ns, line.call) = (ClientStage::Busy, now_ns, Some((call, now_ns)));
         self.http.calls_busy += 1;
         let Some(conn) = line.conn else { return };
         let start = self.fx.arena.len();
@@ -237,7 +237,7 @@ impl Crew {
             self.pending.take(by_stamp(call.device, call.intended_ns));
         }
         let line = &mut self.http.lines[usize::from(at)];
-        line.stage = Stage::Off;
+        line.stage = ClientStage::Off;
         line.wire.close(&mut self.bench);
         if let Some(conn) = line.conn.take() {
             self.owners[conn.index()] = Owner::Nobody;

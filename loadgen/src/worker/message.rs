@@ -5,15 +5,15 @@ use linchpin_protocol::model::{Millis, Pin, PinKind};
 use rand::RngExt;
 
 use super::crew::{Crew, millis};
-use super::device::Stage;
-use super::http::Call;
+use super::device::ClientStage;
+use super::http::TimedCall;
 use super::pending::{Waiting, by_id, by_stamp, by_turn};
 use super::session::{Known, Session};
 use super::value;
 use crate::limits;
 use crate::plan::{Act, Intended};
 use crate::recorder::{Metric, Sheet};
-use crate::scenario::{Kind, Mix};
+use crate::scenario::{MessageKind, Mix};
 
 /// The bridge's own pin.
 const BRIDGE_SLOT: u8 = 64;
@@ -22,24 +22,24 @@ const fn virtual_pin(index: u8) -> Pin {
     Pin { kind: PinKind::Virtual, index }
 }
 
-fn count(sheet: &mut Sheet, kind: Kind) {
+fn count(sheet: &mut Sheet, kind: MessageKind) {
     let counts = &mut sheet.counts;
     match kind {
-        Kind::Ping => counts.ping += 1,
-        Kind::Sync => counts.sync += 1,
-        Kind::Property => counts.property += 1,
-        Kind::Telemetry => counts.telemetry += 1,
-        Kind::Publish => counts.publish += 1,
-        Kind::HttpRead => counts.http_read += 1,
-        Kind::HttpWrite => counts.http_write += 1,
-        Kind::Bridge => counts.bridge += 1,
+        MessageKind::Ping => counts.ping += 1,
+        MessageKind::Sync => counts.sync += 1,
+        MessageKind::Property => counts.property += 1,
+        MessageKind::Telemetry => counts.telemetry += 1,
+        MessageKind::Publish => counts.publish += 1,
+        MessageKind::HttpRead => counts.http_read += 1,
+        MessageKind::HttpWrite => counts.http_write += 1,
+        MessageKind::Bridge => counts.bridge += 1,
     }
 }
 
 impl Crew {
     /// The heartbeat of a device; one that is off has none.
     pub(super) fn beat(&mut self, beat: Intended, now_ns: u64) {
-        if self.devices[beat.device as usize].stage != Stage::Online {
+        if self.devices[beat.device as usize].stage != ClientStage::Online {
             return;
         }
         crate::recorder::record(&mut self.sheet.lag, now_ns.saturating_sub(beat.at_ns));
@@ -59,15 +59,15 @@ impl Crew {
         let mix = &self.crowds[usize::from(device.group)].group.mix[usize::from(mix)];
         let (kind, burst) = (mix.kind, mix.burst);
         self.sheet.counts.planned += u64::from(burst);
-        if device.stage != Stage::Online {
+        if device.stage != ClientStage::Online {
             self.sheet.counts.offline += u64::from(burst);
             return;
         }
-        let is_full = kind != Kind::Telemetry && !self.has_room(burst);
+        let is_full = kind != MessageKind::Telemetry && !self.has_room(burst);
         if !is_full && self.held.is_empty() {
             return self.issue(intended, now_ns);
         }
-        if kind == Kind::Telemetry {
+        if kind == MessageKind::Telemetry {
             return self.issue(intended, now_ns);
         }
         if self.held.len() >= limits::HELD_SENDS {
@@ -120,11 +120,11 @@ impl Crew {
         let crowd = &self.crowds[usize::from(device.group)];
         let mix = &crowd.group.mix[usize::from(number)];
         let (kind, pin) = (mix.kind, virtual_pin(mix.pin));
-        if device.stage != Stage::Online {
+        if device.stage != ClientStage::Online {
             self.sheet.counts.offline += 1;
             return;
         }
-        if device.is_blocked && !matches!(kind, Kind::HttpRead | Kind::HttpWrite) {
+        if device.is_blocked && !matches!(kind, MessageKind::HttpRead | MessageKind::HttpWrite) {
             self.sheet.counts.blocked += 1;
             return;
         }
@@ -138,9 +138,11 @@ impl Crew {
         let mut text = std::mem::take(&mut self.scratch);
         text.clear();
         match kind {
-            Kind::Ping => self.request(at, Metric::Ping, times, Session::ping),
-            Kind::Sync => self.ask_blynk(at, Metric::Sync, times, |session, now, out| session.sync(now, &[pin], out)),
-            Kind::Property => {
+            MessageKind::Ping => self.request(at, Metric::Ping, times, Session::ping),
+            MessageKind::Sync => {
+                self.ask_blynk(at, Metric::Sync, times, |session, now, out| session.sync(now, &[pin], out))
+            }
+            MessageKind::Property => {
                 value::digits(&mut text, 4, intended.at_ns);
                 let pins = pin_index.to_string();
                 let write = |session: &mut DeviceSession, now, out: &mut Vec<u8>| {
@@ -148,13 +150,13 @@ impl Crew {
                 };
                 self.ask_blynk(at, Metric::Property, times, write);
             }
-            Kind::Telemetry => {
+            MessageKind::Telemetry => {
                 value::digits(&mut text, len_bytes, intended.at_ns);
                 self.tell_blynk(at, now_ns, |session, now, out| drop_id(session.write(now, pin, &text, out)));
             }
             // MQTT only; the scenario was checked.
-            Kind::Publish => {}
-            Kind::Bridge => {
+            MessageKind::Publish => {}
+            MessageKind::Bridge => {
                 value::stamp(&mut text, len_bytes, intended.at_ns, now_ns);
                 let waiting = Waiting { metric: Metric::DeviceToDevice, intended_ns: times.0, sent_ns: now_ns };
                 self.pending.add(by_stamp(neighbour, times.0), waiting);
@@ -163,11 +165,11 @@ impl Crew {
                 };
                 self.tell_blynk(at, now_ns, write);
             }
-            Kind::HttpRead | Kind::HttpWrite => {
-                let call = Call {
+            MessageKind::HttpRead | MessageKind::HttpWrite => {
+                let call = TimedCall {
                     device: at,
                     intended_ns: times.0,
-                    is_write: kind == Kind::HttpWrite,
+                    is_write: kind == MessageKind::HttpWrite,
                     pin: pin_index,
                     len_bytes,
                 };
@@ -259,7 +261,7 @@ impl Crew {
     /// A slow reader asks again.
     pub(super) fn nag(&mut self, at: u32, now_ns: u64) {
         let device = &self.devices[at as usize];
-        if device.stage == Stage::Online && !device.is_blocked {
+        if device.stage == ClientStage::Online && !device.is_blocked {
             self.tell(at, now_ns, |session, now, out| {
                 let _ = session.ping(now, out);
             });

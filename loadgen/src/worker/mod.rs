@@ -36,7 +36,7 @@ use reach::{busy_ns, pin, schedule};
 
 /// What all workers and the one who waits for them see.
 #[derive(Debug)]
-pub(crate) struct Shared {
+pub(crate) struct CrewShared {
     pub(crate) begin: Instant,
     /// When the plan's clock goes on after the ramp, ns since `begin`.
     pub(crate) gate_open_ns: OnceLock<u64>,
@@ -50,7 +50,7 @@ pub(crate) struct Shared {
 
 /// What a worker tells.
 #[derive(Debug)]
-pub(crate) enum Told {
+pub(crate) enum CrewReport {
     Sheet(Box<Sheet>),
     /// It is done; sends that were due and never looked at.
     Done {
@@ -62,11 +62,11 @@ pub(crate) enum Told {
 }
 
 /// A worker's thread.
-pub(crate) fn run(parts: CrewParts, reach: &Reach, shared: &Shared, tell: &Sender<Told>) {
+pub(crate) fn run(parts: CrewParts, reach: &Reach, shared: &CrewShared, tell: &Sender<CrewReport>) {
     let told = Worker::open(parts, reach, shared, tell).and_then(Worker::work);
     let _ = tell.send(match told {
-        Ok(unsent) => Told::Done { unsent },
-        Err(text) => Told::Failed(text),
+        Ok(unsent) => CrewReport::Done { unsent },
+        Err(text) => CrewReport::Failed(text),
     });
 }
 
@@ -75,8 +75,8 @@ struct Worker<'a> {
     driver: Driver,
     crew: Crew,
     reach: &'a Reach,
-    shared: &'a Shared,
-    tell: &'a Sender<Told>,
+    shared: &'a CrewShared,
+    tell: &'a Sender<CrewReport>,
     schedule: [u64; 2],
     /// Time in sleeps since the last sheet, ns.
     slept_ns: u64,
@@ -85,7 +85,12 @@ struct Worker<'a> {
 }
 
 impl<'a> Worker<'a> {
-    fn open(parts: CrewParts, reach: &'a Reach, shared: &'a Shared, tell: &'a Sender<Told>) -> Result<Self, String> {
+    fn open(
+        parts: CrewParts,
+        reach: &'a Reach,
+        shared: &'a CrewShared,
+        tell: &'a Sender<CrewReport>,
+    ) -> Result<Self, String> {
         let number = parts.part.worker;
         // A sleep of 50 us more than asked for is the default; here it would be schedule lag. Best effort.
         let _ = rustix::thread::set_current_timer_slack(NonZeroU64::new(1));
@@ -176,7 +181,7 @@ impl<'a> Worker<'a> {
         }
         self.last_turn_ns = now_ns;
         if let Some(why) = self.crew.refusal.take() {
-            let _ = self.tell.send(Told::Refused(why));
+            let _ = self.tell.send(CrewReport::Refused(why));
         }
         let phase = self.crew.plan.phase_at(self.crew.plan_ns(now_ns));
         let is_full = now_ns - self.crew.sheet.start_ns >= limits::INTERVAL_MS * 1_000_000;
@@ -203,7 +208,7 @@ impl<'a> Worker<'a> {
         } else if self.crew.earlier.counts != Counts::default() {
             self.tell_earlier();
         }
-        let _ = self.tell.send(Told::Sheet(Box::new(sheet)));
+        let _ = self.tell.send(CrewReport::Sheet(Box::new(sheet)));
     }
 
     /// Send on what came late of the phase before. It takes no time of its own.
@@ -211,7 +216,7 @@ impl<'a> Worker<'a> {
         let (phase, at_ns) = (self.crew.earlier.phase, self.crew.phase_start_ns);
         let mut earlier = std::mem::replace(&mut self.crew.earlier, Sheet::new(self.number, phase, at_ns));
         (earlier.start_ns, earlier.end_ns) = (at_ns, at_ns);
-        let _ = self.tell.send(Told::Sheet(Box::new(earlier)));
+        let _ = self.tell.send(CrewReport::Sheet(Box::new(earlier)));
     }
 
     /// Begin connections that are due; true if more wait.
@@ -273,8 +278,8 @@ impl<'a> Worker<'a> {
 }
 
 /// Everything that workers share at the begin of a run.
-pub(crate) fn shared(workers: u32) -> Arc<Shared> {
-    Arc::new(Shared {
+pub(crate) fn shared(workers: u32) -> Arc<CrewShared> {
+    Arc::new(CrewShared {
         begin: Instant::now(),
         gate_open_ns: OnceLock::new(),
         stop: AtomicBool::new(false),

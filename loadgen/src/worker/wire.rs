@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use linchpin_protocol::ws::{Decoder, Kind, Piece, Role, client_frame, upgrade_request};
+use linchpin_protocol::ws::{Decoder, FrameKind, Piece, Role, client_frame, upgrade_request};
 use linchpin_tls::pki_types::ServerName;
 use linchpin_tls::{Connector, Desk, Handshake, Input, Opened, Progress, RecordLayer as _, Session};
 
@@ -65,9 +65,9 @@ struct Layers {
 
 /// The way of one connection's bytes. Plain ones take a pointer and no more.
 #[derive(Default)]
-pub(crate) struct Wire(Option<Box<Layers>>);
+pub(crate) struct ClientWire(Option<Box<Layers>>);
 
-impl Wire {
+impl ClientWire {
     /// Without layers.
     pub(crate) const PLAIN: Self = Self(None);
 }
@@ -91,7 +91,7 @@ pub(crate) struct Milestones {
     pub(crate) ready: bool,
 }
 
-impl Wire {
+impl ClientWire {
     /// The connection of a device of this transport and group stands: begin. Returns whether the session may begin at once.
     pub(crate) fn open(
         &mut self,
@@ -145,7 +145,7 @@ impl Wire {
         if matches!(layers.ws, Ws::Off) {
             return layers.seal(bench, plain, out);
         }
-        layers.frame(bench, Kind::Binary, plain, out)
+        layers.frame(bench, FrameKind::Binary, plain, out)
     }
 
     /// The connection is over.
@@ -170,7 +170,7 @@ impl Layers {
         }
     }
 
-    fn frame(&mut self, bench: &mut Bench, kind: Kind, payload: &[u8], out: &mut Vec<u8>) -> Result<(), Broken> {
+    fn frame(&mut self, bench: &mut Bench, kind: FrameKind, payload: &[u8], out: &mut Vec<u8>) -> Result<(), Broken> {
         let mut frame = std::mem::take(&mut bench.scratch);
         frame.clear();
         client_frame(&mut frame, kind, payload, bench.next_mask());
@@ -287,7 +287,7 @@ impl Layers {
             let (piece, left) = decoder.next(bytes).map_err(|_| Broken::WebSocket)?;
             match piece {
                 Piece::Data(part) => plain.extend_from_slice(part),
-                Piece::Ping(payload) => self.frame(bench, Kind::Pong, &payload, out)?,
+                Piece::Ping(payload) => self.frame(bench, FrameKind::Pong, &payload, out)?,
                 Piece::Close => return Err(Broken::Closed),
                 Piece::End => return Ok(is_done),
             }
@@ -296,4 +296,4 @@ impl Layers {
     }
 }
 
-const _: () = assert!(size_of::<Wire>() == 8, "one a device, plain ones too");
+const _: () = assert!(size_of::<ClientWire>() == 8, "one a device, plain ones too");

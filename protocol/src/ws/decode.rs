@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::limits::{WS_CONTROL_BYTES, WS_PAYLOAD_BYTES};
 
-use super::{CloseCode, Kind};
+use super::{CloseCode, FrameKind};
 
 /// Which side reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,7 +92,7 @@ pub struct Decoder {
     header: [u8; HEADER_BYTES],
     header_len: u8,
     /// The frame that is being read; `None` between frames.
-    kind: Option<Kind>,
+    kind: Option<FrameKind>,
     /// A message in parts is open.
     in_message: bool,
     /// This frame ends its message.
@@ -155,7 +155,7 @@ impl Decoder {
                 self.kind = None;
             }
             match kind {
-                Kind::Binary | Kind::Continuation | Kind::Text => {
+                FrameKind::Binary | FrameKind::Continuation | FrameKind::Text => {
                     if is_done {
                         self.in_message = !self.is_last;
                     }
@@ -163,7 +163,7 @@ impl Decoder {
                         return Ok((Piece::Data(payload), rest));
                     }
                 }
-                Kind::Close | Kind::Ping | Kind::Pong => {
+                FrameKind::Close | FrameKind::Ping | FrameKind::Pong => {
                     self.control.extend_from_slice(payload);
                     if is_done && let Some(piece) = self.control_piece(kind)? {
                         return Ok((piece, rest));
@@ -174,11 +174,11 @@ impl Decoder {
     }
 
     /// A whole control frame.
-    fn control_piece<'a>(&mut self, kind: Kind) -> Result<Option<Piece<'a>>, WsFault> {
+    fn control_piece<'a>(&mut self, kind: FrameKind) -> Result<Option<Piece<'a>>, WsFault> {
         let payload = std::mem::take(&mut self.control);
         match kind {
-            Kind::Ping => Ok(Some(Piece::Ping(payload))),
-            Kind::Close => match payload[..] {
+            FrameKind::Ping => Ok(Some(Piece::Ping(payload))),
+            FrameKind::Close => match payload[..] {
                 [] => Ok(Some(Piece::Close)),
                 [high, low, ..] if may_be_sent(u16::from_be_bytes([high, low])) => Ok(Some(Piece::Close)),
                 _ => Err(WsFault::CloseCode),
@@ -225,18 +225,20 @@ impl Decoder {
         if first & 0x70 != 0 {
             return Err(WsFault::Reserved);
         }
-        let kind = Kind::from_opcode(first & 0x0f).ok_or(WsFault::Opcode(first & 0x0f))?;
+        let kind = FrameKind::from_opcode(first & 0x0f).ok_or(WsFault::Opcode(first & 0x0f))?;
         if (second & 0x80 != 0) != (self.role == Role::Server) {
             return Err(WsFault::Mask);
         }
         let is_last = first & 0x80 != 0;
         match kind {
-            Kind::Close | Kind::Ping | Kind::Pong if !is_last || second & 0x7f > WS_CONTROL_BYTES as u8 => {
+            FrameKind::Close | FrameKind::Ping | FrameKind::Pong
+                if !is_last || second & 0x7f > WS_CONTROL_BYTES as u8 =>
+            {
                 Err(WsFault::Control)
             }
-            Kind::Text => Err(WsFault::Text),
-            Kind::Continuation if !self.in_message => Err(WsFault::Fragment),
-            Kind::Binary if self.in_message => Err(WsFault::Fragment),
+            FrameKind::Text => Err(WsFault::Text),
+            FrameKind::Continuation if !self.in_message => Err(WsFault::Fragment),
+            FrameKind::Binary if self.in_message => Err(WsFault::Fragment),
             _ => Ok(()),
         }
     }
@@ -263,9 +265,9 @@ impl Decoder {
             [a, b, c, d] => [a, b, c, d],
             _ => [0; 4],
         };
-        let kind = Kind::from_opcode(header[0] & 0x0f);
+        let kind = FrameKind::from_opcode(header[0] & 0x0f);
         match kind {
-            Some(Kind::Close | Kind::Ping | Kind::Pong) => {}
+            Some(FrameKind::Close | FrameKind::Ping | FrameKind::Pong) => {}
             _ => {
                 self.is_last = header[0] & 0x80 != 0;
                 self.in_message = true;
@@ -340,7 +342,7 @@ mod tests {
 
     fn fragment(out: &mut Vec<u8>, first: u8, payload: &[u8]) {
         let start = out.len();
-        client_frame(out, Kind::Binary, payload, [9, 8, 7, 6]);
+        client_frame(out, FrameKind::Binary, payload, [9, 8, 7, 6]);
         out[start] = first;
     }
 
@@ -349,16 +351,16 @@ mod tests {
         let (mut out, mut data) = (Vec::new(), Vec::new());
         for (len, mask) in [(0, [0; 4]), (5, [1, 2, 3, 4]), (200, [0xff; 4]), (60_000, [7, 0, 9, 1])] {
             let payload: Vec<u8> = (0..len).map(|n| n as u8).collect();
-            client_frame(&mut out, Kind::Binary, &payload, mask);
+            client_frame(&mut out, FrameKind::Binary, &payload, mask);
             data.extend_from_slice(&payload);
         }
         fragment(&mut out, 0x02, b"in ");
-        client_frame(&mut out, Kind::Ping, b"there?", [5; 4]);
+        client_frame(&mut out, FrameKind::Ping, b"there?", [5; 4]);
         fragment(&mut out, 0x00, b"three ");
-        client_frame(&mut out, Kind::Pong, b"", [5; 4]);
+        client_frame(&mut out, FrameKind::Pong, b"", [5; 4]);
         fragment(&mut out, 0x80, b"parts");
         data.extend_from_slice(b"in three parts");
-        client_frame(&mut out, Kind::Close, &1000u16.to_be_bytes(), [1; 4]);
+        client_frame(&mut out, FrameKind::Close, &1000u16.to_be_bytes(), [1; 4]);
         (out, data)
     }
 
@@ -374,7 +376,7 @@ mod tests {
     #[test]
     fn a_client_reads_what_a_server_writes() {
         let mut out = Vec::new();
-        frame_header(&mut out, Kind::Binary, 3);
+        frame_header(&mut out, FrameKind::Binary, 3);
         out.extend_from_slice(b"abc");
         close(&mut out, CloseCode::Normal);
         assert_eq!(read(&mut Decoder::new(Role::Client), &mut [out.clone()]), Ok((b"abc".to_vec(), vec![], true)));

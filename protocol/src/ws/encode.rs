@@ -9,7 +9,7 @@ use crate::limits::WS_CONTROL_BYTES;
 /// Kinds of frames, by their opcodes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
-pub enum Kind {
+pub enum FrameKind {
     /// More of a message.
     Continuation = 0,
     /// A text message.
@@ -24,7 +24,7 @@ pub enum Kind {
     Pong = 10,
 }
 
-impl Kind {
+impl FrameKind {
     pub(super) const fn from_opcode(opcode: u8) -> Option<Self> {
         Some(match opcode {
             0 => Self::Continuation,
@@ -57,11 +57,11 @@ pub enum CloseCode {
 }
 
 /// Append the header of a whole, unmasked frame with a payload of `len` bytes.
-pub fn frame_header(out: &mut Vec<u8>, kind: Kind, len: usize) {
+pub fn frame_header(out: &mut Vec<u8>, kind: FrameKind, len: usize) {
     header(out, kind, len, 0);
 }
 
-fn header(out: &mut Vec<u8>, kind: Kind, len: usize, mask_bit: u8) {
+fn header(out: &mut Vec<u8>, kind: FrameKind, len: usize, mask_bit: u8) {
     const FIN: u8 = 0x80;
     out.push(FIN | kind as u8);
     match (u8::try_from(len), u16::try_from(len)) {
@@ -79,19 +79,19 @@ fn header(out: &mut Vec<u8>, kind: Kind, len: usize, mask_bit: u8) {
 
 /// Append a close frame.
 pub fn close(out: &mut Vec<u8>, code: CloseCode) {
-    frame_header(out, Kind::Close, 2);
+    frame_header(out, FrameKind::Close, 2);
     out.extend_from_slice(&(code as u16).to_be_bytes());
 }
 
 /// Append the answer to a ping; at most [`WS_CONTROL_BYTES`] of payload.
 pub fn pong(out: &mut Vec<u8>, payload: &[u8]) {
     let payload = &payload[..payload.len().min(WS_CONTROL_BYTES)];
-    frame_header(out, Kind::Pong, payload.len());
+    frame_header(out, FrameKind::Pong, payload.len());
     out.extend_from_slice(payload);
 }
 
 /// Append a masked frame, as clients must send it. The mask guards proxies, not secrets: `mask` should be random.
-pub fn client_frame(out: &mut Vec<u8>, kind: Kind, payload: &[u8], mask: [u8; 4]) {
+pub fn client_frame(out: &mut Vec<u8>, kind: FrameKind, payload: &[u8], mask: [u8; 4]) {
     const MASKED: u8 = 0x80;
     header(out, kind, payload.len(), MASKED);
     out.extend_from_slice(&mask);
@@ -136,7 +136,7 @@ mod tests {
     fn the_example_of_the_standard() {
         assert_eq!(accept_key("dGhlIHNhbXBsZSBub25jZQ=="), "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
         let mut out = Vec::new();
-        client_frame(&mut out, Kind::Text, b"Hello", [0x37, 0xfa, 0x21, 0x3d]);
+        client_frame(&mut out, FrameKind::Text, b"Hello", [0x37, 0xfa, 0x21, 0x3d]);
         assert_eq!(out, [0x81, 0x85, 0x37, 0xfa, 0x21, 0x3d, 0x7f, 0x9f, 0x4d, 0x51, 0x58]);
     }
 
@@ -150,7 +150,7 @@ mod tests {
             (65_536, &[0x82, 127, 0, 0, 0, 0, 0, 1, 0, 0]),
         ] {
             let mut out = Vec::new();
-            frame_header(&mut out, Kind::Binary, len);
+            frame_header(&mut out, FrameKind::Binary, len);
             assert_eq!(out, want, "{len}");
         }
         let mut out = Vec::new();

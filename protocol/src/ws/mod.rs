@@ -9,5 +9,5 @@ mod encode;
 
 pub use decode::{Decoder, Piece, Role, WsFault};
 pub use encode::{
-    CloseCode, Kind, accept_key, client_frame, close, frame_header, pong, upgrade_answer, upgrade_request,
+    CloseCode, FrameKind, accept_key, client_frame, close, frame_header, pong, upgrade_answer, upgrade_request,
 };

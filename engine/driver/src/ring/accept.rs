@@ -9,13 +9,13 @@ use io_uring::{opcode, types};
 use rustix::net::SocketFlags;
 
 use super::Ring;
-use super::slots::State;
+use super::slots::SlotState;
 use super::tag::{Op, Tag};
 use crate::socket::{self, RawAddress};
 use crate::{ConnId, Event, ListenerId, Mailbox, limits};
 
 #[derive(Debug)]
-pub(super) struct Listener {
+pub(super) struct RingListener {
     fd: OwnedFd,
     /// One for each accept that may be in flight: where the kernel writes its peer's address. Never grows, so that no
     /// address moves.
@@ -33,7 +33,7 @@ impl Ring {
         let most = (self.slots.capacity as u32 / limits::ARRIVAL_SHARE).clamp(1, limits::ACCEPTS_IN_FLIGHT) as u16;
         let addresses = vec![RawAddress::EMPTY; usize::from(most)].into_boxed_slice();
         let at = self.listeners.len();
-        self.listeners.push(Listener {
+        self.listeners.push(RingListener {
             fd,
             addresses,
             free: (0..most).rev().collect(),
@@ -97,9 +97,9 @@ impl Ring {
         if result >= 0 {
             self.counters.accepts += 1;
             let conn = if self.direct {
-                self.slots.take_at(result as u32, -1, State::Open)
+                self.slots.take_at(result as u32, -1, SlotState::Open)
             } else {
-                self.slots.take(result, State::Open)
+                self.slots.take(result, SlotState::Open)
             };
             match peer {
                 Some(peer) => self.events.push_back(Event::Accepted { conn, listener: ListenerId(at as u16), peer }),

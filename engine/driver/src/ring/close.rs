@@ -2,7 +2,7 @@
 
 use io_uring::{opcode, squeue, types};
 
-use super::slots::{State, flag};
+use super::slots::{SlotState, flag};
 use super::tag::{Op, Tag};
 use super::{Ring, on_descriptor};
 use crate::socket;
@@ -14,7 +14,7 @@ static LINGER_ZERO: libc::linger = libc::linger { l_onoff: 1, l_linger: 0 };
 impl Ring {
     pub(crate) fn close(&mut self, conn: ConnId, abort: bool) {
         let slot = self.slots.get_mut(conn);
-        if slot.state != State::Open && slot.state != State::Connecting {
+        if slot.state != SlotState::Open && slot.state != SlotState::Connecting {
             return;
         }
         // What was flushed leaves first, or is known to wait.
@@ -38,7 +38,7 @@ impl Ring {
         if slot.has(flag::POLLING) && abort {
             self.cancel(conn, Op::Writable);
         }
-        if slot.state == State::Connecting {
+        if slot.state == SlotState::Connecting {
             self.cancel(conn, Op::Connect);
         }
         self.close_if_quiet(conn);
@@ -52,10 +52,10 @@ impl Ring {
     /// Submit the close once no operation of the connection is in flight.
     pub(super) fn close_if_quiet(&mut self, conn: ConnId) {
         let slot = self.slots.get_mut(conn);
-        if !slot.is_quiet() || slot.state == State::Connecting || slot.state == State::Closing {
+        if !slot.is_quiet() || slot.state == SlotState::Connecting || slot.state == SlotState::Closing {
             return;
         }
-        slot.state = State::Closing;
+        slot.state = SlotState::Closing;
         if slot.has(flag::ABORT) {
             self.reset_on_close(conn);
         }
@@ -79,14 +79,14 @@ impl Ring {
     /// Close a connection that was never reported.
     pub(super) fn close_unseen(&mut self, conn: ConnId) {
         let slot = self.slots.get_mut(conn);
-        slot.state = State::Leaving;
+        slot.state = SlotState::Leaving;
         let entry = on_descriptor!(self, conn, fd => opcode::Close::new(fd).build());
         let word = self.tag(Op::Close, conn);
         self.push(&entry.user_data(word));
     }
 
     pub(super) fn closed(&mut self, conn: ConnId) {
-        let was_seen = self.slots.get(conn).state == State::Closing;
+        let was_seen = self.slots.get(conn).state == SlotState::Closing;
         self.free(conn);
         if was_seen {
             self.events.push_back(Event::Closed { conn });

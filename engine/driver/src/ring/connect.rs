@@ -7,7 +7,7 @@ use std::os::fd::{AsRawFd, IntoRawFd};
 use io_uring::{opcode, types};
 use rustix::net::SocketFlags;
 
-use super::slots::{State, flag};
+use super::slots::{SlotState, flag};
 use super::tag::{Op, Tag};
 use super::{Ring, on_descriptor};
 use crate::socket::{self, RawAddress};
@@ -26,9 +26,9 @@ impl Ring {
             let index = self.install(fd.as_raw_fd()).inspect_err(|_| self.shared.release())?;
             // The table has its own reference now.
             drop(fd);
-            self.slots.take_at(index, -1, State::Connecting)
+            self.slots.take_at(index, -1, SlotState::Connecting)
         } else {
-            self.slots.take(fd.into_raw_fd(), State::Connecting)
+            self.slots.take(fd.into_raw_fd(), SlotState::Connecting)
         };
         let address = Box::new(RawAddress::encode(to));
         let (pointer, len) = ((&raw const address.bytes).cast(), address.len);
@@ -45,7 +45,7 @@ impl Ring {
         let mut taken = Vec::new();
         let found = loop {
             match self.install_anywhere(fd) {
-                Ok(index) if self.slots.get(ConnId(index)).state == State::Free => break Ok(index),
+                Ok(index) if self.slots.get(ConnId(index)).state == SlotState::Free => break Ok(index),
                 Ok(index) if taken.len() < limits::INSTALL_TRIES => taken.push(index),
                 Ok(index) => {
                     taken.push(index);
@@ -80,7 +80,7 @@ impl Ring {
     pub(super) fn connected(&mut self, conn: ConnId, result: i32) {
         self.addresses.remove(&conn);
         let slot = self.slots.get_mut(conn);
-        slot.state = State::Open;
+        slot.state = SlotState::Open;
         if slot.has(flag::CLOSE) {
             return self.close_if_quiet(conn);
         }

@@ -24,10 +24,10 @@ use crate::backlog::Backlogs;
 use crate::socket::RawAddress;
 use crate::waker::Shared;
 use crate::{ConnId, Counters, Event, Features, IdleReceive, Mailbox, Outgoing, Wait, limits};
-use accept::Listener;
+use accept::RingListener;
 use buffers::Buffers;
-use receive::Next;
-use slots::{Slots, State};
+use receive::NextReceive;
+use slots::{RingSlots, SlotState};
 use tag::{Op, Tag};
 
 /// What a ring is put together from.
@@ -37,7 +37,7 @@ struct RingParts {
     shared: Arc<Shared>,
     features: Features,
     direct: bool,
-    slots: Slots,
+    slots: RingSlots,
     idle: IdleReceive,
 }
 
@@ -52,7 +52,7 @@ struct Later {
 pub(crate) struct Ring {
     ring: IoUring,
     buffers: Buffers,
-    slots: Slots,
+    slots: RingSlots,
     direct: bool,
     features: Features,
     shared: Arc<Shared>,
@@ -63,12 +63,12 @@ pub(crate) struct Ring {
     later: Later,
     events: VecDeque<Event<'static>>,
     /// Receives that ended by themselves, and how they go on.
-    rearm: Vec<(ConnId, Next)>,
+    rearm: Vec<(ConnId, NextReceive)>,
     /// How connections that stay wait for their next bytes.
     idle: IdleReceive,
     /// Receives that complete at once were queued.
     takes: bool,
-    listeners: Vec<Listener>,
+    listeners: Vec<RingListener>,
     /// Addresses that operations in flight read or write.
     addresses: HashMap<ConnId, Box<RawAddress>>,
     /// Transfers in flight: token and target.
@@ -313,6 +313,6 @@ impl Ring {
 
     fn is_current(&self, tag: Tag) -> bool {
         let slot = self.slots.get(ConnId(tag.index));
-        slot.state != State::Free && slot.generation == tag.generation
+        slot.state != SlotState::Free && slot.generation == tag.generation
     }
 }

@@ -3,14 +3,14 @@
 use io_uring::{cqueue, opcode, squeue};
 
 use super::buffers::GROUP;
-use super::slots::{Slot, State, flag};
+use super::slots::{RingSlot, SlotState, flag};
 use super::tag::Op;
 use super::{Ring, on_descriptor};
 use crate::{ConnId, Event, IdleReceive, Mode};
 
 /// How a receive that is over goes on; the last two only for connections that wait with a poll.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Next {
+pub(super) enum NextReceive {
     /// As it was armed.
     Receive,
     /// At once: there are more bytes.
@@ -23,7 +23,7 @@ impl Ring {
     pub(crate) fn arm(&mut self, conn: ConnId, mode: Mode) {
         let slot = self.slots.get_mut(conn);
         debug_assert!(!slot.has(flag::RECEIVING | flag::AWAITING), "{conn:?} is armed twice");
-        debug_assert_eq!(slot.state, State::Open);
+        debug_assert_eq!(slot.state, SlotState::Open);
         match mode {
             Mode::Once => slot.flags &= !flag::STAYS,
             Mode::Multi => slot.flags |= flag::STAYS,
@@ -59,15 +59,15 @@ impl Ring {
     }
 
     /// Arm again what ended by itself with this completion, once its buffer is back.
-    fn go_on(&mut self, conn: ConnId, slot: Slot, cqe: &cqueue::Entry) {
+    fn go_on(&mut self, conn: ConnId, slot: RingSlot, cqe: &cqueue::Entry) {
         let next = if !slot.has(flag::STAYS) || self.idle == IdleReceive::Armed {
-            Next::Receive
+            NextReceive::Receive
         } else if cqueue::sock_nonempty(cqe.flags()) || cqe.result() == -libc::ENOBUFS {
-            Next::Now
+            NextReceive::Now
         } else {
-            Next::Await
+            NextReceive::Await
         };
-        self.counters.rearmed += u64::from(next == Next::Receive);
+        self.counters.rearmed += u64::from(next == NextReceive::Receive);
         self.rearm.push((conn, next));
     }
 
@@ -80,7 +80,7 @@ impl Ring {
             slot.flags &= !flag::RECEIVING;
         }
         let slot = *slot;
-        let is_wanted = slot.state == State::Open && !slot.has(flag::CLOSE);
+        let is_wanted = slot.state == SlotState::Open && !slot.has(flag::CLOSE);
         if is_wanted {
             match (result, buffer) {
                 (1.., Some(id)) => {
@@ -122,13 +122,13 @@ impl Ring {
     pub(super) fn rearm_all(&mut self) {
         for (conn, next) in std::mem::take(&mut self.rearm) {
             let slot = self.slots.get(conn);
-            if slot.state != State::Open || slot.has(flag::CLOSE | flag::RECEIVING | flag::AWAITING) {
+            if slot.state != SlotState::Open || slot.has(flag::CLOSE | flag::RECEIVING | flag::AWAITING) {
                 continue;
             }
             match next {
-                Next::Receive => self.submit_receive(conn),
-                Next::Now => self.receive_now(conn),
-                Next::Await => self.await_readable(conn),
+                NextReceive::Receive => self.submit_receive(conn),
+                NextReceive::Now => self.receive_now(conn),
+                NextReceive::Await => self.await_readable(conn),
             }
         }
     }

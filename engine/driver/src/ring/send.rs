@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use io_uring::{opcode, squeue};
 
-use super::slots::{State, flag};
+use super::slots::{SlotState, flag};
 use super::tag::{Op, Tag};
 use super::{Later, Ring, on_descriptor};
 use crate::{ConnId, Event, Outgoing};
@@ -48,7 +48,7 @@ impl Ring {
     fn queue_sends(&mut self, arena: &[u8], sends: &[Outgoing]) {
         for (at, send) in sends.iter().enumerate() {
             let slot = self.slots.get(send.conn);
-            if send.end <= send.start || slot.state != State::Open {
+            if send.end <= send.start || slot.state != SlotState::Open {
                 continue;
             }
             let bytes = &arena[send.start as usize..send.end as usize];

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use io_uring::{IoUring, opcode, types};
 
 use super::buffers::{Buffers, GROUP};
-use super::slots::Slots;
+use super::slots::RingSlots;
 use super::tag::{Op, Tag};
 use super::{Later, Ring, RingParts};
 use crate::waker::Shared;
@@ -45,7 +45,7 @@ impl Ring {
             shared,
             features,
             direct,
-            slots: Slots::new(capacity),
+            slots: RingSlots::new(capacity),
             idle: options.idle,
         });
         ring.arm_waker();

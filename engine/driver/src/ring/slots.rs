@@ -3,7 +3,7 @@
 use crate::ConnId;
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum State {
+pub(super) enum SlotState {
     /// Not in use.
     #[default]
     Free,
@@ -17,7 +17,7 @@ pub(super) enum State {
     Closing,
 }
 
-/// Bits of [`Slot::flags`].
+/// Bits of [`RingSlot::flags`].
 pub(super) mod flag {
     /// A receive is in flight.
     pub(crate) const RECEIVING: u8 = 1;
@@ -36,18 +36,18 @@ pub(super) mod flag {
 }
 
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Slot {
+pub(super) struct RingSlot {
     /// The descriptor; for a direct one the slot's own number is it.
     pub(super) fd: i32,
     /// Counts the lives of the slot: a late completion of an earlier life is recognised.
     pub(super) generation: u16,
-    pub(super) state: State,
+    pub(super) state: SlotState,
     pub(super) flags: u8,
 }
 
-const _: () = assert!(size_of::<Slot>() == crate::limits::SLOT_BYTES);
+const _: () = assert!(size_of::<RingSlot>() == crate::limits::SLOT_BYTES);
 
-impl Slot {
+impl RingSlot {
     pub(super) fn has(&self, flag: u8) -> bool {
         self.flags & flag != 0
     }
@@ -60,38 +60,38 @@ impl Slot {
 
 /// All slots of a ring.
 #[derive(Debug)]
-pub(super) struct Slots {
-    table: Vec<Slot>,
+pub(super) struct RingSlots {
+    table: Vec<RingSlot>,
     free: Vec<u32>,
     pub(super) capacity: usize,
 }
 
-impl Slots {
+impl RingSlots {
     pub(super) fn new(capacity: usize) -> Self {
         Self { table: Vec::with_capacity(capacity), free: Vec::new(), capacity }
     }
 
     /// A free slot for a plain descriptor.
-    pub(super) fn take(&mut self, fd: i32, state: State) -> ConnId {
+    pub(super) fn take(&mut self, fd: i32, state: SlotState) -> ConnId {
         let index = self.free.pop().unwrap_or(self.table.len() as u32);
         self.take_at(index, fd, state)
     }
 
     /// The slot that the kernel chose for a direct descriptor.
-    pub(super) fn take_at(&mut self, index: u32, fd: i32, state: State) -> ConnId {
+    pub(super) fn take_at(&mut self, index: u32, fd: i32, state: SlotState) -> ConnId {
         if self.table.len() <= index as usize {
-            self.table.resize(index as usize + 1, Slot::default());
+            self.table.resize(index as usize + 1, RingSlot::default());
         }
         let slot = &mut self.table[index as usize];
-        debug_assert_eq!(slot.state, State::Free, "slot {index} is in use");
-        *slot = Slot { fd, generation: slot.generation, state, flags: 0 };
+        debug_assert_eq!(slot.state, SlotState::Free, "slot {index} is in use");
+        *slot = RingSlot { fd, generation: slot.generation, state, flags: 0 };
         ConnId(index)
     }
 
     /// End of a life. `plain` slots are handed out again by this table, direct ones by the kernel.
     pub(super) fn give_back(&mut self, conn: ConnId, plain: bool) {
         let slot = &mut self.table[conn.index()];
-        slot.state = State::Free;
+        slot.state = SlotState::Free;
         slot.flags = 0;
         slot.generation = slot.generation.wrapping_add(1);
         if plain {
@@ -99,11 +99,11 @@ impl Slots {
         }
     }
 
-    pub(super) fn get(&self, conn: ConnId) -> Slot {
+    pub(super) fn get(&self, conn: ConnId) -> RingSlot {
         self.table.get(conn.index()).copied().unwrap_or_default()
     }
 
-    pub(super) fn get_mut(&mut self, conn: ConnId) -> &mut Slot {
+    pub(super) fn get_mut(&mut self, conn: ConnId) -> &mut RingSlot {
         &mut self.table[conn.index()]
     }
 

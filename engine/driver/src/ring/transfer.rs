@@ -6,7 +6,7 @@ use io_uring::types::{DestinationSlot, Fd, Fixed};
 use io_uring::{opcode, squeue};
 
 use super::Ring;
-use super::slots::State;
+use super::slots::SlotState;
 use super::tag::{Op, Tag};
 use crate::{ConnId, Event, Mailbox};
 
@@ -14,7 +14,7 @@ impl Ring {
     pub(crate) fn transfer(&mut self, conn: ConnId, to: &Mailbox, token: u64) {
         self.settle();
         let slot = self.slots.get(conn);
-        debug_assert!(slot.state == State::Open && slot.is_quiet());
+        debug_assert!(slot.state == SlotState::Open && slot.is_quiet());
         if self.direct != to.0.ring.is_some() {
             // Back ends of one process are opened alike.
             return self.events.push_back(Event::TransferFailed { token, conn, errno: libc::EOPNOTSUPP });
@@ -32,7 +32,7 @@ impl Ring {
     /// Send the descriptor to the other ring's table, and close it here if that worked. Both in one submission: a
     /// broken link would close it in any case.
     fn transfer_direct(&mut self, conn: ConnId, to: &Mailbox, ring: i32, token: u64) {
-        self.slots.get_mut(conn).state = State::Leaving;
+        self.slots.get_mut(conn).state = SlotState::Leaving;
         self.leaving.insert(conn, (token, to.clone()));
         let target = DestinationSlot::auto_target();
         let send = opcode::MsgRingSendFd::new(Fd(ring), Fixed(conn.0), target, Tag::arrival(token)).build();
@@ -54,7 +54,7 @@ impl Ring {
     pub(super) fn transfer_refused(&mut self, conn: ConnId, result: i32) {
         let Some((token, to)) = self.leaving.remove(&conn) else { return };
         to.0.release();
-        self.slots.get_mut(conn).state = State::Open;
+        self.slots.get_mut(conn).state = SlotState::Open;
         self.events.push_back(Event::TransferFailed { token, conn, errno: -result });
     }
 
@@ -71,7 +71,7 @@ impl Ring {
     /// A direct descriptor has come into the table; its slot was reserved by the sender.
     pub(super) fn arrived(&mut self, token: u64, result: i32) {
         if result >= 0 {
-            let conn = self.slots.take_at(result as u32, -1, State::Open);
+            let conn = self.slots.take_at(result as u32, -1, SlotState::Open);
             self.events.push_back(Event::Arrived { token, conn });
         }
     }
@@ -79,7 +79,7 @@ impl Ring {
     /// Plain descriptors that came through the mailbox; their slots were reserved by the senders.
     pub(super) fn arrivals(&mut self) {
         for (token, fd) in self.shared.take_mail() {
-            let conn = self.slots.take(fd.into_raw_fd(), State::Open);
+            let conn = self.slots.take(fd.into_raw_fd(), SlotState::Open);
             self.events.push_back(Event::Arrived { token, conn });
         }
     }

@@ -98,7 +98,7 @@ impl Shard {
         self.show_sent(turn, slot, &frames);
         turn.fx.send(slot, |out| {
             if is_wrapped {
-                ws::frame_header(out, ws::Kind::Binary, frames.len());
+                ws::frame_header(out, ws::FrameKind::Binary, frames.len());
             }
             out.extend_from_slice(&frames);
         });

@@ -2,7 +2,7 @@
 
 /// Fields of a certificate, borrowed from its DER.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Fields<'d> {
+pub(super) struct DerFields<'d> {
     pub(super) issuer: &'d [u8],
     pub(super) subject: &'d [u8],
     /// Seconds since 1970.
@@ -30,7 +30,7 @@ const KEY_IDENTIFIER: u8 = 0x80;
 const AUTHORITY_KEY_ID: &[u8] = &[0x55, 0x1d, 0x23];
 
 /// Read the fields (RFC 5280, 4.1).
-pub(super) fn read(certificate: &[u8]) -> Option<Fields<'_>> {
+pub(super) fn read(certificate: &[u8]) -> Option<DerFields<'_>> {
     let (whole, _) = element(certificate, SEQUENCE)?;
     let (mut rest, _) = element(whole, SEQUENCE)?;
     if rest.first() == Some(&EXPLICIT_VERSION) {
@@ -44,7 +44,7 @@ pub(super) fn read(certificate: &[u8]) -> Option<Fields<'_>> {
     let (subject, rest) = element(rest, SEQUENCE)?;
     let (not_before_s, until) = time(validity)?;
     let (not_after_s, _) = time(until)?;
-    Some(Fields { issuer, subject, not_before_s, not_after_s, serial, authority_key: authority_key(rest) })
+    Some(DerFields { issuer, subject, not_before_s, not_after_s, serial, authority_key: authority_key(rest) })
 }
 
 /// The identifier of the authority's key among the fields that follow the subject.

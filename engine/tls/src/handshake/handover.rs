@@ -95,7 +95,7 @@ pub(super) fn session(
         Side::Server => (&secrets.server, &secrets.client),
     };
     let (extracted, kernel) = conn.into_secrets().map_err(Fault::Handshake)?;
-    let direction = |(seq, keys): &(u64, ConnectionTrafficSecrets), secret: Option<&super::keylog::Secret>| {
+    let direction = |(seq, keys): &(u64, ConnectionTrafficSecrets), secret: Option<&super::keylog::TrafficSecret>| {
         let (suite, key, iv) = raw(keys)?;
         if suite != facts.suite {
             return None;

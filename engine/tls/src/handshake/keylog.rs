@@ -13,12 +13,12 @@ const CLIENT: &str = "CLIENT_TRAFFIC_SECRET_0";
 const SERVER: &str = "SERVER_TRAFFIC_SECRET_0";
 
 /// A traffic secret.
-pub(crate) struct Secret {
+pub(crate) struct TrafficSecret {
     bytes: [u8; MAX_SECRET_BYTES],
     len: usize,
 }
 
-impl Secret {
+impl TrafficSecret {
     fn new(secret: &[u8]) -> Option<Self> {
         let mut this = Self { bytes: [0; MAX_SECRET_BYTES], len: secret.len() };
         this.bytes.get_mut(..secret.len())?.copy_from_slice(secret);
@@ -30,7 +30,7 @@ impl Secret {
     }
 }
 
-impl Drop for Secret {
+impl Drop for TrafficSecret {
     fn drop(&mut self) {
         self.bytes.zeroize();
     }
@@ -39,8 +39,8 @@ impl Drop for Secret {
 /// The first traffic secrets of a connection, as far as they are known.
 #[derive(Default)]
 pub(crate) struct Secrets {
-    pub(crate) client: Option<Secret>,
-    pub(crate) server: Option<Secret>,
+    pub(crate) client: Option<TrafficSecret>,
+    pub(crate) server: Option<TrafficSecret>,
 }
 
 thread_local! {
@@ -55,8 +55,8 @@ impl rustls::KeyLog for Hook {
     fn log(&self, label: &str, _client_random: &[u8], secret: &[u8]) {
         // TLS 1.2 offers its master secret without asking: nothing here wants it.
         HEARD.with_borrow_mut(|heard| match label {
-            CLIENT => heard.client = Secret::new(secret),
-            SERVER => heard.server = Secret::new(secret),
+            CLIENT => heard.client = TrafficSecret::new(secret),
+            SERVER => heard.server = TrafficSecret::new(secret),
             _ => {}
         });
     }
@@ -91,7 +91,7 @@ mod tests {
             Hook.log(CLIENT, &[0; 32], &[2; 32]);
         });
         assert!(secrets.server.is_none());
-        assert_eq!(secrets.client.as_ref().map(Secret::bytes), Some(&[2; 32][..]));
+        assert_eq!(secrets.client.as_ref().map(TrafficSecret::bytes), Some(&[2; 32][..]));
         listen(&mut secrets, || Hook.log(SERVER, &[0; 32], &[4; 48]));
         assert!(secrets.client.is_some() && secrets.server.is_some());
         assert!(!Hook.will_log("CLIENT_HANDSHAKE_TRAFFIC_SECRET"));

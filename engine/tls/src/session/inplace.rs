@@ -8,7 +8,7 @@ use crate::{Fault, session::cache::NO_STAMP};
 
 /// What few connections have, at few moments.
 #[derive(Default)]
-pub(super) struct Extra {
+pub(super) struct SessionExtra {
     /// A record whose rest is on its way.
     pub(super) partial: Option<Assembly>,
     /// A message after the handshake whose rest is on its way.
@@ -21,7 +21,7 @@ pub(super) struct Extra {
 pub(super) struct Link {
     /// Where its expanded keys are in the cache.
     pub(super) stamp: u64,
-    pub(super) extra: Option<Box<Extra>>,
+    pub(super) extra: Option<Box<SessionExtra>>,
     /// Application bytes per record.
     pub(super) fragment_bytes: u16,
     /// What the peer asked for.
@@ -42,7 +42,7 @@ pub(super) struct Link {
 }
 
 impl Link {
-    pub(super) fn extra_mut(&mut self) -> &mut Extra {
+    pub(super) fn extra_mut(&mut self) -> &mut SessionExtra {
         self.extra.get_or_insert_default()
     }
 

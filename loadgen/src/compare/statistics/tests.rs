@@ -37,14 +37,14 @@ impl Machine {
     }
 }
 
-fn findings(compare: fn(&[f64], &[f64], f64) -> Change, rounds: usize, slower: f64, worlds: u64) -> (usize, usize) {
+fn findings(compare: fn(&[f64], &[f64], f64) -> Difference, rounds: usize, slower: f64, worlds: u64) -> (usize, usize) {
     let (mut higher, mut lower) = (0, 0);
     for seed in 0..worlds {
         let mut machine = Machine { random: Pcg64Mcg::seed_from_u64(seed) };
         let (a, b) = machine.rounds(rounds, slower);
         match compare(&a, &b, WRONG).finding {
-            Finding::Higher => higher += 1,
-            Finding::Lower => lower += 1,
+            Significance::Higher => higher += 1,
+            Significance::Lower => lower += 1,
             _ => {}
         }
     }
@@ -77,10 +77,10 @@ fn without_pairs_the_drift_stays_in_the_interval() {
 #[test]
 fn two_single_runs_cannot_be_separated() {
     for compare in [paired, unpaired] {
-        assert_eq!(compare(&[100.0], &[200.0], WRONG).finding, Finding::TooFew);
-        assert_eq!(compare(&[100.0; 3], &[200.0; 3], WRONG).finding, Finding::TooFew);
-        assert_eq!(compare(&[100.0; 4], &[200.0; 4], WRONG).finding, Finding::Higher);
-        assert_eq!(compare(&[100.0; 4], &[0.0; 4], WRONG).finding, Finding::TooFew, "a figure of 0 has no ratio");
+        assert_eq!(compare(&[100.0], &[200.0], WRONG).finding, Significance::TooFew);
+        assert_eq!(compare(&[100.0; 3], &[200.0; 3], WRONG).finding, Significance::TooFew);
+        assert_eq!(compare(&[100.0; 4], &[200.0; 4], WRONG).finding, Significance::Higher);
+        assert_eq!(compare(&[100.0; 4], &[0.0; 4], WRONG).finding, Significance::TooFew, "a figure of 0 has no ratio");
     }
 }
 
@@ -108,8 +108,8 @@ fn students_t_is_that_of_the_tables() {
 #[test]
 fn what_is_certain_and_tiny_is_no_finding() {
     let change = paired(&[1_000.0; 9], &[1_004.0; 9], WRONG);
-    assert!(change.low > 1.0 && change.finding == Finding::None, "{change:?}");
-    assert_eq!(paired(&[1_000.0; 9], &[1_020.0; 9], WRONG).finding, Finding::Higher);
+    assert!(change.low > 1.0 && change.finding == Significance::None, "{change:?}");
+    assert_eq!(paired(&[1_000.0; 9], &[1_020.0; 9], WRONG).finding, Significance::Higher);
 }
 
 /// A comparison looks at six figures, and one finding among them is one too many when the build is the same.
@@ -120,7 +120,7 @@ fn all_figures_together_are_rarely_wrong() {
         let mut machine = Machine { random: Pcg64Mcg::seed_from_u64(seed) };
         let is_wrong = (0..6).any(|figure| {
             let (a, b) = machine.rounds(9, 1.0);
-            paired(&a, &b, super::super::wrong_share(figure == 0)).finding != Finding::None
+            paired(&a, &b, super::super::wrong_share(figure == 0)).finding != Significance::None
         });
         wrong += usize::from(is_wrong);
     }

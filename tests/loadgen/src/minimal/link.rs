@@ -5,7 +5,7 @@ use std::net::{Shutdown, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use linchpin_protocol::ws::{Decoder, Kind, Piece, Role, frame_header};
+use linchpin_protocol::ws::{Decoder, FrameKind, Piece, Role, frame_header};
 use linchpin_tls::{
     Acceptor, Desk, Established, Facts, Greeting, Handshake, Input, Opened, Progress, RecordLayer as _, Session,
 };
@@ -47,7 +47,7 @@ impl Link {
         }
         let mut out = Vec::new();
         if self.0.is_websocket.load(Ordering::Relaxed) {
-            frame_header(&mut out, Kind::Binary, bytes.len());
+            frame_header(&mut out, FrameKind::Binary, bytes.len());
         }
         out.extend_from_slice(bytes);
         // The order of sealing must be that of sending.

@@ -195,7 +195,7 @@ fn https_and_wss_share_the_port() {
     assert!(wss.bytes(&mut world).starts_with(b"HTTP/1.1 101 "));
     let login = linchpin_sim::script::frame(command::LOGIN, 1, token.expose().as_bytes());
     let mut framed = Vec::new();
-    ws::client_frame(&mut framed, ws::Kind::Binary, &login, [1, 2, 3, 4]);
+    ws::client_frame(&mut framed, ws::FrameKind::Binary, &login, [1, 2, 3, 4]);
     wss.transmit(&mut world, &framed);
     world.run_ms(100);
     assert_eq!(wss.bytes(&mut world), [0x82, 5, 0, 0, 1, 0, 200]);

@@ -1,6 +1,6 @@
 //! Devices over WebSocket.
 
-use linchpin_protocol::ws::{self, Decoder, Kind, Piece, Role};
+use linchpin_protocol::ws::{self, Decoder, FrameKind, Piece, Role};
 use linchpin_shard::End;
 use linchpin_sim::driver::Conn;
 use linchpin_sim::script::frame;
@@ -30,7 +30,7 @@ impl Client {
         Self { conn, decoder: Decoder::new(Role::Client), received: Vec::new(), closed: false }
     }
 
-    fn send(&self, world: &mut World, kind: Kind, payload: &[u8]) {
+    fn send(&self, world: &mut World, kind: FrameKind, payload: &[u8]) {
         let mut out = Vec::new();
         ws::client_frame(&mut out, kind, payload, [1, 2, 3, 4]);
         world.send(self.conn, &out);
@@ -65,18 +65,18 @@ fn a_device_logs_in_writes_and_is_written_to() {
         let mut client = Client::connect(&mut world);
         // The login in two frames, the second with INFO behind it.
         let login = frame(command::LOGIN, 1, token.expose().as_bytes());
-        client.send(&mut world, Kind::Binary, &login[..3]);
+        client.send(&mut world, FrameKind::Binary, &login[..3]);
         let info = frame(command::INTERNAL, 2, b"ver\x000.5.4\0buff-in\x004096");
-        client.send(&mut world, Kind::Binary, &[&login[3..], &info].concat());
+        client.send(&mut world, FrameKind::Binary, &[&login[3..], &info].concat());
         let answers = client.read(&mut world);
         assert_eq!(answers, [0, 0, 1, 0, 200, 0, 0, 2, 0, 200], "device {device}");
-        client.send(&mut world, Kind::Binary, &frame(command::HARDWARE, 3, b"vw\x001\x0042"));
+        client.send(&mut world, FrameKind::Binary, &frame(command::HARDWARE, 3, b"vw\x001\x0042"));
         assert_eq!(world.value(device, 1).as_deref(), Some("42"));
         operator_writes(&mut world, device, 2, b"hello");
         world.run_ms(50);
         let pushed = client.read(&mut world);
         assert!(pushed.ends_with(b"vw\x002\0hello") && pushed[0] == command::HARDWARE);
-        client.send(&mut world, Kind::Close, &[]);
+        client.send(&mut world, FrameKind::Close, &[]);
         client.read(&mut world);
         assert!(client.closed, "a close is answered");
         assert!(world.is_over(client.conn));
@@ -94,9 +94,9 @@ fn a_client_that_does_not_wait_gets_every_answer() {
         let conn = world.connect([127, 0, 0, 7]);
         let mut bytes = Vec::new();
         ws::upgrade_request(&mut bytes, "/websockets", "x", &[3; 16]);
-        ws::client_frame(&mut bytes, Kind::Ping, b"already", [1; 4]);
+        ws::client_frame(&mut bytes, FrameKind::Ping, b"already", [1; 4]);
         let login = frame(command::LOGIN, 1, token.expose().as_bytes());
-        ws::client_frame(&mut bytes, Kind::Binary, &login, [2; 4]);
+        ws::client_frame(&mut bytes, FrameKind::Binary, &login, [2; 4]);
         world.send(conn, &bytes);
         world.run_ms(100);
         let mut got = Vec::new();
@@ -113,14 +113,14 @@ fn a_client_that_does_not_wait_gets_every_answer() {
 fn a_message_in_parts_with_a_ping_between_is_one_stream() {
     let (mut world, token) = world();
     let mut client = Client::connect(&mut world);
-    client.send(&mut world, Kind::Binary, &frame(command::LOGIN, 1, token.expose().as_bytes()));
+    client.send(&mut world, FrameKind::Binary, &frame(command::LOGIN, 1, token.expose().as_bytes()));
     assert_eq!(client.read(&mut world), [0, 0, 1, 0, 200]);
     let ping = frame(command::PING, 2, b"");
     let mut bytes = Vec::new();
-    ws::client_frame(&mut bytes, Kind::Binary, &ping[..2], [9; 4]);
+    ws::client_frame(&mut bytes, FrameKind::Binary, &ping[..2], [9; 4]);
     bytes[0] &= 0x7f;
-    ws::client_frame(&mut bytes, Kind::Ping, b"still there?", [8; 4]);
-    ws::client_frame(&mut bytes, Kind::Continuation, &ping[2..], [7; 4]);
+    ws::client_frame(&mut bytes, FrameKind::Ping, b"still there?", [8; 4]);
+    ws::client_frame(&mut bytes, FrameKind::Continuation, &ping[2..], [7; 4]);
     for byte in bytes {
         world.send(client.conn, &[byte]);
     }
@@ -135,7 +135,7 @@ fn what_breaks_the_rules_is_closed_with_its_code() {
     {
         let (mut world, token) = world();
         let mut client = Client::connect(&mut world);
-        client.send(&mut world, Kind::Binary, &frame(command::LOGIN, 1, token.expose().as_bytes()));
+        client.send(&mut world, FrameKind::Binary, &frame(command::LOGIN, 1, token.expose().as_bytes()));
         client.read(&mut world);
         world.send(client.conn, bytes);
         world.run_ms(50);
@@ -151,7 +151,7 @@ fn what_breaks_the_rules_is_closed_with_its_code() {
 fn only_blynk_travels_inside() {
     let (mut world, _) = world();
     let client = Client::connect(&mut world);
-    client.send(&mut world, Kind::Binary, b"GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+    client.send(&mut world, FrameKind::Binary, b"GET / HTTP/1.1\r\nHost: x\r\n\r\n");
     assert_eq!(ends(&world), [End::UnknownProtocol]);
 }
 
@@ -159,10 +159,10 @@ fn only_blynk_travels_inside() {
 fn who_logs_in_wrongly_hears_it_and_who_never_does_is_closed() {
     let (mut world, _) = world();
     let mut client = Client::connect(&mut world);
-    client.send(&mut world, Kind::Binary, &frame(command::LOGIN, 1, b"abcdefghijklmnopqrstuvwxyz012345"));
+    client.send(&mut world, FrameKind::Binary, &frame(command::LOGIN, 1, b"abcdefghijklmnopqrstuvwxyz012345"));
     assert_eq!(client.read(&mut world), [0, 0, 1, 0, 9]);
     let mut silent = Client::connect(&mut world);
-    silent.send(&mut world, Kind::Ping, b"");
+    silent.send(&mut world, FrameKind::Ping, b"");
     world.run_ms(6_000);
     silent.decoder = Decoder::new(Role::Client);
     assert_eq!(ends(&world), [End::TokenUnknown, End::LoginTimeout]);
