@@ -32,7 +32,7 @@ fn defined(line: &str) -> Option<&str> {
     }
     let name = words.next()?;
     let end = name.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(name.len());
-    Some(&name[..end])
+    (end > 0).then(|| &name[..end])
 }
 
 #[cfg(test)]
