@@ -150,7 +150,7 @@ fn an_operator_sees_packets_without_tokens() {
 
 #[test]
 fn over_a_websocket_too() {
-    use linchpin_protocol::ws::{Decoder, Kind, Piece, Role, frame_header};
+    use linchpin_protocol::ws::{Decoder, FrameKind, Piece, Role, frame_header};
     let (mut world, token, _) = mqtt_world();
     let conn = world.connect([127, 0, 0, 1]);
     let ask = "GET /mqtt HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
@@ -167,7 +167,7 @@ fn over_a_websocket_too() {
     // A mask of zeros changes nothing.
     let framed = |bytes: &[u8]| {
         let mut out = Vec::new();
-        frame_header(&mut out, Kind::Binary, bytes.len());
+        frame_header(&mut out, FrameKind::Binary, bytes.len());
         out[1] |= 0x80;
         out.extend_from_slice(&[0; 4]);
         out.extend_from_slice(bytes);
