@@ -88,6 +88,7 @@ impl Datastream {
     /// # Errors
     /// [`Fault::ValueTooLong`]; [`Fault::ValueKind`] for the wrong type; [`Fault::ValueRange`] for a choice that does not
     /// exist where there is no fallback.
+    #[inline]
     pub fn admit<'a>(&self, value: ValueRef<'a>) -> Result<Cow<'a, [u8]>, Fault> {
         let bytes = value.as_bytes();
         if bytes.len() > MAX_VALUE_BYTES {
@@ -219,6 +220,7 @@ impl Template {
     }
 
     /// The datastream on this pin.
+    #[inline]
     #[must_use]
     pub fn datastream(&self, pin: Pin) -> Option<&Datastream> {
         let at = self.datastreams.binary_search_by_key(&pin, |datastream| datastream.pin).ok()?;
@@ -229,6 +231,7 @@ impl Template {
     ///
     /// # Errors
     /// [`Fault::NoDatastream`] and those of [`Datastream::admit`].
+    #[inline]
     pub fn admit<'a>(&self, pin: Pin, value: ValueRef<'a>) -> Result<Cow<'a, [u8]>, Fault> {
         self.datastream(pin).ok_or(Fault::NoDatastream { pin })?.admit(value)
     }

@@ -11,8 +11,10 @@ use crate::{End, Shard, Slot, Turn, end, limits};
 impl Shard {
     /// Bytes of a live connection, at any cut.
     pub(crate) fn feed(&mut self, turn: &mut Turn<'_>, slot: Slot, bytes: &mut [u8]) {
-        self.connections[slot].heard = Ticks::at(turn.now.mono);
-        let Some(mut carry) = self.connections.hold(slot, |c| c.carry.take()) else {
+        let connection = &mut self.connections[slot];
+        connection.heard = Ticks::at(turn.now.mono);
+        let carry = if connection.carry.is_some() { self.connections.hold(slot, |c| c.carry.take()) } else { None };
+        let Some(mut carry) = carry else {
             let used = self.whole(turn, slot, bytes);
             return self.retain_carry(turn, slot, &bytes[used..], None);
         };

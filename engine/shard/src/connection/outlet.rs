@@ -52,14 +52,15 @@ impl Shard {
         if connection.gate & gate::QUIET != 0 && connection.deadline.millis() <= turn.now.mono {
             self.connections[slot].gate &= !gate::QUIET;
         }
-        let bits = self.connections[slot].gate;
-        if bits & gate::BLOCKED != 0 {
+        let connection = &self.connections[slot];
+        let bits = connection.gate;
+        if bits & gate::BLOCKED != 0 || connection.extra.as_ref().is_none_or(|extra| extra.outbound.is_empty()) {
             return;
         }
         let mut frames = std::mem::take(&mut self.scratch);
         frames.clear();
         self.connections.hold(slot, |c| {
-            let Some(extra) = c.extra.as_deref_mut().filter(|e| !e.outbound.is_empty()) else { return };
+            let Some(extra) = c.extra.as_deref_mut() else { return };
             if bits & gate::PACED != 0 {
                 if extra.next_paced <= turn.now.mono && turn.fx.pending_bytes(slot) == 0 {
                     // Answers and pushes are in one queue. The client takes nothing but an answer before INFO was answered.

@@ -33,6 +33,7 @@ impl Shard {
         Timer::ALL.into_iter().filter_map(|timer| self.due_at(timer)).min()
     }
 
+    #[inline]
     fn due_at(&self, timer: Timer) -> Option<Millis> {
         match timer {
             Timer::Connections => self.connections.wheel.next(),

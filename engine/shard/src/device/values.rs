@@ -33,12 +33,15 @@ impl Values {
     /// ones wins. A value as long as the one before is written over it.
     pub(crate) fn put(&mut self, pin: Pin, value: &[u8], at: UnixMillis) -> Result<bool, ValuesFull> {
         let (place, is_known) = self.find(pin);
-        if is_known && read_entry(&self.0[place.start..place.end]).2.0 > at.0 {
-            return Ok(false);
-        }
-        if is_known && place.end - place.start == HEAD + value.len() {
-            write_entry(&mut self.0[place.start..place.end], pin, value, at);
-            return Ok(true);
+        if is_known {
+            let entry = &mut self.0[place.start..place.end];
+            if stamp_of(entry) > at {
+                return Ok(false);
+            }
+            if entry.len() == HEAD + value.len() {
+                write_entry(entry, pin, value, at);
+                return Ok(true);
+            }
         }
         let len_bytes = self.0.len() - (place.end - place.start) + HEAD + value.len();
         if len_bytes > VALUES_BYTES || (!is_known && self.iter().count() >= PINS) {
@@ -109,9 +112,15 @@ fn write_entry(entry: &mut [u8], pin: Pin, value: &[u8], at: UnixMillis) {
 }
 
 fn read_entry(entry: &[u8]) -> (u16, &[u8], UnixMillis) {
-    let mut stamp = [0; 8];
-    stamp[..6].copy_from_slice(&entry[4..HEAD]);
-    (u16::from_le_bytes([entry[0], entry[1]]), &entry[HEAD..], UnixMillis(u64::from_le_bytes(stamp)))
+    (u16::from_le_bytes([entry[0], entry[1]]), &entry[HEAD..], stamp_of(entry))
+}
+
+/// When an entry was written.
+fn stamp_of(entry: &[u8]) -> UnixMillis {
+    // The length stands below the six bytes of the time: one load instead of two.
+    let mut bytes = [0; 8];
+    bytes.copy_from_slice(&entry[2..HEAD]);
+    UnixMillis(u64::from_le_bytes(bytes) >> 16)
 }
 
 #[cfg(test)]

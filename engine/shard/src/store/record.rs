@@ -7,6 +7,7 @@ use crate::{Change, DeviceChange, Effect, End, EventId, Intake, Shard, Turn};
 
 impl Shard {
     /// Store a point.
+    #[inline]
     pub(crate) fn store_point(&self, turn: &mut Turn<'_>, position: u32, pin: Pin, at: UnixMillis, value: &[u8]) {
         if matches!(self.store.intake, Intake::All | Intake::Points) {
             let device = &self.devices[position];

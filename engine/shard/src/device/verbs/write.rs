@@ -10,7 +10,7 @@ use linchpin_protocol::model::{Pin, UnixMillis, ValueRef};
 use super::{Delivery, LatestChange, Origin, Refused};
 use crate::{Intake, Shard, Slot, Turn};
 
-/// A write that the template, the device's buffer and the store allow. The value may have been cropped.
+/// A write that the template allows. The value may have been cropped.
 struct Admitted<'a> {
     pin: Pin,
     value: Cow<'a, [u8]>,
@@ -18,6 +18,7 @@ struct Admitted<'a> {
 
 impl Shard {
     /// Set a pin. `at`: the time of the value; the newest time wins.
+    #[inline(always)]
     pub(crate) fn write(
         &mut self,
         turn: &mut Turn<'_>,
@@ -25,8 +26,13 @@ impl Shard {
         (pin, value, at): (Pin, ValueRef<'_>, UnixMillis),
         origin: Origin,
     ) -> Result<Delivery, Refused> {
-        let admitted = self.admit_write(position, pin, value, origin)?;
-        self.carry_out_write(turn, position, &admitted, at, origin)
+        let admitted = self.check_template(position, pin, value)?;
+        if origin != Origin::Device {
+            self.check_delivery(position, &admitted, origin)?;
+        }
+        self.set_latest(turn, position, &admitted, at, origin)?;
+        self.store_point(turn, position, pin, at, &admitted.value);
+        if origin == Origin::Device { Ok(Delivery::Sent) } else { Ok(self.deliver(turn, position, &admitted, origin)) }
     }
 
     /// Set several pins, now: all of them or none.
@@ -39,10 +45,19 @@ impl Shard {
     ) -> Result<(), Refused> {
         let mut admitted = Vec::with_capacity(writes.len());
         for (pin, value) in writes {
-            admitted.push(self.admit_write(position, *pin, ValueRef(value), origin)?);
+            let write = self.check_template(position, *pin, ValueRef(value))?;
+            if origin != Origin::Device {
+                self.check_delivery(position, &write, origin)?;
+            }
+            admitted.push(write);
         }
+        let at = turn.now.wall;
         for write in &admitted {
-            let _ = self.carry_out_write(turn, position, write, turn.now.wall, origin)?;
+            self.set_latest(turn, position, write, at, origin)?;
+            self.store_point(turn, position, write.pin, at, &write.value);
+            if origin != Origin::Device {
+                let _ = self.deliver(turn, position, write, origin);
+            }
         }
         Ok(())
     }
@@ -91,6 +106,7 @@ impl Shard {
     }
 
     /// The one check of a value against the template, which may crop it.
+    #[inline(always)]
     fn check_template<'a>(&self, position: u32, pin: Pin, value: ValueRef<'a>) -> Result<Admitted<'a>, Fault> {
         let value = match self.template_of(position) {
             Some(template) => template.admit(pin, value)?,
@@ -99,53 +115,33 @@ impl Shard {
         Ok(Admitted { pin, value })
     }
 
-    fn admit_write<'a>(
-        &mut self,
-        position: u32,
-        pin: Pin,
-        value: ValueRef<'a>,
-        origin: Origin,
-    ) -> Result<Admitted<'a>, Refused> {
+    /// May a write of others be acknowledged, and will the device take it?
+    fn check_delivery(&mut self, position: u32, write: &Admitted<'_>, origin: Origin) -> Result<(), Refused> {
         if origin == Origin::Http && self.store.intake == Intake::Nothing {
             return Err(Refused::StoreFailed);
         }
-        let admitted = self.check_template(position, pin, value)?;
-        if origin == Origin::Device {
-            return Ok(admitted);
-        }
         match self.devices[position].connection() {
             // What an MQTT client cannot hold is left out when it is sent.
-            Some(slot) if self.is_mqtt(slot) => {}
-            Some(slot) => self.check_buffer(slot, Some(pin), |out| put_frame(out, 1, &admitted, origin))?,
-            None if origin == Origin::Bridge => return Err(Refused::Offline),
-            None => {}
+            Some(slot) if self.is_mqtt(slot) => Ok(()),
+            Some(slot) => self.check_buffer(slot, Some(write.pin), |out| put_frame(out, 1, write, origin)),
+            None if origin == Origin::Bridge => Err(Refused::Offline),
+            None => Ok(()),
         }
-        Ok(admitted)
     }
 
-    fn carry_out_write(
-        &mut self,
-        turn: &mut Turn<'_>,
-        position: u32,
-        write: &Admitted<'_>,
-        at: UnixMillis,
-        origin: Origin,
-    ) -> Result<Delivery, Refused> {
-        self.set_latest(turn, position, write, at, origin)?;
-        self.store_point(turn, position, write.pin, at, &write.value);
-        if origin == Origin::Device {
-            return Ok(Delivery::Sent);
-        }
-        let Some(slot) = self.devices[position].connection() else { return Ok(Delivery::Waits) };
+    /// Send a write of others to the device, if it is connected.
+    fn deliver(&mut self, turn: &mut Turn<'_>, position: u32, write: &Admitted<'_>, origin: Origin) -> Delivery {
+        let Some(slot) = self.devices[position].connection() else { return Delivery::Waits };
         if self.is_mqtt(slot) {
-            return Ok(self.publish_write(turn, slot, write.pin, &write.value));
+            return self.publish_write(turn, slot, write.pin, &write.value);
         }
         let id = self.next_push_id();
         self.push(turn, slot, Some(write.pin), |out| put_frame(out, id, write, origin));
-        Ok(Delivery::Sent)
+        Delivery::Sent
     }
 
     /// Make a value the latest of its pin, unless a newer one is known: as the store does at a restart.
+    #[inline(always)]
     fn set_latest(
         &mut self,
         turn: &mut Turn<'_>,
