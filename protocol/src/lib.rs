@@ -8,13 +8,14 @@
 //! - [`blynk`]: the wire. [`blynk::split`] cuts frames, [`blynk::Session`] turns the frames of one device connection into
 //!   actions, [`blynk::codec`] writes frames, [`blynk::DeviceSession`] is the device's side of the same conversation.
 //!   [`http`] is the same for the HTTP device API, [`ws`] carries Blynk bytes in WebSocket frames, [`mqtt`] is the
-//!   other wire of devices, [`proxy`] reads what a load balancer says of its client.
+//!   other wire of devices, [`live`] what pages watch, [`proxy`] reads what a load balancer says of its client.
 
 pub mod action;
 pub mod blynk;
 pub mod fault;
 pub mod http;
 pub mod limits;
+pub mod live;
 pub mod model;
 pub mod mqtt;
 pub mod proxy;

@@ -100,6 +100,36 @@ pub const WS_PAYLOAD_BYTES: u64 = 64 * 1_024;
 /// Longest payload of a WebSocket control frame, bytes (RFC 6455, 5.5).
 pub const WS_CONTROL_BYTES: usize = 125;
 
+/// Devices that one live socket may watch, and that one watch may list.
+pub const LIVE_DEVICES: usize = 500;
+
+/// Watched pins of one live socket, all its watches together.
+pub const LIVE_PINS: usize = 4_096;
+
+/// Watches of one live socket.
+pub const LIVE_SETS: usize = 64;
+
+/// Pins that one watch may list: one of each virtual pin.
+pub const LIVE_WATCH_PINS: usize = 256;
+
+/// Pins of one watch whose every value is wanted.
+pub const LIVE_EVERY_PINS: usize = 16;
+
+/// Values of such a pin, events, frames that wait for one slow live socket; later ones are counted as skipped.
+pub const LIVE_RING: usize = 64;
+
+/// Longest text of a live query, bytes.
+pub const LIVE_QUERY_BYTES: usize = 512;
+
+/// Longest name of a page's build, bytes.
+pub const LIVE_BUILD_BYTES: usize = 64;
+
+/// Longest message of a live socket, bytes: one WebSocket frame.
+pub const LIVE_MESSAGE_BYTES: usize = 64 * 1_024;
+
+/// Largest time and number of an event that a live socket carries: what browsers count exactly.
+pub const LIVE_TIME_MS: u64 = (1 << 53) - 1;
+
 /// Longest header of PROXY protocol version 2, bytes: 16 and the addresses and fields that proxies add.
 pub const PROXY_HEADER_BYTES: usize = 1_024;
 
@@ -157,3 +187,7 @@ const _: () = assert!("vr".len() + MAX_PINS_LISTED * 4 <= MAX_BODY_BYTES, "all p
 const _: () = assert!(MQTT_WILL_BYTES + TOKEN_BYTES + MQTT_CLIENT_ID_CHARS * 4 + 64 <= MQTT_CONNECT_BYTES);
 const _: () = assert!(MQTT_CONNECT_BYTES <= MQTT_PACKET_BYTES);
 const _: () = assert!("ds/".len() + MAX_VALUE_BYTES <= MQTT_PACKET_BYTES, "every value must fit");
+const _: () = assert!(LIVE_MESSAGE_BYTES as u64 <= WS_PAYLOAD_BYTES, "a message is one frame");
+const _: () =
+    assert!(LIVE_DEVICES * 4 + LIVE_WATCH_PINS * 2 + LIVE_EVERY_PINS * 2 + 16 <= LIVE_MESSAGE_BYTES, "a watch fits");
+const _: () = assert!(LIVE_MESSAGE_BYTES <= u16::MAX as usize + 1, "lengths are counted in 16 bits");

@@ -11,6 +11,7 @@ mod mqtt_table;
 use mqtt_table::Begun;
 
 const WIRE: &str = include_str!("../../../../protocol/tests/fixtures/wire.txt");
+const LIVE: &str = include_str!("../../../../protocol/tests/fixtures/live.json");
 const MQTT: &str = include_str!("../../../../protocol/tests/fixtures/mqtt.txt");
 const LOGIN: &[u8] = b"\x1d\0\x01\0\x20abcdefghijklmnopqrstuvwxyz012345";
 const ACCEPTED: &[u8] = b"\0\0\x01\0\xc8";
@@ -23,7 +24,34 @@ fn main() -> io::Result<()> {
     write("session", &clients)?;
     write("device", &servers)?;
     mqtt()?;
+    live()?;
     tls()
+}
+
+/// The golden messages of live sockets in both encodings, whole, cut, and with each of their first bytes changed.
+fn live() -> io::Result<()> {
+    for (side, target) in [("ask", "live_ask"), ("report", "live_report")] {
+        let mut inputs = BTreeSet::new();
+        for line in LIVE.lines().filter(|line| line.contains(&format!("\"side\":\"{side}\""))) {
+            let field = |name: &str, end: &str| {
+                let from = line.find(name).map_or(0, |at| at + name.len());
+                line[from..].split(end).next().unwrap_or_default()
+            };
+            let hex = field("\"hex\":\"", "\"");
+            let bytes: Vec<u8> =
+                (0..hex.len()).step_by(2).filter_map(|at| u8::from_str_radix(&hex[at..at + 2], 16).ok()).collect();
+            inputs.insert([&[1], field("\"json\":", ",\"side\"").as_bytes()].concat());
+            inputs.insert([&[0], &bytes[..]].concat());
+            inputs.insert([&[0], &bytes[..bytes.len() / 2]].concat());
+            for at in 0..bytes.len().min(6) {
+                let mut other = bytes.clone();
+                other[at] ^= 0x41;
+                inputs.insert([&[0], &other[..]].concat());
+            }
+        }
+        write_as_they_are(target, &inputs)?;
+    }
+    Ok(())
 }
 
 /// The rows of the table of rules, and the recorded packets one by one.

@@ -73,3 +73,13 @@ fn mqtt_sessions() {
 fn mqtt_beside_another() {
     replay("mqtt_differential", props::mqtt_differential);
 }
+
+#[test]
+fn live_asks() {
+    replay("live_ask", props::live_ask);
+}
+
+#[test]
+fn live_reports() {
+    replay("live_report", props::live_report);
+}
