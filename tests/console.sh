@@ -41,7 +41,9 @@ run_tests() {
     (cd "$room" && npx --no-install tsc --noEmit)
     node "$room/tests/bundle.mjs" "$scratch"
     node --test "$scratch/unit"
+    export CONSOLE_TESTS=$scratch
     node "$room/tests/sizes.mjs"
+    node "$room/tests/journeys/run.mjs"
 }
 
 case ${1:-build} in

@@ -44,9 +44,9 @@ function Routed({ routes }: { routes: typeof ROUTES }) {
     failed.value = false;
     hit[2]().then((part) => { loaded.set(hit[1], part.default); arrived.value++; }, () => { failed.value = true; });
   }, [name]);
-  if (!hit) return <Empty icon="search" tone="neutral" title={t('wrong.page')} text={t('wrong.page.text')}><a class="button" href="/devices">{t('nav.devices')}</a></Empty>;
+  if (!hit) return <Empty top icon="search" tone="neutral" title={t('wrong.page')} text={t('wrong.page.text')}><a class="button" href="/devices">{t('nav.devices')}</a></Empty>;
   const Found = loaded.get(hit[1]);
-  if (failed.value) return <Empty icon="cut" title={t('wrong.offline')} text={t('wrong.offline.text')}><button type="button" class="button" onClick={() => location.reload()}>{t('again')}</button></Empty>;
+  if (failed.value) return <Empty top icon="cut" title={t('wrong.offline')} text={t('wrong.offline.text')}><button type="button" class="button" onClick={() => location.reload()}>{t('again')}</button></Empty>;
   if (!Found) return <Skeleton />;
   const parts = hit[0].exec(at)!;
   return <Found key={`${hit[1]} ${parts[1] ?? ''}`} id={parts[1] ?? ''} tab={parts[2] ?? ''} />;
@@ -135,7 +135,7 @@ function Frame() {
           <a class="me" href="/me" aria-current={here('/me')}><Icon name="me" /><span class="clip">{me.value?.user.name || me.value?.user.email}</span></a>
         </div>
       </aside>
-      <div class="top"><a class="brand" href="/devices"><Mark size={24} />{t('brand')}</a><LinkLine /></div>
+      <header class="top"><a class="brand" href="/devices"><Mark size={24} />{t('brand')}</a><LinkLine /></header>
       <main id="main" tabIndex={-1}>
         <Banners />
         <Routed routes={ROUTES} />

@@ -77,7 +77,8 @@ export interface TemplateVersion { version: number; at_ms: number; by: string | 
 
 /** GET O/users */
 export interface UserLine { id: number; email: string; name: string; state: 'pending' | 'active' | 'suspended'; role: number; role_name: string; below: boolean; factor: boolean; seen_ms: number | null; devices: number }
-export interface Role { id: number; name: string; builtin: boolean; inherited: boolean; users: number; all: string[]; own: string[] }
+/** `org`: permissions for all devices of the organization; `own`: for owned and shared ones. PUT O/roles/{r} {name, org, own} */
+export interface Role { id: number; name: string; builtin: boolean; inherited: boolean; users: number; org: string[]; own: string[] }
 export interface Invite { id: number; email: string; role_name: string; by: string; until_ms: number; made_ms: number }
 export interface Org { id: number; parent: number | null; name: string; kind: string; state: 'active' | 'suspended'; depth: number; devices: number; users: number; policy: { factor: boolean; session_hours: number; plain: boolean } }
 export interface AuditEntry { number: number; at_ms: number; actor: string; action: string; object: string; outcome: 'done' | 'refused'; address: string | null; request: string | null }

@@ -29,7 +29,7 @@ function Cell({ widget, device, template, chosen, onChoose, onKey, onGrab }: {
   const name = widget.title ?? template.streams.find((one) => one.pin === widget.pins[0])?.name ?? widget.pins[0] ?? '';
   const kind = isKind(widget.kind) ? t(`kind.${widget.kind}` as Key) : widget.kind;
   return (
-    <div class="cell" role="button" tabIndex={0} aria-pressed={chosen} aria-label={t('edit.widget', { kind, name })} aria-describedby="edit-keys" data-id={widget.id} ref={(box) => place(box, widget)}
+    <div class="cell" role="group" tabIndex={0} aria-current={chosen ? 'true' : undefined} aria-label={t('edit.widget', { kind, name })} aria-describedby="edit-keys" data-id={widget.id} ref={(box) => place(box, widget)}
       onFocus={onChoose} onKeyDown={onKey} onPointerDown={(event) => onGrab(event, false)}>
       <div class="inner" inert><Drawn device={device} widget={widget} streams={template.streams} mayControl={false} /></div>
       {chosen && <span class="corner" aria-hidden="true" onPointerDown={(event) => { event.stopPropagation(); onGrab(event, true); }} />}

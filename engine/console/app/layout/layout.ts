@@ -156,12 +156,17 @@ export function guess(seen: Seen): 'flag' | 'number' | 'text' {
   return values.every((value) => Number.isFinite(Number(value))) ? 'number' : 'text';
 }
 
-/** A range that holds these numbers, with round ends. */
+/** The smallest of 1, 2, 5, 10, 20, 50, ... that is at least this. */
+function round(n: number): number {
+  const unit = 10 ** Math.floor(Math.log10(n));
+  return [1, 2, 5, 10].map((digit) => digit * unit).find((one) => one >= n * (1 - 1e-9))!;
+}
+
+/** A range with round ends that holds these numbers and half as much again, since more will come. */
 export function roundRange(values: number[]): { min: number; max: number } {
   const low = Math.min(0, ...values);
-  const high = Math.max(1, ...values);
-  const step = 10 ** Math.floor(Math.log10(Math.max(high - low, 1)));
-  return { min: Math.floor(low / step) * step, max: Math.ceil((high * 1.1) / step) * step };
+  const high = Math.max(0, ...values);
+  return { min: low < 0 ? -round(-low * 1.5) : 0, max: high > 0 ? round(high * 1.5) : 1 };
 }
 
 /** A first dashboard from what a device has sent: nothing has to be understood before something moves. */

@@ -94,11 +94,13 @@ export function Skeleton({ lines = 6 }: { lines?: number }) {
   return <div class="skeleton" role="status"><span class="sr">{t('loading')}</span>{Array.from({ length: lines }, (_, n) => <i key={n} />)}</div>;
 }
 
-export function Empty({ icon, title, text, tone = '', children }: { icon: IconName; title: string; text?: ComponentChildren; tone?: '' | 'bad' | 'neutral'; children?: ComponentChildren }) {
+/** `top`: it stands for a whole screen, so its title is the screen's heading. */
+export function Empty({ icon, title, text, tone = '', top, children }: { icon: IconName; title: string; text?: ComponentChildren; tone?: '' | 'bad' | 'neutral'; top?: boolean; children?: ComponentChildren }) {
+  useEffect(() => { if (top) document.title = `${title} · Linchpin`; }, [title]);
   return (
     <div class="empty">
       <div class={`sign ${tone}`}><Icon name={icon} size={26} /></div>
-      <h2>{title}</h2>
+      {top ? <h1>{title}</h1> : <h2>{title}</h2>}
       {text && <p>{text}</p>}
       {children && <div class="row">{children}</div>}
     </div>
@@ -106,14 +108,14 @@ export function Empty({ icon, title, text, tone = '', children }: { icon: IconNa
 }
 
 /** Why something failed, what to do, and the details to copy. */
-export function Wrong({ problem, again }: { problem: Problem; again?: () => void }) {
+export function Wrong({ problem, again, top }: { problem: Problem; again?: () => void; top?: boolean }) {
   const forbidden = problem.status === 403;
   const missing = problem.status === 404;
   const title: Key = problem.status === 0 ? 'wrong.offline' : forbidden ? 'wrong.forbidden' : missing ? 'wrong.missing' : problem.status === 429 || problem.status === 503 ? 'wrong.busy' : 'wrong.title';
   const text: Key = problem.status === 0 ? 'wrong.offline.text' : forbidden ? 'wrong.forbidden.text' : missing ? 'wrong.missing.text' : problem.status === 429 || problem.status === 503 ? 'wrong.busy.text' : 'wrong.text';
   return (
     <div role="alert">
-      <Empty icon={forbidden ? 'lock' : problem.status === 0 ? 'cut' : missing ? 'search' : 'warning'} tone={forbidden || missing ? 'neutral' : 'bad'} title={t(title)}
+      <Empty icon={forbidden ? 'lock' : problem.status === 0 ? 'cut' : missing ? 'search' : 'warning'} tone={forbidden || missing ? 'neutral' : 'bad'} title={t(title)} top={top}
         text={<>{t(text)} <span class="mono">{problem.code}</span></>}>
         {again && !forbidden && !missing && <button type="button" class="button primary" onClick={again}>{t('again')}</button>}
         <Copy text={problem.details()} label={t('wrong.copy')} plain />

@@ -41,7 +41,7 @@ function options(lines: Line[], width: number, height: number, box: HTMLElement)
     width, height,
     legend: { show: false },
     cursor: { y: false, points: { size: 7 } },
-    padding: [12, 8, 0, 0],
+    padding: [12, 28, 0, 0],
     scales: { x: { time: true } },
     axes: [
       { ...axis, size: 28, values: (_u, splits, _i, _space, step) => splits.map((s) => (step >= 86_400 ? day : step < 60 ? second : minute).format(s * 1_000)) },
@@ -94,9 +94,10 @@ export function Plot({ lines, stamp, height, label }: { lines: Line[]; stamp: nu
   }, [shape]);
   useEffect(() => {
     const now = state.current;
-    if (!now.inView || now.timer || document.hidden) return;
+    // Out of view only the first points are drawn, for print and pictures.
+    if ((!now.inView && now.drawn > 0 && lines.every((line) => line.last.length > 0)) || now.timer || document.hidden) return;
     const wait = Math.max(0, now.drawn + REDRAW_MS - performance.now());
-    now.timer = setTimeout(() => { now.timer = 0; now.drawn = performance.now(); if (plot.current && now.inView) plot.current.setData(aligned(latest.current)); }, wait);
+    now.timer = setTimeout(() => { now.timer = 0; now.drawn = performance.now(); plot.current?.setData(aligned(latest.current)); }, wait);
   }, [stamp, shape]);
   const at = hover.value;
   const data = plot.current?.data;

@@ -10,7 +10,7 @@ export function PointTable({ lines, label }: { lines: Line[]; label: string }) {
   const times = data[0] as number[];
   const rows = times.map((_, n) => n).reverse().slice(0, ROWS);
   return (
-    <div class="table-wrap tall" tabIndex={0} role="region" aria-label={label}>
+    <div class="table-wrap tall" tabIndex={0} role="group" aria-label={label}>
       <table class="table compact">
         <thead><tr><th>{t('time')}</th>{lines.map((line) => <th key={line.name} class="num">{line.name}{line.unit && <span class="unit">{line.unit}</span>}</th>)}</tr></thead>
         <tbody>

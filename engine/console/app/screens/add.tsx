@@ -187,7 +187,7 @@ export default function Add({ id }: { id: string; tab: string }) {
   const made = useSignal<MadeDevice | null>(null);
   useSignalEffect(() => { if (door.value !== (search.peek().get('door') ?? 'virtual')) setSearch({ door: door.value }); });
   if (id === 'waiting') return <WaitingRoom />;
-  if (!may('device.create')) return <Empty icon="lock" tone="neutral" title={t('wrong.forbidden')} text={t('wrong.forbidden.text')} />;
+  if (!may('device.create')) return <Empty top icon="lock" tone="neutral" title={t('wrong.forbidden')} text={t('wrong.forbidden.text')} />;
   const one = made.value;
   if (one) {
     return (

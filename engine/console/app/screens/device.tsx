@@ -54,7 +54,7 @@ export default function DeviceScreen({ id, tab }: { id: string; tab: string }) {
   useEffect(() => { void load(); }, [id, rights.value]);
   useEffect(() => { const set = watch({ what: ['presence'], select: { devices: [Number(id)] } }); return () => set.close(); }, [id]);
   const one = device.value;
-  if (!one) return problem.value ? <Wrong problem={problem.value} again={() => void load()} /> : <Skeleton />;
+  if (!one) return problem.value ? <Wrong top problem={problem.value} again={() => void load()} /> : <Skeleton />;
   const may = (permission: string): boolean => one.may.includes(permission) && (!viewAs.value || viewAs.value.all.includes(permission) || viewAs.value.own.includes(permission));
   const shown = Object.entries(TABS).filter(([, one]) => may(one.permission));
   const current = TABS[tab || 'dashboard'] ?? TABS.dashboard!;

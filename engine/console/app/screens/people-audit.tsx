@@ -12,7 +12,7 @@ export function Audit() {
     <section class="card" aria-labelledby="audit-title">
       <header><h2 id="audit-title">{t('people.tab.audit')}</h2><a class="button small" download href={`/api/v1${O.value}/audit.jsonl`}><Icon name="download" size={16} />{t('audit.export')}</a></header>
       <Loaded asked={audit}>{(page) => page.items.length === 0 ? <Empty icon="history" tone="neutral" title={t('audit.none')} /> : (
-        <div class="table-wrap" tabIndex={0} role="region" aria-label={t('people.tab.audit')}>
+        <div class="table-wrap" tabIndex={0} role="group" aria-label={t('people.tab.audit')}>
           <table class="table">
             <thead><tr><th class="num">{t('audit.number')}</th><th>{t('time')}</th><th>{t('audit.who')}</th><th>{t('audit.what')}</th><th>{t('audit.object')}</th><th>{t('audit.from')}</th></tr></thead>
             <tbody>{page.items.map((one) => (

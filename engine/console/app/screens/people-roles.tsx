@@ -26,13 +26,13 @@ function RoleForm({ role, isNew, onDone, onClose }: { role: Role; isNew: boolean
   const one = draft.value;
   const readOnly = role.builtin || !may('role.edit');
   const held = grant.value;
-  const reach = (name: string): Reach => (one.all.includes(name) ? 'all' : one.own.includes(name) ? 'own' : 'none');
+  const reach = (name: string): Reach => (one.org.includes(name) ? 'all' : one.own.includes(name) ? 'own' : 'none');
   const set = (name: string, next: Reach) => {
     const without = (list: string[]) => list.filter((other) => other !== name);
-    draft.value = { ...one, all: next === 'all' ? [...without(one.all), name] : without(one.all), own: next === 'own' ? [...without(one.own), name] : without(one.own) };
+    draft.value = { ...one, org: next === 'all' ? [...without(one.org), name] : without(one.org), own: next === 'own' ? [...without(one.own), name] : without(one.own) };
   };
   const save = () => void run(async () => {
-    await put(`${O.value}/roles/${one.id}`, { name: one.name, all: one.all, own: one.own });
+    await put(`${O.value}/roles/${one.id}`, { name: one.name, org: one.org, own: one.own });
     toast(t('saved'));
     onDone();
   });
@@ -70,8 +70,8 @@ export function Roles() {
   const open = useSignal<{ role: Role; isNew: boolean } | null>(null);
   const { problem, run } = useDo();
   const drop = (role: Role) => void run(async () => { await remove(`${O.value}/roles/${role.id}`); toast(t('role.removed')); await roles.again(); });
-  const look = (role: Role) => { viewAs.value = { name: role.name, all: role.all, own: role.own }; go('/devices'); };
-  const fresh = (from?: Role) => { const used = (roles.body.value?.items ?? []).map((one) => one.id); open.value = { isNew: true, role: { id: Math.max(15, ...used) + 1, name: from ? t('role.copyof', { name: from.name }) : '', builtin: false, inherited: false, users: 0, all: from?.all ?? [], own: from?.own ?? [] } }; };
+  const look = (role: Role) => { viewAs.value = { name: role.name, all: role.org, own: role.own }; go('/devices'); };
+  const fresh = (from?: Role) => { const used = (roles.body.value?.items ?? []).map((one) => one.id); open.value = { isNew: true, role: { id: Math.max(15, ...used) + 1, name: from ? t('role.copyof', { name: from.name }) : '', builtin: false, inherited: false, users: 0, org: from?.org ?? [], own: from?.own ?? [] } }; };
   return (
     <section class="card" aria-labelledby="roles-title">
       <header><h2 id="roles-title">{t('people.tab.roles')}</h2>{may('role.edit') && <button type="button" class="button small" onClick={() => fresh()}><Icon name="plus" size={16} />{t('role.new')}</button>}</header>
@@ -80,7 +80,7 @@ export function Roles() {
         <ul class="item-list">
           {page.items.map((role) => (
             <li key={role.id}>
-              <div class="grow"><button type="button" class="link" onClick={() => { open.value = { role, isNew: false }; }}>{role.name}</button><p class="muted small">{t('role.counts', { n: role.all.length, own: role.own.length })}</p></div>
+              <div class="grow"><button type="button" class="link" onClick={() => { open.value = { role, isNew: false }; }}>{role.name}</button><p class="muted small">{t('role.counts', { n: role.org.length, own: role.own.length })}</p></div>
               {role.builtin && <span class="badge">{t('role.builtin')}</span>}
               <span class="muted small">{t('role.users', { n: role.users })}</span>
               <button type="button" class="button small" aria-label={t('role.viewas', { name: role.name })} onClick={() => look(role)}>{t('role.viewas.short')}</button>

@@ -34,7 +34,7 @@ function Health({ page }: Body) {
 
 function Shards({ page }: Body) {
   return (
-    <section class="card"><div class="table-wrap" tabIndex={0} role="region" aria-label={t('server.tab.shards')}>
+    <section class="card"><div class="table-wrap" tabIndex={0} role="group" aria-label={t('server.tab.shards')}>
       <table class="table">
         <thead><tr><th class="num">{t('server.shard')}</th><th class="num">{t('server.connections')}</th><th class="num">{t('nav.devices')}</th><th class="num">{t('server.rate')}</th><th class="num">{t('server.tick')}</th><th class="num">{t('server.cpu')}</th></tr></thead>
         <tbody>{page.shards.map((one) => <tr key={one.shard}><td class="num">{number(one.shard)}</td><td class="num">{number(one.connections)}</td><td class="num">{number(one.devices)}</td><td class="num">{number(one.messages_s)}</td><td class="num">{`${number(one.tick_p99_us)} µs`}</td><td class="num">{percent(one.cpu)}</td></tr>)}</tbody>

@@ -31,7 +31,7 @@ function Diff({ template, version, onClose }: { template: Template; version: num
       <Loaded asked={old}>{(before) => {
         const lines = difference(before, template);
         return lines.length === 0 ? <p class="muted">{t('template.diff.none')}</p> : (
-          <div class="diff" tabIndex={0} role="region" aria-label={t('template.diff', { version })}>{lines.map((line) => <div key={line.path}><span class="muted">{line.path}</span>{'  '}{line.before !== null && <del>{line.before}</del>}{' → '}{line.after !== null ? <ins>{line.after}</ins> : <span class="muted">{'∅'}</span>}</div>)}</div>
+          <div class="diff" tabIndex={0} role="group" aria-label={t('template.diff', { version })}>{lines.map((line) => <div key={line.path}><span class="muted">{line.path}</span>{'  '}{line.before !== null && <del>{line.before}</del>}{' → '}{line.after !== null ? <ins>{line.after}</ins> : <span class="muted">{'∅'}</span>}</div>)}</div>
         );
       }}</Loaded>
     </Dialog>

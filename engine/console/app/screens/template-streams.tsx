@@ -79,7 +79,7 @@ export function Streams({ draft, readOnly }: { draft: Signal<Template>; readOnly
     <section class="card" aria-labelledby="streams-title">
       <header><h2 id="streams-title">{t('template.tab.streams')}</h2>{streams.length > 0 && button}</header>
       {streams.length === 0 ? <Empty icon="wave" title={t('stream.none')} text={t('stream.none.text')}>{button}</Empty> : (
-        <div class="table-wrap" tabIndex={0} role="region" aria-label={t('template.tab.streams')}>
+        <div class="table-wrap" tabIndex={0} role="group" aria-label={t('template.tab.streams')}>
           <table class="table">
             <thead><tr><th>{t('pin')}</th><th>{t('name')}</th><th>{t('stream.kind')}</th><th>{t('stream.range')}</th><th>{t('stream.access')}</th></tr></thead>
             <tbody>

@@ -111,7 +111,7 @@ function Loaded({ id, tab, template, etag, again }: { id: string; tab: string; t
 
 export default function TemplateScreen({ id, tab }: { id: string; tab: string }) {
   const template = useAsk<Template>(`${O.value}/templates/${id}`);
-  if (!template.body.value) return template.problem.value ? <Wrong problem={template.problem.value} again={() => void template.again()} /> : <Skeleton />;
+  if (!template.body.value) return template.problem.value ? <Wrong top problem={template.problem.value} again={() => void template.again()} /> : <Skeleton />;
   return <Loaded id={id} tab={tab} template={template.body.value} etag={template.etag.value ?? ''} again={template.again} />;
 }
 

@@ -26,9 +26,9 @@ export default function ChartWidget({ device, widget, streams }: DrawnProps) {
   const title = widget.title ?? lines.map((line) => line.name).join(', ');
   const stamp = series.stamp.value;
   return (
-    <section class="widget k-chart" aria-labelledby={`${widget.id}-title`}>
+    <article class="widget k-chart" aria-labelledby={`${widget.id}-title`}>
       <header>
-        <h3 id={`${widget.id}-title`} class="clip" title={title}>{title}</h3>
+        <h2 id={`${widget.id}-title`} class="clip" title={title}>{title}</h2>
         <div class="row tight nowrap-row">
           <Segments label={t('range')} value={range.value} onValue={(next) => { range.value = next; }} options={SHORT.map((one) => ({ value: one, text: t(`range.${one}`) }))} />
           <button type="button" class="button small icon quiet" aria-pressed={asTable.value} aria-label={asTable.value ? t('chart.asline') : t('chart.astable')} title={asTable.value ? t('chart.asline') : t('chart.astable')} onClick={() => { asTable.value = !asTable.value; }}><Icon name={asTable.value ? 'chart' : 'table'} size={16} /></button>
@@ -37,6 +37,6 @@ export default function ChartWidget({ device, widget, streams }: DrawnProps) {
       <div class="widget-body">
         {widget.pins.length === 0 ? <p class="muted small">{t('widget.nopin')}</p> : series.problem.value ? <Failed problem={series.problem.value} /> : asTable.value ? <PointTable lines={lines} label={title} /> : <Plot lines={lines} stamp={stamp} label={title} />}
       </div>
-    </section>
+    </article>
   );
 }

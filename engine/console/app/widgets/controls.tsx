@@ -51,16 +51,17 @@ export function Switch(props: Steered) {
 export function Push(props: Steered) {
   const { bound, control, disabled, guarded, question } = useSteered(props);
   const held = useSignal(false);
+  const words = String(props.widget.options.text ?? bound.onText ?? t('push'));
   const press = () => { if (disabled || held.value || props.widget.confirm) return; held.value = true; control.send(onOf(props)); };
   const release = () => { if (!held.value) return; held.value = false; control.send(offOf(props)); };
   const key = (event: KeyboardEvent) => event.key === ' ' || event.key === 'Enter';
   return (
-    <Frame kind="button" id={props.widget.id} title={bound.title} control={control.state.value === 'unknown' ? undefined : control}>
-      <button type="button" class={`push ${held.value ? 'held' : ''} ${control.state.value}`} aria-disabled={disabled} aria-pressed={held.value} aria-label={bound.title}
+    <Frame kind="button" id={props.widget.id} title={bound.title} control={control}>
+      <button type="button" class={`push ${held.value ? 'held' : ''} ${control.state.value}`} aria-disabled={disabled} aria-pressed={held.value} aria-label={`${words}, ${bound.title}`}
         onPointerDown={press} onPointerUp={release} onPointerCancel={release} onPointerLeave={release} onBlur={release}
         onKeyDown={(event) => { if (key(event) && !event.repeat) { event.preventDefault(); press(); } }} onKeyUp={(event) => { if (key(event)) release(); }}
         onClick={() => { if (!disabled && props.widget.confirm) guarded(() => { control.send(onOf(props)); control.send(offOf(props)); }); }}>
-        {String(props.widget.options.text ?? bound.onText ?? t('push'))}
+        {words}
       </button>
       {question}
     </Frame>

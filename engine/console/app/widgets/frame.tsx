@@ -27,9 +27,10 @@ export function Staleness({ reading, stale_after_ms }: { reading: Signal<Reading
 
 export function ControlLine({ control }: { control: Control }) {
   const state = control.state.value;
-  if (state === 'known') return null;
+  // Without a value the widget itself says so.
+  if (state === 'known' || state === 'unknown') return null;
   const code = control.code.value;
-  const text = state === 'unknown' ? t('control.unknown') : state === 'pending' ? t('control.pending') : state === 'kept' ? t('control.kept') : link.value !== 'live' ? t('control.nolink') : code ? t('control.refused', { reason: codeName(code) }) : t('control.noanswer');
+  const text = state === 'pending' ? t('control.pending') : state === 'kept' ? t('control.kept') : link.value !== 'live' ? t('control.nolink') : code ? t('control.refused', { reason: codeName(code) }) : t('control.noanswer');
   return <span class={`control-line ${state}`} role={state === 'refused' ? 'alert' : 'status'}>{text}</span>;
 }
 
@@ -37,10 +38,10 @@ export function Frame({ title, id, children, reading, stale_after_ms = null, con
   title: string; id: string; children: ComponentChildren; reading?: Signal<Reading>; stale_after_ms?: number | null; control?: Control; kind: string;
 }) {
   return (
-    <section class={`widget k-${kind}`} aria-labelledby={`${id}-title`}>
-      <header><h3 id={`${id}-title`} class="clip" title={title}>{title}</h3>{reading && <Staleness reading={reading} stale_after_ms={stale_after_ms} />}</header>
+    <article class={`widget k-${kind}`} aria-labelledby={`${id}-title`}>
+      <header><h2 id={`${id}-title`} class="clip" title={title}>{title}</h2>{reading && <Staleness reading={reading} stale_after_ms={stale_after_ms} />}</header>
       <div class="widget-body">{children}</div>
       {control && <ControlLine control={control} />}
-    </section>
+    </article>
   );
 }

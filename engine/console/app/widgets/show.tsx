@@ -100,7 +100,7 @@ function PinRow({ device, pin, streams, widget }: { device: number; pin: number;
 /** Latest values of pins: of those that are named, else of all the template's. */
 export function ValueTable({ device, pins, streams, widget, label }: { device: number; pins: number[]; streams: Stream[]; widget: Widget; label: string }) {
   return (
-    <div class="table-wrap" tabIndex={0} role="region" aria-label={label}>
+    <div class="table-wrap" tabIndex={0} role="group" aria-label={label}>
       <table class="table compact">
         <thead><tr><th>{t('pin')}</th><th>{t('name')}</th><th class="num">{t('devices.value')}</th><th class="end">{t('age')}</th></tr></thead>
         <tbody>{pins.map((pin) => <PinRow key={pin} device={device} pin={pin} streams={streams} widget={widget} />)}</tbody>

@@ -121,11 +121,11 @@ const DEVICE_ALL = ['view', 'control', 'create', 'edit', 'delete', 'erase', 'tok
 export const ALL = [...DEVICE_ALL, 'template.view', 'template.edit', 'template.delete', 'template.publish', 'event.view', 'event.resolve', 'dashboard.view', 'dashboard.edit', 'user.view', 'user.invite', 'user.edit', 'user.suspend', 'user.remove', 'user.reset', 'role.view', 'role.edit', 'role.assign', 'org.view', 'org.edit', 'org.create', 'org.delete', 'org.transfer', 'key.manage', 'audit.view', 'privacy.export', 'privacy.erase', 'server.manage'];
 
 export const roles: Role[] = [
-  { id: 1, name: 'Admin', builtin: true, inherited: false, users: 1, all: ALL, own: [] },
-  { id: 2, name: 'Staff', builtin: true, inherited: false, users: 2, all: ALL.filter((name) => !/delete|erase|token|transfer|role\.(edit|assign)|org\.(edit|create|delete)|key|audit|privacy|server|user\.(edit|suspend|remove|reset)/.test(name)), own: [] },
-  { id: 3, name: 'User', builtin: true, inherited: false, users: 3, all: ['template.view'], own: ['device.view', 'device.control', 'device.edit', 'device.export', 'event.view', 'event.resolve', 'dashboard.view'] },
-  { id: 4, name: 'Viewer', builtin: true, inherited: false, users: 1, all: ['device.view', 'event.view', 'template.view', 'dashboard.view', 'org.view'], own: [] },
-  { id: 5, name: 'Installer', builtin: true, inherited: false, users: 0, all: ['device.view', 'device.control', 'device.create', 'device.edit', 'device.diagnose', 'device.batch', 'event.view', 'template.view', 'dashboard.view', 'org.view'], own: ['device.token'] },
+  { id: 1, name: 'Admin', builtin: true, inherited: false, users: 1, org: ALL, own: [] },
+  { id: 2, name: 'Staff', builtin: true, inherited: false, users: 2, org: ALL.filter((name) => !/delete|erase|token|transfer|role\.(edit|assign)|org\.(edit|create|delete)|key|audit|privacy|server|user\.(edit|suspend|remove|reset)/.test(name)), own: [] },
+  { id: 3, name: 'User', builtin: true, inherited: false, users: 3, org: ['template.view'], own: ['device.view', 'device.control', 'device.edit', 'device.export', 'event.view', 'event.resolve', 'dashboard.view'] },
+  { id: 4, name: 'Viewer', builtin: true, inherited: false, users: 1, org: ['device.view', 'event.view', 'template.view', 'dashboard.view', 'org.view'], own: [] },
+  { id: 5, name: 'Installer', builtin: true, inherited: false, users: 0, org: ['device.view', 'device.control', 'device.create', 'device.edit', 'device.diagnose', 'device.batch', 'event.view', 'template.view', 'dashboard.view', 'org.view'], own: ['device.token'] },
 ];
 
 export const users: UserLine[] = [

@@ -3,7 +3,7 @@ import type { ServerResponse } from 'node:http';
 import type { DevicePage, ServerPage, Template } from '../../app/api/types.ts';
 import { fault } from '../../app/layout/layout.ts';
 import { addDevice, ALL, audit, consents, devices, diary, events, invites, keys, orgs, roles, seeded, sessions, START, templates, users, versions, type MockDevice } from './fleet.ts';
-import { behaviour, LiveSocket, setPresence, toAll } from './live.ts';
+import { behaviour, LiveSocket, setPresence, setValue, toAll } from './live.ts';
 
 export interface Call { method: string; path: string; query: URLSearchParams; body: Record<string, any>; user: number | null; etag: string | null; response: ServerResponse }
 export class Refuse extends Error { constructor(readonly status: number, readonly code: string, detail: string, readonly field?: string) { super(detail); } }
@@ -17,7 +17,7 @@ const grantOf = (user: number) => {
   const role = roles.find((one) => one.id === line.role)!;
   return { role, line };
 };
-const may = (user: number, permission: string): boolean => { const { role } = grantOf(user); return role.all.includes(permission) || role.own.includes(permission); };
+const may = (user: number, permission: string): boolean => { const { role } = grantOf(user); return role.org.includes(permission) || role.own.includes(permission); };
 function need(call: Call, permission: string): void {
   if (call.user === null) throw new Refuse(401, 'E0602', 'Sign in first.');
   if (!may(call.user, permission)) throw new Refuse(403, 'E0603', `Your role lacks ${permission}.`);
@@ -55,7 +55,7 @@ function show(call: Call, one: MockDevice) {
   return {
     id: one.id, org: one.org, org_name: orgs.find((org) => org.id === one.org)!.name, name: one.name, template: one.template, template_name: one.template && template(one.template).name, owner: one.owner, owner_name: users.find((user) => user.id === one.owner)?.name ?? null,
     tags: one.tags, metadata: one.metadata, online: one.online, since_ms: Math.round(one.since_ms), seen_ms: one.seen_ms && Math.round(one.seen_ms), created_ms: one.created_ms, address: one.online === null ? null : '10.0.0.31', transport: 'TLS 1.3', board: 'ESP32 DevKit', firmware: '1.4.2', library: 'Blynk 1.3.2',
-    may: [...role.all, ...role.own],
+    may: [...role.org, ...role.own],
   };
 }
 
@@ -94,7 +94,7 @@ function save(call: Call, one: Template): Template {
 function make(call: Call) {
   need(call, 'device.create');
   const made = addDevice({ name: String(call.body.name), template: call.body.template ?? null, virtual: Boolean(call.body.virtual), owner: call.user });
-  if (made.virtual) setTimeout(() => { made.values.set('V0', { text: '20', at_ms: Date.now() }); setPresence(made, true); }, 300);
+  if (made.virtual) setTimeout(() => { setPresence(made, true); setValue(made, 'V0', '20'); }, 300);
   toAll({ kind: 'changed', set: 0 });
   return { id: made.id, name: made.name, token: made.token, host: 'linchpin.example.com', port: 8080, port_tls: 443 };
 }
@@ -117,7 +117,7 @@ export const ROUTES: [string, string, Handler][] = [
   ['GET', '/me', (call) => {
     if (call.user === null) throw new Refuse(401, 'E0602', 'Sign in first.');
     const { role, line } = grantOf(call.user);
-    const own = { org: 1, org_name: 'Greenhouse Labs', role: role.id, role_name: role.name, below: line.below, all: role.all, own: role.own };
+    const own = { org: 1, org_name: 'Greenhouse Labs', role: role.id, role_name: role.name, below: line.below, all: role.org, own: role.own };
     return { user: { id: line.id, org: 1, email: line.email, name: line.name, locale: null }, csrf: 'csrf-of-the-mock', grants: role.id === 1 ? [own, { ...own, org: 2, org_name: 'Botanic Garden' }] : [own], factor: line.factor, operator: role.id === 1, server: { name: 'linchpin.example.com', build: 'a1b2c3d', public_url: null, plain: true } };
   }],
   ['GET', `${O}/devices`, list],
@@ -159,7 +159,7 @@ export const ROUTES: [string, string, Handler][] = [
   ['DELETE', `${O}/users/(\\d+)`, (_call, _o, id) => { users.splice(users.findIndex((user) => user.id === Number(id)), 1); return undefined; }],
   ['PUT', `${O}/users/(\\d+)/grant`, (call, _o, id) => { const one = users.find((user) => user.id === Number(id))!; one.role = call.body.role; one.role_name = roles.find((role) => role.id === one.role)!.name; toAll({ kind: 'hello', server_ms: Date.now(), build: behaviour.build, rights: Date.now() & 0xffff }); return undefined; }],
   ['GET', `${O}/roles`, () => page(roles)],
-  ['PUT', `${O}/roles/(\\d+)`, (call, _o, id) => { const at = roles.findIndex((role) => role.id === Number(id)); const made = { id: Number(id), builtin: false, inherited: false, users: 0, name: '', all: [], own: [], ...(roles[at] ?? {}), ...call.body }; if (at < 0) roles.push(made as never); else roles[at] = made as never; return made; }],
+  ['PUT', `${O}/roles/(\\d+)`, (call, _o, id) => { const at = roles.findIndex((role) => role.id === Number(id)); const made = { id: Number(id), builtin: false, inherited: false, users: 0, name: '', org: [], own: [], ...(roles[at] ?? {}), ...call.body }; if (at < 0) roles.push(made as never); else roles[at] = made as never; return made; }],
   ['DELETE', `${O}/roles/(\\d+)`, (_call, _o, id) => { roles.splice(roles.findIndex((role) => role.id === Number(id)), 1); return undefined; }],
   ['GET', `${O}/invites`, () => page(invites)],
   ['POST', `${O}/invites`, (call) => { need(call, 'user.invite'); const made = { id: invites.length + 1, email: call.body.email, role_name: roles.find((role) => role.id === call.body.role)!.name, by: grantOf(call.user!).line.name, made_ms: Date.now(), until_ms: Date.now() + 7 * 86_400_000 }; invites.push(made); return { id: made.id }; }],

@@ -79,5 +79,7 @@ test('a draft shows what was seen', () => {
   const layout = draft('Draft', [{ pin: 'V0', name: null, values: ['20', '24'] }, { pin: 'V1', name: null, values: ['1'] }, { pin: 'V2', name: null, values: ['hello'] }]);
   assert.deepEqual(widgets(layout).map((one) => one.kind).sort(), ['chart', 'gauge', 'led', 'text']);
   assert.equal(fault(layout, ['V0', 'V1', 'V2']), null);
-  assert.deepEqual(roundRange([20, 24]), { min: 0, max: 30 });
+  assert.deepEqual(roundRange([20, 24]), { min: 0, max: 50 });
+  assert.deepEqual(roundRange([-3, 0.2]), { min: -5, max: 0.5 });
+  assert.deepEqual(roundRange([0]), { min: 0, max: 1 });
 });
