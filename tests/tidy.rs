@@ -165,7 +165,8 @@ fn expect_page(path: &str, page: &str) {
 
 #[test]
 fn docs_list_every_limit() {
-    let sources: Vec<_> = files("limits.rs").into_iter().filter(|(path, _)| !path.starts_with("tests/")).collect();
+    let sources: Vec<_> =
+        files("limits.rs").into_iter().filter(|(path, _)| !path.split('/').any(|part| part == "tests")).collect();
     let count: usize = sources.iter().map(|(_, text)| rules::limits(text).len()).sum();
     assert!(count > 80, "only {count} limits were found");
     for (path, text) in &sources {

@@ -6,6 +6,11 @@ use std::time::Duration;
 pub(crate) const SHARDS: u16 = 256;
 /// Memory that all lanes together may reserve, bytes; the kernel gives it to them page by page as letters first pass.
 pub(crate) const LANES_BYTES: usize = 256 << 20;
+/// Capacity of a lane between two shards, letters; more wait in the outbox. The ring uses each of its slots in turn, so all
+/// of its pages become resident.
+pub(crate) const LANE_LETTERS: usize = 256;
+/// Letters that wait for a full lane, per destination, before senders are refused.
+pub(crate) const OUTBOX_LETTERS: usize = 8_192;
 /// Letters that a lane holds at least, whatever the budget.
 pub(crate) const LANE_LETTERS_MIN: usize = 32;
 /// Letters that one tick takes from one lane before it looks at sockets again.
@@ -43,6 +48,8 @@ pub(crate) const TOLD_TRIES: usize = 1_000;
 pub(crate) const RESTORE_TRIES: usize = 5_000;
 /// Times, 10 ms apart, that a shard that ends offers what it owes to the store.
 pub(crate) const LAST_TRIES: usize = 50;
+/// Upper bounds of the buckets that ticks are counted in, us.
+pub(crate) const TICK_BOUNDS_US: [u64; 8] = [100, 250, 500, 1_000, 2_000, 5_000, 10_000, 100_000];
 /// Longest sleep of an idle shard: its clocks are looked at once in this time.
 pub(crate) const IDLE: Duration = Duration::from_secs(1);
 /// Commands in one chunk while a shard is loaded.
@@ -82,9 +89,10 @@ const _: () = assert!(CHANGES_BATCH <= CHANGES / 4, "room for what comes while a
 const _: () = assert!(LAST_TRIES * 10 < STOP_TIMEOUT.as_millis() as usize);
 const _: () = assert!(HISTORY_BYTES >= linchpin_storage::limits::EXPORT_PIECE_BYTES);
 const _: () = assert!(DEVICES <= linchpin_control::limits::DEVICES);
-const _: () = assert!(LANE_LETTERS_MIN <= linchpin_shard::limits::LANE_LETTERS);
+const _: () = assert!(LANE_LETTERS <= OUTBOX_LETTERS);
+const _: () = assert!(LANE_LETTERS_MIN <= LANE_LETTERS);
 const _: () = assert!(
     SHARDS as usize * SHARDS as usize * LANE_LETTERS_MIN * size_of::<linchpin_shard::Mail>() <= LANES_BYTES,
     "the smallest lanes of the most shards stay within the budget"
 );
-const _: () = assert!(LETTERS_PER_TICK >= linchpin_shard::limits::LANE_LETTERS);
+const _: () = assert!(LETTERS_PER_TICK >= LANE_LETTERS);

@@ -5,26 +5,110 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use linchpin_protocol::model::{DeviceId, OrgId};
+use serde::{Deserialize, Serialize};
+
 use crate::limits;
 
+macro_rules! codes {
+    ($($variant:ident $name:literal $status:literal $meaning:literal)*) => {
+        /// Why a command was not carried out, for programs. Names and statuses are stable.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        pub enum Code {
+            $(#[doc = $meaning] #[serde(rename = $name)] $variant,)*
+        }
+
+        impl Code {
+            /// All of them.
+            pub const ALL: &[Self] = &[$(Self::$variant),*];
+
+            /// Its name, in kebab case.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name,)* }
+            }
+
+            /// Its status over HTTP.
+            #[must_use]
+            pub const fn status(self) -> u16 {
+                match self { $(Self::$variant => $status,)* }
+            }
+
+            /// What it means.
+            #[must_use]
+            pub const fn meaning(self) -> &'static str {
+                match self { $(Self::$variant => $meaning,)* }
+            }
+        }
+    };
+}
+
+codes! {
+    BadJson "bad-json" 400 "The line or body is not one JSON object."
+    BadParameter "bad-parameter" 422 "A parameter is missing, unknown or out of its range."
+    ValueTooLong "value-too-long" 422 "A value is longer than a pin takes."
+    Rejected "rejected" 422 "The device's template does not take this pin or value."
+    LineTooLong "line-too-long" 413 "The line or body is longer than is read."
+    UnknownCommand "unknown-command" 404 "There is no such command."
+    NoSuchDevice "no-such-device" 404 "There is no such device."
+    NoSuchTemplate "no-such-template" 404 "There is no such template."
+    NoSuchOrg "no-such-org" 404 "There is no such organization."
+    Refused "refused" 409 "The state of the server does not allow it; the text says why."
+    TooLarge "too-large" 409 "The device's receive buffer is too small for it."
+    TooMany "too-many" 429 "There are too many of these already."
+    Busy "busy" 503 "A shard does not keep up: try again in a moment. Nothing has changed."
+    NoAnswer "no-answer" 504 "A shard did not answer in time."
+    Backup "backup" 502 "The place of backups cannot be used, or the backup is damaged."
+    Key "key" 500 "The keys cannot be read, or are wrong."
+    Store "store" 500 "The store cannot be read or written."
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
 /// A stable code for programs and a sentence for people.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CommandError {
-    /// Stable, in kebab case.
-    pub code: &'static str,
+    /// For programs.
+    pub code: Code,
     /// What happened, with the value and the limit, and what to do.
     pub text: String,
 }
 
 impl CommandError {
     /// With a sentence.
-    pub fn new(code: &'static str, text: impl Into<String>) -> Self {
+    pub fn new(code: Code, text: impl Into<String>) -> Self {
         Self { code, text: text.into() }
     }
 
     /// A parameter is missing or has the wrong shape.
     pub(crate) fn parameter(name: &str, expected: &str) -> Self {
-        Self::new("bad-parameter", format!("parameter {name:?} must be {expected}"))
+        Self::new(Code::BadParameter, format!("parameter {name:?} must be {expected}"))
+    }
+
+    /// There is no device with this id.
+    pub(crate) fn no_such_device(device: DeviceId) -> Self {
+        Self::new(Code::NoSuchDevice, format!("there is no device {device}: `linchpin device list` shows them"))
+    }
+
+    /// There is no organization with this number.
+    pub(crate) fn no_such_org(org: OrgId) -> Self {
+        Self::new(Code::NoSuchOrg, format!("there is no organization {org}: `linchpin org list` shows them"))
+    }
+}
+
+impl From<linchpin_storage::Error> for CommandError {
+    fn from(error: linchpin_storage::Error) -> Self {
+        use linchpin_storage::Error;
+        let code = match error {
+            Error::Backup { .. } => Code::Backup,
+            Error::Key { .. } => Code::Key,
+            _ => Code::Store,
+        };
+        Self::new(code, error.to_string())
     }
 }
 
@@ -100,4 +184,11 @@ impl fmt::Display for StartError {
     }
 }
 
-impl std::error::Error for StartError {}
+impl std::error::Error for StartError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Metrics { source, .. } | Self::Io { source, .. } => Some(source),
+            Self::SocketPath { .. } | Self::InUse { .. } | Self::NotASocket { .. } => None,
+        }
+    }
+}

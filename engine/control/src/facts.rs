@@ -3,6 +3,8 @@
 use std::net::SocketAddr;
 use std::time::Instant;
 
+use crate::monitor::figure::About;
+
 /// What the server knows of itself, for `linchpin status`.
 #[derive(Clone, Debug)]
 pub struct Facts {
@@ -24,4 +26,6 @@ pub struct Facts {
     pub proxied: Vec<SocketAddr>,
     /// When the server started.
     pub started: Instant,
+    /// What the threads around shards count besides the shards.
+    pub counters: Vec<About>,
 }

@@ -1,8 +1,8 @@
 //! The control plane: what operators ask, on threads of its own, never on the device path.
 //!
-//! Ordinary async Rust on tokio. It owns the [`Registry`] of templates and devices and answers the commands that come
-//! through `DATA/admin.sock`; it reaches shards by [`linchpin_shard::Command`]s over bounded lanes and gets their
-//! [`linchpin_shard::Report`]s back through [`Answers`]. docs/admin.md describes the socket.
+//! Ordinary async Rust on tokio. It owns the [`Registry`] of templates and devices and carries out the rows of
+//! [`TABLE`], which come through `DATA/admin.sock`; it reaches shards by [`linchpin_shard::Command`]s over bounded lanes
+//! and gets their [`linchpin_shard::Report`]s back through [`Answers`]. docs/admin.md is made from the table.
 
 pub mod access;
 pub mod account;
@@ -19,16 +19,16 @@ mod registry;
 mod shards;
 mod start;
 
-pub use error::{CommandError, StartError};
+pub use backup::{BackupFigures, BackupPlace, BackupPlan, PlaceError, Upkeep};
+pub use command::{
+    Audit, Offline, Plain, Route, Row, Shapes, TABLE, Word, list_backups, request, restore_backup, verify_backup,
+};
+pub use error::{Code, CommandError, StartError};
 pub use facts::Facts;
+pub use monitor::figure::{About, Counter, Figure, Figures, Kind, Over, Times};
 pub use monitor::metrics;
+pub use monitor::status::{OF_SHARD, ShardFigures};
 pub use registry::records::Keep;
 pub use registry::{DeviceEntry, Loaded, Made, NewDevices, Registry, RegistryError, TemplateEntry};
 pub use shards::{Answers, CommandLane, Shards};
 pub use start::{Control, start};
-
-/// What operators do with the store.
-pub mod upkeep {
-    pub use crate::backup::{BackupFigures, BackupPlace, BackupPlan, PlaceError};
-    pub use crate::command::store::{Upkeep, list, restore, verify};
-}

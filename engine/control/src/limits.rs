@@ -2,6 +2,10 @@
 
 use std::time::Duration;
 
+/// Threads of the control plane's runtime.
+pub const WORKERS: usize = 2;
+/// Threads that wait for the disk for it, at most; beyond that, jobs wait for one.
+pub const BLOCKING_THREADS: usize = 32;
 /// Longest line on the admin socket, bytes.
 pub const LINE_BYTES: usize = 64 * 1024;
 /// Connections to the admin socket at a time.

@@ -1,20 +1,22 @@
-//! Starting the control plane on its own thread.
+//! Starting the control plane on its own threads.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use tokio::runtime::{Builder, Runtime};
 use tokio::sync::Mutex;
 
+use crate::backup::Upkeep;
 use crate::command::Desk;
-use crate::command::store::Upkeep;
-use crate::{Facts, Registry, Shards, StartError, admin, backup, monitor};
+use crate::{Facts, Registry, Shards, StartError, admin, backup, limits, monitor};
 
-/// The running control plane. Its socket is removed when this is dropped.
+/// The running control plane. Its socket is removed and its threads end when this is dropped.
 #[derive(Debug)]
 pub struct Control {
     socket: PathBuf,
     metrics: Option<SocketAddr>,
+    runtime: Option<Runtime>,
 }
 
 impl Control {
@@ -28,10 +30,15 @@ impl Control {
 impl Drop for Control {
     fn drop(&mut self) {
         let _ = std::fs::remove_file(&self.socket);
+        // What waits for the disk on its threads is not waited for: the store closes in order after it.
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
     }
 }
 
-/// Bind the admin socket and serve it on a thread of its own.
+/// Bind the admin socket and serve it on threads of its own, [`limits::WORKERS`] of them: what computes for long there
+/// holds up neither the socket nor a shard.
 ///
 /// # Errors
 /// See [`StartError`].
@@ -45,7 +52,13 @@ pub fn start(
     facts: Facts,
 ) -> Result<Control, StartError> {
     let io = |source| StartError::Io { path: socket.into(), source };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(io)?;
+    let runtime = Builder::new_multi_thread()
+        .worker_threads(limits::WORKERS)
+        .max_blocking_threads(limits::BLOCKING_THREADS)
+        .thread_name("control")
+        .enable_all()
+        .build()
+        .map_err(io)?;
     let (listener, monitor) = {
         let _inside = runtime.enter();
         let monitor = match metrics {
@@ -55,20 +68,14 @@ pub fn start(
         (admin::bind(socket)?, monitor)
     };
     let metrics = monitor.as_ref().and_then(|listener| listener.local_addr().ok());
-    let keep = upkeep.as_ref().map(|upkeep| upkeep.keep().clone());
     let backups = upkeep.clone();
-    let desk = Arc::new(Desk { shards: Arc::new(shards), registry: Mutex::new(registry), keep, upkeep, facts });
-    let serve = move || {
-        runtime.block_on(async {
-            if let Some(monitor) = monitor {
-                tokio::spawn(monitor::serve(monitor, Arc::clone(&desk)));
-            }
-            if let Some(upkeep) = backups {
-                tokio::spawn(backup::run(upkeep));
-            }
-            admin::serve(listener, desk, owner).await;
-        });
-    };
-    std::thread::Builder::new().name("control".to_owned()).spawn(serve).map_err(io)?;
-    Ok(Control { socket: socket.into(), metrics })
+    let desk = Arc::new(Desk { shards: Arc::new(shards), registry: Mutex::new(registry), upkeep, facts });
+    if let Some(monitor) = monitor {
+        runtime.spawn(monitor::serve(monitor, Arc::clone(&desk)));
+    }
+    if let Some(upkeep) = backups {
+        runtime.spawn(backup::run(upkeep));
+    }
+    runtime.spawn(admin::serve(listener, desk, owner));
+    Ok(Control { socket: socket.into(), metrics, runtime: Some(runtime) })
 }

@@ -151,6 +151,7 @@ fn start_at(socket: &Path, owner: u32, devices: u32) -> Result<(Control, Vec<Fak
         mutual: Vec::new(),
         proxied: Vec::new(),
         started: Instant::now(),
+        counters: Vec::new(),
     };
     let control = linchpin_control::start(socket, owner, None, Shards::new(lanes, answers), registry, None, facts)?;
     Ok((control, shards))
@@ -270,6 +271,8 @@ fn added_devices_are_announced_to_the_shards_before_the_answer() {
         (json!({"count": limits::ADD_DEVICES + 1}), "bad-parameter"),
         (json!({"count": "three"}), "bad-parameter"),
         (json!({"name": 7}), "bad-parameter"),
+        (json!({"names": "lamp"}), "bad-parameter"),
+        (json!({"org": 0}), "bad-parameter"),
         (json!({"template": "no such id!"}), "bad-parameter"),
         (json!({"template": "TMPLnone"}), "refused"),
         (json!({"name": "x".repeat(limits::NAME_BYTES + 1)}), "refused"),

@@ -144,35 +144,6 @@ pub enum Command {
     },
 }
 
-/// What the thread around a shard counts, for the metrics; the shard passes it on.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct EngineCounters {
-    /// Ticks by the time from their first event to their submission: up to each of `limits::TICK_BOUNDS_US`, and longer.
-    pub ticks: [u64; crate::limits::TICK_BOUNDS_US.len() + 1],
-    /// Sum of those times, us.
-    pub tick_sum_us: u64,
-    /// Longest tick since the last report, us.
-    pub tick_max_us: u64,
-    /// Letters that wait for other shards.
-    pub lane_depth: u64,
-    /// System calls that submitted or waited.
-    pub enters: u64,
-    /// Connections accepted.
-    pub accepts: u64,
-    /// Times that accepting paused for want of room.
-    pub accept_pauses: u64,
-    /// Bytes that sockets did not take yet.
-    pub backlog_bytes: u64,
-    /// Pins whose newest value waits for room in the journal's lane.
-    pub owed_values: u64,
-    /// Values that newer ones replaced meanwhile.
-    pub coalesced_values: u64,
-    /// Changes that wait for room on the way to the store.
-    pub owed_changes: u64,
-    /// Lines of the diary that found no room.
-    pub lost_diary_lines: u64,
-}
-
 /// The answer to a [`Command`].
 #[derive(Debug)]
 pub enum Report {
@@ -327,6 +298,4 @@ pub struct ShardStatus {
     pub draining: bool,
     /// Ended connections by end code, only codes that occurred, in the order of their codes.
     pub ends: Vec<(End, u64)>,
-    /// What the thread around the shard counts; empty from the shard itself.
-    pub engine: EngineCounters,
 }

@@ -33,9 +33,7 @@ mod tls;
 mod turn;
 mod ws;
 
-pub use command::{
-    Command, DeviceRow, DeviceView, DiaryEntry, EngineCounters, Push, Report, RequestId, ShardStatus, TappedFrame,
-};
+pub use command::{Command, DeviceRow, DeviceView, DiaryEntry, Push, Report, RequestId, ShardStatus, TappedFrame};
 pub use device::verbs::Refused;
 pub use effects::{Effect, Effects, SendRange};
 pub use end::{Blame, End};

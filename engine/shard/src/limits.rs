@@ -125,13 +125,6 @@ pub const EVENTS_PER_DAY: u32 = 100;
 /// Same event code at most once in this time, ms.
 pub const EVENT_REPEAT_MS: u64 = 1_000;
 
-/// Bounds of the tick histogram in the metrics, us.
-pub const TICK_BOUNDS_US: [u64; 8] = [100, 250, 500, 1_000, 2_000, 5_000, 10_000, 100_000];
-/// Capacity of a lane between two shards, letters; more wait in the outbox. The ring uses every slot in turn, so all pages
-/// become resident.
-pub const LANE_LETTERS: usize = 256;
-/// Letters that wait for a full lane, per destination, before senders are refused.
-pub const OUTBOX_LETTERS: usize = 8_192;
 /// Rows of one device list page.
 pub const LIST_ROWS: u32 = 1_000;
 /// The send arena retains at most this much memory over ticks, bytes.
@@ -167,6 +160,5 @@ const _: () = assert!(
     "the largest frame must fit a waiting queue"
 );
 const _: () = assert!(VALUES_BYTES > linchpin_protocol::limits::MAX_VALUE_BYTES);
-const _: () = assert!(LANE_LETTERS <= OUTBOX_LETTERS);
 const _: () = assert!(1_000 % DRAIN_STEP_MS == 0);
 const _: () = assert!(LEDGER_BYTES > 1_000 * CARRY_BYTES);

@@ -1,169 +1,125 @@
-//! Commands to the running server, and the virtual device.
+//! Commands about devices and templates of the running server.
 
-use linchpin_protocol::model::Token;
-use serde_json::{Value, json};
+use linchpin_control::request::{
+    DeviceAdd, DeviceDiary, DeviceExport, DevicePush, DeviceRemove, DeviceShow, DeviceTap, DeviceToken, DeviceWrite,
+    ExportedAs, Request, TemplateList, TemplateShow,
+};
+use linchpin_control::{Plain, Word};
+use linchpin_protocol::model::DeviceId;
 
-use super::args::{At, DeviceVerb, Export, Sim, TemplateVerb};
+use super::args::{At, DeviceVerb, Export, TemplateVerb};
+use super::client;
 use super::failure::Failure;
-use super::output::{print, say};
-use super::sim::{self, SimOptions};
-use super::{client, show};
+use super::output::{json_line, print, say};
+use super::show;
 use crate::config;
 use crate::serve::launch::write_tokens;
 
 /// Ask the server and print its answer.
-pub(crate) fn ask(
-    at: &At,
-    command: &str,
-    parameters: Value,
-    text: impl FnOnce(&Value) -> String,
-) -> Result<(), Failure> {
-    let answer = client::ask(&at.socket(), command, parameters).map_err(Failure::general)?;
-    print(at, &answer, text);
-    Ok(())
+pub(super) fn ask<R: Request>(at: &At, request: &R, text: impl FnOnce(&R::Answer) -> String) -> Result<(), Failure> {
+    print(at, &client::ask(&at.socket(), request).map_err(Failure::general)?, text)
+}
+
+/// A number of the command line as the id that it is.
+fn id(number: u32) -> Result<Plain<DeviceId>, Failure> {
+    let id = DeviceId::new(number).map(Plain);
+    id.ok_or_else(|| Failure::general(format!("{number} is not {}", DeviceId::EXPECTED)))
+}
+
+/// A word of the command line.
+fn word<T: Word<Form = String>>(name: &str, text: &str) -> Result<Plain<T>, Failure> {
+    text.parse().map_err(|error| Failure::general(format!("{name} {text:?} {error}")))
 }
 
 /// `linchpin device`.
-pub(crate) fn device(verb: DeviceVerb) -> Result<(), Failure> {
+pub(super) fn device(verb: DeviceVerb) -> Result<(), Failure> {
     match verb {
         DeviceVerb::List(at) => {
-            let rows = client::all_devices(&at.socket()).map_err(Failure::general)?;
-            print(&at, &Value::Array(rows.clone()), |_| show::list_text(&rows));
-            Ok(())
+            let lines = client::all_devices(&at.socket()).map_err(Failure::general)?;
+            say(&if at.json { json_line(&lines)? } else { show::list_text(&lines) })
         }
-        DeviceVerb::Show { id, at } => ask(&at, "device.show", json!({"device": id}), show::device_text),
+        DeviceVerb::Show { id: number, at } => ask(&at, &DeviceShow { device: id(number)? }, show::device_text),
         DeviceVerb::Add { org, count, template, name, tokens_out, at } => {
-            let parameters =
-                json!({"org": org, "count": count, "template": template, "name": name.unwrap_or_default()});
-            let made = client::ask(&at.socket(), "device.add", parameters).map_err(Failure::general)?;
-            let lines = made
-                .as_array()
-                .into_iter()
-                .flatten()
-                .map(|device| format!("{} {}\n", show::plain(&device["id"]), show::plain(&device["token"])));
-            let lines: String = lines.collect();
+            let no_org = || Failure::general("organization 0 does not exist: their numbers begin with 1");
+            let request = DeviceAdd {
+                count,
+                org: org
+                    .map(|org| linchpin_protocol::model::OrgId::new(org).ok_or_else(no_org))
+                    .transpose()?
+                    .map(Plain),
+                template: template.map(|id| word("--template", &id)).transpose()?,
+                name: name.unwrap_or_default(),
+            };
+            let made = client::ask(&at.socket(), &request).map_err(Failure::general)?;
             match tokens_out {
-                Some(path) => write_tokens(&path, &lines)?,
-                None => print(&at, &made, |_| lines),
+                Some(path) => write_tokens(&path, &show::tokens_text(&made.it)),
+                None => print(&at, &made, |made| show::tokens_text(made)),
             }
-            Ok(())
         }
-        DeviceVerb::Write { id, pin, value, at } => {
-            let parameters = json!({"device": id, "pin": pin, "value": value});
-            ask(&at, "device.write", parameters, |answer| {
-                sent(answer, "the device is offline; the value is kept for its next sync")
+        DeviceVerb::Write { id: number, pin, value, at } => {
+            let request = DeviceWrite { device: id(number)?, pin: word("pin", &pin)?, value };
+            ask(&at, &request, |answer| {
+                show::delivered_text(answer, "the device is offline; the value is stored for its next sync")
             })
         }
-        DeviceVerb::Push { id, what, argument, at } => {
-            let parameters = json!({"device": id, "what": what, "url": argument, "text": argument});
-            ask(&at, "device.push", parameters, |answer| sent(answer, "the device is offline; nothing was sent"))
+        DeviceVerb::Push { id: number, what, argument, at } => {
+            let (url, text) = (argument.clone(), argument);
+            let request = DevicePush { device: id(number)?, what: what.into(), url, text };
+            ask(&at, &request, |answer| show::delivered_text(answer, "the device is offline; nothing was sent"))
         }
-        DeviceVerb::Token { id, at } => {
-            ask(&at, "device.token", json!({"device": id}), |answer| format!("{}\n", show::plain(&answer["token"])))
+        DeviceVerb::Token { id: number, at } => {
+            ask(&at, &DeviceToken { device: id(number)? }, |made| format!("{}\n", made.token.0.expose()))
         }
-        DeviceVerb::Remove { id, at } => {
-            ask(&at, "device.remove", json!({"device": id}), |_| format!("device {id} is removed\n"))
+        DeviceVerb::Remove { id: number, at } => {
+            ask(&at, &DeviceRemove { device: id(number)? }, |gone| format!("device {} is removed\n", gone.removed))
         }
-        DeviceVerb::Diary { id, limit, at } => {
-            ask(&at, "device.diary", json!({"device": id, "limit": limit}), show::diary_text)
+        DeviceVerb::Diary { id: number, limit, at } => {
+            ask(&at, &DeviceDiary { device: number.map(id).transpose()?, limit }, |lines| show::diary_text(lines))
         }
         DeviceVerb::Export(flags) => export(&flags),
-        DeviceVerb::Watch { id, seconds, at } => watch(id, seconds, &at),
-        DeviceVerb::Sim(flags) => simulate(&flags),
+        DeviceVerb::Tap { id, seconds, at } => tap(id, seconds, &at),
+        DeviceVerb::Sim(flags) => super::sim::simulate(&flags),
     }
 }
 
 /// Show frames until the server or the user ends it.
-fn watch(id: u32, seconds: Option<u32>, at: &At) -> Result<(), Failure> {
-    let parameters = json!({"device": id, "seconds": seconds});
-    client::follow(&at.socket(), "device.watch", parameters, |line| {
-        let Some(frame) = line.get("frame") else { return Ok(()) };
-        let text = if at.json { format!("{frame}\n") } else { show::frame_text(frame) };
-        say(&text)
+fn tap(number: u32, seconds: Option<u32>, at: &At) -> Result<(), Failure> {
+    let seconds = seconds.unwrap_or(linchpin_shard::limits::TAP_S);
+    client::follow(&at.socket(), &DeviceTap { device: id(number)?, seconds }, |frame| {
+        say(&if at.json { json_line(&frame.json)? } else { show::frame_text(&frame.it) })
     })
     .map_err(Failure::general)?
 }
 
 /// History on standard output.
 fn export(flags: &Export) -> Result<(), Failure> {
-    let parameters = json!({
-        "device": flags.id,
-        "pins": if flags.pin.is_empty() { Value::Null } else { json!(flags.pin) },
-        "period": flags.period,
-        "from_ms": flags.from_ms,
-        "to_ms": flags.to_ms,
-        "granularity": flags.granularity,
-        "source": flags.source,
-        "format": flags.format,
-        "output": if flags.at.json { "JSON" } else { "CSV" },
-    });
-    let mut is_complete = false;
-    client::follow(&flags.at.socket(), "device.export", parameters, |line| match line["piece"].as_str() {
-        Some(piece) => say(piece),
-        None => {
-            is_complete = true;
-            Ok(())
-        }
-    })
-    .map_err(Failure::general)??;
-    if is_complete {
-        Ok(())
-    } else {
-        Err(Failure::general("the server ended before the export did: it is not complete"))
-    }
+    let request = DeviceExport {
+        device: id(flags.id)?,
+        pins: flags.pin.iter().map(|pin| word("--pin", pin)).collect::<Result<_, _>>()?,
+        period: word("--period", &flags.period)?,
+        from_ms: flags.from_ms,
+        to_ms: flags.to_ms,
+        granularity: word("--granularity", &flags.granularity)?,
+        source: word("--source", &flags.source)?,
+        format: word("--format", &flags.format)?,
+        output: if flags.at.json { ExportedAs::Json } else { ExportedAs::Csv },
+    };
+    client::follow(&flags.at.socket(), &request, |item| say(&item.it.piece)).map_err(Failure::general)?
 }
 
 /// `linchpin template`.
-pub(crate) fn template(verb: TemplateVerb) -> Result<(), Failure> {
+pub(super) fn template(verb: TemplateVerb) -> Result<(), Failure> {
     match verb {
-        TemplateVerb::List(at) => ask(&at, "template.list", json!({}), show::templates_text),
-        TemplateVerb::Show { id, at } => ask(&at, "template.show", json!({"template": id}), show::template_text),
+        TemplateVerb::List(at) => ask(&at, &TemplateList {}, |sheets| show::templates_text(sheets)),
+        TemplateVerb::Show { id, at } => {
+            ask(&at, &TemplateShow { template: word("template", &id)? }, show::template_text)
+        }
         TemplateVerb::Add { file, at } => {
-            let parameters = config::template_request(&file).map_err(|error| Failure::Config(error.to_string()))?;
-            ask(&at, "template.add", parameters, |answer| {
-                let verb = if answer["replaced"] == true { "replaced" } else { "added" };
-                format!("template {} is {verb}\n", show::plain(&answer["template"]))
+            let request = config::template_request(&file).map_err(|error| Failure::Config(error.to_string()))?;
+            ask(&at, &request, |answer| {
+                let verb = if answer.replaced { "replaced" } else { "added" };
+                format!("template {} is {verb}\n", answer.template)
             })
         }
     }
-}
-
-fn sent(answer: &Value, otherwise: &str) -> String {
-    format!("{}\n", if answer["delivered"] == true { "sent to the device" } else { otherwise })
-}
-
-fn simulate(flags: &Sim) -> Result<(), Failure> {
-    let ready: Value = match &flags.ready_file {
-        Some(path) => {
-            let text = std::fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
-            serde_json::from_slice(&text).map_err(|error| format!("{} is no ready file: {error}", path.display()))?
-        }
-        None => Value::Null,
-    };
-    let of_ready = |index: usize| -> Result<String, String> {
-        let token = ready["devices"][index]["token"].as_str().map(str::to_owned);
-        token.ok_or_else(|| {
-            format!("the ready file has no device {index}: its first is 0; see --index, or give --token-file")
-        })
-    };
-    let text = match (&flags.token, &flags.token_file) {
-        (Some(token), _) => token.clone(),
-        (None, Some(path)) => std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?,
-        (None, None) => of_ready(flags.index)?,
-    };
-    let token = |text: &str| Token::parse(text.as_bytes()).map_err(|fault| fault.to_string());
-    let bridge = match (&flags.bridge_to, flags.bridge_index) {
-        (Some(token), _) => Some(token.clone()),
-        (None, Some(index)) => Some(of_ready(index)?),
-        (None, None) => None,
-    };
-    let server = flags.server.clone().or_else(|| ready["plain"].as_str().map(str::to_owned)).unwrap_or_default();
-    let options = SimOptions {
-        server,
-        token: token(&text)?,
-        bridge_to: bridge.as_deref().map(token).transpose()?,
-        count: flags.count,
-        period: flags.period,
-    };
-    sim::run(&options).map_err(Failure::general)
 }

@@ -2,9 +2,10 @@
 
 use std::io::Write as _;
 
-use serde_json::Value;
+use serde::Serialize;
 
 use super::args::At;
+use super::client::Got;
 use super::failure::Failure;
 
 /// Write to standard output.
@@ -18,8 +19,12 @@ pub(crate) fn say(text: &str) -> Result<(), Failure> {
     }
 }
 
+/// A line of JSON.
+pub(super) fn json_line(value: &impl Serialize) -> Result<String, Failure> {
+    serde_json::to_string(value).map(|json| format!("{json}\n")).map_err(Failure::general)
+}
+
 /// Print an answer: as JSON, or as text for people.
-pub(super) fn print(at: &At, answer: &Value, text: impl FnOnce(&Value) -> String) {
-    let shown = if at.json { format!("{answer}\n") } else { text(answer) };
-    let _ = say(&shown);
+pub(super) fn print<T>(at: &At, answer: &Got<T>, text: impl FnOnce(&T) -> String) -> Result<(), Failure> {
+    say(&if at.json { json_line(&answer.json)? } else { text(&answer.it) })
 }

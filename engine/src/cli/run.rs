@@ -4,8 +4,8 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{CommandFactory as _, Parser as _};
+use linchpin_control::request::{Drain, Status};
 use linchpin_shard::End;
-use serde_json::json;
 
 use super::args::{ConfigVerb, Line, Verb};
 use super::device::{self, ask};
@@ -24,12 +24,12 @@ pub(crate) fn run() -> ExitCode {
         }
         Verb::Check { config } => launch::check(&config),
         Verb::Config(ConfigVerb::Default) => say(&config::default_file()),
-        Verb::Status(at) => ask(&at, "status", json!({}), show::status_text),
+        Verb::Status(at) => ask(&at, &Status {}, show::status_text),
         Verb::Device(verb) => device::device(verb),
         Verb::Template(verb) => device::template(verb),
         Verb::Drain { redirect, per_second, at } => {
-            let parameters = json!({"redirect": redirect, "per_second": per_second});
-            ask(&at, "drain", parameters, |_| "draining\n".to_owned())
+            let per_second = per_second.unwrap_or(linchpin_shard::limits::DRAIN_PER_SECOND);
+            ask(&at, &Drain { redirect, per_second }, |_| "draining\n".to_owned())
         }
         Verb::Keys(verb) => store::keys(verb),
         Verb::Erase(flags) => store::erase(&flags),

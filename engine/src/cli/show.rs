@@ -1,5 +1,12 @@
 //! Answers of the running server, for people.
 
+use std::collections::BTreeMap;
+use std::fmt::Display;
+
+use linchpin_control::OF_SHARD;
+use linchpin_control::request::{
+    Delivered, DeviceFull, DeviceLine, DiaryLine, Frame, MadeDevice, StatusAnswer, StreamKind, TemplateSheet,
+};
 use serde_json::Value;
 
 /// A value for people: text without quotes, `-` for nothing. What devices send is not trusted with the terminal:
@@ -17,99 +24,111 @@ pub(crate) fn printable(text: &str) -> String {
     text.replace('\0', " | ").replace(char::is_control, "\u{fffd}")
 }
 
+/// The same, `-` for nothing.
+fn or_dash<T: Display>(value: Option<&T>) -> String {
+    value.map_or_else(|| "-".to_owned(), |value| printable(&value.to_string()))
+}
+
 /// The answer to `status`, for people.
-pub(crate) fn status_text(status: &Value) -> String {
-    let listed = |name: &str| match status[name].as_array().filter(|list| !list.is_empty()) {
-        Some(list) => list.iter().map(plain).collect::<Vec<_>>().join(" "),
-        None => "off".to_owned(),
-    };
+pub(crate) fn status_text(status: &StatusAnswer) -> String {
+    let listed = |list: &[String]| if list.is_empty() { "off".to_owned() } else { list.join(" ") };
     let mut out = format!(
         "linchpin {} ({}), up {} s, {}\nplain {}, tls {}, room for {} connections, state in {}\n\n",
-        plain(&status["version"]),
-        plain(&status["commit"]),
-        plain(&status["uptime_s"]),
-        plain(&status["driver"]),
-        listed("plain"),
-        listed("tls"),
-        plain(&status["capacity"]),
-        plain(&status["state"]),
+        status.version,
+        status.commit,
+        status.uptime_s,
+        status.driver,
+        listed(&status.plain),
+        listed(&status.tls),
+        status.capacity,
+        status.state,
     );
-    let columns = ["online", "connections", "devices", "logins", "frames", "dropped", "moved_out", "ledger_bytes"];
-    out += &format!("{:<8}{}\n", "shard", columns.map(|name| format!("{name:>13}")).concat());
-    let row = |name: String, of: &Value| {
-        format!("{name:<8}{}\n", columns.map(|column| format!("{:>13}", plain(&of[column]))).concat())
-    };
-    for (at, shard) in status["shards"].as_array().into_iter().flatten().enumerate() {
-        out += &row(at.to_string(), shard);
+    let abouts = OF_SHARD.iter().map(|counter| counter.about);
+    let columns: Vec<_> = abouts.filter_map(|about| Some((about.key, about.column?))).collect();
+    out += &format!("{:<8}{}\n", "shard", columns.iter().map(|column| format!("{:>13}", column.1)).collect::<String>());
+    let named = status.shards.iter().enumerate().map(|(at, shard)| (at.to_string(), shard));
+    for (name, figures) in named.chain([("all".to_owned(), &status.all)]) {
+        let row: String = columns.iter().map(|column| format!("{:>13}", figures.number(column.0))).collect();
+        out += &format!("{name:<8}{row}\n");
     }
-    out += &row("all".to_owned(), status);
-    for (code, count) in status["ends"].as_object().into_iter().flatten() {
-        out += &format!("{:>10} x {code} (linchpin explain {code})\n", plain(count));
+    if let Some(linchpin_control::Figure::Labelled(ends)) = status.all.get("ends") {
+        for (code, count) in ends {
+            out += &format!("{count:>10} x {code} (linchpin explain {code})\n");
+        }
     }
     out
 }
 
-/// Rows of the device list, for people.
-pub(crate) fn list_text(rows: &[Value]) -> String {
+/// Lines of the device list, for people.
+pub(crate) fn list_text(lines: &[DeviceLine]) -> String {
     let mut out = format!("{:>8}  {:<8}  {:<16}  {:<12}  name\n", "id", "state", "template", "last seen s");
-    for row in rows {
-        let state = if row["online"] == true { "online" } else { "offline" };
-        out += &format!(
-            "{:>8}  {state:<8}  {:<16}  {:<12}  {}\n",
-            plain(&row["id"]),
-            plain(&row["template"]),
-            plain(&row["last_seen_s"]),
-            plain(&row["name"])
-        );
+    for line in lines {
+        let state = if line.online { "online" } else { "offline" };
+        let (template, seen) = (or_dash(line.template.as_ref()), or_dash(line.last_seen_s.as_ref()));
+        out += &format!("{:>8}  {state:<8}  {template:<16}  {seen:<12}  {}\n", line.id, printable(&line.name));
     }
     out
+}
+
+/// Ids and tokens, a line each.
+pub(crate) fn tokens_text(made: &[MadeDevice]) -> String {
+    made.iter().map(|device| format!("{} {}\n", device.id, device.token.0.expose())).collect()
+}
+
+/// What became of something that was sent.
+pub(crate) fn delivered_text(answer: &Delivered, otherwise: &str) -> String {
+    format!("{}\n", if answer.delivered { "sent to the device" } else { otherwise })
 }
 
 /// One device, for people.
-pub(crate) fn device_text(view: &Value) -> String {
-    let mut out = list_text(std::slice::from_ref(view));
-    out += &format!("peer {}, previous connection ended with {}\n", plain(&view["peer"]), plain(&view["last_end"]));
-    for value in view["values"].as_array().into_iter().flatten() {
-        out += &format!("  {:<5} {}\n", plain(&value["pin"]), plain(&value["value"]));
+pub(crate) fn device_text(view: &DeviceFull) -> String {
+    let mut out = list_text(std::slice::from_ref(&view.line));
+    let (peer, end) = (or_dash(view.peer.as_ref()), or_dash(view.last_end.as_ref()));
+    out += &format!("peer {peer}, previous connection ended with {end}\n");
+    for value in &view.values {
+        out += &format!("  {:<5} {}\n", value.pin, printable(&value.value));
     }
-    for property in view["properties"].as_array().into_iter().flatten() {
-        out +=
-            &format!("  {:<5} {} = {}\n", plain(&property["pin"]), plain(&property["name"]), plain(&property["value"]));
+    for property in &view.properties {
+        out += &format!("  {:<5} {} = {}\n", property.pin, printable(&property.name), printable(&property.value));
     }
-    for name in ["metadata", "firmware"] {
-        for (key, value) in view[name].as_object().into_iter().flatten() {
-            out += &format!("  {name} {} = {}\n", printable(key), plain(value));
+    for (name, pairs) in [("metadata", &view.metadata), ("firmware", &view.firmware)] {
+        for (key, value) in pairs {
+            out += &format!("  {name} {} = {}\n", printable(key), printable(value));
         }
     }
-    for event in view["events"].as_array().into_iter().flatten() {
-        out += &format!("  event {} {}\n", plain(&event["code"]), plain(&event["text"]));
+    for event in &view.events {
+        out += &format!("  event {} {}\n", printable(&event.code), printable(&event.text));
     }
     out
 }
 
 /// The diary: one end a paragraph.
-pub(crate) fn diary_text(rows: &Value) -> String {
+pub(crate) fn diary_text(lines: &[DiaryLine]) -> String {
+    if lines.is_empty() {
+        return "no connection has ended\n".to_owned();
+    }
     let mut out = String::new();
-    for row in rows.as_array().into_iter().flatten() {
-        let device = row["device"].as_u64().map_or("no device".to_owned(), |id| format!("device {id}"));
-        out += &format!("{}  {}  {device}", date(row["at_s"].as_u64().unwrap_or_default()), plain(&row["end"]));
-        if row["peer"].is_null() {
-            out += "  before the server was started";
-        } else {
-            let (peer, lasted, frames) = (plain(&row["peer"]), plain(&row["lasted_s"]), plain(&row["frames"]));
-            out += &format!("  from {peer}  after {lasted} s and {frames} frames");
+    for line in lines {
+        let device = line.device.map_or_else(|| "no device".to_owned(), |id| format!("device {id}"));
+        out += &format!("{}  {}  {device}", date(line.at_s), line.end);
+        match &line.peer {
+            None => out += "  before the server was started",
+            Some(peer) => {
+                let (lasted, frames) = (or_dash(line.lasted_s.as_ref()), or_dash(line.frames.as_ref()));
+                out += &format!("  from {peer}  after {lasted} s and {frames} frames");
+            }
         }
-        out += &format!("\n    {}\n    {}\n", plain(&row["what"]), plain(&row["fix"]));
-        let firmware = row["firmware"].as_object().into_iter().flatten();
-        let words: Vec<_> = firmware.map(|(key, value)| format!("{}={}", printable(key), plain(value))).collect();
+        out += &format!("\n    {}\n    {}\n", or_dash(line.what.as_ref()), or_dash(line.fix.as_ref()));
+        let words: Vec<_> = pairs(&line.firmware).collect();
         if !words.is_empty() {
             out += &format!("    firmware: {}\n", words.join(" "));
         }
     }
-    if out.is_empty() {
-        out.push_str("no connection has ended\n");
-    }
     out
+}
+
+fn pairs(map: &BTreeMap<String, String>) -> impl Iterator<Item = String> {
+    map.iter().map(|(key, value)| format!("{}={}", printable(key), printable(value)))
 }
 
 /// Any answer: a fact a line, lists with their items indented.
@@ -155,45 +174,39 @@ fn date(unix_s: u64) -> String {
     format!("{year:04}-{month:02}-{day_of_month:02} {hour:02}:{minute:02}:{second:02}")
 }
 
-/// One frame of a watched device.
-pub(crate) fn frame_text(frame: &Value) -> String {
-    let arrow = if frame["direction"] == "to-device" { "<-" } else { "->" };
-    let rest = match frame["status"].as_u64() {
-        Some(status) => status.to_string(),
-        None => {
-            let fields = frame["fields"].as_array().into_iter().flatten().map(plain);
-            fields.collect::<Vec<_>>().join(" | ")
-        }
-    };
-    format!("{arrow} {:<14} id {:<5} {rest}\n", plain(&frame["command"]), plain(&frame["id"]))
+/// One frame of a device.
+pub(crate) fn frame_text(frame: &Frame) -> String {
+    let arrow = if frame.direction == "to-device" { "<-" } else { "->" };
+    let fields: Vec<_> = frame.fields.iter().map(|field| printable(field)).collect();
+    let rest = frame.status.map_or_else(|| fields.join(" | "), |status| status.to_string());
+    format!("{arrow} {:<14} id {:<5} {rest}\n", frame.command, frame.id)
 }
 
 /// Templates, one a line.
-pub(crate) fn templates_text(templates: &Value) -> String {
+pub(crate) fn templates_text(templates: &[TemplateSheet]) -> String {
     let mut out = format!("{:<16}  {:>11}  name\n", "id", "datastreams");
-    for template in templates.as_array().into_iter().flatten() {
-        let count = template["datastreams"].as_array().map_or(0, Vec::len);
-        out += &format!("{:<16}  {count:>11}  {}\n", plain(&template["id"]), plain(&template["name"]));
+    for template in templates {
+        out += &format!("{:<16}  {:>11}  {}\n", template.id, template.datastreams.len(), printable(&template.name));
     }
     out
 }
 
 /// One template with its datastreams.
-pub(crate) fn template_text(template: &Value) -> String {
-    let mut out = format!("{}  {}\n", plain(&template["id"]), plain(&template["name"]));
-    for stream in template["datastreams"].as_array().into_iter().flatten() {
-        let kind = &stream["kind"];
-        let range = match kind["type"].as_str() {
-            Some("enum") => format!("enum of {}", plain(&kind["count"])),
-            Some("text") | None => "text".to_owned(),
-            Some(name) => format!("{name} {} to {}", plain(&kind["min"]), plain(&kind["max"])),
+pub(crate) fn template_text(template: &TemplateSheet) -> String {
+    let mut out = format!("{}  {}\n", template.id, printable(&template.name));
+    for stream in &template.datastreams {
+        let range = match stream.kind {
+            StreamKind::Int { min, max } => format!("int {min} to {max}"),
+            StreamKind::Double { min, max } => format!("double {min} to {max}"),
+            StreamKind::Text => "text".to_owned(),
+            StreamKind::Enum { count } => format!("enum of {count}"),
         };
-        let sync = if stream["sync"] == true { ", synced" } else { "" };
-        let (pin, name, unit) = (plain(&stream["pin"]), plain(&stream["name"]), plain(&stream["unit"]));
+        let sync = if stream.sync { ", synced" } else { "" };
+        let (pin, name, unit) = (stream.pin.to_string(), printable(&stream.name), printable(&stream.unit));
         out += &format!("  {pin:<5} {name} ({range}{sync}) {unit}\n");
     }
-    let events = template["events"].as_array().into_iter().flatten().map(plain);
-    out + &format!("  events: {}\n", events.collect::<Vec<_>>().join(", "))
+    let events: Vec<_> = template.events.iter().map(|code| printable(code)).collect();
+    out + &format!("  events: {}\n", events.join(", "))
 }
 
 #[cfg(test)]
@@ -201,14 +214,19 @@ mod tests {
     use super::*;
     use serde_json::json;
 
+    fn read<T: serde::de::DeserializeOwned>(json: Value) -> T {
+        serde_json::from_value(json).expect("an answer")
+    }
+
     #[test]
     fn what_a_device_sends_cannot_drive_the_terminal() {
         let view = json!({
-            "id": 7, "online": true, "name": "pump\u{1b}[2J",
-            "values": [{"pin": "V1", "value": "1\u{0}2\u{1b}]0;x\u{7}\r\n"}],
-            "firmware": {"dev\u{1b}c": "ESP32\u{9b}1m"},
+            "id": 7, "online": true, "name": "pump\u{1b}[2J", "template": null, "last_seen_s": null,
+            "values": [{"pin": "V1", "value": "1\u{0}2\u{1b}]0;x\u{7}\r\n", "at_ms": 0}],
+            "properties": [], "metadata": {}, "events": [{"code": "a\u{1b}", "text": "\u{9b}", "at_ms": 1}],
+            "firmware": {"dev\u{1b}c": "ESP32\u{9b}1m"}, "peer": null, "last_end": null,
         });
-        let text = device_text(&view);
+        let text = device_text(&read(view));
         assert!(text.contains("1 | 2") && text.contains("ESP32"), "{text}");
         assert!(text.chars().all(|c| c == '\n' || !c.is_control()), "{text:?}");
     }
@@ -228,15 +246,15 @@ mod tests {
 
     #[test]
     fn a_diary_says_what_to_do_and_a_frame_what_it_is() {
-        let row = json!([{"at_s": 0, "end": "E0103", "device": 7, "peer": "127.0.0.1:1", "lasted_s": 5, "frames": 9,
-            "what": "Silence.", "fix": "Look.", "firmware": {"fw": "1\u{1b}[2J"}}]);
-        let text = diary_text(&row);
+        let line = json!({"at_s": 0, "end": "E0103", "device": 7, "peer": "127.0.0.1:1", "lasted_s": 5, "frames": 9,
+            "what": "Silence.", "fix": "Look.", "firmware": {"fw": "1\u{1b}[2J"}});
+        let text = diary_text(&[read(line)]);
         assert!(text.contains("E0103  device 7") && text.contains("Look."), "{text}");
         assert!(text.chars().all(|c| c == '\n' || !c.is_control()), "{text:?}");
-        assert!(diary_text(&json!([])).starts_with("no connection"));
+        assert!(diary_text(&[]).starts_with("no connection"));
         let frame = json!({"direction": "to-device", "command": "RESPONSE", "id": 4, "status": 200});
-        assert_eq!(frame_text(&frame), "<- RESPONSE       id 4     200\n");
+        assert_eq!(frame_text(&read(frame)), "<- RESPONSE       id 4     200\n");
         let frame = json!({"direction": "from-device", "command": "HARDWARE", "id": 5, "fields": ["vw", "1", "42"]});
-        assert_eq!(frame_text(&frame), "-> HARDWARE       id 5     vw | 1 | 42\n");
+        assert_eq!(frame_text(&read(frame)), "-> HARDWARE       id 5     vw | 1 | 42\n");
     }
 }

@@ -8,21 +8,25 @@ use std::time::{Duration, Instant};
 use linchpin_protocol::blynk::{DeviceEnd, DeviceEvent, DeviceOptions, DeviceSession};
 use linchpin_protocol::model::{Millis, Pin, Token};
 
+use serde_json::Value;
+
+use super::args::Sim;
+use super::failure::Failure;
 use super::show::printable;
 
 /// What to simulate.
-pub(crate) struct SimOptions {
-    pub(crate) server: String,
-    pub(crate) token: Token,
-    pub(crate) bridge_to: Option<Token>,
+struct SimOptions {
+    server: String,
+    token: Token,
+    bridge_to: Option<Token>,
     /// Values to write; 0 = until interrupted.
-    pub(crate) count: u32,
-    pub(crate) period: Duration,
+    count: u32,
+    period: Duration,
 }
 
 /// Why it ended early.
 #[derive(Debug)]
-pub(crate) enum SimError {
+enum SimError {
     Address(String),
     Io(SocketAddr, std::io::Error),
     ServerClosed,
@@ -40,13 +44,59 @@ impl fmt::Display for SimError {
     }
 }
 
+impl std::error::Error for SimError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Io(_, source) => Some(source),
+            Self::Address(_) | Self::ServerClosed | Self::Ended(_) => None,
+        }
+    }
+}
+
+/// `linchpin device sim`.
+pub(super) fn simulate(flags: &Sim) -> Result<(), Failure> {
+    let ready: Value = match &flags.ready_file {
+        Some(path) => {
+            let text = std::fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
+            serde_json::from_slice(&text).map_err(|error| format!("{} is no ready file: {error}", path.display()))?
+        }
+        None => Value::Null,
+    };
+    let of_ready = |index: usize| -> Result<String, String> {
+        let token = ready["devices"][index]["token"].as_str().map(str::to_owned);
+        token.ok_or_else(|| {
+            format!("the ready file has no device {index}: its first is 0; see --index, or give --token-file")
+        })
+    };
+    let text = match (&flags.token, &flags.token_file) {
+        (Some(token), _) => token.clone(),
+        (None, Some(path)) => std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?,
+        (None, None) => of_ready(flags.index)?,
+    };
+    let token = |text: &str| Token::parse(text.as_bytes()).map_err(|fault| fault.to_string());
+    let bridge = match (&flags.bridge_to, flags.bridge_index) {
+        (Some(token), _) => Some(token.clone()),
+        (None, Some(index)) => Some(of_ready(index)?),
+        (None, None) => None,
+    };
+    let server = flags.server.clone().or_else(|| ready["plain"].as_str().map(str::to_owned)).unwrap_or_default();
+    let options = SimOptions {
+        server,
+        token: token(&text)?,
+        bridge_to: bridge.as_deref().map(token).transpose()?,
+        count: flags.count,
+        period: flags.period,
+    };
+    run(&options).map_err(Failure::general)
+}
+
 /// The pin that stands for the bridge's target.
 const BRIDGE: u8 = 64;
 /// How often the socket is looked at, ms.
 const LOOK_MS: u64 = 20;
 
 /// Run until `count` values were written; a little longer, so that answers still arrive.
-pub(crate) fn run(options: &SimOptions) -> Result<(), SimError> {
+fn run(options: &SimOptions) -> Result<(), SimError> {
     let not_an_address = || SimError::Address(options.server.clone());
     let address =
         options.server.to_socket_addrs().ok().and_then(|mut found| found.next()).ok_or_else(not_an_address)?;

@@ -5,14 +5,19 @@ use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use linchpin_control::Keep;
-use linchpin_control::upkeep::{self, BackupPlace, Upkeep};
-use linchpin_storage::{Settings, Store};
-use serde_json::{Value, json};
+use linchpin_control::request::{
+    BackupCreate, EraseDevice, EraseOrg, KeysRewrap, KeysRotate, KeysRotateRoot, KeysStatus, OrgAdd, OrgList,
+    StoreAcceptClock, StoreStats, StoreVerify,
+};
+use linchpin_control::{BackupPlace, Keep, Offline, Upkeep, list_backups, restore_backup, verify_backup};
+use linchpin_protocol::model::{DeviceId, OrgId};
+use linchpin_storage::{Settings, Store, Unseal};
+use serde::Serialize;
+use serde_json::Value;
 
 use super::args::{BackupVerb, Erase, KeysVerb, OrgVerb, StoreVerb, Where, default_data};
 use super::failure::Failure;
-use super::output::say;
+use super::output::{json_line, say};
 use super::{client, show};
 use crate::config::{self, StoreConfig, parse_unseal};
 use crate::store;
@@ -42,35 +47,37 @@ impl Where {
     }
 
     /// Carry out a command and print its answer.
-    fn run(&self, command: &str, parameters: Value) -> Result<(), Failure> {
-        let answer = self.place()?.ask(command, parameters)?;
-        self.print(&answer)
+    fn run<R: Offline>(&self, request: &R) -> Result<(), Failure> {
+        self.print(&self.place()?.ask(request)?)
     }
 
     fn print(&self, answer: &Value) -> Result<(), Failure> {
-        say(&if self.json { format!("{answer}\n") } else { show::facts_text(answer) })
+        say(&if self.json { json_line(answer)? } else { show::facts_text(answer) })
     }
+}
+
+fn to_json(answer: &impl Serialize) -> Result<Value, Failure> {
+    serde_json::to_value(answer).map_err(Failure::general)
 }
 
 impl Place {
     /// Ask the running server, or do it here.
-    fn ask(&self, command: &str, parameters: Value) -> Result<Value, Failure> {
+    fn ask<R: Offline>(&self, request: &R) -> Result<Value, Failure> {
         let socket = self.data_path.join("admin.sock");
         if UnixStream::connect(&socket).is_ok() {
-            return client::ask_patiently(&socket, command, parameters).map_err(Failure::general);
+            return Ok(client::ask_patiently(&socket, request).map_err(Failure::general)?.json);
         }
         let settings = Settings { create: false, ..store::settings(&self.data_path, &self.config) };
         linchpin_storage::harden().map_err(Failure::general)?;
-        let only_reads = Upkeep::only_reads(command);
-        let open = if only_reads { Store::open_to_read } else { Store::open };
+        let open = if R::ONLY_READS { Store::open_to_read } else { Store::open };
         let opened = Arc::new(open(settings).map_err(Failure::general)?);
         let upkeep =
             Upkeep::new(Keep::new(Arc::clone(&opened)), self.config.unseal.clone(), self.config.backup.clone());
-        let answer = upkeep.carry_out(command, &parameters);
+        let answer = request.carry_out(&upkeep);
         let closed = opened.close();
         let answer = answer.map_err(Failure::general)?;
         closed.map_err(Failure::general)?;
-        Ok(answer)
+        to_json(&answer)
     }
 
     /// Where its backups are.
@@ -88,32 +95,38 @@ impl Place {
 /// `linchpin keys`.
 pub(crate) fn keys(verb: KeysVerb) -> Result<(), Failure> {
     match verb {
-        KeysVerb::Status(at) => at.run("keys.status", json!({})),
-        KeysVerb::Rotate(at) => at.run("keys.rotate", json!({})),
-        KeysVerb::RotateRoot(at) => at.run("keys.rotate-root", json!({})),
+        KeysVerb::Status(at) => at.run(&KeysStatus {}),
+        KeysVerb::Rotate(at) => at.run(&KeysRotate {}),
+        KeysVerb::RotateRoot(at) => at.run(&KeysRotateRoot {}),
         KeysVerb::Rewrap { to, backups, at } => {
-            parse_unseal(&to).map_err(Failure::general)?;
-            let (kind, name) = to.split_once(':').unwrap_or_default();
-            at.run("keys.rewrap", json!({kind: name, "to": backups}))
+            let mut request = KeysRewrap { to: backups, ..KeysRewrap::default() };
+            match parse_unseal(&to).map_err(Failure::general)? {
+                Unseal::File(path) => request.file = Some(path),
+                Unseal::Credential(name) => request.credential = Some(name),
+                Unseal::Environment(name) => request.environment = Some(name),
+                // No text names a key itself.
+                Unseal::Passphrase(_) | Unseal::Key(_) => return Err(Failure::general("name a source of the key")),
+            }
+            at.run(&request)
         }
     }
 }
 
 /// `linchpin erase`.
 pub(crate) fn erase(flags: &Erase) -> Result<(), Failure> {
-    let (command, what, parameters) = match (flags.org, flags.device) {
-        (Some(org), _) => {
-            ("erase.org", format!("organization {org} with all its devices"), json!({"org": org, "to": flags.backups}))
-        }
-        (None, device) => {
-            let id = device.unwrap_or_default();
-            ("erase.device", format!("device {id} with its history"), json!({"device": id}))
-        }
+    let none = || Failure::general("neither organizations nor devices have the number 0");
+    let confirm = |what: &str| match flags.yes || confirmed(what)? {
+        true => Ok(()),
+        false => Err(Failure::general("nothing was erased")),
     };
-    if !flags.yes && !confirmed(&what)? {
-        return Err(Failure::general("nothing was erased"));
+    if let Some(number) = flags.org {
+        let org = OrgId::new(number).ok_or_else(none)?;
+        confirm(&format!("organization {org} with all its devices"))?;
+        return flags.at.run(&EraseOrg { org: org.into(), to: flags.backups.clone() });
     }
-    flags.at.run(command, parameters)
+    let device = DeviceId::new(flags.device.unwrap_or_default()).ok_or_else(none)?;
+    confirm(&format!("device {device} with its history"))?;
+    flags.at.run(&EraseDevice { device: device.into() })
 }
 
 fn confirmed(what: &str) -> Result<bool, Failure> {
@@ -127,35 +140,35 @@ fn confirmed(what: &str) -> Result<bool, Failure> {
 /// `linchpin store`.
 pub(crate) fn store(verb: StoreVerb) -> Result<(), Failure> {
     match verb {
-        StoreVerb::Verify(at) => at.run("store.verify", json!({})),
-        StoreVerb::Stats(at) => at.run("store.stats", json!({})),
-        StoreVerb::AcceptClock(at) => at.run("store.accept-clock", json!({})),
+        StoreVerb::Verify(at) => at.run(&StoreVerify {}),
+        StoreVerb::Stats(at) => at.run(&StoreStats {}),
+        StoreVerb::AcceptClock(at) => at.run(&StoreAcceptClock {}),
     }
 }
 
 /// `linchpin backup`. Listing, checking and restoring need no store: the machine that had it may be gone.
 pub(crate) fn backup(verb: BackupVerb) -> Result<(), Failure> {
     match verb {
-        BackupVerb::Create { to, keep, at } => at.run("backup.create", json!({"to": to, "keep": keep})),
+        BackupVerb::Create { to, keep, at } => at.run(&BackupCreate { to, keep }),
         BackupVerb::List { from, at } => {
-            let answer = upkeep::list(&at.place()?.backups(from.as_deref())?).map_err(Failure::general)?;
-            at.print(&answer)
+            let answer = list_backups(&at.place()?.backups(from.as_deref())?).map_err(Failure::general)?;
+            at.print(&to_json(&answer)?)
         }
         BackupVerb::Verify { id, from, at } => {
             let place = at.place()?;
             let backups = place.backups(from.as_deref())?;
-            let answer = upkeep::verify(&backups, id.as_deref(), &place.config.unseal);
-            at.print(&answer.map_err(Failure::general)?)
+            let answer = verify_backup(&backups, id.as_deref(), &place.config.unseal);
+            at.print(&to_json(&answer.map_err(Failure::general)?)?)
         }
-        BackupVerb::Restore { id, from, into, verify: _, at } => {
+        BackupVerb::Restore { id, from, into, at } => {
             let place = at.place()?;
             let backups = place.backups(from.as_deref())?;
             // The anchor tells of what came after the backup: it begins anew beside the restored store.
             let config = StoreConfig { anchor: None, ..place.config };
             std::fs::create_dir_all(&into).map_err(|error| Failure::general(format!("{}: {error}", into.display())))?;
             linchpin_storage::harden().map_err(Failure::general)?;
-            let answer = upkeep::restore(&backups, id.as_deref(), store::settings(&into, &config));
-            at.print(&answer.map_err(Failure::general)?)
+            let answer = restore_backup(&backups, id.as_deref(), store::settings(&into, &config));
+            at.print(&to_json(&answer.map_err(Failure::general)?)?)
         }
     }
 }
@@ -163,7 +176,7 @@ pub(crate) fn backup(verb: BackupVerb) -> Result<(), Failure> {
 /// `linchpin org`.
 pub(crate) fn org(verb: OrgVerb) -> Result<(), Failure> {
     match verb {
-        OrgVerb::List(at) => at.run("org.list", json!({})),
-        OrgVerb::Add { name, at } => at.run("org.add", json!({"name": name})),
+        OrgVerb::List(at) => at.run(&OrgList {}),
+        OrgVerb::Add { name, at } => at.run(&OrgAdd { name }),
     }
 }

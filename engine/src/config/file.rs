@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use linchpin_control::Word as _;
+use linchpin_control::request::TemplateAdd;
 use linchpin_driver::{Choice, Descriptors, Features, IdleReceive};
-use linchpin_protocol::model::{
-    Datastream, Network, Pin, PinKind, SubstituteFault, Template, TemplateId, Token, ValueKind,
-};
+use linchpin_protocol::model::{Datastream, Network, Pin, SubstituteFault, Template, TemplateId, Token, ValueKind};
 use linchpin_shard::Settings;
 use serde::Deserialize;
 use toml::Spanned;
@@ -149,8 +149,7 @@ struct TemplateFile {
 }
 
 /// One template as the running server is asked to add it.
-pub(super) fn template_request(path: &Path, text: &str) -> Result<serde_json::Value, ConfigError> {
-    use serde_json::json;
+pub(super) fn template_request(path: &Path, text: &str) -> Result<TemplateAdd, ConfigError> {
     let source = Source { path, text };
     let file: TemplateFile = toml::from_str(text).map_err(|error| {
         let what = error.message().replace('\n', " ");
@@ -159,25 +158,7 @@ pub(super) fn template_request(path: &Path, text: &str) -> Result<serde_json::Va
     let [table] = file.template.get_ref().as_slice() else {
         return Err(source.error(file.template.span(), "the file must have exactly one [[template]]"));
     };
-    let made = template(&source, table)?;
-    let stream = |stream: &Datastream| {
-        let kind = match stream.kind {
-            ValueKind::Int { min, max } => json!({"type": "int", "min": min, "max": max}),
-            ValueKind::Double { min, max } => json!({"type": "double", "min": min, "max": max}),
-            ValueKind::Text => json!({"type": "text"}),
-            ValueKind::Enum { count } => json!({"type": "enum", "count": count}),
-        };
-        let pin = stream.pin.to_string();
-        json!({
-            "pin": pin, "name": stream.name, "unit": stream.unit, "sync": stream.sync, "kind": kind,
-            "default": stream.default, "fallback": stream.fallback,
-        })
-    };
-    let datastreams: Vec<_> = made.datastreams.iter().map(stream).collect();
-    Ok(json!({
-        "template": made.id.as_str(), "name": made.name, "tls": made.requires_tls, "datastreams": datastreams,
-        "events": made.events,
-    }))
+    Ok(TemplateAdd::from(&template(&source, table)?))
 }
 
 /// The parser's message, with the name that was probably meant: it puts the unknown word and the known ones in
@@ -322,7 +303,7 @@ fn template(source: &Source<'_>, table: &TemplateTable) -> Result<Template, Conf
 }
 
 fn datastream(source: &Source<'_>, table: &DatastreamTable) -> Result<Datastream, ConfigError> {
-    let pin = parse_pin(table.pin.get_ref()).ok_or_else(|| {
+    let pin = Pin::read(table.pin.get_ref().clone()).ok_or_else(|| {
         let what = format!("pin must be V0 to V255, D0 to D255 or A0 to A255, not {:?}", table.pin.get_ref());
         source.error(table.pin.span(), what)
     })?;
@@ -352,13 +333,6 @@ fn datastream(source: &Source<'_>, table: &DatastreamTable) -> Result<Datastream
         let place = place.or_else(|| table.fallback.as_ref().map(Spanned::span));
         source.error(place.unwrap_or_else(|| table.pin.span()), fault)
     })
-}
-
-fn parse_pin(text: &str) -> Option<Pin> {
-    let (letter, index) = text.as_bytes().split_first()?;
-    let letter = letter.to_ascii_lowercase();
-    PinKind::from_letter(letter)?;
-    Pin::parse(letter, index)
 }
 
 fn device(source: &Source<'_>, table: &DeviceTable, templates: &[Template]) -> Result<DeviceConfig, ConfigError> {

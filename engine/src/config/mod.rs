@@ -121,7 +121,7 @@ pub(crate) fn read(path: &Path) -> Result<Config, ConfigError> {
 ///
 /// # Errors
 /// As with [`read`].
-pub(crate) fn template_request(path: &Path) -> Result<serde_json::Value, ConfigError> {
+pub(crate) fn template_request(path: &Path) -> Result<linchpin_control::request::TemplateAdd, ConfigError> {
     let text = read_text(path)?;
     file::template_request(path, &text)
 }
@@ -134,29 +134,11 @@ fn read_text(path: &Path) -> Result<String, ConfigError> {
     std::fs::read_to_string(path).map_err(|source| ConfigError::unreadable(path, &source))
 }
 
-/// The known word that is most like the unknown one, if it is like one at all: at most a third of it must change.
+/// The known word that is most like the unknown one, if it is like one at all: at most a third of it must change, where
+/// two letters that changed places count once.
 fn nearest<'a>(unknown: &str, known: &[&'a str]) -> Option<&'a str> {
-    let best = known.iter().map(|word| (distance(unknown, word), *word)).min()?;
+    let best = known.iter().map(|word| (strsim::osa_distance(unknown, word), *word)).min()?;
     (best.0 <= unknown.len().max(best.1.len()).div_ceil(3)).then_some(best.1)
-}
-
-/// Letters to insert, drop, replace or swap with their neighbour (optimal string alignment).
-fn distance(a: &str, b: &str) -> usize {
-    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
-    let mut rows: Vec<Vec<usize>> = vec![(0..=b.len()).collect()];
-    for i in 1..=a.len() {
-        let mut row = vec![i];
-        for j in 1..=b.len() {
-            let replaced = rows[i - 1][j - 1] + usize::from(a[i - 1] != b[j - 1]);
-            let mut cost = replaced.min(rows[i - 1][j] + 1).min(row[j - 1] + 1);
-            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
-                cost = cost.min(rows[i - 2][j - 2] + 1);
-            }
-            row.push(cost);
-        }
-        rows.push(row);
-    }
-    rows[a.len()][b.len()]
 }
 
 #[cfg(test)]
@@ -170,6 +152,5 @@ mod tests {
         assert_eq!(nearest("message_per_second", &known), Some("messages_per_second"));
         assert_eq!(nearest("xyz", &known), None);
         assert_eq!(nearest("", &[]), None);
-        assert_eq!((distance("", "abc"), distance("ab", "ba"), distance("kitten", "sitting")), (3, 1, 3));
     }
 }

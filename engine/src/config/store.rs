@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use linchpin_control::upkeep::{BackupPlace, BackupPlan};
+use linchpin_control::{BackupPlace, BackupPlan};
 use linchpin_storage::{Retention, Unseal};
 use serde::Deserialize;
 use toml::Spanned;

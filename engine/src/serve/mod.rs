@@ -15,6 +15,7 @@ use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use linchpin_control::request::MadeDevice;
 use linchpin_control::{Control, Facts, Made, Registry};
 use linchpin_shard::{Command, Settings};
 use serde_json::json;
@@ -23,6 +24,7 @@ use crate::config::{self, Config, EngineOptions, Listen, StoreConfig};
 use crate::serve::boot::{Engine, Keys, Plan};
 use crate::serve::error::ServeError;
 use crate::store::{Fill, Stored};
+use crate::tick::counters;
 use crate::tick::doors::Door;
 use crate::tls::{Local, Tls, TlsConfig};
 
@@ -95,20 +97,10 @@ pub(crate) fn serve(server: Server, announce: impl FnOnce(&Engine, &[Made])) -> 
     }
     say_where_state_is(stored.as_ref().map(|_| data_path.as_path()), &registry);
     let socket = std::path::absolute(&data_path).unwrap_or(data_path).join("admin.sock");
-    let facts = Facts {
-        version: env!("CARGO_PKG_VERSION"),
-        commit: env!("LINCHPIN_COMMIT"),
-        driver: engine.probe.lines.first().cloned().unwrap_or_default(),
-        capacity: engine.probe.connections as u64,
-        plain: engine.addresses(Door::Plain),
-        tls: engine.addresses(Door::Tls),
-        mutual: engine.addresses(Door::Mutual),
-        proxied: engine.addresses(Door::Proxied),
-        started,
-    };
     let owner = rustix::process::getuid().as_raw();
-    let control = linchpin_control::start(&socket, owner, listen.metrics, lanes, registry, upkeep, facts)
-        .map_err(ServeError::Control)?;
+    let control =
+        linchpin_control::start(&socket, owner, listen.metrics, lanes, registry, upkeep, facts(&engine, started))
+            .map_err(ServeError::Control)?;
     if let Some(path) = &ready_file {
         write_ready(path, &engine, &control, &socket, ca.as_deref(), &devices)?;
     }
@@ -128,6 +120,22 @@ pub(crate) fn serve(server: Server, announce: impl FnOnce(&Engine, &[Made])) -> 
         stored.close();
     }
     ended.map_err(|error| ServeError::Io(error.to_string()))
+}
+
+/// What `linchpin status` says of the server itself.
+fn facts(engine: &Engine, started: Instant) -> Facts {
+    Facts {
+        version: env!("CARGO_PKG_VERSION"),
+        commit: env!("LINCHPIN_COMMIT"),
+        driver: engine.probe.lines.first().cloned().unwrap_or_default(),
+        capacity: engine.probe.connections as u64,
+        plain: engine.addresses(Door::Plain),
+        tls: engine.addresses(Door::Tls),
+        mutual: engine.addresses(Door::Mutual),
+        proxied: engine.addresses(Door::Proxied),
+        started,
+        counters: counters::abouts(),
+    }
 }
 
 /// May this server have its data directory and its ports? Asked before the store is opened: a second server would only hear
@@ -159,7 +167,7 @@ fn write_ready(
     devices: &[Made],
 ) -> Result<(), ServeError> {
     let first = |door| engine.addresses(door).first().map(ToString::to_string);
-    let devices: Vec<_> = devices.iter().map(ready::device_json).collect();
+    let devices: Vec<_> = devices.iter().map(MadeDevice::from).collect();
     let mut ready = json!({"admin": socket, "devices": devices});
     for (name, door) in
         [("plain", Door::Plain), ("tls", Door::Tls), ("mutual", Door::Mutual), ("proxied", Door::Proxied)]

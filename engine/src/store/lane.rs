@@ -7,13 +7,14 @@ use std::time::Duration;
 use linchpin_control::CommandLane;
 use linchpin_protocol::http::{Dialect, History, Reply};
 use linchpin_protocol::model::{DeviceId, Millis, OrgId, Pin};
-use linchpin_shard::{Change, Command, ConnRef, DeviceChange, Effects, EngineCounters, Shard};
+use linchpin_shard::{Change, Command, ConnRef, DeviceChange, Effects, Shard};
 use linchpin_storage::{LaneFull, Reads, TelemetryLane, limits as storage};
 
 use super::changes::Changes;
 use super::history;
 use crate::limits;
 use crate::tick::command_lane::ToShard;
+use crate::tick::counters::EngineCounters;
 
 /// See the module's page.
 pub(crate) struct StoreLane {

@@ -12,8 +12,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
-use linchpin_control::upkeep::Upkeep;
-use linchpin_control::{Keep, Loaded};
+use linchpin_control::{Keep, Loaded, Upkeep};
 use linchpin_storage::{Settings, Store, Unseal, write_private};
 use zeroize::Zeroizing;
 

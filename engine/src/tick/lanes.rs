@@ -3,11 +3,10 @@
 use std::collections::VecDeque;
 
 use linchpin_driver::Waker;
-use linchpin_shard::limits::{LANE_LETTERS, OUTBOX_LETTERS};
 use linchpin_shard::{Mail, ShardId};
 use rtrb::{Consumer, Producer, RingBuffer};
 
-use crate::limits::{LANE_LETTERS_MIN, LANES_BYTES, LETTERS_PER_TICK};
+use crate::limits::{LANE_LETTERS, LANE_LETTERS_MIN, LANES_BYTES, LETTERS_PER_TICK, OUTBOX_LETTERS};
 
 /// Letters in each of the lanes between so many shards: all lanes together stay within their budget.
 fn lane_letters(shards: usize) -> usize {

@@ -2,6 +2,7 @@
 
 pub(crate) mod clock;
 pub(crate) mod command_lane;
+pub(crate) mod counters;
 pub(crate) mod doors;
 pub(crate) mod lanes;
 mod log;
@@ -14,7 +15,7 @@ use linchpin_control::Answers;
 use linchpin_driver::{ConnId, Driver, Event, ListenerId, Mailbox, Mode, Outgoing, Wait};
 use linchpin_protocol::model::{Millis, Now};
 use linchpin_shard::{
-    Command, Effect, Effects, EngineCounters, Input, LocalLetter, Mail, MoveId, Receive, Report, Shard, ShardId, Slot,
+    Command, Effect, Effects, Input, LocalLetter, Mail, MoveId, Receive, Report, Shard, ShardId, Slot,
 };
 
 use crate::limits;
@@ -22,6 +23,7 @@ use crate::serve::progress::Progress;
 use crate::store::StoreLane;
 use crate::tick::clock::Clock;
 use crate::tick::command_lane::FromControl;
+use crate::tick::counters::EngineCounters;
 use crate::tick::doors::Doors;
 use crate::tick::lanes::Lanes;
 use crate::tick::log::ShardLog;
@@ -155,7 +157,7 @@ impl Core {
             store.tick(now.mono, &mut self.shard);
         }
         self.lanes.deliver();
-        self.ticks.note(begun.elapsed());
+        self.ticks.note(now.mono, begun.elapsed());
         Ok(())
     }
 
@@ -216,9 +218,9 @@ impl Core {
                         Err(mail) => scratch.undelivered.push((to, mail)),
                     }
                 }
-                Effect::Report { to, report: Report::Status(mut status) } => {
-                    self.count(&mut status.engine);
-                    self.answers.give(to, Report::Status(status));
+                Effect::Report { to, report: Report::Status(status) } => {
+                    let figures = self.count(now).figures();
+                    self.answers.give_status(to, status, figures);
                 }
                 Effect::Report { to, report } => self.answers.give(to, report),
                 Effect::Store(change) => {
@@ -244,17 +246,21 @@ impl Core {
     }
 
     /// What this thread counts besides the shard.
-    fn count(&mut self, counters: &mut EngineCounters) {
-        self.ticks.report(counters);
+    fn count(&mut self, now: Millis) -> EngineCounters {
         let driver = self.driver.counters();
+        let mut counters = EngineCounters {
+            lane_depth: self.lanes.depth(),
+            enters: driver.enters,
+            accepts: driver.accepts,
+            accept_pauses: driver.accept_pauses,
+            backlog_bytes: driver.backlog_bytes,
+            ..EngineCounters::default()
+        };
+        self.ticks.report(now, &mut counters);
         if let Some(store) = &self.store {
-            store.count(counters);
+            store.count(&mut counters);
         }
-        counters.lane_depth = self.lanes.depth();
-        counters.enters = driver.enters;
-        counters.accepts = driver.accepts;
-        counters.accept_pauses = driver.accept_pauses;
-        counters.backlog_bytes = driver.backlog_bytes;
+        counters
     }
 
     fn stop_listening(&mut self) {

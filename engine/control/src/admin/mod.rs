@@ -5,18 +5,14 @@ use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::Path;
 use std::sync::Arc;
 
-use linchpin_shard::Report;
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::Semaphore;
 
-use crate::command::Desk;
-use crate::command::diary::frame_json;
-use crate::command::export::Pieces;
-use crate::shards::Watching;
-use crate::{CommandError, StartError, limits};
+use crate::command::{Desk, Outcome, Row, Streamed};
+use crate::{Code, CommandError, StartError, limits};
 
 /// Bind the socket, readable and writable by its owner only. A file that a dead server left behind is replaced; a
 /// living server is left alone.
@@ -99,25 +95,18 @@ async fn converse(stream: UnixStream, desk: &Desk) -> std::io::Result<()> {
         if got? == 0 {
             return Ok(());
         }
-        let too_long = line.len() > limits::LINE_BYTES;
-        let answer = if too_long {
+        if line.len() > limits::LINE_BYTES {
             let text = format!("a line of more than {} bytes is not read: send several commands", limits::LINE_BYTES);
-            reply(&Value::Null, Err(CommandError::new("line-too-long", text)))
-        } else {
-            match answer_line(&line, desk).await {
-                Said::Answer(answer) => answer,
-                // Nothing more is read on this connection: its end ends the watch.
-                // As with a watch.
-                Said::Exporting { id, pieces } => return show_pieces(&id, pieces, &mut write).await,
-                Said::Watching { id, watching, seconds } => {
-                    return show_frames(&id, watching, seconds, &mut read, &mut write).await;
-                }
-            }
-        };
-        write_line(&mut write, &answer).await?;
-        if too_long {
+            let refusal = Err(CommandError::new(Code::LineTooLong, text));
             // The rest of the line would be taken for commands.
-            return Ok(());
+            return write_line(&mut write, &reply(&Value::Null, refusal)).await;
+        }
+        let (id, outcome) = carry_out(&line, desk).await;
+        match outcome {
+            Ok(Outcome::Answer(answer)) => write_line(&mut write, &reply(&id, Ok(answer))).await?,
+            Err(error) => write_line(&mut write, &reply(&id, Err(error))).await?,
+            // No other command is read on this connection: its end ends the stream.
+            Ok(Outcome::Stream(stream)) => return show(&id, stream, &mut read, &mut write).await,
         }
     }
 }
@@ -132,72 +121,47 @@ async fn write_line(write: &mut OwnedWriteHalf, answer: &Value) -> std::io::Resu
     }
 }
 
-/// What a line leads to.
-enum Said {
-    Answer(Value),
-    Watching { id: Value, watching: Watching, seconds: u32 },
-    Exporting { id: Value, pieces: Pieces },
-}
-
-async fn answer_line(line: &[u8], desk: &Desk) -> Said {
-    let Ok(request) = serde_json::from_slice::<Value>(line) else {
-        return Said::Answer(reply(&Value::Null, Err(CommandError::new("bad-json", "a line must be one JSON object"))));
+/// What a line asks: its id, and what it leads to.
+async fn carry_out(line: &[u8], desk: &Desk) -> (Value, Result<Outcome, CommandError>) {
+    let Ok(Value::Object(mut parameters)) = serde_json::from_slice::<Value>(line) else {
+        return (Value::Null, Err(CommandError::new(Code::BadJson, "a line must be one JSON object")));
     };
-    let id = request.get("id").cloned().unwrap_or(Value::Null);
-    Said::Answer(match request.get("command").and_then(Value::as_str) {
-        Some("device.watch") => match desk.watch(&request).await {
-            Ok((watching, seconds)) => return Said::Watching { id, watching, seconds },
-            Err(error) => reply(&id, Err(error)),
-        },
-        Some("device.export") => match desk.export(&request).await {
-            Ok(pieces) => return Said::Exporting { id, pieces },
-            Err(error) => reply(&id, Err(error)),
-        },
-        Some(command) => reply(&id, desk.carry_out(command, &request).await),
-        None => reply(&id, Err(CommandError::parameter("command", "a text"))),
-    })
+    let id = parameters.remove("id").unwrap_or(Value::Null);
+    let Some(Value::String(command)) = parameters.remove("command") else {
+        return (id, Err(CommandError::parameter("command", "a text")));
+    };
+    let outcome = match Row::find(&command) {
+        Ok(row) => row.run(desk, Value::Object(parameters)).await,
+        Err(error) => Err(error),
+    };
+    (id, outcome)
 }
 
-/// The frames of a device as they come, one a line, until the asker goes away or the time is over.
-async fn show_frames(
+/// An answer, the items behind it one a line, and their end.
+async fn show(
     id: &Value,
-    mut watching: Watching,
-    seconds: u32,
+    mut stream: Streamed,
     read: &mut BufReader<OwnedReadHalf>,
     write: &mut OwnedWriteHalf,
 ) -> std::io::Result<()> {
-    write_line(write, &reply(id, Ok(json!({"watching_s": seconds})))).await?;
-    let over = tokio::time::sleep(std::time::Duration::from_secs(seconds.into()));
-    tokio::pin!(over);
+    write_line(write, &reply(id, Ok(stream.begun))).await?;
     let mut byte = [0];
     loop {
         tokio::select! {
-            () = &mut over => return Ok(()),
             // Anything that the asker says or its end: it has seen enough.
             _ = read.read(&mut byte) => return Ok(()),
-            report = watching.frames.recv() => match report {
-                Some(Report::Frame(frame)) => write_line(write, &json!({"id": id, "frame": frame_json(&frame)})).await?,
-                Some(_) => {}
-                None => return Ok(()),
+            item = stream.items.next_json() => match item {
+                Some(Ok(item)) => write_line(write, &json!({"id": id, "item": item})).await?,
+                Some(Err(error)) => return write_line(write, &reply(id, Err(error))).await,
+                None => return write_line(write, &json!({"id": id, "end": true})).await,
             },
         }
     }
 }
 
-/// An export, a piece a line, and its end. Who does not read holds up nobody but the thread that reads for it.
-async fn show_pieces(id: &Value, mut pieces: Pieces, write: &mut OwnedWriteHalf) -> std::io::Result<()> {
-    while let Some(piece) = pieces.recv().await {
-        match piece {
-            Ok(piece) => write_line(write, &json!({"id": id, "piece": piece})).await?,
-            Err(error) => return write_line(write, &reply(id, Err(error))).await,
-        }
-    }
-    write_line(write, &reply(id, Ok(json!({"complete": true})))).await
-}
-
 fn reply(id: &Value, answer: Result<Value, CommandError>) -> Value {
     match answer {
         Ok(value) => json!({"id": id, "ok": value}),
-        Err(error) => json!({"id": id, "error": {"code": error.code, "text": error.text}}),
+        Err(error) => json!({"id": id, "error": error}),
     }
 }

@@ -1,9 +1,12 @@
 //! Backups: their places, and the server's own schedule.
 
 mod place;
+mod plan;
 mod s3;
 mod schedule;
+mod upkeep;
 
 pub use place::{BackupPlace, PlaceError};
+pub use plan::{BackupFigures, BackupPlan};
 pub(crate) use schedule::run;
-pub use schedule::{BackupFigures, BackupPlan};
+pub use upkeep::Upkeep;

@@ -7,7 +7,7 @@ use object_store::path::Path;
 use object_store::{ClientOptions, ObjectStore as _, ObjectStoreExt as _, RetryConfig};
 use tokio::runtime::Runtime;
 
-use crate::{CommandError, limits};
+use crate::{Code, CommandError, limits};
 
 /// One bucket and a prefix in it. Calls block: on a thread that may, and outside of any runtime's own.
 pub(super) struct S3Target {
@@ -21,7 +21,7 @@ impl S3Target {
     /// Credentials, region and endpoint are those of the environment.
     pub(super) fn open(bucket: &str, prefix: &str) -> Result<Self, CommandError> {
         let failed = |error: &dyn std::fmt::Display| {
-            CommandError::new("backup", format!("the store of s3://{bucket} cannot be used: {error}"))
+            CommandError::new(Code::Backup, format!("the store of s3://{bucket} cannot be used: {error}"))
         };
         let has = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
         for name in ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"] {

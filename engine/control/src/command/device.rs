@@ -1,213 +1,196 @@
 //! Commands about devices.
 
-use linchpin_protocol::model::{DeviceId, OrgId, TemplateId};
-use linchpin_shard::{Command, Push, Report, home_of};
-use serde_json::{Value, json};
+use linchpin_protocol::model::{DeviceId, OrgId};
+use linchpin_shard::{Command, DeviceRow, DeviceView, Push, Report, home_of};
 
-use crate::command::parameters::{device_id, no_such_device, optional_text, optional_u32, pin};
-use crate::command::render::{made_json, row_json, view_json};
-use crate::command::{Answer, Desk};
-use crate::{CommandError, DeviceEntry, Made, NewDevices, Registry, limits};
+use super::desk::Desk;
+use super::request::{
+    Delivered, DeviceAdd, DeviceFull, DeviceLine, DeviceList, DevicePush, DeviceShow, DeviceToken, DeviceWrite,
+    EventLine, MadeDevice, PropertyLine, Pushed, ValueLine,
+};
+use crate::{Code, CommandError, Made, NewDevices, Registry, limits};
 
-impl Desk {
-    pub(crate) async fn list(&self, parameters: &Value) -> Answer {
-        let after = optional_u32(parameters, "after")?.unwrap_or(0);
-        let most = linchpin_shard::limits::LIST_ROWS;
-        let limit = optional_u32(parameters, "limit")?.unwrap_or(100);
-        if limit == 0 || limit > most {
-            return Err(CommandError::parameter("limit", &format!("1 to {most}, not {limit}")));
-        }
-        let mut rows = Vec::new();
-        for shard in self.shards.all() {
-            let ask = |request| Command::Devices { request, after, limit };
-            if let Report::Devices(part) = self.shards.ask(shard, ask).await? {
-                rows.extend(part);
-            }
-        }
-        rows.sort_by_key(|row| row.id);
-        rows.truncate(limit as usize);
-        let registry = self.registry.lock().await;
-        Ok(rows.iter().map(|row| row_json(row, &registry)).collect())
-    }
-
-    pub(crate) async fn show(&self, parameters: &Value) -> Answer {
-        let device = device_id(parameters)?;
-        let ask = |request| Command::Device { request, device };
-        match self.shards.ask(home_of(device, self.shards.count()), ask).await? {
-            Report::Device(view) => Ok(view_json(&view, &*self.registry.lock().await)),
-            _ => Err(no_such_device(device)),
+pub(super) async fn list(desk: &Desk, asked: DeviceList) -> Result<Vec<DeviceLine>, CommandError> {
+    let DeviceList { after, limit } = asked;
+    let mut rows = Vec::new();
+    for shard in desk.shards.all() {
+        let ask = |request| Command::Devices { request, after, limit };
+        if let Report::Devices(part) = desk.shards.ask(shard, ask).await? {
+            rows.extend(part);
         }
     }
+    rows.sort_by_key(|row| row.id);
+    rows.truncate(limit as usize);
+    let registry = desk.registry.lock().await;
+    Ok(rows.iter().map(|row| line(row, &registry)).collect())
+}
 
-    /// Tokens are in the answer.
-    pub(crate) async fn add(&self, parameters: &Value) -> Answer {
-        let count = optional_u32(parameters, "count")?.unwrap_or(1);
-        if count == 0 || count > limits::ADD_DEVICES {
-            return Err(CommandError::parameter("count", &format!("1 to {}, not {count}", limits::ADD_DEVICES)));
-        }
-        let template = match optional_text(parameters, "template")? {
-            Some(text) => Some(
-                TemplateId::parse(text.as_bytes())
-                    .map_err(|_| CommandError::parameter("template", "a template id such as TMPLxxxxxxxx"))?,
-            ),
-            None => None,
-        };
-        let name = optional_text(parameters, "name")?.unwrap_or_default().to_owned();
-        let mut registry = self.registry.lock().await;
-        let new = NewDevices { count, template, name, org: self.org(parameters).await? };
-        let made = registry.add(&new).map_err(|error| CommandError::new("refused", error.to_string()))?;
-        let records = made.clone();
-        // What shards know and an answer names is on the disk.
-        if let Err(error) = self.with_store(move |keep| keep.add_devices(&records)).await {
-            for device in &made {
-                registry.remove(device.entry.id);
-            }
-            return Err(error);
-        }
-        let mut answer = Vec::with_capacity(made.len());
+pub(super) async fn show(desk: &Desk, asked: DeviceShow) -> Result<DeviceFull, CommandError> {
+    let device = asked.device.0;
+    let ask = |request| Command::Device { request, device };
+    match desk.shards.ask(home_of(device, desk.shards.count()), ask).await? {
+        Report::Device(view) => Ok(full(&view, &*desk.registry.lock().await)),
+        _ => Err(CommandError::no_such_device(device)),
+    }
+}
+
+/// Tokens are in the answer.
+pub(super) async fn add(desk: &Desk, asked: DeviceAdd) -> Result<Vec<MadeDevice>, CommandError> {
+    let DeviceAdd { count, org, template, name } = asked;
+    let org = known_org(desk, org.map(|org| org.0)).await?;
+    let mut registry = desk.registry.lock().await;
+    let new = NewDevices { count, template: template.map(|id| id.0), name, org };
+    let made = registry.add(&new).map_err(|error| CommandError::new(Code::Refused, error.to_string()))?;
+    let records = made.clone();
+    // What shards know and an answer names is on the disk.
+    if let Err(error) = desk.with_store(move |keep| keep.add_devices(&records)).await {
         for device in &made {
-            let known =
-                [registry.introduce(&device.entry), registry.index(device.entry.id, registry.digest(&device.token))];
-            for (shard, command) in known {
-                self.tell_patiently(shard, command).await?;
+            registry.remove(device.entry.id);
+        }
+        return Err(error);
+    }
+    for device in &made {
+        let known =
+            [registry.introduce(&device.entry), registry.index(device.entry.id, registry.digest(&device.token))];
+        for (shard, command) in known {
+            tell_patiently(desk, shard, command).await?;
+        }
+    }
+    Ok(made.iter().map(MadeDevice::from).collect())
+}
+
+impl From<&Made> for MadeDevice {
+    fn from(made: &Made) -> Self {
+        Self {
+            id: made.entry.id.get(),
+            token: made.token.into(),
+            template: made.entry.template.map(|template| template.as_str().to_owned()),
+        }
+    }
+}
+
+/// The organization that new devices belong to.
+async fn known_org(desk: &Desk, org: Option<OrgId>) -> Result<OrgId, CommandError> {
+    let Some(org) = org else { return Ok(OrgId::FIRST) };
+    let known = desk.with_store(move |keep| keep.has_org(org)).await?.unwrap_or(org == OrgId::FIRST);
+    if known { Ok(org) } else { Err(CommandError::no_such_org(org)) }
+}
+
+/// Many devices at once fill the lane: wait for the shard instead of failing halfway.
+pub(super) async fn tell_patiently(
+    desk: &Desk,
+    shard: linchpin_shard::ShardId,
+    command: Command,
+) -> Result<(), CommandError> {
+    let deadline = tokio::time::Instant::now() + limits::ANSWER_TIMEOUT;
+    let mut command = command;
+    loop {
+        match desk.shards.offer(shard, command) {
+            Ok(()) => return Ok(()),
+            Err(back) if tokio::time::Instant::now() < deadline => command = *back,
+            Err(_) => return Err(CommandError::new(Code::Busy, format!("shard {} does not keep up", shard.0))),
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+    }
+}
+
+pub(super) async fn write(desk: &Desk, asked: DeviceWrite) -> Result<Delivered, CommandError> {
+    let DeviceWrite { device, pin, value } = asked;
+    let most = linchpin_protocol::limits::MAX_VALUE_BYTES;
+    if value.len() > most {
+        let text = format!("a value of {} bytes is too long, {most} are allowed", value.len());
+        return Err(CommandError::new(Code::ValueTooLong, text));
+    }
+    send(desk, device.0, Push::Write { pin: pin.0, value: value.into_bytes().into() }).await
+}
+
+pub(super) async fn push(desk: &Desk, asked: DevicePush) -> Result<Delivered, CommandError> {
+    let DevicePush { device, what, url, text } = asked;
+    let push = match what {
+        Pushed::Ota => {
+            let url = pushed_text("url", url)?;
+            if !url.starts_with("http://") && !url.starts_with("https://") {
+                return Err(CommandError::parameter("url", "an http:// or https:// address"));
             }
-            answer.push(made_json(device));
+            Push::Ota { url: url.into() }
         }
-        Ok(answer.into())
-    }
+        Pushed::Reboot => Push::Reboot,
+        Pushed::Debug => Push::Debug { text: pushed_text("text", text)?.into() },
+    };
+    send(desk, device.0, push).await
+}
 
-    /// The organization that new devices belong to.
-    async fn org(&self, parameters: &Value) -> Result<OrgId, CommandError> {
-        let Some(number) = optional_u32(parameters, "org")? else { return Ok(OrgId::FIRST) };
-        let org = OrgId::new(number).ok_or_else(|| CommandError::parameter("org", "a number, 1 or more"))?;
-        let known = self.with_store(move |keep| keep.has_org(org)).await?.unwrap_or(org == OrgId::FIRST);
-        let text = || format!("there is no organization {org}: `linchpin org list` shows them");
-        if known { Ok(org) } else { Err(CommandError::new("no-such-org", text())) }
-    }
+fn pushed_text(name: &str, text: Option<String>) -> Result<String, CommandError> {
+    let fits = |text: &String| (1..=limits::PUSH_BYTES).contains(&text.len()) && !text.contains('\0');
+    let expected = || format!("a text of 1 to {} bytes without NUL", limits::PUSH_BYTES);
+    text.filter(fits).ok_or_else(|| CommandError::parameter(name, &expected()))
+}
 
-    /// Many devices at once fill the lane: wait for the shard instead of failing halfway.
-    pub(crate) async fn tell_patiently(
-        &self,
-        shard: linchpin_shard::ShardId,
-        command: Command,
-    ) -> Result<(), CommandError> {
-        let deadline = tokio::time::Instant::now() + limits::ANSWER_TIMEOUT;
-        let mut command = command;
-        loop {
-            match self.shards.offer(shard, command) {
-                Ok(()) => return Ok(()),
-                Err(back) if tokio::time::Instant::now() < deadline => command = *back,
-                Err(_) => return Err(CommandError::new("busy", format!("shard {} does not keep up", shard.0))),
-            }
-            tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+async fn send(desk: &Desk, device: DeviceId, push: Push) -> Result<Delivered, CommandError> {
+    let ask = |request| Command::Push { request, device, push };
+    match desk.shards.ask(home_of(device, desk.shards.count()), ask).await? {
+        Report::Done => Ok(Delivered { delivered: true }),
+        Report::Offline => Ok(Delivered { delivered: false }),
+        Report::Rejected(fault) => Err(CommandError::new(Code::Rejected, fault.to_string())),
+        Report::TooLarge { buff_in } => Err(CommandError::new(
+            Code::TooLarge,
+            format!("the device takes messages below {buff_in} bytes (its buff-in): send less"),
+        )),
+        _ => Err(CommandError::no_such_device(device)),
+    }
+}
+
+/// A device with its token.
+pub(super) async fn with_token(desk: &Desk, registry: &Registry, device: DeviceId) -> Result<Made, CommandError> {
+    let entry = registry.device(device).ok_or_else(|| CommandError::no_such_device(device))?.clone();
+    let token = match registry.token(device) {
+        Some(token) => Some(token),
+        None => {
+            let asked = entry.clone();
+            desk.with_store(move |keep| keep.token(&asked)).await?.flatten()
         }
-    }
+    };
+    let token = token.ok_or_else(|| CommandError::no_such_device(device))?;
+    Ok(Made { entry, token })
+}
 
-    pub(crate) async fn write(&self, parameters: &Value) -> Answer {
-        let pin = pin(parameters)?;
-        let value =
-            parameters.get("value").and_then(Value::as_str).ok_or(CommandError::parameter("value", "a text"))?;
-        if value.len() > linchpin_protocol::limits::MAX_VALUE_BYTES {
-            let most = linchpin_protocol::limits::MAX_VALUE_BYTES;
-            return Err(CommandError::new(
-                "value-too-long",
-                format!("a value of {} bytes is too long, {most} are allowed", value.len()),
-            ));
-        }
-        self.send(device_id(parameters)?, Push::Write { pin, value: value.as_bytes().into() }).await
-    }
+pub(super) async fn token(desk: &Desk, asked: DeviceToken) -> Result<MadeDevice, CommandError> {
+    let registry = desk.registry.lock().await;
+    with_token(desk, &registry, asked.device.0).await.map(|made| MadeDevice::from(&made))
+}
 
-    pub(crate) async fn push(&self, parameters: &Value) -> Answer {
-        let text = |name: &str| {
-            let text = parameters.get(name).and_then(Value::as_str).filter(|t| !t.is_empty() && !t.contains('\0'));
-            let text = text.filter(|t| t.len() <= limits::PUSH_BYTES);
-            text.ok_or_else(|| CommandError::parameter(name, &format!("a text of 1 to {} bytes", limits::PUSH_BYTES)))
-        };
-        let push = match parameters.get("what").and_then(Value::as_str) {
-            Some("ota") => {
-                let url = text("url")?;
-                if !url.starts_with("http://") && !url.starts_with("https://") {
-                    return Err(CommandError::parameter("url", "an http:// or https:// address"));
-                }
-                Push::Ota { url: url.into() }
-            }
-            Some("reboot") => Push::Reboot,
-            Some("debug") => Push::Debug { text: text("text")?.into() },
-            _ => return Err(CommandError::parameter("what", "\"ota\", \"reboot\" or \"debug\"")),
-        };
-        self.send(device_id(parameters)?, push).await
+fn line(row: &DeviceRow, registry: &Registry) -> DeviceLine {
+    DeviceLine {
+        id: row.id.get(),
+        name: registry.device(row.id).map_or_else(String::new, |device| device.name.as_ref().into()),
+        template: row.template.map(|template| template.as_str().to_owned()),
+        online: row.online,
+        last_seen_s: (row.last_seen_s > 0).then_some(row.last_seen_s),
     }
+}
 
-    async fn send(&self, device: DeviceId, push: Push) -> Answer {
-        let ask = |request| Command::Push { request, device, push };
-        match self.shards.ask(home_of(device, self.shards.count()), ask).await? {
-            Report::Done => Ok(json!({"delivered": true})),
-            Report::Offline => Ok(json!({"delivered": false})),
-            Report::Rejected(fault) => Err(CommandError::new("rejected", fault.to_string())),
-            Report::TooLarge { buff_in } => Err(CommandError::new(
-                "too-large",
-                format!("the device takes messages below {buff_in} bytes (its buff-in): send less"),
-            )),
-            _ => Err(no_such_device(device)),
-        }
-    }
-
-    /// A device with its token.
-    async fn with_token(&self, registry: &Registry, device: DeviceId) -> Result<Made, CommandError> {
-        let entry = registry.device(device).ok_or_else(|| no_such_device(device))?.clone();
-        let token = match registry.token(device) {
-            Some(token) => Some(token),
-            None => {
-                let asked = entry.clone();
-                self.with_store(move |keep| keep.token(&asked)).await?.flatten()
-            }
-        };
-        let token = token.ok_or_else(|| no_such_device(device))?;
-        Ok(Made { entry, token })
-    }
-
-    /// The token of a device: what goes into its sketch.
-    pub(crate) async fn token(&self, parameters: &Value) -> Answer {
-        let device = device_id(parameters)?;
-        let registry = self.registry.lock().await;
-        self.with_token(&registry, device).await.map(|made| made_json(&made))
-    }
-
-    /// Let a device leave the shards: its connection ends and its token opens nothing.
-    async fn leave(&self, registry: &Registry, device: DeviceId) -> Result<DeviceEntry, CommandError> {
-        let Made { entry, token } = self.with_token(registry, device).await?;
-        // The index first: from then on nobody logs in with the token.
-        let (owner, unindex) = registry.unindex(&token);
-        self.tell_patiently(owner, unindex).await?;
-        let home = home_of(device, self.shards.count());
-        self.shards.ask(home, |request| Command::RemoveDevice { request, device }).await?;
-        Ok(entry)
-    }
-
-    /// Let all devices of an organization leave.
-    pub(crate) async fn forget_org(&self, org: OrgId) -> Result<(), CommandError> {
-        let mut registry = self.registry.lock().await;
-        let devices = registry.devices().iter().filter(|device| device.org == org);
-        let devices: Vec<DeviceId> = devices.map(|device| device.id).collect();
-        for device in &devices {
-            self.leave(&registry, *device).await?;
-        }
-        devices.into_iter().for_each(|device| drop(registry.remove(device)));
-        tokio::time::sleep(limits::LAST_WORDS).await;
-        Ok(())
-    }
-
-    /// Erase a device: its connection ends; its token, values and history are gone.
-    pub(crate) async fn remove(&self, parameters: &Value) -> Answer {
-        let device = device_id(parameters)?;
-        let mut registry = self.registry.lock().await;
-        let entry = self.leave(&registry, device).await?;
-        if self.keep.is_some() {
-            // What the shard has said of it is on its way to the store for so long.
-            tokio::time::sleep(limits::LAST_WORDS).await;
-            self.with_store(move |keep| keep.erase_device(&entry)).await?;
-        }
-        registry.remove(device);
-        Ok(json!({"removed": device.get()}))
+fn full(view: &DeviceView, registry: &Registry) -> DeviceFull {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let object = |pairs: &[(Box<str>, Box<str>)]| {
+        pairs.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect()
+    };
+    let values = view.values.iter();
+    let properties = view.properties.iter();
+    let events = view.events.iter();
+    DeviceFull {
+        line: line(&view.row, registry),
+        values: values
+            .map(|(pin, value, at_ms)| ValueLine { pin: pin.to_string(), value: text(value), at_ms: *at_ms })
+            .collect(),
+        properties: properties
+            .map(|(pin, name, value)| PropertyLine { pin: pin.to_string(), name: name.to_string(), value: text(value) })
+            .collect(),
+        metadata: object(&view.metadata),
+        firmware: object(&view.firmware),
+        events: events
+            .map(|(code, text, at_ms)| EventLine { code: code.to_string(), text: text.to_string(), at_ms: *at_ms })
+            .collect(),
+        peer: view.peer.map(|peer| peer.to_string()),
+        last_end: view.last_end.map(|end| end.to_string()),
     }
 }

@@ -1,118 +1,70 @@
 //! Commands about templates.
 
-use linchpin_protocol::model::{Datastream, Template, TemplateId, ValueKind};
+use linchpin_protocol::model::{Datastream, Template};
 use linchpin_shard::Command;
-use serde_json::{Value, json};
 
-use crate::command::parameters::{optional_text, pin};
-use crate::command::render::template_json;
-use crate::command::{Answer, Desk};
-use crate::{CommandError, limits};
+use super::desk::Desk;
+use super::device::tell_patiently;
+use super::request::{AddedTemplate, TemplateAdd, TemplateList, TemplateSheet, TemplateShow};
+use crate::{Code, CommandError, limits};
 
-impl Desk {
-    pub(crate) async fn show_template(&self, parameters: &Value) -> Answer {
-        let id = template_id(parameters, "template")?;
-        let registry = self.registry.lock().await;
-        registry.template(id).map(|entry| template_json(&entry.template)).ok_or_else(|| {
-            let text = format!("there is no template {}: `linchpin template list` shows them", id.as_str());
-            CommandError::new("no-such-template", text)
-        })
-    }
-
-    /// Add a template, or replace the one with its id: every shard checks writes against it from now on.
-    pub(crate) async fn add_template(&self, parameters: &Value) -> Answer {
-        let template = template(parameters)?;
-        let mut registry = self.registry.lock().await;
-        let before = registry.template(template.id).cloned();
-        let is_known = before.is_some();
-        if !is_known && registry.templates().len() >= limits::TEMPLATES {
-            let text = format!("{} templates are the most that one server keeps", limits::TEMPLATES);
-            return Err(CommandError::new("refused", text));
-        }
-        let id = template.id;
-        let entry = registry.put_template(template.clone());
-        if let Err(error) = self.with_store(move |keep| keep.put_template(&entry)).await {
-            registry.restore_template(id, before);
-            return Err(error);
-        }
-        for shard in self.shards.all() {
-            self.tell_patiently(shard, Command::PutTemplate(Box::new(template.clone()))).await?;
-        }
-        Ok(json!({"template": id.as_str(), "replaced": is_known}))
-    }
+pub(super) async fn list(desk: &Desk, _: TemplateList) -> Result<Vec<TemplateSheet>, CommandError> {
+    Ok(desk.registry.lock().await.templates().map(TemplateSheet::from).collect())
 }
 
-fn template_id(parameters: &Value, name: &str) -> Result<TemplateId, CommandError> {
-    let text = optional_text(parameters, name)?.unwrap_or_default();
-    TemplateId::parse(text.as_bytes()).map_err(|_| CommandError::parameter(name, "a template id such as TMPLxxxxxxxx"))
+pub(super) async fn show(desk: &Desk, asked: TemplateShow) -> Result<TemplateSheet, CommandError> {
+    let id = asked.template.0;
+    let registry = desk.registry.lock().await;
+    registry.template(id).map(|entry| TemplateSheet::from(&entry.template)).ok_or_else(|| {
+        let text = format!("there is no template {}: `linchpin template list` shows them", id.as_str());
+        CommandError::new(Code::NoSuchTemplate, text)
+    })
 }
 
-/// The shape that `template.show` answers.
-fn template(parameters: &Value) -> Result<Template, CommandError> {
-    let id = template_id(parameters, "template")?;
-    let name = optional_text(parameters, "name")?.unwrap_or_default();
-    let list = |name: &str| parameters.get(name).and_then(Value::as_array).cloned().unwrap_or_default();
-    let streams = list("datastreams");
-    if name.len() > limits::NAME_BYTES || streams.len() > limits::DATASTREAMS {
-        let text = format!(
-            "a template has a name of at most {} bytes and at most {} datastreams",
-            limits::NAME_BYTES,
-            limits::DATASTREAMS
-        );
-        return Err(CommandError::new("refused", text));
+/// Add a template, or replace the one with its id: every shard checks writes against it from now on.
+pub(super) async fn add(desk: &Desk, asked: TemplateAdd) -> Result<AddedTemplate, CommandError> {
+    let template = template(asked)?;
+    let mut registry = desk.registry.lock().await;
+    let before = registry.template(template.id).cloned();
+    let is_known = before.is_some();
+    if !is_known && registry.templates().len() >= limits::TEMPLATES {
+        let text = format!("{} templates are the most that one server keeps", limits::TEMPLATES);
+        return Err(CommandError::new(Code::Refused, text));
     }
-    let datastreams = streams.iter().map(datastream).collect::<Result<Vec<_>, _>>()?;
-    let events = list("events").iter().map(|event| event.as_str().map(Into::into)).collect::<Option<Vec<_>>>();
-    let events = events.ok_or_else(|| CommandError::parameter("events", "a list of texts"))?;
+    let id = template.id;
+    let entry = registry.put_template(template.clone());
+    if let Err(error) = desk.with_store(move |keep| keep.put_template(&entry)).await {
+        registry.restore_template(id, before);
+        return Err(error);
+    }
+    for shard in desk.shards.all() {
+        tell_patiently(desk, shard, Command::PutTemplate(Box::new(template.clone()))).await?;
+    }
+    Ok(AddedTemplate { template: id.as_str().to_owned(), replaced: is_known })
+}
+
+fn template(asked: TemplateAdd) -> Result<Template, CommandError> {
+    let TemplateAdd { template, name, tls, datastreams, events } = asked;
     let count = datastreams.len();
-    let tls = parameters.get("tls").map_or(Some(false), Value::as_bool);
-    let tls = tls.ok_or_else(|| CommandError::parameter("tls", "true or false"))?;
-    let template = Template::new(id, name.into(), datastreams, events).with_tls_required(tls);
+    let datastreams = datastreams.into_iter().map(Datastream::try_from).collect::<Result<_, _>>();
+    let datastreams = datastreams.map_err(|fault| CommandError::new(Code::Refused, fault.to_string()))?;
+    let events = events.into_iter().map(Into::into).collect();
+    let template = Template::new(template.0, name.into(), datastreams, events).with_tls_required(tls);
     if template.datastreams.len() < count {
         return Err(CommandError::parameter("datastreams", "one datastream a pin"));
     }
     Ok(template)
 }
 
-fn datastream(stream: &Value) -> Result<Datastream, CommandError> {
-    let text = |name: &str| optional_text(stream, name).map(Option::unwrap_or_default);
-    let wrong = || {
-        let expected = "{\"type\": \"int\" or \"double\" with min and max, \"text\", or \"enum\" with count}";
-        CommandError::parameter("kind", expected)
-    };
-    let kind = stream.get("kind").ok_or_else(wrong)?;
-    let number = |name: &str| kind.get(name).and_then(Value::as_f64);
-    let whole = |name: &str| kind.get(name).and_then(Value::as_i64);
-    let kind = match kind.get("type").and_then(Value::as_str) {
-        Some("int") => ValueKind::Int { min: whole("min").unwrap_or(i64::MIN), max: whole("max").unwrap_or(i64::MAX) },
-        Some("double") => {
-            ValueKind::Double { min: number("min").unwrap_or(f64::MIN), max: number("max").unwrap_or(f64::MAX) }
-        }
-        Some("text") => ValueKind::Text,
-        Some("enum") => {
-            let count = whole("count").and_then(|count| u32::try_from(count).ok()).filter(|count| *count > 0);
-            ValueKind::Enum { count: count.ok_or_else(wrong)? }
-        }
-        _ => return Err(wrong()),
-    };
-    let sync = stream.get("sync").and_then(Value::as_bool).unwrap_or(false);
-    let made = Datastream::new(pin(stream)?, text("name")?, kind, text("unit")?, sync);
-    let fallback = match stream.get("fallback").filter(|fallback| !fallback.is_null()) {
-        None => None,
-        Some(given) => Some(
-            given
-                .as_u64()
-                .and_then(|choice| u32::try_from(choice).ok())
-                .ok_or_else(|| CommandError::parameter("fallback", "the number of a choice, from 0"))?,
-        ),
-    };
-    let default = optional_text(stream, "default")?;
-    made.with_substitutes(default, fallback).map_err(|fault| CommandError::new("refused", fault.to_string()))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::command::run::read;
+    use serde_json::json;
+
+    fn read_template(asked: serde_json::Value) -> Result<Template, CommandError> {
+        template(read(asked)?)
+    }
 
     #[test]
     fn what_is_shown_can_be_added() {
@@ -123,12 +75,12 @@ mod tests {
                 {"pin": "V1", "name": "Load", "kind": {"type": "double", "min": 0.0, "max": 1.5}},
                 {"pin": "V2", "name": "Mode", "kind": {"type": "enum", "count": 3}, "default": "1", "fallback": 0},
                 {"pin": "V3", "name": "Note", "kind": {"type": "text"}},
+                {"pin": "V4", "name": "Any", "kind": {"type": "int"}},
             ],
         });
-        let made = template(&asked).expect("good");
-        let mut shown = template_json(&made);
-        shown["template"] = shown["id"].take();
-        assert_eq!(template(&shown).expect("good"), made);
+        let made = read_template(asked).expect("good");
+        let again = serde_json::to_value(TemplateAdd::from(&made)).expect("JSON");
+        assert_eq!(read_template(again).expect("good"), made);
     }
 
     #[test]
@@ -137,9 +89,12 @@ mod tests {
             (json!({}), "template"),
             (json!({"template": "x y"}), "template"),
             (json!({"template": "T", "events": [1]}), "events"),
+            (json!({"template": "T", "streams": []}), "streams"),
+            (json!({"template": "T", "name": "x".repeat(limits::NAME_BYTES + 1)}), "name"),
             (json!({"template": "T", "datastreams": [{"pin": "V0"}]}), "kind"),
             (json!({"template": "T", "datastreams": [{"pin": "V0", "kind": {"type": "float"}}]}), "kind"),
-            (json!({"template": "T", "datastreams": [{"pin": "V0", "kind": {"type": "enum"}}]}), "kind"),
+            (json!({"template": "T", "datastreams": [{"pin": "V0", "kind": {"type": "enum"}}]}), "count"),
+            (json!({"template": "T", "datastreams": [{"pin": "V0", "kind": {"type": "enum", "count": 0}}]}), "kind"),
             (json!({"template": "T", "datastreams": [{"pin": "X0", "kind": {"type": "text"}}]}), "pin"),
             (
                 json!({"template": "T", "datastreams": [
@@ -147,8 +102,8 @@ mod tests {
                 "datastreams",
             ),
         ] {
-            let error = template(&asked).expect_err("must be refused");
-            assert!(error.text.contains(words), "{asked}: {error}");
+            let error = read_template(asked.clone()).expect_err("must be refused");
+            assert!(error.code == Code::BadParameter && error.text.contains(words), "{asked}: {error}");
         }
     }
 }

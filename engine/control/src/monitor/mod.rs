@@ -1,6 +1,8 @@
 //! The listener for monitoring, on this machine only: `/metrics`, `/healthz`, `/readyz`.
 
+pub(crate) mod figure;
 pub mod metrics;
+pub(crate) mod status;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -13,7 +15,7 @@ use axum::routing::get;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
-use crate::command::Desk;
+use crate::command::{Desk, figures};
 use crate::limits;
 
 /// Bind its address.
@@ -44,12 +46,12 @@ pub(crate) async fn serve(listener: TcpListener, desk: Arc<Desk>) {
 
 async fn page(State(monitor): State<Monitor>) -> Response {
     let Ok(_seat) = monitor.seats.try_acquire() else { return busy() };
-    match monitor.desk.statuses().await {
+    match figures(&monitor.desk).await {
         Ok(shards) => {
             let kind = [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
             let upkeep = monitor.desk.upkeep.as_ref();
-            let figures = upkeep.map(|upkeep| (upkeep.keep().store().figures(), upkeep.figures()));
-            (kind, metrics::page(&shards, &monitor.desk.facts, figures.as_ref())).into_response()
+            let store = upkeep.map(|upkeep| (upkeep.keep().store().figures(), upkeep.figures()));
+            (kind, metrics::page(&shards, &monitor.desk.facts, store.as_ref())).into_response()
         }
         Err(error) => (StatusCode::SERVICE_UNAVAILABLE, format!("{error}\n")).into_response(),
     }
@@ -58,8 +60,8 @@ async fn page(State(monitor): State<Monitor>) -> Response {
 /// Ready = every shard answers, and none is being drained.
 async fn ready(State(monitor): State<Monitor>) -> Response {
     let Ok(_seat) = monitor.seats.try_acquire() else { return busy() };
-    match monitor.desk.statuses().await {
-        Ok(shards) if shards.iter().any(|shard| shard.draining) => {
+    match figures(&monitor.desk).await {
+        Ok(shards) if shards.iter().any(|one| one.shard.draining) => {
             (StatusCode::SERVICE_UNAVAILABLE, "the server is being drained\n").into_response()
         }
         Ok(shards) => format!("ok, {} shards\n", shards.len()).into_response(),

@@ -4,10 +4,12 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use linchpin_shard::{Command, Report, RequestId, ShardId};
+use linchpin_shard::{Command, Report, RequestId, ShardId, ShardStatus};
 use tokio::sync::{mpsc, oneshot};
 
-use crate::{CommandError, limits};
+use crate::monitor::figure::Figure;
+use crate::monitor::status::ShardFigures;
+use crate::{Code, CommandError, limits};
 
 /// The way to one shard: bounded, and it wakes the shard if it sleeps.
 pub trait CommandLane: Send + Sync {
@@ -18,10 +20,13 @@ pub trait CommandLane: Send + Sync {
     fn push(&self, command: Command) -> Result<(), Box<Command>>;
 }
 
+/// A report, with what the thread around the shard adds to a status.
+type Given = (Report, Vec<Figure>);
+
 /// Who waits for reports.
 #[derive(Debug, Default)]
 struct Askers {
-    once: HashMap<RequestId, oneshot::Sender<Report>>,
+    once: HashMap<RequestId, oneshot::Sender<Given>>,
     /// Those who watch a device.
     streams: HashMap<RequestId, mpsc::Sender<Report>>,
 }
@@ -36,9 +41,17 @@ impl Answers {
         let mut askers = self.lock();
         if let Some(asker) = askers.once.remove(&to) {
             drop(askers);
-            let _ = asker.send(report);
+            let _ = asker.send((report, Vec::new()));
         } else if let Some(stream) = askers.streams.get(&to) {
             let _ = stream.try_send(report);
+        }
+    }
+
+    /// Give a status, with the figures of the thread around the shard in the order of [`crate::Facts::counters`].
+    pub fn give_status(&self, to: RequestId, status: Box<ShardStatus>, thread: Vec<Figure>) {
+        let asker = self.lock().once.remove(&to);
+        if let Some(asker) = asker {
+            let _ = asker.send((Report::Status(status), thread));
         }
     }
 
@@ -52,7 +65,7 @@ impl Answers {
         get
     }
 
-    fn expect(&self, request: RequestId) -> oneshot::Receiver<Report> {
+    fn expect(&self, request: RequestId) -> oneshot::Receiver<Given> {
         let (give, get) = oneshot::channel();
         self.lock().once.insert(request, give);
         get
@@ -103,7 +116,7 @@ impl Shards {
     pub fn tell(&self, to: ShardId, command: Command) -> Result<(), CommandError> {
         self.lanes[to.index()].push(command).map_err(|_| {
             CommandError::new(
-                "busy",
+                Code::Busy,
                 format!("shard {} has {} commands waiting: try again in a moment", to.0, limits::COMMANDS),
             )
         })
@@ -120,7 +133,19 @@ impl Shards {
     /// The shard does not keep up or does not answer in time.
     pub async fn ask(&self, to: ShardId, make: impl FnOnce(RequestId) -> Command) -> Result<Report, CommandError> {
         let request = RequestId(self.next.fetch_add(1, Ordering::Relaxed));
-        self.ask_as(request, to, make).await
+        Ok(self.ask_as(request, to, make).await?.0)
+    }
+
+    /// Ask what a shard holds and counts.
+    ///
+    /// # Errors
+    /// As with [`Shards::ask`].
+    pub(crate) async fn figures(&self, of: ShardId) -> Result<ShardFigures, CommandError> {
+        let request = RequestId(self.next.fetch_add(1, Ordering::Relaxed));
+        match self.ask_as(request, of, Command::Status).await? {
+            (Report::Status(status), thread) => Ok(ShardFigures { shard: *status, thread }),
+            _ => Ok(ShardFigures::default()),
+        }
     }
 
     /// Ask something that goes on to be answered: the first report, and a stream of the others. It ends when the stream
@@ -136,7 +161,7 @@ impl Shards {
         let request = RequestId(self.next.fetch_add(1, Ordering::Relaxed));
         let frames = self.answers.stream(request);
         let watching = Watching { shards: Arc::clone(self), shard: to, request, frames };
-        let first = self.ask_as(request, to, make).await?;
+        let (first, _) = self.ask_as(request, to, make).await?;
         Ok((first, watching))
     }
 
@@ -145,7 +170,7 @@ impl Shards {
         request: RequestId,
         to: ShardId,
         make: impl FnOnce(RequestId) -> Command,
-    ) -> Result<Report, CommandError> {
+    ) -> Result<Given, CommandError> {
         let answer = self.answers.expect(request);
         if let Err(error) = self.tell(to, make(request)) {
             self.answers.lock().once.remove(&request);
@@ -156,7 +181,7 @@ impl Shards {
             _ => {
                 self.answers.lock().once.remove(&request);
                 let text = format!("shard {} did not answer within {:?}", to.0, limits::ANSWER_TIMEOUT);
-                Err(CommandError::new("no-answer", text))
+                Err(CommandError::new(Code::NoAnswer, text))
             }
         }
     }

@@ -5,9 +5,7 @@ use linchpin_protocol::blynk::{codec, internal};
 use linchpin_protocol::model::{DeviceId, ValueRef};
 
 use crate::device::verbs::{Delivery, Origin, Refused};
-use crate::{
-    Command, DeviceRow, DeviceView, Effect, End, EngineCounters, Push, Report, Shard, ShardStatus, Turn, limits,
-};
+use crate::{Command, DeviceRow, DeviceView, Effect, End, Push, Report, Shard, ShardStatus, Turn, limits};
 
 impl Shard {
     pub(crate) fn command(&mut self, turn: &mut Turn<'_>, command: Command) {
@@ -78,7 +76,6 @@ impl Shard {
             moved_out: self.counters.moved_out,
             draining: self.operator.drain.is_some(),
             ends: self.counters.ends(),
-            engine: EngineCounters::default(),
         }
     }
 

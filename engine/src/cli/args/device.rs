@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
+use linchpin_control::request::Pushed;
 
 use super::At;
 
@@ -54,8 +55,8 @@ pub(crate) enum DeviceVerb {
     Push {
         /// Its id.
         id: u32,
-        /// ota, reboot or debug.
-        what: String,
+        /// What to send.
+        what: PushArgument,
         /// The URL or the text.
         argument: Option<String>,
         #[command(flatten)]
@@ -88,7 +89,8 @@ pub(crate) enum DeviceVerb {
         at: At,
     },
     /// Show the frames of a device as they come and go, without its secrets; Ctrl-C ends it.
-    Watch {
+    #[command(visible_alias = "watch")]
+    Tap {
         /// Its id.
         id: u32,
         /// Stop after so many seconds.
@@ -99,6 +101,27 @@ pub(crate) enum DeviceVerb {
     },
     /// A virtual device that keeps writing and shows what it receives.
     Sim(Sim),
+}
+
+/// What `linchpin device push` sends.
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum PushArgument {
+    /// Get the firmware at a URL.
+    Ota,
+    /// Start again.
+    Reboot,
+    /// Print a text.
+    Debug,
+}
+
+impl From<PushArgument> for Pushed {
+    fn from(argument: PushArgument) -> Self {
+        match argument {
+            PushArgument::Ota => Self::Ota,
+            PushArgument::Reboot => Self::Reboot,
+            PushArgument::Debug => Self::Debug,
+        }
+    }
 }
 
 #[derive(Args)]

@@ -113,9 +113,6 @@ pub(crate) enum BackupVerb {
         /// The data directory to make: a server starts with it afterwards.
         #[arg(long, value_name = "DIR")]
         into: PathBuf,
-        /// Nothing else than without it: what was restored is always read once.
-        #[arg(long)]
-        verify: bool,
         #[command(flatten)]
         at: Where,
     },

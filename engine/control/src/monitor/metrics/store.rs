@@ -2,8 +2,8 @@
 
 use linchpin_storage::Figures;
 
-use super::Kind;
 use crate::backup::BackupFigures;
+use crate::monitor::figure::Kind;
 
 /// A metric with one value.
 pub(super) struct Single<T> {

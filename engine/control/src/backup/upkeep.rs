@@ -1,0 +1,96 @@
+//! An open store, and what operators do with it.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use linchpin_storage::{Unseal, backup};
+
+use super::{BackupFigures, BackupPlace, BackupPlan};
+use crate::command::request::MadeBackup;
+use crate::{Code, CommandError, Keep};
+
+/// An open store, what opened it and where its backups go. Copies are cheap.
+#[derive(Clone, Debug)]
+pub struct Upkeep {
+    keep: Keep,
+    /// What opens the keyring: changed by `keys.rewrap`.
+    unseal: Arc<Mutex<Unseal>>,
+    plan: Option<BackupPlan>,
+    figures: Arc<Mutex<BackupFigures>>,
+}
+
+impl Upkeep {
+    /// On an open store, with what opened it and where its backups go.
+    #[must_use]
+    pub fn new(keep: Keep, unseal: Unseal, plan: Option<BackupPlan>) -> Self {
+        Self { keep, unseal: Arc::new(Mutex::new(unseal)), plan, figures: Arc::default() }
+    }
+
+    /// The store for other work.
+    #[must_use]
+    pub const fn keep(&self) -> &Keep {
+        &self.keep
+    }
+
+    pub(crate) const fn plan(&self) -> Option<&BackupPlan> {
+        self.plan.as_ref()
+    }
+
+    /// What backups did so far.
+    #[must_use]
+    pub fn figures(&self) -> BackupFigures {
+        *self.figures.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn unseal(&self) -> Unseal {
+        self.unseal.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn set_unseal(&self, unseal: Unseal) {
+        *self.unseal.lock().unwrap_or_else(PoisonError::into_inner) = unseal;
+    }
+
+    /// The place that is named, else the configuration's, if there is one.
+    pub(crate) fn optional_place(&self, named: Option<&str>) -> Result<Option<BackupPlace>, CommandError> {
+        match named {
+            Some(text) => BackupPlace::parse(text)
+                .map(Some)
+                .map_err(|error| CommandError::new(Code::BadParameter, error.to_string())),
+            None => Ok(self.plan.as_ref().map(|plan| plan.place.clone())),
+        }
+    }
+
+    /// The place that is named, else the configuration's.
+    pub(crate) fn place(&self, named: Option<&str>) -> Result<BackupPlace, CommandError> {
+        self.optional_place(named)?.ok_or_else(|| {
+            let text =
+                "no place for backups is configured: name one with --to, or set [backup] to in the configuration";
+            CommandError::new(Code::Backup, text)
+        })
+    }
+
+    /// Make a backup, and remove those that are too old.
+    pub(crate) fn back_up(&self, place: &BackupPlace, keep: Option<u32>) -> Result<MadeBackup, CommandError> {
+        let begun = Instant::now();
+        let result = self.try_back_up(place, keep);
+        let mut figures = self.figures.lock().unwrap_or_else(PoisonError::into_inner);
+        figures.note(&result, begun.elapsed());
+        result
+    }
+
+    fn try_back_up(&self, place: &BackupPlace, keep: Option<u32>) -> Result<MadeBackup, CommandError> {
+        let target = place.open()?;
+        let created = self.keep.store().back_up(&*target)?;
+        let removed = match keep.filter(|keep| *keep > 0) {
+            Some(keep) => backup::prune(&*target, keep as usize, &self.unseal())?,
+            None => 0,
+        };
+        Ok(MadeBackup {
+            id: created.id,
+            files: created.files as u64,
+            new_objects: created.new_objects as u64,
+            new_bytes: created.new_bytes,
+            removed: removed as u64,
+        })
+    }
+}

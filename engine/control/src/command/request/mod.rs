@@ -1,0 +1,40 @@
+//! What can be asked of the control plane, and how it is answered: the same types on both sides of the admin socket.
+//! Unknown fields are refused. The comments of fields are the text of docs/admin.md.
+
+mod device;
+mod org;
+mod status;
+mod store;
+mod template;
+
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+pub use device::{
+    Delivered, DeviceAdd, DeviceDiary, DeviceExport, DeviceFull, DeviceLine, DeviceList, DevicePush, DeviceRemove,
+    DeviceShow, DeviceTap, DeviceToken, DeviceWrite, DiaryLine, EventLine, ExportBegun, ExportPiece, ExportedAs, Frame,
+    MadeDevice, PropertyLine, Pushed, RemovedDevice, TapBegun, ValueLine,
+};
+pub use org::{OrgAdd, OrgLine, OrgList};
+pub use status::{Drain, Draining, Status, StatusAnswer};
+pub use store::{
+    AcceptedClock, BackupCreate, BackupList, BackupVerify, CheckedBackup, EraseDevice, EraseOrg, ErasedDevice,
+    ErasedOrg, FamilyLine, Keyring, KeysRewrap, KeysRotate, KeysRotateRoot, KeysStatus, MadeBackup, RestoredBackup,
+    Rewrapped, Rotated, StoreAcceptClock, StoreStats, StoreVerify, StoredNow, VerifiedStore,
+};
+pub use template::{AddedTemplate, StreamKind, StreamLine, TemplateAdd, TemplateList, TemplateSheet, TemplateShow};
+
+/// A request: one row of [`super::TABLE`].
+pub trait Request: Serialize + DeserializeOwned + JsonSchema + Send + 'static {
+    /// Its name, such as `device.show`.
+    const NAME: &'static str;
+    /// How it is answered.
+    type Answer: Serialize + DeserializeOwned + JsonSchema + Send + 'static;
+}
+
+/// A request whose answer is followed by items until one side ends it.
+pub trait Follow: Request {
+    /// What follows.
+    type Item: Serialize + DeserializeOwned + JsonSchema + Send + 'static;
+}

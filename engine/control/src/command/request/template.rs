@@ -1,0 +1,207 @@
+//! Requests about templates.
+
+use std::num::NonZeroU32;
+
+use linchpin_protocol::model::{Datastream, Pin, SubstituteFault, Template, TemplateId, ValueKind};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::command::plain::Plain;
+use crate::limits;
+
+/// All templates.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TemplateList {}
+
+/// One template with its datastreams.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TemplateShow {
+    /// Its id.
+    pub template: Plain<TemplateId>,
+}
+
+/// Add a template, or replace the one with its id: each shard checks writes against it from then on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TemplateAdd {
+    /// The id that firmware carries.
+    pub template: Plain<TemplateId>,
+    /// For people.
+    #[serde(default)]
+    #[schemars(length(max = limits::NAME_BYTES))]
+    pub name: String,
+    /// Are its devices served over TLS only?
+    #[serde(default)]
+    pub tls: bool,
+    /// What each pin takes; a pin has one at most.
+    #[serde(default)]
+    #[schemars(length(max = limits::DATASTREAMS))]
+    pub datastreams: Vec<StreamLine>,
+    /// Codes of the events that its devices may log.
+    #[serde(default)]
+    pub events: Vec<String>,
+}
+
+/// It is stored.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct AddedTemplate {
+    /// Its id.
+    pub template: String,
+    /// Was there one with this id before?
+    pub replaced: bool,
+}
+
+/// A template.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct TemplateSheet {
+    /// The id that firmware carries.
+    pub id: String,
+    /// For people.
+    pub name: String,
+    /// Are its devices served over TLS only?
+    pub tls: bool,
+    /// What each pin takes, in the order of the pins.
+    pub datastreams: Vec<StreamLine>,
+    /// Codes of the events that its devices may log.
+    pub events: Vec<String>,
+}
+
+/// What a pin takes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StreamLine {
+    /// Such as `V7`.
+    pub pin: Plain<Pin>,
+    /// For people.
+    #[serde(default)]
+    pub name: String,
+    /// Unit, for display.
+    #[serde(default)]
+    pub unit: String,
+    /// Is the latest value sent again when a device asks to sync everything?
+    #[serde(default)]
+    pub sync: bool,
+    /// Which values.
+    pub kind: StreamKind,
+    /// What a first sync or a read gets while nothing was written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub default: Option<String>,
+    /// The choice that takes the place of one that an enum does not have; without it such a write is refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fallback: Option<u32>,
+}
+
+/// Which values a pin takes.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "type", rename_all = "lowercase", deny_unknown_fields)]
+pub enum StreamKind {
+    /// A whole number within the bounds, both included.
+    Int {
+        /// Smallest.
+        #[serde(default = "StreamKind::least_int")]
+        min: i64,
+        /// Largest.
+        #[serde(default = "StreamKind::most_int")]
+        max: i64,
+    },
+    /// A number within the bounds, both included.
+    Double {
+        /// Smallest.
+        #[serde(default = "StreamKind::least_double")]
+        min: f64,
+        /// Largest.
+        #[serde(default = "StreamKind::most_double")]
+        max: f64,
+    },
+    /// Any text.
+    Text,
+    /// The number of a choice, from 0.
+    Enum {
+        /// How many choices.
+        count: NonZeroU32,
+    },
+}
+
+impl StreamKind {
+    const fn least_int() -> i64 {
+        i64::MIN
+    }
+
+    const fn most_int() -> i64 {
+        i64::MAX
+    }
+
+    const fn least_double() -> f64 {
+        f64::MIN
+    }
+
+    const fn most_double() -> f64 {
+        f64::MAX
+    }
+}
+
+impl From<ValueKind> for StreamKind {
+    fn from(kind: ValueKind) -> Self {
+        match kind {
+            ValueKind::Int { min, max } => Self::Int { min, max },
+            ValueKind::Double { min, max } => Self::Double { min, max },
+            ValueKind::Text => Self::Text,
+            ValueKind::Enum { count } => Self::Enum { count: NonZeroU32::new(count).unwrap_or(NonZeroU32::MIN) },
+        }
+    }
+}
+
+impl From<StreamKind> for ValueKind {
+    fn from(kind: StreamKind) -> Self {
+        match kind {
+            StreamKind::Int { min, max } => Self::Int { min, max },
+            StreamKind::Double { min, max } => Self::Double { min, max },
+            StreamKind::Text => Self::Text,
+            StreamKind::Enum { count } => Self::Enum { count: count.get() },
+        }
+    }
+}
+
+impl From<&Datastream> for StreamLine {
+    fn from(stream: &Datastream) -> Self {
+        Self {
+            pin: stream.pin.into(),
+            name: stream.name.as_ref().into(),
+            unit: stream.unit.as_ref().into(),
+            sync: stream.sync,
+            kind: stream.kind.into(),
+            default: stream.default.as_ref().map(|text| text.to_string()),
+            fallback: stream.fallback,
+        }
+    }
+}
+
+impl TryFrom<StreamLine> for Datastream {
+    type Error = SubstituteFault;
+
+    fn try_from(line: StreamLine) -> Result<Self, SubstituteFault> {
+        let StreamLine { pin, name, unit, sync, kind, default, fallback } = line;
+        Self::new(pin.0, &name, kind.into(), &unit, sync).with_substitutes(default.as_deref(), fallback)
+    }
+}
+
+impl From<&Template> for TemplateSheet {
+    fn from(template: &Template) -> Self {
+        Self {
+            id: template.id.as_str().to_owned(),
+            name: template.name.as_ref().into(),
+            tls: template.requires_tls,
+            datastreams: template.datastreams.iter().map(StreamLine::from).collect(),
+            events: template.events.iter().map(|code| code.as_ref().into()).collect(),
+        }
+    }
+}
+
+impl From<&Template> for TemplateAdd {
+    fn from(template: &Template) -> Self {
+        let TemplateSheet { name, tls, datastreams, events, .. } = template.into();
+        Self { template: template.id.into(), name, tls, datastreams, events }
+    }
+}

@@ -1,0 +1,144 @@
+//! From JSON to a request and back: how a row of the table is run.
+
+use std::pin::Pin;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::desk::Desk;
+use super::request::Request;
+use super::table::{Audit, Row};
+use crate::{Code, CommandError};
+
+/// Something that is ready later.
+pub(crate) type Later<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// The function of a row, from JSON to JSON.
+pub(crate) enum Run {
+    /// Answered once.
+    Once(fn(&Desk, Value) -> Later<'_, Result<Value, CommandError>>),
+    /// Answered, and items follow.
+    Follow(fn(&Desk, Value) -> Later<'_, Result<Streamed, CommandError>>),
+}
+
+/// What follows an answer. It ends when this is dropped.
+pub(crate) trait Items: Send {
+    /// What follows.
+    type Item: Serialize;
+
+    /// The next one; `None`: that was all. An error is the end too.
+    fn next(&mut self) -> impl Future<Output = Option<Result<Self::Item, CommandError>>> + Send;
+}
+
+/// [`Items`] of any type, as JSON.
+pub(crate) trait JsonItems: Send {
+    fn next_json(&mut self) -> Later<'_, Option<Result<Value, CommandError>>>;
+}
+
+impl<T: Items> JsonItems for T {
+    fn next_json(&mut self) -> Later<'_, Option<Result<Value, CommandError>>> {
+        Box::pin(async { Some(self.next().await?.and_then(|item| answer(&item))) })
+    }
+}
+
+/// An answer, and what follows it.
+pub(crate) struct Streamed {
+    pub(crate) begun: Value,
+    pub(crate) items: Box<dyn JsonItems>,
+}
+
+/// What a command leads to.
+pub(crate) enum Outcome {
+    Answer(Value),
+    Stream(Streamed),
+}
+
+impl Row {
+    /// Run it for an operator.
+    ///
+    /// # Errors
+    /// The parameters are wrong, or what the command says.
+    pub(crate) async fn run(&self, desk: &Desk, parameters: Value) -> Result<Outcome, CommandError> {
+        let outcome = match self.run {
+            Run::Once(run) => run(desk, parameters).await.map(Outcome::Answer),
+            Run::Follow(run) => run(desk, parameters).await.map(Outcome::Stream),
+        };
+        if self.audit != Audit::Look {
+            let end = outcome.as_ref().map_or_else(|error| error.code.name(), |_| "done");
+            tracing::info!(command = self.name, audit = self.audit.name(), end, "an operator's command");
+        }
+        outcome
+    }
+}
+
+/// An answer as JSON.
+pub(super) fn answer(answer: &impl Serialize) -> Result<Value, CommandError> {
+    // Only maps with keys that are no texts cannot be written.
+    serde_json::to_value(answer).map_err(|error| CommandError::new(Code::Store, error.to_string()))
+}
+
+/// A request from its parameters: types first, then the ranges of its schema.
+pub(super) fn read<R: Request>(parameters: Value) -> Result<R, CommandError> {
+    let schema = &Row::find(R::NAME)?.shapes().parameters;
+    let given = parameters.clone();
+    let request = typed(parameters)?;
+    if let (Value::Object(given), Some(Value::Object(known))) = (given, schema.get("properties")) {
+        for (name, value) in &given {
+            known.get(name).map_or(Ok(()), |schema| within(name, value, schema))?;
+        }
+    }
+    Ok(request)
+}
+
+fn typed<R: DeserializeOwned>(parameters: Value) -> Result<R, CommandError> {
+    serde_path_to_error::deserialize(parameters).map_err(|error| {
+        let path = error.path().to_string();
+        let text = error.into_inner().to_string();
+        let text = match text.split_once(", expected ") {
+            // What was there is not repeated: it may be a secret in the wrong place.
+            Some((wrong, expected)) if wrong.starts_with("invalid ") || wrong.starts_with("unknown variant") => {
+                format!("must be {}", in_words(expected))
+            }
+            _ => text,
+        };
+        match path.as_str() {
+            "." | "?" => CommandError::new(Code::BadParameter, text),
+            path => CommandError::new(Code::BadParameter, format!("parameter {path:?}: {text}")),
+        }
+    })
+}
+
+/// Types as people call them.
+fn in_words(expected: &str) -> &str {
+    match expected {
+        "u16" | "u32" => "a whole number from 0",
+        "u64" | "i64" => "a whole number",
+        "f64" => "a number",
+        "a string" => "a text",
+        "a boolean" => "true or false",
+        "a sequence" => "a list",
+        other => other,
+    }
+}
+
+/// Is a value within what its schema says? Lengths of texts are in bytes.
+fn within(name: &str, value: &Value, schema: &Value) -> Result<(), CommandError> {
+    let (size, least, most, unit) = match value {
+        Value::Number(number) => (number.as_f64(), "minimum", "maximum", ""),
+        Value::String(text) => (Some(text.len() as f64), "minLength", "maxLength", " bytes"),
+        Value::Array(items) => (Some(items.len() as f64), "minItems", "maxItems", " items"),
+        _ => return Ok(()),
+    };
+    let bound = |name: &str| schema.get(name).and_then(Value::as_f64);
+    let (Some(size), least, most) = (size, bound(least), bound(most)) else { return Ok(()) };
+    if least.is_none_or(|least| size >= least) && most.is_none_or(|most| size <= most) {
+        return Ok(());
+    }
+    let expected = match (least, most) {
+        (Some(least), Some(most)) => format!("{least} to {most}{unit}, not {size}"),
+        (Some(least), None) => format!("at least {least}{unit}, not {size}"),
+        (_, most) => format!("at most {}{unit}, not {size}", most.unwrap_or_default()),
+    };
+    Err(CommandError::parameter(name, &expected))
+}
