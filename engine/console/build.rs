@@ -20,7 +20,7 @@ fn main() {
     }
     let out = PathBuf::from(std::env::var_os("OUT_DIR").unwrap_or_default()).join("files.rs");
     let text = table.unwrap_or_else(|| {
-        "pub(super) const BUILD: &str = \"none\";\npub(super) const FILES: &[File] = &[];\n".to_owned()
+        "pub(super) const BUILD: &str = \"none\";\npub(super) const FILES: &[File] = &[super::MISSING];\n".to_owned()
     });
     if let Err(error) = std::fs::write(&out, text) {
         println!("cargo::error={}: {error}", out.display());

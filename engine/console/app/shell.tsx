@@ -11,7 +11,7 @@ import { go, path } from './router.ts';
 import { grant, may, me, setOrg, viewAs } from './session.ts';
 import { openPalette, Palette, useKeys } from './palette.tsx';
 import { SignIn } from './screens/sign-in.tsx';
-import { shortTime, t, type Key } from './words/words.ts';
+import { loadMore, shortTime, t, type Key } from './words/words.ts';
 
 type Screen = ComponentType<{ id: string; tab: string }>;
 const loaded = new Map<string, Screen>();
@@ -42,7 +42,8 @@ function Routed({ routes }: { routes: typeof ROUTES }) {
   useEffect(() => {
     if (!hit || loaded.has(hit[1])) return;
     failed.value = false;
-    hit[2]().then((part) => { loaded.set(hit[1], part.default); arrived.value++; }, () => { failed.value = true; });
+    const words = hit[1] === 'devices' ? Promise.resolve() : loadMore();
+    Promise.all([hit[2](), words]).then(([part]) => { loaded.set(hit[1], part.default); arrived.value++; }, () => { failed.value = true; });
   }, [name]);
   if (!hit) return <Empty top icon="search" tone="neutral" title={t('wrong.page')} text={t('wrong.page.text')}><a class="button" href="/devices">{t('nav.devices')}</a></Empty>;
   const Found = loaded.get(hit[1]);
@@ -126,7 +127,7 @@ function Frame() {
       <aside class="rail" aria-label={t('nav.label')}>
         <a class="brand" href="/devices"><Mark />{t('brand')}</a>
         <OrgPick />
-        <button type="button" class="palette-open" onClick={openPalette}><Icon name="search" size={16} />{t('palette.open')}<kbd>{t('palette.key')}</kbd></button>
+        <button type="button" class="palette-open" onClick={openPalette}><Icon name="search" size={16} /><span class="clip">{t('palette.open')}</span><kbd>{t('palette.key')}</kbd></button>
         <nav aria-label={t('nav.label')}>
           {nav.map((place) => <a key={place.href} href={place.href} aria-current={here(place.href)}><Icon name={place.icon} />{t(place.text)}</a>)}
         </nav>

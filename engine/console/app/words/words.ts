@@ -1,9 +1,11 @@
 // Texts in the person's language. A key stands for a sentence; `{name}` in it is filled in; a sentence with a number has a
-// form for each plural. English is part of the first script, other languages are loaded when they are chosen.
+// form for each plural. The English of the list of devices and of what comes before it is part of the first script; the
+// rest of it and other languages are loaded when they are needed.
 import { signal } from '@preact/signals';
 import english from './en.json';
+import type more from './en.more.json';
 
-export type Key = keyof typeof english;
+export type Key = keyof typeof english | keyof typeof more;
 export type Sentence = string | Partial<Record<Intl.LDMLPluralRule, string>>;
 export type Catalogue = Record<string, Sentence>;
 export type Fill = Record<string, string | number>;
@@ -12,15 +14,17 @@ export type Fill = Record<string, string | number>;
 export const LANGUAGES: Record<string, string> = { en: 'English', de: 'Deutsch' };
 const LOADERS: Record<string, () => Promise<Catalogue>> = {
   de: async () => (await import('./de.ts')).default as Catalogue,
-  rtl: async () => (await import('./pseudo.ts')).pseudo(english as Catalogue),
+  rtl: async () => { await loadMore(); return (await import('./pseudo.ts')).pseudo(whole); },
 };
 
-const catalogue = signal<Catalogue>(english as Catalogue);
+/** English as far as it is loaded. */
+let whole: Catalogue = english as Catalogue;
+const catalogue = signal<Catalogue>(whole);
 export const language = signal('en');
 
 /** The sentence of a key in a catalogue, filled in. */
 export function sentence(from: Catalogue, locale: string, key: string, fill: Fill = {}): string {
-  const found = from[key] ?? (english as Catalogue)[key] ?? key;
+  const found = from[key] ?? whole[key] ?? key;
   const n = Number(fill.n ?? 0);
   const text = typeof found === 'string' ? found : (found[new Intl.PluralRules(locale).select(n)] ?? found.other ?? key);
   return text.replace(/\{(\w+)\}/g, (whole, name: string) => {
@@ -39,12 +43,19 @@ export const t = (key: Key, fill?: Fill): string => sentence(catalogue.value, lo
 /** A text whose key is made from a value, such as a permission's name; the value itself when there is none. */
 export const named = (prefix: string, value: string): string => {
   const key = `${prefix}.${value}`;
-  return key in english ? sentence(catalogue.value, locale(), key) : value;
+  return key in whole ? sentence(catalogue.value, locale(), key) : value;
 };
+
+/** Load the rest of English: before a screen that needs it. Safe to call often. */
+export async function loadMore(): Promise<void> {
+  if (whole !== english) return;
+  whole = { ...(english as Catalogue), ...((await import('./more.ts')).default as Catalogue) };
+  if (language.value === 'en') catalogue.value = whole;
+}
 
 export async function setLanguage(code: string): Promise<void> {
   const load = LOADERS[code];
-  catalogue.value = load ? await load() : (english as Catalogue);
+  catalogue.value = load ? await load() : whole;
   language.value = load ? code : 'en';
   document.documentElement.lang = code in LANGUAGES ? code : 'en';
   document.documentElement.dir = code === 'rtl' ? 'rtl' : 'ltr';

@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { go, open, serve, settle, signIn } from './world.mjs';
-import { OPEN, SIGNED_IN } from './screens.mjs';
+import { DIALOGS, OPEN, SIGNED_IN } from './screens.mjs';
 
 const axe = readFileSync(join(dirname(fileURLToPath(import.meta.url)), '../../node_modules/axe-core/axe.min.js'), 'utf8');
 
@@ -36,6 +36,15 @@ async function screens({ width, dark, language = 'en' }, look) {
       await page.waitForFunction(() => location.pathname === '/devices');
       await settle(page);
       for (const [name, path] of SIGNED_IN) { await go(page, path); await check(name); }
+      if (width > 500 && language === 'en') for (const [name, path, clicks] of DIALOGS) {
+        await go(page, path);
+        for (const words of clicks) await (await page.waitForSelector(`::-p-aria([name="${words}"])`)).click();
+        await page.waitForSelector('dialog[open], [popover]:popover-open');
+        await settle(page);
+        await check(name);
+        await page.keyboard.press('Escape');
+        await page.waitForFunction(() => !document.querySelector('dialog[open], [popover]:popover-open'));
+      }
       // A device that is not there is a 404, which Chromium writes to its console.
       const said = wrong.filter((line) => !line.includes('404 (Not Found)'));
       assert.deepEqual(found, []);

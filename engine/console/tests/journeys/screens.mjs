@@ -11,3 +11,10 @@ export const SIGNED_IN = [
   ['server', '/server'], ['shards', '/server/shards'], ['certificates', '/server/certificates'], ['backups', '/server/backups'], ['keys', '/server/keys'], ['limits', '/server/limits'], ['findings', '/server/findings'],
   ['me', '/me'], ['security', '/me/security'], ['personal-keys', '/me/keys'], ['privacy', '/me/privacy'], ['no-page', '/nowhere'], ['no-device', '/devices/999'],
 ];
+/** Dialogs and menus: where they are opened, and the accessible names of what is clicked for it. */
+export const DIALOGS = [
+  ['widget-settings', '/devices/1?edit=1', ['Gauge: Air temperature', 'Widget settings']], ['add-widget', '/devices/1?edit=1', ['Add widget']], ['page-settings', '/devices/1?edit=1', ['Page settings']],
+  ['stream', '/templates/TMPLgreen001', ['Mode']], ['new-template', '/templates', ['New template']], ['compare', '/templates/TMPLgreen001/history', ['Compare version 6 with the current one']],
+  ['invite-dialog', '/people', ['Invite']], ['role', '/people/roles', ['Staff']], ['organization', '/people/organizations', ['Botanic Garden']], ['user-menu', '/people', ['Actions for Jonas Weber']],
+  ['resolve', '/events', ['Resolve']], ['token', '/devices/1/settings', ['Show token']], ['replace-token', '/devices/1/settings', ['Replace token']], ['new-key', '/me/keys', ['New key']], ['palette', '/devices', ['Search or jump']],
+];

@@ -6,7 +6,9 @@ import test from 'node:test';
 declare const __CONSOLE__: string;
 const read = (path: string) => readFileSync(join(__CONSOLE__, path), 'utf8');
 type Sentence = string | Record<string, string>;
-const english = JSON.parse(read('app/words/en.json')) as Record<string, Sentence>;
+const first = JSON.parse(read('app/words/en.json')) as Record<string, Sentence>;
+const more = JSON.parse(read('app/words/en.more.json')) as Record<string, Sentence>;
+const english: Record<string, Sentence> = { ...first, ...more };
 const german = JSON.parse(read('app/words/de.json')) as Record<string, Sentence>;
 const forms = (sentence: Sentence) => (typeof sentence === 'string' ? [sentence] : Object.values(sentence));
 const blanks = (text: string) => [...text.matchAll(/\{(\w+)\}/g)].map((hit) => hit[1]).sort().join();
@@ -21,11 +23,17 @@ function sources(folder = 'app'): [string, string][] {
 const code = sources();
 
 test('German is complete and fills the same blanks', () => {
-  assert.deepEqual(Object.keys(german), Object.keys(english));
+  assert.deepEqual(Object.keys(german).sort(), Object.keys(english).sort());
+  assert.equal(Object.keys(english).length, Object.keys(first).length + Object.keys(more).length, 'no key in both');
   for (const [key, sentence] of Object.entries(english)) {
     assert.equal(typeof german[key], typeof sentence, key);
     for (const text of forms(german[key]!)) assert.equal(blanks(text).replace(/^n,|,n$|^n$/, ''), blanks(forms(sentence).at(-1)!).replace(/^n,|,n$|^n$/, ''), `${key}: ${text}`);
   }
+});
+
+test('what the first screens say is in the first script', () => {
+  const early = ['app/shell.tsx', 'app/palette.tsx', 'app/parts/basic.tsx', 'app/parts/dialog.tsx', 'app/parts/lazy.tsx', 'app/screens/sign-in.tsx', 'app/screens/gate.tsx', 'app/screens/devices.tsx'].map(read).join('\n');
+  assert.deepEqual(Object.keys(more).filter((key) => early.includes(`'${key}'`)), []);
 });
 
 test('every sentence is used', () => {
@@ -38,8 +46,8 @@ test('every sentence is used', () => {
 test('why connections end is said as docs/errors.md says it, in both languages', () => {
   const rows = read('../../docs/errors.md').split('\n').filter((line) => line.startsWith('| E0')).map((line) => line.split('|').map((cell) => cell.trim()));
   const listed = Object.fromEntries(rows.map((cells) => [String(Number(cells[1]!.slice(1))), [cells[2], cells[3]]]));
-  assert.deepEqual(JSON.parse(read('app/words/ends.en.json')), listed);
-  assert.deepEqual(Object.keys(JSON.parse(read('app/words/ends.de.json'))), Object.keys(listed));
+  assert.deepEqual(JSON.parse(read('app/words/ends.en.json')), listed, 'node engine/console/tests/ends.mjs');
+  assert.deepEqual(Object.keys(JSON.parse(read('app/words/ends.de.json'))).sort(), Object.keys(listed).sort(), 'add the German sentence to app/words/ends.de.json');
 });
 
 test('no HTML from text, no inline style, no literal text, no left and right', () => {

@@ -1,0 +1,2 @@
+import catalogue from './en.more.json';
+export default catalogue;
