@@ -16,5 +16,5 @@ export const DIALOGS = [
   ['widget-settings', '/devices/1?edit=1', ['Gauge: Air temperature', 'Widget settings']], ['add-widget', '/devices/1?edit=1', ['Add widget']], ['page-settings', '/devices/1?edit=1', ['Page settings']],
   ['stream', '/templates/TMPLgreen001', ['Mode']], ['new-template', '/templates', ['New template']], ['compare', '/templates/TMPLgreen001/history', ['Compare version 6 with the current one']],
   ['invite-dialog', '/people', ['Invite']], ['role', '/people/roles', ['Staff']], ['organization', '/people/organizations', ['Botanic Garden']], ['user-menu', '/people', ['Actions for Jonas Weber']],
-  ['resolve', '/events', ['Resolve']], ['token', '/devices/1/settings', ['Show token']], ['replace-token', '/devices/1/settings', ['Replace token']], ['new-key', '/me/keys', ['New key']], ['palette', '/devices', ['Search or jump']],
+  ['resolve', '/events', ['Resolve']], ['replace-token', '/devices/1/settings', ['Replace token']], ['new-key', '/me/keys', ['New key']], ['palette', '/devices', ['Search Ctrl K']],
 ];
