@@ -73,6 +73,7 @@ impl World {
             intake: Intake::All,
             replaying: false,
             tls: None,
+            http: linchpin_shard::HttpOptions::default(),
         };
         let at_ms = 1_000;
         let mut world = Self {

@@ -29,6 +29,11 @@ impl Shard {
                 return Err(format!("{slot:?} is closing and still holds {} bytes", connection.cell_bytes()));
             }
         }
+        let serving = self.connections.iter().filter(|(slot, _)| self.has_ask(*slot)).count();
+        if serving != self.asks.len() || !self.asks.slots().all(|slot| self.has_ask(slot)) {
+            return Err(format!("{serving} connections have an ask under way, {} asks stand", self.asks.len()));
+        }
+        self.asks.audit()?;
         if self.connections.addresses.counted() != self.connections.used as u64 {
             return Err(format!(
                 "{} connections, {} counted by address",

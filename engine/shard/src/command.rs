@@ -276,6 +276,14 @@ pub struct ShardStatus {
     pub will_bytes: u64,
     /// HTTP requests.
     pub requests: u64,
+    /// Requests that the control plane was asked to answer.
+    pub asks: u64,
+    /// Requests for it that were refused: of a foreign host, malformed, or too many.
+    pub asks_refused: u64,
+    /// Those under way, with files that are being written.
+    pub asks_under_way: u64,
+    /// Bytes that they hold.
+    pub ask_bytes: u64,
     /// Frames that were not sent because the device's receive buffer is too small for them.
     pub unsendable: u64,
     /// Successful logins.

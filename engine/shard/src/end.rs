@@ -133,6 +133,8 @@ ends! {
         "The device will retry; look for clients that send half frames, or add memory or shards.";
     HandshakeBusy = 506, Operator, "The TLS handshake would have had to wait for longer than 2 seconds.",
         "The device will retry, and those that wait are served first; if it happens often, add cores.";
+    AnswerFailed = 507, Server, "The server failed while it answered a request.",
+        "Look at the server's log and report it: this is a bug.";
 }
 
 impl End {

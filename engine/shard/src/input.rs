@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use crate::{Command, Letter, LocalLetter, Mail, MoveId, ShardId, Slot};
+use crate::{AnswerPart, AskRef, Command, Letter, LocalLetter, Mail, MoveId, ShardId, Slot};
 
 /// How a connection receives: see [`crate::Effect::Arm`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -112,6 +112,13 @@ pub enum Input<'a> {
         to: ShardId,
         /// The letter, given back.
         mail: Mail,
+    },
+    /// A part of the control plane's answer to an ask.
+    Answer {
+        /// The ask.
+        ask: AskRef,
+        /// The part.
+        part: AnswerPart,
     },
     /// The control plane asks; the answer goes out as [`crate::Effect::Report`].
     Command(Command),

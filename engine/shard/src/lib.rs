@@ -37,6 +37,7 @@ pub use command::{Command, DeviceRow, DeviceView, DiaryEntry, Push, Report, Requ
 pub use device::verbs::Refused;
 pub use effects::{Effect, Effects, SendRange};
 pub use end::{Blame, End};
+pub use http::asks::{AnswerPart, AnswerStart, Ask, AskPart, AskRef, Held, HttpOptions, who_pays};
 pub use ids::{ConnRef, Digest, MoveId, ShardId, Slot, home_of, index_owner_of};
 pub use input::{Input, Receive, Via};
 pub use letter::{Letter, Purpose};

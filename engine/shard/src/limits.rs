@@ -32,8 +32,28 @@ pub const LOGIN_BUFFER_BYTES: usize = 128;
 pub const HTTP_IDLE_MS: u64 = 75_000;
 /// A long body of an HTTP request with a good token must be whole after this time, ms.
 pub const HTTP_BODY_TIMEOUT_MS: u64 = 30_000;
+/// A client of the device API that does not read its answers is ended after this time, ms, counted from its last bytes.
+pub const HTTP_BLOCKED_MS: u64 = 30_000;
 /// Answers of pipelined HTTP requests that may wait for one send; the next requests are read a moment later, bytes.
 pub const HTTP_PENDING_BYTES: usize = 64 * 1024;
+/// Asks (requests that the control plane answers) of a shard that are under way; beyond, the address with most pays.
+pub const ASKS: usize = 512;
+/// Requests for files of the browser application that a shard writes at a time.
+pub const FILES_UNDER_WAY: usize = 1_024;
+/// Bytes of a body that travel together between a shard and the control plane.
+pub const ASK_CHUNK_BYTES: usize = 16 * 1024;
+/// Bytes of a body that are on their way or unread, per ask and direction: the writer waits when they are used up.
+pub const ASK_CREDIT_BYTES: usize = 64 * 1024;
+/// Received bytes of an ask's connection that wait, for control's credit or behind the ask; the last receive comes on top.
+pub const ASK_HELD_BYTES: usize = 16 * 1024;
+/// The control plane answers within this time, ms, counted from the whole request, and goes on with its answer.
+pub const ASK_ANSWER_MS: u64 = 30_000;
+/// Bodies move at this rate at least, bytes a second, in both directions.
+pub const ASK_BYTES_PER_SECOND: u64 = 1_024;
+/// A client may stand still for this long, ms, before its rate counts.
+pub const ASK_GRACE_MS: u64 = 16_000;
+/// When the server stops, answers have so long, ms; then 503.
+pub const ASK_DRAIN_MS: u64 = 5_000;
 /// Connection ends that all shards together remember, shared out evenly; the oldest of a shard is forgotten first.
 pub const DIARY_ENTRIES: usize = 65_536;
 /// Connection ends that one shard remembers, at least and at most.
@@ -162,3 +182,6 @@ const _: () = assert!(
 const _: () = assert!(VALUES_BYTES > linchpin_protocol::limits::MAX_VALUE_BYTES);
 const _: () = assert!(1_000 % DRAIN_STEP_MS == 0);
 const _: () = assert!(LEDGER_BYTES > 1_000 * CARRY_BYTES);
+const _: () = assert!(ASK_CHUNK_BYTES <= ASK_CREDIT_BYTES && ASK_CREDIT_BYTES <= u32::MAX as usize);
+const _: () = assert!(ASK_HELD_BYTES >= linchpin_protocol::limits::HTTP_HEAD_BYTES, "a pipelined head fits");
+const _: () = assert!(ASKS * (2 * ASK_CREDIT_BYTES + 2 * ASK_HELD_BYTES) <= 96 << 20, "what a shard holds for asks");

@@ -5,6 +5,7 @@ use linchpin_protocol::model::{Millis, Now};
 use crate::connection::Connections;
 use crate::device::Devices;
 use crate::device::catalog::Catalog;
+use crate::http::asks::{Asks, HttpOptions};
 use crate::login::arrive::Arrivals;
 use crate::mqtt::will::Wills;
 use crate::operator::Operations;
@@ -34,6 +35,8 @@ pub struct ShardOptions {
     pub replaying: bool,
     /// What TLS needs; `None`: it is not spoken.
     pub tls: Option<TlsOptions>,
+    /// What HTTP needs beside the device APIs.
+    pub http: HttpOptions,
 }
 
 /// One core's world. See the crate's page for the rules. Fields are grouped by the folder that owns them.
@@ -51,6 +54,10 @@ pub struct Shard {
     pub(crate) wills: Wills,
     /// TLS, if it is spoken.
     pub(crate) tls: Option<Box<SharedTls>>,
+    /// Requests that the control plane answers.
+    pub(crate) asks: Asks,
+    /// What HTTP needs beside the device APIs.
+    pub(crate) http: HttpOptions,
     pub(crate) operator: Operations,
     pub(crate) counters: Counters,
     pub(crate) clock: StallClock,
@@ -88,6 +95,8 @@ impl Shard {
             store: StoreLink::new(options.intake, options.replaying),
             wills: Wills::default(),
             tls: options.tls.map(|tls| Box::new(SharedTls::new(tls, options.seed, now))),
+            asks: Asks::default(),
+            http: options.http,
             operator: Operations::new(options.shards),
             counters: Counters::default(),
             clock: StallClock { last_run: now.mono, grace_until: Millis(0), wall_offset_s: 0 },
@@ -113,7 +122,7 @@ impl Shard {
             Input::Accepted { slot, peer, via } => self.accepted(turn, slot, peer, via),
             Input::PeerClosed { slot } => self.peer_gone(turn, slot, End::PeerClosed),
             Input::Failed { slot, .. } => self.peer_gone(turn, slot, End::PeerReset),
-            Input::Blocked { slot } => self.blocked(slot),
+            Input::Blocked { slot } => self.blocked(turn, slot),
             Input::Drained { slot } => self.drained(turn, slot),
             Input::Closed { slot } => self.closed(slot),
             Input::Arrived { id, slot } => self.descriptor_arrived(turn, id, slot),
@@ -122,6 +131,7 @@ impl Shard {
             Input::LocalLetter { letter, .. } => self.local_letter(turn, letter),
             Input::Undelivered { mail: Mail::Letter(letter), .. } => self.undelivered(turn, &letter),
             Input::Undelivered { mail: Mail::Local(letter), .. } => self.undelivered_local(turn, &letter),
+            Input::Answer { ask, part } => self.answer_part(turn, ask, part),
             Input::Command(command) => self.command(turn, command),
             Input::Timer => self.timer(turn),
         }

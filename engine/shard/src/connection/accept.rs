@@ -43,7 +43,15 @@ impl Shard {
         let is_sealed = connection.wire.tls.is_on();
         match connection.phase {
             Phase::Handshake => self.handshake_bytes(turn, slot, bytes),
-            Phase::Live | Phase::Opening | Phase::Serving if is_sealed => self.sealed_bytes(turn, slot, bytes),
+            Phase::Live | Phase::Opening if is_sealed => self.sealed_bytes(turn, slot, bytes),
+            phase @ (Phase::Serving | Phase::Refused(_)) => {
+                self.ask_received(turn, slot);
+                if is_sealed && phase == Phase::Serving {
+                    self.sealed_bytes(turn, slot, bytes);
+                } else {
+                    self.plain_bytes(turn, slot, bytes);
+                }
+            }
             _ => self.plain_bytes(turn, slot, bytes),
         }
     }
@@ -57,9 +65,14 @@ impl Shard {
             }
             Phase::Live => self.feed(turn, slot, bytes),
             Phase::Opening => self.opening(turn, slot, bytes),
-            Phase::Serving if matches!(connection.exchange(), Some(Exchange::Reading { .. })) => {
-                self.http_bytes(turn, slot, bytes);
-            }
+            Phase::Serving => match connection.exchange() {
+                Some(Exchange::Reading { .. }) => self.http_bytes(turn, slot, bytes),
+                Some(Exchange::UnderWay) => {
+                    self.ask_step(turn, slot, |ask, now, out| ask.received(now.mono, bytes, out))
+                }
+                // Armed by an ask before: the request that is being answered came behind it.
+                _ => self.http_bytes_behind(turn, slot, bytes),
+            },
             // Ignore bytes that arrive after a refusal or close.
             _ => {}
         }

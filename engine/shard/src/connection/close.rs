@@ -14,6 +14,9 @@ impl Shard {
         let position = connection.device;
         let was_live = connection.is_live();
         let was_mqtt = connection.wire.speech.is_mqtt();
+        if connection.phase == Phase::Serving {
+            self.leave_ask(slot);
+        }
         let device = (position != NO_DEVICE).then(|| self.devices[position].id);
         if was_live {
             self.counters.online -= 1;
@@ -48,11 +51,16 @@ impl Shard {
 
     /// The peer has closed or reset the connection.
     pub(crate) fn peer_gone(&mut self, turn: &mut Turn<'_>, slot: Slot, end: End) {
+        self.forget_armed(slot);
         match self.connections.get(slot).map(|c| c.phase) {
             // It has read its refusal.
             Some(Phase::Refused(refusal)) => self.end(turn, slot, refusal),
             // The move answers; home will see the end of the stream.
             Some(Phase::Leaving { .. }) | None => {}
+            // It may still read its answer.
+            Some(Phase::Serving) if end == End::PeerClosed && self.has_ask(slot) => {
+                self.ask_step(turn, slot, |ask, now, out| ask.stream_ended(now.mono, out));
+            }
             Some(Phase::Serving) if end == End::PeerClosed && self.awaits_request(slot) => {
                 self.end(turn, slot, End::HttpDone);
             }
@@ -64,6 +72,8 @@ impl Shard {
     pub(crate) fn closed(&mut self, slot: Slot) {
         let Some(connection) = self.connections.get(slot) else { return };
         let ip = connection.peer.ip();
+        self.forget_asks(slot);
+        let connection = &self.connections[slot];
         if matches!(connection.phase, Phase::Leaving { .. }) {
             self.counters.moved_out += 1;
         }

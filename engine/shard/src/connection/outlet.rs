@@ -112,9 +112,12 @@ impl Shard {
         self.set_live_timer(slot);
     }
 
-    pub(crate) fn blocked(&mut self, slot: Slot) {
+    pub(crate) fn blocked(&mut self, turn: &mut Turn<'_>, slot: Slot) {
         if self.connections.get(slot).is_some() {
             self.connections[slot].gate |= gate::BLOCKED;
+        }
+        if self.has_ask(slot) {
+            self.ask_step(turn, slot, |ask, now, out| ask.blocked(now.mono, out));
         }
     }
 
@@ -123,6 +126,9 @@ impl Shard {
             self.connections[slot].gate &= !gate::BLOCKED;
             self.release_outbound(turn, slot);
             self.set_live_timer(slot);
+        }
+        if self.has_ask(slot) {
+            self.ask_step(turn, slot, |ask, now, out| ask.drained(now.mono, out));
         }
     }
 

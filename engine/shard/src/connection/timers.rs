@@ -18,12 +18,22 @@ pub(crate) enum Timer {
     Drain,
     /// A will waits for its delay.
     Wills,
+    /// Asks have credit to give, or bytes of a file to write.
+    Asks,
     /// A TLS handshake that waits for its turn may begin; the tick asks for it with [`Shard::shake`].
     Handshakes,
 }
 
 impl Timer {
-    const ALL: [Self; 6] = [Self::Connections, Self::Arrivals, Self::Taps, Self::Drain, Self::Wills, Self::Handshakes];
+    const ALL: [Self; 7] = [
+        Self::Connections,
+        Self::Arrivals,
+        Self::Taps,
+        Self::Drain,
+        Self::Wills,
+        Self::Asks,
+        Self::Handshakes,
+    ];
 }
 
 impl Shard {
@@ -41,6 +51,7 @@ impl Shard {
             Timer::Taps => self.tap_deadline(),
             Timer::Drain => self.operator.drain.as_ref().map(|drain| drain.next),
             Timer::Wills => self.wills.deadline(),
+            Timer::Asks => self.asks.soon_at(),
             Timer::Handshakes => self.handshake_deadline(),
         }
     }
@@ -55,6 +66,7 @@ impl Shard {
                 Timer::Taps => self.expire_taps(turn.now),
                 Timer::Drain => self.drain_some(turn),
                 Timer::Wills => self.expire_wills(turn),
+                Timer::Asks => self.asks_due(turn),
                 Timer::Handshakes => {}
             }
         }

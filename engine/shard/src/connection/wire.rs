@@ -64,6 +64,8 @@ pub(crate) enum Exchange {
     Verifying,
     /// So much was answered that the rest waits for a moment.
     Pausing,
+    /// An ask is under way, or a file is written: `http/asks` has the rest of its state.
+    UnderWay,
 }
 
 const _: () = assert!(size_of::<Wire>() == 48);

@@ -1,4 +1,5 @@
-//! HTTP on a device port: requests in, answers out.
+//! HTTP: requests in, answers out. Those of the device APIs are answered by the devices' homes, all others are asks.
 
 pub(crate) mod answers;
+pub(crate) mod asks;
 pub(crate) mod requests;

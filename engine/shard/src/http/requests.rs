@@ -1,12 +1,14 @@
 //! HTTP on a device port: requests in, one at a time, answers out.
 
 use linchpin_protocol::http::{
-    Answer, Call, Dialect, Head, HttpFault, Next, Reply, Request, Route, What, next_request, route, token,
+    Answer, Call, Dialect, Head, HttpFault, Next, Reply, Request, Route, What, next_head, route, token, with_body,
 };
 use linchpin_protocol::limits::HTTP_HEAD_BYTES;
 use linchpin_protocol::model::{DeviceId, Token};
 
-use crate::connection::{Exchange, gate};
+use super::asks::Problem;
+use super::asks::files::Place;
+use crate::connection::{Exchange, Ticks, gate};
 use crate::{ConnRef, Digest, Effect, End, Letter, Receive, Shard, Slot, Turn, home_of, index_owner_of, limits};
 
 /// How an answer is to be written.
@@ -36,6 +38,7 @@ enum Asked {
 impl Shard {
     /// Bytes of a connection that speaks HTTP and waits for a request.
     pub(crate) fn http_bytes(&mut self, turn: &mut Turn<'_>, slot: Slot, bytes: &[u8]) {
+        self.connections[slot].heard = Ticks::at(turn.now.mono);
         match self.connections.hold(slot, |c| c.carry.take()) {
             Some(mut carry) => {
                 carry.extend_from_slice(bytes);
@@ -50,14 +53,26 @@ impl Shard {
     }
 
     /// Answer all whole requests in `bytes`, as far as it goes.
-    fn requests(&mut self, turn: &mut Turn<'_>, slot: Slot, bytes: &[u8]) {
+    pub(crate) fn requests(&mut self, turn: &mut Turn<'_>, slot: Slot, bytes: &[u8]) {
         let mut rest = bytes;
         loop {
             let is_full = turn.fx.pending_bytes(slot) > limits::HTTP_PENDING_BYTES;
             if is_full || self.connections[slot].gate & gate::BLOCKED != 0 {
                 return self.pause_http(turn, slot, rest);
             }
-            match next_request(rest) {
+            let (head, skipped) = match next_head(rest) {
+                Err(fault) => return self.http_fault(turn, slot, fault),
+                Ok(None) => return self.await_more(turn, slot, rest),
+                Ok(Some(found)) => found,
+            };
+            if let Some(place) = self.place_of(&head, &rest[skipped..]) {
+                match self.request_at(turn, slot, place, &head, &rest[skipped..]) {
+                    Some(used) => rest = &rest[skipped + used..],
+                    None => return,
+                }
+                continue;
+            }
+            match with_body(rest, head, skipped) {
                 Err(fault) => return self.http_fault(turn, slot, fault),
                 Ok(Next::PartialHead) => return self.await_more(turn, slot, rest),
                 Ok(Next::PartialBody { head, received }) => {
@@ -73,12 +88,45 @@ impl Shard {
         }
     }
 
+    /// A request that is not a device's: how many of `bytes` were used if the next may follow at once.
+    fn request_at(
+        &mut self,
+        turn: &mut Turn<'_>,
+        slot: Slot,
+        place: Place,
+        head: &Head<'_>,
+        bytes: &[u8],
+    ) -> Option<usize> {
+        self.counters.requests += 1;
+        match place {
+            Place::File(file) => self.serve_file(turn, slot, file, head, bytes),
+            Place::NoFile => self.no_file(turn, slot, Problem::NoFile, head),
+            Place::Control => {
+                self.begin_ask(turn, slot, head, bytes);
+                None
+            }
+        }
+    }
+
+    /// Bytes behind a request that is being answered: they wait.
+    pub(crate) fn http_bytes_behind(&mut self, turn: &mut Turn<'_>, slot: Slot, bytes: &[u8]) {
+        let mut carry = self.connections.hold(slot, |c| c.carry.take()).map(|carry| *carry).unwrap_or_default();
+        carry.extend_from_slice(bytes);
+        self.retain_http(turn, slot, &carry);
+    }
+
     /// One request; `after` came behind it. True: it was answered and the next may follow.
     fn request(&mut self, turn: &mut Turn<'_>, slot: Slot, request: &Request<'_>, after: &[u8]) -> bool {
         let manner = Manner::of(&request.head);
         self.counters.requests += 1;
         let (token, call) = match route(request) {
             Ok(Route::Device { token, call }) => (token, call),
+            // Bytes of a WebSocket are received another way.
+            Ok(Route::WebSocket { .. }) if self.is_armed_by_ask(slot) => {
+                let text = "Send an upgrade request as the first one of its connection.";
+                let manner = Manner { keep_alive: false, ..manner };
+                return self.reply(turn, slot, &Reply::error(Dialect::Current, 400, text), manner);
+            }
             Ok(Route::WebSocket { protocol }) => {
                 let key = request.head.websocket_key.unwrap_or_default();
                 self.upgrade(turn, slot, (key, protocol), after);
@@ -267,10 +315,13 @@ impl Shard {
 
     /// The next request is not whole, or has not begun.
     fn await_more(&mut self, turn: &mut Turn<'_>, slot: Slot, rest: &[u8]) {
+        if self.has_stream_ended(slot) {
+            return self.end(turn, slot, End::HttpDone);
+        }
         if rest.is_empty() {
             self.set_deadline(turn.now, slot, limits::HTTP_IDLE_MS);
         }
-        if self.retain_http(turn, slot, rest) {
+        if self.retain_http(turn, slot, rest) && !self.is_armed_by_ask(slot) {
             turn.fx.push(Effect::Arm { slot, receive: Receive::Once });
         }
     }
@@ -307,7 +358,9 @@ impl Shard {
             Some(reply) if reply.status == 200 => {
                 self.connections[slot].serve(Exchange::Reading { verified: true });
                 self.set_deadline(turn.now, slot, limits::HTTP_BODY_TIMEOUT_MS);
-                turn.fx.push(Effect::Arm { slot, receive: Receive::Once });
+                if !self.is_armed_by_ask(slot) {
+                    turn.fx.push(Effect::Arm { slot, receive: Receive::Once });
+                }
             }
             reply => {
                 let unknown = Reply::error(Dialect::Current, 400, "Invalid token.");
@@ -322,6 +375,13 @@ impl Shard {
         self.connections[slot].serve(Exchange::Pausing);
         self.set_deadline(turn.now, slot, limits::WHEEL_TICK_MS);
         self.retain_http(turn, slot, rest);
+    }
+
+    /// Has the client not read for too long, counted from its last bytes?
+    fn is_blocked_for_long(&self, turn: &Turn<'_>, slot: Slot) -> bool {
+        let connection = &self.connections[slot];
+        let is_blocked = connection.gate & gate::BLOCKED != 0;
+        is_blocked && turn.now.mono.since(connection.heard.millis()) >= limits::HTTP_BLOCKED_MS
     }
 
     /// Is the next request awaited?
@@ -342,7 +402,12 @@ impl Shard {
                 self.write_reply(turn, slot, &reply, Manner::LAST, "Retry-After: 1\r\n");
                 self.refuse(turn, slot, End::Busy);
             }
+            Some(Exchange::UnderWay) => self.ask_step(turn, slot, |ask, now, out| ask.due(now.mono, out)),
+            // One segment now and then would hold the connection for ever.
+            Some(Exchange::Pausing) if self.is_blocked_for_long(turn, slot) => self.end(turn, slot, End::OutboundFull),
             Some(Exchange::Pausing) => {
+                // What follows must be whole in time, as if it had come now.
+                self.set_deadline(turn.now, slot, u64::from(self.settings.login_timeout_ms));
                 let carry = self.connections.hold(slot, |c| c.carry.take());
                 self.connections[slot].serve(Exchange::Reading { verified: false });
                 self.requests(turn, slot, carry.as_deref().map_or(&[], |carry| carry));

@@ -102,7 +102,7 @@ impl Shard {
             self.leave_device(turn.now, slot, end);
             self.counters.online -= 1;
             self.counters.online_mqtt -= u64::from(self.is_mqtt(slot));
-        } else {
+        } else if !self.is_armed_by_ask(slot) {
             // To notice that the peer is gone already.
             turn.fx.push(Effect::Arm { slot, receive: Receive::Stay });
         }

@@ -23,6 +23,10 @@ pub(crate) struct Counters {
     pub(crate) wills: u64,
     /// HTTP requests.
     pub(crate) requests: u64,
+    /// Requests that became asks, and those that were refused.
+    pub(crate) asks: u64,
+    /// See `asks`.
+    pub(crate) asks_refused: u64,
     /// Successful logins.
     pub(crate) logins: u64,
     /// Frames that the quota dropped.
@@ -47,6 +51,8 @@ impl Default for Counters {
             declined: 0,
             wills: 0,
             requests: 0,
+            asks: 0,
+            asks_refused: 0,
             logins: 0,
             dropped: 0,
             moved_out: 0,

@@ -19,6 +19,7 @@ pub(crate) struct Drain {
 
 impl Shard {
     pub(crate) fn start_drain(&mut self, now: Now, redirect: Option<(Box<str>, u16)>, per_second: u32) {
+        self.drain_asks(now);
         self.operator.drain = Some(Drain { next: now.mono, redirect, per_second: per_second.max(1), cursor: 0 });
     }
 
@@ -46,6 +47,8 @@ impl Shard {
     fn drain_one(&mut self, turn: &mut Turn<'_>, slot: Slot, drain: &Drain) -> bool {
         let Some(connection) = self.connections.get(slot) else { return false };
         match connection.phase {
+            // It has its own time: `drain_asks`.
+            Phase::Serving if self.has_ask(slot) => false,
             Phase::Live => {
                 // A session that logged in with command 2 understands a redirect only as the answer to its login.
                 let understands = connection.gate & (gate::PACED | gate::BLOCKED) == 0;

@@ -6,7 +6,7 @@ use linchpin_tls::{Fault, Input, Opened, RecordLayer};
 
 use crate::connection::{Phase, gate};
 use crate::tls::Tls;
-use crate::{Effect, Effects, End, Receive, Shard, Slot, Turn, end};
+use crate::{Effects, End, Shard, Slot, Turn, end};
 
 impl Shard {
     /// Sealed bytes of a connection: opened where they lie.
@@ -27,7 +27,7 @@ impl Shard {
                 Ok(Opened::Plain(plain)) => gathered.extend_from_slice(plain),
                 Ok(Opened::Drained) if is_live => return self.flush_out(turn, slot),
                 Ok(Opened::Drained) if gathered.is_empty() => {
-                    turn.fx.push(Effect::Arm { slot, receive: Receive::Once });
+                    self.arm_again(turn, slot);
                     return self.flush_out(turn, slot);
                 }
                 Ok(Opened::Drained) => {
@@ -39,7 +39,10 @@ impl Shard {
                     if !gathered.is_empty() {
                         self.plain_bytes(turn, slot, &mut gathered);
                     }
-                    self.say_closed(turn, slot);
+                    // Who waits for an answer has only ended its own stream.
+                    if !self.has_ask(slot) {
+                        self.say_closed(turn, slot);
+                    }
                     return self.peer_gone(turn, slot, End::PeerClosed);
                 }
                 Err(fault) => return self.tls_failed(turn, slot, &fault, false),
@@ -165,7 +168,7 @@ mod tests {
 
     use super::*;
     use crate::connection::Framing;
-    use crate::{Input as Event, Settings, ShardId, ShardOptions, TlsOptions, Via};
+    use crate::{Effect, HttpOptions, Input as Event, Settings, ShardId, ShardOptions, TlsOptions, Via};
 
     const NOW_S: u64 = 1_800_000_000;
     const SLOT: Slot = Slot(0);
@@ -212,6 +215,7 @@ mod tests {
                 intake: crate::Intake::Memory,
                 replaying: false,
                 tls: Some(tls_options()),
+                http: HttpOptions::default(),
             };
             let (mut shard, mut fx) = (Shard::new(options, now), Effects::new());
             let peer = ([127, 0, 0, 1], 1_000).into();
