@@ -54,6 +54,8 @@ pub enum Completion {
     Blocked(Slot),
     /// See `Input`.
     Drained(Slot),
+    /// A send broke: see `Input`.
+    Failed(Slot),
     /// See `Input`.
     Closed(Slot),
     /// See `Input`.

@@ -147,7 +147,8 @@ pub fn of_seed(seed: u64) -> Fleet {
     } else {
         (random.between(16, 60) as usize, random.between(2, 64) as usize)
     };
-    let options = WorldOptions { seed, shards, slots, lane, faults, settings, replaying: false, tls: None };
+    let options =
+        WorldOptions { seed, shards, slots, lane, faults, settings, replaying: false, ..WorldOptions::default() };
     let all = [
         Kind::Library,
         Kind::FirstFrame,

@@ -4,7 +4,9 @@
 //! effects as the engine's tick does, but through a [`driver::SimDriver`] that may split, delay, shuffle and refuse
 //! whatever the real one may.
 
+pub mod asker;
 pub mod client;
+pub mod control;
 pub mod driver;
 pub mod fleet;
 pub mod mqtt;
@@ -14,6 +16,7 @@ pub mod script;
 pub mod tls;
 pub mod world;
 
+pub use asker::{Asker, HttpAnswer};
 pub use client::{Client, Kind};
 pub use mqtt::{Heard, MqttLogin, MqttScript};
 pub use random::Random;

@@ -10,14 +10,15 @@ use std::time::Duration;
 
 use linchpin_protocol::model::{DeviceId, Millis, Now, OrgId, Template, TemplateId, Token, UnixMillis};
 use linchpin_shard::{
-    Command, ConnRef, Effects, End, Input, Intake, Mail, Report, RequestId, Settings, Shard, ShardId, ShardOptions,
-    Slot, TappedFrame, Via, digest, home_of, index_owner_of,
+    Command, ConnRef, Effects, End, HttpOptions, Input, Intake, Mail, Report, RequestId, Settings, Shard, ShardId,
+    ShardOptions, Slot, TappedFrame, Via, digest, home_of, index_owner_of,
 };
 
 use linchpin_protocol::http::Reply;
 use linchpin_tls::Layer;
 
 use crate::Random;
+use crate::control::SimControl;
 use crate::driver::{Completion, Conn, SimDriver, Socket};
 use crate::tls::Authority;
 
@@ -57,6 +58,10 @@ pub struct WorldOptions {
     pub replaying: bool,
     /// Shards speak TLS, with this record layer.
     pub tls: Option<Layer>,
+    /// What HTTP needs beside the device APIs.
+    pub http: HttpOptions,
+    /// Parts of asks and answers that a lane takes before it is full.
+    pub ask_lane: usize,
 }
 
 impl Default for WorldOptions {
@@ -70,6 +75,8 @@ impl Default for WorldOptions {
             settings: Settings::default(),
             replaying: false,
             tls: None,
+            http: HttpOptions::default(),
+            ask_lane: 256,
         }
     }
 }
@@ -104,6 +111,8 @@ pub struct Wire {
     /// The first byte that its client sent.
     first: Option<u8>,
     via: Via,
+    /// What came before it was accepted.
+    early: Vec<Travel>,
     /// Which shard's driver has it, and where.
     place: Option<(usize, Slot)>,
 }
@@ -115,6 +124,7 @@ struct Node {
     /// Letters by sender.
     lanes: Vec<VecDeque<Mail>>,
     paused_until: u64,
+    control: SimControl,
 }
 
 /// See the module's page.
@@ -138,6 +148,7 @@ pub struct World {
     now_ms: u64,
     nodes: Vec<Node>,
     lane: usize,
+    ask_lane: usize,
     events: BinaryHeap<Reverse<(u64, u64, Conn, Travel)>>,
     sequence: u64,
     /// Accepted by the kernel, by no shard yet.
@@ -187,6 +198,7 @@ impl World {
                     intake: Intake::All,
                     replaying: options.replaying,
                     tls: authority.as_ref().map(Authority::options),
+                    http: options.http.clone(),
                 },
                 now_at(now_ms),
             ),
@@ -194,6 +206,7 @@ impl World {
             fx: Effects::new(),
             lanes: (0..options.shards).map(|_| VecDeque::new()).collect(),
             paused_until: 0,
+            control: SimControl::default(),
         });
         let nodes = nodes.collect();
         Self {
@@ -208,6 +221,7 @@ impl World {
             store: store::Store::default(),
             now_ms,
             lane: options.lane,
+            ask_lane: options.ask_lane,
             events: BinaryHeap::new(),
             sequence: 0,
             backlog: VecDeque::new(),
@@ -331,6 +345,12 @@ impl World {
         Some(String::from_utf8_lossy(&value.1).into_owned())
     }
 
+    /// The control plane of a shard.
+    #[must_use]
+    pub fn control(&self, shard: usize) -> &SimControl {
+        &self.nodes[shard].control
+    }
+
     /// All shards' counters.
     pub fn status(&mut self) -> Vec<linchpin_shard::ShardStatus> {
         (0..self.shards())
@@ -439,6 +459,8 @@ impl World {
             if self.nodes[shard].paused_until <= self.now_ms {
                 self.tick(shard);
             }
+            let (node, lane) = (&mut self.nodes[shard], self.ask_lane);
+            node.control.step(&mut self.random, self.faults.delay, lane);
         }
         self.steps += 1;
         if self.steps.is_multiple_of(16) {
@@ -454,7 +476,10 @@ impl World {
             let has_work = !node.driver.completions.is_empty()
                 || node.lanes.iter().any(|lane| !lane.is_empty())
                 || !node.driver.readable().is_empty()
-                || node.shard.has_handshakes();
+                || node.shard.has_handshakes()
+                || node.control.has_work()
+                || !node.control.answers.is_empty()
+                || node.shard.has_ask_part() && node.control.asks.len() < self.ask_lane;
             let due = if has_work {
                 Some(self.now_ms + 1)
             } else {
@@ -483,6 +508,7 @@ impl World {
         self.audit();
         for (at, status) in self.status().into_iter().enumerate() {
             assert_eq!((status.connections, status.online, status.ledger_bytes), (0, 0, 0), "shard {at}: {status:?}");
+            assert_eq!((status.asks_under_way, status.ask_bytes), (0, 0), "shard {at}: {status:?}");
             assert_eq!(self.nodes[at].driver.used(), 0, "shard {at} leaked a slot: {:?}", self.nodes[at].driver);
         }
     }
@@ -517,9 +543,8 @@ impl World {
     fn at_server(&mut self, conn: Conn, what: Travel) {
         let Some((shard, slot)) = self.holder(conn) else {
             if self.backlog.contains(&conn) {
-                // Not accepted yet: the kernel keeps it.
-                self.sequence += 1;
-                self.events.push(Reverse((self.now_ms + 1, self.sequence, conn, what)));
+                // Not accepted yet: the kernel keeps it, in order.
+                self.wires[conn].early.push(what);
             } else if !self.wires[conn].ended {
                 self.wires[conn].reset = true;
             }
@@ -530,7 +555,18 @@ impl World {
         match what {
             Travel::ToServer(bytes) => socket.unread.extend(bytes),
             Travel::EndToServer => socket.ended = true,
-            _ => socket.reset = true,
+            _ => {
+                socket.reset = true;
+                // The kernel gives up on what it was to send.
+                if socket.closing {
+                    return self.finish_close(shard, slot, true);
+                }
+                if !socket.backlog.is_empty() && socket.armed.is_none() && !std::mem::replace(&mut socket.told, true) {
+                    socket.backlog.clear();
+                    self.nodes[shard].driver.completions.push_back(Completion::Failed(slot));
+                    return;
+                }
+            }
         }
         if breaks {
             socket.reset = true;
@@ -548,6 +584,9 @@ impl World {
                 Ok(slot) => {
                     self.wires[conn].place = Some((shard, slot));
                     self.nodes[shard].driver.completions.push_back(Completion::Accepted(slot));
+                    for what in std::mem::take(&mut self.wires[conn].early) {
+                        self.at_server(conn, what);
+                    }
                 }
                 Err(socket) => self.backlog.push_back(socket.conn),
             }

@@ -16,6 +16,7 @@ impl World {
         self.completions(shard, now);
         self.receives(shard, now);
         self.letters(shard, now);
+        self.answers(shard, now);
         let node = &mut self.nodes[shard];
         if node.shard.deadline().is_some_and(|at| at <= now.mono) {
             node.shard.handle(now, Input::Timer, &mut node.fx);
@@ -27,6 +28,21 @@ impl World {
             node.shard.spent(STEP_COST);
         }
         self.carry_out(shard);
+        let node = &mut self.nodes[shard];
+        while node.control.asks.len() < self.ask_lane
+            && let Some(part) = node.shard.next_ask_part(now)
+        {
+            node.control.asks.push_back(part);
+        }
+    }
+
+    /// Parts of answers that control has sent.
+    fn answers(&mut self, shard: usize, now: Now) {
+        while !self.nodes[shard].control.answers.is_empty() && !self.random.chance(self.faults.delay) {
+            let node = &mut self.nodes[shard];
+            let Some((ask, part)) = node.control.answers.pop_front() else { break };
+            node.shard.handle(now, Input::Answer { ask, part }, &mut node.fx);
+        }
     }
 
     fn completions(&mut self, shard: usize, now: Now) {
@@ -43,6 +59,12 @@ impl World {
                 }
                 Completion::Blocked(slot) => Input::Blocked { slot },
                 Completion::Drained(slot) => Input::Drained { slot },
+                Completion::Failed(slot) => {
+                    if self.nodes[shard].driver.get(slot).is_none_or(|socket| socket.closing) {
+                        continue;
+                    }
+                    Input::Failed { slot, errno: 104 }
+                }
                 Completion::Closed(slot) => {
                     self.nodes[shard].driver.rested();
                     Input::Closed { slot }
@@ -274,7 +296,7 @@ impl World {
         self.finish_close(shard, slot, abort);
     }
 
-    fn finish_close(&mut self, shard: usize, slot: Slot, abort: bool) {
+    pub(super) fn finish_close(&mut self, shard: usize, slot: Slot, abort: bool) {
         let Some(socket) = self.nodes[shard].driver.remove(slot) else { return };
         self.wires[socket.conn].place = None;
         // Unread bytes turn a close into a reset, as the kernel does.

@@ -2,7 +2,7 @@
 
 use linchpin_protocol::proxy;
 use linchpin_protocol::ws;
-use linchpin_shard::{Command, End, Settings, Via};
+use linchpin_shard::{Command, End, HttpOptions, Settings, Via};
 use linchpin_sim::script::frame;
 
 use super::*;
@@ -35,6 +35,7 @@ fn provoke(end: End) -> World {
         | End::CertificateRevoked
         | End::HandshakesPerAddress
         | End::HandshakeBusy => tls::provoke(end),
+        End::AnswerFailed => failed(),
         _ => logged_in(end),
     }
 }
@@ -123,6 +124,16 @@ fn crowded(end: End) -> World {
         }
     }
     world.run_ms(900);
+    world
+}
+
+/// The control plane fails while it answers.
+fn failed() -> World {
+    let http = HttpOptions { asks: true, ..HttpOptions::default() };
+    let mut world = World::new(&WorldOptions { http, ..WorldOptions::default() });
+    let conn = world.connect([127, 0, 0, 1]);
+    world.send(conn, b"GET /api/panic HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    world.run_ms(2_000);
     world
 }
 
