@@ -52,6 +52,8 @@ missing_packages() {
     has chromium || echo chromium
     # Pictures and widths of texts are the same on every machine.
     fc-list 2>/dev/null | grep -q NotoSans-Regular || echo fonts-noto-core
+    # Debian starts it as a service on port 80; the tests start their own.
+    has nginx || [ -x /usr/sbin/nginx ] || echo nginx-light
     # Debian starts it as a service on 127.0.0.1:1883; the tests start their own.
     has mosquitto || [ -x /usr/sbin/mosquitto ] || echo mosquitto
     # An authority for certificates; a newer one is unpacked beside it.

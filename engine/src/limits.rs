@@ -15,6 +15,8 @@ pub(crate) const OUTBOX_LETTERS: usize = 8_192;
 pub(crate) const LANE_LETTERS_MIN: usize = 32;
 /// Letters that one tick takes from one lane before it looks at sockets again.
 pub(crate) const LETTERS_PER_TICK: usize = 1_024;
+/// Parts of control's answers that one tick takes: of 16 KiB at most each, so that a tick writes a megabyte of them.
+pub(crate) const ANSWERS_PER_TICK: usize = 64;
 /// Rounds in which a tick carries out what its own effects caused (letters that come back undelivered).
 pub(crate) const ROUNDS: usize = 4;
 /// Pins of a shard whose newest value may wait for the journal, when the disk is slow; of more only the memory knows.

@@ -13,6 +13,7 @@ mod backup;
 mod command;
 mod error;
 mod facts;
+pub mod http;
 pub mod limits;
 mod monitor;
 mod registry;

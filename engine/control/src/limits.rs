@@ -105,6 +105,23 @@ pub const AUDIT_REFUSALS: u32 = 1_000;
 /// A checkpoint of an organization's audit log is signed and logged after so many entries.
 pub const AUDIT_CHECKPOINT: u64 = 1_000;
 
+/// Parts of asks that wait for the control plane, per shard; more wait in the shard, bounded by their credit.
+pub const ASK_PARTS: usize = 256;
+/// Parts of answers that wait for a shard; who writes more waits.
+pub const ANSWER_PARTS: usize = 256;
+/// Asks of all shards that are under way; beyond, the owner with most pays.
+pub const ASKS_UNDER_WAY: usize = 512;
+/// Of these, asks of clients that are not signed in: a quarter is reserved for those who are.
+pub const STRANGERS_ASKS: usize = 384;
+/// Of these, asks with a body.
+pub const ASKS_WITH_BODIES: usize = 128;
+/// Of these, asks of one session, or of one address (IPv6: one /64) without a session.
+pub const ASKS_PER_OWNER: usize = 16;
+/// Longest stream of the test routes, bytes.
+pub const TEST_STREAM_BYTES: usize = 1 << 30;
+
+const _: () = assert!(ASKS_WITH_BODIES <= ASKS_UNDER_WAY / 4 && STRANGERS_ASKS <= ASKS_UNDER_WAY * 3 / 4);
+const _: () = assert!(ASKS_PER_OWNER <= ASKS_WITH_BODIES);
 const _: () = assert!(KEEP_BATCH_BYTES + 4_096 <= linchpin_storage::limits::BATCH_BYTES);
 const _: () = assert!(ADD_DEVICES <= DEVICES);
 const _: () = assert!(PUSH_BYTES < LINE_BYTES);

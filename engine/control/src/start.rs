@@ -9,6 +9,7 @@ use tokio::sync::Mutex;
 
 use crate::backup::Upkeep;
 use crate::command::Desk;
+use crate::http::{AskDesk, Front};
 use crate::{Facts, Registry, Shards, StartError, admin, backup, limits, monitor};
 
 /// The running control plane. Its socket is removed and its threads end when this is dropped.
@@ -20,6 +21,14 @@ pub struct Control {
 }
 
 impl Control {
+    /// Answer the asks of all shards with `front`, on the worker threads.
+    pub fn answer_asks(&self, front: &Front, desks: Vec<AskDesk>) {
+        let Some(runtime) = &self.runtime else { return };
+        for desk in desks {
+            runtime.spawn(front.clone().serve(desk));
+        }
+    }
+
     /// Where the metrics are.
     #[must_use]
     pub const fn metrics(&self) -> Option<SocketAddr> {

@@ -37,7 +37,9 @@ pub use command::{Command, DeviceRow, DeviceView, DiaryEntry, Push, Report, Requ
 pub use device::verbs::Refused;
 pub use effects::{Effect, Effects, SendRange};
 pub use end::{Blame, End};
-pub use http::asks::{AnswerPart, AnswerStart, Ask, AskPart, AskRef, Held, HttpOptions, who_pays};
+pub use http::asks::admit::HttpOptions;
+pub use http::asks::ask::{AnswerPart, AnswerStart, AskPart, AskRef, AskStart};
+pub use http::asks::shares::{Held, who_pays};
 pub use ids::{ConnRef, Digest, MoveId, ShardId, Slot, home_of, index_owner_of};
 pub use input::{Input, Receive, Via};
 pub use letter::{Letter, Purpose};

@@ -22,6 +22,9 @@ use crate::serve::log::{self, LogOptions};
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
+    /// For our own tests: `linchpin config default` does not show it.
+    #[serde(default)]
+    debug: DebugTable,
     listen: Spanned<ListenTable>,
     data: DataTable,
     #[serde(default)]
@@ -45,6 +48,14 @@ struct File {
     devices: Vec<DeviceTable>,
 }
 
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DebugTable {
+    /// Also the routes of the control plane that only tests need.
+    #[serde(default)]
+    test_routes: bool,
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ListenTable {
@@ -53,6 +64,7 @@ struct ListenTable {
     mutual: Option<Spanned<Vec<Spanned<String>>>>,
     proxied: Option<Spanned<Vec<Spanned<String>>>>,
     proxies: Option<Vec<Spanned<String>>>,
+    hosts: Option<Vec<Spanned<String>>>,
     metrics: Option<Spanned<String>>,
 }
 
@@ -138,7 +150,9 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<Config, ConfigError> {
     }
     let devices = file.devices.iter().map(|table| device(&source, table, &templates)).collect::<Result<_, _>>()?;
     let store = store::store(&source, &file.data, &file.retention, &file.backup)?;
-    Ok(Config { listen, data_path: file.data.dir, engine, log, tls, store, settings, templates, devices })
+    let test_routes = file.debug.test_routes;
+    let data_path = file.data.dir;
+    Ok(Config { listen, data_path, engine, log, tls, store, settings, test_routes, templates, devices })
 }
 
 /// A file that holds one template.
@@ -220,7 +234,20 @@ fn listen(source: &Source<'_>, spanned: &Spanned<ListenTable>) -> Result<Listen,
         }
         None => None,
     };
-    Ok(Listen { plain, tls, mutual, proxied, proxies, metrics })
+    let hosts = table.hosts.iter().flatten().map(|text| host(source, text)).collect::<Result<_, _>>()?;
+    Ok(Listen { plain, tls, mutual, proxied, proxies, hosts, metrics })
+}
+
+/// A name without a port.
+fn host(source: &Source<'_>, text: &Spanned<String>) -> Result<String, ConfigError> {
+    let name = text.get_ref();
+    match linchpin_protocol::http::host_name(name.as_bytes()) {
+        Some(found) if found == name => Ok(name.to_ascii_lowercase()),
+        _ => {
+            let what = format!("{name:?} is not a host name without a port, such as \"iot.example\"");
+            Err(source.error(text.span(), what))
+        }
+    }
 }
 
 fn address(source: &Source<'_>, text: &Spanned<String>) -> Result<SocketAddr, ConfigError> {

@@ -81,6 +81,8 @@ pub(crate) struct Listen {
     pub(crate) proxied: Vec<SocketAddr>,
     /// Who they are; empty = nobody.
     pub(crate) proxies: Vec<Network>,
+    /// Names under which people use this server, in lower case.
+    pub(crate) hosts: Vec<String>,
     /// For the metrics; on this machine only.
     pub(crate) metrics: Option<SocketAddr>,
 }
@@ -105,6 +107,8 @@ pub(crate) struct Config {
     pub(crate) tls: Option<TlsConfig>,
     pub(crate) store: StoreConfig,
     pub(crate) settings: Settings,
+    /// Also the routes of the control plane that only tests need.
+    pub(crate) test_routes: bool,
     pub(crate) templates: Vec<Template>,
     pub(crate) devices: Vec<DeviceConfig>,
 }

@@ -69,8 +69,10 @@ fn listen() -> Table {
     let mutual = "Addresses of a TLS port on which every client shows a certificate of client_ca.";
     let proxied =
         "Addresses for load balancers, which begin each connection with a PROXY protocol header of version 2.";
-    let proxies =
-        "Who may connect to the addresses in proxied: addresses and networks. An empty list denies everybody.";
+    let proxies = "Who may connect to the addresses in proxied, and whose X-Forwarded-For and X-Forwarded-Proto count \
+                   elsewhere: addresses and networks. An empty list denies everybody.";
+    let hosts = "Names under which people use this server in browsers, besides those in tls.names: a request for another \
+                 name is answered with 421. Its addresses and localhost are always right.";
     let metrics = "Address of the metrics (Prometheus), /healthz and /readyz; of this machine only.";
     let keys = vec![
         key("plain", plain, "a list of ADDRESS:PORT; required without tls", Shown::Required("[\"127.0.0.1:8080\"]")),
@@ -78,6 +80,7 @@ fn listen() -> Table {
         key("mutual", mutual, "a list of ADDRESS:PORT", Shown::Example("none", "[\"0.0.0.0:8443\"]")),
         key("proxied", proxied, "a list of ADDRESS:PORT", Shown::Example("none", "[\"10.0.0.2:8080\"]")),
         key("proxies", proxies, "a list of ADDRESS or ADDRESS/PREFIX", Shown::Example("nobody", "[\"10.0.0.7\"]")),
+        key("hosts", hosts, "a list of names", Shown::Example("none", "[\"iot.example\"]")),
         key("metrics", metrics, "ADDRESS:PORT of 127.0.0.0/8 or ::1", Shown::Example("none", "\"127.0.0.1:9464\"")),
     ];
     Table { head: "[listen]", what: "Where devices connect.", is_example: false, keys }

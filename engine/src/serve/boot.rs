@@ -2,13 +2,15 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel, sync_channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use linchpin_control::http::{AskDesk, ask_lane};
 use linchpin_control::{Answers, CommandLane, Registry, Shards};
 use linchpin_driver::{Backend, Choice, Options, Probe};
-use linchpin_shard::{Command, Intake, Settings, ShardId, ShardOptions};
+use linchpin_shard::{Command, HttpOptions, Intake, Settings, ShardId, ShardOptions};
 
 use crate::config::{EngineOptions, Listen};
 use crate::limits;
@@ -31,9 +33,16 @@ pub(crate) struct Engine {
     /// For what the main thread itself tells the shards (settings, drain).
     shards: Vec<ToShard>,
     threads: Vec<JoinHandle<()>>,
+    /// Control's ends of the lanes of asks, until control takes them.
+    desks: Vec<AskDesk>,
 }
 
 impl Engine {
+    /// Control's ends of the lanes of asks.
+    pub(crate) fn take_desks(&mut self) -> Vec<AskDesk> {
+        std::mem::take(&mut self.desks)
+    }
+
     /// The addresses of the listeners of one kind.
     pub(crate) fn addresses(&self, door: Door) -> Vec<SocketAddr> {
         self.bound.iter().filter(|(kind, _)| *kind == door).map(|(_, address)| *address).collect()
@@ -92,6 +101,8 @@ pub(crate) struct Plan<'a> {
     pub(crate) stored: Option<&'a Stored>,
     pub(crate) listen: &'a Listen,
     pub(crate) tls: Option<&'a Tls>,
+    /// What HTTP needs beside the device APIs.
+    pub(crate) http: &'a HttpOptions,
 }
 
 /// A shard's thread as the main thread holds it while it starts.
@@ -101,6 +112,7 @@ struct Started {
     order: Sender<Order>,
     told: Receiver<Told>,
     sending: command_lane::Sending,
+    desk: AskDesk,
 }
 
 /// Open all shards, load the registry and the store into them, bind the addresses and run. The second half of the answer is the
@@ -148,7 +160,11 @@ fn attempt(plan: Plan<'_>, driver: &Options, shards: u16, probe: Probe) -> Resul
     let mut threads = Vec::new();
     let mut orders = Vec::new();
     let mut shards: Vec<ToShard> = Vec::new();
-    for (shard, waker) in started.into_iter().zip(wakers) {
+    let mut desks = Vec::new();
+    for (mut shard, waker) in started.into_iter().zip(wakers) {
+        let wakes = waker.clone();
+        shard.desk.set_wake(Arc::new(move || wakes.wake_if_asleep()));
+        desks.push(shard.desk);
         threads.push(shard.thread);
         orders.push(shard.order);
         shards.push(shard.sending.with_waker(waker));
@@ -161,7 +177,7 @@ fn attempt(plan: Plan<'_>, driver: &Options, shards: u16, probe: Probe) -> Resul
     }
     let lanes = shards.iter().map(|shard| Box::new(shard.clone()) as Box<dyn CommandLane>).collect();
     let bound = kinds.into_iter().zip(bound).collect();
-    Ok((Engine { bound, probe, progress, shards, threads }, Shards::new(lanes, answers)))
+    Ok((Engine { bound, probe, progress, shards, threads, desks }, Shards::new(lanes, answers)))
 }
 
 fn spawn_all(
@@ -178,6 +194,7 @@ fn spawn_all(
     let (mut started, mut loaders) = (Vec::new(), Vec::new());
     for (at, lanes) in Lanes::all(shards).into_iter().enumerate() {
         let (sending, commands) = command_lane::way();
+        let (asks, desk) = ask_lane();
         let (order, orders) = channel();
         let (tell, told) = channel();
         let (loader, load) = sync_channel(limits::LOAD_CHUNKS);
@@ -195,6 +212,7 @@ fn spawn_all(
                 intake: if plan.stored.is_some() { Intake::All } else { Intake::Memory },
                 replaying: plan.stored.is_some(),
                 tls: plan.tls.map(Tls::for_shard).transpose().map_err(BootError::Tls)?,
+                http: plan.http.clone(),
             },
             load,
             store: plan.stored.map(Stored::lane).transpose().map_err(BootError::Store)?,
@@ -203,6 +221,7 @@ fn spawn_all(
             lanes,
             doors: Doors { kinds: kinds.clone(), proxies: plan.listen.proxies.clone() },
             commands,
+            asks,
             answers: answers.clone(),
             clock,
             progress: progress.clone(),
@@ -211,7 +230,7 @@ fn spawn_all(
             pin_to: cores.get(at).copied(),
         };
         let thread = std::thread::Builder::new().name(format!("shard-{at}")).spawn(move || thread::run(seed));
-        started.push(Started { id, thread: thread.map_err(BootError::Io)?, order, told, sending });
+        started.push(Started { id, thread: thread.map_err(BootError::Io)?, order, told, sending, desk });
     }
     let keep = plan.stored.map(Stored::keep);
     load_all(plan.registry, keep.as_ref(), loaders).map_err(|error| BootError::Store(error.into()))?;

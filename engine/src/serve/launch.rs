@@ -54,6 +54,7 @@ pub(crate) fn dev(flags: Dev) -> Result<(), Failure> {
             plain: vec![plain],
             tls: tls.into_iter().collect(),
             metrics: Some(flags.metrics),
+            hosts: tls::names_of_this_machine(lan).into_iter().map(|name| name.to_ascii_lowercase()).collect(),
             ..Listen::default()
         },
         store: (!flags.memory)
@@ -62,6 +63,7 @@ pub(crate) fn dev(flags: Dev) -> Result<(), Failure> {
         engine,
         settings,
         tls: tls_config,
+        test_routes: flags.test_routes,
         fill: Fill::Dev { more: flags.devices, tokens_out: flags.tokens_out },
         ready_file: flags.ready_file,
         config_path: None,
@@ -93,6 +95,7 @@ pub(crate) fn serve(
         engine: config.engine,
         settings: config.settings,
         tls: config.tls,
+        test_routes: config.test_routes,
         store: Some(StoreConfig { accept_rollback, ..config.store }),
         fill: Fill::File { path: path.clone(), templates: config.templates, devices: config.devices },
         ready_file,

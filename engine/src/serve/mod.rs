@@ -13,11 +13,14 @@ mod shutdown;
 
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Instant;
 
+use linchpin_control::http::{self, Front};
 use linchpin_control::request::MadeDevice;
 use linchpin_control::{Control, Facts, Made, Registry};
-use linchpin_shard::{Command, Settings};
+use linchpin_protocol::http::AssetTable;
+use linchpin_shard::{Command, HttpOptions, Settings};
 use serde_json::json;
 
 use crate::config::{self, Config, EngineOptions, Listen, StoreConfig};
@@ -39,6 +42,8 @@ pub(crate) struct Server {
     /// What the store is opened with; `None`: state is in memory only.
     pub(crate) store: Option<StoreConfig>,
     /// What must exist before it serves.
+    /// Also the routes of the control plane that only tests need.
+    pub(crate) test_routes: bool,
     pub(crate) fill: Fill,
     pub(crate) ready_file: Option<PathBuf>,
     /// Reloaded at SIGHUP.
@@ -69,7 +74,9 @@ pub(crate) fn serve(server: Server, announce: impl FnOnce(&Engine, &[Made])) -> 
     boot::raise_descriptor_limit();
     boot::disable_huge_pages();
     let started = Instant::now();
-    let Server { listen, data_path, engine: options, settings, tls, store, fill, ready_file, config_path } = server;
+    let http = http_options(&server);
+    let front = front(server.test_routes);
+    let Server { listen, data_path, engine: options, settings, tls, store, fill, ready_file, config_path, .. } = server;
     check_alone(&data_path, &listen)?;
     let stored = store.map(|config| Stored::open(&data_path, config)).transpose().map_err(ServeError::Store)?;
     let keys = Keys::of(stored.as_ref()).map_err(|error| ServeError::Io(error.to_string()))?;
@@ -90,6 +97,7 @@ pub(crate) fn serve(server: Server, announce: impl FnOnce(&Engine, &[Made])) -> 
         stored: stored.as_ref(),
         listen: &listen,
         tls: tls.as_deref(),
+        http: &http,
     };
     let (mut engine, lanes) = boot::start(&options, plan).map_err(ServeError::Boot)?;
     for line in &engine.probe.lines {
@@ -101,6 +109,7 @@ pub(crate) fn serve(server: Server, announce: impl FnOnce(&Engine, &[Made])) -> 
     let control =
         linchpin_control::start(&socket, owner, listen.metrics, lanes, registry, upkeep, facts(&engine, started))
             .map_err(ServeError::Control)?;
+    control.answer_asks(&front, engine.take_desks());
     if let Some(path) = &ready_file {
         write_ready(path, &engine, &control, &socket, ca.as_deref(), &devices)?;
     }
@@ -136,6 +145,24 @@ fn facts(engine: &Engine, started: Instant) -> Facts {
         started,
         counters: counters::abouts(),
     }
+}
+
+/// What the shards' HTTP needs beside the device APIs. Asks are passed on once there is a route for them: as long as only
+/// tests have some, the paths of the control plane are not found.
+fn http_options(server: &Server) -> HttpOptions {
+    let names = server.tls.iter().flat_map(|tls| &tls.names).map(|name| name.to_ascii_lowercase());
+    HttpOptions {
+        asks: server.test_routes,
+        hosts: server.listen.hosts.iter().cloned().chain(names).map(String::into_boxed_str).collect(),
+        proxies: server.listen.proxies.clone().into(),
+        assets: AssetTable::default(),
+    }
+}
+
+/// What answers asks. Nobody is signed in yet: each belongs to its address.
+fn front(tests: bool) -> Front {
+    let routes = http::routes(http::RouteOptions { tests });
+    Front::new(routes, Arc::new(|ask| http::Owner::of_address(ask.peer.ip())))
 }
 
 /// May this server have its data directory and its ports? Asked before the store is opened: a second server would only hear

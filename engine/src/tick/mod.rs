@@ -12,6 +12,7 @@ mod times;
 use std::time::{Duration, Instant};
 
 use linchpin_control::Answers;
+use linchpin_control::http::AskLane;
 use linchpin_driver::{ConnId, Driver, Event, ListenerId, Mailbox, Mode, Outgoing, Wait};
 use linchpin_protocol::model::{Millis, Now};
 use linchpin_shard::{
@@ -36,6 +37,7 @@ pub(crate) struct Core {
     pub(crate) shard: Shard,
     pub(crate) lanes: Lanes,
     pub(crate) commands: FromControl,
+    pub(crate) asks: AskLane,
     pub(crate) store: Option<StoreLane>,
     pub(crate) answers: Answers,
     pub(crate) mailboxes: Vec<Mailbox>,
@@ -115,11 +117,13 @@ impl Core {
     fn tick(&mut self, scratch: &mut Scratch) -> std::io::Result<()> {
         // What the rounds below left over is carried out now.
         let wait = if scratch.fx.is_empty() { self.sleep_time() } else { Wait::No };
-        let Self { driver, shard, lanes, commands, clock, log, doors, .. } = self;
+        let Self { driver, shard, lanes, commands, asks, clock, log, doors, .. } = self;
         let fx = &mut scratch.fx;
         // Read when the first event comes: after the sleep, and once a tick.
         let (mut now, mut begun) = (None, None);
-        let mut has_work = || lanes.has_work() || commands.has_work();
+        let owes_parts = shard.has_ask_part();
+        let mut has_work =
+            || lanes.has_work() || commands.has_work() || asks.has_work() || owes_parts && asks.has_room();
         driver.poll(wait, &mut has_work, &mut |event| {
             let now = *now.get_or_insert_with(|| clock.now());
             begun.get_or_insert_with(Instant::now);
@@ -136,6 +140,7 @@ impl Core {
             is_draining |= matches!(command, Command::Drain { .. });
             shard.handle(now, Input::Command(command), fx);
         });
+        asks.receive(limits::ANSWERS_PER_TICK, |ask, part| shard.handle(now, Input::Answer { ask, part }, fx));
         if is_draining {
             self.stop_listening();
         }
@@ -153,12 +158,22 @@ impl Core {
                 break;
             }
         }
+        self.pass_asks(now);
         if let Some(store) = &mut self.store {
             store.tick(now.mono, &mut self.shard);
         }
         self.lanes.deliver();
         self.ticks.note(now.mono, begun.elapsed());
         Ok(())
+    }
+
+    /// Parts of asks go to the control plane while the lane has room; it wakes this thread when there is more.
+    fn pass_asks(&mut self, now: Now) {
+        while self.shard.has_ask_part() && self.asks.has_room() {
+            let Some((ask, part)) = self.shard.next_ask_part(now) else { return };
+            // Only a control plane that is gone does not take it: the ask's time runs out.
+            let _ = self.asks.push(ask, part);
+        }
     }
 
     /// Handshakes go on after everybody else was answered, and only so long that the next tick is not late.
@@ -176,7 +191,7 @@ impl Core {
     }
 
     fn sleep_time(&self) -> Wait {
-        if self.lanes.has_work() || self.commands.has_work() || self.shard.has_handshakes() {
+        if self.lanes.has_work() || self.commands.has_work() || self.asks.has_work() || self.shard.has_handshakes() {
             return Wait::No;
         }
         let now = self.clock.now().mono;

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::mpsc::{Receiver, Sender};
 
 use linchpin_control::Answers;
+use linchpin_control::http::AskLane;
 use linchpin_driver::{Driver, ListenerId, Mailbox, Options, Waker};
 use linchpin_shard::{Command, Effects, Input, Shard, ShardOptions};
 
@@ -42,6 +43,7 @@ pub(crate) struct Seed {
     pub(crate) lanes: Lanes,
     pub(crate) doors: Doors,
     pub(crate) commands: FromControl,
+    pub(crate) asks: AskLane,
     pub(crate) answers: Answers,
     pub(crate) clock: Clock,
     pub(crate) progress: Progress,
@@ -119,6 +121,7 @@ fn open(seed: Seed) -> Result<Option<Core>, BootError> {
         shard,
         lanes,
         commands: seed.commands,
+        asks: seed.asks,
         store,
         answers: seed.answers,
         mailboxes,

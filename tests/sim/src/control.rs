@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use linchpin_protocol::http::BodyLength;
 use linchpin_shard::limits::{ASK_CHUNK_BYTES, ASK_CREDIT_BYTES};
-use linchpin_shard::{AnswerPart, AnswerStart, Ask, AskPart, AskRef};
+use linchpin_shard::{AnswerPart, AnswerStart, AskPart, AskRef, AskStart};
 
 use crate::Random;
 
@@ -22,7 +22,7 @@ pub const fn pattern(at: usize) -> u8 {
 #[derive(Debug)]
 struct Task {
     name: AskRef,
-    ask: Ask,
+    ask: AskStart,
     path: String,
     number: usize,
     /// Bytes of the body that wait.
@@ -54,7 +54,7 @@ pub struct SimControl {
     /// Asks that the shard cancelled.
     pub cancelled: u64,
     /// The last asks that began, for tests that look at what travels.
-    pub seen: Vec<Ask>,
+    pub seen: Vec<AskStart>,
 }
 
 impl SimControl {
@@ -117,7 +117,7 @@ impl SimControl {
 
     fn take(&mut self, name: AskRef, part: AskPart) {
         let key = (name.conn.slot.0, name.number);
-        if let AskPart::Begin(ask) = part {
+        if let AskPart::Start(ask) = part {
             self.begun += 1;
             self.seen.push((*ask).clone());
             if self.seen.len() > 1_000 {
@@ -129,7 +129,7 @@ impl SimControl {
         }
         let Some(task) = self.tasks.get_mut(&key) else { return };
         match part {
-            AskPart::Begin(_) => {}
+            AskPart::Start(_) => {}
             AskPart::Body(bytes) => {
                 assert!(!bytes.is_empty() && bytes.len() <= ASK_CHUNK_BYTES && !task.body_over);
                 task.granted = task.granted.checked_sub(bytes.len()).expect("within the credit");
@@ -148,7 +148,7 @@ impl SimControl {
 }
 
 impl Task {
-    fn new(name: AskRef, ask: Ask) -> Self {
+    fn new(name: AskRef, ask: AskStart) -> Self {
         let (path, number) = ask.target.split_once('?').unwrap_or((&ask.target, "0"));
         let (path, number) = (path.to_owned(), number.parse().unwrap_or(0));
         let body_over = ask.body == BodyLength::Known(0);

@@ -99,6 +99,30 @@ pub const OF_SHARD: &[Counter<ShardStatus>] = &[
         |s: &ShardStatus| number(s.assembly_bytes),
     ),
     Counter::total(
+        "asks",
+        "linchpin_asks_total",
+        "HTTP requests passed on to the control plane.",
+        |s: &ShardStatus| number(s.asks),
+    ),
+    Counter::total(
+        "asks_refused",
+        "linchpin_asks_refused_total",
+        "HTTP requests to the control plane that a shard refused: malformed, of a foreign host, or too many.",
+        |s: &ShardStatus| number(s.asks_refused),
+    ),
+    Counter::gauge(
+        "asks_under_way",
+        "linchpin_asks_under_way",
+        "HTTP requests that the control plane answers now, and files that are being written.",
+        |s: &ShardStatus| number(s.asks_under_way),
+    ),
+    Counter::gauge(
+        "ask_bytes",
+        "linchpin_ask_bytes",
+        "Memory of HTTP requests under way: bytes of bodies that wait.",
+        |s: &ShardStatus| number(s.ask_bytes),
+    ),
+    Counter::total(
         "unsendable",
         "linchpin_unsendable_frames_total",
         "Frames that were not sent because the device's receive buffer is too small for them.",

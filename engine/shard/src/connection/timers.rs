@@ -25,15 +25,8 @@ pub(crate) enum Timer {
 }
 
 impl Timer {
-    const ALL: [Self; 7] = [
-        Self::Connections,
-        Self::Arrivals,
-        Self::Taps,
-        Self::Drain,
-        Self::Wills,
-        Self::Asks,
-        Self::Handshakes,
-    ];
+    const ALL: [Self; 7] =
+        [Self::Connections, Self::Arrivals, Self::Taps, Self::Drain, Self::Wills, Self::Asks, Self::Handshakes];
 }
 
 impl Shard {

@@ -6,8 +6,8 @@ use linchpin_protocol::http::{
 use linchpin_protocol::limits::HTTP_HEAD_BYTES;
 use linchpin_protocol::model::{DeviceId, Token};
 
-use super::asks::Problem;
 use super::asks::files::Place;
+use super::asks::problem::Problem;
 use crate::connection::{Exchange, Ticks, gate};
 use crate::{ConnRef, Digest, Effect, End, Letter, Receive, Shard, Slot, Turn, home_of, index_owner_of, limits};
 

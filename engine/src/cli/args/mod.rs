@@ -170,6 +170,9 @@ fn record_layer(text: &str) -> Result<Layer, String> {
 
 #[derive(Args)]
 pub(crate) struct Dev {
+    /// Also the routes of the control plane that only tests need.
+    #[arg(long, hide = true)]
+    pub(crate) test_routes: bool,
     /// Listen on all addresses, for boards on the network.
     #[arg(long)]
     pub(crate) lan: bool,

@@ -1,10 +1,10 @@
 //! The answer to an ask on its way to the client: framed, held back while the socket is full, and within the credit
 //! that its source has.
 
-use linchpin_protocol::http::{AnswerHead, AnswerLength, chunk, is_answer_field, last_chunk};
+use linchpin_protocol::http::{AnswerHead, AnswerLength, Head, Method, chunk, is_answer_field, last_chunk};
 use linchpin_protocol::model::Millis;
 
-use super::AnswerStart;
+use super::ask::AnswerStart;
 
 /// How the client asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,6 +15,13 @@ pub(super) struct Manner {
     pub(super) head_only: bool,
     /// HTTP/1.0: no chunks, and the connection closes.
     pub(super) is_http_1_0: bool,
+}
+
+impl Manner {
+    /// Of a request with this head.
+    pub(super) fn of(head: &Head<'_>) -> Self {
+        Self { keep_alive: head.keep_alive, head_only: head.method == Method::Head, is_http_1_0: head.is_http_1_0 }
+    }
 }
 
 /// What is wrong with an answer: a bug of the server.

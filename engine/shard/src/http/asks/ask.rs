@@ -17,7 +17,7 @@ pub struct AskRef {
 
 /// A request for the control plane, without its body.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Ask {
+pub struct AskStart {
     /// What to do; never [`Method::Other`].
     pub method: Method,
     /// With what: path and query as received, from the first slash on.
@@ -32,7 +32,7 @@ pub struct Ask {
     pub body: BodyLength,
 }
 
-impl Ask {
+impl AskStart {
     /// It changes nothing: GET, HEAD or OPTIONS.
     #[must_use]
     pub const fn only_reads(&self) -> bool {
@@ -44,7 +44,7 @@ impl Ask {
 #[derive(Debug)]
 pub enum AskPart {
     /// An ask begins.
-    Begin(Box<Ask>),
+    Start(Box<AskStart>),
     /// Bytes of its body, 1 to [`crate::limits::ASK_CHUNK_BYTES`], within the credit that control gave.
     Body(Box<[u8]>),
     /// Its body is whole.

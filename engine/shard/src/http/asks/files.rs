@@ -4,8 +4,10 @@ use linchpin_protocol::http::{
     Asset, BodyLength, Head, ListedFields, Method, Target, is_control_path, is_known_etag, is_page_path, wants_html,
 };
 
+use super::answering::Manner;
+use super::ask::AnswerStart;
+use super::problem::Problem;
 use super::under_way::{AskOut, Over, UnderWay};
-use super::{AnswerStart, Problem, manner_of};
 use crate::connection::Exchange;
 use crate::{Shard, Slot, Turn};
 
@@ -67,7 +69,7 @@ impl Shard {
         }
         let form = file.form(fields.text("accept-encoding").unwrap_or_default());
         let is_known = fields.text("if-none-match").is_some_and(|known| is_known_etag(known, &form.etag));
-        let mut manner = manner_of(head);
+        let mut manner = Manner::of(head);
         // Nobody reads a body that a GET has.
         manner.keep_alive &= head.body == BodyLength::Known(0);
         let mut out = AskOut::default();

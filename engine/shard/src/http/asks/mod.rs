@@ -15,35 +15,27 @@
 //! connection's serial and the grant's epoch were looked at again, the shard writes the 101 and the connection leaves
 //! `Exchange::UnderWay` for a speech of its own. Until then such a request is answered as what it is, a GET.
 
-mod admit;
+pub(crate) mod admit;
 mod answering;
-mod ask;
+pub(crate) mod ask;
 pub(super) mod files;
 mod pace;
-mod problem;
-mod shares;
-mod table;
+pub(super) mod problem;
+pub(crate) mod shares;
+pub(crate) mod table;
 mod under_way;
 mod upload;
 
 use linchpin_protocol::http::{Head, ListedFields, Method};
 use linchpin_protocol::model::Now;
 
-pub use admit::HttpOptions;
-pub use ask::{AnswerPart, AnswerStart, Ask, AskPart, AskRef};
-pub use shares::{Held, who_pays};
-pub(crate) use table::Asks;
-
 use answering::Manner;
-pub(super) use problem::Problem;
+use ask::{AnswerPart, AskPart, AskRef, AskStart};
+use problem::Problem;
 use under_way::{AskOut, Over, UnderWay};
 
 use crate::connection::{Exchange, Phase, Ticks, gate};
 use crate::{Effect, End, Receive, Shard, Slot, Turn, limits};
-
-fn manner_of(head: &Head<'_>) -> Manner {
-    Manner { keep_alive: head.keep_alive, head_only: head.method == Method::Head, is_http_1_0: head.is_http_1_0 }
-}
 
 impl Shard {
     /// A request for the control plane: `bytes` begin with its head. The ask takes all of them.
@@ -63,7 +55,7 @@ impl Shard {
         }
         self.counters.asks += 1;
         let name = self.asks.name(self.id, slot, self.connections[slot].serial);
-        let under_way = UnderWay::begin(turn.now.mono, name, ask, manner_of(head), head.expects_continue);
+        let under_way = UnderWay::begin(turn.now.mono, name, ask, Manner::of(head), head.expects_continue);
         self.connections[slot].serve(Exchange::UnderWay);
         self.asks.insert(slot, ip, under_way, false);
         let rest = &bytes[head.len_bytes..];
@@ -71,7 +63,7 @@ impl Shard {
     }
 
     /// What travels of a request.
-    fn ask_of(&self, slot: Slot, head: &Head<'_>, bytes: &[u8]) -> Result<Ask, Problem> {
+    fn ask_of(&self, slot: Slot, head: &Head<'_>, bytes: &[u8]) -> Result<AskStart, Problem> {
         let connection = &self.connections[slot];
         let mut fields = ListedFields::of_head(&bytes[..head.len_bytes]).map_err(Problem::Malformed)?;
         if !self.http.is_own_host(&fields) {
@@ -83,7 +75,7 @@ impl Shard {
         let target = admit::target_of(head.method, head.target)?;
         let (peer, is_tls) = (connection.peer.address(), connection.wire.tls.is_on());
         let (peer, over_tls) = self.http.client(peer, is_tls, &mut fields).map_err(Problem::Malformed)?;
-        Ok(Ask { method: head.method, target: target.into(), fields, peer, over_tls, body: head.body })
+        Ok(AskStart { method: head.method, target: target.into(), fields, peer, over_tls, body: head.body })
     }
 
     /// Answer a request that does not become an ask, and close.

@@ -5,8 +5,10 @@ use std::net::IpAddr;
 
 use linchpin_protocol::model::Millis;
 
+use super::ask::{AskPart, AskRef};
+use super::shares::{Held, who_pays};
 use super::under_way::UnderWay;
-use super::{AskPart, AskRef, Held, who_pays};
+
 use crate::limits::{ASKS, FILES_UNDER_WAY};
 use crate::{ConnRef, ShardId, Slot};
 

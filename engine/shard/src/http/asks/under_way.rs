@@ -4,10 +4,10 @@ use linchpin_protocol::http::BodyLength;
 use linchpin_protocol::model::Millis;
 
 use super::answering::{Answering, Bug, Manner};
+use super::ask::{AnswerPart, AnswerStart, AskPart, AskRef, AskStart};
 use super::pace::{Pace, Waits};
 use super::problem::Problem;
 use super::upload::Upload;
-use super::{AnswerPart, AnswerStart, Ask, AskPart, AskRef};
 use crate::End;
 use crate::limits::ASK_CREDIT_BYTES;
 
@@ -45,7 +45,7 @@ enum Source {
 pub(crate) struct UnderWay {
     ask: AskRef,
     /// What control has not been given yet.
-    begin: Option<Box<Ask>>,
+    begin: Option<Box<AskStart>>,
     source: Source,
     manner: Manner,
     expects_continue: bool,
@@ -66,7 +66,7 @@ pub(crate) struct UnderWay {
 
 impl UnderWay {
     /// An ask for the control plane. Its body's first bytes, and what is behind it, follow in [`Self::received`].
-    pub(super) fn begin(now: Millis, name: AskRef, ask: Box<Ask>, manner: Manner, expects_continue: bool) -> Self {
+    pub(super) fn begin(now: Millis, name: AskRef, ask: Box<AskStart>, manner: Manner, expects_continue: bool) -> Self {
         let upload = Upload::new(ask.body);
         let source = Source::Control { is_over: false };
         Self { expects_continue, ..Self::new(now, name, Some(ask), source, manner, upload) }
@@ -88,7 +88,14 @@ impl UnderWay {
         under_way
     }
 
-    fn new(now: Millis, ask: AskRef, begin: Option<Box<Ask>>, source: Source, manner: Manner, upload: Upload) -> Self {
+    fn new(
+        now: Millis,
+        ask: AskRef,
+        begin: Option<Box<AskStart>>,
+        source: Source,
+        manner: Manner,
+        upload: Upload,
+    ) -> Self {
         Self {
             ask,
             only_reads: begin.as_deref().is_none_or(|ask| ask.only_reads()),
@@ -162,7 +169,7 @@ impl UnderWay {
 
     fn part(&mut self) -> Option<AskPart> {
         if let Some(ask) = self.begin.take() {
-            return Some(AskPart::Begin(ask));
+            return Some(AskPart::Start(ask));
         }
         if self.granted > 0 && self.awaits_control() {
             return Some(AskPart::Credit(std::mem::take(&mut self.granted) as u32));

@@ -2,7 +2,7 @@
 
 use linchpin_protocol::http::{BodyDecoder, BodyLength, BodyPart, HttpFault};
 
-use super::AskPart;
+use super::ask::AskPart;
 use crate::limits::{ASK_CHUNK_BYTES, ASK_CREDIT_BYTES, ASK_HELD_BYTES};
 
 /// See the module's page.

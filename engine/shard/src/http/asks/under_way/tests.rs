@@ -26,7 +26,7 @@ fn body(bytes: &[u8]) -> AnswerPart {
 impl Bench {
     fn new(method: Method, length: BodyLength, manner: Manner, expects_continue: bool) -> Self {
         let conn = ConnRef { shard: ShardId(0), slot: Slot(3), serial: 7 };
-        let ask = Ask {
+        let ask = AskStart {
             method,
             target: "/api/v1/ping".into(),
             fields: ListedFields::default(),
@@ -41,7 +41,7 @@ impl Bench {
 
     fn get() -> Self {
         let mut bench = Self::new(Method::Get, BodyLength::Known(0), MANNER, false);
-        assert!(matches!(bench.parts().as_slice(), [AskPart::Begin(_)]));
+        assert!(matches!(bench.parts().as_slice(), [AskPart::Start(_)]));
         bench
     }
 
@@ -160,7 +160,7 @@ fn wrong_answers_are_500_or_cut() {
 #[test]
 fn a_body_goes_to_control_only_when_it_is_wanted() {
     let mut bench = Bench::new(Method::Put, BodyLength::Known(6), MANNER, true);
-    assert!(matches!(bench.parts().as_slice(), [AskPart::Begin(ask)] if ask.body == BodyLength::Known(6)));
+    assert!(matches!(bench.parts().as_slice(), [AskPart::Start(ask)] if ask.body == BodyLength::Known(6)));
     assert_eq!(bench.receive(b""), (String::new(), None));
     assert!(bench.parts().is_empty());
     let (wire, over) = bench.answer(AnswerPart::Credit(64 << 10));
