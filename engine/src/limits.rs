@@ -94,7 +94,7 @@ const _: () = assert!(DEVICES <= linchpin_control::limits::DEVICES);
 const _: () = assert!(LANE_LETTERS <= OUTBOX_LETTERS);
 const _: () = assert!(LANE_LETTERS_MIN <= LANE_LETTERS);
 const _: () = assert!(
-    SHARDS as usize * SHARDS as usize * LANE_LETTERS_MIN * size_of::<linchpin_shard::Mail>() <= LANES_BYTES,
+    SHARDS as usize * SHARDS as usize * LANE_LETTERS_MIN * size_of::<linchpin_shard::Parcel>() <= LANES_BYTES,
     "the smallest lanes of the most shards stay within the budget"
 );
 const _: () = assert!(LETTERS_PER_TICK >= LANE_LETTERS);

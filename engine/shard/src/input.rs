@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use crate::{AnswerPart, AskRef, Command, Letter, LocalLetter, Mail, MoveId, ShardId, Slot};
+use crate::{AnswerPart, AskRef, Command, Letter, LocalLetter, MoveId, Parcel, ShardId, Slot};
 
 /// How a connection receives: see [`crate::Effect::Arm`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,7 +111,7 @@ pub enum Input<'a> {
         /// The shard that could not be reached.
         to: ShardId,
         /// The letter, given back.
-        mail: Mail,
+        parcel: Parcel,
     },
     /// A part of the control plane's answer to an ask.
     Answer {

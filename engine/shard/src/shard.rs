@@ -13,7 +13,7 @@ use crate::operator::Operations;
 use crate::operator::counters::Counters;
 use crate::store::StoreLink;
 use crate::tls::{SharedTls, TlsOptions};
-use crate::{Effects, End, Input, Intake, Mail, Settings, ShardId, Slot, Turn, limits};
+use crate::{Effects, End, Input, Intake, Parcel, Settings, ShardId, Slot, Turn, limits};
 
 /// What a shard needs at its start.
 #[derive(Debug)]
@@ -130,8 +130,8 @@ impl Shard {
             Input::MoveFailed { id, slot } => self.move_failed(turn, id, slot),
             Input::Letter { from, letter } => self.letter(turn, from, letter),
             Input::LocalLetter { letter, .. } => self.local_letter(turn, letter),
-            Input::Undelivered { mail: Mail::Letter(letter), .. } => self.undelivered(turn, &letter),
-            Input::Undelivered { mail: Mail::Local(letter), .. } => self.undelivered_local(turn, &letter),
+            Input::Undelivered { parcel: Parcel::Letter(letter), .. } => self.undelivered(turn, &letter),
+            Input::Undelivered { parcel: Parcel::Local(letter), .. } => self.undelivered_local(turn, &letter),
             Input::Answer { ask, part } => self.answer_part(turn, ask, part),
             Input::Command(command) => self.command(turn, command),
             Input::Timer => self.timer(turn),

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use linchpin_driver::Waker;
-use linchpin_shard::{Mail, ShardId};
+use linchpin_shard::{Parcel, ShardId};
 use rtrb::{Consumer, Producer, RingBuffer};
 
 use crate::limits::{LANE_LETTERS, LANE_LETTERS_MIN, LANES_BYTES, LETTERS_PER_TICK, OUTBOX_LETTERS};
@@ -11,15 +11,15 @@ use crate::limits::{LANE_LETTERS, LANE_LETTERS_MIN, LANES_BYTES, LETTERS_PER_TIC
 /// Letters in each of the lanes between so many shards: all lanes together stay within their budget.
 fn lane_letters(shards: usize) -> usize {
     let lanes = (shards * shards.saturating_sub(1)).max(1);
-    (LANES_BYTES / size_of::<Mail>() / lanes).clamp(LANE_LETTERS_MIN, LANE_LETTERS)
+    (LANES_BYTES / size_of::<Parcel>() / lanes).clamp(LANE_LETTERS_MIN, LANE_LETTERS)
 }
 
 /// One shard's ends of all its lanes.
 pub(crate) struct Lanes {
     own: ShardId,
-    to: Vec<Option<Producer<Mail>>>,
-    from: Vec<Option<Consumer<Mail>>>,
-    outbox: Vec<VecDeque<Mail>>,
+    to: Vec<Option<Producer<Parcel>>>,
+    from: Vec<Option<Consumer<Parcel>>>,
+    outbox: Vec<VecDeque<Parcel>>,
     /// Shards that got letters in this tick.
     touched: Vec<bool>,
     wakers: Vec<Waker>,
@@ -58,7 +58,7 @@ impl Lanes {
     }
 
     /// Send a letter; given back when lane and outbox are full.
-    pub(crate) fn send(&mut self, to: ShardId, letter: Mail) -> Result<(), Mail> {
+    pub(crate) fn send(&mut self, to: ShardId, letter: Parcel) -> Result<(), Parcel> {
         debug_assert_ne!(to, self.own, "a shard does not write to itself");
         let at = to.index();
         self.touched[at] = true;
@@ -118,7 +118,7 @@ impl Lanes {
 
     /// Take what has come, lane by lane. Whoever may wait for room in a lane is woken: it sleeps only while the lane is
     /// full, so this takes at least half of a lane after it.
-    pub(crate) fn receive(&mut self, mut take: impl FnMut(ShardId, Mail)) {
+    pub(crate) fn receive(&mut self, mut take: impl FnMut(ShardId, Parcel)) {
         for (at, lane) in self.from.iter_mut().enumerate() {
             let Some(lane) = lane else { continue };
             let mut taken = 0;
@@ -147,12 +147,12 @@ mod tests {
 
     use super::*;
 
-    /// Mail carries keys, so they are compared by what they show.
-    fn words(letter: &Mail) -> String {
+    /// Parcels carry keys, so they are compared by what they show.
+    fn words(letter: &Parcel) -> String {
         format!("{letter:?}")
     }
 
-    fn letter(n: u64) -> Mail {
+    fn letter(n: u64) -> Parcel {
         LocalLetter::MoveRevoked { id: MoveId(n) }.into()
     }
 
@@ -161,7 +161,7 @@ mod tests {
         assert_eq!(lane_letters(1), LANE_LETTERS);
         assert_eq!(lane_letters(8), LANE_LETTERS);
         for shards in 2..=usize::from(crate::limits::SHARDS) {
-            let bytes = shards * (shards - 1) * lane_letters(shards) * size_of::<Mail>();
+            let bytes = shards * (shards - 1) * lane_letters(shards) * size_of::<Parcel>();
             assert!(bytes <= LANES_BYTES, "{shards} shards reserve {bytes} bytes");
         }
     }

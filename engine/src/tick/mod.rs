@@ -16,7 +16,7 @@ use linchpin_control::http::AskLane;
 use linchpin_driver::{ConnId, Driver, Event, ListenerId, Mailbox, Mode, Outgoing, Wait};
 use linchpin_protocol::model::{Millis, Now};
 use linchpin_shard::{
-    Command, Effect, Effects, Input, LocalLetter, Mail, MoveId, Receive, Report, Shard, ShardId, Slot,
+    Command, Effect, Effects, Input, LocalLetter, MoveId, Parcel, Receive, Report, Shard, ShardId, Slot,
 };
 
 use crate::limits;
@@ -56,7 +56,7 @@ struct Scratch {
     list: Vec<Effect>,
     outgoing: Vec<Outgoing>,
     closes: Vec<(Slot, bool)>,
-    undelivered: Vec<(ShardId, Mail)>,
+    undelivered: Vec<(ShardId, Parcel)>,
 }
 
 const fn conn(slot: Slot) -> ConnId {
@@ -134,7 +134,7 @@ impl Core {
         })?;
         let now = now.unwrap_or_else(|| clock.now());
         let begun = begun.unwrap_or_else(Instant::now);
-        lanes.receive(|from, mail| shard.handle(now, mail.into_input(from), fx));
+        lanes.receive(|from, parcel| shard.handle(now, parcel.into_input(from), fx));
         let mut is_draining = false;
         commands.receive(|command| {
             is_draining |= matches!(command, Command::Drain { .. });
@@ -151,8 +151,8 @@ impl Core {
         for _ in 0..limits::ROUNDS {
             self.shard.seal(now, &mut scratch.fx);
             self.carry_out(now.mono, scratch);
-            for (to, mail) in scratch.undelivered.drain(..) {
-                self.shard.handle(now, Input::Undelivered { to, mail }, &mut scratch.fx);
+            for (to, parcel) in scratch.undelivered.drain(..) {
+                self.shard.handle(now, Input::Undelivered { to, parcel }, &mut scratch.fx);
             }
             if scratch.fx.is_empty() {
                 break;
@@ -218,19 +218,19 @@ impl Core {
                 Effect::Close { slot } => scratch.closes.push((slot, false)),
                 Effect::Abort { slot } => scratch.closes.push((slot, true)),
                 Effect::Letter { to, letter } => {
-                    if let Err(mail) = self.lanes.send(to, letter.into()) {
-                        scratch.undelivered.push((to, mail));
+                    if let Err(parcel) = self.lanes.send(to, letter.into()) {
+                        scratch.undelivered.push((to, parcel));
                     }
                 }
                 Effect::LocalLetter { to, letter } => {
-                    if let Err(mail) = self.lanes.send(to, letter.into()) {
-                        scratch.undelivered.push((to, mail));
+                    if let Err(parcel) = self.lanes.send(to, letter.into()) {
+                        scratch.undelivered.push((to, parcel));
                     }
                 }
                 Effect::Move { slot, to, id, cargo } => {
                     match self.lanes.send(to, LocalLetter::Moving { id, cargo }.into()) {
                         Ok(()) => self.driver.transfer(conn(slot), &self.mailboxes[to.index()], id.0),
-                        Err(mail) => scratch.undelivered.push((to, mail)),
+                        Err(parcel) => scratch.undelivered.push((to, parcel)),
                     }
                 }
                 Effect::Report { to, report: Report::Status(status) } => {

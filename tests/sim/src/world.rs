@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use linchpin_protocol::model::{DeviceId, Millis, Now, OrgId, Template, TemplateId, Token, UnixMillis};
 use linchpin_shard::{
-    Command, ConnRef, Effects, End, HttpOptions, Input, Intake, Mail, Report, RequestId, Settings, Shard, ShardId,
+    Command, ConnRef, Effects, End, HttpOptions, Input, Intake, Parcel, Report, RequestId, Settings, Shard, ShardId,
     ShardOptions, Slot, TappedFrame, Via, digest, home_of, index_owner_of,
 };
 
@@ -122,7 +122,7 @@ struct Node {
     driver: SimDriver,
     fx: Effects,
     /// Letters by sender.
-    lanes: Vec<VecDeque<Mail>>,
+    lanes: Vec<VecDeque<Parcel>>,
     paused_until: u64,
     control: SimControl,
 }

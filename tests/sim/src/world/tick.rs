@@ -1,7 +1,7 @@
 //! The tick of a shard, as the engine's core does it, and what the kernel does with its sends and closes.
 
 use linchpin_protocol::model::Now;
-use linchpin_shard::{Effect, Input, LocalLetter, Mail, MoveId, Report, ShardId, Slot};
+use linchpin_shard::{Effect, Input, LocalLetter, MoveId, Parcel, Report, ShardId, Slot};
 
 use super::{STEP_COST, STEPS_PER_TICK, Travel, World, now_at};
 use crate::driver::{Completion, Conn};
@@ -119,8 +119,8 @@ impl World {
         for from in 0..self.nodes.len() {
             while !self.nodes[shard].lanes[from].is_empty() && !self.random.chance(self.faults.delay) {
                 let node = &mut self.nodes[shard];
-                let Some(mail) = node.lanes[from].pop_front() else { break };
-                node.shard.handle(now, mail.into_input(ShardId(from as u16)), &mut node.fx);
+                let Some(parcel) = node.lanes[from].pop_front() else { break };
+                node.shard.handle(now, parcel.into_input(ShardId(from as u16)), &mut node.fx);
             }
         }
     }
@@ -152,8 +152,8 @@ impl World {
                 self.store.take(kept);
             }
             fx.clear();
-            for (to, mail) in undelivered {
-                self.nodes[shard].shard.handle(now, Input::Undelivered { to, mail }, &mut fx);
+            for (to, parcel) in undelivered {
+                self.nodes[shard].shard.handle(now, Input::Undelivered { to, parcel }, &mut fx);
             }
             self.nodes[shard].fx = fx;
         }
@@ -164,7 +164,7 @@ impl World {
         shard: usize,
         effect: Effect,
         closes: &mut Vec<(Slot, bool)>,
-        back: &mut Vec<(ShardId, Mail)>,
+        back: &mut Vec<(ShardId, Parcel)>,
     ) {
         match effect {
             Effect::Arm { slot, receive } => {
@@ -175,19 +175,19 @@ impl World {
             Effect::Close { slot } => closes.push((slot, false)),
             Effect::Abort { slot } => closes.push((slot, true)),
             Effect::Letter { to, letter } => {
-                if let Err(mail) = self.post(shard, to, letter.into()) {
-                    back.push((to, mail));
+                if let Err(parcel) = self.post(shard, to, letter.into()) {
+                    back.push((to, parcel));
                 }
             }
             Effect::LocalLetter { to, letter } => {
-                if let Err(mail) = self.post(shard, to, letter.into()) {
-                    back.push((to, mail));
+                if let Err(parcel) = self.post(shard, to, letter.into()) {
+                    back.push((to, parcel));
                 }
             }
             Effect::Move { slot, to, id, cargo } => {
                 match self.post(shard, to, LocalLetter::Moving { id, cargo }.into()) {
                     Ok(()) => self.transfer(shard, slot, to, id),
-                    Err(mail) => back.push((to, mail)),
+                    Err(parcel) => back.push((to, parcel)),
                 }
             }
             Effect::Report { report: Report::Frame(frame), .. } => self.watched.push(*frame),
@@ -201,13 +201,13 @@ impl World {
         }
     }
 
-    fn post(&mut self, from: usize, to: ShardId, mail: Mail) -> Result<(), Mail> {
+    fn post(&mut self, from: usize, to: ShardId, parcel: Parcel) -> Result<(), Parcel> {
         assert_ne!(from, to.index(), "a shard writes to itself");
         let lane = &mut self.nodes[to.index()].lanes[from];
         if lane.len() >= self.lane {
-            return Err(mail);
+            return Err(parcel);
         }
-        lane.push_back(mail);
+        lane.push_back(parcel);
         Ok(())
     }
 

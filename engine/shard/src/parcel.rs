@@ -1,4 +1,4 @@
-//! Mail: everything that passes between the shards of one process. Letters are plain data; a live connection is not.
+//! Parcels: everything that passes between the shards of one process. Letters are plain data; a live connection is not.
 
 use std::net::SocketAddr;
 
@@ -43,16 +43,16 @@ pub enum LocalLetter {
 
 /// What a lane between two shards of one process carries.
 #[derive(Debug)]
-pub enum Mail {
+pub enum Parcel {
     /// Plain data.
     Letter(Letter),
     /// Bound to this process.
     Local(LocalLetter),
 }
 
-const _: () = assert!(size_of::<Mail>() == size_of::<Letter>(), "lanes are counted in letters");
+const _: () = assert!(size_of::<Parcel>() == size_of::<Letter>(), "lanes are counted in letters");
 
-impl Mail {
+impl Parcel {
     /// As the addressee gets it.
     #[must_use]
     pub fn into_input<'a>(self, from: ShardId) -> Input<'a> {
@@ -63,13 +63,13 @@ impl Mail {
     }
 }
 
-impl From<Letter> for Mail {
+impl From<Letter> for Parcel {
     fn from(letter: Letter) -> Self {
         Self::Letter(letter)
     }
 }
 
-impl From<LocalLetter> for Mail {
+impl From<LocalLetter> for Parcel {
     fn from(letter: LocalLetter) -> Self {
         Self::Local(letter)
     }
