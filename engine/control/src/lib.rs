@@ -15,6 +15,7 @@ mod error;
 mod facts;
 pub mod http;
 pub mod limits;
+pub mod loader;
 mod monitor;
 mod registry;
 mod shards;

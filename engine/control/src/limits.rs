@@ -125,6 +125,19 @@ const _: () = assert!(ASKS_PER_OWNER <= ASKS_WITH_BODIES);
 const _: () = assert!(KEEP_BATCH_BYTES + 4_096 <= linchpin_storage::limits::BATCH_BYTES);
 const _: () = assert!(ADD_DEVICES <= DEVICES);
 const _: () = assert!(PUSH_BYTES < LINE_BYTES);
+/// Numbers that are taken from the store at once.
+pub const NUMBER_BLOCK: u64 = 64;
+/// Entries of one page of a list.
+pub const PAGE: usize = 500;
+/// Roles of one organization, those of organizations above included.
+pub const ROLES: usize = 64;
+/// API keys and OAuth clients of one organization.
+pub const CLIENTS: usize = 256;
+/// An invitation ends after this, ms.
+pub const INVITE_MS: u64 = 7 * 86_400_000;
+/// A link that resets a password ends after this, ms.
+pub const RESET_MS: u64 = 1_800_000;
+
 const _: () = assert!(EPOCH_SLOTS <= 1 << 16, "a stamp holds their numbers in 16 bits");
 const _: () = assert!(SESSION_SEEN_MS < SESSION_IDLE_MS && SESSION_IDLE_MS < SESSION_MS);
 const _: () = assert!(REFRESH_GRACE_MS < ACCESS_TOKEN_MS);

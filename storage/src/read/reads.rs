@@ -71,6 +71,20 @@ impl Reads {
         self.scan_retained(KeyBytes::device(key.org, key.device), take)
     }
 
+    /// All records of a kind whose key begins with an organization and this number, in the order of their keys: the sessions
+    /// of a person, the versions of a template.
+    ///
+    /// # Errors
+    /// As [`Reads::get`].
+    pub fn scan_numbered<R: Record>(
+        &self,
+        org: OrgId,
+        number: u32,
+        take: impl FnMut(R::Key, R) -> ControlFlow<()>,
+    ) -> Result<(), Error> {
+        self.scan_retained(KeyBytes::org(org).u32(number), take)
+    }
+
     fn scan_retained<R: Record>(
         &self,
         prefix: KeyBytes,

@@ -238,6 +238,14 @@ pub struct Giver {
 }
 
 impl Giver {
+    /// Managing the server means nothing in an organization other than the first: there it may be handed on with the
+    /// roles that contain it, such as Admin, and is never used.
+    #[must_use]
+    pub const fn below_the_first(self) -> Self {
+        const INERT: RoleSets = RoleSets { own: Permissions::NONE, org: Permissions::of(&[P::ServerManage]) };
+        Self { here: self.here.union(INERT), below: self.below.union(INERT) }
+    }
+
     fn more(held: RoleSets, wanted: RoleSets) -> Option<GiveRule> {
         if held.contains(wanted) {
             return None;

@@ -127,7 +127,8 @@ impl Standing {
     pub fn giver(&self, tree: &Tree, org: OrgId, now_ms: u64) -> Giver {
         let reaching = self.counting(tree, org, now_ms).filter(|member| member.below);
         let below = reaching.fold(RoleSets::NONE, |sets, member| sets.union(member.sets));
-        Giver { here: self.sets(tree, org, now_ms), below: self.limited(org, below) }
+        let giver = Giver { here: self.sets(tree, org, now_ms), below: self.limited(org, below) };
+        if org == OrgId::FIRST { giver } else { giver.below_the_first() }
     }
 
     /// Do they have this role, as an organization defines it?

@@ -2,10 +2,11 @@
 //! revocation takes hold at once.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use linchpin_storage::schema::{OrgId, SessionKey};
+use linchpin_storage::schema::{AddressRange, OrgId, SessionKey};
 
 use crate::access::Standing;
 use crate::limits;
@@ -30,6 +31,8 @@ pub struct LiveSession {
     pub standing: Standing,
     /// What it was made from: see [`super::epochs`].
     pub stamp: super::epochs::Stamp,
+    /// Where it may be used from; empty: everywhere.
+    from: Box<[AddressRange]>,
     /// When it was used last, ms since 1970.
     seen_ms: AtomicU64,
     is_alive: AtomicBool,
@@ -38,7 +41,7 @@ pub struct LiveSession {
 impl LiveSession {
     /// As loaded.
     #[must_use]
-    pub const fn new(
+    pub fn new(
         key: Option<SessionKey>,
         owner: (OrgId, u32),
         (until_ms, idle_ms): (u64, u64),
@@ -47,7 +50,19 @@ impl LiveSession {
         seen_ms: u64,
     ) -> Self {
         let (is_key, seen_ms, is_alive) = (key.is_none(), AtomicU64::new(seen_ms), AtomicBool::new(true));
-        Self { key, owner, is_key, until_ms, idle_ms, standing, stamp, seen_ms, is_alive }
+        Self { key, owner, is_key, until_ms, idle_ms, standing, stamp, from: Box::default(), seen_ms, is_alive }
+    }
+
+    /// The same, from these addresses only.
+    #[must_use]
+    pub fn with_from(self, from: Box<[AddressRange]>) -> Self {
+        Self { from, ..self }
+    }
+
+    /// May it be used from there?
+    #[must_use]
+    pub fn may_come_from(&self, address: IpAddr) -> bool {
+        self.from.is_empty() || self.from.iter().any(|range| range.contains(address))
     }
 
     /// May it be used now?

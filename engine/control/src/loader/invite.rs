@@ -1,0 +1,271 @@
+//! Links that are good once: invitations to an organization, and resets of passwords.
+
+use linchpin_storage::schema::{
+    Actor, CounterName, Digest, Grant, GrantKey, IndexEntry, Invite, InviteKey, InviteKind, OrgId,
+};
+use zeroize::Zeroizing;
+
+use super::person::NewPerson;
+use super::{Loader, LoaderFault, by_of};
+use crate::access::role::Giver;
+use crate::access::{PersonRef, Scope, right};
+use crate::account::{EmailAddress, GivenSecret, SecretKind};
+use crate::audit::{AuditAction, By, Note, ObjectKind};
+use crate::limits;
+
+/// Who is invited to what.
+#[derive(Clone, Debug)]
+pub struct InviteAsked {
+    /// Whom the link goes to.
+    pub email: EmailAddress,
+    /// The role they get.
+    pub role: u16,
+    /// Does it reach the organizations below?
+    pub below: bool,
+}
+
+/// An invitation that was made. The secret goes to the mailbox, never into an answer.
+#[derive(Debug)]
+pub struct MadeInvite {
+    /// Its number.
+    pub number: u32,
+    /// For the mail.
+    pub secret: GivenSecret,
+}
+
+impl Loader {
+    /// Invite somebody. They have no rights before they accept.
+    ///
+    /// # Errors
+    /// [`LoaderFault`].
+    pub fn invite(
+        &self,
+        scope: &Scope<right::UserInvite>,
+        giver: &Giver,
+        asked: &InviteAsked,
+        now_ms: u64,
+    ) -> Result<MadeInvite, LoaderFault> {
+        let org = scope.org();
+        let mut change = self.ledger.change(by_of(scope), &[org], now_ms);
+        let role = self.directory().role(org, asked.role);
+        let (sets, role_epoch) = role.ok_or(LoaderFault::field("role", "a role of the organization"))?;
+        giver.may_assign(sets, asked.below)?;
+        let (secret, number) =
+            (GivenSecret::fresh(SecretKind::Invite)?, self.numbers.next(&self.store, CounterName::Invite)?);
+        let digest = self.store.invite_digest(secret.expose().as_bytes());
+        let inviter = match scope.actor() {
+            Actor::Person(home, user) => Some((home, user)),
+            _ => None,
+        };
+        let record = Invite {
+            kind: InviteKind::Member,
+            digest: digest.long().unwrap_or_default(),
+            email: asked.email.expose().into(),
+            role: asked.role,
+            role_epoch,
+            below: asked.below,
+            inviter,
+            user: 0,
+            made_ms: now_ms,
+            until_ms: now_ms + limits::INVITE_MS,
+        };
+        change.batch.put(&InviteKey::new(org, number), &record)?;
+        change.batch.put_index(&digest, &IndexEntry { org, number })?;
+        let note = Note::new(AuditAction::InviteCreate, ObjectKind::Invite, number, "").with("role", "", asked.role);
+        change.commit(org, note)?;
+        Ok(MadeInvite { number, secret })
+    }
+
+    /// Take an invitation back.
+    ///
+    /// # Errors
+    /// [`LoaderFault`].
+    pub fn revoke_invite(&self, scope: &Scope<right::UserInvite>, number: u32, now_ms: u64) -> Result<(), LoaderFault> {
+        let org = scope.org();
+        let mut change = self.ledger.change(by_of(scope), &[org], now_ms);
+        let key = InviteKey::new(org, number);
+        let invite = self.store.get::<Invite>(&key)?.filter(|invite| invite.kind == InviteKind::Member);
+        let invite = invite.ok_or(LoaderFault::Missing)?;
+        change.batch.delete::<Invite>(&key)?;
+        change.batch.delete_index(&Digest::Invite(invite.digest))?;
+        change.commit(org, Note::new(AuditAction::InviteRevoke, ObjectKind::Invite, number, ""))?;
+        Ok(())
+    }
+
+    /// The link of a secret, if it is good: of this kind, not over, not taken back.
+    fn link(&self, secret: &GivenSecret, kind: InviteKind, now_ms: u64) -> Result<(InviteKey, Invite), LoaderFault> {
+        let digest = self.store.invite_digest(secret.expose().as_bytes());
+        let entry = self.store.lookup(&digest)?.ok_or(LoaderFault::Spent)?;
+        let key = InviteKey::new(entry.org, entry.number);
+        let invite = self.store.get::<Invite>(&key)?.ok_or(LoaderFault::Spent)?;
+        let good = invite.kind == kind && digest.long() == Some(invite.digest) && now_ms < invite.until_ms;
+        if good { Ok((key, invite)) } else { Err(LoaderFault::Spent) }
+    }
+
+    /// For whom an invitation is, so that its page can say so. The address was not told to whoever asks: they have the link.
+    ///
+    /// # Errors
+    /// [`LoaderFault::Spent`].
+    pub fn invited(&self, secret: &GivenSecret, now_ms: u64) -> Result<(OrgId, EmailAddress), LoaderFault> {
+        let (key, invite) = self.link(secret, InviteKind::Member, now_ms)?;
+        Ok((key.org(), EmailAddress::parse(&invite.email)?))
+    }
+
+    /// Accept an invitation: the link is used up, and the person is a member. Of many at once one gets through. A person
+    /// who has an account already must be signed in as the one who was invited (`signed_in`); others are made, with the
+    /// hash of a password.
+    ///
+    /// # Errors
+    /// [`LoaderFault::Spent`]: also when the inviter or the role changed meanwhile.
+    pub fn accept(
+        &self,
+        by: By,
+        secret: &GivenSecret,
+        signed_in: Option<PersonRef>,
+        (name, password): (&str, Zeroizing<String>),
+        now_ms: u64,
+    ) -> Result<PersonRef, LoaderFault> {
+        let org = self.link(secret, InviteKind::Member, now_ms)?.0.org();
+        let mut change = self.ledger.change(by, &[OrgId::FIRST, org], now_ms);
+        // Again, now that nobody else changes it.
+        let (key, invite) = self.link(secret, InviteKind::Member, now_ms)?;
+        self.check_inviter(org, &invite, now_ms)?;
+        let email = EmailAddress::parse(&invite.email)?;
+        change.batch.delete::<Invite>(&key)?;
+        change.batch.delete_index(&Digest::Invite(invite.digest))?;
+        let grant = Grant { role: invite.role, below: invite.below, until_ms: 0 };
+        let note = |id: PersonRef| {
+            Note::new(AuditAction::InviteAccept, ObjectKind::User, id.1, name).with("role", "", grant.role)
+        };
+        if let Some(person) = self.find_person(&email)? {
+            if signed_in != Some(person.id) {
+                return Err(LoaderFault::Conflict("sign in with the address that was invited, then accept"));
+            }
+            if self.directory().grant(person.id, org).is_some() {
+                return Err(LoaderFault::Conflict("you are a member already"));
+            }
+            change.batch.put(&GrantKey::new(org, person.id.0, person.id.1), &grant)?;
+            change.commit(org, note(person.id))?;
+            self.change_directory(|directory| directory.put_grant(person.id, org, Some(grant)));
+            return Ok(person.id);
+        }
+        if signed_in.is_some() {
+            return Err(LoaderFault::Conflict("this invitation is for another address"));
+        }
+        if password.is_empty() {
+            return Err(LoaderFault::field("hash", "a password"));
+        }
+        let new = NewPerson { email, name: name.into(), role: invite.role, below: invite.below, password };
+        let id = self.add_person(&mut change, org, &new)?;
+        change.commit(org, note(id))?;
+        self.person_added(id, &new);
+        Ok(id)
+    }
+
+    /// May the inviter still give what they gave, and is the role still what it was?
+    fn check_inviter(&self, org: OrgId, invite: &Invite, now_ms: u64) -> Result<(), LoaderFault> {
+        let directory = self.directory();
+        let (sets, epoch) = directory.role(org, invite.role).ok_or(LoaderFault::Spent)?;
+        if epoch != invite.role_epoch || directory.tree.suspended_at(org).is_some() {
+            return Err(LoaderFault::Spent);
+        }
+        let Some(inviter) = invite.inviter else { return Ok(()) };
+        let memberships = directory.memberships(inviter);
+        let giver = giver_of(&memberships, &directory.tree, org, now_ms);
+        giver.may_assign(sets, invite.below).map_err(|_| LoaderFault::Spent)
+    }
+
+    /// A link with which a person sets a new password; the ones before are void. It goes to the stored address only.
+    ///
+    /// # Errors
+    /// The store cannot be written.
+    pub fn reset_link(&self, by: By, id: PersonRef, now_ms: u64) -> Result<(EmailAddress, GivenSecret), LoaderFault> {
+        let mut change = self.ledger.change(by, &[id.0], now_ms);
+        let person = self.myself(id)?;
+        let (secret, number) =
+            (GivenSecret::fresh(SecretKind::Invite)?, self.numbers.next(&self.store, CounterName::Invite)?);
+        self.void_resets(&mut change, id)?;
+        let digest = self.store.invite_digest(secret.expose().as_bytes());
+        let record = Invite {
+            kind: InviteKind::Reset,
+            digest: digest.long().unwrap_or_default(),
+            email: person.user.email.clone(),
+            role: 0,
+            role_epoch: person.account.epoch,
+            below: false,
+            inviter: None,
+            user: id.1,
+            made_ms: now_ms,
+            until_ms: now_ms + limits::RESET_MS,
+        };
+        change.batch.put(&InviteKey::new(id.0, number), &record)?;
+        change.batch.put_index(&digest, &IndexEntry { org: id.0, number })?;
+        change.commit(id.0, Note::new(AuditAction::UserReset, ObjectKind::User, id.1, &person.user.name))?;
+        Ok((EmailAddress::parse(&person.user.email)?, secret))
+    }
+
+    fn void_resets(&self, change: &mut crate::audit::Change<'_>, id: PersonRef) -> Result<(), LoaderFault> {
+        let mut old = Vec::new();
+        self.store.scan_org::<Invite>(id.0, |key, invite| {
+            if invite.kind == InviteKind::Reset && invite.user == id.1 {
+                old.push((key, invite.digest));
+            }
+            std::ops::ControlFlow::Continue(())
+        })?;
+        for (key, digest) in old {
+            change.batch.delete::<Invite>(&key)?;
+            change.batch.delete_index(&Digest::Invite(digest))?;
+        }
+        Ok(())
+    }
+
+    /// Whose password a reset link sets.
+    ///
+    /// # Errors
+    /// [`LoaderFault::Spent`].
+    pub(crate) fn reset_of(&self, secret: &GivenSecret, now_ms: u64) -> Result<super::person::Person, LoaderFault> {
+        let (key, invite) = self.link(secret, InviteKind::Reset, now_ms)?;
+        let person = self.myself((key.org(), invite.user))?;
+        // A password or factor that was set meanwhile voids it.
+        if person.account.epoch == invite.role_epoch { Ok(person) } else { Err(LoaderFault::Spent) }
+    }
+
+    /// Use a reset link up: of two at once one gets through. What it proves is a password's worth, never a factor.
+    ///
+    /// # Errors
+    /// [`LoaderFault::Spent`].
+    pub(crate) fn use_reset(
+        &self,
+        by: By,
+        secret: &GivenSecret,
+        password: Zeroizing<String>,
+        now_ms: u64,
+    ) -> Result<PersonRef, LoaderFault> {
+        let id = self.reset_of(secret, now_ms)?.id;
+        {
+            let mut change = self.ledger.change(by.clone(), &[id.0], now_ms);
+            let (key, invite) = self.link(secret, InviteKind::Reset, now_ms)?;
+            change.batch.delete::<Invite>(&key)?;
+            change.batch.delete_index(&Digest::Invite(invite.digest))?;
+            change.commit(id.0, Note::new(AuditAction::UserReset, ObjectKind::Invite, key.number(), "used"))?;
+        }
+        self.edit_account(by, id, super::person::AccountEdit::Password(password), now_ms)?;
+        Ok(id)
+    }
+}
+
+/// What somebody can hand on, by their memberships alone.
+fn giver_of(memberships: &[crate::access::Membership], tree: &crate::access::Tree, org: OrgId, now_ms: u64) -> Giver {
+    use crate::access::RoleSets;
+    let alive = memberships.iter().filter(|member| member.until_ms == 0 || now_ms < member.until_ms);
+    let reaching = alive.filter(|member| member.org == org || (member.below && tree.is_within(org, member.org)));
+    let (mut here, mut below) = (RoleSets::NONE, RoleSets::NONE);
+    for member in reaching {
+        here = here.union(member.sets);
+        if member.below {
+            below = below.union(member.sets);
+        }
+    }
+    let giver = Giver { here, below };
+    if org == OrgId::FIRST { giver } else { giver.below_the_first() }
+}
