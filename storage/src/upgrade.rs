@@ -3,7 +3,7 @@
 use crate::Error;
 use crate::disk::inventory::Phase;
 use crate::read::reads::Reads;
-use crate::schema::{Families, Family};
+use crate::schema::Families;
 use crate::store::Store;
 
 /// What an upgrade did.
@@ -43,9 +43,4 @@ impl Reads {
     pub fn present(&self) -> Families {
         self.inner.seals.families()
     }
-}
-
-/// What an operation needs that the store does not have.
-pub(crate) fn needs(families: Families, family: Family) -> Result<(), Error> {
-    if families.has(family) { Ok(()) } else { Err(Error::NotUpgraded { family: family.name() }) }
 }

@@ -9,8 +9,8 @@ use std::process::{Command, Stdio};
 use linchpin_protocol::model::{Datastream, Pin, Template, TemplateId, ValueKind};
 use linchpin_storage::backup::FolderTarget;
 use linchpin_storage::schema::{
-    Attribute, AuditFace, AuditKey, Event, EventKey, Mail, MailKey, Properties, TemplateKey, TemplateRecord, User,
-    UserKey,
+    Attribute, AuditFace, AuditKey, Event, EventKey, MailKey, OutboxMail, Properties, TemplateKey, TemplateRecord,
+    User, UserKey,
 };
 use linchpin_storage::{Class, Store};
 use world::{Folder, LATE_MS, add_device, add_org, close, copy, device, device_key, occurrences, open, org, token};
@@ -56,7 +56,7 @@ fn write_secrets(store: &Store) {
     let key = AuditKey::new(org(1), 0);
     batch.put(&key, &world::an_audit([0; 32], 1, &face)).expect("fits");
     batch.put(&key, &face).expect("fits");
-    let mail = Mail {
+    let mail = OutboxMail {
         kind: 1,
         to: EMAIL.into(),
         locale: "".into(),

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use linchpin_protocol::model::Pin;
 use linchpin_storage::schema::{
-    Audit, AuditFace, AuditKey, Diary, DiaryKey, DiaryKind, Event, EventKey, Grain, Org, Record,
+    AuditEntry, AuditFace, AuditKey, Diary, DiaryKey, DiaryKind, Event, EventKey, Grain, Org, Record,
 };
 use linchpin_storage::{Class, Clock, Settings, Store};
 use world::{Folder, add_org, close, device, device_key, org, settings};
@@ -93,7 +93,7 @@ fn check(store: &Store) {
     let rows = |grain| store.rows(device_key(1, 1), PIN, grain, 0, BEGIN).expect("reads").len() as u64;
     let grains = [Grain::Minute, Grain::Hour, Grain::Day].map(rows);
     assert_eq!((samples.len() as u64, grains), (DAYS, [DAYS; 3]));
-    assert_eq!((count::<Event>(store), count::<Diary>(store), count::<Audit>(store)), (DAYS, DAYS, DAYS));
+    assert_eq!((count::<Event>(store), count::<Diary>(store), count::<AuditEntry>(store)), (DAYS, DAYS, DAYS));
 }
 
 /// All that deletes what is over: at once, and by the thread that looks each second.
@@ -172,7 +172,7 @@ fn time_that_passes_and_an_operator_let_records_expire() {
         }
         store.drop_old().expect("drops");
         assert_eq!(store.samples(device_key(1, 1), PIN, 0, BEGIN).expect("reads").len(), 0);
-        assert_eq!((count::<Diary>(&store), count::<Event>(&store), count::<Audit>(&store)), (0, DAYS, DAYS));
+        assert_eq!((count::<Diary>(&store), count::<Event>(&store), count::<AuditEntry>(&store)), (0, DAYS, DAYS));
         close(store);
         let store = Store::open(machine.settings(&folder)).expect("opens");
         assert_eq!(store.figures().clock_ahead_s, 0, "it is remembered");

@@ -4,8 +4,8 @@ mod world;
 
 use linchpin_protocol::model::{Datastream, Pin, Template, TemplateId, ValueKind};
 use linchpin_storage::schema::{
-    Attribute, Audit, AuditFace, AuditKey, Counter, CounterName, Device, Diary, DiaryKey, DiaryKind, Digest, Event,
-    EventKey, IndexKind, Org, Properties, TemplateKey, TemplateRecord, User, UserKey,
+    Attribute, AuditEntry, AuditFace, AuditKey, Counter, CounterName, Device, Diary, DiaryKey, DiaryKind, Digest,
+    Event, EventKey, IndexKind, Org, Properties, TemplateKey, TemplateRecord, User, UserKey,
 };
 use linchpin_storage::{Class, Error, Store};
 use world::{
@@ -118,7 +118,7 @@ fn the_audit_log_is_a_chain() {
     }
     let mut head = [0; 32];
     store
-        .scan_org::<Audit>(org(1), |_, entry| {
+        .scan_org::<AuditEntry>(org(1), |_, entry| {
             assert_eq!(entry.before, head);
             head = entry.digest();
             std::ops::ControlFlow::Continue(())

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use linchpin_protocol::model::Pin;
 use linchpin_storage::schema::{
-    Audit, AuditFace, AuditKey, Diary, DiaryKey, DiaryKind, Event, EventKey, Grain, Org, Record,
+    AuditEntry, AuditFace, AuditKey, Diary, DiaryKey, DiaryKind, Event, EventKey, Grain, Org, Record,
 };
 use linchpin_storage::{
     Class, Clock, ExportFormat, ExportQuery, Granularity, Retention, Settings, Source, Store, TimeFormat,
@@ -117,7 +117,7 @@ fn audit_chains_lose_their_front_and_keep_their_head() {
             put(&store, &key, &an_audit(before, at_ms, &face));
         }
     }
-    assert_eq!(count::<Audit>(&store), 21, "days 19 to 39");
+    assert_eq!(count::<AuditEntry>(&store), 21, "days 19 to 39");
     // By itself, within a second of the test's time of each hour.
     let begun = Instant::now();
     now.fetch_add(HOUR, Ordering::Relaxed);
@@ -125,8 +125,8 @@ fn audit_chains_lose_their_front_and_keep_their_head() {
         assert!(begun.elapsed() < Duration::from_secs(20), "the front is not deleted");
         std::thread::sleep(Duration::from_millis(50));
     }
-    let mut chain: Vec<(u64, Audit)> = Vec::new();
-    let all = store.scan_org::<Audit>(org(1), |key, entry| {
+    let mut chain: Vec<(u64, AuditEntry)> = Vec::new();
+    let all = store.scan_org::<AuditEntry>(org(1), |key, entry| {
         chain.push((key.number(), entry));
         ControlFlow::Continue(())
     });

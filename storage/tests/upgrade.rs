@@ -6,7 +6,7 @@ use std::path::Path;
 
 use linchpin_protocol::model::Pin;
 use linchpin_storage::schema::{
-    Event, Family, Grant, GrantKey, IndexEntry, Org, OrgState, Role, RoleKey, TemplateKey, TemplateRecord,
+    Event, Family, Grant, GrantKey, IndexEntry, Org, OrgState, RoleKey, RoleRecord, TemplateKey, TemplateRecord,
 };
 use linchpin_storage::{Class, Clock, Error, Granularity, Query, Settings, Source, Store};
 use world::{Folder, check_devices, close, copy, device_key, key, org, token};
@@ -57,7 +57,7 @@ fn check(store: &Store) {
 
 fn put_role(store: &Store) -> Result<(), Error> {
     let mut batch = store.batch();
-    batch.put(&RoleKey::new(org(1), 6), &Role { name: "Night".into(), own: 1, org: 2, epoch: 0 })?;
+    batch.put(&RoleKey::new(org(1), 6), &RoleRecord { name: "Night".into(), own: 1, org: 2, epoch: 0 })?;
     batch.put(&GrantKey::new(org(1), org(1), 4), &Grant { role: 6, below: false, until_ms: 0 })?;
     store.commit(Class::A, batch)
 }
@@ -98,7 +98,7 @@ fn an_older_store_serves_as_before_until_it_is_upgraded() {
         let store = old(&folder);
         assert!(store.present().has_people());
         check(&store);
-        let role = store.get::<Role>(&RoleKey::new(org(1), 6)).expect("reads").expect("is there");
+        let role = store.get::<RoleRecord>(&RoleKey::new(org(1), 6)).expect("reads").expect("is there");
         assert_eq!(&*role.name, "Night");
         assert!(store.verify().expect("all is authentic").records > 10);
         close(store);
@@ -115,6 +115,6 @@ fn a_new_store_has_room_for_everything_and_erases_it() {
     }
     put_role(&store).expect("there is room");
     store.erase_org(org(1)).expect("erases");
-    assert!(matches!(store.get::<Role>(&RoleKey::new(org(1), 6)), Ok(None) | Err(Error::Erased { .. })));
+    assert!(matches!(store.get::<RoleRecord>(&RoleKey::new(org(1), 6)), Ok(None) | Err(Error::Erased { .. })));
     close(store);
 }

@@ -8,7 +8,7 @@ use std::ops::ControlFlow;
 use std::sync::{Arc, PoisonError};
 
 use crate::read::reads::Reads;
-use crate::schema::{self, Audit, AuditKey, Family, KeyBytes, Org, OrgId, RecordKey as _};
+use crate::schema::{self, AuditEntry, AuditKey, Family, KeyBytes, Org, OrgId, RecordKey as _};
 use crate::settings::{DAY_MS, before};
 use crate::shared::Inner;
 use crate::store::Store;
@@ -188,7 +188,7 @@ impl Inner {
     /// Delete the entries at the front of an organization's chain that are over; the newest stays.
     fn trim_audit(&self, org: OrgId, oldest_ms: u64) -> Result<(), Error> {
         let (mut over, mut newest) = (0u64, None);
-        self.reader().scan::<Audit>(KeyBytes::org(org), |key, entry| {
+        self.reader().scan::<AuditEntry>(KeyBytes::org(org), |key, entry| {
             over += u64::from(newest.is_some());
             newest = Some(key);
             if entry.at_ms < oldest_ms { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
@@ -239,7 +239,7 @@ impl Reads {
     ///
     /// # Errors
     /// As [`Reads::get`].
-    pub fn last_audit(&self, org: OrgId) -> Result<Option<(AuditKey, Audit)>, Error> {
+    pub fn last_audit(&self, org: OrgId) -> Result<Option<(AuditKey, AuditEntry)>, Error> {
         self.inner.reader().last(KeyBytes::org(org))
     }
 }

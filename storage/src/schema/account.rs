@@ -22,7 +22,7 @@ pub enum AccountState {
 
 /// An identity at another sign-in server that stands for this account.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Link {
+pub struct AccountLink {
     /// The server, its `iss`.
     pub issuer: Box<str>,
     /// The person there, their `sub`.
@@ -55,7 +55,7 @@ pub struct Account {
     /// What is mailed: bits that control numbers.
     pub notify: u16,
     /// Identities elsewhere.
-    pub links: Vec<Link>,
+    pub links: Vec<AccountLink>,
 }
 
 impl std::fmt::Debug for Account {
@@ -130,7 +130,8 @@ impl Account {
         if count > limits::ACCOUNT_LINKS as u64 {
             return Err(Shape);
         }
-        let link = |fields: &mut Fields<'_>| Ok(Link { issuer: fields.text()?.into(), subject: fields.text()?.into() });
+        let link =
+            |fields: &mut Fields<'_>| Ok(AccountLink { issuer: fields.text()?.into(), subject: fields.text()?.into() });
         let links = (0..count).map(|_| link(&mut fields)).collect::<Result<_, Shape>>()?;
         fields.end()?;
         Ok(Self {
@@ -164,7 +165,7 @@ mod tests {
             totp_confirmed: true,
             totp_step: 59_000_000,
             recovery: vec![[1; 32], [2; 32]],
-            links: vec![Link { issuer: "https://id.example".into(), subject: "42".into() }],
+            links: vec![AccountLink { issuer: "https://id.example".into(), subject: "42".into() }],
             ..Account::default()
         };
         let bytes = account.to_bytes();

@@ -83,7 +83,7 @@ pub enum AuditOutcome {
 
 /// Who did what: the chain's side.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Audit {
+pub struct AuditEntry {
     /// Digest of the entry before; zeros for the first.
     pub before: [u8; 32],
     /// When, ms since 1970.
@@ -108,7 +108,7 @@ fn sha256(bytes: &[u8]) -> [u8; 32] {
     digest
 }
 
-impl Audit {
+impl AuditEntry {
     /// What the next entry carries as `before`.
     #[must_use]
     pub fn digest(&self) -> [u8; 32] {
@@ -118,7 +118,7 @@ impl Audit {
     }
 }
 
-impl Record for Audit {
+impl Record for AuditEntry {
     type Key = AuditKey;
     const FAMILY: Family = Family::Audit;
     const VERSION: u8 = 2;

@@ -23,7 +23,7 @@ pub enum ClientKind {
 
 /// A program's credential. The secret itself is nowhere.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Client {
+pub struct ClientRecord {
     /// How it proves itself.
     pub kind: ClientKind,
     /// For people.
@@ -56,7 +56,7 @@ pub struct Client {
     pub requests_per_minute: u32,
 }
 
-impl std::fmt::Debug for Client {
+impl std::fmt::Debug for ClientRecord {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Client({:?}, {})", self.kind, self.name)
     }
@@ -72,7 +72,7 @@ fn take_person(fields: &mut Fields<'_>) -> Result<Option<(OrgId, u32)>, Shape> {
     Ok(org.map(|org| (org, user)))
 }
 
-impl Record for Client {
+impl Record for ClientRecord {
     type Key = ClientKey;
     const FAMILY: Family = Family::Client;
     const VERSION: u8 = 1;

@@ -1,6 +1,7 @@
 //! Which column families a store has: one that an older program made lacks those that came later.
 
 use super::Family;
+use crate::Error;
 
 /// A set of column families that are not partitioned.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -29,6 +30,11 @@ impl Families {
     #[must_use]
     pub const fn has_people(self) -> bool {
         self.has(Family::Outbox)
+    }
+
+    /// This one is needed.
+    pub(crate) fn need(self, family: Family) -> Result<(), Error> {
+        if self.has(family) { Ok(()) } else { Err(Error::NotUpgraded { family: family.name() }) }
     }
 
     /// Those that `linchpin upgrade finalize` would make.

@@ -14,12 +14,12 @@ use crate::disk::steps::Steps;
 use crate::schema::bytes::Fields;
 use crate::schema::journal::{Point, pack, put_point, take_point, unpack};
 use crate::schema::{
-    self, Account, AcmeAccount, AcmeLine, AcmeOrder, AcmeRecord, Actor, AddressRange, Attribute, Audit, AuditFace,
-    AuditObject, AuditOutcome, Client, ClientKind, Consent, Counter, Device, Diary, DiaryKind, Event, EventSeverity,
-    EventSheet, Families, FieldKind, Grain, Grant, Invite, InviteKind, Latest, LatestValue, Mail, MetaField, Org,
-    OrgId, OrgKind, OrgPolicy, OrgState, PersonSession, Properties, Record, Refresh, Role, Row, Sample,
-    ServedCertificate, SessionKind, Share, Sheet, StaticState, StaticToken, StreamSheet, TemplateRecord,
-    TemplateVersion, User, chunk, key::hex, rollup,
+    self, Account, AcmeAccount, AcmeLine, AcmeOrder, AcmeRecord, Actor, AddressRange, Attribute, AuditEntry, AuditFace,
+    AuditObject, AuditOutcome, ClientKind, ClientRecord, Consent, Counter, Device, Diary, DiaryKind, Event,
+    EventSeverity, EventSheet, Families, FieldKind, Grain, Grant, Invite, InviteKind, Latest, LatestValue, MetaField,
+    Org, OrgId, OrgKind, OrgPolicy, OrgState, OutboxMail, PersonSession, Properties, Record, Refresh, RoleRecord, Row,
+    Sample, ServedCertificate, SessionKind, ShareRecord, SheetRecord, StaticState, StaticToken, StreamSheet,
+    TemplateRecord, TemplateVersion, User, chunk, key::hex, rollup,
 };
 use crate::seal::keyring::Keyring;
 use crate::seal::unseal::Unseal;
@@ -173,7 +173,7 @@ fn templates(fixtures: &mut Fixtures) {
         per_day: 100,
         is_shown: true,
     };
-    record.sheet = Sheet {
+    record.sheet = SheetRecord {
         version: 4,
         parent: Some((OrgId::FIRST, 7)),
         description: "A lamp.".into(),
@@ -195,8 +195,7 @@ fn unhex(text: &str) -> [u8; 32] {
 }
 
 fn people(fixtures: &mut Fixtures) {
-    let person = Some((OrgId::FIRST, 2));
-    let v1 = Audit {
+    let v1 = AuditEntry {
         before: [9; 32],
         at_ms: 5,
         actor: Actor::Person(OrgId::FIRST, 2),
@@ -208,14 +207,25 @@ fn people(fixtures: &mut Fixtures) {
     };
     fixtures.older("audit-1", &v1);
     let object = AuditObject { kind: 1, org: 1, number: 7 };
-    fixtures.record("audit-2", &Audit { action: 21, object, outcome: AuditOutcome::Refused, request: 99, ..v1 });
+    fixtures.record("audit-2", &AuditEntry { action: 21, object, outcome: AuditOutcome::Refused, request: 99, ..v1 });
     let changes = vec![("name".into(), "Lamp".into(), "Light".into())];
     let (address, agent, actor, object) = ("::1".into(), "Firefox on Linux".into(), "Eve".into(), "Lamp".into());
     let face = AuditFace { salt: [3; 16], at_ms: 5, address, agent, actor, object, changes };
     fixtures.record("audit_face-1", &face);
-    fixtures.record("role-1", &Role { name: "Night shift".into(), own: 3, org: 1 << 40, epoch: 2 });
+    fixtures.record("role-1", &RoleRecord { name: "Night shift".into(), own: 3, org: 1 << 40, epoch: 2 });
     fixtures.record("grant-1", &Grant { role: 6, below: true, until_ms: 77 });
-    fixtures.record("share-1", &Share { bits: 3, until_ms: 0 });
+    fixtures.record("share-1", &ShareRecord { bits: 3, until_ms: 0 });
+    credentials(fixtures);
+    let fields = vec![("link".into(), "https://example.com/#x".into())];
+    let (to, locale) = ("eve@example.com".into(), "de".into());
+    fixtures.record("outbox-1", &OutboxMail { kind: 1, to, locale, fields, tries: 2, made_ms: 5 });
+    let account = Account { epoch: 3, recovery: vec![[1; 32]], locale: "de".into(), ..Account::default() };
+    let then = fixtures.bytes("account-1", || account.to_bytes().into());
+    assert_eq!(Account::parse(&then), Ok(account));
+}
+
+fn credentials(fixtures: &mut Fixtures) {
+    let person = Some((OrgId::FIRST, 2));
     let bits = (1, 2);
     let refresh = Some(Refresh { client: 4, generation: 3, rotated_ms: 8, bits });
     let session = PersonSession {
@@ -233,7 +243,7 @@ fn people(fixtures: &mut Fixtures) {
     };
     fixtures.record("session-1", &PersonSession { kind: SessionKind::Browser, refresh: None, ..session.clone() });
     fixtures.record("session-1-refresh", &session);
-    let client = Client {
+    let client = ClientRecord {
         kind: ClientKind::Personal,
         name: "CI".into(),
         digest: [6; 32],
@@ -274,12 +284,6 @@ fn people(fixtures: &mut Fixtures) {
     };
     fixtures.record("static-1", &static_token);
     fixtures.record("consent-1", &Consent { version: 2, given: true, source: "console".into() });
-    let fields = vec![("link".into(), "https://example.com/#x".into())];
-    let (to, locale) = ("eve@example.com".into(), "de".into());
-    fixtures.record("outbox-1", &Mail { kind: 1, to, locale, fields, tries: 2, made_ms: 5 });
-    let account = Account { epoch: 3, recovery: vec![[1; 32]], locale: "de".into(), ..Account::default() };
-    let then = fixtures.bytes("account-1", || account.to_bytes().into());
-    assert_eq!(Account::parse(&then), Ok(account));
 }
 
 fn orders_of_certificates(fixtures: &mut Fixtures) {

@@ -10,7 +10,7 @@ key_in_org!(
 
 /// What those who have it may do: bits that control numbers.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Role {
+pub struct RoleRecord {
     /// For people.
     pub name: Box<str>,
     /// What they may do with what is theirs.
@@ -21,7 +21,7 @@ pub struct Role {
     pub epoch: u32,
 }
 
-impl Record for Role {
+impl Record for RoleRecord {
     type Key = RoleKey;
     const FAMILY: Family = Family::Role;
     const VERSION: u8 = 1;
@@ -99,14 +99,14 @@ key_of!(
 
 /// A device that a person may use besides its owner.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Share {
+pub struct ShareRecord {
     /// What they may do with it: bits as in a role.
     pub bits: u64,
     /// When it ends, ms since 1970; 0: never.
     pub until_ms: u64,
 }
 
-impl Record for Share {
+impl Record for ShareRecord {
     type Key = ShareKey;
     const FAMILY: Family = Family::Share;
     const VERSION: u8 = 1;

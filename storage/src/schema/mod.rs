@@ -29,29 +29,29 @@ mod static_token;
 mod template;
 mod user;
 
-pub use account::{Account, AccountState, Link};
+pub use account::{Account, AccountLink, AccountState};
 pub use acme::{
     AcmeAccount, AcmeId, AcmeKey, AcmeLine, AcmeOrder, AcmeRecord, CertificateKey, CertificateSlot, ServedCertificate,
 };
-pub use audit::{Actor, Audit, AuditFace, AuditKey, AuditObject, AuditOutcome};
+pub use audit::{Actor, AuditEntry, AuditFace, AuditKey, AuditObject, AuditOutcome};
 pub use chunk::Sample;
-pub use client::{Client, ClientKey, ClientKind};
+pub use client::{ClientKey, ClientKind, ClientRecord};
 pub use consent::{Consent, ConsentKey};
 pub use device::{Device, DeviceKey};
 pub use event::{Diary, DiaryKey, DiaryKind, Event, EventKey};
 pub use families::Families;
-pub use grant::{Grant, GrantKey, Role, RoleKey, Share, ShareKey};
+pub use grant::{Grant, GrantKey, RoleKey, RoleRecord, ShareKey, ShareRecord};
 pub use index::{Digest, IndexEntry, IndexKind};
 pub use invite::{Invite, InviteKey, InviteKind};
 pub use key::{Family, KeyBytes, OrgId};
 pub use latest::{Latest, LatestValue};
 pub use meta::{Counter, CounterName};
 pub use org::{AddressRange, Org, OrgKind, OrgPolicy, OrgState};
-pub use outbox::{Mail, MailKey};
+pub use outbox::{MailKey, OutboxMail};
 pub use property::{Attribute, Properties};
 pub use rollup::{Grain, Row};
 pub use session::{PersonSession, Refresh, SessionKey, SessionKind};
-pub use sheet::{EventSeverity, EventSheet, FieldKind, MetaField, Sheet};
+pub use sheet::{EventSeverity, EventSheet, FieldKind, MetaField, SheetRecord};
 pub use static_token::{StaticKey, StaticState, StaticToken};
 pub use template::{StreamSheet, TemplateKey, TemplateRecord, TemplateVersion, VersionKey};
 pub use user::{User, UserKey};

@@ -18,7 +18,7 @@ key_of!(
 
 /// A mail. Its texts are made when it is sent: what may be secret is in `fields` only.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Mail {
+pub struct OutboxMail {
     /// Which text: control numbers them.
     pub kind: u16,
     /// Whom to.
@@ -33,13 +33,13 @@ pub struct Mail {
     pub made_ms: u64,
 }
 
-impl std::fmt::Debug for Mail {
+impl std::fmt::Debug for OutboxMail {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Mail(kind {}, {} tries)", self.kind, self.tries)
     }
 }
 
-impl Record for Mail {
+impl Record for OutboxMail {
     type Key = MailKey;
     const FAMILY: Family = Family::Outbox;
     const VERSION: u8 = 1;

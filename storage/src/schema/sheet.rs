@@ -98,7 +98,7 @@ pub struct EventSheet {
 
 /// What a template has besides its datastreams.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Sheet {
+pub struct SheetRecord {
     /// Counts its changes.
     pub version: u32,
     /// The template that it was made from: organization and number.
@@ -177,7 +177,7 @@ fn list<T>(
     }
 }
 
-impl Sheet {
+impl SheetRecord {
     pub(super) fn put(&self, out: &mut Vec<u8>) {
         out.put_u32(self.version);
         out.put_u32(self.parent.map_or(0, |(org, _)| org.get()));

@@ -2,7 +2,7 @@
 
 use linchpin_protocol::model::{Datastream, Template, TemplateId, ValueKind};
 
-use super::{Family, Older, OrgId, Record, Sheet, key_in_org, key_of, take};
+use super::{Family, Older, OrgId, Record, SheetRecord, key_in_org, key_of, take};
 use crate::limits;
 use crate::schema::bytes::{Fields, Put as _, Shape};
 
@@ -19,7 +19,7 @@ pub struct TemplateRecord {
     /// What else there is of each datastream: one a datastream, in their order.
     pub streams: Vec<StreamSheet>,
     /// What else there is of it.
-    pub sheet: Sheet,
+    pub sheet: SheetRecord,
 }
 
 /// What a datastream has besides what shards check.
@@ -45,7 +45,7 @@ impl From<Template> for TemplateRecord {
     /// Without anything besides.
     fn from(template: Template) -> Self {
         let streams = template.datastreams.iter().map(|_| StreamSheet::default()).collect();
-        Self { template, streams, sheet: Sheet::default() }
+        Self { template, streams, sheet: SheetRecord::default() }
     }
 }
 
@@ -183,7 +183,7 @@ fn take_third(bytes: &[u8]) -> Result<TemplateRecord, Shape> {
     let mut template = take_tls(&mut fields, template)?;
     let streams = take_letters(&mut fields, &mut template)?;
     fields.end()?;
-    Ok(TemplateRecord { template, streams, sheet: Sheet::default() })
+    Ok(TemplateRecord { template, streams, sheet: SheetRecord::default() })
 }
 
 impl Record for TemplateRecord {
@@ -212,7 +212,7 @@ impl Record for TemplateRecord {
         (2, |record, out| {
             put_template(&record.template, out);
             let is_plain = |stream: &Datastream| stream.default.is_none() && stream.fallback.is_none();
-            record.sheet == Sheet::default()
+            record.sheet == SheetRecord::default()
                 && record.streams.iter().all(|sheet| *sheet == StreamSheet::default())
                 && record.template.datastreams.iter().all(is_plain)
         }),
@@ -237,7 +237,7 @@ impl Record for TemplateRecord {
         let mut template = take_tls(&mut fields, template)?;
         let letters = take_letters(&mut fields, &mut template)?;
         let streams = letters.into_iter().map(|letter| take_more(letter, &mut fields)).collect::<Result<_, _>>()?;
-        let sheet = Sheet::take(&mut fields)?;
+        let sheet = SheetRecord::take(&mut fields)?;
         fields.end()?;
         Ok(Self { template, streams, sheet })
     }

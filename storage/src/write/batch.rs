@@ -9,7 +9,6 @@ use crate::schema::bytes::{Fields, Put as _, Shape};
 use crate::schema::{self, Digest, Family, IndexEntry, KeyBytes, Record, RecordKey as _};
 use crate::seal::cipher::Place;
 use crate::seal::seals::Sealing;
-use crate::upgrade::needs;
 use crate::{Error, limits};
 
 const PUT: u8 = 1;
@@ -171,7 +170,7 @@ impl Batch {
     /// [`Error::NotUpgraded`]: an older store has no place for it.
     pub fn put<R: Record>(&mut self, key: &R::Key, record: &R) -> Result<(), Error> {
         let families = self.sealing.families();
-        needs(families, R::FAMILY)?;
+        families.need(R::FAMILY)?;
         let mut value = std::mem::take(&mut self.scratch);
         value.clear();
         let result = if schema::encode_for(record, families, &mut value) {
@@ -205,7 +204,7 @@ impl Batch {
     /// # Errors
     /// The batch would be too large. [`Error::NotUpgraded`]: an older store has no place for such records.
     pub fn delete<R: Record>(&mut self, key: &R::Key) -> Result<(), Error> {
-        needs(self.sealing.families(), R::FAMILY)?;
+        self.sealing.families().need(R::FAMILY)?;
         within("a batch", self.len_bytes() + 2 * limits::KEY_BYTES, self.limit_bytes)?;
         self.writes.delete(R::FAMILY, 0, key.bytes().as_ref());
         Ok(())

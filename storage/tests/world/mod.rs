@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use linchpin_protocol::model::{DeviceId, Pin, TemplateId, Token};
 use linchpin_storage::schema::{
-    Actor, Audit, AuditFace, AuditObject, AuditOutcome, Device, DeviceKey, IndexEntry, Latest, LatestValue, Org, OrgId,
-    User, UserKey,
+    Actor, AuditEntry, AuditFace, AuditObject, AuditOutcome, Device, DeviceKey, IndexEntry, Latest, LatestValue, Org,
+    OrgId, User, UserKey,
 };
 use linchpin_storage::{Class, Error, Settings, Store, Unseal};
 
@@ -114,9 +114,9 @@ pub fn add_device(store: &Store, org_number: u32, number: u32) -> Result<(), Err
 }
 
 /// An entry of the operator's, behind another.
-pub fn an_audit(before: [u8; 32], at_ms: u64, face: &AuditFace) -> Audit {
+pub fn an_audit(before: [u8; 32], at_ms: u64, face: &AuditFace) -> AuditEntry {
     let (object, outcome) = (AuditObject { kind: 1, org: 1, number: 7 }, AuditOutcome::Done);
-    Audit { before, at_ms, actor: Actor::Operator, action: 1, object, outcome, request: 0, face: face.digest() }
+    AuditEntry { before, at_ms, actor: Actor::Operator, action: 1, object, outcome, request: 0, face: face.digest() }
 }
 
 pub fn add_user(store: &Store, org_number: u32, number: u32, email: &str) {

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use linchpin_storage::schema::{Grant, OrgId, Role};
+use linchpin_storage::schema::{Grant, OrgId, RoleRecord};
 
 use super::role::{BuiltIn, RoleSets};
 use super::standing::Membership;
@@ -17,7 +17,7 @@ pub type PersonRef = (OrgId, u32);
 pub struct Directory {
     /// All organizations.
     pub tree: Tree,
-    roles: HashMap<(OrgId, u16), Role>,
+    roles: HashMap<(OrgId, u16), RoleRecord>,
     grants: HashMap<PersonRef, Vec<(OrgId, Grant)>>,
 }
 
@@ -29,7 +29,7 @@ impl Directory {
     }
 
     /// Put in a role, or take it out.
-    pub fn put_role(&mut self, org: OrgId, number: u16, role: Option<Role>) {
+    pub fn put_role(&mut self, org: OrgId, number: u16, role: Option<RoleRecord>) {
         match role {
             Some(role) => drop(self.roles.insert((org, number), role)),
             None => drop(self.roles.remove(&(org, number))),

@@ -6,7 +6,7 @@ use linchpin_storage::schema::OrgId;
 
 use super::permission::Permission;
 use super::role::BuiltIn;
-use super::scope::{Denial, Reach, check};
+use super::scope::{Denial, ScopeReach, check};
 use super::standing::Standing;
 use super::tree::Tree;
 
@@ -16,8 +16,8 @@ pub fn explain(who: &Standing, org: OrgId, tree: &Tree, permission: Permission, 
     let mut text = String::new();
     let decided = check(who, org, tree, permission, now_ms);
     let _ = match decided {
-        Ok(Reach::Org) => writeln!(text, "Yes: {permission} is allowed in all of organization {org}."),
-        Ok(Reach::Own(..)) => writeln!(
+        Ok(ScopeReach::Org) => writeln!(text, "Yes: {permission} is allowed in all of organization {org}."),
+        Ok(ScopeReach::Own(..)) => writeln!(
             text,
             "Yes, but only for what is theirs: {permission} is allowed in organization {org} for devices that they own \
              or that are shared with them."

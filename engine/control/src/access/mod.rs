@@ -26,7 +26,7 @@ pub use directory::{Directory, PersonRef};
 pub use explain::explain;
 pub use permission::{Permission, Permissions, Right, right};
 pub use role::{BuiltIn, GiveRule, RoleSets};
-pub use scope::{Denial, Reach, Scope, admit};
+pub use scope::{Denial, Scope, ScopeReach, admit};
 pub use standing::{Assurance, Membership, Standing};
 pub use tree::{OrgNode, Tree, TreeError};
 

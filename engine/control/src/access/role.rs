@@ -1,6 +1,6 @@
 //! Roles: what those that are built in hold, and who may give what.
 
-use linchpin_storage::schema::Role;
+use linchpin_storage::schema::RoleRecord;
 
 use super::permission::{Permission as P, Permissions};
 
@@ -21,7 +21,7 @@ impl RoleSets {
 
     /// As stored.
     #[must_use]
-    pub const fn stored(role: &Role) -> Self {
+    pub const fn stored(role: &RoleRecord) -> Self {
         Self::from_bits(role.own, role.org)
     }
 

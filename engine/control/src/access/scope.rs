@@ -11,7 +11,7 @@ use super::tree::Tree;
 
 /// How far a scope reaches inside its organization.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reach {
+pub enum ScopeReach {
     /// What belongs to this person, by home and number, or is shared with them.
     Own(OrgId, u32),
     /// All.
@@ -25,7 +25,7 @@ pub enum Reach {
 /// organization: the key is built from the scope.
 pub struct Scope<P: Right> {
     org: OrgId,
-    reach: Reach,
+    reach: ScopeReach,
     actor: Actor,
     request: u64,
     right: PhantomData<fn() -> P>,
@@ -46,7 +46,7 @@ impl<P: Right> Scope<P> {
 
     /// How far it reaches.
     #[must_use]
-    pub const fn reach(&self) -> Reach {
+    pub const fn reach(&self) -> ScopeReach {
         self.reach
     }
 
@@ -66,7 +66,7 @@ impl<P: Right> Scope<P> {
     /// a tidy test looks.
     #[allow(dead_code, reason = "the admin socket takes it as its commands come")]
     pub(crate) const fn operator(org: OrgId) -> Self {
-        Self { org, reach: Reach::Org, actor: Actor::Operator, request: 0, right: PhantomData }
+        Self { org, reach: ScopeReach::Org, actor: Actor::Operator, request: 0, right: PhantomData }
     }
 }
 
@@ -140,7 +140,13 @@ pub fn admit<P: Right>(who: &Standing, org: OrgId, tree: &Tree, now_ms: u64) -> 
 ///
 /// # Errors
 /// [`Denial`].
-pub fn check(who: &Standing, org: OrgId, tree: &Tree, permission: Permission, now_ms: u64) -> Result<Reach, Denial> {
+pub fn check(
+    who: &Standing,
+    org: OrgId,
+    tree: &Tree,
+    permission: Permission,
+    now_ms: u64,
+) -> Result<ScopeReach, Denial> {
     if tree.get(org).is_none() {
         return Err(Denial::Unseen);
     }
@@ -162,9 +168,9 @@ pub fn check(who: &Standing, org: OrgId, tree: &Tree, permission: Permission, no
     }
     let sets = who.sets(tree, org, now_ms);
     let reach = if sets.org.has(permission) {
-        Reach::Org
+        ScopeReach::Org
     } else if let (true, Some((home, user))) = (sets.own.has(permission), who.person) {
-        Reach::Own(home, user)
+        ScopeReach::Own(home, user)
     } else {
         return Err(Denial::Missing(permission));
     };
@@ -205,7 +211,7 @@ mod tests {
         }
     }
 
-    fn may<P: Right>(who: &Standing, at: u32) -> Result<Reach, Denial> {
+    fn may<P: Right>(who: &Standing, at: u32) -> Result<ScopeReach, Denial> {
         admit::<P>(who, org(at), &small(), NOW).map(|scope| {
             assert_eq!((scope.org(), scope.request()), (org(at), 9));
             scope.reach()
@@ -215,14 +221,14 @@ mod tests {
     #[test]
     fn threat_1_what_is_not_yours_does_not_exist() {
         let staff = person(vec![member(2, BuiltIn::Staff, false)]);
-        assert_eq!(may::<right::DeviceView>(&staff, 2), Ok(Reach::Org));
+        assert_eq!(may::<right::DeviceView>(&staff, 2), Ok(ScopeReach::Org));
         // The one below, the one beside, the one above, and one that there is not: all the same.
         for at in [4, 3, 1, 99] {
             assert_eq!(may::<right::DeviceView>(&staff, at), Err(Denial::Unseen), "{at}");
         }
         assert_eq!(may::<right::KeyManage>(&staff, 2), Err(Denial::Missing(Permission::KeyManage)));
         let above = person(vec![member(2, BuiltIn::Staff, true)]);
-        assert_eq!(may::<right::DeviceView>(&above, 5), Ok(Reach::Org));
+        assert_eq!(may::<right::DeviceView>(&above, 5), Ok(ScopeReach::Org));
         assert_eq!(may::<right::DeviceView>(&above, 3), Err(Denial::Unseen));
         assert_eq!(may::<right::DeviceView>(&above, 1), Err(Denial::Unseen));
     }
@@ -230,8 +236,8 @@ mod tests {
     #[test]
     fn users_reach_their_own_and_memberships_end() {
         let user = person(vec![member(2, BuiltIn::User, false)]);
-        assert_eq!(may::<right::DeviceControl>(&user, 2), Ok(Reach::Own(org(1), 7)));
-        assert_eq!(may::<right::OrgView>(&user, 2), Ok(Reach::Org));
+        assert_eq!(may::<right::DeviceControl>(&user, 2), Ok(ScopeReach::Own(org(1), 7)));
+        assert_eq!(may::<right::OrgView>(&user, 2), Ok(ScopeReach::Org));
         assert_eq!(may::<right::DeviceDelete>(&user, 2), Err(Denial::Missing(Permission::DeviceDelete)));
         let mut over = user;
         over.memberships[0].until_ms = NOW;
@@ -258,7 +264,7 @@ mod tests {
             (admin.assurance, admin.has_factor) = (assurance, true);
             assert_eq!(may::<right::OrgView>(&admin, 1), Err(Denial::FactorDue));
             admin.assurance = assurance.and(Assurance::FACTOR);
-            assert_eq!(may::<right::OrgView>(&admin, 1), Ok(Reach::Org));
+            assert_eq!(may::<right::OrgView>(&admin, 1), Ok(ScopeReach::Org));
         }
         let mut tree = small();
         let policy = OrgPolicy { second_factor: true, ..OrgPolicy::default() };
@@ -289,11 +295,11 @@ mod tests {
             assert_eq!(check(&key, org(1), &small(), permission, NOW), Err(Denial::Missing(permission)));
         }
         key.limit = Some(RoleSets { own: Permissions::NONE, org: Permissions::of(&[Permission::DeviceView]) });
-        assert_eq!(may::<right::DeviceView>(&key, 2), Ok(Reach::Org));
+        assert_eq!(may::<right::DeviceView>(&key, 2), Ok(ScopeReach::Org));
         assert_eq!(may::<right::DeviceEdit>(&key, 2), Err(Denial::Missing(Permission::DeviceEdit)));
         let staff = person(vec![member(2, BuiltIn::Staff, false)]);
         let seen = staff.view_as(&small(), org(2), BuiltIn::Admin.sets(), NOW);
-        assert_eq!(may::<right::DeviceView>(&seen, 2), Ok(Reach::Org));
+        assert_eq!(may::<right::DeviceView>(&seen, 2), Ok(ScopeReach::Org));
         for permission in Permission::ALL {
             let (mine, viewed) =
                 (check(&staff, org(2), &small(), permission, NOW), check(&seen, org(2), &small(), permission, NOW));

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::ops::ControlFlow;
 
-use linchpin_storage::schema::{Audit, AuditFace, AuditKey, OrgId};
+use linchpin_storage::schema::{AuditEntry, AuditFace, AuditKey, OrgId};
 use linchpin_storage::{Error, Reads};
 
 use super::checkpoint::Checkpoint;
@@ -105,7 +105,7 @@ pub fn verify(
     of_org.sort_by_key(|point| point.number);
     let mut walk = Walk { found: ChainFound::default(), points: of_org.into_iter().peekable(), bad: None };
     let has_faces = reads.present().has_people();
-    let walked = reads.scan_org::<Audit>(org, |key, entry| {
+    let walked = reads.scan_org::<AuditEntry>(org, |key, entry| {
         let face = if has_faces { reads.get::<AuditFace>(&key) } else { Ok(None) };
         match face
             .map_err(|error| fault(&error, Some(key.number())))
@@ -136,7 +136,7 @@ struct Walk<'a> {
 }
 
 impl Walk<'_> {
-    fn take(&mut self, key: AuditKey, entry: &Audit, face: Option<&AuditFace>) -> Result<(), ChainFault> {
+    fn take(&mut self, key: AuditKey, entry: &AuditEntry, face: Option<&AuditFace>) -> Result<(), ChainFault> {
         let number = key.number();
         match self.found.last {
             None => {

@@ -1,13 +1,13 @@
 //! Writing the audit log: an entry goes into the batch of the change that it is about. No entry, no change.
 //!
-//! A [`Change`] holds the locks of its organizations from the first read to the commit, so two changes of one
+//! A [`AuditedChange`] holds the locks of its organizations from the first read to the commit, so two changes of one
 //! organization never overlap, and numbers have no gaps.
 
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use linchpin_storage::schema::{Actor, Audit, AuditFace, AuditKey, AuditObject, AuditOutcome, OrgId};
+use linchpin_storage::schema::{Actor, AuditEntry, AuditFace, AuditKey, AuditObject, AuditOutcome, OrgId};
 use linchpin_storage::{Batch, Class, Error, KeyLabel, Store};
 
 use super::action::{AuditAction, ObjectKind};
@@ -131,7 +131,7 @@ impl Ledger {
 
     /// Begin a change of these organizations: nobody else changes them until it is committed or dropped.
     #[must_use]
-    pub fn change(&self, by: By, orgs: &[OrgId], now_ms: u64) -> Change<'_> {
+    pub fn change(&self, by: By, orgs: &[OrgId], now_ms: u64) -> AuditedChange<'_> {
         let mut stripes: Vec<usize> = orgs.iter().map(|org| Self::stripe(*org)).collect();
         stripes.sort_unstable();
         stripes.dedup();
@@ -139,7 +139,7 @@ impl Ledger {
         let locked =
             stripes.into_iter().map(|at| (at, self.stripes[at].lock().unwrap_or_else(PoisonError::into_inner)));
         let locked = locked.collect();
-        Change { ledger: self, by, now_ms, batch: self.store.batch(), locked, heads: Vec::new() }
+        AuditedChange { ledger: self, by, now_ms, batch: self.store.batch(), locked, heads: Vec::new() }
     }
 
     fn head(&self, heads: &mut Heads, org: OrgId) -> Result<Head, Error> {
@@ -188,8 +188,8 @@ impl Ledger {
 /// Locked chains, by stripe.
 type Locked<'a> = Vec<(usize, MutexGuard<'a, Heads>)>;
 
-/// A change under way. Dropped without [`Change::commit`] nothing of it happens.
-pub struct Change<'a> {
+/// A change under way. Dropped without [`AuditedChange::commit`] nothing of it happens.
+pub struct AuditedChange<'a> {
     ledger: &'a Ledger,
     by: By,
     now_ms: u64,
@@ -200,13 +200,13 @@ pub struct Change<'a> {
     heads: Vec<(OrgId, Head)>,
 }
 
-impl fmt::Debug for Change<'_> {
+impl fmt::Debug for AuditedChange<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Change({:?})", self.by.actor)
     }
 }
 
-impl Change<'_> {
+impl AuditedChange<'_> {
     /// When it happens, ms since 1970.
     #[must_use]
     pub const fn now_ms(&self) -> u64 {
@@ -236,7 +236,7 @@ impl Change<'_> {
             object: cut(&note.object),
             changes: note.changes,
         };
-        let entry = Audit {
+        let entry = AuditEntry {
             before: head.digest,
             at_ms: self.now_ms,
             actor,

@@ -8,4 +8,4 @@ pub mod ledger;
 pub use action::{AuditAction, ObjectKind};
 pub use chain::{ChainFault, ChainFound, verify};
 pub use checkpoint::{Checkpoint, Signer};
-pub use ledger::{By, Change, Ledger, Note};
+pub use ledger::{AuditedChange, By, Ledger, Note};

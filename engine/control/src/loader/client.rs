@@ -5,8 +5,8 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use linchpin_storage::schema::{
-    Actor, AddressRange, Client, ClientKey, ClientKind, CounterName, Digest, IndexEntry, OrgId, PersonSession, Refresh,
-    SessionKey, SessionKind,
+    Actor, AddressRange, ClientKey, ClientKind, ClientRecord, CounterName, Digest, IndexEntry, OrgId, PersonSession,
+    Refresh, SessionKey, SessionKind,
 };
 
 use super::{Asker, Loader, LoaderFault, by_of};
@@ -78,7 +78,7 @@ impl Loader {
             Actor::Person(home, user) => Some((home, user)),
             _ => None,
         };
-        let record = Client {
+        let record = ClientRecord {
             kind: asked.kind,
             name: asked.name,
             digest: digest.long().unwrap_or_default(),
@@ -101,9 +101,9 @@ impl Loader {
         Ok((number, secret))
     }
 
-    fn clients(&self, org: OrgId) -> Result<Vec<(u32, Client)>, LoaderFault> {
+    fn clients(&self, org: OrgId) -> Result<Vec<(u32, ClientRecord)>, LoaderFault> {
         let mut found = Vec::new();
-        self.store.scan_org::<Client>(org, |key, client| {
+        self.store.scan_org::<ClientRecord>(org, |key, client| {
             found.push((key.client(), client));
             ControlFlow::Continue(())
         })?;
@@ -114,7 +114,7 @@ impl Loader {
     ///
     /// # Errors
     /// The store cannot be read.
-    pub fn list_clients(&self, scope: &Scope<right::KeyManage>) -> Result<Vec<(u32, Client)>, LoaderFault> {
+    pub fn list_clients(&self, scope: &Scope<right::KeyManage>) -> Result<Vec<(u32, ClientRecord)>, LoaderFault> {
         self.clients(scope.org())
     }
 
@@ -133,7 +133,7 @@ impl Loader {
         let digest = self.store.client_digest(secret.expose().as_bytes());
         let mut change = self.ledger.change(by_of(scope), &[org], now_ms);
         let key = ClientKey::new(org, number);
-        let mut record = self.store.get::<Client>(&key)?.ok_or(LoaderFault::Missing)?;
+        let mut record = self.store.get::<ClientRecord>(&key)?.ok_or(LoaderFault::Missing)?;
         change.batch.delete_index(&Digest::Client(record.digest))?;
         record.digest = digest.long().unwrap_or_default();
         record.epoch += 1;
@@ -152,8 +152,8 @@ impl Loader {
         let org = scope.org();
         let mut change = self.ledger.change(by_of(scope), &[org], now_ms);
         let key = ClientKey::new(org, number);
-        let record = self.store.get::<Client>(&key)?.ok_or(LoaderFault::Missing)?;
-        change.batch.delete::<Client>(&key)?;
+        let record = self.store.get::<ClientRecord>(&key)?.ok_or(LoaderFault::Missing)?;
+        change.batch.delete::<ClientRecord>(&key)?;
         change.batch.delete_index(&Digest::Client(record.digest))?;
         change.commit(org, Note::new(AuditAction::KeyRevoke, ObjectKind::Client, number, &record.name))?;
         self.client_changed(org, number);
@@ -165,8 +165,8 @@ impl Loader {
         self.epochs.bump(Changed::Key(org, number));
     }
 
-    fn good_client(&self, org: OrgId, number: u32, now_ms: u64) -> Result<Option<Client>, LoaderFault> {
-        let client = self.store.get::<Client>(&ClientKey::new(org, number))?;
+    fn good_client(&self, org: OrgId, number: u32, now_ms: u64) -> Result<Option<ClientRecord>, LoaderFault> {
+        let client = self.store.get::<ClientRecord>(&ClientKey::new(org, number))?;
         Ok(client.filter(|client| !client.is_off && (client.until_ms == 0 || now_ms < client.until_ms)))
     }
 
@@ -174,7 +174,7 @@ impl Loader {
     fn client_asker(
         org: OrgId,
         number: u32,
-        client: &Client,
+        client: &ClientRecord,
         sets: RoleSets,
         address: IpAddr,
         request: u64,
@@ -223,7 +223,7 @@ impl Loader {
                     return Ok(None);
                 };
                 // Its ranges are looked at for each request, below.
-                let anywhere = Client { from: Box::default(), ..client.clone() };
+                let anywhere = ClientRecord { from: Box::default(), ..client.clone() };
                 let asker = Self::client_asker(entry.org, entry.number, &anywhere, RoleSets::ALL, address, request);
                 let Some(asker) = asker else { return Ok(None) };
                 let until_ms = if client.until_ms == 0 { u64::MAX } else { client.until_ms };

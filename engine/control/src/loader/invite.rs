@@ -204,7 +204,7 @@ impl Loader {
         Ok((EmailAddress::parse(&person.user.email)?, secret))
     }
 
-    fn void_resets(&self, change: &mut crate::audit::Change<'_>, id: PersonRef) -> Result<(), LoaderFault> {
+    fn void_resets(&self, change: &mut crate::audit::AuditedChange<'_>, id: PersonRef) -> Result<(), LoaderFault> {
         let mut old = Vec::new();
         self.store.scan_org::<Invite>(id.0, |key, invite| {
             if invite.kind == InviteKind::Reset && invite.user == id.1 {

@@ -2,7 +2,7 @@
 //! runtime's threads, nor on any shard's.
 //!
 //! Loaders take a [`Scope`] and build their keys from it: what belongs to another organization is missing. Whatever
-//! changes something goes through a [`Change`](crate::audit::Change), which writes the audit entry in the same batch and
+//! changes something goes through a [`AuditedChange`](crate::audit::Change), which writes the audit entry in the same batch and
 //! holds the organization from the first read to the commit. What requests go by (the directory, sessions) is changed
 //! after the store and before the answer.
 //!
@@ -29,7 +29,7 @@ pub mod sign_in;
 use std::ops::ControlFlow;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
-use linchpin_storage::schema::{Actor, Family, Grant, Org, Role};
+use linchpin_storage::schema::{Actor, Family, Grant, Org, RoleRecord};
 use linchpin_storage::{Error, KeyLabel, Store};
 use ring::hmac;
 
@@ -97,7 +97,7 @@ impl Loader {
             ControlFlow::Continue(())
         })?;
         let mut directory = Directory::new(Tree::new(orgs));
-        store.scan::<Role>(|key, role| {
+        store.scan::<RoleRecord>(|key, role| {
             directory.put_role(key.org(), key.role(), Some(role));
             ControlFlow::Continue(())
         })?;

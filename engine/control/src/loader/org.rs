@@ -67,7 +67,7 @@ impl Loader {
 
     fn edit(
         &self,
-        change: &mut crate::audit::Change<'_>,
+        change: &mut crate::audit::AuditedChange<'_>,
         org: OrgId,
         edit: impl FnOnce(&mut Org),
     ) -> Result<(Org, Org), LoaderFault> {

@@ -8,7 +8,7 @@ use super::{Loader, LoaderFault, by_of};
 use crate::access::{PersonRef, Scope, right};
 use crate::account::totp::{self, FactorFound};
 use crate::account::{Changed, EmailAddress, Whose};
-use crate::audit::{AuditAction, By, Change, Note, ObjectKind};
+use crate::audit::{AuditAction, AuditedChange, By, Note, ObjectKind};
 use crate::limits;
 
 /// A person as they are stored.
@@ -123,7 +123,7 @@ impl Loader {
     /// first start: rights were looked at before.
     pub(super) fn add_person(
         &self,
-        change: &mut Change<'_>,
+        change: &mut AuditedChange<'_>,
         org: OrgId,
         new: &NewPerson,
     ) -> Result<PersonRef, LoaderFault> {

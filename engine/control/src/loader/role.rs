@@ -1,6 +1,6 @@
 //! Roles and memberships.
 
-use linchpin_storage::schema::{Grant, GrantKey, Role, RoleKey, User, UserKey};
+use linchpin_storage::schema::{Grant, GrantKey, RoleKey, RoleRecord, User, UserKey};
 
 use super::{Loader, LoaderFault, by_of};
 use crate::access::role::{Giver, RoleSets};
@@ -56,7 +56,7 @@ impl Loader {
         let (sets, epoch) = before.unwrap_or_default();
         giver.may_edit(number, (sets, asked.sets), holds, inherited)?;
         let (own, all) = (asked.sets.own.bits(), asked.sets.org.bits());
-        let role = Role { name: asked.name.clone(), own, org: all, epoch: epoch + 1 };
+        let role = RoleRecord { name: asked.name.clone(), own, org: all, epoch: epoch + 1 };
         change.batch.put(&RoleKey::new(org, number), &role)?;
         let note = Note::new(AuditAction::RoleEdit, ObjectKind::Role, number, &asked.name);
         change.commit(org, note.with("sets", list(sets), list(asked.sets)))?;
@@ -81,7 +81,7 @@ impl Loader {
             return Err(LoaderFault::Conflict("a built-in role stays"));
         }
         let mut change = self.ledger.change(by_of(scope), &[org], now_ms);
-        if self.store.get::<Role>(&RoleKey::new(org, number))?.is_none() {
+        if self.store.get::<RoleRecord>(&RoleKey::new(org, number))?.is_none() {
             return Err(LoaderFault::Missing);
         }
         let (before, after, holders) = {
@@ -102,7 +102,7 @@ impl Loader {
         };
         giver.may_touch(before)?;
         giver.may_assign(after, holders.iter().any(|(_, grant)| grant.below))?;
-        change.batch.delete::<Role>(&RoleKey::new(org, number))?;
+        change.batch.delete::<RoleRecord>(&RoleKey::new(org, number))?;
         for ((home, user), grant) in &holders {
             change.batch.put(&GrantKey::new(org, *home, *user), &Grant { role: replacement, ..*grant })?;
         }

@@ -13,7 +13,7 @@ use super::person::Person;
 use super::{Asker, Loader, LoaderFault};
 use crate::access::{Assurance, PersonRef, Standing};
 use crate::account::{Changed, GivenSecret, LiveSession, SecretKind, SessionDigest, Whose};
-use crate::audit::{AuditAction, By, Change, Note, ObjectKind};
+use crate::audit::{AuditAction, AuditedChange, By, Note, ObjectKind};
 use crate::limits;
 
 /// A session to be opened.
@@ -185,7 +185,12 @@ impl Loader {
         Ok(found)
     }
 
-    fn delete_session(&self, change: &mut Change<'_>, id: PersonRef, line: &SessionLine) -> Result<(), LoaderFault> {
+    fn delete_session(
+        &self,
+        change: &mut AuditedChange<'_>,
+        id: PersonRef,
+        line: &SessionLine,
+    ) -> Result<(), LoaderFault> {
         change.batch.delete::<PersonSession>(&SessionKey::new(id.0, id.1, line.session))?;
         if line.record.kind != SessionKind::Refresh {
             change.batch.delete_index(&Digest::Session(line.record.digest))?;
@@ -194,7 +199,7 @@ impl Loader {
     }
 
     /// All sessions of a person go with this change.
-    pub(super) fn delete_sessions(&self, change: &mut Change<'_>, id: PersonRef) -> Result<(), LoaderFault> {
+    pub(super) fn delete_sessions(&self, change: &mut AuditedChange<'_>, id: PersonRef) -> Result<(), LoaderFault> {
         self.sessions_of(id)?.iter().try_for_each(|line| self.delete_session(change, id, line))
     }
 

@@ -69,7 +69,7 @@ impl From<LoaderFault> for SignInFault {
 
 /// The door.
 #[derive(Debug)]
-pub struct Door {
+pub struct SignInDoor {
     loader: Arc<Loader>,
     pool: Arc<HashPool>,
     throttle: Mutex<Throttle>,
@@ -77,7 +77,7 @@ pub struct Door {
     own_count: bool,
 }
 
-impl Door {
+impl SignInDoor {
     /// With what it needs; `seed` keeps others from choosing who shares their place in the throttle.
     #[must_use]
     pub fn new(loader: Arc<Loader>, pool: Arc<HashPool>, seed: u64, own_count: bool) -> Self {

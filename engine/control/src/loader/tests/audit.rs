@@ -1,7 +1,7 @@
 //! Threat 23: the audit log shows what was done to it.
 
 use linchpin_storage::Class;
-use linchpin_storage::schema::{Audit, AuditFace, AuditKey, OrgId};
+use linchpin_storage::schema::{AuditEntry, AuditFace, AuditKey, OrgId};
 
 use super::{World, org};
 use crate::audit::{AuditAction, By, ChainFault, Checkpoint, Note, ObjectKind, verify};
@@ -26,8 +26,8 @@ fn edit(world: &World, edit: impl FnOnce(&mut linchpin_storage::Batch)) {
     world.store.commit(Class::A, batch).expect("commits");
 }
 
-fn entry(world: &World, number: u64) -> Audit {
-    world.store.get::<Audit>(&AuditKey::new(org(2), number)).expect("reads").expect("is there")
+fn entry(world: &World, number: u64) -> AuditEntry {
+    world.store.get::<AuditEntry>(&AuditKey::new(org(2), number)).expect("reads").expect("is there")
 }
 
 #[test]
@@ -51,7 +51,7 @@ fn threat_23_a_whole_chain_is_whole_with_and_without_faces() {
 fn threat_23_what_was_dropped_swapped_or_changed_is_named() {
     let world = filled("dropped");
     let (third, fourth) = (entry(&world, 3), entry(&world, 4));
-    edit(&world, |batch| batch.delete::<Audit>(&AuditKey::new(org(2), 3)).expect("fits"));
+    edit(&world, |batch| batch.delete::<AuditEntry>(&AuditKey::new(org(2), 3)).expect("fits"));
     assert_eq!(check(&world, &[]), Err(ChainFault::Missing(3)));
     edit(&world, |batch| {
         batch.put(&AuditKey::new(org(2), 3), &fourth).expect("fits");
@@ -59,7 +59,7 @@ fn threat_23_what_was_dropped_swapped_or_changed_is_named() {
     });
     assert_eq!(check(&world, &[]).expect_err("swapped").number(), Some(3));
     edit(&world, |batch| {
-        batch.put(&AuditKey::new(org(2), 3), &Audit { action: 2, ..third.clone() }).expect("fits");
+        batch.put(&AuditKey::new(org(2), 3), &AuditEntry { action: 2, ..third.clone() }).expect("fits");
         batch.put(&AuditKey::new(org(2), 4), &fourth).expect("fits");
     });
     assert_eq!(check(&world, &[]), Err(ChainFault::Broken(4)), "the one behind it says so");
@@ -80,15 +80,15 @@ fn threat_23_a_checkpoint_shows_a_cut_tail_and_a_rewritten_chain() {
     assert_eq!(check(&world, &[Checkpoint { number: 18, ..point.clone() }]), Err(ChainFault::Forged));
     let nineteenth = entry(&world, 19);
     edit(&world, |batch| {
-        batch.delete::<Audit>(&AuditKey::new(org(2), 19)).expect("fits");
-        batch.delete::<Audit>(&AuditKey::new(org(2), 18)).expect("fits");
+        batch.delete::<AuditEntry>(&AuditKey::new(org(2), 19)).expect("fits");
+        batch.delete::<AuditEntry>(&AuditKey::new(org(2), 18)).expect("fits");
     });
     assert!(check(&world, &[]).is_ok(), "without a checkpoint nobody sees it");
     assert_eq!(check(&world, std::slice::from_ref(&point)), Err(ChainFault::Cut(18)));
     // Somebody with the keys writes the end anew, with a chain that fits.
     let mut before = entry(&world, 17).digest();
     for number in 18..20 {
-        let forged = Audit { before, action: 2, face: [0; 32], ..nineteenth.clone() };
+        let forged = AuditEntry { before, action: 2, face: [0; 32], ..nineteenth.clone() };
         before = forged.digest();
         edit(&world, |batch| {
             batch.put(&AuditKey::new(org(2), number), &forged).expect("fits");
@@ -107,7 +107,7 @@ fn refusals_are_capped_and_nothing_is_written_without_an_entry() {
         world.loader.ledger().refuse(By::system(), org(3), note, world.now).expect("is written or capped");
     }
     let mut count = 0;
-    let all = world.store.scan_org::<Audit>(org(3), |_, _| {
+    let all = world.store.scan_org::<AuditEntry>(org(3), |_, _| {
         count += 1;
         std::ops::ControlFlow::Continue(())
     });

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use linchpin_storage::schema::{Audit, OrgId};
+use linchpin_storage::schema::{AuditEntry, OrgId};
 use zeroize::Zeroizing;
 
 use super::{HERE, World, email, org};
@@ -11,14 +11,14 @@ use crate::account::{HashCost, HashPool, PasswordInput, PoolPlan, totp};
 use crate::audit::By;
 use crate::loader::LoaderFault;
 use crate::loader::person::AccountEdit;
-use crate::loader::sign_in::{Door, SignInAsked, SignInFault};
+use crate::loader::sign_in::{SignInAsked, SignInDoor, SignInFault};
 
 const PASSWORD: &[u8] = b"a lamp in the harbour";
 
 struct House {
     world: World,
     pool: Arc<HashPool>,
-    door: Arc<Door>,
+    door: Arc<SignInDoor>,
     admin: (OrgId, u32),
 }
 
@@ -30,7 +30,7 @@ async fn house(name: &str) -> House {
     let text =
         pool.hash(PasswordInput::of(PASSWORD, "admin@example.com"), "admin@example.com", vec![]).await.expect("hashes");
     world.loader.edit_account(By::system(), admin, AccountEdit::Password(text), world.now).expect("is set");
-    let door = Arc::new(Door::new(Arc::clone(&world.loader), Arc::clone(&pool), 1, false));
+    let door = Arc::new(SignInDoor::new(Arc::clone(&world.loader), Arc::clone(&pool), 1, false));
     House { world, pool, door, admin }
 }
 
@@ -65,7 +65,7 @@ async fn threat_7_a_stranger_learns_nothing_from_answers_or_runs() {
     let signed_in = signed_in.expect("the right password, however the address is written");
     assert_eq!((signed_in.person, signed_in.owes_factor), (house.admin, false));
     let mut refusals = 0;
-    let all = house.world.store.scan_org::<Audit>(OrgId::FIRST, |_, entry| {
+    let all = house.world.store.scan_org::<AuditEntry>(OrgId::FIRST, |_, entry| {
         refusals += u32::from(entry.outcome == linchpin_storage::schema::AuditOutcome::Refused);
         std::ops::ControlFlow::Continue(())
     });
