@@ -45,6 +45,7 @@ pub use input::{Input, Receive, Via};
 pub use letter::{Letter, Purpose};
 pub use login::index::digest;
 pub use parcel::{Cargo, LocalLetter, Parcel};
+pub use mqtt::MESSAGE_CODES;
 pub use settings::Settings;
 pub use shard::{Shard, ShardOptions};
 pub use store::{Change, DeviceChange, EventId, Intake, Points, Restored};

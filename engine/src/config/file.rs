@@ -7,7 +7,10 @@ use std::path::{Path, PathBuf};
 use linchpin_control::Word as _;
 use linchpin_control::request::TemplateAdd;
 use linchpin_driver::{Choice, Descriptors, Features, IdleReceive};
-use linchpin_protocol::model::{Datastream, Network, Pin, SubstituteFault, Template, TemplateId, Token, ValueKind};
+use linchpin_protocol::limits::{TEMPLATE_ALIASES, TEMPLATE_TOPICS};
+use linchpin_protocol::model::{
+    Datastream, Network, Pin, SubstituteFault, Template, TemplateId, Token, TopicMapping, ValueKind,
+};
 use linchpin_shard::Settings;
 use serde::Deserialize;
 use toml::Spanned;
@@ -99,6 +102,17 @@ struct TemplateTable {
     events: Vec<String>,
     #[serde(default, rename = "datastream")]
     datastreams: Vec<DatastreamTable>,
+    #[serde(default, rename = "topic")]
+    topics: Vec<Spanned<TopicTable>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TopicTable {
+    topic: String,
+    #[serde(default)]
+    pointer: String,
+    pin: Spanned<String>,
 }
 
 #[derive(Deserialize)]
@@ -106,6 +120,8 @@ struct TemplateTable {
 struct DatastreamTable {
     pin: Spanned<String>,
     name: String,
+    #[serde(default)]
+    aliases: Vec<Spanned<String>>,
     #[serde(rename = "type")]
     kind: Spanned<String>,
     min: Option<Spanned<f64>>,
@@ -172,7 +188,12 @@ pub(super) fn template_request(path: &Path, text: &str) -> Result<TemplateAdd, C
     let [table] = file.template.get_ref().as_slice() else {
         return Err(source.error(file.template.span(), "the file must have exactly one [[template]]"));
     };
-    Ok(TemplateAdd::from(&template(&source, table)?))
+    let made = template(&source, table)?;
+    if !made.aliases.is_empty() || !made.topics.is_empty() {
+        let what = "aliases and topics are read from the server's own file at its start; add the template there";
+        return Err(source.error(table.id.span(), what));
+    }
+    Ok(TemplateAdd::from(&made))
 }
 
 /// The parser's message, with the name that was probably meant: it puts the unknown word and the known ones in
@@ -326,14 +347,60 @@ fn template(source: &Source<'_>, table: &TemplateTable) -> Result<Template, Conf
         datastreams.push(made);
     }
     let events = table.events.iter().map(|event| event.as_str().into()).collect();
-    Ok(Template::new(id, table.name.as_str().into(), datastreams, events).with_tls_required(table.tls))
+    let made = Template::new(id, table.name.as_str().into(), datastreams, events).with_tls_required(table.tls);
+    let (aliases, topics) = (aliases(source, table)?, topics(source, table, &made)?);
+    Ok(made.with_aliases(aliases).with_topics(topics))
+}
+
+/// Other names of datastreams.
+fn aliases(source: &Source<'_>, table: &TemplateTable) -> Result<Vec<(Box<str>, Pin)>, ConfigError> {
+    let mut found: Vec<(Box<str>, Pin)> = Vec::new();
+    for stream in &table.datastreams {
+        let pin = pin(source, &stream.pin)?;
+        for alias in &stream.aliases {
+            let name = alias.get_ref().as_str();
+            let is_taken =
+                found.iter().any(|known| *known.0 == *name) || table.datastreams.iter().any(|other| other.name == name);
+            if is_taken || name.is_empty() || name.contains([',', '+', '#', '\0']) {
+                let what =
+                    format!("the alias {name:?} must be of one datastream only, not empty, without , + # and NUL");
+                return Err(source.error(alias.span(), what));
+            }
+            if found.len() >= TEMPLATE_ALIASES {
+                return Err(source.error(alias.span(), format!("a template has {TEMPLATE_ALIASES} aliases at most")));
+            }
+            found.push((name.into(), pin));
+        }
+    }
+    Ok(found)
+}
+
+/// Topics of the firmware's own.
+fn topics(source: &Source<'_>, table: &TemplateTable, made: &Template) -> Result<Vec<TopicMapping>, ConfigError> {
+    if let Some(last) = table.topics.get(TEMPLATE_TOPICS) {
+        return Err(source.error(last.span(), format!("a template maps {TEMPLATE_TOPICS} topics at most")));
+    }
+    let mut found = Vec::new();
+    for topic in &table.topics {
+        let TopicTable { topic: name, pointer, pin: text } = topic.get_ref();
+        let pin = pin(source, text)?;
+        if made.datastream(pin).is_none() {
+            return Err(source.error(text.span(), format!("the template has no datastream on {pin}")));
+        }
+        found.push(TopicMapping::new(name, pointer, pin).map_err(|what| source.error(topic.span(), what))?);
+    }
+    Ok(found)
+}
+
+fn pin(source: &Source<'_>, text: &Spanned<String>) -> Result<Pin, ConfigError> {
+    Pin::read(text.get_ref().clone()).ok_or_else(|| {
+        let what = format!("pin must be V0 to V255, D0 to D255 or A0 to A255, not {:?}", text.get_ref());
+        source.error(text.span(), what)
+    })
 }
 
 fn datastream(source: &Source<'_>, table: &DatastreamTable) -> Result<Datastream, ConfigError> {
-    let pin = Pin::read(table.pin.get_ref().clone()).ok_or_else(|| {
-        let what = format!("pin must be V0 to V255, D0 to D255 or A0 to A255, not {:?}", table.pin.get_ref());
-        source.error(table.pin.span(), what)
-    })?;
+    let pin = pin(source, &table.pin)?;
     let (low, high) = (table.min.as_ref().map(|v| *v.get_ref()), table.max.as_ref().map(|v| *v.get_ref()));
     if let (Some(min), Some(low), Some(high)) = (&table.min, low, high)
         && low > high

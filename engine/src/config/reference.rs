@@ -57,6 +57,7 @@ fn tables() -> Vec<Table> {
         limits_table(),
         template(),
         datastream(),
+        topic(),
         device(),
     ]
 }
@@ -265,7 +266,13 @@ fn template() -> Table {
 fn datastream() -> Table {
     let keys = vec![
         key("pin", "The pin.", "V0 to V255, D0 to D255 or A0 to A255; required", Shown::Required("\"V0\"")),
-        key("name", "For people.", "text; required", Shown::Required("\"Moisture\"")),
+        key("name", "For people, and for topics of MQTT.", "text; required", Shown::Required("\"Moisture\"")),
+        key(
+            "aliases",
+            "Other names in topics of MQTT: firmware that has an old one goes on.",
+            "a list of text without , + and #",
+            Shown::Default("[]".to_owned()),
+        ),
         key(
             "type",
             "What values must be.",
@@ -296,6 +303,25 @@ fn datastream() -> Table {
         ),
     ];
     Table { head: "[[template.datastream]]", what: "A pin of the template above.", is_example: true, keys }
+}
+
+fn topic() -> Table {
+    let keys = vec![
+        key(
+            "topic",
+            "What the firmware publishes to, where that is not the device API (docs/mqtt.md).",
+            "1 to 128 bytes without + and #; required",
+            Shown::Required("\"tele/garden/SENSOR\""),
+        ),
+        key(
+            "pointer",
+            "Where the value stands in the JSON payload (RFC 6901). Empty: the payload is the value.",
+            "a JSON pointer",
+            Shown::Example("\"\"", "\"/soil/moisture\""),
+        ),
+        key("pin", "What it sets.", "a pin of the template; required", Shown::Required("\"V0\"")),
+    ];
+    Table { head: "[[template.topic]]", what: "A topic of MQTT that the template maps.", is_example: true, keys }
 }
 
 fn device() -> Table {
@@ -420,7 +446,9 @@ mod tests {
             let said = parse(&format!("{before}{}\nno_such_key = 1\n", table.head)).expect_err("an unknown key");
             let taken: BTreeSet<_> = said.split('`').skip(3).step_by(2).map(str::to_owned).collect();
             // The tables in a template have entries of their own.
-            let taken: BTreeSet<_> = taken.into_iter().filter(|name| name != "datastream").collect();
+            let is_table =
+                |name: &String| table.head == "[[template]]" && matches!(name.as_str(), "datastream" | "topic");
+            let taken: BTreeSet<_> = taken.into_iter().filter(|name| !is_table(name)).collect();
             let listed: BTreeSet<_> = table.keys.iter().map(|key| key.name.to_owned()).collect();
             assert_eq!(listed, taken, "{}", table.head);
         }

@@ -1,6 +1,6 @@
 //! `linchpin dev`: a server without any configuration, and what to copy into a sketch.
 
-use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};
 use std::path::Path;
 
 use linchpin_control::Made;
@@ -8,6 +8,16 @@ use linchpin_control::Made;
 use crate::serve::boot::Engine;
 use crate::tick::doors::Door;
 use crate::tls::Local;
+
+/// The usual ports of MQTT: clients that cannot be told another one.
+pub(crate) const MQTT_PORT: u16 = 1883;
+/// The same with TLS.
+pub(crate) const MQTTS_PORT: u16 = 8883;
+
+/// This address, if no other program has it. Debian's mosquitto takes 1883 when it is installed.
+pub(crate) fn free(address: SocketAddr) -> Option<SocketAddr> {
+    TcpListener::bind(address).ok().map(|_| address)
+}
 
 /// The address of this machine as a board on the same network sees it: the one that packets to the outside would have.
 /// Nothing is sent.
@@ -62,6 +72,11 @@ fn text(address: SocketAddr, loopback_only: bool, devices: &[Made], data: &str) 
          \x20 const Blynk = require(\"blynk-library\");\n\
          \x20 const blynk = new Blynk.Blynk(\"{token}\", {{\n\
          \x20   connector: new Blynk.TcpClient({{ addr: \"{host}\", port: {port} }}) }});\n\
+         \nMQTT (user device, the token as password; docs/mqtt.md):\n\
+         \x20 mosquitto_pub -h {host} -p {port} -u device -P {token} -t ds/V1 -m 42\n\
+         \x20 mosquitto_sub -h {host} -p {port} -u device -P {token} -t 'downlink/#' -v\n\
+         \x20 Python (pip install paho-mqtt): client.username_pw_set(\"device\", \"{token}\"); client.connect(\"{host}\", {port})\n\
+         \x20 ESP-MQTT: .broker.address.uri = \"mqtt://device:{token}@{host}:{port}\"\n\
          \ncurl:\n\
          \x20 curl \"http://{address}/external/api/update?token={token}&v1=42\"\n\
          \x20 curl \"http://{address}/external/api/get?token={token}&v1\"\n\
@@ -96,6 +111,8 @@ fn tls_text(address: SocketAddr, devices: &[Made], local: &Local) -> String {
          \x20 Blynk.begin(BLYNK_AUTH_TOKEN, ssid, pass, \"{host}\", {port}, LINCHPIN_CA);\n\
          \nPython:\n\
          \x20 blynk = blynklib.Blynk(\"{token}\", server=\"{host}\", port={port}, ssl_cert=\"{ca}\")\n\
+         \nMQTT:\n\
+         \x20 mosquitto_pub --cafile {ca} -h {host} -p {port} -u device -P {token} -t ds/V1 -m 42\n\
          \ncurl:\n\
          \x20 curl --cacert {ca} \"https://{address}/external/api/get?token={token}&v1\"\n\n"
     )
@@ -115,7 +132,18 @@ mod tests {
         let made = fill.make(&mut registry, None).expect("room");
         assert_eq!((made.len(), made.iter().filter(|made| made.entry.template.is_some()).count()), (DEVICES, 1));
         let text = text("127.0.0.1:8080".parse().expect("an address"), true, &made, " --data X");
-        for word in ["BLYNK_AUTH_TOKEN", "blynklib", "blynk-library", "curl", "8080", "--lan", "show 2 --data X"] {
+        for word in [
+            "BLYNK_AUTH_TOKEN",
+            "blynklib",
+            "blynk-library",
+            "curl",
+            "8080",
+            "mosquitto_pub",
+            "paho",
+            "mqtt://",
+            "--lan",
+            "show 2 --data X",
+        ] {
             assert!(text.contains(word), "no {word:?} in {text}");
         }
     }

@@ -49,10 +49,14 @@ pub(crate) fn dev(flags: Dev) -> Result<(), Failure> {
         client_ca: None,
         revoked: None,
     });
+    // Who chose a port wants no other; the usual ones of MQTT may be another server's.
+    let alias = |is_chosen: bool, port| dev::free(SocketAddr::new(any, port)).filter(|_| !is_chosen);
+    let plain_alias = alias(flags.plain.is_some(), dev::MQTT_PORT);
+    let tls_alias = alias(flags.plain.is_some() || tls.is_none(), dev::MQTTS_PORT);
     let server = Server {
         listen: Listen {
-            plain: vec![plain],
-            tls: tls.into_iter().collect(),
+            plain: [Some(plain), plain_alias].into_iter().flatten().collect(),
+            tls: tls.into_iter().chain(tls_alias).collect(),
             metrics: Some(flags.metrics),
             hosts: tls::names_of_this_machine(lan).into_iter().map(|name| name.to_ascii_lowercase()).collect(),
             ..Listen::default()

@@ -54,6 +54,24 @@ pub(crate) enum Declined {
     WillTopic,
 }
 
+/// Codes of messages over MQTT that did nothing: what happened, and what to do about it. Codes never change their meaning.
+pub const MESSAGE_CODES: [(u16, &str, &str); 10] = [
+    (
+        601,
+        "A message went to a topic that does nothing.",
+        "Publish to a topic of docs/mqtt.md, or map it in the template.",
+    ),
+    (602, "A message named a datastream that the template does not have.", "Check the name, or add it as an alias."),
+    (603, "A value, a property or a text is not what it must be.", "The message says what it must be."),
+    (604, "The quota of messages or events is used up.", "Send fewer, or several values in one batch_ds."),
+    (605, "The store could not take it, or still reads what was written last.", "Try again later; look at the disk."),
+    (606, "There is no such event, field or place.", "Check the name, or add it to the template."),
+    (607, "The payload has another shape than its topic needs.", "The message says which shape."),
+    (608, "The answer has no subscription.", "Subscribe to downlink/# before you ask."),
+    (609, "The answer is longer than the client takes.", "Raise rxbuff or the maximum packet size."),
+    (610, "The will goes to a topic that does nothing.", "Use ds/NAME, event/CODE or meta/NAME."),
+];
+
 impl From<Refused> for Declined {
     fn from(refused: Refused) -> Self {
         Self::Refused(refused)
@@ -146,6 +164,35 @@ impl fmt::Display for Declined {
             Self::WillTopic => {
                 f.write_str("the will goes to a topic that does nothing: use ds/NAME, event/CODE or meta/NAME")
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_code_is_explained_and_documented() {
+        let page = include_str!("../../../../docs/mqtt.md");
+        let sample = [
+            Declined::Topic,
+            Declined::Name,
+            Declined::Property,
+            Declined::Quota,
+            Declined::Busy,
+            Declined::NoPlace,
+            Declined::Pointer,
+            Declined::Unsubscribed,
+            Declined::AnswerTooLarge { len_bytes: 9, limit_bytes: 8 },
+            Declined::WillTopic,
+        ];
+        assert!(sample.iter().map(|it| it.number()).eq(MESSAGE_CODES.iter().map(|it| it.0)));
+        for declined in sample {
+            let text = declined.to_string();
+            let code = format!("E{:04}", declined.number());
+            assert!(text.starts_with(&code) && text.contains(':'), "{text} says what to do");
+            assert!(page.contains(&code), "docs/mqtt.md has no {code}");
         }
     }
 }

@@ -17,6 +17,7 @@ mod packets;
 mod uplink;
 pub(crate) mod will;
 
+pub use declined::MESSAGE_CODES;
 use linchpin_protocol::mqtt::MqttSession;
 
 use crate::{Shard, Slot};
