@@ -56,6 +56,7 @@ missing_packages() {
     has nginx || [ -x /usr/sbin/nginx ] || echo nginx-light
     # Debian starts it as a service on 127.0.0.1:1883; the tests start their own.
     has mosquitto || [ -x /usr/sbin/mosquitto ] || echo mosquitto
+    has mosquitto_pub || echo mosquitto-clients
     # An authority for certificates; a newer one is unpacked beside it.
     has pebble || echo pebble
 }
@@ -120,6 +121,20 @@ node_client() {
     npm ci --prefix "$folder" --ignore-scripts --no-audit --no-fund --loglevel=error
     cp "$lock" "$folder/installed-lock.json"
 }
+
+# The Node.js MQTT client, exactly as locked; no install scripts run.
+mqtt_client() {
+    local folder=$LINCHPIN_CLIENTS/mqtt lock=tests/compat/clients/mqtt/package-lock.json
+    mkdir -p "$folder"
+    cmp -s "$lock" "$folder/installed-lock.json" && [ -d "$folder/node_modules/mqtt" ] && return 0
+    echo "Installing the Node.js MQTT client in $folder/node_modules"
+    cp tests/compat/clients/mqtt/package.json "$lock" "$folder/"
+    npm ci --prefix "$folder" --ignore-scripts --no-audit --no-fund --loglevel=error
+    cp "$lock" "$folder/installed-lock.json"
+}
+
+# The Python MQTT clients, exactly as pinned.
+mqtt_python_clients() { python_tools mqtt/venv tests/compat/clients/mqtt/requirements.txt; }
 
 # A folder of its own with these pinned Python packages.
 python_tools() {
@@ -198,6 +213,8 @@ flock 9
 python_clients
 if [ "$purpose" = test ]; then
     node_client
+    mqtt_client
+    mqtt_python_clients
     schemathesis
     moto
     promtool

@@ -132,6 +132,8 @@ pub(crate) fn summary(mut answered: &[u8], begun: Begun, sent: &[u8]) -> String 
     while let Ok(Cut::Packet { packet, used }) = cut(answered, usize::MAX) {
         answered = &answered[used..];
         let (name, at, or) = match packet.first >> 4 {
+            // What a server publishes has no column.
+            3 => continue,
             2 => ("CONNACK", 1, None),
             4 => ("PUBACK", 2, Some(0)),
             5 => ("PUBREC", 2, Some(0)),
