@@ -128,6 +128,36 @@ pub const OF_SHARD: &[Counter<ShardStatus>] = &[
         "Frames that were not sent because the device's receive buffer is too small for them.",
         |s: &ShardStatus| number(s.unsendable),
     ),
+    Counter::gauge(
+        "online_mqtt",
+        "linchpin_mqtt_devices_online",
+        "Devices with a logged-in connection over MQTT.",
+        |s: &ShardStatus| number(s.online_mqtt),
+    ),
+    Counter::total(
+        "packets",
+        "linchpin_mqtt_packets_received_total",
+        "Packets received from logged-in MQTT devices.",
+        |s: &ShardStatus| number(s.packets),
+    ),
+    Counter::total(
+        "declined",
+        "linchpin_mqtt_messages_declined_total",
+        "Messages over MQTT that did nothing; see docs/mqtt.md.",
+        |s: &ShardStatus| number(s.declined),
+    ),
+    Counter::total(
+        "wills",
+        "linchpin_mqtt_wills_total",
+        "Wills of MQTT devices that were written.",
+        |s: &ShardStatus| number(s.wills),
+    ),
+    Counter::gauge(
+        "will_bytes",
+        "linchpin_mqtt_will_bytes",
+        "Memory of wills that wait for their delay.",
+        |s: &ShardStatus| number(s.will_bytes),
+    ),
     Counter::gauge("draining", "linchpin_draining", "1 while the server is being drained.", |s: &ShardStatus| {
         Figure::Flag(s.draining)
     }),
