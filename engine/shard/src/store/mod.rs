@@ -2,6 +2,7 @@
 
 mod change;
 mod intake;
+mod parked;
 mod points;
 mod record;
 mod restore;
@@ -10,8 +11,8 @@ use std::collections::VecDeque;
 
 pub use change::{Change, DeviceChange, EventId, Restored};
 pub use intake::Intake;
+use parked::Parked;
 pub use points::Points;
-use restore::Parked;
 
 /// What a shard knows of its store.
 #[derive(Debug)]

@@ -3,9 +3,19 @@
 use linchpin_protocol::model::{Now, Pin, UnixMillis};
 
 use crate::device::attributes::EventRefused;
+use crate::device::verbs::Refused;
 use crate::{Change, DeviceChange, Effect, End, EventId, Intake, Shard, Turn};
 
 impl Shard {
+    /// May an event, a property or metadata be acknowledged?
+    pub(crate) fn takes_changes(&self) -> Result<(), Refused> {
+        match self.store.intake {
+            Intake::Memory | Intake::All => Ok(()),
+            Intake::Points => Err(Refused::NotStored),
+            Intake::Nothing => Err(Refused::StoreFailed),
+        }
+    }
+
     /// Store a point.
     #[inline]
     pub(crate) fn store_point(&self, turn: &mut Turn<'_>, position: u32, pin: Pin, at: UnixMillis, value: &[u8]) {

@@ -2,17 +2,9 @@
 
 use linchpin_protocol::model::{DeviceId, Now, OrgId, Pin, UnixMillis};
 
+use super::parked::Parked;
 use crate::device::attributes::Attributes;
 use crate::{ConnRef, Restored, Shard, Slot, Turn};
-
-/// A sync that waits for values of the last run.
-#[derive(Debug)]
-pub(crate) struct Parked {
-    asker: ConnRef,
-    id: u16,
-    /// `None`: all that are meant to be synced.
-    pins: Option<Box<[Pin]>>,
-}
 
 impl Shard {
     /// Let a sync wait for values of the last run; false: there is no room.
