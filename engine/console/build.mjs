@@ -51,7 +51,7 @@ export function sources() {
 
 const options = {
   absWorkingDir: here,
-  entryPoints: { main: 'app/main.tsx', style: 'app/style/index.css' },
+  entryPoints: { main: 'app/main.tsx', style: 'app/style/index.css', more: 'app/style/more.css' },
   outdir: join(out, 'assets'),
   entryNames: '[name]-[hash]',
   chunkNames: '[name]-[hash]',
@@ -74,10 +74,10 @@ function page(metafile) {
   const outputs = Object.entries(metafile.outputs);
   const short = (path) => `/assets/${path.split('/assets/')[1]}`;
   const [script, built] = outputs.find(([, output]) => output.entryPoint === 'app/main.tsx');
-  const [style] = outputs.find(([path, output]) => output.entryPoint === 'app/style/index.css' && path.endsWith('.css'));
+  const sheet = (source) => outputs.find(([path, output]) => output.entryPoint === source && path.endsWith('.css'))[0];
   const early = built.imports.filter((i) => i.kind === 'import-statement').map((i) => `<link rel="modulepreload" href="${short(i.path)}">`);
   return readFileSync(join(here, 'app/index.html'), 'utf8')
-    .replace('<!-- style -->', `<link rel="stylesheet" href="${short(style)}">`)
+    .replace('<!-- style -->', `<link rel="stylesheet" href="${short(sheet('app/style/index.css'))}">\n<meta name="more-style" content="${short(sheet('app/style/more.css'))}">`)
     .replace('<!-- script -->', [...early, `<script type="module" src="${short(script)}"></script>`].join('\n'));
 }
 

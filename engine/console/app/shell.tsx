@@ -7,11 +7,12 @@ import { hurry, lastHeard, link, newBuild } from './live/socket.ts';
 import { Announcer, Empty, Skeleton, Toasts } from './parts/basic.tsx';
 import { Dialog } from './parts/dialog.tsx';
 import { Icon, Mark, type IconName } from './parts/icon.tsx';
+import { loadMore } from './more.ts';
 import { go, path } from './router.ts';
 import { grant, may, me, setOrg, viewAs } from './session.ts';
 import { openPalette, Palette, useKeys } from './palette.tsx';
 import { SignIn } from './screens/sign-in.tsx';
-import { loadMore, shortTime, t, type Key } from './words/words.ts';
+import { shortTime, t, type Key } from './words/words.ts';
 
 type Screen = ComponentType<{ id: string; tab: string }>;
 const loaded = new Map<string, Screen>();

@@ -162,7 +162,14 @@ function open(): void {
   };
   made.onmessage = (message: MessageEvent<ArrayBuffer>) => {
     heard();
-    batch(() => onReport(decodeReport(new Uint8Array(message.data))));
+    let report: Report;
+    try { report = decodeReport(new Uint8Array(message.data)); } catch (error) {
+      // A stream that cannot be read is not guessed at: begin again with a snapshot.
+      console.warn(String(error));
+      made.close();
+      return;
+    }
+    batch(() => onReport(report));
   };
   made.onclose = () => {
     if (link.value !== 'late') link.value = 'down';

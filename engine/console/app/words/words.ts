@@ -14,7 +14,7 @@ export type Fill = Record<string, string | number>;
 export const LANGUAGES: Record<string, string> = { en: 'English', de: 'Deutsch' };
 const LOADERS: Record<string, () => Promise<Catalogue>> = {
   de: async () => (await import('./de.ts')).default as Catalogue,
-  rtl: async () => { await loadMore(); return (await import('./pseudo.ts')).pseudo(whole); },
+  rtl: async () => { await loadWords(); return (await import('./pseudo.ts')).pseudo(whole); },
 };
 
 /** English as far as it is loaded. */
@@ -47,7 +47,7 @@ export const named = (prefix: string, value: string): string => {
 };
 
 /** Load the rest of English: before a screen that needs it. Safe to call often. */
-export async function loadMore(): Promise<void> {
+export async function loadWords(): Promise<void> {
   if (whole !== english) return;
   whole = { ...(english as Catalogue), ...((await import('./more.ts')).default as Catalogue) };
   if (language.value === 'en') catalogue.value = whole;

@@ -38,7 +38,7 @@ async function screens({ width, dark, language = 'en' }, look) {
       for (const [name, path] of SIGNED_IN) { await go(page, path); await check(name); }
       if (width > 500 && language === 'en') for (const [name, path, clicks] of DIALOGS) {
         await go(page, path);
-        for (const words of clicks) await (await page.waitForSelector(`::-p-aria([name="${words}"])`)).click();
+        for (const words of clicks) await (await page.waitForSelector(`::-p-aria([name="${words}"]${words.includes(':') ? '' : '[role="button"]'})`)).click();
         await page.waitForSelector('dialog[open], [popover]:popover-open');
         await settle(page);
         await check(name);
