@@ -1,6 +1,7 @@
 //! A server, from its options to its end: what `dev` and `serve` share.
 
 mod boot;
+mod console;
 pub(crate) mod demo;
 mod dev;
 pub(crate) mod error;
@@ -19,7 +20,6 @@ use std::time::Instant;
 use linchpin_control::http::{self, Front};
 use linchpin_control::request::MadeDevice;
 use linchpin_control::{Control, Facts, Made, Registry};
-use linchpin_protocol::http::AssetTable;
 use linchpin_shard::{Command, HttpOptions, Settings};
 use serde_json::json;
 
@@ -155,7 +155,7 @@ fn http_options(server: &Server) -> HttpOptions {
         asks: server.test_routes,
         hosts: server.listen.hosts.iter().cloned().chain(names).map(String::into_boxed_str).collect(),
         proxies: server.listen.proxies.clone().into(),
-        assets: AssetTable::default(),
+        assets: console::assets(),
     }
 }
 
