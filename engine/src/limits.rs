@@ -44,10 +44,12 @@ pub(crate) const CHANGES_BATCH: usize = 1_024;
 pub(crate) const CHANGES_TICK: Duration = Duration::from_millis(50);
 /// Longest answer about history, bytes.
 pub(crate) const HISTORY_BYTES: usize = 256 << 10;
-/// Times, 1 ms apart, that an answer about history is offered to a shard.
-pub(crate) const TOLD_TRIES: usize = 1_000;
-/// The same for what the last run's journal adds.
-pub(crate) const RESTORE_TRIES: usize = 5_000;
+/// An answer about history is offered to a shard for so long.
+pub(crate) const REPLY_WITHIN: Duration = Duration::from_secs(1);
+/// Answers about history that wait for shards whose lanes are full; of more the askers' deadlines answer.
+pub(crate) const REPLIES: usize = 1_024;
+/// What the last run's journal adds is offered to a shard for so long.
+pub(crate) const RESTORE_WITHIN: Duration = Duration::from_secs(5);
 /// Times, 10 ms apart, that a shard that ends offers what it owes to the store.
 pub(crate) const LAST_TRIES: usize = 50;
 /// Upper bounds of the buckets that ticks are counted in, us.

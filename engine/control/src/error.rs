@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use linchpin_protocol::model::{DeviceId, OrgId};
 use serde::{Deserialize, Serialize};
 
-use crate::limits;
+use crate::{RegistryError, limits};
 
 macro_rules! codes {
     ($($variant:ident $name:literal $status:literal $meaning:literal)*) => {
@@ -97,6 +97,17 @@ impl CommandError {
     /// There is no organization with this number.
     pub(crate) fn no_such_org(org: OrgId) -> Self {
         Self::new(Code::NoSuchOrg, format!("there is no organization {org}: `linchpin org list` shows them"))
+    }
+}
+
+impl From<RegistryError> for CommandError {
+    fn from(error: RegistryError) -> Self {
+        let code = match error {
+            RegistryError::TemplateIsWritten(_) => Code::Busy,
+            RegistryError::OrgIsErased(_) => Code::NoSuchOrg,
+            _ => Code::Refused,
+        };
+        Self::new(code, error.to_string())
     }
 }
 

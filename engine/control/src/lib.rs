@@ -32,5 +32,5 @@ pub use monitor::metrics;
 pub use monitor::status::{OF_SHARD, ShardFigures};
 pub use registry::records::Keep;
 pub use registry::{DeviceEntry, Loaded, Made, NewDevices, Registry, RegistryError, TemplateEntry};
-pub use shards::{Answers, CommandLane, Shards};
+pub use shards::{Answers, CommandLane, Shards, push_within};
 pub use start::{Control, start};

@@ -32,9 +32,10 @@ pub const ADD_DEVICES: u32 = 100_000;
 pub const DEVICES: u32 = 10_000_000;
 /// Longest name of a device, bytes.
 pub const NAME_BYTES: usize = 64;
-/// What a shard has handed over before a device was removed reaches the store within this time: some batches of its
-/// journal.
-pub const LAST_WORDS: Duration = Duration::from_millis(100);
+/// Facts (devices, tokens, templates) that wait for shards to acknowledge them; beyond that nothing new is taken.
+pub const UNACKNOWLEDGED: usize = 1 << 18;
+/// Facts that a shard is sent before it must acknowledge them.
+pub const FACTS_TOGETHER: usize = 512;
 /// Records of new devices that are committed together, bytes; below what the store takes in one batch.
 pub const KEEP_BATCH_BYTES: usize = 2 << 20;
 /// Pieces of an export that wait for the operator's program; each has 64 KiB.
@@ -124,6 +125,8 @@ const _: () = assert!(ASKS_WITH_BODIES <= ASKS_UNDER_WAY / 4 && STRANGERS_ASKS <
 const _: () = assert!(ASKS_PER_OWNER <= ASKS_WITH_BODIES);
 const _: () = assert!(KEEP_BATCH_BYTES + 4_096 <= linchpin_storage::limits::BATCH_BYTES);
 const _: () = assert!(ADD_DEVICES <= DEVICES);
+const _: () = assert!(2 * ADD_DEVICES as usize <= UNACKNOWLEDGED);
+const _: () = assert!(FACTS_TOGETHER < COMMANDS);
 const _: () = assert!(PUSH_BYTES < LINE_BYTES);
 /// Numbers that are taken from the store at once.
 pub const NUMBER_BLOCK: u64 = 64;

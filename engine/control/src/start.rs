@@ -2,14 +2,14 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use tokio::runtime::{Builder, Runtime};
-use tokio::sync::Mutex;
 
 use crate::backup::Upkeep;
 use crate::command::Desk;
 use crate::http::{AskDesk, Front};
+use crate::shards::Desired;
 use crate::{Facts, Registry, Shards, StartError, admin, backup, limits, monitor};
 
 /// The running control plane. Its socket is removed and its threads end when this is dropped.
@@ -78,7 +78,13 @@ pub fn start(
     };
     let metrics = monitor.as_ref().and_then(|listener| listener.local_addr().ok());
     let backups = upkeep.clone();
-    let desk = Arc::new(Desk { shards: Arc::new(shards), registry: Mutex::new(registry), upkeep, facts });
+    let (shards, registry) = (Arc::new(shards), Arc::new(Mutex::new(registry)));
+    let desired = Arc::new(Desired::new(Arc::clone(&shards), Arc::clone(&registry)));
+    {
+        let _inside = runtime.enter();
+        desired.spawn();
+    }
+    let desk = Arc::new(Desk { shards, registry, desired, upkeep, facts });
     if let Some(monitor) = monitor {
         runtime.spawn(monitor::serve(monitor, Arc::clone(&desk)));
     }

@@ -9,9 +9,12 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use linchpin_control::{Answers, CommandLane, Control, Facts, NewDevices, Registry, Shards, StartError, limits};
+use linchpin_control::{
+    Answers, CommandLane, Control, Facts, Keep, NewDevices, Registry, Shards, StartError, Upkeep, limits,
+};
 use linchpin_protocol::model::{DeviceId, Template, TemplateId};
 use linchpin_shard::{Command, DeviceRow, End, Push, Report, ShardStatus};
+use linchpin_storage::{Settings, Steps, Store, Unseal};
 use serde_json::{Value, json};
 
 const SHARDS: u16 = 2;
@@ -60,6 +63,11 @@ impl CommandLane for FakeShard {
             Command::IndexToken { .. } => {
                 told.index_entries += 1;
                 return Ok(());
+            }
+            Command::PutTemplate(_) | Command::UnindexToken(_) => return Ok(()),
+            Command::RemoveDevice { request, device } => {
+                let known = told.devices.remove(&device).is_some();
+                (request, if known { Report::Done } else { Report::NoSuchDevice })
             }
             Command::Drain { redirect, per_second } => {
                 told.drains.push((redirect, per_second));
@@ -123,23 +131,30 @@ fn own_uid(path: &Path) -> u32 {
 }
 
 fn start_at(socket: &Path, owner: u32, devices: u32) -> Result<(Control, Vec<FakeShard>), StartError> {
+    let mut registry = Registry::new(SHARDS, [7; 32]);
+    let id = TemplateId::parse(b"TMPLtest").expect("valid");
+    registry.put_template(Template::new(id, "Test".into(), Vec::new(), Vec::new())).expect("room");
+    let made = registry.add(&NewDevices { count: devices, name: "pump".into(), ..NewDevices::default() });
+    let mut known = Vec::new();
+    for device in made.expect("room") {
+        known.push(registry.introduce(&device.entry));
+        known.push(registry.index(device.entry.id, registry.digest(&device.token)));
+    }
+    let (control, shards) = start_with(socket, owner, registry, None)?;
+    for (shard, command) in known {
+        assert!(shards[shard.index()].push(command).is_ok(), "a fake shard takes it");
+    }
+    Ok((control, shards))
+}
+
+fn start_with(
+    socket: &Path,
+    owner: u32,
+    registry: Registry,
+    upkeep: Option<Upkeep>,
+) -> Result<(Control, Vec<FakeShard>), StartError> {
     let answers = Answers::default();
     let shards: Vec<_> = (0..SHARDS).map(|_| FakeShard { told: Arc::default(), answers: answers.clone() }).collect();
-    let mut registry = Registry::new(SHARDS, [7; 32]);
-    registry.put_template(Template::new(
-        TemplateId::parse(b"TMPLtest").expect("valid"),
-        "Test".into(),
-        Vec::new(),
-        Vec::new(),
-    ));
-    let made = registry.add(&NewDevices { count: devices, name: "pump".into(), ..NewDevices::default() });
-    for device in made.expect("room") {
-        let known =
-            [registry.introduce(&device.entry), registry.index(device.entry.id, registry.digest(&device.token))];
-        for (shard, command) in known {
-            assert!(shards[shard.index()].push(command).is_ok(), "a fake shard takes it");
-        }
-    }
     let lanes = shards.iter().map(|shard| Box::new(shard.clone()) as Box<dyn CommandLane>).collect();
     let facts = Facts {
         commit: "1f2e3d",
@@ -153,7 +168,7 @@ fn start_at(socket: &Path, owner: u32, devices: u32) -> Result<(Control, Vec<Fak
         started: Instant::now(),
         counters: Vec::new(),
     };
-    let control = linchpin_control::start(socket, owner, None, Shards::new(lanes, answers), registry, None, facts)?;
+    let control = linchpin_control::start(socket, owner, None, Shards::new(lanes, answers), registry, upkeep, facts)?;
     Ok((control, shards))
 }
 
@@ -280,6 +295,68 @@ fn added_devices_are_announced_to_the_shards_before_the_answer() {
         assert_eq!(world.refusal("device.add", parameters.clone()).0, code, "{parameters}");
     }
     assert_eq!(world.ask("status", json!({}))["devices"], 4, "refused devices leave nothing behind");
+}
+
+/// A lane that is full for longer than anybody waits.
+#[test]
+fn a_full_lane_delays_shards_and_fails_nobody() {
+    let world = World::new(1);
+    world.told(|told| told.full = true);
+    let made = world.ask("device.add", json!({"count": 2, "template": "TMPLtest"}));
+    assert_eq!(made.as_array().map(Vec::len), Some(2), "what exists is a success");
+    assert_eq!(world.told(|told| told.devices.len()).iter().sum::<usize>(), 1);
+    let (code, text) = world.refusal("device.remove", json!({"device": 2}));
+    assert!(code == "busy" && text.contains("has begun"), "{text}");
+    world.told(|told| told.full = false);
+    let begun = Instant::now();
+    // The first of the two is gone by what was begun, the second has come: nobody asked again.
+    let ids = || world.told(|told| told.devices.keys().map(|id| id.get()).collect::<Vec<_>>()).concat();
+    while {
+        let mut ids = ids();
+        ids.sort_unstable();
+        ids
+    } != [1, 3]
+    {
+        assert!(begun.elapsed() < PATIENCE, "{:?}", ids());
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    assert_eq!(world.ask("device.remove", json!({"device": 2})), json!({"removed": 2}));
+    assert_eq!(world.refusal("device.token", json!({"device": 2})).0, "no-such-device");
+}
+
+/// A disk that takes very long to erase a device.
+#[test]
+fn a_slow_disk_holds_up_nobody_else() {
+    let folder = new_folder();
+    let (reached, waits) = std::sync::mpsc::sync_channel(1);
+    let (go_on, gate) = std::sync::mpsc::sync_channel::<()>(1);
+    let gate = Mutex::new(gate);
+    let steps = Steps::new(move |step| {
+        if step == "erase: records deleted" {
+            let _ = reached.try_send(());
+            let _ = gate.lock().expect("no panic").recv_timeout(PATIENCE);
+        }
+    });
+    let unseal = Unseal::Key(zeroize::Zeroizing::new([5; 32]));
+    let settings = Settings { steps, ..Settings::new(folder.join("store"), unseal.clone()) };
+    let keep = Keep::new(Arc::new(Store::open(settings).expect("a store")));
+    let registry = Registry::stored(SHARDS, [7; 32], keep.load().expect("nothing yet"));
+    let upkeep = Some(Upkeep::new(keep, unseal, None));
+    let socket = folder.join("admin.sock");
+    let (control, shards) = start_with(&socket, own_uid(&folder), registry, upkeep).expect("starts");
+    let world = World { folder, shards, control: Some(control) };
+    world.ask("device.add", json!({"count": 2}));
+
+    let mut slow = world.dial();
+    slow.say(b"{\"id\":5,\"command\":\"device.remove\",\"device\":1}\n");
+    waits.recv_timeout(PATIENCE).expect("the disk is busy");
+    let begun = Instant::now();
+    assert_eq!(world.ask("device.list", json!({})).as_array().map(Vec::len), Some(1));
+    assert_eq!(world.ask("device.token", json!({"device": 2}))["id"], 2);
+    assert_eq!(world.ask("template.list", json!({})), json!([]));
+    assert!(begun.elapsed() < PATIENCE / 2, "{:?}", begun.elapsed());
+    go_on.send(()).expect("it waits");
+    assert_eq!(slow.hear()["ok"], json!({"removed": 1}));
 }
 
 #[test]

@@ -51,15 +51,8 @@ impl Engine {
     /// Tell every shard.
     pub(crate) fn tell_all(&self, make: &dyn Fn() -> Command) {
         for (at, shard) in self.shards.iter().enumerate() {
-            let end = Instant::now() + limits::TELL_TIMEOUT;
-            let mut command = make();
-            while let Err(back) = shard.push(command) {
-                if Instant::now() >= end {
-                    tracing::error!(shard = at, "the shard takes no commands; it was not told {back:?}");
-                    break;
-                }
-                command = *back;
-                std::thread::sleep(Duration::from_millis(1));
+            if let Err(back) = shard.push_within(make(), limits::TELL_TIMEOUT) {
+                tracing::error!(shard = at, "the shard takes no commands; it was not told {back:?}");
             }
         }
     }

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::time::Instant;
 
+use linchpin_control::push_within;
 use tracing::Level;
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::fmt::format::Writer;
@@ -97,13 +98,13 @@ impl Drop for Log {
     fn drop(&mut self) {
         let (answer, written) = sync_channel(1);
         let end = Instant::now() + limits::LOG_END;
-        let mut message = Message::End(answer);
-        while let Err(TrySendError::Full(back)) = self.messages.try_send(message) {
-            if Instant::now() >= end {
-                return;
-            }
-            message = back;
-            std::thread::sleep(limits::LOG_END / 100);
+        let offer = |message| match self.messages.try_send(message) {
+            Err(TrySendError::Full(back)) => Err(back),
+            // Without its thread there is nothing to wait for.
+            _ => Ok(()),
+        };
+        if push_within(Message::End(answer), limits::LOG_END, offer).is_err() {
+            return;
         }
         let _ = written.recv_timeout(end.saturating_duration_since(Instant::now()));
     }

@@ -15,10 +15,19 @@ use linchpin_storage::{Batch, Class, Error, Reads, Writer};
 use crate::limits;
 use crate::tick::command_lane::ToShard;
 
+/// What is called when everything before it is with the store.
+pub(super) type Fence = Box<dyn FnOnce() + Send>;
+
+/// What shards hand to the thread.
+enum Handed {
+    Group(Vec<DeviceChange>),
+    Fence(Fence),
+}
+
 /// The way to the thread. Copies are cheap; the thread ends when all are gone.
 #[derive(Clone)]
 pub(crate) struct Changes {
-    send: SyncSender<Vec<DeviceChange>>,
+    send: SyncSender<Handed>,
     waiting: Arc<AtomicUsize>,
     told: Arc<Mutex<Vec<ToShard>>>,
 }
@@ -32,10 +41,24 @@ impl Changes {
             self.waiting.fetch_sub(count, Ordering::Relaxed);
             return Err(group);
         }
-        self.send.try_send(group).map_err(|error| {
+        self.send.try_send(Handed::Group(group)).map_err(|error| {
             self.waiting.fetch_sub(count, Ordering::Relaxed);
             match error {
-                TrySendError::Full(group) | TrySendError::Disconnected(group) => group,
+                TrySendError::Full(Handed::Group(group)) | TrySendError::Disconnected(Handed::Group(group)) => group,
+                TrySendError::Full(Handed::Fence(_)) | TrySendError::Disconnected(Handed::Fence(_)) => Vec::new(),
+            }
+        })
+    }
+
+    /// Call this once all changes that were given before are with the store.
+    ///
+    /// # Errors
+    /// There is no room; it comes back.
+    pub(super) fn fence(&self, done: Fence) -> Result<(), Fence> {
+        self.send.try_send(Handed::Fence(done)).map_err(|error| match error {
+            TrySendError::Full(Handed::Fence(done)) | TrySendError::Disconnected(Handed::Fence(done)) => done,
+            TrySendError::Full(Handed::Group(_)) | TrySendError::Disconnected(Handed::Group(_)) => {
+                unreachable!("what was sent comes back")
             }
         })
     }
@@ -65,7 +88,7 @@ pub(super) fn start(writer: Writer, reads: Reads) -> io::Result<(Changes, JoinHa
 struct Thread {
     writer: Writer,
     reads: Reads,
-    receive: Receiver<Vec<DeviceChange>>,
+    receive: Receiver<Handed>,
     waiting: Arc<AtomicUsize>,
     told: Arc<Mutex<Vec<ToShard>>>,
     /// What shards were told.
@@ -77,19 +100,28 @@ impl Thread {
         let mut taken: Vec<DeviceChange> = Vec::new();
         loop {
             self.look();
+            let mut fence = None;
             match self.receive.recv_timeout(limits::CHANGES_TICK) {
-                Ok(first) => taken.extend(first),
+                Ok(Handed::Group(first)) => taken.extend(first),
+                Ok(Handed::Fence(done)) => fence = Some(done),
                 Err(RecvTimeoutError::Timeout) => continue,
                 Err(RecvTimeoutError::Disconnected) => return,
             }
-            while taken.len() < limits::CHANGES_BATCH
+            while fence.is_none()
+                && taken.len() < limits::CHANGES_BATCH
                 && let Ok(next) = self.receive.try_recv()
             {
-                taken.extend(next);
+                match next {
+                    Handed::Group(next) => taken.extend(next),
+                    Handed::Fence(done) => fence = Some(done),
+                }
             }
             let count = taken.len();
             self.write(&mut taken);
             self.waiting.fetch_sub(count, Ordering::Relaxed);
+            if let Some(done) = fence {
+                done();
+            }
         }
     }
 

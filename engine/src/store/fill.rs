@@ -107,7 +107,7 @@ impl Filling<'_> {
         if self.registry.template(template.id).is_some_and(|known| known.template == template) {
             return Ok(());
         }
-        let entry = self.registry.put_template(template);
+        let entry = self.registry.put_template(template)?;
         self.keep.map_or(Ok(()), |keep| Ok(keep.put_template(&entry)?))
     }
 

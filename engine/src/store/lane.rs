@@ -4,14 +4,14 @@
 use std::collections::{HashSet, VecDeque};
 use std::time::Duration;
 
-use linchpin_control::CommandLane;
 use linchpin_protocol::http::{Dialect, History, Reply};
 use linchpin_protocol::model::{DeviceId, Millis, OrgId, Pin};
 use linchpin_shard::{Change, Command, ConnRef, DeviceChange, Effects, Shard};
 use linchpin_storage::{LaneFull, Reads, TelemetryLane, limits as storage};
 
-use super::changes::Changes;
+use super::changes::{Changes, Fence};
 use super::history;
+use super::replies::Replies;
 use crate::limits;
 use crate::tick::command_lane::ToShard;
 use crate::tick::counters::EngineCounters;
@@ -32,10 +32,13 @@ pub(crate) struct StoreLane {
     lost_lines: u64,
     reads: Reads,
     shards: Vec<ToShard>,
+    replies: Replies<ToShard>,
+    /// Removals that are answered once all before them is with the store.
+    fences: VecDeque<Fence>,
 }
 
 impl StoreLane {
-    pub(super) fn new(lane: TelemetryLane, changes: Changes, reads: Reads) -> Self {
+    pub(super) fn new(lane: TelemetryLane, changes: Changes, reads: Reads, replies: Replies<ToShard>) -> Self {
         Self {
             lane,
             due: None,
@@ -47,6 +50,8 @@ impl StoreLane {
             lost_lines: 0,
             reads,
             shards: Vec::new(),
+            replies,
+            fences: VecDeque::new(),
         }
     }
 
@@ -130,6 +135,7 @@ impl StoreLane {
         if self.due.is_some_and(|due| due <= now) {
             self.close(now, shard);
         }
+        self.give_fences(now, shard);
     }
 
     fn close(&mut self, now: Millis, shard: &Shard) {
@@ -159,22 +165,39 @@ impl StoreLane {
         // A full lane: what waits is missing in the answer.
         let _ = self.lane.close_batch();
         let to = self.shards[asker.shard.index()].clone();
+        let replies = self.replies.clone();
+        let late = to.clone();
         let job = move |reads: &Reads| {
             let reply = Box::new(history::answer(reads, org, device, &ask));
-            let mut command = Command::HistoryAnswer { asker, reply };
-            // A lane that stays full belongs to a shard that has worse to do; the asker is told of its deadline.
-            for _ in 0..limits::TOLD_TRIES {
-                match to.push(command) {
-                    Ok(()) => return,
-                    Err(back) => command = *back,
-                }
-                std::thread::sleep(Duration::from_millis(1));
-            }
+            replies.give(to, Command::HistoryAnswer { asker, reply });
         };
         if let Err(error) = self.reads.submit(job) {
             let reply = Box::new(Reply::error(Dialect::Current, 503, &error.to_string()));
-            // Without room there either its deadline answers it.
-            let _ = self.shards[asker.shard.index()].push(Command::HistoryAnswer { asker, reply });
+            self.replies.give(late, Command::HistoryAnswer { asker, reply });
+        }
+    }
+
+    /// Call this once all that the shard has said so far is with the store.
+    pub(crate) fn fence(&mut self, now: Millis, done: impl FnOnce() + Send + 'static) {
+        self.fences.push_back(Box::new(done));
+        self.due.get_or_insert(now);
+    }
+
+    /// Points are in the lane and no change waits here: what is asked of the store now comes behind them.
+    fn give_fences(&mut self, now: Millis, shard: &Shard) {
+        if self.fences.is_empty() {
+            return;
+        }
+        self.give_lines();
+        let is_behind = self.waiting.is_empty() && !shard.has_changed() && self.lane.close_batch().is_ok();
+        while is_behind && let Some(fence) = self.fences.pop_front() {
+            if let Err(back) = self.changes.fence(fence) {
+                self.fences.push_front(back);
+                break;
+            }
+        }
+        if !self.fences.is_empty() {
+            self.due.get_or_insert(now.after(storage::JOURNAL_BATCH_MS));
         }
     }
 

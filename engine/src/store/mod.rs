@@ -5,6 +5,7 @@ mod fill;
 mod history;
 mod lane;
 mod load;
+mod replies;
 mod restore;
 
 use std::fmt;
@@ -24,6 +25,7 @@ pub(crate) use changes::Changes;
 pub(crate) use fill::{Fill, FillError};
 pub(crate) use lane::StoreLane;
 pub(crate) use load::load_all;
+use replies::Replies;
 
 /// Why the store is not opened, or who exists cannot be found out.
 #[derive(Debug)]
@@ -55,6 +57,7 @@ pub(crate) struct Stored {
     changes: Changes,
     thread: JoinHandle<()>,
     upkeep: Upkeep,
+    replies: Replies<ToShard>,
 }
 
 impl Stored {
@@ -73,7 +76,9 @@ impl Stored {
         let upkeep = Upkeep::new(Keep::new(Arc::clone(&store)), config.unseal, config.backup);
         let (changes, thread) = changes::start(store.writer(), store.reads())
             .map_err(|error| StoreError::Key(format!("no thread for the store could be started: {error}")))?;
-        Ok(Self { store, changes, thread, upkeep })
+        let replies = Replies::start()
+            .map_err(|error| StoreError::Key(format!("no thread for the store could be started: {error}")))?;
+        Ok(Self { store, changes, thread, upkeep, replies })
     }
 
     /// The store for the control plane.
@@ -109,7 +114,7 @@ impl Stored {
     /// # Errors
     /// The store is closed.
     pub(crate) fn lane(&self) -> Result<StoreLane, StoreError> {
-        Ok(StoreLane::new(self.store.telemetry_lane()?, self.changes.clone(), self.store.reads()))
+        Ok(StoreLane::new(self.store.telemetry_lane()?, self.changes.clone(), self.store.reads(), self.replies.clone()))
     }
 
     /// Shards run: tell them what the store takes, and what the journal of the last run adds to what they know.

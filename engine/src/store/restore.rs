@@ -2,7 +2,6 @@
 
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
-use std::time::Duration;
 
 use linchpin_control::CommandLane;
 use linchpin_protocol::model::UnixMillis;
@@ -68,12 +67,6 @@ fn events(reads: &Reads, shards: &[ToShard]) -> Result<(), Error> {
 }
 
 /// A shard that does not keep up is waited for: this thread has time. One that has ended takes nothing any more.
-fn give(shards: &[ToShard], (shard, mut command): (ShardId, Command)) {
-    for _ in 0..limits::RESTORE_TRIES {
-        match shards[shard.index()].push(command) {
-            Ok(()) => return,
-            Err(back) => command = *back,
-        }
-        std::thread::sleep(Duration::from_millis(1));
-    }
+fn give(shards: &[ToShard], (shard, command): (ShardId, Command)) {
+    let _ = shards[shard.index()].push_within(command, limits::RESTORE_WITHIN);
 }

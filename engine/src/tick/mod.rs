@@ -16,7 +16,7 @@ use linchpin_control::http::AskLane;
 use linchpin_driver::{ConnId, Driver, Event, ListenerId, Mailbox, Mode, Outgoing, Wait};
 use linchpin_protocol::model::{Millis, Now};
 use linchpin_shard::{
-    Command, Effect, Effects, Input, LocalLetter, MoveId, Parcel, Receive, Report, Shard, ShardId, Slot,
+    Command, Effect, Effects, Input, LocalLetter, MoveId, Parcel, Receive, Report, RequestId, Shard, ShardId, Slot,
 };
 
 use crate::limits;
@@ -57,6 +57,8 @@ struct Scratch {
     outgoing: Vec<Outgoing>,
     closes: Vec<(Slot, bool)>,
     undelivered: Vec<(ShardId, Parcel)>,
+    /// Requests to remove a device, until they are answered.
+    removals: Vec<RequestId>,
 }
 
 const fn conn(slot: Slot) -> ConnId {
@@ -118,7 +120,7 @@ impl Core {
         // What the rounds below left over is carried out now.
         let wait = if scratch.fx.is_empty() { self.sleep_time() } else { Wait::No };
         let Self { driver, shard, lanes, commands, asks, clock, log, doors, .. } = self;
-        let fx = &mut scratch.fx;
+        let (fx, removals) = (&mut scratch.fx, &mut scratch.removals);
         // Read when the first event comes: after the sleep, and once a tick.
         let (mut now, mut begun) = (None, None);
         let owes_parts = shard.has_ask_part();
@@ -138,6 +140,9 @@ impl Core {
         let mut is_draining = false;
         commands.receive(|command| {
             is_draining |= matches!(command, Command::Drain { .. });
+            if let Command::RemoveDevice { request, .. } = &command {
+                removals.push(*request);
+            }
             shard.handle(now, Input::Command(command), fx);
         });
         asks.receive(limits::ANSWERS_PER_TICK, |ask, part| shard.handle(now, Input::Answer { ask, part }, fx));
@@ -233,11 +238,7 @@ impl Core {
                         Err(parcel) => scratch.undelivered.push((to, parcel)),
                     }
                 }
-                Effect::Report { to, report: Report::Status(status) } => {
-                    let figures = self.count(now).figures();
-                    self.answers.give_status(to, status, figures);
-                }
-                Effect::Report { to, report } => self.answers.give(to, report),
+                Effect::Report { to, report } => self.report(now, to, report, &mut scratch.removals),
                 Effect::Store(change) => {
                     if let Some(store) = &mut self.store {
                         store.take_change(now, *change);
@@ -257,6 +258,23 @@ impl Core {
         scratch.fx.clear();
         for (slot, abort) in scratch.closes.drain(..) {
             if abort { self.driver.abort(conn(slot)) } else { self.driver.close(conn(slot)) }
+        }
+    }
+
+    /// Answer the control plane.
+    fn report(&mut self, now: Millis, to: RequestId, report: Report, removals: &mut Vec<RequestId>) {
+        let removal = removals.iter().position(|request| *request == to).map(|at| removals.swap_remove(at));
+        match (report, &mut self.store) {
+            (Report::Status(status), _) => {
+                let figures = self.count(now).figures();
+                self.answers.give_status(to, status, figures);
+            }
+            // Answered once the store has all that was said of the device: what erases it comes behind.
+            (report, Some(store)) if removal.is_some() => {
+                let answers = self.answers.clone();
+                store.fence(now, move || answers.give(to, report));
+            }
+            (report, _) => self.answers.give(to, report),
         }
     }
 

@@ -1,16 +1,17 @@
 //! Everything that commands need.
 
-use std::sync::Arc;
-
-use tokio::sync::Mutex;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::backup::Upkeep;
-use crate::{Code, CommandError, Facts, Keep, Registry, Shards};
+use crate::shards::{Desired, Fact};
+use crate::{Code, CommandError, Facts, Keep, Registry, Shards, limits};
 
 /// See the module's page.
 pub(crate) struct Desk {
     pub(crate) shards: Arc<Shards>,
-    pub(crate) registry: Mutex<Registry>,
+    pub(crate) registry: Arc<Mutex<Registry>>,
+    /// Brings the shards to what the registry says.
+    pub(crate) desired: Arc<Desired>,
     /// The store, and what operators do with it; `None`: state is in memory only.
     pub(crate) upkeep: Option<Upkeep>,
     pub(crate) facts: Facts,
@@ -21,6 +22,20 @@ fn failed_inside() -> CommandError {
 }
 
 impl Desk {
+    /// Who exists. For moments: never held while something is waited for.
+    pub(crate) fn registry(&self) -> MutexGuard<'_, Registry> {
+        self.registry.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Let the shards know of a change that is durable, and wait a while for them: whoever asked may use at once what was
+    /// made. A shard that does not keep up gets it later.
+    pub(crate) async fn publish(&self, facts: impl IntoIterator<Item = Fact>) {
+        let marks = self.desired.changed(facts);
+        if !self.desired.acknowledged(&marks, limits::ANSWER_TIMEOUT).await {
+            tracing::warn!("not every shard knows of a change yet; it is sent until it does");
+        }
+    }
+
     /// Let a thread that may wait for the disk do it; `None`: there is no store.
     ///
     /// # Errors

@@ -8,6 +8,7 @@ use super::request::{
     Delivered, DeviceAdd, DeviceFull, DeviceLine, DeviceList, DevicePush, DeviceShow, DeviceToken, DeviceWrite,
     EventLine, MadeDevice, PropertyLine, Pushed, ValueLine,
 };
+use crate::shards::Fact;
 use crate::{Code, CommandError, Made, NewDevices, Registry, limits};
 
 pub(super) async fn list(desk: &Desk, asked: DeviceList) -> Result<Vec<DeviceLine>, CommandError> {
@@ -21,7 +22,7 @@ pub(super) async fn list(desk: &Desk, asked: DeviceList) -> Result<Vec<DeviceLin
     }
     rows.sort_by_key(|row| row.id);
     rows.truncate(limit as usize);
-    let registry = desk.registry.lock().await;
+    let registry = desk.registry();
     Ok(rows.iter().map(|row| line(row, &registry)).collect())
 }
 
@@ -29,33 +30,36 @@ pub(super) async fn show(desk: &Desk, asked: DeviceShow) -> Result<DeviceFull, C
     let device = asked.device.0;
     let ask = |request| Command::Device { request, device };
     match desk.shards.ask(home_of(device, desk.shards.count()), ask).await? {
-        Report::Device(view) => Ok(full(&view, &*desk.registry.lock().await)),
+        Report::Device(view) => Ok(full(&view, &desk.registry())),
         _ => Err(CommandError::no_such_device(device)),
     }
 }
 
-/// Tokens are in the answer.
+/// Tokens are in the answer. Ids are reserved, the disk is written without a lock, and then the devices exist.
 pub(super) async fn add(desk: &Desk, asked: DeviceAdd) -> Result<Vec<MadeDevice>, CommandError> {
     let DeviceAdd { count, org, template, name } = asked;
     let org = known_org(desk, org.map(|org| org.0)).await?;
-    let mut registry = desk.registry.lock().await;
+    if !desk.desired.has_room(2 * count as usize) {
+        let text = format!("{} changes wait for shards: try again in a moment", limits::UNACKNOWLEDGED);
+        return Err(CommandError::new(Code::Busy, text));
+    }
     let new = NewDevices { count, template: template.map(|id| id.0), name, org };
-    let made = registry.add(&new).map_err(|error| CommandError::new(Code::Refused, error.to_string()))?;
+    let made = desk.registry().reserve(&new)?;
     let records = made.clone();
-    // What shards know and an answer names is on the disk.
     if let Err(error) = desk.with_store(move |keep| keep.add_devices(&records)).await {
-        for device in &made {
-            registry.remove(device.entry.id);
-        }
+        desk.registry().give_up(&made);
         return Err(error);
     }
-    for device in &made {
-        let known =
-            [registry.introduce(&device.entry), registry.index(device.entry.id, registry.digest(&device.token))];
-        for (shard, command) in known {
-            tell_patiently(desk, shard, command).await?;
-        }
-    }
+    let facts: Vec<_> = {
+        let mut registry = desk.registry();
+        registry.publish(&made)?;
+        let facts = |made: &Made| {
+            let id = made.entry.id;
+            [Fact::Device(id), Fact::Token(registry.digest(&made.token), id)]
+        };
+        made.iter().flat_map(facts).collect()
+    };
+    desk.publish(facts).await;
     Ok(made.iter().map(MadeDevice::from).collect())
 }
 
@@ -74,24 +78,6 @@ async fn known_org(desk: &Desk, org: Option<OrgId>) -> Result<OrgId, CommandErro
     let Some(org) = org else { return Ok(OrgId::FIRST) };
     let known = desk.with_store(move |keep| keep.has_org(org)).await?.unwrap_or(org == OrgId::FIRST);
     if known { Ok(org) } else { Err(CommandError::no_such_org(org)) }
-}
-
-/// Many devices at once fill the lane: wait for the shard instead of failing halfway.
-pub(super) async fn tell_patiently(
-    desk: &Desk,
-    shard: linchpin_shard::ShardId,
-    command: Command,
-) -> Result<(), CommandError> {
-    let deadline = tokio::time::Instant::now() + limits::ANSWER_TIMEOUT;
-    let mut command = command;
-    loop {
-        match desk.shards.offer(shard, command) {
-            Ok(()) => return Ok(()),
-            Err(back) if tokio::time::Instant::now() < deadline => command = *back,
-            Err(_) => return Err(CommandError::new(Code::Busy, format!("shard {} does not keep up", shard.0))),
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(1)).await;
-    }
 }
 
 pub(super) async fn write(desk: &Desk, asked: DeviceWrite) -> Result<Delivered, CommandError> {
@@ -141,22 +127,24 @@ async fn send(desk: &Desk, device: DeviceId, push: Push) -> Result<Delivered, Co
 }
 
 /// A device with its token.
-pub(super) async fn with_token(desk: &Desk, registry: &Registry, device: DeviceId) -> Result<Made, CommandError> {
-    let entry = registry.device(device).ok_or_else(|| CommandError::no_such_device(device))?.clone();
-    let token = match registry.token(device) {
+pub(super) async fn with_token(desk: &Desk, device: DeviceId) -> Result<Made, CommandError> {
+    let no_such_device = || CommandError::no_such_device(device);
+    let (entry, token) = {
+        let registry = desk.registry();
+        (registry.device(device).ok_or_else(no_such_device)?.clone(), registry.token(device))
+    };
+    let token = match token {
         Some(token) => Some(token),
         None => {
             let asked = entry.clone();
             desk.with_store(move |keep| keep.token(&asked)).await?.flatten()
         }
     };
-    let token = token.ok_or_else(|| CommandError::no_such_device(device))?;
-    Ok(Made { entry, token })
+    Ok(Made { token: token.ok_or_else(no_such_device)?, entry })
 }
 
 pub(super) async fn token(desk: &Desk, asked: DeviceToken) -> Result<MadeDevice, CommandError> {
-    let registry = desk.registry.lock().await;
-    with_token(desk, &registry, asked.device.0).await.map(|made| MadeDevice::from(&made))
+    with_token(desk, asked.device.0).await.map(|made| MadeDevice::from(&made))
 }
 
 fn line(row: &DeviceRow, registry: &Registry) -> DeviceLine {

@@ -12,7 +12,7 @@ pub(super) async fn diary(desk: &Desk, asked: DeviceDiary) -> Result<Vec<DiaryLi
     let DeviceDiary { device, limit } = asked;
     let device = device.map(|device| device.0);
     if let Some(device) = device
-        && desk.registry.lock().await.device(device).is_none()
+        && desk.registry().device(device).is_none()
     {
         return Err(CommandError::no_such_device(device));
     }
@@ -41,7 +41,8 @@ pub(super) async fn diary(desk: &Desk, asked: DeviceDiary) -> Result<Vec<DiaryLi
 
 /// What the store knows of a device from before this process, newest first.
 async fn earlier(desk: &Desk, device: DeviceId, room: usize) -> Result<Vec<DiaryLine>, CommandError> {
-    let Some(entry) = desk.registry.lock().await.device(device).cloned() else { return Ok(Vec::new()) };
+    let entry = desk.registry().device(device).cloned();
+    let Some(entry) = entry else { return Ok(Vec::new()) };
     let uptime_ms = desk.facts.started.elapsed().as_millis() as u64;
     let lines = desk.with_store(move |keep| keep.diary(&entry, uptime_ms, room)).await?.unwrap_or_default();
     Ok(lines.into_iter().rev().map(|(at_ms, reason)| earlier_line(at_ms, device, &reason)).collect())

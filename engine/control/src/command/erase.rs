@@ -1,26 +1,24 @@
-//! Removing and erasing: what is to go leaves the shards first.
+//! Removing and erasing. What is to go is marked as leaving, leaves the shards until each has acknowledged it, and is then
+//! erased on the disk. A shard acknowledges once all that it had to say of a device is with the store, so nothing comes
+//! behind. Each step may be asked for again: what failed half-way goes on from there.
 
 use linchpin_protocol::model::{DeviceId, OrgId};
-use linchpin_shard::{Command, home_of};
 
 use super::desk::Desk;
-use super::device::{tell_patiently, with_token};
+use super::device::with_token;
 use super::request::{DeviceRemove, EraseDevice, EraseOrg, ErasedDevice, ErasedOrg, RemovedDevice};
 use super::store::{self, NOT_IN_BACKUPS};
 use super::table::Offline as _;
-use crate::{CommandError, DeviceEntry, Made, Registry, limits};
+use crate::shards::Fact;
+use crate::{Code, CommandError, Made, limits};
 
 /// Erase a device: its connection ends; its token, values and history are gone.
 pub(super) async fn remove(desk: &Desk, asked: DeviceRemove) -> Result<RemovedDevice, CommandError> {
     let device = asked.device.0;
-    let mut registry = desk.registry.lock().await;
-    let entry = leave(desk, &registry, device).await?;
-    if desk.upkeep.is_some() {
-        // What the shard has said of it is on its way to the store for so long.
-        tokio::time::sleep(limits::LAST_WORDS).await;
-        desk.with_store(move |keep| keep.erase_device(&entry)).await?;
-    }
-    registry.remove(device);
+    let Made { entry, token } = with_token(desk, device).await?;
+    leave(desk, &[Made { entry: entry.clone(), token }]).await?;
+    desk.with_store(move |keep| keep.erase_device(&entry)).await?;
+    desk.registry().remove(device);
     Ok(RemovedDevice { removed: device.get() })
 }
 
@@ -30,31 +28,56 @@ pub(super) async fn device(desk: &Desk, asked: EraseDevice) -> Result<ErasedDevi
 }
 
 pub(super) async fn org(desk: &Desk, asked: EraseOrg) -> Result<ErasedOrg, CommandError> {
-    store::may_be_erased(asked.org.0)?;
-    forget_org(desk, asked.org.0).await?;
-    desk.with_upkeep(move |upkeep| asked.carry_out(upkeep)).await
+    let org = asked.org.0;
+    store::may_be_erased(org)?;
+    forget_org(desk, org).await?;
+    let erased = desk.with_upkeep(move |upkeep| asked.carry_out(upkeep)).await;
+    // It may be erased here and not in the backups: that is asked for again.
+    if desk.with_store(move |keep| keep.has_org(org)).await? == Some(false) {
+        desk.registry().remove_org(org);
+    }
+    erased
 }
 
-/// Let a device leave the shards: its connection ends and its token opens nothing.
-async fn leave(desk: &Desk, registry: &Registry, device: DeviceId) -> Result<DeviceEntry, CommandError> {
-    let Made { entry, token } = with_token(desk, registry, device).await?;
-    // The index first: from then on nobody logs in with the token.
-    let (owner, unindex) = registry.unindex(&token);
-    tell_patiently(desk, owner, unindex).await?;
-    let home = home_of(device, desk.shards.count());
-    desk.shards.ask(home, |request| Command::RemoveDevice { request, device }).await?;
-    Ok(entry)
+/// Let devices leave the shards: their connections end and their tokens open nothing.
+async fn leave(desk: &Desk, devices: &[Made]) -> Result<(), CommandError> {
+    let (tokens, homes): (Vec<_>, Vec<_>) = {
+        let mut registry = desk.registry();
+        devices.iter().for_each(|made| registry.leave(made.entry.id));
+        let facts = |made: &Made| {
+            let id = made.entry.id;
+            (Fact::Token(registry.digest(&made.token), id), Fact::Device(id))
+        };
+        devices.iter().map(facts).unzip()
+    };
+    // The index first: from then on nobody logs in with the tokens.
+    for facts in [tokens, homes] {
+        let marks = desk.desired.changed(facts);
+        if !desk.desired.acknowledged(&marks, limits::ANSWER_TIMEOUT).await {
+            let text = "the shards or the store do not keep up: the removal has begun, ask for it again in a moment";
+            return Err(CommandError::new(Code::Busy, text));
+        }
+    }
+    Ok(())
 }
 
 /// Let all devices of an organization leave.
 async fn forget_org(desk: &Desk, org: OrgId) -> Result<(), CommandError> {
-    let mut registry = desk.registry.lock().await;
-    let devices = registry.devices().iter().filter(|device| device.org == org);
-    let devices: Vec<DeviceId> = devices.map(|device| device.id).collect();
-    for device in &devices {
-        leave(desk, &registry, *device).await?;
+    if !desk.with_upkeep(move |upkeep| Ok(upkeep.keep().knows_org(org)?)).await? {
+        return Err(CommandError::no_such_org(org));
     }
-    devices.into_iter().for_each(|device| drop(registry.remove(device)));
-    tokio::time::sleep(limits::LAST_WORDS).await;
+    let devices: Vec<DeviceId> = desk.registry().leave_org(org).into_iter().map(|device| device.id).collect();
+    for some in devices.chunks(limits::FACTS_TOGETHER) {
+        let mut made = Vec::with_capacity(some.len());
+        for device in some {
+            match with_token(desk, *device).await {
+                Ok(one) => made.push(one),
+                // Another command has removed it meanwhile.
+                Err(error) if error.code == Code::NoSuchDevice => {}
+                Err(error) => return Err(error),
+            }
+        }
+        leave(desk, &made).await?;
+    }
     Ok(())
 }

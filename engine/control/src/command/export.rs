@@ -17,7 +17,7 @@ use crate::{Code, CommandError, limits};
 pub(super) async fn export(desk: &Desk, asked: DeviceExport) -> Result<(ExportBegun, Pieces), CommandError> {
     let device = asked.device.0;
     let no_such_device = || CommandError::no_such_device(device);
-    let entry = desk.registry.lock().await.device(device).cloned().ok_or_else(no_such_device)?;
+    let entry = desk.registry().device(device).cloned().ok_or_else(no_such_device)?;
     let Some(upkeep) = desk.upkeep.clone() else {
         return Err(CommandError::new(Code::Refused, "this server keeps no history: its state is in memory only"));
     };

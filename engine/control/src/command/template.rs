@@ -1,20 +1,19 @@
 //! Commands about templates.
 
 use linchpin_protocol::model::{Datastream, Template};
-use linchpin_shard::Command;
 
 use super::desk::Desk;
-use super::device::tell_patiently;
 use super::request::{AddedTemplate, TemplateAdd, TemplateList, TemplateSheet, TemplateShow};
-use crate::{Code, CommandError, limits};
+use crate::shards::Fact;
+use crate::{Code, CommandError};
 
 pub(super) async fn list(desk: &Desk, _: TemplateList) -> Result<Vec<TemplateSheet>, CommandError> {
-    Ok(desk.registry.lock().await.templates().map(TemplateSheet::from).collect())
+    Ok(desk.registry().templates().map(TemplateSheet::from).collect())
 }
 
 pub(super) async fn show(desk: &Desk, asked: TemplateShow) -> Result<TemplateSheet, CommandError> {
     let id = asked.template.0;
-    let registry = desk.registry.lock().await;
+    let registry = desk.registry();
     registry.template(id).map(|entry| TemplateSheet::from(&entry.template)).ok_or_else(|| {
         let text = format!("there is no template {}: `linchpin template list` shows them", id.as_str());
         CommandError::new(Code::NoSuchTemplate, text)
@@ -24,23 +23,16 @@ pub(super) async fn show(desk: &Desk, asked: TemplateShow) -> Result<TemplateShe
 /// Add a template, or replace the one with its id: every shard checks writes against it from now on.
 pub(super) async fn add(desk: &Desk, asked: TemplateAdd) -> Result<AddedTemplate, CommandError> {
     let template = template(asked)?;
-    let mut registry = desk.registry.lock().await;
-    let before = registry.template(template.id).cloned();
-    let is_known = before.is_some();
-    if !is_known && registry.templates().len() >= limits::TEMPLATES {
-        let text = format!("{} templates are the most that one server keeps", limits::TEMPLATES);
-        return Err(CommandError::new(Code::Refused, text));
-    }
     let id = template.id;
-    let entry = registry.put_template(template.clone());
-    if let Err(error) = desk.with_store(move |keep| keep.put_template(&entry)).await {
-        registry.restore_template(id, before);
+    let entry = desk.registry().reserve_template(template)?;
+    let record = entry.clone();
+    if let Err(error) = desk.with_store(move |keep| keep.put_template(&record)).await {
+        desk.registry().give_up_template(id);
         return Err(error);
     }
-    for shard in desk.shards.all() {
-        tell_patiently(desk, shard, Command::PutTemplate(Box::new(template.clone()))).await?;
-    }
-    Ok(AddedTemplate { template: id.as_str().to_owned(), replaced: is_known })
+    let replaced = desk.registry().publish_template(entry);
+    desk.publish([Fact::Template(id)]).await;
+    Ok(AddedTemplate { template: id.as_str().to_owned(), replaced })
 }
 
 fn template(asked: TemplateAdd) -> Result<Template, CommandError> {
@@ -60,6 +52,7 @@ fn template(asked: TemplateAdd) -> Result<Template, CommandError> {
 mod tests {
     use super::*;
     use crate::command::run::read;
+    use crate::limits;
     use serde_json::json;
 
     fn read_template(asked: serde_json::Value) -> Result<Template, CommandError> {

@@ -1,116 +1,34 @@
 //! Templates and devices: who exists. The store keeps it; without one it is gone with the process.
+//!
+//! The registry is memory only and its lock is held for moments: ids are **reserved** under it, written to the disk without
+//! it, and **published** under it again. Shards are brought to what is published by [`crate::shards::Desired`]. A device
+//! that leaves is **leaving** until nothing of it is left, so that nothing brings it back.
 
+mod entry;
 pub(crate) mod records;
 
-use std::collections::BTreeMap;
-use std::fmt;
+use std::collections::{BTreeMap, BTreeSet};
 
 use linchpin_protocol::model::{DeviceId, OrgId, Template, TemplateId, Token};
 use linchpin_shard::{Command, Digest, ShardId, digest, home_of, index_owner_of};
 
+pub use self::entry::{DeviceEntry, Loaded, Made, NewDevices, RegistryError, TemplateEntry};
 use crate::limits;
-
-/// A device as its owner knows it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DeviceEntry {
-    /// The id, never used again.
-    pub id: DeviceId,
-    /// Its organization.
-    pub org: OrgId,
-    /// A name for people; may be empty.
-    pub name: Box<str>,
-    /// Its template.
-    pub template: Option<TemplateId>,
-}
-
-/// A device that was made just now, or whose token was asked for.
-#[derive(Clone, Debug)]
-pub struct Made {
-    /// The device.
-    pub entry: DeviceEntry,
-    /// What it logs in with.
-    pub token: Token,
-}
-
-/// A template as it is kept.
-#[derive(Clone, Debug, PartialEq)]
-pub struct TemplateEntry {
-    /// Its number in the store.
-    pub number: u32,
-    /// Its organization.
-    pub org: OrgId,
-    /// What devices are checked against.
-    pub template: Template,
-}
-
-/// What the store knew at the start.
-#[derive(Debug, Default)]
-pub struct Loaded {
-    /// By number.
-    pub templates: Vec<TemplateEntry>,
-    /// By id.
-    pub devices: Vec<DeviceEntry>,
-    /// The highest id that was ever given out; 0 = none.
-    pub last_device: u32,
-}
-
-/// Which devices to make.
-#[derive(Clone, Debug)]
-pub struct NewDevices {
-    /// How many.
-    pub count: u32,
-    /// Their organization.
-    pub org: OrgId,
-    /// Their template; must exist.
-    pub template: Option<TemplateId>,
-    /// Their name; several get a number behind it.
-    pub name: String,
-}
-
-impl Default for NewDevices {
-    fn default() -> Self {
-        Self { count: 1, org: OrgId::FIRST, template: None, name: String::new() }
-    }
-}
-
-/// Why a device or template cannot be added.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum RegistryError {
-    /// The template is not known.
-    NoSuchTemplate(TemplateId),
-    /// Too many devices.
-    Full,
-    /// The name is too long.
-    NameTooLong(usize),
-    /// Two devices cannot have one token.
-    TokenInUse,
-    /// The operating system gives no random bytes.
-    NoRandom,
-}
-
-impl fmt::Display for RegistryError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NoSuchTemplate(id) => {
-                write!(f, "there is no template {}: `linchpin template list` shows them", id.as_str())
-            }
-            Self::Full => write!(f, "{} devices are the most that one server keeps", limits::DEVICES),
-            Self::NameTooLong(len) => {
-                write!(f, "a name of {len} bytes is too long, {} are allowed", limits::NAME_BYTES)
-            }
-            Self::TokenInUse => f.write_str("another device has this token already: give each device its own"),
-            Self::NoRandom => f.write_str("the operating system gave no random bytes for a token: try again"),
-        }
-    }
-}
-
-impl std::error::Error for RegistryError {}
 
 /// See the module's page.
 #[derive(Debug)]
 pub struct Registry {
     templates: Vec<TemplateEntry>,
+    /// Templates that are being written.
+    writing: BTreeSet<TemplateId>,
+    last_template: u32,
     devices: Vec<DeviceEntry>,
+    /// Devices that are being written.
+    reserved: u64,
+    /// Devices that leave or have left the shards and are still in the store.
+    leaving: BTreeSet<DeviceId>,
+    /// Organizations that are being erased, or were. Their numbers are not given out again.
+    erased: BTreeSet<OrgId>,
     /// Tokens, where no store keeps them.
     tokens: Option<BTreeMap<DeviceId, Token>>,
     /// The highest id that was ever given out.
@@ -122,9 +40,9 @@ pub struct Registry {
 impl Registry {
     /// Empty, for a process with this many shards and this key of token digests, whose state is in memory only.
     #[must_use]
-    pub const fn new(shards: u16, digest_key: [u8; 32]) -> Self {
+    pub fn new(shards: u16, digest_key: [u8; 32]) -> Self {
         let tokens = Some(BTreeMap::new());
-        Self { templates: Vec::new(), devices: Vec::new(), tokens, last_id: 0, digest_key, shards }
+        Self { tokens, ..Self::stored(shards, digest_key, Loaded::default()) }
     }
 
     /// With what the store knows, which keeps the tokens too.
@@ -132,28 +50,70 @@ impl Registry {
     pub fn stored(shards: u16, digest_key: [u8; 32], loaded: Loaded) -> Self {
         let Loaded { templates, devices, last_device } = loaded;
         let last_id = devices.last().map_or(0, |last| last.id.get()).max(last_device);
-        Self { templates, devices, tokens: None, last_id, digest_key, shards }
+        let last_template = templates.last().map_or(0, |last| last.number);
+        Self {
+            templates,
+            writing: BTreeSet::new(),
+            last_template,
+            devices,
+            reserved: 0,
+            leaving: BTreeSet::new(),
+            erased: BTreeSet::new(),
+            tokens: None,
+            last_id,
+            digest_key,
+            shards,
+        }
     }
 
-    /// Add a template; replaces one with the same id. Returns how it is to be kept.
-    pub fn put_template(&mut self, template: Template) -> TemplateEntry {
-        if let Some(known) = self.templates.iter_mut().find(|known| known.template.id == template.id) {
-            known.template = template;
-            return known.clone();
+    /// Reserve a template: nobody else writes one with its id until it is published or given up.
+    ///
+    /// # Errors
+    /// [`RegistryError::TemplateIsWritten`], [`RegistryError::TemplatesFull`].
+    pub(crate) fn reserve_template(&mut self, template: Template) -> Result<TemplateEntry, RegistryError> {
+        let known = self.template(template.id).map(|known| known.number);
+        if known.is_none() && self.templates.len() + self.writing.len() >= limits::TEMPLATES {
+            return Err(RegistryError::TemplatesFull);
         }
-        let number = self.templates.last().map_or(0, |last| last.number) + 1;
-        let entry = TemplateEntry { number, org: OrgId::FIRST, template };
-        self.templates.push(entry.clone());
-        entry
+        if !self.writing.insert(template.id) {
+            return Err(RegistryError::TemplateIsWritten(template.id));
+        }
+        let number = known.unwrap_or_else(|| {
+            self.last_template += 1;
+            self.last_template
+        });
+        Ok(TemplateEntry { number, org: OrgId::FIRST, template })
     }
 
-    /// Take back what [`Registry::put_template`] did.
-    pub(crate) fn restore_template(&mut self, id: TemplateId, before: Option<TemplateEntry>) {
-        match (self.templates.iter().position(|known| known.template.id == id), before) {
-            (Some(at), Some(before)) => self.templates[at] = before,
-            (Some(at), None) => drop(self.templates.remove(at)),
-            (None, _) => {}
+    /// It is on the disk. Replaces one with the same id; returns whether there was one.
+    pub(crate) fn publish_template(&mut self, entry: TemplateEntry) -> bool {
+        let id = entry.template.id;
+        self.writing.remove(&id);
+        match self.templates.iter_mut().find(|known| known.template.id == id) {
+            Some(known) => {
+                *known = entry;
+                true
+            }
+            None => {
+                self.templates.push(entry);
+                false
+            }
         }
+    }
+
+    /// It is not on the disk.
+    pub(crate) fn give_up_template(&mut self, id: TemplateId) {
+        self.writing.remove(&id);
+    }
+
+    /// Add a template at once; replaces one with the same id. Returns how it is to be stored.
+    ///
+    /// # Errors
+    /// As with reserving.
+    pub fn put_template(&mut self, template: Template) -> Result<TemplateEntry, RegistryError> {
+        let entry = self.reserve_template(template)?;
+        self.publish_template(entry.clone());
+        Ok(entry)
     }
 
     /// All templates.
@@ -161,7 +121,7 @@ impl Registry {
         self.templates.iter().map(|entry| &entry.template)
     }
 
-    /// A template as it is kept.
+    /// A template as it is stored.
     #[must_use]
     pub fn template(&self, id: TemplateId) -> Option<&TemplateEntry> {
         self.templates.iter().find(|entry| entry.template.id == id)
@@ -199,26 +159,73 @@ impl Registry {
             return Err(RegistryError::TokenInUse);
         }
         self.check(name, template, 1)?;
-        Ok(self.push(OrgId::FIRST, name, template, token))
+        let made = self.next(OrgId::FIRST, name, template, token);
+        self.show(std::slice::from_ref(&made));
+        Ok(made)
     }
 
-    /// Make devices with random tokens; returns them.
+    /// Make devices with random tokens at once; returns them.
     ///
     /// # Errors
     /// See [`RegistryError`]; nothing was added then.
     pub fn add(&mut self, new: &NewDevices) -> Result<Vec<Made>, RegistryError> {
+        let made = self.reserve(new)?;
+        self.publish(&made)?;
+        Ok(made)
+    }
+
+    /// Give out ids and tokens for devices that nobody sees until they are published.
+    ///
+    /// # Errors
+    /// See [`RegistryError`]; nothing was reserved then.
+    pub(crate) fn reserve(&mut self, new: &NewDevices) -> Result<Vec<Made>, RegistryError> {
         self.check(&new.name, new.template, new.count)?;
+        if self.erased.contains(&new.org) {
+            return Err(RegistryError::OrgIsErased(new.org));
+        }
         let mut seeds = vec![0u8; 24 * new.count as usize];
         getrandom::fill(&mut seeds).map_err(|_| RegistryError::NoRandom)?;
+        self.reserved += u64::from(new.count);
         let made = seeds.as_chunks::<24>().0.iter().enumerate().map(|(n, seed)| {
             let name = match (new.count, new.name.as_str()) {
                 (_, "") => String::new(),
                 (1, name) => name.to_owned(),
                 (_, name) => format!("{name} {}", n + 1),
             };
-            self.push(new.org, &name, new.template, Token::from_random(seed))
+            self.next(new.org, &name, new.template, Token::from_random(seed))
         });
         Ok(made.collect())
+    }
+
+    /// Reserved devices are on the disk: from here on they exist.
+    ///
+    /// # Errors
+    /// [`RegistryError::OrgIsErased`] since they were reserved: what is on the disk can be read by nobody.
+    pub(crate) fn publish(&mut self, made: &[Made]) -> Result<(), RegistryError> {
+        self.give_up(made);
+        if let Some(made) = made.iter().find(|made| self.erased.contains(&made.entry.org)) {
+            return Err(RegistryError::OrgIsErased(made.entry.org));
+        }
+        self.show(made);
+        Ok(())
+    }
+
+    /// Reserved devices are not on the disk. Their ids are not used again.
+    pub(crate) fn give_up(&mut self, made: &[Made]) {
+        self.reserved = self.reserved.saturating_sub(made.len() as u64);
+    }
+
+    fn show(&mut self, made: &[Made]) {
+        // Others may have been published before, though their ids are higher.
+        let is_behind = |last: &DeviceEntry| made.first().is_some_and(|made| made.entry.id < last.id);
+        let is_mixed = self.devices.last().is_some_and(is_behind);
+        self.devices.extend(made.iter().map(|made| made.entry.clone()));
+        if is_mixed {
+            self.devices.sort_unstable_by_key(|device| device.id);
+        }
+        if let Some(tokens) = &mut self.tokens {
+            tokens.extend(made.iter().map(|made| (made.entry.id, made.token)));
+        }
     }
 
     fn check(&self, name: &str, template: Option<TemplateId>, count: u32) -> Result<(), RegistryError> {
@@ -230,22 +237,17 @@ impl Registry {
         if name.len() > limits::NAME_BYTES {
             return Err(RegistryError::NameTooLong(name.len()));
         }
-        if self.devices.len() as u64 + u64::from(count) > u64::from(limits::DEVICES) {
+        if self.devices.len() as u64 + self.reserved + u64::from(count) > u64::from(limits::DEVICES) {
             return Err(RegistryError::Full);
         }
         Ok(())
     }
 
-    fn push(&mut self, org: OrgId, name: &str, template: Option<TemplateId>, token: Token) -> Made {
+    fn next(&mut self, org: OrgId, name: &str, template: Option<TemplateId>, token: Token) -> Made {
         self.last_id += 1;
         // Ids start at 1 and are bounded by `limits::DEVICES`.
         let id = DeviceId::new(self.last_id).unwrap_or_else(|| unreachable!("ids start at 1"));
-        let entry = DeviceEntry { id, org, name: name.into(), template };
-        self.devices.push(entry.clone());
-        if let Some(tokens) = &mut self.tokens {
-            tokens.insert(id, token);
-        }
-        Made { entry, token }
+        Made { entry: DeviceEntry { id, org, name: name.into(), template }, token }
     }
 
     /// Give a device another name and template.
@@ -260,13 +262,40 @@ impl Registry {
         Ok(())
     }
 
+    /// A device leaves the shards, for good. It stays in the list until it is removed.
+    pub(crate) fn leave(&mut self, id: DeviceId) {
+        self.leaving.insert(id);
+    }
+
+    /// An organization is erased, for good: nothing is added to it any more. Returns its devices.
+    pub(crate) fn leave_org(&mut self, org: OrgId) -> Vec<DeviceEntry> {
+        self.erased.insert(org);
+        self.devices.iter().filter(|device| device.org == org).cloned().collect()
+    }
+
     /// Forget a device; returns it. Its id is never used again.
     pub fn remove(&mut self, id: DeviceId) -> Option<DeviceEntry> {
+        self.leaving.remove(&id);
         let at = self.devices.binary_search_by_key(&id, |device| device.id).ok()?;
         if let Some(tokens) = &mut self.tokens {
             tokens.remove(&id);
         }
         Some(self.devices.remove(at))
+    }
+
+    /// Forget all devices of an organization.
+    pub(crate) fn remove_org(&mut self, org: OrgId) {
+        for device in self.devices.iter().filter(|device| device.org == org) {
+            self.leaving.remove(&device.id);
+            self.tokens.as_mut().and_then(|tokens| tokens.remove(&device.id));
+        }
+        self.devices.retain(|device| device.org != org);
+    }
+
+    /// A device that shards are to serve.
+    #[must_use]
+    pub(crate) fn served(&self, id: DeviceId) -> Option<&DeviceEntry> {
+        self.device(id).filter(|_| !self.leaving.contains(&id))
     }
 
     /// The digest of a token, as shards compute it.
@@ -286,13 +315,6 @@ impl Registry {
     #[must_use]
     pub fn index(&self, device: DeviceId, digest: Digest) -> (ShardId, Command) {
         (index_owner_of(&digest, self.shards), Command::IndexToken { digest, device })
-    }
-
-    /// What it must be told, so that nobody logs in with the token any more.
-    #[must_use]
-    pub fn unindex(&self, token: &Token) -> (ShardId, Command) {
-        let digest = self.digest(token);
-        (index_owner_of(&digest, self.shards), Command::UnindexToken(digest))
     }
 }
 
@@ -366,5 +388,61 @@ mod tests {
         let expected = digest(&[9; 32], &device.token);
         assert_eq!(owner, index_owner_of(&expected, 7));
         assert!(matches!(index, Command::IndexToken { digest, .. } if digest == expected));
+    }
+
+    #[test]
+    fn reserved_devices_are_seen_when_they_are_published_in_any_order() {
+        let mut registry = Registry::new(1, [1; 32]);
+        let two = NewDevices { count: 2, ..NewDevices::default() };
+        let (first, second) = (registry.reserve(&two).expect("room"), registry.reserve(&two).expect("room"));
+        let failed = registry.reserve(&two).expect("room");
+        assert!(registry.devices().is_empty());
+        registry.publish(&second).expect("nobody is erased");
+        registry.give_up(&failed);
+        registry.publish(&first).expect("nobody is erased");
+        let ids: Vec<_> = registry.devices().iter().map(|device| device.id.get()).collect();
+        assert_eq!(ids, [1, 2, 3, 4]);
+        assert_eq!(registry.device(second[1].entry.id).map(|device| device.id.get()), Some(4));
+        assert_eq!(registry.reserved, 0);
+    }
+
+    #[test]
+    fn nothing_is_added_to_an_organization_that_is_erased() {
+        let mut registry = Registry::new(1, [1; 32]);
+        let org = OrgId::new(2).expect("not zero");
+        let new = NewDevices { org, ..NewDevices::default() };
+        let known = registry.add(&new).expect("room");
+        let late = registry.reserve(&new).expect("room");
+        assert_eq!(registry.leave_org(org).iter().map(|device| device.id).collect::<Vec<_>>(), [known[0].entry.id]);
+        assert_eq!(registry.publish(&late), Err(RegistryError::OrgIsErased(org)));
+        assert_eq!(registry.reserve(&new).map(drop), Err(RegistryError::OrgIsErased(org)));
+        registry.remove_org(org);
+        assert!(registry.devices().is_empty());
+    }
+
+    #[test]
+    fn a_template_is_written_by_one_at_a_time() {
+        let mut registry = Registry::new(1, [1; 32]);
+        let template = |name: &str| {
+            Template::new(TemplateId::parse(b"TMPLpump").expect("valid"), name.into(), Vec::new(), Vec::new())
+        };
+        let entry = registry.reserve_template(template("one")).expect("room");
+        let id = entry.template.id;
+        assert_eq!(registry.reserve_template(template("two")), Err(RegistryError::TemplateIsWritten(id)));
+        assert!(!registry.publish_template(entry.clone()) && registry.template(id) == Some(&entry));
+        let again = registry.reserve_template(template("two")).expect("free again");
+        assert_eq!(again.number, entry.number);
+        registry.give_up_template(id);
+        assert_eq!(registry.template(id), Some(&entry), "the disk did not take it");
+    }
+
+    #[test]
+    fn a_leaving_device_is_served_no_more() {
+        let mut registry = Registry::new(1, [1; 32]);
+        let id = registry.add(&NewDevices::default()).expect("room")[0].entry.id;
+        assert!(registry.served(id).is_some());
+        registry.leave(id);
+        assert!(registry.served(id).is_none() && registry.device(id).is_some());
+        assert!(registry.remove(id).is_some() && registry.leaving.is_empty());
     }
 }

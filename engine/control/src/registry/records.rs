@@ -74,6 +74,17 @@ impl Keep {
         }
     }
 
+    /// Is there such an organization, erased or not?
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub(crate) fn knows_org(&self, org: OrgId) -> Result<bool, Error> {
+        match self.store.get::<Org>(&org) {
+            Err(Error::Erased { .. }) => Ok(true),
+            found => Ok(found?.is_some()),
+        }
+    }
+
     /// Make an organization.
     ///
     /// # Errors

@@ -1,24 +1,25 @@
 //! Asking shards, and getting their answers back.
 
+mod backlog;
+mod desired;
+mod lane;
+
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use linchpin_shard::{Command, Report, RequestId, ShardId, ShardStatus};
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
 
 use crate::monitor::figure::Figure;
 use crate::monitor::status::ShardFigures;
 use crate::{Code, CommandError, limits};
 
-/// The way to one shard: bounded, and it wakes the shard if it sleeps.
-pub trait CommandLane: Send + Sync {
-    /// Queue a command.
-    ///
-    /// # Errors
-    /// [`limits::COMMANDS`] wait already; the command is given back.
-    fn push(&self, command: Command) -> Result<(), Box<Command>>;
-}
+pub(crate) use backlog::Fact;
+pub(crate) use desired::Desired;
+pub use lane::{CommandLane, push_within};
 
 /// A report, with what the thread around the shard adds to a status.
 type Given = (Report, Vec<Figure>);
@@ -114,17 +115,34 @@ impl Shards {
     /// # Errors
     /// The shard does not keep up.
     pub fn tell(&self, to: ShardId, command: Command) -> Result<(), CommandError> {
-        self.lanes[to.index()].push(command).map_err(|_| {
-            CommandError::new(
-                Code::Busy,
-                format!("shard {} has {} commands waiting: try again in a moment", to.0, limits::COMMANDS),
-            )
-        })
+        self.lanes[to.index()].push(command).map_err(|_| Self::busy(to))
     }
 
-    /// Offer a command that the caller offers again if the lane is full.
-    pub(crate) fn offer(&self, to: ShardId, command: Command) -> Result<(), Box<Command>> {
-        self.lanes[to.index()].push(command)
+    fn busy(shard: ShardId) -> CommandError {
+        let text = format!("shard {} has {} commands waiting: try again in a moment", shard.0, limits::COMMANDS);
+        CommandError::new(Code::Busy, text)
+    }
+
+    /// The same, and wait for room for at most this long.
+    ///
+    /// # Errors
+    /// The shard did not keep up for all of this time.
+    pub(crate) async fn push_within(
+        &self,
+        to: ShardId,
+        command: Command,
+        within: Duration,
+    ) -> Result<(), CommandError> {
+        let end = Instant::now() + within;
+        let mut command = command;
+        while let Err(back) = self.lanes[to.index()].push(command) {
+            if Instant::now() >= end {
+                return Err(Self::busy(to));
+            }
+            command = *back;
+            tokio::time::sleep(lane::PAUSE).await;
+        }
+        Ok(())
     }
 
     /// Ask something and wait for the answer.
@@ -171,19 +189,56 @@ impl Shards {
         to: ShardId,
         make: impl FnOnce(RequestId) -> Command,
     ) -> Result<Given, CommandError> {
-        let answer = self.answers.expect(request);
-        if let Err(error) = self.tell(to, make(request)) {
-            self.answers.lock().once.remove(&request);
-            return Err(error);
-        }
-        match tokio::time::timeout(limits::ANSWER_TIMEOUT, answer).await {
-            Ok(Ok(report)) => Ok(report),
+        let asked = Asked { answers: self.answers.clone(), request, answer: self.answers.expect(request) };
+        self.tell(to, make(request))?;
+        self.given(to, asked).await
+    }
+
+    /// Ask something, and wait for room for it; [`Shards::finish`] waits for the answer.
+    ///
+    /// # Errors
+    /// As with [`Shards::push_within`].
+    pub(crate) async fn begin_within(
+        &self,
+        to: ShardId,
+        make: impl FnOnce(RequestId) -> Command,
+        within: Duration,
+    ) -> Result<Asked, CommandError> {
+        let request = RequestId(self.next.fetch_add(1, Ordering::Relaxed));
+        let asked = Asked { answers: self.answers.clone(), request, answer: self.answers.expect(request) };
+        self.push_within(to, make(request), within).await?;
+        Ok(asked)
+    }
+
+    /// The answer to something that was asked.
+    ///
+    /// # Errors
+    /// It does not come in time.
+    pub(crate) async fn finish(&self, of: ShardId, asked: Asked) -> Result<Report, CommandError> {
+        Ok(self.given(of, asked).await?.0)
+    }
+
+    async fn given(&self, of: ShardId, mut asked: Asked) -> Result<Given, CommandError> {
+        match tokio::time::timeout(limits::ANSWER_TIMEOUT, &mut asked.answer).await {
+            Ok(Ok(given)) => Ok(given),
             _ => {
-                self.answers.lock().once.remove(&request);
-                let text = format!("shard {} did not answer within {:?}", to.0, limits::ANSWER_TIMEOUT);
+                let text = format!("shard {} did not answer within {:?}", of.0, limits::ANSWER_TIMEOUT);
                 Err(CommandError::new(Code::NoAnswer, text))
             }
         }
+    }
+}
+
+/// A question under way. Nobody waits for its answer any more when it is dropped.
+pub(crate) struct Asked {
+    answers: Answers,
+    request: RequestId,
+    answer: oneshot::Receiver<Given>,
+}
+
+impl Drop for Asked {
+    fn drop(&mut self) {
+        self.answers.lock().once.remove(&self.request);
     }
 }
 

@@ -17,6 +17,12 @@ use store::{OF_BACKUPS, OF_STORE, Single};
 const OF_PROCESS: &[(&str, Kind, &str, &str)] = &[
     ("linchpin_uptime_seconds", Kind::Gauge, "", "Time since the start."),
     ("linchpin_capacity_connections", Kind::Gauge, "", "Connections that the limits of the process allow."),
+    (
+        "linchpin_unacknowledged_facts",
+        Kind::Gauge,
+        "",
+        "Devices, tokens and templates that some shard has yet to acknowledge.",
+    ),
     ("linchpin_build_info", Kind::Gauge, "version, commit", "Always 1."),
 ];
 
@@ -56,7 +62,12 @@ pub fn catalogue(of_thread: &[About]) -> Vec<Described> {
 
 /// The page, from what each shard and the store say; without a store its metrics are left out.
 #[must_use]
-pub fn page(shards: &[ShardFigures], facts: &Facts, store: Option<&(StoreFigures, BackupFigures)>) -> String {
+pub fn page(
+    shards: &[ShardFigures],
+    facts: &Facts,
+    unacknowledged: usize,
+    store: Option<&(StoreFigures, BackupFigures)>,
+) -> String {
     let mut out = String::new();
     for counter in OF_SHARD {
         let figures = shards.iter().map(|shard| (counter.read)(&shard.shard));
@@ -70,6 +81,7 @@ pub fn page(shards: &[ShardFigures], facts: &Facts, store: Option<&(StoreFigures
         head(&mut out, name, kind, help);
         let _ = match name {
             "linchpin_uptime_seconds" => writeln!(out, "{name} {}", facts.started.elapsed().as_secs_f64()),
+            "linchpin_unacknowledged_facts" => writeln!(out, "{name} {unacknowledged}"),
             "linchpin_capacity_connections" => writeln!(out, "{name} {}", facts.capacity),
             _ => writeln!(out, "{name}{{version=\"{}\",commit=\"{}\"}} 1", facts.version, facts.commit),
         };
@@ -158,7 +170,7 @@ mod tests {
             counters: OF_THREAD.iter().map(|counter| counter.about).collect(),
         };
         let figures = StoreFigures { unsynced_ms: 28, is_full: true, ..StoreFigures::default() };
-        let page = page(&[shard.clone(), shard], &facts, Some(&(figures, BackupFigures::default())));
+        let page = page(&[shard.clone(), shard], &facts, 0, Some(&(figures, BackupFigures::default())));
         for Described { name, kind, labels, help, .. } in catalogue(&facts.counters) {
             assert!(page.contains(&format!("# HELP {name} {help}\n# TYPE {name} {}\n", kind.name())), "{name}");
             for label in labels.split(", ").filter(|label| !label.is_empty()) {
