@@ -128,6 +128,8 @@ const _: () = assert!(ADD_DEVICES <= DEVICES);
 const _: () = assert!(2 * ADD_DEVICES as usize <= UNACKNOWLEDGED);
 const _: () = assert!(FACTS_TOGETHER < COMMANDS);
 const _: () = assert!(PUSH_BYTES < LINE_BYTES);
+/// Checkpoints that an audit log is compared with at once.
+pub const AUDIT_CHECKPOINTS: usize = 1_000;
 /// Numbers that are taken from the store at once.
 pub const NUMBER_BLOCK: u64 = 64;
 /// Entries of one page of a list.

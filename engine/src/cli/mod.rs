@@ -6,6 +6,7 @@ mod device;
 mod doctor;
 pub(crate) mod failure;
 mod output;
+mod people;
 mod run;
 mod shell;
 mod show;

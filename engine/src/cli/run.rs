@@ -11,7 +11,7 @@ use super::args::{ConfigVerb, Line, Verb};
 use super::device::{self, ask};
 use super::failure::Failure;
 use super::output::say;
-use super::{doctor, shell, show, store, top};
+use super::{doctor, people, shell, show, store, top};
 use crate::config;
 use crate::serve::launch;
 
@@ -36,6 +36,10 @@ pub(crate) fn run() -> ExitCode {
         Verb::Store(verb) => store::store(verb),
         Verb::Backup(verb) => store::backup(verb),
         Verb::Org(verb) => store::org(verb),
+        Verb::Upgrade(verb) => people::upgrade(&verb),
+        Verb::Audit(verb) => people::audit(verb),
+        Verb::Access(verb) => people::access(verb),
+        Verb::Admin(verb) => people::admin(verb),
         Verb::Top { every, once, at } => top::run(&at, Duration::from_secs(every), once),
         Verb::Doctor { config, json } => doctor::run(config.as_deref(), json),
         Verb::Completions { shell } => shell::completions(shell, Line::command()),

@@ -47,7 +47,7 @@ impl Where {
     }
 
     /// Carry out a command and print its answer.
-    fn run<R: Offline>(&self, request: &R) -> Result<(), Failure> {
+    pub(super) fn run<R: Offline>(&self, request: &R) -> Result<(), Failure> {
         self.print(&self.place()?.ask(request)?)
     }
 

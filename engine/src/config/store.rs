@@ -26,6 +26,8 @@ pub(crate) struct StoreConfig {
     pub(crate) accept_rollback: bool,
     /// Where backups go.
     pub(crate) backup: Option<BackupPlan>,
+    /// Upgrade the store of an older version by itself: for development.
+    pub(crate) finalize: bool,
 }
 
 /// The folder of the store in the data directory.
@@ -47,6 +49,7 @@ impl StoreConfig {
             retention: Retention::default(),
             accept_rollback: false,
             backup: None,
+            finalize: true,
         }
     }
 }
@@ -99,6 +102,7 @@ pub(super) fn store(
         },
         accept_rollback: false,
         backup: plan(source, backup)?,
+        finalize: false,
     })
 }
 

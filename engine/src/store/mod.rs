@@ -73,6 +73,11 @@ impl Stored {
             make_key(path, data_path)?;
         }
         let store = Arc::new(Store::open(settings(data_path, &config))?);
+        if config.finalize {
+            store.finalize()?;
+        } else if store.present().missing().next().is_some() {
+            tracing::warn!("the store was made by an older version: `linchpin upgrade finalize` makes room for people");
+        }
         let upkeep = Upkeep::new(Keep::new(Arc::clone(&store)), config.unseal, config.backup);
         let (changes, thread) = changes::start(store.writer(), store.reads())
             .map_err(|error| StoreError::Key(format!("no thread for the store could be started: {error}")))?;

@@ -64,7 +64,6 @@ impl<P: Right> Scope<P> {
 
     /// For the admin socket and for work on a store in hand: whoever may use those may do everything. Named nowhere else;
     /// a tidy test looks.
-    #[allow(dead_code, reason = "the admin socket takes it as its commands come")]
     pub(crate) const fn operator(org: OrgId) -> Self {
         Self { org, reach: ScopeReach::Org, actor: Actor::Operator, request: 0, right: PhantomData }
     }

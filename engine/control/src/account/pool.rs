@@ -214,6 +214,24 @@ impl Drop for HashPool {
     }
 }
 
+/// Hash a new password on the thread that asks: for the operator's command line.
+///
+/// # Errors
+/// [`NewPasswordFault`].
+pub fn hash_here(
+    pepper: &[u8; 32],
+    input: &PasswordInput,
+    folded_email: &str,
+    words: &[Box<str>],
+) -> Result<Zeroizing<String>, NewPasswordFault> {
+    if weak::is_weak(input, folded_email, words) {
+        return Err(NewPasswordFault::Weak);
+    }
+    let mut salt = [0; 16];
+    getrandom::fill(&mut salt).map_err(|_| NewPasswordFault::Failed)?;
+    Hasher::new(pepper, HashCost::REAL).hash(input, salt).ok_or(NewPasswordFault::Failed)
+}
+
 /// The next job; `None`: the end.
 fn next(shared: &Shared) -> Option<Job> {
     let mut waiting = shared.waiting.lock().unwrap_or_else(PoisonError::into_inner);

@@ -7,6 +7,7 @@ use linchpin_storage::{Unseal, backup};
 
 use super::{BackupFigures, BackupPlace, BackupPlan};
 use crate::command::request::MadeBackup;
+use crate::loader::Loader;
 use crate::{Code, CommandError, Keep};
 
 /// An open store, what opened it and where its backups go. Copies are cheap.
@@ -17,19 +18,34 @@ pub struct Upkeep {
     unseal: Arc<Mutex<Unseal>>,
     plan: Option<BackupPlan>,
     figures: Arc<Mutex<BackupFigures>>,
+    /// Made when it is first needed: an older store has no room for people.
+    loader: Arc<Mutex<Option<Arc<Loader>>>>,
 }
 
 impl Upkeep {
     /// On an open store, with what opened it and where its backups go.
     #[must_use]
     pub fn new(keep: Keep, unseal: Unseal, plan: Option<BackupPlan>) -> Self {
-        Self { keep, unseal: Arc::new(Mutex::new(unseal)), plan, figures: Arc::default() }
+        Self { keep, unseal: Arc::new(Mutex::new(unseal)), plan, figures: Arc::default(), loader: Arc::default() }
     }
 
     /// The store for other work.
     #[must_use]
     pub const fn keep(&self) -> &Keep {
         &self.keep
+    }
+
+    /// The way to the records of people, the same for all of this process.
+    ///
+    /// # Errors
+    /// The store is of an older version and was not upgraded, or cannot be read.
+    pub fn loader(&self) -> Result<Arc<Loader>, CommandError> {
+        let mut loader = self.loader.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(loader) = &*loader {
+            return Ok(Arc::clone(loader));
+        }
+        let opened = Arc::new(Loader::open(Arc::clone(self.keep.store()))?);
+        Ok(Arc::clone(loader.insert(opened)))
     }
 
     pub(crate) const fn plan(&self) -> Option<&BackupPlan> {

@@ -6,6 +6,7 @@ mod diary;
 mod erase;
 mod export;
 mod org;
+mod people;
 pub(crate) mod plain;
 pub mod request;
 mod run;

@@ -13,7 +13,9 @@ use linchpin_tls::Layer;
 
 pub(crate) use self::at::{At, default_data};
 pub(crate) use self::device::{DeviceVerb, Export, Sim, TemplateVerb};
-pub(crate) use self::store::{BackupVerb, Erase, KeysVerb, OrgVerb, StoreVerb, Where};
+pub(crate) use self::store::{
+    AccessVerb, AdminVerb, AuditVerb, BackupVerb, Erase, KeysVerb, OrgVerb, StoreVerb, UpgradeVerb, UserVerb, Where,
+};
 use crate::config::{Assignment, EngineOptions};
 use crate::limits;
 use crate::serve::log;
@@ -84,6 +86,18 @@ pub(crate) enum Verb {
     /// Backups: made while the server runs, checked and restored without it.
     #[command(subcommand)]
     Backup(BackupVerb),
+    /// From the store of an older version to this one.
+    #[command(subcommand)]
+    Upgrade(UpgradeVerb),
+    /// The audit log.
+    #[command(subcommand)]
+    Audit(AuditVerb),
+    /// Who may do what.
+    #[command(subcommand)]
+    Access(AccessVerb),
+    /// People, as the operator of the server.
+    #[command(subcommand)]
+    Admin(AdminVerb),
     /// Organizations, which own devices.
     #[command(subcommand)]
     Org(OrgVerb),

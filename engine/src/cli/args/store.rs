@@ -119,6 +119,82 @@ pub(crate) enum BackupVerb {
 }
 
 #[derive(Subcommand)]
+pub(crate) enum UpgradeVerb {
+    /// Make room for what came later; the older version cannot go back afterwards.
+    Finalize(Where),
+}
+
+#[derive(Subcommand)]
+pub(crate) enum AuditVerb {
+    /// Is the audit log whole? The first entry that is not as it was written is named.
+    Verify {
+        /// The organization; all, if there is none.
+        #[arg(long, value_name = "NUMBER")]
+        org: Option<u32>,
+        /// A file with checkpoints from the server's log, a JSON object a line.
+        #[arg(long, value_name = "FILE")]
+        checkpoints: Option<PathBuf>,
+        #[command(flatten)]
+        at: Where,
+    },
+}
+
+#[derive(Subcommand)]
+pub(crate) enum AccessVerb {
+    /// May somebody do something in an organization, and why?
+    Why {
+        /// Their e-mail address.
+        email: String,
+        /// Such as device.view.
+        permission: String,
+        /// The organization.
+        #[arg(long, value_name = "NUMBER", default_value_t = 1)]
+        org: u32,
+        #[command(flatten)]
+        at: Where,
+    },
+}
+
+#[derive(Subcommand)]
+pub(crate) enum AdminVerb {
+    /// People.
+    #[command(subcommand)]
+    User(UserVerb),
+}
+
+#[derive(Subcommand)]
+pub(crate) enum UserVerb {
+    /// Make a person who may sign in.
+    Create {
+        /// Their organization.
+        #[arg(long, value_name = "NUMBER", default_value_t = 1)]
+        org: u32,
+        /// admin, staff, user, viewer, installer, or a number.
+        #[arg(long)]
+        role: String,
+        /// Their e-mail address.
+        #[arg(long)]
+        email: String,
+        /// For people.
+        #[arg(long, default_value = "")]
+        name: String,
+        /// The password is the first line of the standard input.
+        #[arg(long, required = true)]
+        password_stdin: bool,
+        #[command(flatten)]
+        at: Where,
+    },
+    /// Members of an organization.
+    List {
+        /// The organization.
+        #[arg(long, value_name = "NUMBER", default_value_t = 1)]
+        org: u32,
+        #[command(flatten)]
+        at: Where,
+    },
+}
+
+#[derive(Subcommand)]
 pub(crate) enum OrgVerb {
     /// All organizations.
     List(Where),

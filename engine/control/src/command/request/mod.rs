@@ -3,6 +3,7 @@
 
 mod device;
 mod org;
+mod people;
 mod status;
 mod store;
 mod template;
@@ -17,6 +18,10 @@ pub use device::{
     MadeDevice, PropertyLine, Pushed, RemovedDevice, TapBegun, ValueLine,
 };
 pub use org::{OrgAdd, OrgLine, OrgList};
+pub use people::{
+    AccessReasons, AccessWhy, AuditVerify, CheckpointLine, FinalizedStore, MadeUser, UpgradeFinalize, UserCreate,
+    UserLine, UserList, VerifiedAudit,
+};
 pub use status::{Drain, Draining, Status, StatusAnswer};
 pub use store::{
     AcceptedClock, BackupCreate, BackupList, BackupVerify, CheckedBackup, EraseDevice, EraseOrg, ErasedDevice,
