@@ -11,11 +11,12 @@ use linchpin_shard::{Letter, ShardId};
 use linchpin_tls::{Desk, InPlace, Input, Opened, RecordLayer, Session as Secured, Side, Suite};
 use rtrb::RingBuffer;
 
+use crate::mqtt_cases;
 use crate::world::{PIN, World};
 
 /// Devices of a case.
-const MANY: usize = 64;
-const VALUE: &[u8] = b"23.500";
+pub(crate) const MANY: usize = 64;
+pub(crate) const VALUE: &[u8] = b"23.500";
 /// Times that a case runs before it is counted: buffers have grown and tables are full then.
 const WARM: usize = 3;
 
@@ -43,6 +44,9 @@ pub const CASES: &[Case] = &[
     Case { name: "shard: a write to a device of the same shard", units: MANY as u64, make: bridged_here },
     Case { name: "shard: a write to a device of another shard", units: MANY as u64, make: bridged_there },
     Case { name: "shard: an hour of heartbeats of a device", units: 4_096, make: heartbeats },
+    Case { name: "mqtt: cut and decode a publish", units: MANY as u64, make: mqtt_cases::understand },
+    Case { name: "mqtt: 64 publishes of one device at QoS 0", units: MANY as u64, make: mqtt_cases::tell },
+    Case { name: "mqtt: 64 publishes of one device at QoS 1", units: MANY as u64, make: mqtt_cases::confirm },
     Case { name: "lane: a letter in and out", units: MANY as u64, make: lane },
     Case { name: "tls: open and seal a record, without ring", units: MANY as u64, make: records },
 ];

@@ -3,4 +3,5 @@
 pub mod budget;
 pub mod callgrind;
 pub mod cases;
+pub mod mqtt_cases;
 pub mod world;

@@ -56,6 +56,22 @@ impl World {
         world
     }
 
+    /// One shard with so many devices, logged in over MQTT.
+    #[must_use]
+    pub fn over_mqtt(devices: usize) -> Self {
+        let mut world = Self::empty(0, 1, devices, HEARTBEAT_S);
+        for at in 0..devices {
+            let peer = SocketAddr::from(([127, 0, 1, at as u8], 40_000));
+            let slot = Slot(at as u32);
+            world.shard.handle(now(world.at_ms), Input::Accepted { slot, peer, via: Via::Direct }, &mut world.fx);
+            let mut bytes = crate::mqtt_cases::connect(world.tokens[at].expose());
+            world.feed(at, &mut bytes);
+            assert!(!world.fx.sends.is_empty(), "a login is answered");
+            world.drain();
+        }
+        world
+    }
+
     fn empty(own: u16, shards: u16, devices: usize, heartbeat_s: u32) -> Self {
         let settings = Settings {
             messages_per_second: 1_000_000,
