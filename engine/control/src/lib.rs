@@ -23,7 +23,7 @@ mod start;
 
 pub use backup::{BackupFigures, BackupPlace, BackupPlan, PlaceError, Upkeep};
 pub use command::{
-    Audit, Offline, Plain, Route, Row, Shapes, TABLE, Word, list_backups, request, restore_backup, verify_backup,
+    AuditClass, Offline, Plain, Route, Row, Shapes, TABLE, Word, list_backups, request, restore_backup, verify_backup,
 };
 pub use error::{Code, CommandError, StartError};
 pub use facts::Facts;

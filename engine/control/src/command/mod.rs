@@ -21,4 +21,4 @@ pub use plain::{Plain, Word};
 pub(crate) use run::{Outcome, Streamed};
 pub(crate) use status::figures;
 pub use store::{list_backups, restore_backup, verify_backup};
-pub use table::{Audit, Offline, Route, Row, Shapes, TABLE};
+pub use table::{AuditClass, Offline, Route, Row, Shapes, TABLE};

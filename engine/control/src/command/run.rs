@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::desk::Desk;
 use super::request::Request;
-use super::table::{Audit, Row};
+use super::table::{AuditClass, Row};
 use crate::{Code, CommandError};
 
 /// Something that is ready later.
@@ -64,7 +64,7 @@ impl Row {
             Run::Once(run) => run(desk, parameters).await.map(Outcome::Answer),
             Run::Follow(run) => run(desk, parameters).await.map(Outcome::Stream),
         };
-        if self.audit != Audit::Look {
+        if self.audit != AuditClass::Look {
             let end = outcome.as_ref().map_or_else(|error| error.code.name(), |_| "done");
             tracing::info!(command = self.name, audit = self.audit.name(), end, "an operator's command");
         }

@@ -18,7 +18,7 @@ use crate::{Code, CommandError};
 
 /// What is written down of a command that was carried out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Audit {
+pub enum AuditClass {
     /// Nothing: it only looks.
     Look,
     /// Who saw secrets or took data out.
@@ -29,7 +29,7 @@ pub enum Audit {
     Erase,
 }
 
-impl Audit {
+impl AuditClass {
     /// Its name.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -69,7 +69,7 @@ pub struct Row {
     /// Who may. Operators at the admin socket may everything.
     pub needs: Permission,
     /// What is written down.
-    pub audit: Audit,
+    pub audit: AuditClass,
     /// Where it is over HTTP; `None`: it is for operators.
     pub route: Option<Route>,
     shapes: fn() -> Shapes,
@@ -133,7 +133,7 @@ macro_rules! table {
         pub static TABLE: &[Row] = &[$(Row {
             name: $name,
             needs: Permission::$needs,
-            audit: Audit::$audit,
+            audit: AuditClass::$audit,
             route: table!(@route $($method $path)?),
             shapes: || {
                 let schema = SchemaGenerator::default;
@@ -155,7 +155,7 @@ macro_rules! table {
     (@offline store $request:ident $audit:ident $run:path) => { table!(@offline both $request $audit $run, $run); };
     (@offline both $request:ident $audit:ident $run:path, $offline:path) => {
         impl Offline for $request {
-            const ONLY_READS: bool = matches!(Audit::$audit, Audit::Look);
+            const ONLY_READS: bool = matches!(AuditClass::$audit, AuditClass::Look);
 
             fn carry_out(&self, upkeep: &Upkeep) -> Result<Self::Answer, CommandError> {
                 $offline(upkeep, self)
