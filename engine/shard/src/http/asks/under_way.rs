@@ -205,7 +205,9 @@ impl UnderWay {
         }
         match part {
             AnswerPart::Credit(bytes) => {
-                if self.upload.grant(bytes as usize) && self.expects_continue && !self.upload.has_come() {
+                let is_first = self.upload.grant(bytes as usize);
+                // Behind the head of the answer it would stand in its body.
+                if is_first && self.expects_continue && !self.answer.has_begun() && !self.upload.has_come() {
                     out.wire.extend_from_slice(b"HTTP/1.1 100 Continue\r\n\r\n");
                 }
             }

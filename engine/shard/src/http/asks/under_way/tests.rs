@@ -180,6 +180,7 @@ fn an_early_refusal_answers_without_the_body_and_closes() {
     bench.parts();
     let (head, _) = bench.answer(start(413, &[], Some(0)));
     assert!(head.starts_with("HTTP/1.1 413 ") && head.contains("Connection: close"), "no 100 came before: {head}");
+    assert_eq!(bench.answer(AnswerPart::Credit(9)).0, "", "and none comes behind it");
     assert_eq!(bench.answer(AnswerPart::End).1, Some(Over::Close(End::HttpDone)));
     let mut small = Bench::put(BodyLength::Known(3));
     small.receive(b"abcGET");
