@@ -51,7 +51,7 @@ missing_packages() {
     has systemd-analyze || echo systemd
     has chromium || echo chromium
     # Pictures and widths of texts are the same on every machine.
-    fc-list 2>/dev/null | grep -q NotoSans-Regular || echo fonts-noto-core
+    fc-list 2>/dev/null | grep NotoSans-Regular >/dev/null || echo fonts-noto-core
     # Debian starts it as a service on port 80; the tests start their own.
     has nginx || [ -x /usr/sbin/nginx ] || echo nginx-light
     # Debian starts it as a service on 127.0.0.1:1883; the tests start their own.
