@@ -163,7 +163,7 @@ impl fmt::Display for SubstituteFault {
 impl std::error::Error for SubstituteFault {}
 
 /// The bound that is nearest to a number outside of them.
-fn cropped<T: PartialOrd>(number: T, min: T, max: T) -> Option<T> {
+fn cropped<T: PartialOrd + Copy>(number: T, min: T, max: T) -> Option<T> {
     if number < min {
         Some(min)
     } else if number > max {
