@@ -143,6 +143,7 @@ fn page() -> String {
 }
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "writes its golden file when asked to bless")]
 fn golden_messages_have_these_bytes() {
     if std::env::var_os("LINCHPIN_BLESS").is_some() {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/live.json");
@@ -277,7 +278,7 @@ fn any_report() -> impl Strategy<Value = LiveReport> {
 proptest! {
     #[test]
     fn both_encodings_carry_any_report(report in any_report()) {
-        prop_assert_eq!(binary::decode_report(&report_bytes(&report)).expect("binary"), report.clone());
+        prop_assert_eq!(&binary::decode_report(&report_bytes(&report)).expect("binary"), &report);
         let text = json::encode_report(&report).to_string();
         prop_assert_eq!(json::decode_report(text.as_bytes()).expect("JSON"), report);
     }
@@ -285,7 +286,7 @@ proptest! {
     #[test]
     fn both_encodings_carry_any_write(request: u32, device: u32, pin in any_pin(), value in any_value()) {
         let ask = LiveAsk::Write { request, device, pin, value };
-        prop_assert_eq!(binary::decode_ask(&ask_bytes(&ask)).expect("binary"), ask.clone());
+        prop_assert_eq!(&binary::decode_ask(&ask_bytes(&ask)).expect("binary"), &ask);
         let text = json::encode_ask(&ask).to_string();
         prop_assert_eq!(json::decode_ask(text.as_bytes()).expect("JSON"), ask);
     }

@@ -76,7 +76,7 @@ fn validate(
         .with_protocol_versions(&[version])
         .expect("a version")
         .dangerous()
-        .with_custom_certificate_verifier(authority.clone())
+        .with_custom_certificate_verifier(authority)
         .with_no_client_auth();
     config.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
     let name = ServerName::try_from(name.to_owned()).expect("a name");

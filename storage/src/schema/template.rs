@@ -159,7 +159,7 @@ fn put_more(sheet: &StreamSheet, out: &mut Vec<u8>) {
     out.put_u32(sheet.stale_after_s);
 }
 
-fn take_more(letter: StreamSheet, fields: &mut Fields<'_>) -> Result<StreamSheet, Shape> {
+fn take_more(letter: &StreamSheet, fields: &mut Fields<'_>) -> Result<StreamSheet, Shape> {
     let alias = fields.text()?.into();
     let decimals = Some(fields.u8()?).filter(|decimals| *decimals != NO_DECIMALS);
     let count = fields.varint()?;
@@ -173,7 +173,7 @@ fn take_more(letter: StreamSheet, fields: &mut Fields<'_>) -> Result<StreamSheet
     }
     let (is_location, is_hidden) = (flags & 1 != 0, flags & 2 != 0);
     let stale_after_s = fields.u32()?;
-    Ok(StreamSheet { alias, decimals, labels, is_location, is_hidden, stale_after_s, ..letter })
+    Ok(StreamSheet { alias, decimals, labels, is_location, is_hidden, stale_after_s, ..letter.clone() })
 }
 
 /// As version 3, which the letter of Blynk's documents needs.
@@ -236,7 +236,7 @@ impl Record for TemplateRecord {
         let template = take_template(&mut fields)?;
         let mut template = take_tls(&mut fields, template)?;
         let letters = take_letters(&mut fields, &mut template)?;
-        let streams = letters.into_iter().map(|letter| take_more(letter, &mut fields)).collect::<Result<_, _>>()?;
+        let streams = letters.iter().map(|letter| take_more(letter, &mut fields)).collect::<Result<_, _>>()?;
         let sheet = SheetRecord::take(&mut fields)?;
         fields.end()?;
         Ok(Self { template, streams, sheet })

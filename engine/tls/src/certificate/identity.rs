@@ -190,7 +190,7 @@ mod tests {
         let [old, new] = [long[2].clone(), whole[2].clone()];
         assert_eq!(device_chain(&[long.clone(), short.clone()], std::slice::from_ref(&new), NOW_S), Some((0, 2)));
         assert_eq!(device_chain(&[short.clone(), long.clone()], std::slice::from_ref(&new), NOW_S), Some((0, 2)));
-        assert_eq!(device_chain(&[short.clone()], &[], NOW_S), None);
+        assert_eq!(device_chain(std::slice::from_ref(&short), &[], NOW_S), None);
         assert_eq!(device_chain(&[], std::slice::from_ref(&old), NOW_S), None);
         assert_eq!(device_chain(&[short], std::slice::from_ref(&new), late_s), None, "expired");
     }

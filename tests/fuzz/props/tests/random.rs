@@ -109,7 +109,7 @@ fn any_packet() -> impl Strategy<Value = Vec<u8>> {
         1 => prop::collection::vec(any::<u8>(), 0..9),
     ];
     let first = prop_oneof![
-        4 => (0x30_u8..0x40),
+        4 => 0x30_u8..0x40,
         4 => prop::sample::select(&[0x10_u8, 0x20, 0x40, 0x50, 0x62, 0x70, 0x82, 0x90, 0xa2, 0xb0, 0xc0, 0xd0, 0xe0, 0xf0][..]),
         1 => any::<u8>(),
     ];
