@@ -154,8 +154,10 @@ impl Throttle {
     }
 
     /// What came of it. A failure that is not the password's (a full queue) counts as nothing.
+    #[expect(clippy::needless_pass_by_value, reason = "an attempt ends once")]
     pub fn end(&mut self, now_ms: u64, attempt: Attempt, outcome: AttemptEnd) {
-        let place = self.addresses.of(attempt.address, now_ms);
+        let Attempt { address, account, on_ladder } = attempt;
+        let place = self.addresses.of(address, now_ms);
         place.running = place.running.saturating_sub(1);
         if outcome == AttemptEnd::Failed && place.blocked_until_ms <= now_ms {
             place.failed_ms.rotate_left(1);
@@ -165,8 +167,8 @@ impl Throttle {
                 place.failed_ms = Default::default();
             }
         }
-        if attempt.on_ladder {
-            let ladder = self.accounts.of(attempt.account, now_ms);
+        if on_ladder {
+            let ladder = self.accounts.of(account, now_ms);
             match outcome {
                 AttemptEnd::Failed => {
                     ladder.rung = ladder.rung.saturating_add(1);

@@ -77,7 +77,7 @@ fn threat_23_a_checkpoint_shows_a_cut_tail_and_a_rewritten_chain() {
     let point = world.loader.ledger().checkpoint(org(2), world.now).expect("reads").expect("has entries");
     assert_eq!(point.number, 19);
     assert!(check(&world, std::slice::from_ref(&point)).is_ok());
-    assert_eq!(check(&world, &[Checkpoint { number: 18, ..point.clone() }]), Err(ChainFault::Forged));
+    assert_eq!(check(&world, &[Checkpoint { number: 18, ..point }]), Err(ChainFault::Forged));
     let nineteenth = entry(&world, 19);
     edit(&world, |batch| {
         batch.delete::<AuditEntry>(&AuditKey::new(org(2), 19)).expect("fits");
