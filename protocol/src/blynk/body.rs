@@ -20,25 +20,30 @@ use super::Command;
 const NUL: &[u8] = b"\0";
 
 /// A field, without the NUL behind it; the last one has none.
+#[inline]
 pub(super) fn field(input: &[u8]) -> IResult<&[u8], &[u8]> {
     terminated(take_till(|byte| byte == 0), opt(tag(NUL))).parse(input)
 }
 
 /// A field with a NUL behind it.
+#[inline]
 fn inner_field(input: &[u8]) -> IResult<&[u8], &[u8]> {
     terminated(take_till(|byte| byte == 0), tag(NUL)).parse(input)
 }
 
 /// A field that is UTF-8 and not empty.
+#[inline]
 pub(super) fn text_field(input: &[u8]) -> IResult<&[u8], &str> {
     map_opt(verify(field, |text: &[u8]| !text.is_empty()), |text| std::str::from_utf8(text).ok()).parse(input)
 }
 
+#[inline]
 fn pin_kind(input: &[u8]) -> IResult<&[u8], PinKind> {
     map_opt(be_u8, PinKind::from_letter).parse(input)
 }
 
 /// `vw|dw|aw NUL pin NUL value`, all of it with something in it. The value runs to the end and may hold anything.
+#[inline]
 fn write_operation(input: &[u8]) -> IResult<&[u8], (Pin, ValueRef<'_>)> {
     let (input, kind) = terminated(pin_kind, tag(&b"w\0"[..])).parse(input)?;
     let (input, pin) = map_opt(inner_field, |text| Pin::parse(kind.letter(), text)).parse(input)?;
@@ -59,6 +64,7 @@ pub(super) const fn check_len(command: Command, part: &'static str, len: usize, 
     if len > limit { Err(Fault::TextTooLong { command, part, len, limit }) } else { Ok(()) }
 }
 
+#[inline]
 fn checked_value(value: ValueRef<'_>) -> Result<ValueRef<'_>, Fault> {
     let len_bytes = value.as_bytes().len();
     if len_bytes > MAX_VALUE_BYTES {
@@ -68,6 +74,7 @@ fn checked_value(value: ValueRef<'_>) -> Result<ValueRef<'_>, Fault> {
 }
 
 /// HARDWARE. Only writes do something: what else a device sends is an echo of the server's own questions.
+#[inline]
 pub(super) fn hardware(body: &[u8], at: Option<UnixMillis>) -> Result<Action<'_>, Fault> {
     const WRITE: &str = "vw, dw or aw, NUL, a pin from 0 to 255, NUL, a value";
     let wrong = wrong_shape(Command::Hardware, WRITE);

@@ -21,6 +21,7 @@ macro_rules! commands {
 
             /// The command with this number, if the device protocol has it.
             #[must_use]
+            #[inline]
             pub const fn from_number(number: u8) -> Option<Self> {
                 match number { $( $number => Some(Self::$name), )* _ => None }
             }

@@ -55,6 +55,7 @@ struct Header {
 }
 
 /// The header, once it is complete and its command can exist.
+#[inline]
 fn header(bytes: &[u8]) -> Result<Option<Header>, Fault> {
     let mut fields = (be_u8::<_, ()>, be_u16, be_u16);
     let Ok((_, (command, id, status_or_len))) = fields.parse(bytes) else {
@@ -77,6 +78,7 @@ impl Header {
 /// # Errors
 /// [`Fault::UnknownCommand`] and [`Fault::BodyTooLarge`], both from the header alone. The stream has no place to go on
 /// from: close it.
+#[inline]
 pub fn split(bytes: &[u8], max_body: usize) -> Result<Split<'_>, Fault> {
     let Some(header) = header(bytes)? else {
         return Ok(Split::Partial { need: HEADER_BYTES });
@@ -98,6 +100,7 @@ pub fn split(bytes: &[u8], max_body: usize) -> Result<Split<'_>, Fault> {
 ///
 /// # Errors
 /// [`Fault::UnknownCommand`], [`Fault::BeforeLogin`] and [`Fault::LoginTooLong`]: close the connection.
+#[inline]
 pub fn split_login(bytes: &[u8]) -> Result<Split<'_>, Fault> {
     if let Some(header) = header(bytes)? {
         let Header { command, .. } = header;

@@ -93,6 +93,7 @@ impl Session {
     ///
     /// # Errors
     /// The frame asks nothing that can be done. After a fault that ends, the session must not be used again.
+    #[inline]
     pub fn on_frame<'a>(&mut self, wall: UnixMillis, frame: Frame<'a>) -> Result<Request<'a>, Rejected> {
         let id = frame.id;
         let action = match self.0 {
@@ -103,6 +104,7 @@ impl Session {
         action.map(|action| Request { id, action }).map_err(|fault| Rejected { id, fault })
     }
 
+    #[inline]
     fn login<'a>(&mut self, frame: Frame<'a>) -> Result<Action<'a>, Fault> {
         let reads = match Command::from_number(frame.command) {
             Some(Command::Login) => Reads::AllFrames,
@@ -114,6 +116,7 @@ impl Session {
         Ok(Action::Login { token, first_frame_only: reads == Reads::FirstFrame })
     }
 
+    #[inline]
     fn live<'a>(&mut self, wall: UnixMillis, frame: Frame<'a>) -> Result<Action<'a>, Fault> {
         let Frame { command: number, status_or_len, body, .. } = frame;
         let command = Command::from_number(number).ok_or(Fault::UnsupportedCommand { command: number })?;
@@ -135,6 +138,7 @@ impl Session {
         }
     }
 
+    #[inline]
     fn hardware<'a>(&mut self, wall: UnixMillis, body: &'a [u8]) -> Result<Action<'a>, Fault> {
         self.expire_group(wall);
         let at = match self.0 {

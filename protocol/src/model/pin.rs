@@ -58,6 +58,7 @@ impl Pin {
     /// Take a pin from the wire: the letter of its kind (`v`, `d`, `a`) and its number in decimal, 0 to 255, which may
     /// carry the letter in front (`V7`, `A0`). `None` for anything else.
     #[must_use]
+    #[inline]
     pub fn parse(kind_letter: u8, text: &[u8]) -> Option<Self> {
         let kind = PinKind::from_letter(kind_letter)?;
         let digits = match text {

@@ -18,6 +18,7 @@ impl Token {
     ///
     /// # Errors
     /// [`Fault::TokenShape`] unless exactly 32 of A-Z, a-z, 0-9, `-` and `_` remain.
+    #[inline]
     pub fn parse(text: &[u8]) -> Result<Self, Fault> {
         let is_edge = |byte: &u8| *byte <= b' ';
         let start = text.iter().position(|byte| !is_edge(byte)).unwrap_or(text.len());
