@@ -38,6 +38,10 @@ fn base() -> Base {
     Base { folder, target, kept, ids }
 }
 
+fn db_id(base: &Base) -> [u8; 16] {
+    Store::open_to_read(settings(&base.folder.0)).expect("opens").db_id()
+}
+
 fn restored(base: &Base, id: &str) -> Result<Folder, Error> {
     let folder = Folder::new("restored");
     let verified = backup::restore(&base.target, id, settings(&folder.0))?;
@@ -80,7 +84,7 @@ fn what_is_retained_already_is_not_kept_again() {
     };
     assert_eq!(tables(&first), tables(&second), "nothing was written between them");
     let before = files(&base.kept).len();
-    assert_eq!(backup::prune(&base.target, 2, &key(1)).expect("prunes"), 2);
+    assert_eq!(backup::prune(&base.target, 2, &key(1), &store.db_id()).expect("prunes"), 2);
     assert!(files(&base.kept).len() < before);
     assert_eq!(backup::list(&base.target).expect("lists"), [first.id.clone(), second.id]);
     drop(store);
@@ -162,12 +166,12 @@ fn hex(bytes: &[u8]) -> String {
 #[test]
 fn erasing_and_rewrapping_reach_backups() {
     let base = base();
-    assert_eq!(backup::erase_org(&base.target, &key(1), org(2)).expect("erases"), 2);
+    assert_eq!(backup::erase_org(&base.target, &key(1), &db_id(&base), org(2)).expect("erases"), 2);
     let folder = restored(&base, &base.ids[1]).expect("restores");
     let store = open(&folder.0).expect("opens");
     assert!(matches!(store.get::<Org>(&org(2)), Err(Error::Erased { org: 2 })));
     check_devices(&store, 1, 300).expect("the other organization is as it was");
-    assert_eq!(backup::rewrap(&base.target, &key(1), &key(2)).expect("rewraps"), 2);
+    assert_eq!(backup::rewrap(&base.target, &key(1), &key(2), &db_id(&base)).expect("rewraps"), 2);
     assert!(matches!(backup::verify(&base.target, &base.ids[0], &key(1)), Err(Error::Key { .. })));
     backup::verify(&base.target, &base.ids[0], &key(2)).expect("opens with the new key");
     for word in ["device number", "Acme", world::token(7).expose()] {
@@ -207,8 +211,68 @@ fn a_crash_leaves_the_backups_from_before_and_no_half_one() {
         assert_eq!(backup::list(&base.target).expect("lists"), base.ids, "{step}");
         let store = open(&base.folder.0).expect("opens");
         let id = store.back_up(&base.target).expect("backs up").id;
-        backup::prune(&base.target, 1, &key(1)).expect("prunes");
+        backup::prune(&base.target, 1, &key(1), &store.db_id()).expect("prunes");
         let folder = restored(&base, &id).expect("restores");
         check_devices(&open(&folder.0).expect("opens"), 1, 301).expect("reads");
     }
+}
+
+#[test]
+fn two_stores_in_one_place_leave_each_other_their_backups() {
+    let base = base();
+    let other = Folder::new("backup-other");
+    let store = open(&other.0).expect("opens");
+    add_org(&store, 2, "Other");
+    add_device(&store, 2, 1).expect("commits");
+    let theirs = store.back_up(&base.target).expect("backs up").id;
+    let keyring = std::fs::read(base.kept.join(format!("backups/{theirs}.keyring"))).expect("reads");
+    let own = db_id(&base);
+    assert_eq!(backup::newest_of(&base.target, &own).expect("lists").map(|found| found.0), base.ids.last().cloned());
+    assert_eq!(backup::newest_of(&base.target, &[0; 16]).expect("lists"), None);
+    assert_eq!(backup::prune(&base.target, 1, &key(1), &own).expect("prunes"), 1);
+    assert_eq!(backup::list(&base.target).expect("lists"), [base.ids[1].clone(), theirs.clone()]);
+    backup::verify(&base.target, &theirs, &key(1)).expect("theirs is whole");
+    backup::verify(&base.target, &base.ids[1], &key(1)).expect("and ours");
+    // The same number of an organization, the same unseal key: another organization.
+    assert_eq!(backup::erase_org(&base.target, &key(1), &own, org(2)).expect("erases"), 1);
+    assert_eq!(backup::rewrap(&base.target, &key(1), &key(2), &own).expect("rewraps"), 1);
+    assert_eq!(std::fs::read(base.kept.join(format!("backups/{theirs}.keyring"))).expect("reads"), keyring);
+    // A list that nobody can read may need anything.
+    std::fs::write(base.kept.join("backups/9999999999999-00000000.manifest"), b"LPBACK").expect("writes");
+    let before = files(&base.kept).len();
+    assert!(backup::prune(&base.target, 1, &key(1), &store.db_id()).is_err());
+    assert_eq!(files(&base.kept).len(), before);
+}
+
+#[test]
+fn what_has_rotted_in_the_place_is_stored_again() {
+    let base = base();
+    let day = std::sync::Arc::new(std::sync::atomic::AtomicU64::new(1_800_000_000_000));
+    let mut settings = settings(&base.folder.0);
+    let clock = day.clone();
+    settings.clock = linchpin_storage::Clock::new(move || clock.load(std::sync::atomic::Ordering::Relaxed));
+    let store = Store::open(settings).expect("opens");
+    let first = store.back_up(&base.target).expect("backs up");
+    let table = |id: &str| {
+        let manifest = backup::verify(&base.target, id, &key(1)).expect("is whole");
+        let file = manifest.files.into_iter().find(|file| file.name.ends_with(".sst")).expect("a table");
+        base.kept.join(format!("objects/{}", file.sha256.map(|byte| format!("{byte:02x}")).concat()))
+    };
+    let path = table(&first.id);
+    let good = std::fs::read(&path).expect("reads");
+    // Of another size: noticed at the next backup.
+    std::fs::write(&path, &good[1..]).expect("writes");
+    let second = store.back_up(&base.target).expect("backs up");
+    assert_eq!(table(&second.id), path, "verified, and the same table");
+    // Of the same size: noticed within a week of daily backups.
+    let mut bad = good.clone();
+    bad[good.len() / 2] ^= 1;
+    std::fs::write(&path, &bad).expect("writes");
+    let mut last = second.id;
+    for _ in 0..7 {
+        day.fetch_add(86_400_000, std::sync::atomic::Ordering::Relaxed);
+        last = store.back_up(&base.target).expect("backs up").id;
+    }
+    backup::verify(&base.target, &last, &key(1)).expect("is whole again");
+    assert_eq!(std::fs::read(&path).expect("reads"), good);
 }

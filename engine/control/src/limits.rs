@@ -46,6 +46,10 @@ pub const S3_TIMEOUT: Duration = Duration::from_secs(60);
 pub const S3_CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Times that a request to it is tried again.
 pub const S3_RETRIES: usize = 3;
+/// The first look for a backup that is due, after the start: what comes back after a restart comes first.
+pub const BACKUP_FIRST: Duration = Duration::from_secs(60);
+/// Pause before a backup that failed is tried again.
+pub const BACKUP_RETRY: Duration = Duration::from_secs(15 * 60);
 /// Longest URL or text that is pushed to a device, bytes.
 pub const PUSH_BYTES: usize = 1_024;
 /// Longest path of a Unix socket, bytes (the kernel's bound, less the final NUL).

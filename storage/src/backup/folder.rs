@@ -39,8 +39,13 @@ impl BackupTarget for FolderTarget {
         durable::read(&self.path(name))
     }
 
-    fn has(&self, name: &str) -> Result<bool, Error> {
-        Ok(self.path(name).exists())
+    fn len(&self, name: &str) -> Result<Option<u64>, Error> {
+        let path = self.path(name);
+        match std::fs::metadata(&path) {
+            Ok(facts) => Ok(Some(facts.len())),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(durable::failed(&path, "read")(error)),
+        }
     }
 
     fn list(&self, prefix: &str) -> Result<Vec<String>, Error> {

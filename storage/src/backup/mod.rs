@@ -16,7 +16,7 @@ use crate::schema::key::hex;
 use crate::seal::keyring;
 use crate::seal::keyring::{body::Fixed, file};
 use crate::seal::unseal::Unseal;
-use crate::settings::{Layout, Settings};
+use crate::settings::{DAY_MS, Layout, Settings};
 use crate::store::Store;
 use crate::{Error, schema};
 
@@ -35,11 +35,11 @@ pub trait BackupTarget {
     /// # Errors
     /// It cannot be read.
     fn get(&self, name: &str) -> Result<Option<Vec<u8>>, Error>;
-    /// Is there such an object?
+    /// The size of an object, bytes; `None`: there is none.
     ///
     /// # Errors
     /// It cannot be known.
-    fn has(&self, name: &str) -> Result<bool, Error>;
+    fn len(&self, name: &str) -> Result<Option<u64>, Error>;
     /// Names that begin like this, sorted.
     ///
     /// # Errors
@@ -59,7 +59,7 @@ pub struct Created {
     pub id: String,
     /// Files of the store.
     pub files: usize,
-    /// Objects that were not in an earlier backup.
+    /// Objects that were not in an earlier backup, or were damaged there.
     pub new_objects: usize,
     /// Their size, bytes.
     pub new_bytes: u64,
@@ -88,6 +88,12 @@ fn unusable(what: impl Into<String>) -> Error {
 }
 
 impl Store {
+    /// The number that only this store and its copies have: backups carry it.
+    #[must_use]
+    pub fn db_id(&self) -> [u8; 16] {
+        *self.inner.keyring.db_id()
+    }
+
     /// Back up the store while it is in use.
     ///
     /// # Errors
@@ -113,13 +119,14 @@ impl Store {
     fn upload(&self, target: &dyn BackupTarget, folder: &Path) -> Result<Created, Error> {
         let inner = &self.inner;
         let (mut files, mut new_objects, mut new_bytes) = (Vec::new(), 0, 0);
+        let created_ms = inner.settings.clock.now_ms();
         for entry in std::fs::read_dir(folder).map_err(durable::failed(folder, "list"))? {
             let entry = entry.map_err(durable::failed(folder, "list"))?;
             let name = entry.file_name().to_string_lossy().into_owned();
             let bytes = std::fs::read(entry.path()).map_err(durable::failed(folder, "read"))?;
             let sha256 = sha256(&bytes);
             let object = object_of(&sha256);
-            if !target.has(&object)? {
+            if !is_whole(target, &object, &bytes, created_ms)? {
                 target.put(&object, &bytes)?;
                 new_objects += 1;
                 new_bytes += bytes.len() as u64;
@@ -128,7 +135,6 @@ impl Store {
             files.push(BackupFile { name, len: bytes.len() as u64, sha256 });
         }
         files.sort_by(|a, b| a.name.cmp(&b.name));
-        let created_ms = inner.settings.clock.now_ms();
         let random: [u8; 4] = keyring::body::random()?;
         let id = format!("{created_ms:013}-{}", hex(&random));
         let (keyring_generation, keyring) = inner.keyring.sealed()?;
@@ -148,6 +154,41 @@ impl Store {
     }
 }
 
+/// Is this object in the place already, as it should be? Its size is compared each time, and its bytes on one day of each
+/// seven: what has rotted would else be inherited by every later backup.
+fn is_whole(target: &dyn BackupTarget, name: &str, bytes: &[u8], now_ms: u64) -> Result<bool, Error> {
+    match target.len(name)? {
+        None => return Ok(false),
+        Some(len) if len == bytes.len() as u64 => {}
+        Some(len) => {
+            tracing::warn!(name, len, wanted = bytes.len(), "an object of the backups is damaged: it is stored again");
+            return Ok(false);
+        }
+    }
+    let day = now_ms / DAY_MS % 7;
+    let is_its_day = u64::from(name.bytes().fold(0u8, u8::wrapping_add)) % 7 == day;
+    if !is_its_day || target.get(name)?.is_some_and(|stored| stored == bytes) {
+        return Ok(true);
+    }
+    tracing::warn!(name, "an object of the backups is damaged: it is stored again");
+    Ok(false)
+}
+
+/// The newest complete backup of one store in a place that others may share, and when it was made, ms since 1970. Its
+/// signature is not looked at.
+///
+/// # Errors
+/// Those of the target.
+pub fn newest_of(target: &dyn BackupTarget, db_id: &[u8; 16]) -> Result<Option<(String, u64)>, Error> {
+    for id in list(target)?.into_iter().rev() {
+        let manifest = target.get(&manifest_of(&id))?.and_then(|bytes| Manifest::unverified(&bytes));
+        if let Some(manifest) = manifest.filter(|manifest| manifest.db_id == *db_id) {
+            return Ok(Some((id, manifest.created_ms)));
+        }
+    }
+    Ok(None)
+}
+
 /// Names of all complete backups, the oldest first.
 ///
 /// # Errors
@@ -162,8 +203,9 @@ fn keyring_file(target: &dyn BackupTarget, id: &str) -> Result<Vec<u8>, Error> {
     target.get(&keyring_of(id))?.ok_or_else(|| unusable(format!("the keyring of {id} is missing: use another backup")))
 }
 
-fn signed(target: &dyn BackupTarget, id: &str, unseal: &Unseal) -> Result<Manifest, Error> {
-    let opened = file::open(&keyring_file(target, id)?, "the keyring of the backup", unseal)?;
+fn signed(target: &dyn BackupTarget, id: &str, unseal: &Unseal) -> Result<(Manifest, Vec<u8>), Error> {
+    let keyring = keyring_file(target, id)?;
+    let opened = file::open(&keyring, "the keyring of the backup", unseal)?;
     let body = keyring::body::Body::decode(&opened.body).map_err(|_| unusable("its keyring is of another version"))?;
     let bytes = target
         .get(&manifest_of(id))?
@@ -176,7 +218,7 @@ fn signed(target: &dyn BackupTarget, id: &str, unseal: &Unseal) -> Result<Manife
     if manifest.db_id != opened.head.db_id || manifest.keyring_generation != opened.head.generation {
         return Err(unusable(format!("the keyring of {id} is not the one that was stored with it")));
     }
-    Ok(manifest)
+    Ok((manifest, keyring))
 }
 
 fn object(target: &dyn BackupTarget, file: &BackupFile) -> Result<Vec<u8>, Error> {
@@ -193,7 +235,7 @@ fn object(target: &dyn BackupTarget, file: &BackupFile) -> Result<Vec<u8>, Error
 /// # Errors
 /// [`Error::Backup`]: what is wrong. [`Error::Key`].
 pub fn verify(target: &dyn BackupTarget, id: &str, unseal: &Unseal) -> Result<Manifest, Error> {
-    let manifest = signed(target, id, unseal)?;
+    let (manifest, _) = signed(target, id, unseal)?;
     for file in &manifest.files {
         object(target, file)?;
     }
@@ -211,7 +253,8 @@ pub fn restore(target: &dyn BackupTarget, id: &str, settings: Settings) -> Resul
     if !is_empty {
         return Err(unusable(format!("{} is not empty: restore into an empty folder", layout.folder.display())));
     }
-    let manifest = signed(target, id, &settings.unseal)?;
+    // The keyring that was checked is the one that is used: the place is asked once.
+    let (manifest, keyring) = signed(target, id, &settings.unseal)?;
     for folder in [&layout.folder, &layout.db, &layout.wal] {
         std::fs::create_dir_all(folder).map_err(durable::failed(folder, "create"))?;
     }
@@ -221,7 +264,6 @@ pub fn restore(target: &dyn BackupTarget, id: &str, settings: Settings) -> Resul
         durable::write_private(&folder.join(&file.name), &object(target, file)?)?;
     }
     // Last: without it the folder is not taken for a store.
-    let keyring = keyring_file(target, id)?;
     for name in file::NAMES {
         durable::write_private(&layout.folder.join(name), &keyring)?;
     }
@@ -231,16 +273,25 @@ pub fn restore(target: &dyn BackupTarget, id: &str, settings: Settings) -> Resul
     Ok(verified)
 }
 
-/// Retain the newest backups only, and no object that none of them needs. Returns how many backups were removed.
+/// Retain the newest backups of a store only, and no object that no backup needs. Backups of other stores in the same place
+/// stay, with all that they need. Returns how many backups were removed.
 ///
 /// # Errors
 /// Those of the target; [`Error::Backup`]: a retained backup cannot be read, then nothing is removed.
-pub fn prune(target: &dyn BackupTarget, retain: usize, unseal: &Unseal) -> Result<usize, Error> {
-    let all = list(target)?;
-    let (old, retained) = all.split_at(all.len().saturating_sub(retain.max(1)));
+pub fn prune(target: &dyn BackupTarget, retain: usize, unseal: &Unseal, db_id: &[u8; 16]) -> Result<usize, Error> {
+    let mut ours = Vec::new();
     let mut needed = BTreeSet::new();
+    for id in list(target)? {
+        let Some(bytes) = target.get(&manifest_of(&id))? else { continue };
+        match Manifest::unverified(&bytes) {
+            Some(manifest) if manifest.db_id == *db_id => ours.push(id),
+            Some(manifest) => needed.extend(manifest.files.iter().map(|file| object_of(&file.sha256))),
+            None => return Err(unusable(format!("the list of files of {id} cannot be read, so nothing was removed"))),
+        }
+    }
+    let (old, retained) = ours.split_at(ours.len().saturating_sub(retain.max(1)));
     for id in retained {
-        needed.extend(signed(target, id, unseal)?.files.iter().map(|file| object_of(&file.sha256)));
+        needed.extend(signed(target, id, unseal)?.0.files.iter().map(|file| object_of(&file.sha256)));
     }
     for id in old {
         target.delete(&manifest_of(id))?;
@@ -254,30 +305,37 @@ pub fn prune(target: &dyn BackupTarget, retain: usize, unseal: &Unseal) -> Resul
     Ok(old.len())
 }
 
-/// Destroy the key of an organization in all backups of a target. Returns in how many.
+/// Destroy the key of an organization in all backups of a store. Returns in how many. A place that retains versions of its
+/// objects, or snapshots of its file system, still has the keyrings of before: they open with the unseal key of then.
 ///
 /// # Errors
 /// Those of the target; [`Error::Key`]: a backup has another unseal key.
-pub fn erase_org(target: &dyn BackupTarget, unseal: &Unseal, org: schema::OrgId) -> Result<usize, Error> {
-    change_keyrings(target, |bytes| keyring::without_org(bytes, unseal, org.get()))
+pub fn erase_org(
+    target: &dyn BackupTarget,
+    unseal: &Unseal,
+    db_id: &[u8; 16],
+    org: schema::OrgId,
+) -> Result<usize, Error> {
+    change_keyrings(target, db_id, |bytes| keyring::without_org(bytes, unseal, org.get()))
 }
 
-/// Let all backups of a target be opened by another unseal key from now on. Returns how many.
+/// Let all backups of a store be opened by another unseal key from now on. Returns how many.
 ///
 /// # Errors
 /// As [`erase_org`].
-pub fn rewrap(target: &dyn BackupTarget, old: &Unseal, new: &Unseal) -> Result<usize, Error> {
-    change_keyrings(target, |bytes| keyring::rewrapped(bytes, old, new))
+pub fn rewrap(target: &dyn BackupTarget, old: &Unseal, new: &Unseal, db_id: &[u8; 16]) -> Result<usize, Error> {
+    change_keyrings(target, db_id, |bytes| keyring::rewrapped(bytes, old, new))
 }
 
 fn change_keyrings(
     target: &dyn BackupTarget,
+    db_id: &[u8; 16],
     change: impl Fn(&[u8]) -> Result<Vec<u8>, Error>,
 ) -> Result<usize, Error> {
     let names = target.list("backups/")?;
     let mut count = 0;
     for name in names.iter().filter(|name| name.ends_with(".keyring")) {
-        let Some(bytes) = target.get(name)? else { continue };
+        let Some(bytes) = target.get(name)?.filter(|bytes| file::db_id(bytes) == Some(*db_id)) else { continue };
         target.put(name, &change(&bytes)?)?;
         count += 1;
     }

@@ -89,10 +89,10 @@ impl BackupTarget for S3Target {
         }
     }
 
-    fn has(&self, name: &str) -> Result<bool, Error> {
+    fn len(&self, name: &str) -> Result<Option<u64>, Error> {
         match self.runtime.block_on(self.store.head(&self.path(name))) {
-            Ok(_) => Ok(true),
-            Err(object_store::Error::NotFound { .. }) => Ok(false),
+            Ok(facts) => Ok(Some(facts.size)),
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
             Err(error) => Err(self.failed("look for an object", &error)),
         }
     }

@@ -85,6 +85,12 @@ impl Upkeep {
         })
     }
 
+    /// When the newest backup of this store in a place was made, s since 1970; `None`: there is none.
+    pub(crate) fn newest_backup_s(&self, place: &BackupPlace) -> Result<Option<u64>, CommandError> {
+        let newest = backup::newest_of(&*place.open()?, &self.keep.store().db_id())?;
+        Ok(newest.map(|(_, created_ms)| created_ms / 1_000))
+    }
+
     /// Make a backup, and remove those that are too old.
     pub(crate) fn back_up(&self, place: &BackupPlace, keep: Option<u32>) -> Result<MadeBackup, CommandError> {
         let begun = Instant::now();
@@ -98,7 +104,14 @@ impl Upkeep {
         let target = place.open()?;
         let created = self.keep.store().back_up(&*target)?;
         let removed = match keep.filter(|keep| *keep > 0) {
-            Some(keep) => backup::prune(&*target, keep as usize, &self.unseal())?,
+            // The backup is made, whatever becomes of the old ones.
+            Some(keep) => {
+                let pruned = backup::prune(&*target, keep as usize, &self.unseal(), &self.keep.store().db_id());
+                pruned.unwrap_or_else(|error| {
+                    tracing::warn!(%error, "old backups were not removed: the next backup tries it again");
+                    0
+                })
+            }
             None => 0,
         };
         Ok(MadeBackup {

@@ -66,7 +66,7 @@ pub(super) fn keys_rewrap(upkeep: &Upkeep, asked: &KeysRewrap) -> Result<Rewrapp
     upkeep.keep().store().rewrap(&new)?;
     upkeep.set_unseal(new.clone());
     let backups = match upkeep.optional_place(to.as_deref())? {
-        Some(place) => backup::rewrap(&*place.open()?, &old, &new)?,
+        Some(place) => backup::rewrap(&*place.open()?, &old, &new, &upkeep.keep().store().db_id())?,
         None => 0,
     };
     Ok(Rewrapped { unsealed_by: format!("{new:?}"), backups: backups as u64 })
@@ -93,7 +93,7 @@ pub(super) fn erase_org(upkeep: &Upkeep, asked: &EraseOrg) -> Result<ErasedOrg, 
     }
     upkeep.keep().store().erase_org(org)?;
     let backups = match upkeep.optional_place(asked.to.as_deref())? {
-        Some(place) => backup::erase_org(&*place.open()?, &upkeep.unseal(), org).map_err(|error| {
+        Some(place) => backup::erase_org(&*place.open()?, &upkeep.unseal(), &upkeep.keep().store().db_id(), org).map_err(|error| {
             let text = format!("organization {org} is erased here, but not in the backups: {error}");
             CommandError::new(Code::Backup, text)
         })?,

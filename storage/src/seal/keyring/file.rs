@@ -177,6 +177,11 @@ pub(crate) fn open(file: &[u8], name: &str, unseal: &Unseal) -> Result<Opened, E
     Ok(Opened { head, root, body })
 }
 
+/// Whose keyring these bytes are; nothing is authenticated.
+pub(crate) fn db_id(file: &[u8]) -> Option<[u8; 16]> {
+    file.strip_prefix(MAGIC)?.first_chunk().copied()
+}
+
 fn paths(folder: &Path) -> [PathBuf; 2] {
     NAMES.map(|name| folder.join(name))
 }
