@@ -36,6 +36,8 @@ pub(crate) const BACKUPS: u32 = 10_000;
 /// Changes (events, properties, metadata, lines of the diary) of all shards that wait for the thread that writes them.
 /// At three quarters new ones are refused, at half of it lines of the diary are left out.
 pub(crate) const CHANGES: usize = 16_384;
+/// Answers of a shard that wait for the store, and those of all shards that found no room on their way back.
+pub(crate) const AWAITED_ANSWERS: usize = 16_384;
 /// Lines of the diary that a shard hands over together, at the latest when a journal batch is due.
 pub(crate) const LINES_TOGETHER: usize = 512;
 /// Changes that are written together, about: what a shard hands over together stays together.

@@ -80,6 +80,8 @@ pub mod backup;
 mod collect;
 mod disk;
 mod error;
+#[cfg(test)]
+mod hostile;
 pub mod limits;
 mod open;
 mod read;

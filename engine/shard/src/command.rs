@@ -4,7 +4,7 @@ use linchpin_protocol::http::Reply;
 use linchpin_protocol::model::{DeviceId, OrgId, Pin, Template, TemplateId};
 
 use crate::device::verbs::Refused;
-use crate::{ConnRef, Digest, End, Intake, Restored, Settings};
+use crate::{AwaitedAnswer, ConnRef, Digest, End, Intake, Restored, Settings};
 
 /// The asker's number; comes back with the [`Report`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -75,6 +75,13 @@ pub enum Command {
         asker: ConnRef,
         /// The answer.
         reply: Box<Reply>,
+    },
+    /// All that was handed over before an answer is committed, or could not be. Answered by nothing.
+    Stored {
+        /// The answer, for a connection of this shard.
+        answer: AwaitedAnswer,
+        /// Is it?
+        is_stored: bool,
     },
     /// New settings (reload); open connections go on with what they were admitted with.
     Configure(Box<Settings>),

@@ -6,7 +6,8 @@ use linchpin_protocol::http::History;
 use linchpin_protocol::model::{DeviceId, OrgId};
 
 use crate::{
-    Cargo, ConnRef, DeviceChange, End, Letter, LocalLetter, MoveId, Points, Receive, Report, RequestId, ShardId, Slot,
+    AwaitedAnswer, Cargo, ConnRef, DeviceChange, End, Letter, LocalLetter, MoveId, Points, Receive, Report, RequestId,
+    ShardId, Slot,
 };
 
 /// Bytes `start..end` of [`Effects::arena`] for one connection.
@@ -75,8 +76,11 @@ pub enum Effect {
         /// The answer.
         report: Report,
     },
-    /// Store this. Acknowledged already: it is lost with at most the last second before a crash.
+    /// Store this. What must not be lost is acknowledged with [`Effect::AnswerStored`] behind it.
     Store(Box<DeviceChange>),
+    /// Commit all changes that were handed over before, also those of [`crate::Shard::next_changed`], then give this back
+    /// to the asker's shard as `Command::Stored`.
+    AnswerStored(AwaitedAnswer),
     /// Read history, and answer with `Command::HistoryAnswer` to the asker's shard.
     History {
         /// The connection that waits.

@@ -1,6 +1,8 @@
 //! The thread that gives changes to the store: events, properties, metadata, the diary. It waits for the disk so that
-//! no shard does, and tells the shards when the store takes no changes.
+//! no shard does, gives answers back once what they acknowledge is committed, and reports what the store takes. What waits
+//! while a commit is on its way goes with the next: one sync serves all of it.
 
+use std::collections::VecDeque;
 use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
@@ -8,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use linchpin_control::CommandLane;
-use linchpin_shard::{Change, Command, DeviceChange, End, EventId, Intake};
+use linchpin_shard::{AwaitedAnswer, Change, Command, DeviceChange, End, EventId, Intake};
 use linchpin_storage::schema::{Attribute, DeviceKey, Diary, DiaryKey, DiaryKind, Event, EventKey, Properties};
 use linchpin_storage::{Batch, Class, Error, Reads, Writer};
 
@@ -18,16 +20,18 @@ use crate::tick::command_lane::ToShard;
 /// What is called when everything before it is with the store.
 pub(super) type Fence = Box<dyn FnOnce() + Send>;
 
-/// What shards hand to the thread.
-enum Handed {
-    Group(Vec<DeviceChange>),
+/// What shards hand over, in order.
+enum Given {
+    Changes(Vec<DeviceChange>),
+    /// To be given back once all changes before are committed.
+    Answers(Vec<AwaitedAnswer>),
     Fence(Fence),
 }
 
 /// The way to the thread. Copies are cheap; the thread ends when all are gone.
 #[derive(Clone)]
 pub(crate) struct Changes {
-    send: SyncSender<Handed>,
+    send: SyncSender<Given>,
     waiting: Arc<AtomicUsize>,
     told: Arc<Mutex<Vec<ToShard>>>,
 }
@@ -41,11 +45,11 @@ impl Changes {
             self.waiting.fetch_sub(count, Ordering::Relaxed);
             return Err(group);
         }
-        self.send.try_send(Handed::Group(group)).map_err(|error| {
+        self.send.try_send(Given::Changes(group)).map_err(|error| {
             self.waiting.fetch_sub(count, Ordering::Relaxed);
             match error {
-                TrySendError::Full(Handed::Group(group)) | TrySendError::Disconnected(Handed::Group(group)) => group,
-                TrySendError::Full(Handed::Fence(_)) | TrySendError::Disconnected(Handed::Fence(_)) => Vec::new(),
+                TrySendError::Full(Given::Changes(group)) | TrySendError::Disconnected(Given::Changes(group)) => group,
+                _ => Vec::new(),
             }
         })
     }
@@ -55,11 +59,21 @@ impl Changes {
     /// # Errors
     /// There is no room; it comes back.
     pub(super) fn fence(&self, done: Fence) -> Result<(), Fence> {
-        self.send.try_send(Handed::Fence(done)).map_err(|error| match error {
-            TrySendError::Full(Handed::Fence(done)) | TrySendError::Disconnected(Handed::Fence(done)) => done,
-            TrySendError::Full(Handed::Group(_)) | TrySendError::Disconnected(Handed::Group(_)) => {
+        self.send.try_send(Given::Fence(done)).map_err(|error| match error {
+            TrySendError::Full(Given::Fence(done)) | TrySendError::Disconnected(Given::Fence(done)) => done,
+            TrySendError::Full(_) | TrySendError::Disconnected(_) => {
                 unreachable!("what was sent comes back")
             }
+        })
+    }
+
+    /// Hand over answers that wait for all that this shard handed over before. Without room they come back.
+    pub(super) fn await_stored(&self, answers: Vec<AwaitedAnswer>) -> Result<(), Vec<AwaitedAnswer>> {
+        self.send.try_send(Given::Answers(answers)).map_err(|error| match error {
+            TrySendError::Full(Given::Answers(answers)) | TrySendError::Disconnected(Given::Answers(answers)) => {
+                answers
+            }
+            _ => Vec::new(),
         })
     }
 
@@ -80,7 +94,8 @@ pub(super) fn start(writer: Writer, reads: Reads) -> io::Result<(Changes, JoinHa
     let waiting = Arc::new(AtomicUsize::new(0));
     let told = Arc::new(Mutex::new(Vec::new()));
     let changes = Changes { send, waiting: Arc::clone(&waiting), told: Arc::clone(&told) };
-    let thread = Thread { writer, reads, receive, waiting, told, intake: Intake::All };
+    let (intake, unsent) = (Intake::All, VecDeque::new());
+    let thread = Thread { writer, reads, receive, waiting, told, intake, unsent };
     let thread = std::thread::Builder::new().name("store-changes".to_owned()).spawn(move || thread.run())?;
     Ok((changes, thread))
 }
@@ -88,36 +103,55 @@ pub(super) fn start(writer: Writer, reads: Reads) -> io::Result<(Changes, JoinHa
 struct Thread {
     writer: Writer,
     reads: Reads,
-    receive: Receiver<Handed>,
+    receive: Receiver<Given>,
     waiting: Arc<AtomicUsize>,
     told: Arc<Mutex<Vec<ToShard>>>,
     /// What shards were told.
     intake: Intake,
+    /// Answers that a shard's lane had no room for.
+    unsent: VecDeque<Command>,
+}
+
+/// Tells the shards when the thread panics: nothing is stored any more, and nothing may be acknowledged.
+struct Alarm(Arc<Mutex<Vec<ToShard>>>);
+
+impl Drop for Alarm {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            tracing::error!("the thread that stores changes has ended by a bug: restart the server");
+            for shard in self.0.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+                let _ = shard.push(Command::Intake(Intake::Nothing));
+            }
+        }
+    }
 }
 
 impl Thread {
     fn run(mut self) {
-        let mut taken: Vec<DeviceChange> = Vec::new();
+        let _alarm = Alarm(Arc::clone(&self.told));
         loop {
             self.look();
-            let mut fence = None;
-            match self.receive.recv_timeout(limits::CHANGES_TICK) {
-                Ok(Handed::Group(first)) => taken.extend(first),
-                Ok(Handed::Fence(done)) => fence = Some(done),
+            self.send_unsent();
+            let mut next = match self.receive.recv_timeout(limits::CHANGES_TICK) {
+                Ok(first) => first,
                 Err(RecvTimeoutError::Timeout) => continue,
                 Err(RecvTimeoutError::Disconnected) => return,
-            }
-            while fence.is_none()
-                && taken.len() < limits::CHANGES_BATCH
-                && let Ok(next) = self.receive.try_recv()
-            {
+            };
+            let (mut taken, mut answers, mut fence) = (Vec::new(), Vec::new(), None);
+            loop {
                 match next {
-                    Handed::Group(next) => taken.extend(next),
-                    Handed::Fence(done) => fence = Some(done),
+                    Given::Changes(group) => taken.extend(group),
+                    Given::Answers(group) => answers.extend(group),
+                    Given::Fence(done) => fence = Some(done),
                 }
+                if fence.is_some() || taken.len() >= limits::CHANGES_BATCH {
+                    break;
+                }
+                let Ok(given) = self.receive.try_recv() else { break };
+                next = given;
             }
             let count = taken.len();
-            self.write(&mut taken);
+            self.write(&mut taken, answers);
             self.waiting.fetch_sub(count, Ordering::Relaxed);
             if let Some(done) = fence {
                 done();
@@ -125,9 +159,36 @@ impl Thread {
         }
     }
 
-    /// Write all of them, and wait for as long as that takes: whoever sent them was told that they are kept.
-    fn write(&mut self, taken: &mut Vec<DeviceChange>) {
-        loop {
+    /// Give answers back to the shards of those who wait.
+    fn answer(&mut self, answers: Vec<AwaitedAnswer>, is_stored: bool) {
+        self.unsent.extend(answers.into_iter().map(|answer| Command::Stored { answer, is_stored }));
+        self.send_unsent();
+        // A shard that takes none for so long has worse to do; deadlines answer the rest.
+        self.unsent.truncate(limits::AWAITED_ANSWERS);
+    }
+
+    fn send_unsent(&mut self) {
+        let shards = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        if shards.is_empty() {
+            return;
+        }
+        for _ in 0..self.unsent.len() {
+            let Some(command) = self.unsent.pop_front() else { return };
+            let Command::Stored { answer, .. } = &command else { continue };
+            let Some(shard) = shards.get(answer.asker.shard.index()) else { continue };
+            if let Err(back) = shard.push(command) {
+                self.unsent.push_back(*back);
+            }
+        }
+    }
+
+    /// Write all of them, and wait for as long as that takes; then give the answers back. While the disk takes nothing they
+    /// are given back at once, as not stored: who waits must hear it.
+    fn write(&mut self, taken: &mut Vec<DeviceChange>, mut answers: Vec<AwaitedAnswer>) {
+        let class = if answers.is_empty() { Class::B } else { Class::A };
+        let mut is_stored = true;
+        // Also with nothing to write: what an answer waits for may have been written by a turn before, without a sync.
+        while !taken.is_empty() || !answers.is_empty() {
             let mut batch = self.writer.batch();
             let mut fitting = 0;
             for kept in taken.iter() {
@@ -136,21 +197,32 @@ impl Thread {
                     // The rest goes into the next batch.
                     Err(Error::TooLarge { .. }) if fitting > 0 => break,
                     // Such as of an organization that was erased meanwhile.
-                    Err(error) => tracing::debug!(%error, device = %kept.device, "a change is not kept"),
+                    Err(error) => {
+                        is_stored = false;
+                        tracing::debug!(%error, device = %kept.device, "a change is not stored");
+                    }
                 }
                 fitting += 1;
             }
-            let result = if batch.is_empty() { Ok(()) } else { self.writer.commit(Class::B, batch) };
+            let is_last = fitting == taken.len();
+            let needs_commit = !batch.is_empty() || (is_last && !answers.is_empty());
+            let result = if needs_commit { self.writer.commit(class, batch) } else { Ok(()) };
             match result {
-                Ok(()) => drop(taken.drain(..fitting)),
-                Err(Error::Full { .. } | Error::Busy { .. }) => std::thread::sleep(limits::CHANGES_TICK),
-                Err(error) => {
-                    tracing::error!(%error, changes = taken.len(), "changes are not kept");
-                    taken.clear();
+                Ok(()) => {
+                    taken.drain(..fitting);
+                    if is_last {
+                        self.answer(std::mem::take(&mut answers), is_stored);
+                    }
                 }
-            }
-            if taken.is_empty() {
-                return;
+                Err(Error::Full { .. } | Error::Busy { .. }) => {
+                    self.answer(std::mem::take(&mut answers), false);
+                    std::thread::sleep(limits::CHANGES_TICK);
+                }
+                Err(error) => {
+                    tracing::error!(%error, changes = taken.len(), "changes are not stored");
+                    taken.clear();
+                    self.answer(std::mem::take(&mut answers), false);
+                }
             }
             self.look();
         }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use linchpin_protocol::http::{Dialect, History, Reply};
 use linchpin_protocol::model::{DeviceId, Millis, OrgId, Pin};
-use linchpin_shard::{Change, Command, ConnRef, DeviceChange, Effects, Shard};
+use linchpin_shard::{AwaitedAnswer, Change, Command, ConnRef, DeviceChange, Effects, Shard};
 use linchpin_storage::{LaneFull, Reads, TelemetryLane, limits as storage};
 
 use super::changes::{Changes, Fence};
@@ -27,6 +27,8 @@ pub(crate) struct StoreLane {
     changes: Changes,
     /// Changes that found no room.
     waiting: VecDeque<DeviceChange>,
+    /// Answers that wait until what was handed over before them is committed.
+    awaited: Vec<AwaitedAnswer>,
     /// Lines of the diary, handed over together: one by one each login would wake two threads.
     lines: Vec<DeviceChange>,
     lost_lines: u64,
@@ -46,6 +48,7 @@ impl StoreLane {
             coalesced: 0,
             changes,
             waiting: VecDeque::new(),
+            awaited: Vec::new(),
             lines: Vec::new(),
             lost_lines: 0,
             reads,
@@ -96,6 +99,17 @@ impl StoreLane {
         }
     }
 
+    /// Give an answer back once all changes until now are committed. Beyond the bound it is refused at once.
+    pub(crate) fn await_stored(&mut self, answer: AwaitedAnswer) {
+        if self.awaited.len() < limits::AWAITED_ANSWERS {
+            return self.awaited.push(answer);
+        }
+        if let Some(shard) = self.shards.get(answer.asker.shard.index()) {
+            // Without room there its deadline answers it.
+            let _ = shard.push(Command::Stored { answer, is_stored: false });
+        }
+    }
+
     fn give(&mut self, kept: DeviceChange) {
         self.waiting.push_back(kept);
         self.give_waiting();
@@ -132,6 +146,9 @@ impl StoreLane {
                 None => break,
             }
         }
+        if self.waiting.is_empty() && !shard.has_changed() && !self.awaited.is_empty() {
+            self.awaited = self.changes.await_stored(std::mem::take(&mut self.awaited)).err().unwrap_or_default();
+        }
         if self.due.is_some_and(|due| due <= now) {
             self.close(now, shard);
         }
@@ -154,7 +171,7 @@ impl StoreLane {
 
     /// When [`StoreLane::tick`] is due, though nothing else happens.
     pub(crate) fn deadline(&self, shard: &Shard) -> Option<Millis> {
-        if !self.waiting.is_empty() || shard.has_changed() {
+        if !self.waiting.is_empty() || !self.awaited.is_empty() || shard.has_changed() {
             return Some(Millis(0));
         }
         self.due
@@ -214,7 +231,7 @@ impl StoreLane {
         for _ in 0..limits::LAST_TRIES {
             self.due = Some(Millis(0));
             self.tick(Millis(0), shard);
-            if self.due.is_none() && self.waiting.is_empty() && !shard.has_changed() {
+            if self.due.is_none() && self.waiting.is_empty() && self.awaited.is_empty() && !shard.has_changed() {
                 return;
             }
             std::thread::sleep(Duration::from_millis(10));

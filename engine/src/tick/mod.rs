@@ -244,6 +244,11 @@ impl Core {
                         store.take_change(now, *change);
                     }
                 }
+                Effect::AnswerStored(answer) => {
+                    if let Some(store) = &mut self.store {
+                        store.await_stored(answer);
+                    }
+                }
                 Effect::History { asker, org, device, ask } => {
                     if let Some(store) = &mut self.store {
                         store.ask(asker, org, device, *ask);

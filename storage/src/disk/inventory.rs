@@ -126,10 +126,15 @@ impl Inventory {
         durable::write_private(path, &close(self.encode(), key))
     }
 
+    /// `None`: it is not what this store wrote.
+    pub(crate) fn parse(bytes: &[u8], key: &hmac::Key) -> Option<Self> {
+        authentic(bytes, key).and_then(|front| Self::decode(front).ok())
+    }
+
     /// `None`: there is none.
     pub(crate) fn read(path: &Path, key: &hmac::Key) -> Result<Option<Self>, Error> {
         let Some(bytes) = durable::read(path)? else { return Ok(None) };
-        let inventory = authentic(&bytes, key).and_then(|front| Self::decode(front).ok());
+        let inventory = Self::parse(&bytes, key);
         let what = || format!("{} is not what this store wrote", path.display());
         inventory.map(Some).ok_or_else(|| Error::Damaged { what: what() })
     }

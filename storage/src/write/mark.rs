@@ -30,7 +30,7 @@ pub(crate) struct Mark {
 }
 
 impl Mark {
-    fn encode(&self, key: &hmac::Key) -> Vec<u8> {
+    pub(crate) fn encode(&self, key: &hmac::Key) -> Vec<u8> {
         let mut out = MAGIC.to_vec();
         out.put_u64(self.start_epoch);
         out.put_u64(self.count);
@@ -45,7 +45,7 @@ impl Mark {
         close(out, key)
     }
 
-    fn decode(slot: &[u8], key: &hmac::Key) -> Result<Self, Shape> {
+    pub(crate) fn decode(slot: &[u8], key: &hmac::Key) -> Result<Self, Shape> {
         let count_at = MAGIC.len() + 24;
         let logs = Fields(slot.get(count_at..).ok_or(Shape)?).u16()?;
         let len = count_at + 2 + usize::from(logs) * 16 + 32;

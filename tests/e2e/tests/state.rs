@@ -290,3 +290,47 @@ fn the_diary_remembers_ends_of_before_the_start() {
     let (shown, _, _) = server.operate(&["device", "diary", &device.id]);
     assert!(shown.contains("before the server was started"), "{shown}");
 }
+
+/// What an answer acknowledges is on the disk: the server is killed as soon as the client has read it, many times.
+/// `LINCHPIN_ACKS` says how often.
+#[test]
+fn events_and_metadata_that_were_answered_outlive_a_kill_right_after_it() {
+    let rounds = std::env::var("LINCHPIN_ACKS").ok().and_then(|count| count.parse().ok()).unwrap_or(100u32);
+    let mut server = Server::dev().shards(2).start();
+    let devices = server.devices();
+    for round in 0..rounds {
+        let device = &devices[(round as usize / 2) % 3];
+        let words = format!("round {round}");
+        match round % 4 {
+            0 => {
+                let mut http = Http::connect(server.address());
+                let reply = http.api(device, &format!("logEvent?code=ack&description=round%20{round}"));
+                assert_eq!(reply.status, 200, "{}", reply.body);
+            }
+            1 => {
+                let mut wire = Wire::login(server.address(), &device.token);
+                wire.expect_status(command::INTERNAL, &["meta", "set", "Place", &words], status::OK);
+            }
+            2 => {
+                let mut wire = Wire::login(server.address(), &device.token);
+                wire.expect_status(command::EVENT_LOG, &["ack", &words], status::OK);
+            }
+            _ => {
+                let mut http = Http::connect(server.address());
+                let reply = http.api(device, &format!("device/meta/update?metaFieldName=Place&value=round%20{round}"));
+                assert_eq!(reply.status, 200, "{}", reply.body);
+            }
+        }
+        kill(&mut server);
+        server.start_again();
+        if round % 2 == 1 {
+            assert_eq!(text(field(&server.view(device), "metadata"), "Place"), words);
+            continue;
+        }
+        eventually(EFFECT, &format!("the event of {words} is there"), || {
+            let view = server.view(device);
+            let events = field(&view, "events").as_array().expect("events").clone();
+            events.iter().any(|event| text(event, "description") == words).then_some(())
+        });
+    }
+}

@@ -292,6 +292,14 @@ impl World {
         self.order(asker.shard, Command::HistoryAnswer { asker, reply: Box::new(reply) });
     }
 
+    /// The store has committed all that answers wait for, or could not.
+    pub fn give_answers_back(&mut self, is_stored: bool) {
+        for answer in std::mem::take(&mut self.store.awaited) {
+            self.order(answer.asker.shard, Command::Stored { answer, is_stored });
+        }
+        self.run_ms(30);
+    }
+
     /// Wall time, ms since 1970.
     #[must_use]
     pub fn wall_ms(&self) -> u64 {

@@ -5,7 +5,7 @@ use linchpin_protocol::model::{Pin, UnixMillis, ValueRef};
 use linchpin_protocol::{Action, ClockQuery, InfoPairs, PinList, Status, SyncPins};
 
 use crate::device::verbs::{Origin, Refused};
-use crate::{End, Shard, Slot, Turn, limits};
+use crate::{AwaitedKind, End, Shard, Slot, Turn, limits};
 
 /// What a device is answered when a verb is refused.
 pub(crate) fn status_of(refused: Refused) -> Status {
@@ -36,10 +36,12 @@ impl Shard {
             Action::Sync(pins) => self.sync(turn, slot, id, pins),
             Action::Property { pins, name, values } => self.property(turn, slot, id, pins, (name, values)),
             Action::EventLog { code, description } => {
+                self.begin_verb();
                 let done = self.log_event(turn, position, code, description.unwrap_or(""));
                 self.respond_done(turn, slot, id, done);
             }
             Action::EventClear { code, all } => {
+                self.begin_verb();
                 let done = self.clear_event(turn, position, code, all);
                 self.respond_done(turn, slot, id, done);
             }
@@ -47,6 +49,7 @@ impl Shard {
             Action::Clock(query) => self.clock(turn, slot, id, query),
             Action::MetaGet { name } => self.meta_get(turn, slot, id, name),
             Action::MetaSet { name, value } => {
+                self.begin_verb();
                 let done = self.set_metadata(position, name, value);
                 self.respond_done(turn, slot, id, done);
             }
@@ -71,9 +74,13 @@ impl Shard {
         self.write(turn, position, write, Origin::Device).err()
     }
 
-    /// Answer with OK, or with the status of the refusal.
+    /// Answer with OK, once what was changed is stored, or with the status of the refusal.
     fn respond_done(&mut self, turn: &mut Turn<'_>, slot: Slot, id: u16, done: Result<(), Refused>) {
-        self.respond(turn, slot, id, done.map_or_else(status_of, |()| Status::Ok));
+        let asker = self.conn_ref(slot);
+        match done {
+            Ok(()) if self.awaits_store(turn, asker, AwaitedKind::Frame(id)) => {}
+            done => self.respond(turn, slot, id, done.map_or_else(status_of, |()| Status::Ok)),
+        }
     }
 
     /// Send stored values back: all that are meant to be synced, or those asked for. No value, no answer.
@@ -155,6 +162,7 @@ impl Shard {
     ) {
         let position = self.connections[slot].device;
         let set = std::iter::once((name, values.as_bytes()));
+        self.begin_verb();
         let done = self.set_properties(position, pins.iter(), &set);
         self.respond_done(turn, slot, id, done);
     }

@@ -6,7 +6,7 @@ use linchpin_protocol::model::{DeviceId, Now, Pin, ValueKind, ValueRef};
 
 use crate::device::quota::Bucket;
 use crate::device::verbs::{Origin, Refused};
-use crate::{ConnRef, Effect, Intake, Shard, Turn};
+use crate::{AwaitedKind, ConnRef, Effect, Intake, Shard, Turn};
 
 /// What an HTTP client is answered when a verb is refused.
 fn refusal(dialect: Dialect, refused: Refused) -> Reply {
@@ -35,7 +35,8 @@ fn done(dialect: Dialect, done: Result<(), Refused>) -> Reply {
 }
 
 impl Shard {
-    /// Answer a call to a device that lives here; `None`: the answer comes later, as [`crate::Command::HistoryAnswer`].
+    /// Answer a call to a device that lives here; `None`: the answer comes later, as
+    /// [`crate::Command::HistoryAnswer`] or [`crate::Command::Stored`].
     pub(crate) fn answer_call(
         &mut self,
         turn: &mut Turn<'_>,
@@ -47,7 +48,13 @@ impl Shard {
             return Some(Reply::error(call.dialect, 400, "Invalid token."));
         };
         match self.admit(turn.now, position, call) {
-            Ok(()) => self.carry_out(turn, position, call, asker),
+            Ok(()) => {
+                self.begin_verb();
+                let reply = self.carry_out(turn, position, call, asker)?;
+                let is_done = reply.status == 200;
+                let awaits = is_done && self.awaits_store(turn, asker, AwaitedKind::Http(call.dialect));
+                (!awaits).then_some(reply)
+            }
             Err(reply) => Some(reply),
         }
     }

@@ -6,7 +6,7 @@ use linchpin_protocol::mqtt::{Cut, MqttAsk, RawPacket, cut};
 use super::declined::Declined;
 use crate::connection::Connection;
 use crate::device::quota::Verdict;
-use crate::{End, Shard, Slot, Turn};
+use crate::{AwaitedKind, End, Shard, Slot, Turn};
 
 /// Kinds of packets that the quota counts: PUBLISH, SUBSCRIBE, UNSUBSCRIBE. The others are answers and PINGREQ.
 const fn is_counted(packet: RawPacket<'_>) -> bool {
@@ -58,12 +58,16 @@ impl Shard {
         match asked {
             Some(Ok(MqttAsk::Publish { uplink, payload, owed })) => {
                 let position = self.connections[slot].device;
+                self.begin_verb();
                 let done = if is_within {
                     self.carry_uplink(turn, position, Some(slot), uplink, payload)
                 } else {
                     Err(Declined::Quota)
                 };
-                self.acknowledge(turn, slot, owed, done);
+                let asker = self.conn_ref(slot);
+                if done.is_err() || !self.awaits_store(turn, asker, AwaitedKind::Mqtt(owed)) {
+                    self.acknowledge(turn, slot, owed, done);
+                }
             }
             Some(Ok(MqttAsk::Leave { .. })) => self.end(turn, slot, End::PeerClosed),
             // A second login ends as a fault; the operator's ping is over.

@@ -55,7 +55,7 @@ impl Shard {
     }
 
     /// Answer a message that was carried out or not. Who has no other answer hears why in `downlink/diag`.
-    pub(super) fn acknowledge(&mut self, turn: &mut Turn<'_>, slot: Slot, owed: Owed, done: Result<(), Declined>) {
+    pub(crate) fn acknowledge(&mut self, turn: &mut Turn<'_>, slot: Slot, owed: Owed, done: Result<(), Declined>) {
         if !self.is_live(slot) {
             return;
         }

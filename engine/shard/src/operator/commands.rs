@@ -23,6 +23,7 @@ impl Shard {
                 return;
             }
             Command::HistoryAnswer { asker, reply } => return self.replied(turn, asker, Some(reply)),
+            Command::Stored { answer, is_stored } => return self.stored(turn, answer, is_stored),
             Command::Configure(settings) => {
                 self.settings = *settings;
                 return;

@@ -1,5 +1,6 @@
 //! What the store gets of a shard, and what it gives back.
 
+mod awaited;
 mod change;
 mod intake;
 mod parked;
@@ -9,6 +10,7 @@ mod restore;
 
 use std::collections::VecDeque;
 
+pub use awaited::{AwaitedAnswer, AwaitedKind};
 pub use change::{Change, DeviceChange, EventId, Restored};
 pub use intake::Intake;
 use parked::Parked;
@@ -25,10 +27,12 @@ pub(crate) struct StoreLink {
     pub(crate) parked: Option<Vec<Parked>>,
     /// Number of the last entry for it.
     entries: u32,
+    /// The verb that is being carried out has handed something over.
+    must_await: bool,
 }
 
 impl StoreLink {
     pub(crate) fn new(intake: Intake, replaying: bool) -> Self {
-        Self { intake, changed: VecDeque::new(), parked: replaying.then(Vec::new), entries: 0 }
+        Self { intake, changed: VecDeque::new(), parked: replaying.then(Vec::new), entries: 0, must_await: false }
     }
 }

@@ -42,6 +42,7 @@ impl Shard {
         if self.store.intake != Intake::Memory && !std::mem::replace(&mut rare.is_changed, true) {
             self.store.changed.push_back(position);
         }
+        self.must_await();
     }
 
     /// Properties and metadata of a device that changed since they were last asked for; changes in between are one.
@@ -78,6 +79,7 @@ impl Shard {
         self.devices[position].rare_mut().attributes.log_event(code, description, turn.now, id.number)?;
         if self.store.intake != Intake::Memory {
             self.store_change(turn, position, Change::Event { id, code: code.into(), description: description.into() });
+            self.must_await();
         }
         Ok(())
     }
@@ -89,6 +91,7 @@ impl Shard {
         if self.store.intake != Intake::Memory {
             for id in &cleared {
                 self.store_change(turn, position, Change::EventCleared(*id));
+                self.must_await();
             }
         }
         !cleared.is_empty()

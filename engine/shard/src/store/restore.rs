@@ -1,5 +1,6 @@
 //! State of the last run: it comes back from the store, and reads wait for it.
 
+use linchpin_protocol::limits::STAMP_RANGE_MS;
 use linchpin_protocol::model::{DeviceId, Now, OrgId, Pin, UnixMillis};
 
 use super::parked::Parked;
@@ -36,6 +37,8 @@ impl Shard {
         let Some(position) = self.devices.find(device) else { return };
         let device = &mut self.devices[position];
         for (pin, value, at) in restored.values {
+            // Further ahead than any client may say: a wrong clock dated it, and it must not win over all values to come.
+            let at = if at.0 > now.wall.0 + STAMP_RANGE_MS { now.wall } else { at };
             // Of equally new ones the one of this run is the last. A value that does not fit was stored under larger limits.
             if device.values.get(pin).is_none_or(|(_, known)| known.0 < at.0) {
                 if value.is_empty() {

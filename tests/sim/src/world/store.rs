@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use linchpin_protocol::http::History;
 use linchpin_protocol::model::{DeviceId, OrgId, Pin, UnixMillis};
-use linchpin_shard::{Change, ConnRef, DeviceChange, DeviceView, Effects, End, EventId, Restored};
+use linchpin_shard::{AwaitedAnswer, Change, ConnRef, DeviceChange, DeviceView, Effects, End, EventId, Restored};
 
 /// Values of a pin: when, value.
 type Written = Vec<(u64, Box<[u8]>)>;
@@ -22,6 +22,10 @@ pub struct Store {
     pub events: BTreeMap<(DeviceId, u64, u32), Event>,
     /// Who came (`None`) and went.
     pub presence: Vec<(DeviceId, Option<End>)>,
+    /// Answers that wait for what was stored before them.
+    pub awaited: Vec<AwaitedAnswer>,
+    /// Leave them there: the disk is slow.
+    pub is_slow: bool,
     /// Questions about history, unanswered.
     pub asked: Vec<(ConnRef, OrgId, DeviceId, History)>,
 }

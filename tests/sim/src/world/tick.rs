@@ -1,7 +1,7 @@
 //! The tick of a shard, as the engine's core does it, and what the kernel does with its sends and closes.
 
 use linchpin_protocol::model::Now;
-use linchpin_shard::{Effect, Input, LocalLetter, MoveId, Parcel, Report, ShardId, Slot};
+use linchpin_shard::{Command, Effect, Input, LocalLetter, MoveId, Parcel, Report, ShardId, Slot};
 
 use super::{STEP_COST, STEPS_PER_TICK, Travel, World, now_at};
 use crate::driver::{Completion, Conn};
@@ -152,6 +152,16 @@ impl World {
                 self.store.take(kept);
             }
             fx.clear();
+            // Committed at once, unless a test says otherwise; the asker may be on another shard.
+            let committed = if self.store.is_slow { Vec::new() } else { std::mem::take(&mut self.store.awaited) };
+            for answer in committed {
+                let stored = Command::Stored { answer, is_stored: true };
+                if answer.asker.shard.index() == shard {
+                    self.nodes[shard].shard.handle(now, Input::Command(stored), &mut fx);
+                } else {
+                    self.order(answer.asker.shard, stored);
+                }
+            }
             for (to, parcel) in undelivered {
                 self.nodes[shard].shard.handle(now, Input::Undelivered { to, parcel }, &mut fx);
             }
@@ -193,6 +203,7 @@ impl World {
             Effect::Report { report: Report::Frame(frame), .. } => self.watched.push(*frame),
             Effect::Report { to, report } => drop(self.reports.insert(to.0, report)),
             Effect::Store(change) => self.store.take(*change),
+            Effect::AnswerStored(answer) => self.store.awaited.push(answer),
             Effect::History { asker, org, device, ask } => self.store.asked.push((asker, org, device, *ask)),
             Effect::Ended { device, end, slot } => {
                 self.note(&[3, shard as u64, u64::from(slot.0), u64::from(end.number())]);

@@ -214,3 +214,57 @@ fn reads_wait_for_what_the_journal_adds() {
     assert_eq!(frames, [(first, one.clone()), (first, two.clone()), (second, one), (second, two)]);
     assert_eq!(get(&mut world, &token, "get?v1"), (200, "last".to_owned()));
 }
+
+/// What an answer says is true when it is said: events, properties and metadata are committed before.
+#[test]
+fn an_answer_waits_until_what_it_acknowledges_is_committed() {
+    let (mut world, token) = world();
+    let mut script = Script::introduced(&mut world, &token);
+    for is_stored in [true, false] {
+        world.store.is_slow = true;
+        let asked = [
+            script.send(&mut world, command::EVENT_LOG, b"hot"),
+            script.send(&mut world, command::INTERNAL, b"meta\0set\0Place\0Attic"),
+            script.send(&mut world, command::PROPERTY, b"1\0label\0Pump"),
+        ];
+        let conn = world.connect([127, 0, 0, 3]);
+        let path = format!("/external/api/device/meta/update?metaFieldName=a&value=b&token={}", token.expose());
+        world.send(conn, format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n").as_bytes());
+        world.run_ms(500);
+        script.expect_nothing(&mut world);
+        assert!(world.read(conn).is_none(), "nothing is committed yet");
+        // What changes nothing that the store must have is answered meanwhile.
+        script.refused(&mut world, command::PING, b"", 200);
+        world.give_answers_back(is_stored);
+        for id in asked {
+            script.expect_status(&mut world, id, if is_stored { 200 } else { 19 });
+        }
+        let received = world.read(conn).expect("an answer");
+        let response = next_response(&received, false).expect("a response").expect("whole");
+        assert_eq!(response.status, if is_stored { 200 } else { 503 });
+        world.close(conn);
+        world.store.is_slow = false;
+        world.run_ms(2_000);
+    }
+    // Who is gone when the store has committed is answered nothing, and nobody else hears it.
+    world.store.is_slow = true;
+    script.send(&mut world, command::INTERNAL, b"meta\0set\0Place\0Cellar");
+    world.run_ms(30);
+    let mut next = Script::introduced(&mut world, &token);
+    world.give_answers_back(true);
+    next.expect_nothing(&mut world);
+}
+
+/// The clock was years ahead before the restart: the value is shown, and the next one replaces it.
+#[test]
+fn a_value_of_the_future_gives_way_to_the_next_one() {
+    let (mut world, token) = world();
+    let future = UnixMillis(world.wall_ms() + 10 * 365 * 86_400_000);
+    let values = vec![(Pin::new_virtual(1), b"of the wrong time"[..].into(), future)];
+    world.restore(1, Restored { values, ..Restored::default() });
+    assert_eq!(world.value(1, 1).as_deref(), Some("of the wrong time"));
+    let mut script = Script::introduced(&mut world, &token);
+    world.run_ms(10);
+    script.ask(&mut world, command::HARDWARE, b"vw\x001\0of today");
+    assert_eq!(world.value(1, 1).as_deref(), Some("of today"));
+}
