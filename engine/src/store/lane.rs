@@ -4,6 +4,7 @@
 use std::collections::{HashSet, VecDeque};
 use std::time::Duration;
 
+use linchpin_control::CommandLane;
 use linchpin_protocol::http::{Dialect, History, Reply};
 use linchpin_protocol::model::{DeviceId, Millis, OrgId, Pin};
 use linchpin_shard::{AwaitedAnswer, Change, Command, ConnRef, DeviceChange, Effects, Shard};

@@ -93,10 +93,11 @@ pub(super) fn erase_org(upkeep: &Upkeep, asked: &EraseOrg) -> Result<ErasedOrg, 
     }
     upkeep.keep().store().erase_org(org)?;
     let backups = match upkeep.optional_place(asked.to.as_deref())? {
-        Some(place) => backup::erase_org(&*place.open()?, &upkeep.unseal(), &upkeep.keep().store().db_id(), org).map_err(|error| {
-            let text = format!("organization {org} is erased here, but not in the backups: {error}");
-            CommandError::new(Code::Backup, text)
-        })?,
+        Some(place) => backup::erase_org(&*place.open()?, &upkeep.unseal(), &upkeep.keep().store().db_id(), org)
+            .map_err(|error| {
+                let text = format!("organization {org} is erased here, but not in the backups: {error}");
+                CommandError::new(Code::Backup, text)
+            })?,
         None => 0,
     };
     Ok(ErasedOrg { erased: org.get(), backups: backups as u64 })
