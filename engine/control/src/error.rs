@@ -158,6 +158,8 @@ pub enum StartError {
         /// What the operating system said.
         source: io::Error,
     },
+    /// Certificates cannot be ordered; says why.
+    Acme(String),
     /// The operating system refuses.
     Io {
         /// What it is about.
@@ -190,6 +192,7 @@ impl fmt::Display for StartError {
                 f,
                 "the metrics' address {address} cannot be bound ({source}): choose another with --metrics or listen.metrics"
             ),
+            Self::Acme(why) => write!(f, "certificates cannot be ordered: {why}"),
             Self::Io { path, source } => write!(f, "{}: {source}", path.display()),
         }
     }
@@ -199,7 +202,7 @@ impl std::error::Error for StartError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Metrics { source, .. } | Self::Io { source, .. } => Some(source),
-            Self::SocketPath { .. } | Self::InUse { .. } | Self::NotASocket { .. } => None,
+            Self::SocketPath { .. } | Self::InUse { .. } | Self::NotASocket { .. } | Self::Acme(_) => None,
         }
     }
 }

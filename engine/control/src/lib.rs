@@ -33,4 +33,4 @@ pub use monitor::status::{OF_SHARD, ShardFigures};
 pub use registry::records::Keep;
 pub use registry::{DeviceEntry, Loaded, Made, NewDevices, Registry, RegistryError, TemplateEntry};
 pub use shards::{Answers, CommandLane, Shards, push_within};
-pub use start::{Control, start};
+pub use start::{Control, Duties, start};

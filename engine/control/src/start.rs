@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use tokio::runtime::{Builder, Runtime};
 
+use crate::acme::{Acme, Serve};
 use crate::backup::Upkeep;
 use crate::command::Desk;
 use crate::http::{AskDesk, Front};
@@ -46,6 +47,21 @@ impl Drop for Control {
     }
 }
 
+/// What the control plane does besides answering.
+#[derive(Default)]
+pub struct Duties {
+    /// Backups, keys and checks of the store; `None`: state is in memory only.
+    pub upkeep: Option<Upkeep>,
+    /// Certificates that are ordered, and who serves them.
+    pub ordering: Option<(Acme, Serve)>,
+}
+
+impl std::fmt::Debug for Duties {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Duties").field("upkeep", &self.upkeep).finish_non_exhaustive()
+    }
+}
+
 /// Bind the admin socket and serve it on threads of its own, [`limits::WORKERS`] of them: what computes for long there
 /// holds up neither the socket nor a shard.
 ///
@@ -57,7 +73,7 @@ pub fn start(
     metrics: Option<SocketAddr>,
     shards: Shards,
     registry: Registry,
-    upkeep: Option<Upkeep>,
+    duties: Duties,
     facts: Facts,
 ) -> Result<Control, StartError> {
     let io = |source| StartError::Io { path: socket.into(), source };
@@ -77,6 +93,11 @@ pub fn start(
         (admin::bind(socket)?, monitor)
     };
     let metrics = monitor.as_ref().and_then(|listener| listener.local_addr().ok());
+    let Duties { upkeep, ordering } = duties;
+    let acme = {
+        let _inside = runtime.enter();
+        ordering.map(|(acme, serve)| acme.start(serve)).transpose().map_err(StartError::Acme)?
+    };
     let backups = upkeep.clone();
     let (shards, registry) = (Arc::new(shards), Arc::new(Mutex::new(registry)));
     let desired = Arc::new(Desired::new(Arc::clone(&shards), Arc::clone(&registry)));
@@ -84,7 +105,7 @@ pub fn start(
         let _inside = runtime.enter();
         desired.spawn();
     }
-    let desk = Arc::new(Desk { shards, registry, desired, upkeep, facts });
+    let desk = Arc::new(Desk { shards, registry, desired, upkeep, acme, facts });
     if let Some(monitor) = monitor {
         runtime.spawn(monitor::serve(monitor, Arc::clone(&desk)));
     }

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use linchpin_control::{
-    Answers, CommandLane, Control, Facts, Keep, NewDevices, Registry, Shards, StartError, Upkeep, limits,
+    Answers, CommandLane, Control, Duties, Facts, Keep, NewDevices, Registry, Shards, StartError, Upkeep, limits,
 };
 use linchpin_protocol::model::{DeviceId, Template, TemplateId};
 use linchpin_shard::{Command, DeviceRow, End, Push, Report, ShardStatus};
@@ -168,7 +168,15 @@ fn start_with(
         started: Instant::now(),
         counters: Vec::new(),
     };
-    let control = linchpin_control::start(socket, owner, None, Shards::new(lanes, answers), registry, upkeep, facts)?;
+    let control = linchpin_control::start(
+        socket,
+        owner,
+        None,
+        Shards::new(lanes, answers),
+        registry,
+        Duties { upkeep, ..Duties::default() },
+        facts,
+    )?;
     Ok((control, shards))
 }
 

@@ -59,6 +59,8 @@ ends! {
         "Nothing to do: the client opens another when it has a request.";
     HandshakeTimeout = 107, Network, "The TLS handshake was not complete after 8 seconds.",
         "Look at the device's network; if its processor is slow, let it resume sessions or use an ECDSA certificate.";
+    ChallengeAnswered = 119, Nobody, "An authority has seen the certificate of its challenge, and the connection is over.",
+        "Nothing to do: the server's certificates are ordered like this.";
     FrameTooLarge = 201, Device, "A frame announced a body longer than the server takes.",
         "Send smaller values; if the client is not a Blynk library, check that it writes the length in big-endian.";
     UnknownCommand = 202, Device, "A frame had a command number that the Blynk protocol does not have.",
@@ -178,6 +180,7 @@ pub(crate) const fn of_tls_fault(fault: &linchpin_tls::Fault, in_handshake: bool
     match fault {
         F::OldVersion(_) => End::TlsVersion,
         F::Revoked => End::CertificateRevoked,
+        F::ChallengeAnswered => End::ChallengeAnswered,
         F::AssemblyBudget(_) => End::CarryFull,
         _ if in_handshake => End::TlsHandshake,
         _ => End::TlsRecord,

@@ -15,6 +15,7 @@ use linchpin_shard::Settings;
 use serde::Deserialize;
 use toml::Spanned;
 
+use super::acme::AcmeTable;
 use super::settings::{self, SETTINGS};
 use super::source::Source;
 use super::store::{self, BackupTable, DataTable, RetentionTable};
@@ -41,7 +42,8 @@ struct File {
     #[serde(default)]
     tls: TlsTable,
     #[serde(default, rename = "certificate")]
-    certificates: Vec<CertificateTable>,
+    certificates: Vec<Spanned<CertificateTable>>,
+    acme: Option<Spanned<AcmeTable>>,
     /// Its keys are those of [`super::settings`].
     #[serde(default)]
     limits: BTreeMap<Spanned<String>, Spanned<i64>>,
@@ -150,7 +152,7 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<Config, ConfigError> {
         let what = error.message().replace('\n', " ");
         ConfigError::at(path, text, error.span(), &with_hint(&what))
     })?;
-    let tls = tls::tls(&source, &file.tls, &file.certificates)?;
+    let tls = tls::tls(&source, &file.tls, &file.certificates, file.acme.as_ref())?;
     let listen = listen(&source, &file.listen)?;
     tls::check_listeners(&listen, tls.as_ref()).map_err(|what| source.error(file.listen.span(), what))?;
     let engine = engine(&source, &file.engine)?;

@@ -1,5 +1,6 @@
 //! The configuration file of `linchpin serve`: TOML, checked whole before anything starts.
 
+mod acme;
 mod error;
 mod file;
 mod reference;

@@ -49,6 +49,9 @@ fn tables() -> Vec<Table> {
         listen(),
         tls(),
         certificate(),
+        ordered(),
+        acme(),
+        fallback(),
         folder(),
         retention(),
         backup(),
@@ -99,6 +102,13 @@ fn tls() -> Table {
         key("names", names, "a list of names or addresses", Shown::Example("none", "[\"iot.example\"]")),
         key("client_ca", client_ca, "a path (PEM)", Shown::Example("none", "\"/etc/linchpin/devices-ca.pem\"")),
         key("revoked", revoked, "a path (text)", Shown::Example("none", "\"/etc/linchpin/revoked\"")),
+        key(
+            "device_roots",
+            "Roots that the devices have: of several chains of a certificate the shortest that reaches one is served, and \
+             none that reaches none takes the place of one that does.",
+            "a list of \"isrg-root-x1\", \"amazon-root-ca-1\", \"digicert-global-root-g2\" and paths (PEM)",
+            Shown::Example("those three", "[\"isrg-root-x1\"]"),
+        ),
     ];
     let what = "TLS 1.2 and 1.3. SIGHUP reloads certificates and revoked without dropping a connection.";
     Table { head: "[tls]", what, is_example: false, keys }
@@ -114,6 +124,64 @@ fn certificate() -> Table {
     let what =
         "A certificate; any number of them. The client's name chooses, and of an ECDSA and an RSA one its algorithms.";
     Table { head: "[[certificate]]", what, is_example: true, keys }
+}
+
+fn ordered() -> Table {
+    let acme = "Names of the certificate, which is ordered and renewed by itself instead of read from files; its profile at \
+                the authority; kinds of keys, of which each is an order of its own.";
+    let shown =
+        "{ names = [\"iot.example\", \"www.iot.example\"], profile = \"tlsserver\", keys = [\"ecdsa\", \"rsa\"] }";
+    let allowed = "names: DNS names, wildcards, addresses; profile: a word, none by default; keys: \"ecdsa\", \"rsa\"";
+    let keys = vec![key("acme", acme, allowed, Shown::Required(shown))];
+    Table { head: "[[certificate]]", what: "A certificate that renews itself.", is_example: true, keys }
+}
+
+fn acme() -> Table {
+    let challenges = "Ways in which names are proven, in the order in which they are tried. tls-alpn-01 needs port 443 from \
+                      outside, http-01 port 80, dns-persist-01 its record, dns-01 the hook.";
+    let hook = "A command for dns-01: COMMAND present|cleanup NAME RECORD VALUE.";
+    let resolver = "Name server for TXT and CAA records.";
+    let mut keys = authority("the directory of Let's Encrypt");
+    keys.extend([
+        key(
+            "challenges",
+            challenges,
+            "a list of \"dns-persist-01\", \"tls-alpn-01\", \"http-01\", \"dns-01\"",
+            Shown::Default("[\"dns-persist-01\", \"tls-alpn-01\", \"http-01\", \"dns-01\"]".to_owned()),
+        ),
+        key("dns_hook", hook, "a path", Shown::Example("none", "\"/etc/linchpin/dns-hook\"")),
+        key("resolver", resolver, "ADDRESS or ADDRESS:PORT", Shown::Example("the machine's", "\"192.0.2.53\"")),
+    ]);
+    let what = "Where certificates are ordered. With this table you agree to the terms of the authority.";
+    Table { head: "[acme]", what, is_example: true, keys }
+}
+
+fn fallback() -> Table {
+    let mut keys = authority("required");
+    keys[0].shown = Shown::Required("\"https://acme.example/directory\"");
+    let what = "A second authority, for when the first one fails for half of the time that is left.";
+    Table { head: "[acme.fallback]", what, is_example: true, keys }
+}
+
+/// What both have in common.
+fn authority(default: &'static str) -> Vec<Key> {
+    let directory = "The address of its directory.";
+    let contact = "Where the authority may reach you; Let's Encrypt needs none.";
+    let ca = "Roots for the authority's own HTTPS, instead of the machine's.";
+    let eab =
+        "If the authority wants accounts to be bound to one that it knows: its kid, and where the key is (base64url).";
+    let lets_encrypt = "\"https://acme-v02.api.letsencrypt.org/directory\"";
+    vec![
+        key("directory", directory, "https://...", Shown::Example(default, lets_encrypt)),
+        key("contact", contact, "a list of mailto:...", Shown::Example("none", "[\"mailto:operator@iot.example\"]")),
+        key("ca", ca, "a path (PEM)", Shown::Example("the machine's", "\"/etc/linchpin/authority-ca.pem\"")),
+        key(
+            "eab",
+            eab,
+            "kid: a text; key: \"file:/PATH\", \"credential:NAME\", \"environment:NAME\"",
+            Shown::Example("none", "{ kid = \"linchpin-1\", key = \"credential:acme-eab\" }"),
+        ),
+    ]
 }
 
 fn folder() -> Table {
@@ -445,11 +513,15 @@ mod tests {
             };
             let said = parse(&format!("{before}{}\nno_such_key = 1\n", table.head)).expect_err("an unknown key");
             let taken: BTreeSet<_> = said.split('`').skip(3).step_by(2).map(str::to_owned).collect();
-            // The tables in a template have entries of their own.
-            let is_table =
-                |name: &String| table.head == "[[template]]" && matches!(name.as_str(), "datastream" | "topic");
-            let taken: BTreeSet<_> = taken.into_iter().filter(|name| !is_table(name)).collect();
-            let listed: BTreeSet<_> = table.keys.iter().map(|key| key.name.to_owned()).collect();
+            // Tables in a table have entries of their own.
+            let inner: Vec<_> = ["[[template]] datastream", "[[template]] topic", "[acme] fallback"]
+                .map(|inner| inner.split_once(' '))
+                .into();
+            let is_inner = |name: &String| inner.contains(&Some((table.head, name.as_str())));
+            let taken: BTreeSet<_> = taken.into_iter().filter(|name| !is_inner(name)).collect();
+            // A table may be shown in two ways.
+            let same = tables().into_iter().filter(|other| other.head == table.head).flat_map(|other| other.keys);
+            let listed: BTreeSet<_> = same.map(|key| key.name.to_owned()).collect();
             assert_eq!(listed, taken, "{}", table.head);
         }
         let said = parse("no_such_table = 1\n").expect_err("an unknown table");

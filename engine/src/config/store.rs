@@ -151,7 +151,7 @@ fn passphrase(found: Option<String>, name: &str) -> Result<Unseal, String> {
 }
 
 /// A name cannot lead out of the folder of credentials.
-fn is_name(text: &str) -> bool {
+pub(super) fn is_name(text: &str) -> bool {
     let is_letter = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
     !text.is_empty() && !text.starts_with('.') && text.bytes().all(is_letter)
 }

@@ -48,6 +48,8 @@ pub(crate) fn dev(flags: Dev) -> Result<(), Failure> {
         names: Vec::new(),
         client_ca: None,
         revoked: None,
+        acme: None,
+        device_roots: Vec::new(),
     });
     // Who chose a port wants no other; the usual ones of MQTT may be another server's.
     let alias = |is_chosen: bool, port| dev::free(SocketAddr::new(any, port)).filter(|_| !is_chosen);

@@ -8,6 +8,7 @@ pub(crate) mod error;
 pub(crate) mod launch;
 pub(crate) mod log;
 mod notify;
+mod ordering;
 pub(crate) mod progress;
 pub(crate) mod ready;
 mod shutdown;
@@ -19,13 +20,14 @@ use std::time::Instant;
 
 use linchpin_control::http::{self, Front};
 use linchpin_control::request::MadeDevice;
-use linchpin_control::{Control, Facts, Made, Registry};
+use linchpin_control::{Control, Duties, Facts, Made, Registry};
 use linchpin_shard::{Command, HttpOptions, Settings};
 use serde_json::json;
 
 use crate::config::{self, Config, EngineOptions, Listen, StoreConfig};
 use crate::serve::boot::{Engine, Keys, Plan};
 use crate::serve::error::ServeError;
+use crate::serve::ordering::open_tls;
 use crate::store::{Fill, Stored};
 use crate::tick::counters;
 use crate::tick::doors::Door;
@@ -88,8 +90,7 @@ pub(crate) fn serve(server: Server, announce: impl FnOnce(&Engine, &[Made])) -> 
     let upkeep = stored.as_ref().map(Stored::upkeep);
     let devices = fill.make(&mut registry, keep.as_ref()).map_err(ServeError::Fill)?;
     let ca = tls.as_ref().and_then(TlsConfig::local).map(Local::certificate_path);
-    let ticket_key = stored.as_ref().map(Stored::ticket_key);
-    let tls = tls.map(|config| Tls::open(config, &data_path, ticket_key)).transpose().map_err(ServeError::Tls)?;
+    let (tls, ordering) = open_tls(tls, &data_path, stored.as_ref())?;
     let plan = Plan {
         settings: &settings,
         keys: &keys,
@@ -106,9 +107,16 @@ pub(crate) fn serve(server: Server, announce: impl FnOnce(&Engine, &[Made])) -> 
     say_where_state_is(stored.as_ref().map(|_| data_path.as_path()), &registry);
     let socket = std::path::absolute(&data_path).unwrap_or(data_path).join("admin.sock");
     let owner = rustix::process::getuid().as_raw();
-    let control =
-        linchpin_control::start(&socket, owner, listen.metrics, lanes, registry, upkeep, facts(&engine, started))
-            .map_err(ServeError::Control)?;
+    let control = linchpin_control::start(
+        &socket,
+        owner,
+        listen.metrics,
+        lanes,
+        registry,
+        Duties { upkeep, ordering },
+        facts(&engine, started),
+    )
+    .map_err(ServeError::Control)?;
     control.answer_asks(&front, engine.take_desks());
     if let Some(path) = &ready_file {
         write_ready(path, &engine, &control, &socket, ca.as_deref(), &devices)?;
@@ -150,7 +158,7 @@ fn facts(engine: &Engine, started: Instant) -> Facts {
 /// What the shards' HTTP needs beside the device APIs. Asks are passed on once there is a route for them: as long as only
 /// tests have some, the paths of the control plane are not found.
 fn http_options(server: &Server) -> HttpOptions {
-    let names = server.tls.iter().flat_map(|tls| &tls.names).map(|name| name.to_ascii_lowercase());
+    let names = server.tls.iter().flat_map(TlsConfig::hosts).map(|name| name.to_ascii_lowercase());
     HttpOptions {
         asks: server.test_routes,
         hosts: server.listen.hosts.iter().cloned().chain(names).map(String::into_boxed_str).collect(),

@@ -1,6 +1,7 @@
 //! TLS of the whole process: certificates, ticket keys, and what each shard gets of them.
 
 mod local;
+mod ordered;
 mod tickets;
 
 use std::fmt;
@@ -18,6 +19,7 @@ use linchpin_tls::{
 };
 
 pub(crate) use local::Local;
+pub(crate) use ordered::{AcmeConfig, TrustedRoot};
 use tickets::TicketFile;
 use zeroize::Zeroizing;
 
@@ -41,6 +43,10 @@ pub(crate) struct TlsConfig {
     pub(crate) client_ca: Option<PathBuf>,
     /// Fingerprints of clients' certificates that are taken back.
     pub(crate) revoked: Option<PathBuf>,
+    /// Certificates that are ordered.
+    pub(crate) acme: Option<AcmeConfig>,
+    /// Roots that devices have.
+    pub(crate) device_roots: Vec<TrustedRoot>,
 }
 
 /// What keeps TLS from being set up; names the file.
@@ -74,6 +80,12 @@ impl TlsConfig {
         }
     }
 
+    /// Names under which people and programs may ask this server.
+    pub(crate) fn hosts(&self) -> impl Iterator<Item = &String> {
+        let ordered = self.acme.iter().flat_map(|acme| &acme.certificates).flat_map(|wanted| &wanted.names);
+        self.names.iter().chain(ordered.filter(|name| !name.starts_with('*')))
+    }
+
     /// Read everything that the server would read.
     ///
     /// # Errors
@@ -81,6 +93,7 @@ impl TlsConfig {
     pub(crate) fn check(&self) -> Result<(), TlsError> {
         self.identities()?;
         self.client_roots()?;
+        self.trusted_roots()?;
         self.revoked_list().map(drop)
     }
 
@@ -164,6 +177,8 @@ fn fingerprint(text: &str) -> Option<[u8; 32]> {
 pub(crate) struct Tls {
     config: Mutex<TlsConfig>,
     certificates: Arc<Certificates>,
+    /// Certificates that were ordered; served behind those from files.
+    ordered: Mutex<Vec<Identity>>,
     /// For listeners without and with clients' certificates: what one remembers is nothing to the other.
     session_ids: [Arc<SessionIds>; 2],
     revoked: Revoked,
@@ -192,12 +207,14 @@ impl Tls {
         ticket_key: Option<Zeroizing<[u8; 32]>>,
     ) -> Result<Arc<Self>, TlsError> {
         let clock = Clock::new(now_s());
-        let certificates = Certificates::new(config.identities()?).map_err(|fault| TlsError(fault.to_string()))?;
+        let identities = config.with_placeholder(config.identities()?)?;
+        let certificates = Certificates::new(identities).map_err(|fault| TlsError(fault.to_string()))?;
         let revoked = Revoked::default();
         revoked.replace(config.revoked_list()?);
         let store = || Arc::new(SessionIds::new(limits::SESSION_IDS, clock.clone()));
         let tls = Arc::new(Self {
             certificates: Arc::new(certificates),
+            ordered: Mutex::default(),
             session_ids: [store(), store()],
             revoked,
             client_roots: config.client_roots()?,
@@ -223,7 +240,12 @@ impl Tls {
             Some(roots) => Some(self.acceptor(b"mutual", 1, Some(roots.clone()))?),
             None => None,
         };
-        Ok(TlsOptions { acceptor: self.acceptor(b"devices", 0, None)?, mutual, clock: self.clock.clone() })
+        Ok(TlsOptions {
+            acceptor: self.acceptor(b"devices", 0, None)?,
+            mutual,
+            challenges: Arc::clone(&self.challenges),
+            clock: self.clock.clone(),
+        })
     }
 
     fn acceptor(
@@ -260,10 +282,32 @@ impl Tls {
         let mut current = self.config.lock().unwrap_or_else(PoisonError::into_inner);
         let config = config.unwrap_or_else(|| current.clone());
         let (identities, revoked) = (config.identities()?, config.revoked_list()?);
-        self.certificates.replace(identities).map_err(|fault| TlsError(fault.to_string()))?;
+        self.replace(&config, identities)?;
         self.revoked.replace(revoked);
         *current = config;
         Ok(())
+    }
+
+    /// What authorities that check names get.
+    pub(crate) fn challenges(&self) -> Arc<Challenges> {
+        Arc::clone(&self.challenges)
+    }
+
+    /// Serve these ordered certificates from the next handshake on, behind those from files.
+    ///
+    /// # Errors
+    /// A file cannot be read or used; then everything stays as it was.
+    pub(crate) fn serve_ordered(&self, identities: Vec<Identity>) -> Result<(), TlsError> {
+        let current = self.config.lock().unwrap_or_else(PoisonError::into_inner);
+        let from_files = current.identities()?;
+        *self.ordered.lock().unwrap_or_else(PoisonError::into_inner) = identities;
+        self.replace(&current, from_files)
+    }
+
+    fn replace(&self, config: &TlsConfig, mut identities: Vec<Identity>) -> Result<(), TlsError> {
+        identities.extend(self.ordered.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned());
+        let identities = config.with_placeholder(identities)?;
+        self.certificates.replace(identities).map_err(|fault| TlsError(fault.to_string()))
     }
 
     /// Go on to a new ticket key when its epoch has come.

@@ -87,7 +87,12 @@ pub enum Route {
         /// These.
         allow: &'static str,
     },
+    /// An authority asks for the answer to its challenge (RFC 8555, 8.3): what the last part of the path is.
+    Challenge(Box<str>),
 }
+
+/// Where challenges of authorities are answered.
+const CHALLENGES: &str = "/.well-known/acme-challenge/";
 
 /// Where the current API lives.
 const CURRENT: &str = "/external/api/";
@@ -115,6 +120,12 @@ pub fn route(request: &Request<'_>) -> Result<Route, Reply> {
     }
     if request.head.method == Method::Options {
         return Ok(Route::Preflight { allow: methods(target.path) });
+    }
+    if let Some(challenge) = target.path.strip_prefix(CHALLENGES) {
+        return match request.head.method {
+            Method::Get | Method::Head => Ok(Route::Challenge(challenge.into())),
+            _ => Err(Reply::wrong_method(Dialect::Current, methods(target.path))),
+        };
     }
     if let Some(path) = target.path.strip_prefix(CURRENT) {
         // The documentation writes paths with a slash at the end, too.

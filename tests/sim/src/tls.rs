@@ -7,9 +7,9 @@ use linchpin_shard::TlsOptions;
 use linchpin_tls::pki_types::pem::PemObject;
 use linchpin_tls::pki_types::{CertificateDer, ServerName};
 use linchpin_tls::{
-    Acceptor, AcceptorOptions, Certificates, ClientAuth, Clock, Connector, ConnectorOptions, Desk, Facts, Fault,
-    Handshake, Identity, Input, Layer, LocalAuthority, Opened, Progress, Provider, RecordLayer, Revoked, Session,
-    SessionIds, TicketKey, Tickets, Version, fingerprint,
+    Acceptor, AcceptorOptions, Certificates, Challenges, ClientAuth, Clock, Connector, ConnectorOptions, Desk, Facts,
+    Fault, Handshake, Identity, Input, Layer, LocalAuthority, Opened, Progress, Provider, RecordLayer, Revoked,
+    Session, SessionIds, TicketKey, Tickets, Version, fingerprint,
 };
 
 use crate::World;
@@ -27,6 +27,8 @@ pub struct Authority {
     session_ids: Arc<SessionIds>,
     /// Fingerprints of clients' certificates that are taken back.
     pub revoked: Revoked,
+    /// What authorities that check names get.
+    pub challenges: Arc<Challenges>,
 }
 
 impl Authority {
@@ -45,6 +47,7 @@ impl Authority {
             session_ids: Arc::new(SessionIds::new(1_024, clock.clone())),
             revoked: Revoked::default(),
             local,
+            challenges: Arc::default(),
             clock,
             layer,
         }
@@ -63,7 +66,7 @@ impl Authority {
             clients,
             layer: self.layer,
             alpn: Vec::new(),
-            challenges: Default::default(),
+            challenges: Arc::clone(&self.challenges),
             clock: self.clock.clone(),
         })
         .expect("an acceptor")
@@ -76,6 +79,7 @@ impl Authority {
         TlsOptions {
             acceptor: self.acceptor(b"devices", None),
             mutual: Some(self.acceptor(b"mutual", Some(clients))),
+            challenges: Arc::clone(&self.challenges),
             clock: self.clock.clone(),
         }
     }

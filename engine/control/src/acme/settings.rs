@@ -17,6 +17,23 @@ pub struct AccountBinding {
     pub key: Zeroizing<Vec<u8>>,
 }
 
+impl AccountBinding {
+    /// With its key as authorities give it out: base64url, or base64.
+    ///
+    /// # Errors
+    /// It is neither, or empty.
+    pub fn new(kid: String, key: &str) -> Result<Self, String> {
+        use base64::Engine as _;
+        use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+        let key = key.trim_end_matches('=');
+        let key = URL_SAFE_NO_PAD.decode(key).or_else(|_| STANDARD_NO_PAD.decode(key)).unwrap_or_default();
+        if key.is_empty() || kid.is_empty() {
+            return Err("the key of the account is no base64url, or it or its kid is empty".to_owned());
+        }
+        Ok(Self { kid, key: key.into() })
+    }
+}
+
 impl std::fmt::Debug for AccountBinding {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "AccountBinding({})", self.kid)

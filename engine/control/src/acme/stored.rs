@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use linchpin_storage::schema::{
-    AcmeAccount, AcmeId, AcmeKey, AcmeLine, AcmeRecord, CertificateKey, CertificateSlot, ServedCertificate,
+    AcmeAccount, AcmeId, AcmeKey, AcmeLine, AcmeRecord, CertificateKey, CertificateSlot, Family, ServedCertificate,
 };
 use linchpin_storage::{Error, Store};
 use linchpin_tls::KeyKind;
@@ -43,6 +43,7 @@ pub(super) fn load(
     store: Option<&Store>,
     now_s: u64,
 ) -> Result<(Vec<Line>, Vec<AcmeAccount>), Error> {
+    let store = store.filter(|store| has_room(store));
     let mut lines = Vec::new();
     for wanted in &settings.certificates {
         for kind in &wanted.keys {
@@ -63,6 +64,16 @@ pub(super) fn load(
         })?;
     }
     Ok((lines, accounts))
+}
+
+/// A store that an older program made has no room for records of orders until it is upgraded.
+fn has_room(store: &Store) -> bool {
+    let present = store.present();
+    let has_room = present.has(Family::Acme) && present.has(Family::Certificate);
+    if !has_room {
+        tracing::error!("certificates cannot be ordered before `linchpin upgrade finalize` has made room for them");
+    }
+    has_room
 }
 
 fn fill(line: &mut Line, store: &Store, settings: &AcmeSettings, now_s: u64) -> Result<(), Error> {

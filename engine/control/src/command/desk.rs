@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use crate::acme::AcmeDesk;
 use crate::backup::Upkeep;
 use crate::shards::{Desired, Fact};
 use crate::{Code, CommandError, Facts, Keep, Registry, Shards, limits};
@@ -14,6 +15,8 @@ pub(crate) struct Desk {
     pub(crate) desired: Arc<Desired>,
     /// The store, and what operators do with it; `None`: state is in memory only.
     pub(crate) upkeep: Option<Upkeep>,
+    /// Certificates that are ordered; `None`: none is.
+    pub(crate) acme: Option<AcmeDesk>,
     pub(crate) facts: Facts,
 }
 

@@ -51,8 +51,10 @@ async fn page(State(monitor): State<Monitor>) -> Response {
             let kind = [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
             let upkeep = monitor.desk.upkeep.as_ref();
             let store = upkeep.map(|upkeep| (upkeep.keep().store().figures(), upkeep.figures()));
-            (kind, metrics::page(&shards, &monitor.desk.facts, monitor.desk.desired.unacknowledged(), store.as_ref()))
-                .into_response()
+            let waiting = monitor.desk.desired.unacknowledged();
+            let mut text = metrics::page(&shards, &monitor.desk.facts, waiting, store.as_ref());
+            text.extend(monitor.desk.acme.as_ref().map(crate::acme::AcmeDesk::metrics));
+            (kind, text).into_response()
         }
         Err(error) => (StatusCode::SERVICE_UNAVAILABLE, format!("{error}\n")).into_response(),
     }

@@ -133,6 +133,10 @@ impl Shard {
                 return false;
             }
             Ok(Route::Preflight { allow }) => return self.preflight(turn, slot, allow, manner),
+            Ok(Route::Challenge(challenge)) => {
+                let reply = self.answer_challenge(&challenge);
+                return self.reply(turn, slot, &reply, manner);
+            }
             Err(reply) => return self.reply(turn, slot, &reply, manner),
         };
         let dialect = call.dialect;
@@ -150,6 +154,15 @@ impl Shard {
                 false
             }
         }
+    }
+
+    /// What an authority that checks a name gets, while its challenge is open.
+    fn answer_challenge(&self, challenge: &str) -> Reply {
+        let answer = self.tls.as_ref().and_then(|tls| tls.options.challenges.answer(challenge));
+        answer.map_or_else(
+            || Reply::error(Dialect::Current, 404, "No such challenge is open."),
+            |answer| Reply::text(&answer),
+        )
     }
 
     /// Ask the device with this token, which may live on this shard.

@@ -4,10 +4,11 @@ mod handshakes;
 mod records;
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
 use linchpin_protocol::model::Now;
-use linchpin_tls::{Acceptor, Admission, Clock, Desk, Greeting, Handshake, Pass, RecordLayer, Session};
+use linchpin_tls::{Acceptor, Admission, Challenges, Clock, Desk, Greeting, Handshake, Pass, RecordLayer, Session};
 
 use crate::ConnRef;
 
@@ -18,6 +19,8 @@ pub struct TlsOptions {
     pub acceptor: Acceptor,
     /// The same for listeners that want a certificate of the client; without it they take no client.
     pub mutual: Option<Acceptor>,
+    /// What authorities that check names get; those of the acceptors.
+    pub challenges: Arc<Challenges>,
     /// The time of certificates and tickets; the shard sets it.
     pub clock: Clock,
 }

@@ -191,7 +191,7 @@ mod tests {
             challenges: Default::default(),
             clock: clock.clone(),
         });
-        TlsOptions { acceptor: acceptor.expect("an acceptor"), mutual: None, clock }
+        TlsOptions { acceptor: acceptor.expect("an acceptor"), mutual: None, challenges: Arc::default(), clock }
     }
 
     /// One end of a TLS 1.2 connection whose server has one record left under its key.

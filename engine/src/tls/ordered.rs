@@ -1,0 +1,87 @@
+//! Certificates that are ordered: what the configuration says of them, and what is served before the first one is there.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use linchpin_control::acme::{AcmeSettings, Authority, Method, Wanted};
+use linchpin_tls::pki_types::CertificateDer;
+use linchpin_tls::pki_types::pem::PemObject as _;
+use linchpin_tls::{DeviceRoot, Identity, LocalAuthority, Provider, SetupFault};
+
+use super::{TlsConfig, TlsError, now_s, read, wrong};
+
+/// A placeholder is made anew at each start.
+const PLACEHOLDER_LIFETIME: Duration = Duration::from_secs(7 * 86_400);
+
+/// The tables `[acme]` and `[[certificate]] acme`, checked.
+#[derive(Clone, Debug)]
+pub(crate) struct AcmeConfig {
+    pub(crate) authorities: Vec<Authority>,
+    pub(crate) certificates: Vec<Wanted>,
+    pub(crate) methods: Vec<Method>,
+    pub(crate) dns_hook: Option<PathBuf>,
+    pub(crate) resolver: Option<SocketAddr>,
+}
+
+/// A root that devices have.
+#[derive(Clone, Debug)]
+pub(crate) enum TrustedRoot {
+    /// One of Blynk's firmware.
+    Known(DeviceRoot),
+    /// The operator's own (PEM).
+    File(PathBuf),
+}
+
+impl TlsConfig {
+    /// Roots that devices have.
+    ///
+    /// # Errors
+    /// A file cannot be read or used.
+    pub(super) fn trusted_roots(&self) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+        let one = |root: &TrustedRoot| match root {
+            TrustedRoot::Known(root) => Ok(root.certificate()),
+            TrustedRoot::File(path) => {
+                CertificateDer::from_pem_slice(&read(path)?).map_err(|_| wrong(path, "it holds no certificate in PEM"))
+            }
+        };
+        self.device_roots.iter().map(one).collect()
+    }
+
+    /// What ordering needs; `None`: nothing is ordered.
+    ///
+    /// # Errors
+    /// A file cannot be read or used.
+    pub(crate) fn acme_settings(&self) -> Result<Option<AcmeSettings>, TlsError> {
+        let Some(acme) = &self.acme else { return Ok(None) };
+        for path in acme.authorities.iter().filter_map(|authority| authority.ca.as_ref()) {
+            read(path)?;
+        }
+        Ok(Some(AcmeSettings {
+            authorities: acme.authorities.clone(),
+            certificates: acme.certificates.clone(),
+            methods: acme.methods.clone(),
+            dns_hook: acme.dns_hook.clone(),
+            resolver: acme.resolver,
+            device_roots: self.trusted_roots()?,
+        }))
+    }
+
+    /// The same, with a certificate that no client accepts if there is none yet: an authority can then look at the
+    /// server, and devices hear at once what is missing.
+    ///
+    /// # Errors
+    /// It cannot be made.
+    pub(super) fn with_placeholder(&self, identities: Vec<Identity>) -> Result<Vec<Identity>, TlsError> {
+        let Some(acme) = self.acme.as_ref().filter(|_| identities.is_empty()) else { return Ok(identities) };
+        tracing::warn!("no certificate is there yet: devices with TLS are refused by themselves until one is ordered");
+        let failed = |fault: SetupFault| TlsError(fault.to_string());
+        let now_s = now_s();
+        let authority =
+            LocalAuthority::make("Linchpin: no certificate yet", now_s, PLACEHOLDER_LIFETIME).map_err(failed)?;
+        let names: Vec<&str> = acme.certificates.iter().flat_map(|one| &one.names).map(String::as_str).collect();
+        let made = authority.server(&names, now_s, PLACEHOLDER_LIFETIME).map_err(failed)?;
+        let (chain, key) = (made.chain_pem.as_bytes(), made.key_pem.as_bytes());
+        Ok(vec![Identity::from_pem(chain, key, Provider::default(), now_s).map_err(failed)?])
+    }
+}
