@@ -144,6 +144,7 @@ fn a_stop_lets_answers_end() {
     server.signal(Signal::TERM);
     let output = child.wait_with_output_in(Duration::from_secs(20));
     assert_eq!(output, "40000000", "it had five seconds");
+    eventually(Duration::from_secs(20), "the server ends", || server.has_ended().then_some(()));
     assert!(server.end_status().success());
 }
 
