@@ -60,8 +60,6 @@ pub(crate) enum ServeError {
     Store(StoreError),
     Fill(FillError),
     Control(linchpin_control::StartError),
-    /// What was ordered cannot be read.
-    Acme(String),
     Io(String),
 }
 
@@ -73,7 +71,6 @@ impl fmt::Display for ServeError {
             Self::Store(error) => error.fmt(f),
             Self::Fill(error) => error.fmt(f),
             Self::Control(error) => error.fmt(f),
-            Self::Acme(why) => write!(f, "ordered certificates: {why}"),
             Self::Io(text) => f.write_str(text),
         }
     }

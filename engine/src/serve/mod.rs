@@ -8,7 +8,6 @@ pub(crate) mod error;
 pub(crate) mod launch;
 pub(crate) mod log;
 mod notify;
-mod ordering;
 pub(crate) mod progress;
 pub(crate) mod ready;
 mod shutdown;
@@ -27,11 +26,10 @@ use serde_json::json;
 use crate::config::{self, Config, EngineOptions, Listen, StoreConfig};
 use crate::serve::boot::{Engine, Keys, Plan};
 use crate::serve::error::ServeError;
-use crate::serve::ordering::open_tls;
 use crate::store::{Fill, Stored};
 use crate::tick::counters;
 use crate::tick::doors::Door;
-use crate::tls::{Local, Tls, TlsConfig};
+use crate::tls::{Local, Tls, TlsConfig, open_tls};
 
 /// What a server is started with.
 pub(crate) struct Server {
@@ -87,10 +85,10 @@ pub(crate) fn serve(server: Server, announce: impl FnOnce(&Engine, &[Made])) -> 
         None => Registry::new(options.shards, keys.digest),
     };
     let keep = stored.as_ref().map(Stored::keep);
-    let upkeep = stored.as_ref().map(Stored::upkeep);
     let devices = fill.make(&mut registry, keep.as_ref()).map_err(ServeError::Fill)?;
     let ca = tls.as_ref().and_then(TlsConfig::local).map(Local::certificate_path);
-    let (tls, ordering) = open_tls(tls, &data_path, stored.as_ref())?;
+    let ticket_key = stored.as_ref().map(Stored::ticket_key);
+    let (tls, ordering) = open_tls(tls, &data_path, ticket_key, keep.as_ref()).map_err(ServeError::Tls)?;
     let plan = Plan {
         settings: &settings,
         keys: &keys,
@@ -113,7 +111,7 @@ pub(crate) fn serve(server: Server, announce: impl FnOnce(&Engine, &[Made])) -> 
         listen.metrics,
         lanes,
         registry,
-        Duties { upkeep, ordering },
+        Duties { upkeep: stored.as_ref().map(Stored::upkeep), ordering },
         facts(&engine, started),
     )
     .map_err(ServeError::Control)?;

@@ -19,7 +19,7 @@ use linchpin_tls::{
 };
 
 pub(crate) use local::Local;
-pub(crate) use ordered::{AcmeConfig, TrustedRoot};
+pub(crate) use ordered::{AcmeConfig, TrustedRoot, open_tls};
 use tickets::TicketFile;
 use zeroize::Zeroizing;
 

@@ -1,15 +1,18 @@
 //! Certificates that are ordered: what the configuration says of them, and what is served before the first one is there.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
-use linchpin_control::acme::{AcmeSettings, Authority, Method, Wanted};
+use linchpin_control::Keep;
+use linchpin_control::acme::{Acme, AcmeSettings, Authority, Method, Serve, Wanted};
 use linchpin_tls::pki_types::CertificateDer;
 use linchpin_tls::pki_types::pem::PemObject as _;
 use linchpin_tls::{DeviceRoot, Identity, LocalAuthority, Provider, SetupFault};
+use zeroize::Zeroizing;
 
-use super::{TlsConfig, TlsError, now_s, read, wrong};
+use super::{Tls, TlsConfig, TlsError, now_s, read, wrong};
 
 /// A placeholder is made anew at each start.
 const PLACEHOLDER_LIFETIME: Duration = Duration::from_secs(7 * 86_400);
@@ -84,4 +87,31 @@ impl TlsConfig {
         let (chain, key) = (made.chain_pem.as_bytes(), made.key_pem.as_bytes());
         Ok(vec![Identity::from_pem(chain, key, Provider::default(), now_s).map_err(failed)?])
     }
+}
+
+/// What the control plane needs to order certificates: their state, and who serves them.
+pub(crate) type Ordering = (Acme, Serve);
+
+/// TLS with the certificates that are there, and the orders of those that are missing or due.
+pub(crate) fn open_tls(
+    config: Option<TlsConfig>,
+    data_path: &Path,
+    ticket_key: Option<Zeroizing<[u8; 32]>>,
+    keep: Option<&Keep>,
+) -> Result<(Option<Arc<Tls>>, Option<Ordering>), TlsError> {
+    let Some(config) = config else { return Ok((None, None)) };
+    let settings = config.acme_settings()?;
+    let tls = Tls::open(config, data_path, ticket_key)?;
+    let ordering = settings.map(|settings| order(settings, keep, &tls)).transpose()?;
+    Ok((Some(tls), ordering))
+}
+
+/// Serve what was ordered before, and let control order what is missing or due.
+fn order(settings: AcmeSettings, keep: Option<&Keep>, tls: &Arc<Tls>) -> Result<Ordering, TlsError> {
+    let store = keep.map(|keep| Arc::clone(keep.store()));
+    let acme = Acme::load(settings, store, tls.challenges())
+        .map_err(|why| TlsError(format!("ordered certificates: {why}")))?;
+    tls.serve_ordered(acme.identities())?;
+    let tls = Arc::clone(tls);
+    Ok((acme, Arc::new(move |identities| tls.serve_ordered(identities).map_err(|error| error.to_string()))))
 }
