@@ -113,7 +113,7 @@ impl Driver {
             Alarm::None => tracing::info!("certificate {title}: all is well"),
             Alarm::NoDeviceRoot => {
                 tracing::error!(
-                    "certificate {title}: no chain reaches a root that devices have; `linchpin cert status`"
+                    "certificate {title}: no chain reaches a root that devices have: see device_roots in [tls]"
                 );
             }
             Alarm::Late => tracing::warn!("certificate {title}: a third of its time is left, and renewing fails"),

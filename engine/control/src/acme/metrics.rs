@@ -32,7 +32,7 @@ fn render(lines: &[LineReport], is_halted: bool, [issued, failed]: [u64; 2]) -> 
     gauge(&mut text, lines, "linchpin_certificate_reaches_devices", "1 if devices have a root of its chain.", |line| {
         line.current.as_ref().map(|held| u64::from(held.reaches_devices))
     });
-    gauge(&mut text, lines, "linchpin_certificate_alarm", "1 if something is wrong; `linchpin cert status`.", |line| {
+    gauge(&mut text, lines, "linchpin_certificate_alarm", "1 if something is wrong; the log says what.", |line| {
         Some(u64::from(line.alarm != "ok"))
     });
     gauge(&mut text, lines, "linchpin_acme_next_attempt_seconds", "Next order, s since 1970.", |line| {

@@ -237,6 +237,6 @@ impl AcmeDesk {
         let kind = wanted.keys.iter().find(|kind| kind.name() == line.kind).ok_or("it has no such key")?;
         let key = CertificateKey { line: stored::line_id(wanted, *kind), slot: CertificateSlot::Current };
         let found = store.get::<ServedCertificate>(&key).map_err(|error| error.to_string())?;
-        found.ok_or_else(|| "it has no certificate yet; `linchpin cert status` says why".to_owned())
+        found.ok_or_else(|| "it has no certificate yet; the log says why".to_owned())
     }
 }
