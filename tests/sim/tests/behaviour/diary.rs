@@ -194,7 +194,8 @@ fn logged_in(end: End) -> World {
 
 #[test]
 fn every_end_is_provoked_and_read_back() {
-    for &end in End::ALL {
+    // The client of a challenge offers a protocol that the simulator's does not: engine/tls/tests/challenges.rs has one.
+    for &end in End::ALL.iter().filter(|end| **end != End::ChallengeAnswered) {
         let mut world = provoke(end);
         assert!(ends(&world).contains(&end), "{end} was not reached: {:?}", ends(&world));
         let rows = world.diary(None);
