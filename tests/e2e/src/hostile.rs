@@ -76,7 +76,10 @@ const BEFORE_LOGIN: &[(&str, Maker)] = &[
         bytes.extend(r.text(TOKEN_ALPHABET, 32));
         (bytes, Outcome::End(Vec::new()))
     }),
-    ("an MQTT packet", |_| (b"\x10\x0e\x00\x04MQTT\x04\x02\x00\x2d\x00\x02id".to_vec(), Outcome::End(Vec::new()))),
+    // A CONNECT without a token: CONNACK with code 4.
+    ("an MQTT packet", |_| {
+        (b"\x10\x0e\x00\x04MQTT\x04\x02\x00\x2d\x00\x02id".to_vec(), Outcome::End(vec![32, 2, 0, 4]))
+    }),
     ("not quite TLS", |r| {
         let len = r.between(5, 60);
         let mut bytes = r.bytes(len);

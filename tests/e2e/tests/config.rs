@@ -81,7 +81,7 @@ fn a_good_file_is_accepted_and_serves() {
         Wire::login(server.address(), &device.token).expect_pong();
     }
     let mut greenhouse = Wire::login(server.address(), &devices[0].token);
-    greenhouse.expect_status(linchpin_compat::command::HARDWARE, &["vw", "0", "1024"], 11);
+    greenhouse.expect_status(linchpin_compat::command::HARDWARE, &["vw", "0", "1.5"], 11);
     greenhouse.expect_status(linchpin_compat::command::HARDWARE, &["vw", "1", "1"], 11);
 }
 

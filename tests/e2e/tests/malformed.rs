@@ -202,7 +202,7 @@ fn storm(back_end: BackEnd) {
     let log = world.server.log();
     assert!(!log.contains("panicked"), "seed {seed}: {log}");
     let ends = field(&world.server.ask(&["status"]), "ends").clone();
-    for code in ["E0201", "E0202", "E0204", "E0207", "E0208", "E0301", "E0302"] {
+    for code in ["E0201", "E0202", "E0204", "E0310", "E0208", "E0301", "E0302"] {
         assert!(ends.get(code).and_then(Value::as_u64).is_some_and(|count| count > 0), "no end {code} in {ends}");
     }
     world.server.expect_no_token_in_log(&world.victims);
