@@ -23,7 +23,7 @@ fn files(ending: &str) -> Vec<(String, String)> {
             let path = entry.expect("an entry").path();
             let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
             if path.is_dir() {
-                if !["target", ".git", "node_modules", "corpus"].contains(&name) {
+                if ![".cargo", "target", ".git", "node_modules", "corpus"].contains(&name) {
                     folders.push(path);
                 }
             } else if name.ends_with(ending) {
