@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::scenario::{MessageKind, TlsVersion, Transport};
-use crate::slo::{FailOn, Figure, Slo};
+use crate::slo::{FailOn, Slo, SloFigure};
 use crate::units::{Count, Rate, Span};
 
 /// Open-loop load generator for Blynk devices: latency from the time at which a message should have left, a verdict on
@@ -32,7 +32,7 @@ pub(crate) enum Task {
     /// One kind of message at one rate.
     Quick(Quick),
     /// Run a scenario.
-    Run(Run),
+    Run(RunArgs),
     /// Check a scenario file and say what it plans.
     Check {
         /// The file (TOML).
@@ -170,7 +170,7 @@ pub(crate) struct Quick {
 }
 
 #[derive(Args)]
-pub(crate) struct Run {
+pub(crate) struct RunArgs {
     /// The scenario (TOML).
     pub(crate) scenario: PathBuf,
     /// The server, HOST:PORT.
@@ -204,7 +204,7 @@ pub(crate) struct Ab {
     pub(crate) scenario: PathBuf,
     /// The figure that decides: p50, p99, p99.9, max, mean, rate or cpu.
     #[arg(long, value_name = "FIGURE", default_value = "p99")]
-    pub(crate) figure: Figure,
+    pub(crate) figure: SloFigure,
     /// End with 5 if B is worse by more, such as p99>5%.
     #[arg(long, value_name = "CHANGE")]
     pub(crate) fail_on: Option<FailOn>,
@@ -234,7 +234,7 @@ pub(crate) struct Compare {
     pub(crate) new: Vec<PathBuf>,
     /// The figure that decides.
     #[arg(long, value_name = "FIGURE", default_value = "p99")]
-    pub(crate) figure: Figure,
+    pub(crate) figure: SloFigure,
     /// End with 5 if the second set is worse by more, such as p99>5%.
     #[arg(long, value_name = "CHANGE")]
     pub(crate) fail_on: Option<FailOn>,

@@ -50,7 +50,7 @@ impl Watch for Quiet {
 
 /// The last whole second in a line.
 pub(crate) fn line(glance: &RunGlance<'_>) -> String {
-    let phase = glance.scenario.phase.get(glance.phase).map(crate::scenario::Phase::title).unwrap_or_default();
+    let phase = glance.scenario.phase.get(glance.phase).map(crate::scenario::ScenarioPhase::title).unwrap_or_default();
     let last = glance.totals.len_s().saturating_sub(2);
     let point: SeriesPoint =
         series::points(glance.totals, glance.scenario, last).into_iter().next().unwrap_or_default();

@@ -4,7 +4,7 @@ use std::fmt;
 
 /// Why the program ends, with its exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Code {
+pub(crate) enum EndCode {
     /// Everything is as asked.
     Ok = 0,
     /// A flag, a file or the machine does not allow it.
@@ -22,17 +22,17 @@ pub(crate) enum Code {
 /// An end before the end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Exit {
-    pub(crate) code: Code,
+    pub(crate) code: EndCode,
     pub(crate) text: String,
 }
 
 impl Exit {
     pub(crate) fn usage(text: impl Into<String>) -> Self {
-        Self { code: Code::Usage, text: text.into() }
+        Self { code: EndCode::Usage, text: text.into() }
     }
 
     pub(crate) fn unreachable(text: impl Into<String>) -> Self {
-        Self { code: Code::Unreachable, text: text.into() }
+        Self { code: EndCode::Unreachable, text: text.into() }
     }
 }
 

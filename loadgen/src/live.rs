@@ -17,7 +17,7 @@ use ratatui::{Frame, Terminal};
 use crate::report::series::{self, SeriesPoint};
 use crate::report::table::time;
 use crate::run::{RunGlance, Watch};
-use crate::scenario::Phase;
+use crate::scenario::ScenarioPhase;
 
 /// The screen; it is given back when dropped.
 pub(crate) struct Screen {
@@ -102,7 +102,7 @@ fn phases<'a>(glance: &RunGlance<'a>, has_colour: bool) -> Paragraph<'a> {
             if is_now { paint(has_colour, Color::Green).add_modifier(Modifier::BOLD) } else { Style::default() };
         let waits = if is_now && glance.waits_at_gate { " (waits for the devices)" } else { "" };
         let mark = if is_now { ">" } else { " " };
-        spans.push(Span::styled(format!("{mark}{} {}{waits}  ", Phase::title(phase), phase.duration), style));
+        spans.push(Span::styled(format!("{mark}{} {}{waits}  ", ScenarioPhase::title(phase), phase.duration), style));
     }
     let title = format!("{}  {:.0} s", glance.scenario.name, glance.elapsed_s);
     Paragraph::new(Line::from(spans)).block(Block::bordered().title(title))

@@ -24,7 +24,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use exit::Code;
+use exit::EndCode;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -34,7 +34,7 @@ fn main() -> ExitCode {
         Ok(line) => line,
         Err(error) => {
             let _ = error.print();
-            let code = if error.use_stderr() { Code::Usage } else { Code::Ok };
+            let code = if error.use_stderr() { EndCode::Usage } else { EndCode::Ok };
             return ExitCode::from(code as u8);
         }
     };

@@ -11,7 +11,7 @@ use linchpin_tls::pki_types::{CertificateDer, ServerName};
 use linchpin_tls::{Clock, Connector, ConnectorOptions, Layer, Provider, Version};
 
 use crate::cli::How;
-use crate::exit::{Code, Exit};
+use crate::exit::{EndCode, Exit};
 use crate::limits;
 use crate::run::Setup;
 use crate::scenario::{Group, Scenario, TlsVersion};
@@ -75,7 +75,7 @@ pub(crate) fn prepare(scenario: Scenario, target: SocketAddr, how: &How) -> Resu
     for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
         let flag = Arc::clone(&interrupted);
         // A second signal ends the program at once.
-        let _ = signal_hook::flag::register_conditional_shutdown(signal, Code::Invalid as i32, flag.clone());
+        let _ = signal_hook::flag::register_conditional_shutdown(signal, EndCode::Invalid as i32, flag.clone());
         let _ = signal_hook::flag::register(signal, flag);
     }
     Ok(Setup {

@@ -7,7 +7,7 @@ use crate::units::{Share, Span};
 
 /// A figure of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Figure {
+pub(crate) enum SloFigure {
     /// Corrected latency of messages at a quantile, as millionths.
     Latency(u32),
     /// Mean corrected latency.
@@ -20,7 +20,7 @@ pub(crate) enum Figure {
     Cpu,
 }
 
-impl FromStr for Figure {
+impl FromStr for SloFigure {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -40,7 +40,7 @@ impl FromStr for Figure {
     }
 }
 
-impl fmt::Display for Figure {
+impl fmt::Display for SloFigure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Latency(1_000_000) => f.write_str("max"),
@@ -57,7 +57,7 @@ impl fmt::Display for Figure {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Slo {
     text: String,
-    parts: Vec<(Figure, char, f64)>,
+    parts: Vec<(SloFigure, char, f64)>,
 }
 
 impl FromStr for Slo {
@@ -73,14 +73,14 @@ impl FromStr for Slo {
     }
 }
 
-fn part(text: &str) -> Result<(Figure, char, f64), String> {
+fn part(text: &str) -> Result<(SloFigure, char, f64), String> {
     let text = text.trim();
     let at =
         text.find(['<', '>', '=']).ok_or_else(|| format!("{text:?} compares nothing; write such as \"p99<5ms\""))?;
     let (figure, sign) = (text[..at].trim().parse()?, text.as_bytes()[at] as char);
     let value = text[at + 1..].trim_start_matches('=').trim();
     let number = match figure {
-        Figure::Latency(_) | Figure::Mean => value.parse::<Span>()?.0.as_secs_f64() * 1e6,
+        SloFigure::Latency(_) | SloFigure::Mean => value.parse::<Span>()?.0.as_secs_f64() * 1e6,
         _ => value.parse().map_err(|_| format!("{value:?} is no number in {text:?}; write such as \"errors=0\""))?,
     };
     Ok((figure, sign, number))
@@ -88,7 +88,7 @@ fn part(text: &str) -> Result<(Figure, char, f64), String> {
 
 impl Slo {
     /// What is not met, in words; `figure` tells a run's figures, `None` where it has none.
-    pub(crate) fn missed(&self, figure: impl Fn(Figure) -> Option<f64>) -> Vec<String> {
+    pub(crate) fn missed(&self, figure: impl Fn(SloFigure) -> Option<f64>) -> Vec<String> {
         let mut missed = Vec::new();
         for (which, sign, wanted) in &self.parts {
             let Some(is) = figure(*which) else {
@@ -101,7 +101,7 @@ impl Slo {
                 _ => (is - wanted).abs() < 1e-9,
             };
             if !is_met {
-                let unit = if matches!(which, Figure::Latency(_) | Figure::Mean) { " us" } else { "" };
+                let unit = if matches!(which, SloFigure::Latency(_) | SloFigure::Mean) { " us" } else { "" };
                 missed.push(format!("{which} is {is:.0}{unit}, wanted {sign} {wanted:.0}{unit}"));
             }
         }
@@ -118,7 +118,7 @@ impl fmt::Display for Slo {
 /// The change that fails a comparison: `p99>5%` is a 99th percentile more than 5 % worse.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct FailOn {
-    pub(crate) figure: Figure,
+    pub(crate) figure: SloFigure,
     pub(crate) share: f64,
 }
 
@@ -137,12 +137,12 @@ impl FromStr for FailOn {
 mod tests {
     use super::*;
 
-    fn figures(figure: Figure) -> Option<f64> {
+    fn figures(figure: SloFigure) -> Option<f64> {
         match figure {
-            Figure::Latency(990_000) => Some(4_000.0),
-            Figure::Latency(_) => Some(9_000.0),
-            Figure::Errors => Some(2.0),
-            Figure::Rate => Some(100.0),
+            SloFigure::Latency(990_000) => Some(4_000.0),
+            SloFigure::Latency(_) => Some(9_000.0),
+            SloFigure::Errors => Some(2.0),
+            SloFigure::Rate => Some(100.0),
             _ => None,
         }
     }
@@ -161,7 +161,7 @@ mod tests {
         for text in ["", "p99", "p101<5ms", "p99<5", "errors=none", "speed>1"] {
             assert!(text.parse::<Slo>().is_err(), "{text}");
         }
-        assert_eq!("p99>5%".parse(), Ok(FailOn { figure: Figure::Latency(990_000), share: 0.05 }));
+        assert_eq!("p99>5%".parse(), Ok(FailOn { figure: SloFigure::Latency(990_000), share: 0.05 }));
         assert!("p99>5".parse::<FailOn>().is_err() && "p99".parse::<FailOn>().is_err());
     }
 }

@@ -1,24 +1,24 @@
 //! What each command does.
 
-use crate::cli::{How, Quick, Run, SchemaOf, Task};
+use crate::cli::{How, Quick, RunArgs, SchemaOf, Task};
 use crate::console::{self, Lines, Quiet, say};
-use crate::exit::{Code, Exit};
+use crate::exit::{EndCode, Exit};
 use crate::prepare::{prepare, resolve};
-use crate::report::{Outcome, files, outcome, table};
+use crate::report::{RunOutcome, files, outcome, table};
 use crate::run::{RunEnd, Setup, Watch, run};
 use crate::scenario::{Scenario, file};
 use crate::slo::Slo;
 use crate::{compare, live};
 
 /// Do what the command line says.
-pub(crate) fn obey(verb: Task) -> Result<Code, Exit> {
+pub(crate) fn obey(verb: Task) -> Result<EndCode, Exit> {
     match verb {
         Task::Quick(quick) => quick_run(&quick),
-        Task::Run(Run { scenario, target, how }) => reported(file::read(&scenario)?, &target, &how),
+        Task::Run(RunArgs { scenario, target, how }) => reported(file::read(&scenario)?, &target, &how),
         Task::Check { scenario } => {
             let scenario = file::read(&scenario)?;
             say(&plan_in_words(&scenario));
-            Ok(Code::Ok)
+            Ok(EndCode::Ok)
         }
         Task::Ab(ab) => compare::ab::run_ab(&ab),
         Task::Compare(sets) => compare::sets::run_compare(&sets),
@@ -28,12 +28,12 @@ pub(crate) fn obey(verb: Task) -> Result<Code, Exit> {
                 SchemaOf::Scenario => file::schema(),
                 SchemaOf::Outcome => outcome::schema(),
             });
-            Ok(Code::Ok)
+            Ok(EndCode::Ok)
         }
     }
 }
 
-fn quick_run(quick: &Quick) -> Result<Code, Exit> {
+fn quick_run(quick: &Quick) -> Result<EndCode, Exit> {
     let asked = file::QuickPhase {
         connections: quick.connections,
         rate: quick.rate,
@@ -75,16 +75,16 @@ fn plan_in_words(scenario: &Scenario) -> String {
 }
 
 /// Run once and report.
-fn reported(scenario: Scenario, target: &str, how: &How) -> Result<Code, Exit> {
+fn reported(scenario: Scenario, target: &str, how: &How) -> Result<EndCode, Exit> {
     let slo = objective(&scenario, how)?;
     let setup = prepare(scenario, resolve(target)?, how)?;
     let done = run(&setup, watcher(how, &setup).as_mut())?;
-    let outcome = Outcome::new(&setup, &done, slo.as_ref());
+    let outcome = RunOutcome::new(&setup, &done, slo.as_ref());
     show(how, &setup, &outcome, &done)?;
     Ok(code(&outcome))
 }
 
-fn show(how: &How, setup: &Setup, outcome: &Outcome, done: &RunEnd) -> Result<(), Exit> {
+fn show(how: &How, setup: &Setup, outcome: &RunOutcome, done: &RunEnd) -> Result<(), Exit> {
     say(&if how.json { outcome.json() } else { table::table(outcome) });
     if let Some(folder) = &how.out {
         files::write_all(folder, outcome, done, &setup.scenario)?;
@@ -96,12 +96,12 @@ fn show(how: &How, setup: &Setup, outcome: &Outcome, done: &RunEnd) -> Result<()
 }
 
 /// How a run ends the program.
-pub(crate) fn code(outcome: &Outcome) -> Code {
+pub(crate) fn code(outcome: &RunOutcome) -> EndCode {
     let missed = outcome.slo.as_ref().is_some_and(|slo| !slo.missed.is_empty());
     match (outcome.verdict.valid, missed) {
-        (false, _) => Code::Invalid,
-        (true, true) => Code::Slo,
-        (true, false) => Code::Ok,
+        (false, _) => EndCode::Invalid,
+        (true, true) => EndCode::Slo,
+        (true, false) => EndCode::Ok,
     }
 }
 

@@ -7,14 +7,14 @@ use proptest::test_runner::{Config, TestRunner};
 use ring::hmac;
 
 use crate::backup::Manifest;
-use crate::disk::inventory::{Anchor, Inventory, Phase, Table, close};
+use crate::disk::inventory::{Anchor, Inventory, InventoryPhase, Table, close};
 use crate::schema::bytes::Fields;
 use crate::schema::{chunk, journal, rollup};
-use crate::seal::keyring::body::{Body, Layout};
+use crate::seal::keyring::body::{Body, KeyLayout};
 use crate::seal::keyring::file;
 use crate::seal::unseal::Unseal;
 use crate::testing::Folder;
-use crate::write::mark::Mark;
+use crate::write::mark::DiskMark;
 
 fn fixture(name: &str) -> Vec<u8> {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/formats.txt");
@@ -59,7 +59,7 @@ fn any_bytes_of_a_keyring_are_refused_or_read() {
     let body = file::open(&seed, "a keyring", &unseal).expect("opens").body.to_vec();
     try_all("keyring file", seed, |bytes| file::open(bytes, "a keyring", &unseal).is_ok());
     // Behind the seal: what a program with the key could write.
-    try_all("keyring body", body, |bytes| match Layout::of(bytes) {
+    try_all("keyring body", body, |bytes| match KeyLayout::of(bytes) {
         Ok(_) => Body::decode(bytes).expect("its layout was read").encode().len() == bytes.len(),
         Err(_) => Body::decode(bytes).is_ok(),
     });
@@ -74,7 +74,7 @@ fn any_bytes_of_an_inventory_a_mark_and_an_anchor_are_refused_or_read() {
     let table = |number| Table { number, len: 3, sha256: [3; 32] };
     let tables = (1..9).map(table).collect();
     let inventory = Inventory {
-        phase: Phase::Running,
+        phase: InventoryPhase::Running,
         db_id: [4; 16],
         epoch: 6,
         start_epoch: 5,
@@ -85,9 +85,9 @@ fn any_bytes_of_an_inventory_a_mark_and_an_anchor_are_refused_or_read() {
     inventory.write(&path, &key).expect("writes");
     let seed = unsigned(std::fs::read(&path).expect("reads"));
     try_all("inventory", seed, |bytes| Inventory::parse(&close(bytes.to_vec(), &key), &key).is_some());
-    let mark = Mark { start_epoch: 1, count: 2, sequence: 3, logs: (1..9).map(|number| (number, 10)).collect() };
+    let mark = DiskMark { start_epoch: 1, count: 2, sequence: 3, logs: (1..9).map(|number| (number, 10)).collect() };
     let seed = unsigned(mark.encode(&key));
-    try_all("mark", seed, |bytes| Mark::decode(&close(bytes.to_vec(), &key), &key).is_ok());
+    try_all("mark", seed, |bytes| DiskMark::decode(&close(bytes.to_vec(), &key), &key).is_ok());
     let seed = unsigned(fixture("anchor-1"));
     // Each writes a file: fewer of them.
     for bytes in [&seed[..], &seed[..seed.len() - 1], b"", &[seed.clone(), vec![0]].concat()] {

@@ -13,7 +13,7 @@ use ring::hmac;
 use crate::Error;
 use crate::collect::ask::{Ask, Collected};
 use crate::collect::collector::Collector;
-use crate::disk::inventory::Phase;
+use crate::disk::inventory::InventoryPhase;
 use crate::disk::inventory_writer::InventoryWriter;
 use crate::disk::rocks::{Rocks, live};
 use crate::disk::{durable, recovery};
@@ -171,7 +171,7 @@ impl Store {
         settings.steps.reach("mark created");
         let anchor = settings.anchor.clone();
         let inventory = InventoryWriter::new(&layout, anchor, &key, *keyring.db_id(), start_epoch, &found.tables);
-        inventory.update(&rocks, keyring.generation(), Phase::Running)?;
+        inventory.update(&rocks, keyring.generation(), InventoryPhase::Running)?;
         settings.steps.reach("inventory written");
         let space = Arc::new(Space::new(&layout.folder, &layout.ballast, settings.write_buffer_bytes));
         // If the disk is full already, the first write reports it.

@@ -33,7 +33,7 @@ pub struct Settings {
     /// Data keys that the keyring may hold, [`limits::EPOCHS`]; fewer for tests.
     pub epoch_limit: usize,
     /// What time it is; for tests.
-    pub clock: Clock,
+    pub clock: WallClock,
     /// Called at labelled steps; for tests.
     pub steps: Steps,
     /// Called with keys and nonces; for tests.
@@ -100,14 +100,14 @@ pub(crate) fn before(now_ms: u64, days: u32) -> u64 {
 
 /// Wall time: the system's, or a test's.
 #[derive(Clone, Default)]
-pub struct Clock {
+pub struct WallClock {
     wall: Option<Arc<Ask>>,
     uptime: Option<Arc<Ask>>,
 }
 
 type Ask = dyn Fn() -> u64 + Send + Sync;
 
-impl Clock {
+impl WallClock {
     /// Ask this instead of the system: ms since 1970.
     pub fn new(now_ms: impl Fn() -> u64 + Send + Sync + 'static) -> Self {
         Self { wall: Some(Arc::new(now_ms)), uptime: None }
@@ -138,7 +138,7 @@ impl Clock {
     }
 }
 
-impl fmt::Debug for Clock {
+impl fmt::Debug for WallClock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(if self.wall.is_some() { "Clock(of a test)" } else { "Clock" })
     }
@@ -157,7 +157,7 @@ impl Settings {
             write_buffer_bytes: limits::WRITE_BUFFER_BYTES,
             retention: Retention::default(),
             epoch_limit: limits::EPOCHS,
-            clock: Clock::default(),
+            clock: WallClock::default(),
             steps: Steps::default(),
             nonces: NonceWatch::default(),
         }

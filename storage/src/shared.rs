@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::thread::Thread;
 
 use crate::collect::ask::{Ask, Collected};
-use crate::disk::inventory::Phase;
+use crate::disk::inventory::InventoryPhase;
 use crate::disk::inventory_writer::InventoryWriter;
 use crate::disk::rocks::Rocks;
 use crate::read::pool::Pool;
@@ -15,9 +15,9 @@ use crate::read::reader::Reader;
 use crate::retire::trusted_clock::TrustedClock;
 use crate::seal::cipher::Sealer;
 use crate::seal::keyring::Keyring;
-use crate::seal::seals::{Sealing, Seals};
+use crate::seal::seals::{BatchSealing, Seals};
 use crate::settings::{Layout, Settings};
-use crate::write::batch::Writes;
+use crate::write::batch::EncodedWrites;
 use crate::write::committer::{Class, Queue, waiting};
 use crate::write::poison::Poison;
 use crate::write::space::Space;
@@ -63,7 +63,7 @@ impl Inner {
         Reader { rocks: &self.rocks, keyring: &self.keyring, index: &self.seals.index }
     }
 
-    pub(crate) fn sealing(&self, sealer: Sealer) -> Sealing {
+    pub(crate) fn sealing(&self, sealer: Sealer) -> BatchSealing {
         self.seals.sealing(sealer)
     }
 
@@ -96,7 +96,7 @@ impl Inner {
         self.rocks.start_compaction()?;
         self.seals.drop_spent();
         self.clock.save(limits::CLOCK_SAVE_MS)?;
-        self.update_inventory(Phase::Running)?;
+        self.update_inventory(InventoryPhase::Running)?;
         // What a start had no time to compare. A table that has changed is damage: nothing is acknowledged on top of it.
         self.inventory.compare_some().inspect_err(|error| {
             if matches!(error, Error::Damaged { .. }) {
@@ -115,7 +115,7 @@ impl Inner {
     }
 
     /// Does nothing if the store is open to read only.
-    pub(crate) fn update_inventory(&self, phase: Phase) -> Result<(), Error> {
+    pub(crate) fn update_inventory(&self, phase: InventoryPhase) -> Result<(), Error> {
         if self.is_read_only {
             return Ok(());
         }
@@ -125,7 +125,7 @@ impl Inner {
     /// All that was handed over before is committed when this returns.
     pub(crate) fn settle(&self) -> Result<(), Error> {
         let (done, result) = waiting();
-        self.queue.write_patiently(Class::A, Writes::default(), Some(done))?;
+        self.queue.write_patiently(Class::A, EncodedWrites::default(), Some(done))?;
         result.recv().unwrap_or(Err(Error::Closed))
     }
 }

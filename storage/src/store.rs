@@ -7,7 +7,7 @@ use std::thread::JoinHandle;
 
 use crate::collect::ask::Ask;
 use crate::collect::lane::{self, TelemetryLane};
-use crate::disk::inventory::Phase;
+use crate::disk::inventory::InventoryPhase;
 use crate::read::reads::Reads;
 use crate::schema::OrgId;
 use crate::shared::Inner;
@@ -138,7 +138,7 @@ impl Store {
         self.inner.poison.check()?;
         self.flush()?;
         self.inner.clock.save(0)?;
-        self.inner.update_inventory(Phase::Closed)
+        self.inner.update_inventory(InventoryPhase::Closed)
     }
 }
 

@@ -1,7 +1,7 @@
 //! From an older store to this program's: the column families that came later, made once and for good.
 
 use crate::Error;
-use crate::disk::inventory::Phase;
+use crate::disk::inventory::InventoryPhase;
 use crate::read::reads::Reads;
 use crate::schema::Families;
 use crate::store::Store;
@@ -30,7 +30,7 @@ impl Store {
             upgraded.made.push(family.name());
             self.inner.settings.steps.reach("upgrade: family made");
         }
-        self.inner.update_inventory(Phase::Running)?;
+        self.inner.update_inventory(InventoryPhase::Running)?;
         self.inner.seals.use_families(self.inner.rocks.families());
         Ok(upgraded)
     }

@@ -250,7 +250,7 @@ fn what_has_rotted_in_the_place_is_stored_again() {
     let day = std::sync::Arc::new(std::sync::atomic::AtomicU64::new(1_800_000_000_000));
     let mut settings = settings(&base.folder.0);
     let clock = day.clone();
-    settings.clock = linchpin_storage::Clock::new(move || clock.load(std::sync::atomic::Ordering::Relaxed));
+    settings.clock = linchpin_storage::WallClock::new(move || clock.load(std::sync::atomic::Ordering::Relaxed));
     let store = Store::open(settings).expect("opens");
     let first = store.back_up(&base.target).expect("backs up");
     let table = |id: &str| {

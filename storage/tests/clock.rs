@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use linchpin_protocol::model::Pin;
 use linchpin_storage::schema::{
-    AuditEntry, AuditFace, AuditKey, Diary, DiaryKey, DiaryKind, Event, EventKey, Grain, Org, Record,
+    AuditEntry, AuditFace, AuditKey, DiaryKey, DiaryKind, DiaryRecord, Event, EventKey, Grain, Org, Record,
 };
-use linchpin_storage::{Class, Clock, Settings, Store};
+use linchpin_storage::{Class, Settings, Store, WallClock};
 use world::{Folder, add_org, close, device, device_key, org, settings};
 
 const HOUR: u64 = 3_600_000;
@@ -36,7 +36,7 @@ impl Machine {
 
     fn settings(&self, folder: &Folder) -> Settings {
         let (wall, uptime) = (self.wall.clone(), self.uptime.clone());
-        let clock = Clock::new(move || wall.load(Ordering::Relaxed));
+        let clock = WallClock::new(move || wall.load(Ordering::Relaxed));
         let clock = clock.with_uptime(move || uptime.load(Ordering::Relaxed));
         Settings { clock, ..settings(&folder.0) }
     }
@@ -77,7 +77,7 @@ fn filled(name: &str) -> (Folder, Machine) {
         let (org, device, at_ms) = (org(1), device(1), BEGIN - (DAYS - day) * DAY);
         lane.write(org, device, PIN, at_ms, day.to_string().as_bytes()).expect("room");
         put(&store, &EventKey { org, device, at_ms, number: 0 }, &Event { code: "hot".into(), description: "".into() });
-        let line = Diary { kind: DiaryKind::Online, reason: "".into() };
+        let line = DiaryRecord { kind: DiaryKind::Online, reason: "".into() };
         put(&store, &DiaryKey { org, device, at_ms, number: 0 }, &line);
         put(&store, &AuditKey::new(org, day), &world::an_audit([0; 32], at_ms, &AuditFace::default()));
     }
@@ -93,7 +93,7 @@ fn check(store: &Store) {
     let rows = |grain| store.rows(device_key(1, 1), PIN, grain, 0, BEGIN).expect("reads").len() as u64;
     let grains = [Grain::Minute, Grain::Hour, Grain::Day].map(rows);
     assert_eq!((samples.len() as u64, grains), (DAYS, [DAYS; 3]));
-    assert_eq!((count::<Event>(store), count::<Diary>(store), count::<AuditEntry>(store)), (DAYS, DAYS, DAYS));
+    assert_eq!((count::<Event>(store), count::<DiaryRecord>(store), count::<AuditEntry>(store)), (DAYS, DAYS, DAYS));
 }
 
 /// All that deletes what is over: at once, and by the thread that looks each second.
@@ -172,7 +172,10 @@ fn time_that_passes_and_an_operator_let_records_expire() {
         }
         store.drop_old().expect("drops");
         assert_eq!(store.samples(device_key(1, 1), PIN, 0, BEGIN).expect("reads").len(), 0);
-        assert_eq!((count::<Diary>(&store), count::<Event>(&store), count::<AuditEntry>(&store)), (0, DAYS, DAYS));
+        assert_eq!(
+            (count::<DiaryRecord>(&store), count::<Event>(&store), count::<AuditEntry>(&store)),
+            (0, DAYS, DAYS)
+        );
         close(store);
         let store = Store::open(machine.settings(&folder)).expect("opens");
         assert_eq!(store.figures().clock_ahead_s, 0, "it is remembered");

@@ -4,7 +4,7 @@ mod world;
 
 use linchpin_protocol::model::{Datastream, Pin, Template, TemplateId, ValueKind};
 use linchpin_storage::schema::{
-    Attribute, AuditEntry, AuditFace, AuditKey, Counter, CounterName, Device, Diary, DiaryKey, DiaryKind, Digest,
+    Attribute, AuditEntry, AuditFace, AuditKey, Counter, CounterName, Device, DiaryKey, DiaryKind, DiaryRecord, Digest,
     Event, EventKey, IndexKind, Org, Properties, TemplateKey, TemplateRecord, User, UserKey,
 };
 use linchpin_storage::{Class, Error, Store};
@@ -28,7 +28,7 @@ fn fill(store: &Store) {
     batch.put(&CounterName::Device, &Counter(8)).expect("fits");
     let event = Event { code: "hot".into(), description: "too hot".into() };
     batch.put(&EventKey { org: org(1), device: device(2), at_ms: LATE_MS, number: 0 }, &event).expect("fits");
-    let line = Diary { kind: DiaryKind::Offline, reason: "silent".into() };
+    let line = DiaryRecord { kind: DiaryKind::Offline, reason: "silent".into() };
     batch.put(&DiaryKey { org: org(1), device: device(2), at_ms: LATE_MS, number: 0 }, &line).expect("fits");
     let attributes = vec![
         Attribute { pin: Some(Pin::new_virtual(3)), name: "label".into(), value: b"Door"[..].into() },
@@ -55,7 +55,7 @@ fn check(store: &Store) {
     assert_eq!(properties.0[1].pin, None);
     let mut diary = 0;
     store
-        .scan::<Diary>(|_, line| {
+        .scan::<DiaryRecord>(|_, line| {
             diary += u32::from(&*line.reason == "silent");
             std::ops::ControlFlow::Continue(())
         })

@@ -9,10 +9,10 @@ use std::time::{Duration, Instant};
 
 use linchpin_protocol::model::Pin;
 use linchpin_storage::schema::{
-    AuditEntry, AuditFace, AuditKey, Diary, DiaryKey, DiaryKind, Event, EventKey, Grain, Org, Record,
+    AuditEntry, AuditFace, AuditKey, DiaryKey, DiaryKind, DiaryRecord, Event, EventKey, Grain, Org, Record,
 };
 use linchpin_storage::{
-    Class, Clock, ExportFormat, ExportQuery, Granularity, Retention, Settings, Source, Store, TimeFormat,
+    Class, ExportFormat, ExportQuery, Granularity, Retention, Settings, Source, Store, TimeFormat, WallClock,
 };
 use world::{Folder, add_org, an_audit, close, device, device_key, org, settings};
 
@@ -26,7 +26,7 @@ fn at(folder: &Folder) -> (Arc<AtomicU64>, Settings) {
     let now = Arc::new(AtomicU64::new(BEGIN));
     let mut settings = settings(&folder.0);
     let (wall, uptime) = (now.clone(), now.clone());
-    let clock = Clock::new(move || wall.load(Ordering::Relaxed));
+    let clock = WallClock::new(move || wall.load(Ordering::Relaxed));
     // Time passes by both clocks: nobody sets one here.
     settings.clock = clock.with_uptime(move || uptime.load(Ordering::Relaxed) - BEGIN);
     settings.retention = Retention { event_days: 10, diary_days: 5, audit_days: 20, ..Retention::default() };
@@ -68,12 +68,12 @@ fn events_and_the_diary_end_with_their_days() {
         now.store(BEGIN + day * DAY, Ordering::Relaxed);
         put(&store, &event_key(day), &Event { code: "hot".into(), description: "".into() });
         let EventKey { org, device, at_ms, number } = event_key(day);
-        let line = Diary { kind: DiaryKind::Online, reason: "".into() };
+        let line = DiaryRecord { kind: DiaryKind::Online, reason: "".into() };
         put(&store, &DiaryKey { org, device, at_ms, number }, &line);
     }
     now.fetch_add(1, Ordering::Relaxed);
     // Days 10 to 19, and 15 to 19; a moment ago it was a day more.
-    assert_eq!((count::<Event>(&store), count::<Diary>(&store)), (10, 5));
+    assert_eq!((count::<Event>(&store), count::<DiaryRecord>(&store)), (10, 5));
     assert_eq!(store.get::<Event>(&event_key(9)).expect("reads"), None);
     assert!(store.get::<Event>(&event_key(10)).expect("reads").is_some());
     let mut first = None;
@@ -86,13 +86,13 @@ fn events_and_the_diary_end_with_their_days() {
     assert_eq!(kept(&store, "event"), 20, "hidden, and still there");
     store.drop_old().expect("deletes");
     assert_eq!((kept(&store, "event"), kept(&store, "diary")), (10, 5));
-    assert_eq!((count::<Event>(&store), count::<Diary>(&store)), (10, 5));
+    assert_eq!((count::<Event>(&store), count::<DiaryRecord>(&store)), (10, 5));
     store.verify().expect("all is authentic");
     close(store);
     // What compaction has left out does not come back, and a clock that goes back shows nothing that is gone.
     now.store(BEGIN, Ordering::Relaxed);
     let store = Store::open(settings).expect("opens");
-    assert_eq!((count::<Event>(&store), count::<Diary>(&store)), (10, 5));
+    assert_eq!((count::<Event>(&store), count::<DiaryRecord>(&store)), (10, 5));
 }
 
 #[test]

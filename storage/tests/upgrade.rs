@@ -8,7 +8,7 @@ use linchpin_protocol::model::Pin;
 use linchpin_storage::schema::{
     Event, Family, Grant, GrantKey, IndexEntry, Org, OrgState, RoleKey, RoleRecord, TemplateKey, TemplateRecord,
 };
-use linchpin_storage::{Class, Clock, Error, Granularity, Query, Settings, Source, Store};
+use linchpin_storage::{Class, Error, Granularity, Query, Settings, Source, Store, WallClock};
 use world::{Folder, check_devices, close, copy, device_key, key, org, token};
 
 /// Shortly after the fixture was made, ms since 1970.
@@ -21,7 +21,7 @@ fn old(folder: &Folder) -> Store {
     }
     let mut settings = Settings::new(folder.at("store"), key(1));
     settings.write_buffer_bytes = 1 << 20;
-    settings.clock = Clock::new(|| THEN_MS);
+    settings.clock = WallClock::new(|| THEN_MS);
     Store::open(settings).expect("the older store opens")
 }
 

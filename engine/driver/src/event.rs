@@ -140,7 +140,7 @@ pub struct Outgoing {
 
 /// What a driver has counted since it was opened.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counters {
+pub struct DriverCounters {
     /// System calls that submitted or waited.
     pub enters: u64,
     /// Completions or readiness events.

@@ -27,7 +27,7 @@ mod waker;
 use std::io;
 use std::net::SocketAddr;
 
-pub use event::{ConnId, Counters, Event, ListenerId, Mode, Outgoing, Wait};
+pub use event::{ConnId, DriverCounters, Event, ListenerId, Mode, Outgoing, Wait};
 pub use options::{Backend, Choice, Descriptors, Features, IdleReceive, OpenError, Options};
 pub use probe::{Probe, probe};
 pub use waker::{Mailbox, Waker};
@@ -169,7 +169,7 @@ impl Driver {
 
     /// Counters since it was opened.
     #[must_use]
-    pub fn counters(&self) -> &Counters {
+    pub fn counters(&self) -> &DriverCounters {
         each!(&self.inner, inner => inner.counters())
     }
 

@@ -13,7 +13,7 @@ use rustix::net::{RecvFlags, SendFlags, SocketFlags};
 
 use crate::backlog::Backlogs;
 use crate::waker::Shared;
-use crate::{ConnId, Counters, Event, ListenerId, Mailbox, Mode, Options, Outgoing, Wait, limits, probe, socket};
+use crate::{ConnId, DriverCounters, Event, ListenerId, Mailbox, Mode, Options, Outgoing, Wait, limits, probe, socket};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
@@ -61,7 +61,7 @@ pub(crate) struct Portable {
     backlogs: Backlogs,
     buffer: Box<[u8]>,
     shared: Arc<Shared>,
-    counters: Counters,
+    counters: DriverCounters,
 }
 
 fn errno(error: rustix::io::Errno) -> i32 {
@@ -89,7 +89,7 @@ impl Portable {
             backlogs: Backlogs::default(),
             buffer: vec![0; limits::PORTABLE_BUFFER_BYTES].into(),
             shared,
-            counters: Counters::default(),
+            counters: DriverCounters::default(),
         })
     }
 
@@ -97,7 +97,7 @@ impl Portable {
         Arc::clone(&self.shared)
     }
 
-    pub(crate) fn counters(&self) -> &Counters {
+    pub(crate) fn counters(&self) -> &DriverCounters {
         &self.counters
     }
 

@@ -7,7 +7,7 @@ use linchpin_control::request::{
 use linchpin_control::{Plain, Word};
 use linchpin_protocol::model::DeviceId;
 
-use super::args::{At, DeviceVerb, Export, TemplateVerb};
+use super::args::{At, DeviceVerb, ExportArgs, TemplateVerb};
 use super::client;
 use super::failure::Failure;
 use super::output::{json_line, print, say};
@@ -92,7 +92,7 @@ fn tap(number: u32, seconds: Option<u32>, at: &At) -> Result<(), Failure> {
 }
 
 /// History on standard output.
-fn export(flags: &Export) -> Result<(), Failure> {
+fn export(flags: &ExportArgs) -> Result<(), Failure> {
     let request = DeviceExport {
         device: id(flags.id)?,
         pins: flags.pin.iter().map(|pin| word("--pin", pin)).collect::<Result<_, _>>()?,

@@ -3,14 +3,14 @@
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
-use linchpin_control::acme::{AccountBinding, Authority, Method, Wanted, limits};
+use linchpin_control::acme::{AccountBinding, Authority, ProofMethod, WantedCertificate, limits};
 use linchpin_tls::KeyKind;
 use serde::Deserialize;
 use toml::Spanned;
 use zeroize::Zeroizing;
 
 use super::ConfigError;
-use super::source::Source;
+use super::source::ConfigText;
 use crate::tls::AcmeConfig;
 
 /// Let's Encrypt.
@@ -61,7 +61,7 @@ pub(super) struct OrderedTable {
 
 /// Both together, checked.
 pub(super) fn acme(
-    source: &Source<'_>,
+    source: &ConfigText<'_>,
     table: Option<&Spanned<AcmeTable>>,
     ordered: &[&Spanned<OrderedTable>],
 ) -> Result<Option<AcmeConfig>, ConfigError> {
@@ -107,7 +107,7 @@ pub(super) fn acme(
     }))
 }
 
-fn directory(source: &Source<'_>, text: &Spanned<String>) -> Result<String, ConfigError> {
+fn directory(source: &ConfigText<'_>, text: &Spanned<String>) -> Result<String, ConfigError> {
     let address = text.get_ref();
     if address.starts_with("https://") && !address.contains(char::is_whitespace) {
         return Ok(address.clone());
@@ -115,7 +115,7 @@ fn directory(source: &Source<'_>, text: &Spanned<String>) -> Result<String, Conf
     Err(source.error(text.span(), format!("directory must be an address that begins with https://, not {address:?}")))
 }
 
-fn contact(source: &Source<'_>, list: &[Spanned<String>]) -> Result<Vec<String>, ConfigError> {
+fn contact(source: &ConfigText<'_>, list: &[Spanned<String>]) -> Result<Vec<String>, ConfigError> {
     let one = |text: &Spanned<String>| {
         if text.get_ref().starts_with("mailto:") {
             return Ok(text.get_ref().clone());
@@ -125,7 +125,7 @@ fn contact(source: &Source<'_>, list: &[Spanned<String>]) -> Result<Vec<String>,
     list.iter().map(one).collect()
 }
 
-fn binding(source: &Source<'_>, spanned: &Spanned<EabTable>) -> Result<AccountBinding, ConfigError> {
+fn binding(source: &ConfigText<'_>, spanned: &Spanned<EabTable>) -> Result<AccountBinding, ConfigError> {
     let EabTable { kid, key } = spanned.get_ref();
     let made = secret(key).and_then(|text| AccountBinding::new(kid.clone(), text.trim()));
     made.map_err(|what| source.error(spanned.span(), what))
@@ -151,12 +151,12 @@ fn secret(text: &str) -> Result<Zeroizing<String>, String> {
     Ok(Zeroizing::new(found))
 }
 
-fn methods(source: &Source<'_>, table: &AcmeTable) -> Result<Vec<Method>, ConfigError> {
-    let Some(list) = &table.challenges else { return Ok(Method::ALL.to_vec()) };
+fn methods(source: &ConfigText<'_>, table: &AcmeTable) -> Result<Vec<ProofMethod>, ConfigError> {
+    let Some(list) = &table.challenges else { return Ok(ProofMethod::ALL.to_vec()) };
     let mut methods = Vec::new();
     for text in list {
-        let Some(method) = Method::parse(text.get_ref()).filter(|method| !methods.contains(method)) else {
-            let known: Vec<_> = Method::ALL.iter().map(|method| format!("{:?}", method.name())).collect();
+        let Some(method) = ProofMethod::parse(text.get_ref()).filter(|method| !methods.contains(method)) else {
+            let known: Vec<_> = ProofMethod::ALL.iter().map(|method| format!("{:?}", method.name())).collect();
             let what = format!("challenges must be some of {}, each once", known.join(", "));
             return Err(source.error(text.span(), what));
         };
@@ -165,20 +165,20 @@ fn methods(source: &Source<'_>, table: &AcmeTable) -> Result<Vec<Method>, Config
     Ok(methods)
 }
 
-fn hook(source: &Source<'_>, path: &Spanned<PathBuf>) -> Result<PathBuf, ConfigError> {
+fn hook(source: &ConfigText<'_>, path: &Spanned<PathBuf>) -> Result<PathBuf, ConfigError> {
     if path.get_ref().is_absolute() {
         return Ok(path.get_ref().clone());
     }
     Err(source.error(path.span(), "dns_hook must be the whole path of a command"))
 }
 
-fn resolver(source: &Source<'_>, text: &Spanned<String>) -> Result<SocketAddr, ConfigError> {
+fn resolver(source: &ConfigText<'_>, text: &Spanned<String>) -> Result<SocketAddr, ConfigError> {
     let address = text.get_ref();
     let parsed = address.parse().or_else(|_| address.parse::<IpAddr>().map(|ip| SocketAddr::new(ip, 53)));
     parsed.map_err(|_| source.error(text.span(), format!("resolver must be ADDRESS or ADDRESS:PORT, not {address:?}")))
 }
 
-fn wanted(source: &Source<'_>, spanned: &Spanned<OrderedTable>) -> Result<Wanted, ConfigError> {
+fn wanted(source: &ConfigText<'_>, spanned: &Spanned<OrderedTable>) -> Result<WantedCertificate, ConfigError> {
     let table = spanned.get_ref();
     let list = table.names.get_ref();
     if list.is_empty() || list.len() > limits::NAMES {
@@ -209,7 +209,7 @@ fn wanted(source: &Source<'_>, spanned: &Spanned<OrderedTable>) -> Result<Wanted
     if keys.is_empty() {
         keys.push(KeyKind::Ecdsa);
     }
-    Ok(Wanted { names, profile: table.profile.clone(), keys })
+    Ok(WantedCertificate { names, profile: table.profile.clone(), keys })
 }
 
 fn is_name(name: &str) -> bool {

@@ -17,7 +17,7 @@ use toml::Spanned;
 
 use super::acme::AcmeTable;
 use super::settings::{self, SETTINGS};
-use super::source::Source;
+use super::source::ConfigText;
 use super::store::{self, BackupTable, DataTable, RetentionTable};
 use super::tls::{self, CertificateTable, TlsTable};
 use super::{Config, ConfigError, DeviceConfig, EngineOptions, Listen, default_shards, nearest};
@@ -147,7 +147,7 @@ struct DeviceTable {
 
 /// Parse and check.
 pub(super) fn parse(path: &Path, text: &str) -> Result<Config, ConfigError> {
-    let source = Source { path, text };
+    let source = ConfigText { path, text };
     let file: File = toml::from_str(text).map_err(|error| {
         let what = error.message().replace('\n', " ");
         ConfigError::at(path, text, error.span(), &with_hint(&what))
@@ -182,7 +182,7 @@ struct TemplateFile {
 
 /// One template as the running server is asked to add it.
 pub(super) fn template_request(path: &Path, text: &str) -> Result<TemplateAdd, ConfigError> {
-    let source = Source { path, text };
+    let source = ConfigText { path, text };
     let file: TemplateFile = toml::from_str(text).map_err(|error| {
         let what = error.message().replace('\n', " ");
         ConfigError::at(path, text, error.span(), &with_hint(&what))
@@ -211,7 +211,7 @@ fn with_hint(message: &str) -> String {
     }
 }
 
-fn listen(source: &Source<'_>, spanned: &Spanned<ListenTable>) -> Result<Listen, ConfigError> {
+fn listen(source: &ConfigText<'_>, spanned: &Spanned<ListenTable>) -> Result<Listen, ConfigError> {
     let table = spanned.get_ref();
     let list = |list: &Option<Spanned<Vec<Spanned<String>>>>| match list {
         Some(list) => addresses(source, list),
@@ -262,7 +262,7 @@ fn listen(source: &Source<'_>, spanned: &Spanned<ListenTable>) -> Result<Listen,
 }
 
 /// A name without a port.
-fn host(source: &Source<'_>, text: &Spanned<String>) -> Result<String, ConfigError> {
+fn host(source: &ConfigText<'_>, text: &Spanned<String>) -> Result<String, ConfigError> {
     let name = text.get_ref();
     match linchpin_protocol::http::host_name(name.as_bytes()) {
         Some(found) if found == name => Ok(name.to_ascii_lowercase()),
@@ -273,7 +273,7 @@ fn host(source: &Source<'_>, text: &Spanned<String>) -> Result<String, ConfigErr
     }
 }
 
-fn address(source: &Source<'_>, text: &Spanned<String>) -> Result<SocketAddr, ConfigError> {
+fn address(source: &ConfigText<'_>, text: &Spanned<String>) -> Result<SocketAddr, ConfigError> {
     text.get_ref().parse().map_err(|_| {
         let what =
             format!("{:?} is not an address with a port from 0 to 65535, such as \"0.0.0.0:8080\"", text.get_ref());
@@ -281,7 +281,7 @@ fn address(source: &Source<'_>, text: &Spanned<String>) -> Result<SocketAddr, Co
     })
 }
 
-fn addresses(source: &Source<'_>, list: &Spanned<Vec<Spanned<String>>>) -> Result<Vec<SocketAddr>, ConfigError> {
+fn addresses(source: &ConfigText<'_>, list: &Spanned<Vec<Spanned<String>>>) -> Result<Vec<SocketAddr>, ConfigError> {
     let parsed: Vec<SocketAddr> = list.get_ref().iter().map(|text| address(source, text)).collect::<Result<_, _>>()?;
     for (at, address) in parsed.iter().enumerate() {
         // Port 0 is another port each time.
@@ -292,7 +292,7 @@ fn addresses(source: &Source<'_>, list: &Spanned<Vec<Spanned<String>>>) -> Resul
     Ok(parsed)
 }
 
-fn engine(source: &Source<'_>, table: &Engine) -> Result<EngineOptions, ConfigError> {
+fn engine(source: &ConfigText<'_>, table: &Engine) -> Result<EngineOptions, ConfigError> {
     let default = EngineOptions::default();
     let most_shards = i64::from(crate::limits::SHARDS);
     let most_connections = i64::from(linchpin_driver::limits::MAX_CONNECTIONS) * most_shards;
@@ -312,14 +312,14 @@ fn engine(source: &Source<'_>, table: &Engine) -> Result<EngineOptions, ConfigEr
     Ok(EngineOptions { shards, driver, features, descriptors, idle_receive, connections })
 }
 
-fn log(source: &Source<'_>, table: &LogTable) -> Result<LogOptions, ConfigError> {
+fn log(source: &ConfigText<'_>, table: &LogTable) -> Result<LogOptions, ConfigError> {
     let default = LogOptions::default();
     let format = source.one_of(table.format.as_ref(), "format", &log::FORMATS, default.format)?;
     let level = source.one_of(table.level.as_ref(), "level", &log::LEVELS, default.level)?;
     Ok(LogOptions { format, level })
 }
 
-fn limits(source: &Source<'_>, table: &BTreeMap<Spanned<String>, Spanned<i64>>) -> Result<Settings, ConfigError> {
+fn limits(source: &ConfigText<'_>, table: &BTreeMap<Spanned<String>, Spanned<i64>>) -> Result<Settings, ConfigError> {
     let mut settings = Settings::default();
     let mut in_order: Vec<_> = table.iter().collect();
     in_order.sort_by_key(|(name, _)| name.span().start);
@@ -334,11 +334,11 @@ fn limits(source: &Source<'_>, table: &BTreeMap<Spanned<String>, Spanned<i64>>) 
     Ok(settings)
 }
 
-fn template_id(source: &Source<'_>, text: &Spanned<String>) -> Result<TemplateId, ConfigError> {
+fn template_id(source: &ConfigText<'_>, text: &Spanned<String>) -> Result<TemplateId, ConfigError> {
     TemplateId::parse(text.get_ref().as_bytes()).map_err(|fault| source.error(text.span(), fault))
 }
 
-fn template(source: &Source<'_>, table: &TemplateTable) -> Result<Template, ConfigError> {
+fn template(source: &ConfigText<'_>, table: &TemplateTable) -> Result<Template, ConfigError> {
     let id = template_id(source, &table.id)?;
     let mut datastreams: Vec<Datastream> = Vec::new();
     for stream in &table.datastreams {
@@ -355,7 +355,7 @@ fn template(source: &Source<'_>, table: &TemplateTable) -> Result<Template, Conf
 }
 
 /// Other names of datastreams.
-fn aliases(source: &Source<'_>, table: &TemplateTable) -> Result<Vec<(Box<str>, Pin)>, ConfigError> {
+fn aliases(source: &ConfigText<'_>, table: &TemplateTable) -> Result<Vec<(Box<str>, Pin)>, ConfigError> {
     let mut found: Vec<(Box<str>, Pin)> = Vec::new();
     for stream in &table.datastreams {
         let pin = pin(source, &stream.pin)?;
@@ -378,7 +378,7 @@ fn aliases(source: &Source<'_>, table: &TemplateTable) -> Result<Vec<(Box<str>, 
 }
 
 /// Topics of the firmware's own.
-fn topics(source: &Source<'_>, table: &TemplateTable, made: &Template) -> Result<Vec<TopicMapping>, ConfigError> {
+fn topics(source: &ConfigText<'_>, table: &TemplateTable, made: &Template) -> Result<Vec<TopicMapping>, ConfigError> {
     if let Some(last) = table.topics.get(TEMPLATE_TOPICS) {
         return Err(source.error(last.span(), format!("a template maps {TEMPLATE_TOPICS} topics at most")));
     }
@@ -394,14 +394,14 @@ fn topics(source: &Source<'_>, table: &TemplateTable, made: &Template) -> Result
     Ok(found)
 }
 
-fn pin(source: &Source<'_>, text: &Spanned<String>) -> Result<Pin, ConfigError> {
+fn pin(source: &ConfigText<'_>, text: &Spanned<String>) -> Result<Pin, ConfigError> {
     Pin::read(text.get_ref().clone()).ok_or_else(|| {
         let what = format!("pin must be V0 to V255, D0 to D255 or A0 to A255, not {:?}", text.get_ref());
         source.error(text.span(), what)
     })
 }
 
-fn datastream(source: &Source<'_>, table: &DatastreamTable) -> Result<Datastream, ConfigError> {
+fn datastream(source: &ConfigText<'_>, table: &DatastreamTable) -> Result<Datastream, ConfigError> {
     let pin = pin(source, &table.pin)?;
     let (low, high) = (table.min.as_ref().map(|v| *v.get_ref()), table.max.as_ref().map(|v| *v.get_ref()));
     if let (Some(min), Some(low), Some(high)) = (&table.min, low, high)
@@ -431,7 +431,7 @@ fn datastream(source: &Source<'_>, table: &DatastreamTable) -> Result<Datastream
     })
 }
 
-fn device(source: &Source<'_>, table: &DeviceTable, templates: &[Template]) -> Result<DeviceConfig, ConfigError> {
+fn device(source: &ConfigText<'_>, table: &DeviceTable, templates: &[Template]) -> Result<DeviceConfig, ConfigError> {
     let most = linchpin_control::limits::NAME_BYTES;
     let name = match &table.name {
         Some(name) if name.get_ref().len() > most => {
@@ -459,7 +459,7 @@ fn device(source: &Source<'_>, table: &DeviceTable, templates: &[Template]) -> R
 }
 
 /// A token stands in a file of its own, so that the configuration can be shown to others.
-fn read_token(source: &Source<'_>, path: &Spanned<PathBuf>) -> Result<Token, ConfigError> {
+fn read_token(source: &ConfigText<'_>, path: &Spanned<PathBuf>) -> Result<Token, ConfigError> {
     if Token::parse(path.get_ref().as_os_str().as_encoded_bytes()).is_ok() && !path.get_ref().exists() {
         return Err(
             source.error(path.span(), "token_file must be the path of a file with the token in it, not the token")

@@ -9,12 +9,12 @@ use toml::Spanned;
 use super::ConfigError;
 
 /// The file while it is checked: where mistakes are reported.
-pub(super) struct Source<'a> {
+pub(super) struct ConfigText<'a> {
     pub(super) path: &'a Path,
     pub(super) text: &'a str,
 }
 
-impl Source<'_> {
+impl ConfigText<'_> {
     pub(super) fn error(&self, place: Range<usize>, what: impl Display) -> ConfigError {
         ConfigError::at(self.path, self.text, Some(place), &what.to_string())
     }

@@ -10,7 +10,7 @@ use toml::Spanned;
 use zeroize::Zeroizing;
 
 use super::ConfigError;
-use super::source::Source;
+use super::source::ConfigText;
 use crate::limits;
 
 /// What a store is opened with.
@@ -81,7 +81,7 @@ pub(super) struct BackupTable {
 
 /// The tables, checked. The key itself is read when the server starts.
 pub(super) fn store(
-    source: &Source<'_>,
+    source: &ConfigText<'_>,
     data: &DataTable,
     table: &RetentionTable,
     backup: &BackupTable,
@@ -106,7 +106,7 @@ pub(super) fn store(
     })
 }
 
-fn unseal(source: &Source<'_>, data: &DataTable) -> Result<Unseal, ConfigError> {
+fn unseal(source: &ConfigText<'_>, data: &DataTable) -> Result<Unseal, ConfigError> {
     let Some(text) = &data.unseal else { return Ok(Unseal::File(default_key_file(&data.dir))) };
     parse_unseal(text.get_ref()).map_err(|what| source.error(text.span(), what))
 }
@@ -156,7 +156,7 @@ pub(super) fn is_name(text: &str) -> bool {
     !text.is_empty() && !text.starts_with('.') && text.bytes().all(is_letter)
 }
 
-fn plan(source: &Source<'_>, table: &BackupTable) -> Result<Option<BackupPlan>, ConfigError> {
+fn plan(source: &ConfigText<'_>, table: &BackupTable) -> Result<Option<BackupPlan>, ConfigError> {
     let hours = source.within(table.every_hours.as_ref(), "every_hours", 0..=limits::BACKUP_HOURS.into(), 24)?;
     let keep = source.within(table.keep.as_ref(), "keep", 0..=limits::BACKUPS.into(), 7)?;
     let Some(to) = &table.to else { return Ok(None) };

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::acme::{AcmeTable, OrderedTable};
-use super::source::Source;
+use super::source::ConfigText;
 use super::{ConfigError, Listen};
 use crate::tls::{self, TlsConfig, TrustedRoot};
 
@@ -35,7 +35,7 @@ const LAYERS: [(&str, Layer); 2] = [("in-place", Layer::InPlace), ("rustls", Lay
 
 /// What TLS needs, if there is a certificate. The files themselves are read when the server starts, and by `check`.
 pub(super) fn tls(
-    source: &Source<'_>,
+    source: &ConfigText<'_>,
     table: &TlsTable,
     certificates: &[Spanned<CertificateTable>],
     acme: Option<&Spanned<AcmeTable>>,
@@ -55,7 +55,7 @@ pub(super) fn tls(
         }
     }
     let config = TlsConfig {
-        source: tls::Source::Files(files),
+        source: tls::CertificateSource::Files(files),
         acme: super::acme::acme(source, acme, &ordered)?,
         layer,
         names: table.names.clone(),
@@ -67,7 +67,7 @@ pub(super) fn tls(
 }
 
 /// The roots by their short names, or files.
-fn device_roots(source: &Source<'_>, table: &TlsTable) -> Result<Vec<TrustedRoot>, ConfigError> {
+fn device_roots(source: &ConfigText<'_>, table: &TlsTable) -> Result<Vec<TrustedRoot>, ConfigError> {
     let Some(list) = &table.device_roots else {
         return Ok(DeviceRoot::ALL.map(TrustedRoot::Known).to_vec());
     };

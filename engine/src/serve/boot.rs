@@ -15,21 +15,21 @@ use linchpin_shard::{Command, HttpOptions, Intake, Settings, ShardId, ShardOptio
 use crate::config::{EngineOptions, Listen};
 use crate::limits;
 use crate::serve::error::BootError;
-use crate::serve::progress::Progress;
+use crate::serve::progress::ShardProgress;
 use crate::store::{Stored, load_all};
-use crate::tick::clock::Clock;
+use crate::tick::clock::TickClock;
 use crate::tick::command_lane::{self, ToShard};
 use crate::tick::doors::{Door, Doors};
 use crate::tick::lanes::Lanes;
 use crate::tick::thread::{self, Order, Seed, Told};
-use crate::tls::Tls;
+use crate::tls::ServerTls;
 
 /// Running shards.
 pub(crate) struct Engine {
     /// Where it listens, in the order of [`Listen::doors`].
     bound: Vec<(Door, SocketAddr)>,
     pub(crate) probe: Probe,
-    pub(crate) progress: Progress,
+    pub(crate) progress: ShardProgress,
     /// For what the main thread itself tells the shards (settings, drain).
     shards: Vec<ToShard>,
     threads: Vec<JoinHandle<()>>,
@@ -69,12 +69,12 @@ impl Engine {
 }
 
 /// Keys that live as long as the process.
-pub(crate) struct Keys {
+pub(crate) struct ProcessKeys {
     pub(crate) digest: [u8; 32],
     seed: [u8; 16],
 }
 
-impl Keys {
+impl ProcessKeys {
     /// Random ones, where the store has none.
     pub(crate) fn of(stored: Option<&Stored>) -> io::Result<Self> {
         let (mut digest, mut seed) = ([0; 32], [0; 16]);
@@ -86,14 +86,14 @@ impl Keys {
 
 /// Everything that all shards have in common.
 #[derive(Clone, Copy)]
-pub(crate) struct Plan<'a> {
+pub(crate) struct ShardPlan<'a> {
     pub(crate) settings: &'a Settings,
-    pub(crate) keys: &'a Keys,
+    pub(crate) keys: &'a ProcessKeys,
     pub(crate) registry: &'a Registry,
     /// The store; `None`: state is in memory only.
     pub(crate) stored: Option<&'a Stored>,
     pub(crate) listen: &'a Listen,
-    pub(crate) tls: Option<&'a Tls>,
+    pub(crate) tls: Option<&'a ServerTls>,
     /// What HTTP needs beside the device APIs.
     pub(crate) http: &'a HttpOptions,
 }
@@ -113,7 +113,7 @@ struct Started {
 ///
 /// # Errors
 /// See [`BootError`]. Threads that were started end by themselves.
-pub(crate) fn start(options: &EngineOptions, plan: Plan<'_>) -> Result<(Engine, Shards), BootError> {
+pub(crate) fn start(options: &EngineOptions, plan: ShardPlan<'_>) -> Result<(Engine, Shards), BootError> {
     let mut driver = driver_options(options);
     let probe = linchpin_driver::probe(&driver, options.shards).map_err(BootError::Driver)?;
     // One back end for all: connections travel between like drivers only.
@@ -133,8 +133,8 @@ pub(crate) fn start(options: &EngineOptions, plan: Plan<'_>) -> Result<(Engine, 
     }
 }
 
-fn attempt(plan: Plan<'_>, driver: &Options, shards: u16, probe: Probe) -> Result<(Engine, Shards), BootError> {
-    let (answers, progress) = (Answers::default(), Progress::new(shards));
+fn attempt(plan: ShardPlan<'_>, driver: &Options, shards: u16, probe: Probe) -> Result<(Engine, Shards), BootError> {
+    let (answers, progress) = (Answers::default(), ShardProgress::new(shards));
     let started = spawn_all(plan, driver, shards, &answers, &progress)?;
     let mut mailboxes = Vec::new();
     let mut wakers = Vec::new();
@@ -174,13 +174,13 @@ fn attempt(plan: Plan<'_>, driver: &Options, shards: u16, probe: Probe) -> Resul
 }
 
 fn spawn_all(
-    plan: Plan<'_>,
+    plan: ShardPlan<'_>,
     driver: &Options,
     shards: u16,
     answers: &Answers,
-    progress: &Progress,
+    progress: &ShardProgress,
 ) -> Result<Vec<Started>, BootError> {
-    let clock = Clock::new();
+    let clock = TickClock::new();
     let kinds: Vec<Door> = plan.listen.doors().into_iter().map(|(door, _)| door).collect();
     let cores = cores(shards);
     let share = plan.registry.devices().len().div_ceil(usize::from(shards));
@@ -204,7 +204,7 @@ fn spawn_all(
                 settings: plan.settings.clone(),
                 intake: if plan.stored.is_some() { Intake::All } else { Intake::Memory },
                 replaying: plan.stored.is_some(),
-                tls: plan.tls.map(Tls::for_shard).transpose().map_err(BootError::Tls)?,
+                tls: plan.tls.map(ServerTls::for_shard).transpose().map_err(BootError::Tls)?,
                 http: plan.http.clone(),
             },
             load,

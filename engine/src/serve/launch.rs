@@ -12,7 +12,7 @@ use crate::config::{self, EngineOptions, Listen, StoreConfig};
 use crate::serve::log::{self, Log, LogOptions};
 use crate::serve::{self, Server, dev};
 use crate::store::Fill;
-use crate::tls::{self, Local, Source, TlsConfig};
+use crate::tls::{self, CertificateSource, Local, TlsConfig};
 
 fn start_log(options: LogOptions) -> Result<Log, Failure> {
     log::start(options).map_err(|error| Failure::General(format!("the log cannot be written: {error}")))
@@ -43,7 +43,7 @@ pub(crate) fn dev(flags: Dev) -> Result<(), Failure> {
     flags.set.iter().for_each(|assignment| assignment.apply(&mut settings));
     let lan = dev::address_for_boards().filter(|_| flags.lan);
     let tls_config = tls.map(|_| TlsConfig {
-        source: Source::Local(Local::new(&data_path, tls::names_of_this_machine(lan))),
+        source: CertificateSource::Local(Local::new(&data_path, tls::names_of_this_machine(lan))),
         layer: flags.record_layer,
         names: Vec::new(),
         client_ca: None,

@@ -24,12 +24,12 @@ use linchpin_shard::{Command, HttpOptions, Settings};
 use serde_json::json;
 
 use crate::config::{self, Config, EngineOptions, Listen, StoreConfig};
-use crate::serve::boot::{Engine, Keys, Plan};
+use crate::serve::boot::{Engine, ProcessKeys, ShardPlan};
 use crate::serve::error::ServeError;
 use crate::store::{Fill, Stored};
 use crate::tick::counters;
 use crate::tick::doors::Door;
-use crate::tls::{Local, Tls, TlsConfig, open_tls};
+use crate::tls::{Local, ServerTls, TlsConfig, open_tls};
 
 /// What a server is started with.
 pub(crate) struct Server {
@@ -79,7 +79,7 @@ pub(crate) fn serve(server: Server, announce: impl FnOnce(&Engine, &[Made])) -> 
     let Server { listen, data_path, engine: options, settings, tls, store, fill, ready_file, config_path, .. } = server;
     check_alone(&data_path, &listen)?;
     let stored = store.map(|config| Stored::open(&data_path, config)).transpose().map_err(ServeError::Store)?;
-    let keys = Keys::of(stored.as_ref()).map_err(|error| ServeError::Io(error.to_string()))?;
+    let keys = ProcessKeys::of(stored.as_ref()).map_err(|error| ServeError::Io(error.to_string()))?;
     let mut registry = match &stored {
         Some(stored) => Registry::stored(options.shards, keys.digest, stored.load().map_err(ServeError::Store)?),
         None => Registry::new(options.shards, keys.digest),
@@ -89,7 +89,7 @@ pub(crate) fn serve(server: Server, announce: impl FnOnce(&Engine, &[Made])) -> 
     let ca = tls.as_ref().and_then(TlsConfig::local).map(Local::certificate_path);
     let ticket_key = stored.as_ref().map(Stored::ticket_key);
     let (tls, ordering) = open_tls(tls, &data_path, ticket_key, keep.as_ref()).map_err(ServeError::Tls)?;
-    let plan = Plan {
+    let plan = ShardPlan {
         settings: &settings,
         keys: &keys,
         registry: &registry,
@@ -223,7 +223,7 @@ fn write_ready(
 }
 
 /// New limits and certificates from the file; the old ones stay when it is wrong.
-fn reload(path: Option<&Path>, engine: &Engine, tls: Option<&Tls>) {
+fn reload(path: Option<&Path>, engine: &Engine, tls: Option<&ServerTls>) {
     let Some(path) = path else {
         tracing::info!("SIGHUP: there is no configuration file to reload (linchpin dev)");
         return reload_tls(tls, None);
@@ -238,7 +238,7 @@ fn reload(path: Option<&Path>, engine: &Engine, tls: Option<&Tls>) {
     }
 }
 
-fn reload_tls(tls: Option<&Tls>, config: Option<TlsConfig>) {
+fn reload_tls(tls: Option<&ServerTls>, config: Option<TlsConfig>) {
     let Some(tls) = tls else { return };
     match tls.reload(config) {
         Ok(()) => tracing::info!("certificates reloaded; connections that stand are not touched"),

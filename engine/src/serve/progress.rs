@@ -8,7 +8,7 @@ use signal_hook::consts::SIGTERM;
 
 /// What shard threads tell the main thread.
 #[derive(Clone, Debug)]
-pub(crate) struct Progress(Arc<Shared>);
+pub(crate) struct ShardProgress(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
@@ -19,7 +19,7 @@ struct Shared {
     failed: AtomicBool,
 }
 
-impl Progress {
+impl ShardProgress {
     pub(crate) fn new(shards: u16) -> Self {
         Self(Arc::new(Shared {
             connections: (0..shards).map(|_| AtomicUsize::new(usize::MAX)).collect(),

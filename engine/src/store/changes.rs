@@ -11,7 +11,7 @@ use std::thread::JoinHandle;
 
 use linchpin_control::CommandLane;
 use linchpin_shard::{AwaitedAnswer, Change, Command, DeviceChange, End, EventId, Intake};
-use linchpin_storage::schema::{Attribute, DeviceKey, Diary, DiaryKey, DiaryKind, Event, EventKey, Properties};
+use linchpin_storage::schema::{Attribute, DeviceKey, DiaryKey, DiaryKind, DiaryRecord, Event, EventKey, Properties};
 use linchpin_storage::{Batch, Class, Error, Reads, Writer};
 
 use crate::limits;
@@ -283,7 +283,7 @@ fn put(batch: &mut Batch, kept: &DeviceChange) -> Result<(), Error> {
         Change::Presence { id, end } => {
             let key = DiaryKey { org, device, at_ms: id.at.0, number: id.number };
             let kind = if end.is_some() { DiaryKind::Offline } else { DiaryKind::Online };
-            batch.put(&key, &Diary { kind, reason: end.map_or(String::new(), |end: End| end.to_string()).into() })
+            batch.put(&key, &DiaryRecord { kind, reason: end.map_or(String::new(), |end: End| end.to_string()).into() })
         }
     }
 }

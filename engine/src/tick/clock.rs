@@ -6,11 +6,11 @@ use linchpin_protocol::model::{Millis, Now, UnixMillis};
 
 /// Both clocks, from one start.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Clock {
+pub(crate) struct TickClock {
     start: Instant,
 }
 
-impl Clock {
+impl TickClock {
     pub(crate) fn new() -> Self {
         Self { start: Instant::now() }
     }

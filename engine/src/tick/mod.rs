@@ -20,15 +20,15 @@ use linchpin_shard::{
 };
 
 use crate::limits;
-use crate::serve::progress::Progress;
+use crate::serve::progress::ShardProgress;
 use crate::store::StoreLane;
-use crate::tick::clock::Clock;
+use crate::tick::clock::TickClock;
 use crate::tick::command_lane::FromControl;
 use crate::tick::counters::EngineCounters;
 use crate::tick::doors::Doors;
 use crate::tick::lanes::Lanes;
 use crate::tick::log::ShardLog;
-use crate::tick::times::Ticks;
+use crate::tick::times::TickTimes;
 
 /// One shard with everything that its thread needs.
 pub(crate) struct Core {
@@ -42,11 +42,11 @@ pub(crate) struct Core {
     pub(crate) answers: Answers,
     pub(crate) mailboxes: Vec<Mailbox>,
     pub(crate) listeners: Vec<ListenerId>,
-    pub(crate) clock: Clock,
-    pub(crate) progress: Progress,
+    pub(crate) clock: TickClock,
+    pub(crate) progress: ShardProgress,
     pub(crate) log: ShardLog,
     pub(crate) doors: Doors,
-    pub(crate) ticks: Ticks,
+    pub(crate) ticks: TickTimes,
 }
 
 /// What a tick keeps for the next one, so that it allocates nothing.

@@ -9,15 +9,15 @@ use linchpin_driver::{Driver, ListenerId, Mailbox, Options, Waker};
 use linchpin_shard::{Command, Effects, Input, Shard, ShardOptions};
 
 use crate::serve::error::BootError;
-use crate::serve::progress::Progress;
+use crate::serve::progress::ShardProgress;
 use crate::store::StoreLane;
 use crate::tick::Core;
-use crate::tick::clock::Clock;
+use crate::tick::clock::TickClock;
 use crate::tick::command_lane::{FromControl, ToShard};
 use crate::tick::doors::Doors;
 use crate::tick::lanes::Lanes;
 use crate::tick::log::ShardLog;
-use crate::tick::times::Ticks;
+use crate::tick::times::TickTimes;
 
 /// What the main thread tells a shard's thread while it starts.
 pub(crate) enum Order {
@@ -45,15 +45,15 @@ pub(crate) struct Seed {
     pub(crate) commands: FromControl,
     pub(crate) asks: AskLane,
     pub(crate) answers: Answers,
-    pub(crate) clock: Clock,
-    pub(crate) progress: Progress,
+    pub(crate) clock: TickClock,
+    pub(crate) progress: ShardProgress,
     pub(crate) orders: Receiver<Order>,
     pub(crate) tell: Sender<Told>,
     pub(crate) pin_to: Option<usize>,
 }
 
 /// Tells the main thread when a shard's thread panics.
-struct Alarm(Progress);
+struct Alarm(ShardProgress);
 
 impl Drop for Alarm {
     fn drop(&mut self) {
@@ -130,7 +130,7 @@ fn open(seed: Seed) -> Result<Option<Core>, BootError> {
         progress: seed.progress,
         log: ShardLog::new(id),
         doors: seed.doors,
-        ticks: Ticks::default(),
+        ticks: TickTimes::default(),
         id,
     }))
 }

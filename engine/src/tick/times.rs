@@ -12,7 +12,7 @@ const MINUTE_MS: u64 = 60_000;
 
 /// See the module's page.
 #[derive(Debug, Default)]
-pub(crate) struct Ticks {
+pub(crate) struct TickTimes {
     buckets: [u64; BOUNDS_US.len() + 1],
     sum_us: u64,
     /// The minute of `max_us`.
@@ -22,7 +22,7 @@ pub(crate) struct Ticks {
     before_us: u64,
 }
 
-impl Ticks {
+impl TickTimes {
     /// One more.
     pub(crate) fn note(&mut self, now: Millis, took: Duration) {
         let us = took.as_micros() as u64;
@@ -54,7 +54,7 @@ impl Ticks {
 mod tests {
     use super::*;
 
-    fn report(ticks: &mut Ticks, at_ms: u64) -> EngineCounters {
+    fn report(ticks: &mut TickTimes, at_ms: u64) -> EngineCounters {
         let mut counters = EngineCounters::default();
         ticks.report(Millis(at_ms), &mut counters);
         counters
@@ -62,7 +62,7 @@ mod tests {
 
     #[test]
     fn ticks_fall_into_their_buckets() {
-        let mut ticks = Ticks::default();
+        let mut ticks = TickTimes::default();
         for us in [1, 100, 101, 2_000, 5_000_000] {
             ticks.note(Millis(7), Duration::from_micros(us));
         }
@@ -73,7 +73,7 @@ mod tests {
 
     #[test]
     fn the_longest_is_seen_by_everybody_for_a_minute_at_least() {
-        let mut ticks = Ticks::default();
+        let mut ticks = TickTimes::default();
         ticks.note(Millis(59_999), Duration::from_millis(7));
         ticks.note(Millis(60_000), Duration::from_millis(1));
         for at_ms in [60_000, 60_001, 119_999] {

@@ -25,7 +25,7 @@ use zeroize::Zeroizing;
 
 /// Where certificates come from.
 #[derive(Clone, Debug)]
-pub(crate) enum Source {
+pub(crate) enum CertificateSource {
     /// Files of the operator: chain and key, each PEM.
     Files(Vec<(PathBuf, PathBuf)>),
     /// An authority of our own, for `linchpin dev`.
@@ -35,7 +35,7 @@ pub(crate) enum Source {
 /// The `[tls]` table, checked.
 #[derive(Clone, Debug)]
 pub(crate) struct TlsConfig {
-    pub(crate) source: Source,
+    pub(crate) source: CertificateSource,
     pub(crate) layer: Layer,
     /// Names under which devices know the server: the certificates are checked for them.
     pub(crate) names: Vec<String>,
@@ -75,8 +75,8 @@ impl TlsConfig {
     /// The authority of our own, if it is one.
     pub(crate) const fn local(&self) -> Option<&Local> {
         match &self.source {
-            Source::Local(local) => Some(local),
-            Source::Files(_) => None,
+            CertificateSource::Local(local) => Some(local),
+            CertificateSource::Files(_) => None,
         }
     }
 
@@ -104,8 +104,10 @@ impl TlsConfig {
     pub(crate) fn identities(&self) -> Result<Vec<Identity>, TlsError> {
         let now_s = now_s();
         match &self.source {
-            Source::Files(files) => files.iter().map(|(chain, key)| self.identity(chain, key, now_s)).collect(),
-            Source::Local(local) => Ok(vec![local.identity(now_s)?]),
+            CertificateSource::Files(files) => {
+                files.iter().map(|(chain, key)| self.identity(chain, key, now_s)).collect()
+            }
+            CertificateSource::Local(local) => Ok(vec![local.identity(now_s)?]),
         }
     }
 
@@ -174,7 +176,7 @@ fn fingerprint(text: &str) -> Option<[u8; 32]> {
 }
 
 /// What is shared by all shards, and changed while they run.
-pub(crate) struct Tls {
+pub(crate) struct ServerTls {
     config: Mutex<TlsConfig>,
     certificates: Arc<Certificates>,
     /// Certificates that were ordered; served behind those from files.
@@ -196,7 +198,7 @@ struct AllTickets {
     used: Vec<Arc<Tickets>>,
 }
 
-impl Tls {
+impl ServerTls {
     /// Read everything.
     ///
     /// # Errors

@@ -6,13 +6,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use linchpin_control::Keep;
-use linchpin_control::acme::{Acme, AcmeSettings, Authority, Method, Serve, Wanted};
+use linchpin_control::acme::{Acme, AcmeSettings, Authority, ProofMethod, Serve, WantedCertificate};
 use linchpin_tls::pki_types::CertificateDer;
 use linchpin_tls::pki_types::pem::PemObject as _;
 use linchpin_tls::{DeviceRoot, Identity, LocalAuthority, Provider, SetupFault};
 use zeroize::Zeroizing;
 
-use super::{Tls, TlsConfig, TlsError, now_s, read, wrong};
+use super::{ServerTls, TlsConfig, TlsError, now_s, read, wrong};
 
 /// A placeholder is made anew at each start.
 const PLACEHOLDER_LIFETIME: Duration = Duration::from_secs(7 * 86_400);
@@ -21,8 +21,8 @@ const PLACEHOLDER_LIFETIME: Duration = Duration::from_secs(7 * 86_400);
 #[derive(Clone, Debug)]
 pub(crate) struct AcmeConfig {
     pub(crate) authorities: Vec<Authority>,
-    pub(crate) certificates: Vec<Wanted>,
-    pub(crate) methods: Vec<Method>,
+    pub(crate) certificates: Vec<WantedCertificate>,
+    pub(crate) methods: Vec<ProofMethod>,
     pub(crate) dns_hook: Option<PathBuf>,
     pub(crate) resolver: Option<SocketAddr>,
 }
@@ -98,16 +98,16 @@ pub(crate) fn open_tls(
     data_path: &Path,
     ticket_key: Option<Zeroizing<[u8; 32]>>,
     keep: Option<&Keep>,
-) -> Result<(Option<Arc<Tls>>, Option<Ordering>), TlsError> {
+) -> Result<(Option<Arc<ServerTls>>, Option<Ordering>), TlsError> {
     let Some(config) = config else { return Ok((None, None)) };
     let settings = config.acme_settings()?;
-    let tls = Tls::open(config, data_path, ticket_key)?;
+    let tls = ServerTls::open(config, data_path, ticket_key)?;
     let ordering = settings.map(|settings| order(settings, keep, &tls)).transpose()?;
     Ok((Some(tls), ordering))
 }
 
 /// Serve what was ordered before, and let control order what is missing or due.
-fn order(settings: AcmeSettings, keep: Option<&Keep>, tls: &Arc<Tls>) -> Result<Ordering, TlsError> {
+fn order(settings: AcmeSettings, keep: Option<&Keep>, tls: &Arc<ServerTls>) -> Result<Ordering, TlsError> {
     let store = keep.map(|keep| Arc::clone(keep.store()));
     let acme = Acme::load(settings, store, tls.challenges())
         .map_err(|why| TlsError(format!("ordered certificates: {why}")))?;

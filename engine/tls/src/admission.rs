@@ -45,7 +45,7 @@ pub struct Pass {
 
 /// What an arriving client does.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub enum ArrivalVerdict {
     /// Begin now.
     Start(Pass),
     /// [`Admission::next`] calls it, or [`Admission::expired`].
@@ -116,24 +116,24 @@ impl<T> Admission<T> {
     }
 
     /// A client's ClientHello is complete.
-    pub fn arrive(&mut self, now: Duration, who: T, address: IpAddr, resumes: bool) -> Verdict {
+    pub fn arrive(&mut self, now: Duration, who: T, address: IpAddr, resumes: bool) -> ArrivalVerdict {
         self.earn(now);
         let bucket = self.bucket(address);
         if !self.buckets[bucket as usize].take(now) {
-            return Verdict::Refuse(Refusal::Address);
+            return ArrivalVerdict::Refuse(Refusal::Address);
         }
         self.buckets[bucket as usize].held += 1;
         let kind = usize::from(resumes);
         let nobody_before = self.queues[1].is_empty() && (resumes || self.queues[0].is_empty());
         if nobody_before && self.is_free() {
-            return Verdict::Start(self.start(bucket, resumes));
+            return ArrivalVerdict::Start(self.start(bucket, resumes));
         }
         if self.wait_us(kind) > HANDSHAKE_WAIT.as_micros() as u64 || self.waiting() >= HANDSHAKES_WAITING {
             self.buckets[bucket as usize].give_back();
-            return Verdict::Refuse(Refusal::Busy);
+            return ArrivalVerdict::Refuse(Refusal::Busy);
         }
         self.queues[kind].push_back(Waiting { who, since: now, bucket });
-        Verdict::Wait
+        ArrivalVerdict::Wait
     }
 
     /// Who begins now; call until there is none.

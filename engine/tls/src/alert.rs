@@ -56,13 +56,13 @@ pub fn fatal(out: &mut Vec<u8>, alert: Alert) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::{ContentType, Record, header};
+    use crate::record::{ContentType, RecordHead, header};
 
     #[test]
     fn is_one_whole_record() {
         let mut out = Vec::new();
         fatal(&mut out, Alert::ProtocolVersion);
-        assert_eq!(header(&out), Ok(Some(Record { content: ContentType::Alert, minor: 3, len_bytes: 2 })));
+        assert_eq!(header(&out), Ok(Some(RecordHead { content: ContentType::Alert, minor: 3, len_bytes: 2 })));
         assert_eq!(out[5..], [2, 70]);
     }
 

@@ -26,7 +26,7 @@ pub fn fingerprint(certificate: &CertificateDer<'_>) -> [u8; 32] {
 pub struct Revoked(Arc<ArcSwap<HashSet<[u8; 32]>>>);
 
 impl Revoked {
-    /// From now on exactly these. Sessions that live already are the caller's to close, by [`crate::Facts`].
+    /// From now on exactly these. Sessions that live already are the caller's to close, by [`crate::HandshakeFacts`].
     pub fn replace(&self, fingerprints: impl IntoIterator<Item = [u8; 32]>) {
         self.0.store(Arc::new(fingerprints.into_iter().collect()));
     }

@@ -81,22 +81,22 @@ mod setup;
 mod ticket;
 mod ticket_file;
 
-pub use admission::{Admission, Load, Pass, Refusal, Verdict};
+pub use admission::{Admission, ArrivalVerdict, Load, Pass, Refusal};
 pub use alert::{Alert, fatal};
 pub use certificate::{
-    Certificates, DeviceRoot, Identity, KeyKind, LocalAuthority, LocalCertificate, NewKey, RenewalId, Report, Warning,
-    device_chain,
+    CertificateCheck, Certificates, DeviceRoot, Identity, KeyKind, LocalAuthority, LocalCertificate, NewKey, RenewalId,
+    Warning, device_chain,
 };
 pub use challenge::{Challenges, validation_name};
 pub use client_auth::{ClientAuth, Revoked, fingerprint};
 pub use clock::Clock;
 pub use fault::Fault;
 pub use handshake::{
-    Acceptor, AcceptorOptions, Connector, ConnectorOptions, Established, Facts, Greeting, Handshake, Hello, Progress,
-    Provider,
+    Acceptor, AcceptorOptions, Connector, ConnectorOptions, Established, Greeting, Handshake, HandshakeFacts, Hello,
+    Progress, Provider,
 };
 pub use hello::{First, classify};
-pub use record::{ContentType, Record, RecordFault, header};
+pub use record::{ContentType, RecordFault, RecordHead, header};
 pub use rustls_pki_types as pki_types;
 pub use session::{
     AssemblyBudget, Desk, InPlace, Input, KeyCache, Layer, Opened, RecordLayer, RustlsPath, Sealing, Session, Side,

@@ -44,7 +44,7 @@ impl ContentType {
 
 /// The header of a plaintext record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Record {
+pub struct RecordHead {
     /// What it carries.
     pub content: ContentType,
     /// Minor legacy version: 1 (TLS 1.0, first ClientHello) to 3.
@@ -78,7 +78,7 @@ impl std::fmt::Display for RecordFault {
 ///
 /// # Errors
 /// The bytes are no plaintext TLS record.
-pub fn header(bytes: &[u8]) -> Result<Option<Record>, RecordFault> {
+pub fn header(bytes: &[u8]) -> Result<Option<RecordHead>, RecordFault> {
     let Some(&number) = bytes.first() else { return Ok(None) };
     let content = ContentType::from_number(number).ok_or(RecordFault::ContentType(number))?;
     if let Some(&major) = bytes.get(1)
@@ -91,5 +91,5 @@ pub fn header(bytes: &[u8]) -> Result<Option<Record>, RecordFault> {
     if len_bytes == 0 || len_bytes > MAX_PLAINTEXT_BYTES {
         return Err(RecordFault::Length(len_bytes));
     }
-    Ok(Some(Record { content, minor, len_bytes }))
+    Ok(Some(RecordHead { content, minor, len_bytes }))
 }

@@ -13,7 +13,8 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use linchpin_tls::{
-    Acceptor, Desk, Facts, Fault, InPlace, Input, Layer, Opened, Progress, Provider, RecordLayer, Session, Version,
+    Acceptor, Desk, Fault, HandshakeFacts, InPlace, Input, Layer, Opened, Progress, Provider, RecordLayer, Session,
+    Version,
 };
 use world::{NAME, Server, World};
 
@@ -28,7 +29,7 @@ fn is_installed() -> bool {
 }
 
 /// A server that sends back what it hears; tells what each connection agreed on, or how it failed.
-fn echo(acceptor: Acceptor) -> (u16, Receiver<Result<Facts, Fault>>) {
+fn echo(acceptor: Acceptor) -> (u16, Receiver<Result<HandshakeFacts, Fault>>) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("binds");
     let port = listener.local_addr().expect("bound").port();
     let (tell, told) = channel();
@@ -41,7 +42,7 @@ fn echo(acceptor: Acceptor) -> (u16, Receiver<Result<Facts, Fault>>) {
     (port, told)
 }
 
-fn serve(acceptor: &Acceptor, mut socket: TcpStream, tell: &dyn Fn(Result<Facts, Fault>)) {
+fn serve(acceptor: &Acceptor, mut socket: TcpStream, tell: &dyn Fn(Result<HandshakeFacts, Fault>)) {
     let (mut buffer, mut out) = (vec![0; 1_200], Vec::new());
     let mut server = Server::new();
     while !matches!(server, Server::Done(_)) {
@@ -300,7 +301,7 @@ fn our_client_talks_to_openssls_server() {
 }
 
 /// Shake hands, say a line, hear it backwards.
-fn converse(connector: &linchpin_tls::Connector, socket: &mut TcpStream) -> Facts {
+fn converse(connector: &linchpin_tls::Connector, socket: &mut TcpStream) -> HandshakeFacts {
     let (mut out, mut buffer) = (Vec::new(), vec![0; 1_200]);
     let mut progress = connector.connect(world::name(), &mut out).expect("a hello");
     let mut done = loop {

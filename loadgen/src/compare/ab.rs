@@ -8,14 +8,14 @@ use super::{builds, shown, statistics, verdict, words, wrong_share};
 use crate::cli::Ab;
 use crate::console::{Quiet, say, warn};
 use crate::environment::Environment;
-use crate::exit::{Code, Exit};
+use crate::exit::{EndCode, Exit};
 use crate::limits;
 use crate::prepare::prepare;
 use crate::report::table::time;
-use crate::report::{Outcome, files};
+use crate::report::{RunOutcome, files};
 use crate::run::run;
 use crate::scenario::{Scenario, file};
-use crate::slo::Figure;
+use crate::slo::SloFigure;
 
 /// Both sides of a comparison.
 struct Sides<'a> {
@@ -26,7 +26,7 @@ struct Sides<'a> {
 }
 
 /// Run both sides `rounds` times, in turn, and compare.
-pub(crate) fn run_ab(ab: &Ab) -> Result<Code, Exit> {
+pub(crate) fn run_ab(ab: &Ab) -> Result<EndCode, Exit> {
     if ab.resume && ab.how.out.is_none() {
         return Err(Exit::usage("--resume goes on with kept runs; say where they are with --out FOLDER"));
     }
@@ -36,7 +36,7 @@ pub(crate) fn run_ab(ab: &Ab) -> Result<Code, Exit> {
         sides: [ComparedSide::parse(&ab.a, &ab.a_flag)?, ComparedSide::parse(&ab.b, &ab.b_flag)?],
         tokens: [ab.how.tokens.clone(), ab.tokens_b.clone().or_else(|| ab.how.tokens.clone())],
     };
-    let mut runs: [Vec<Outcome>; 2] = [Vec::new(), Vec::new()];
+    let mut runs: [Vec<RunOutcome>; 2] = [Vec::new(), Vec::new()];
     let mut made = 0;
     while runs[0].len() < ab.rounds as usize && made < ab.rounds + limits::REPEATED_ROUNDS {
         let [a, b] = both.round(made)?;
@@ -52,7 +52,7 @@ pub(crate) fn run_ab(ab: &Ab) -> Result<Code, Exit> {
 
 impl Sides<'_> {
     /// A run of each side.
-    fn round(&self, number: u32) -> Result<[Outcome; 2], Exit> {
+    fn round(&self, number: u32) -> Result<[RunOutcome; 2], Exit> {
         let run = |side: usize| {
             let name = ["a", "b"][side];
             let keep = self.ab.how.out.as_ref().map(|folder| folder.join(format!("{name}-{number:03}")));
@@ -75,7 +75,7 @@ impl Sides<'_> {
     }
 
     /// A run of the same plan that was kept; one that was not finished has no outcome.
-    fn kept(&self, folder: &Path) -> Option<Outcome> {
+    fn kept(&self, folder: &Path) -> Option<RunOutcome> {
         let outcome = super::sets::read(&folder.join("outcome.json")).ok()?;
         let is_same = outcome.scenario == self.scenario.name
             && outcome.devices == self.scenario.devices()
@@ -85,21 +85,21 @@ impl Sides<'_> {
     }
 }
 
-fn progress(round: u32, side: &str, outcome: &Outcome) -> String {
-    let p99 = outcome.figure(Figure::Latency(990_000)).map_or_else(|| "-".to_owned(), time);
+fn progress(round: u32, side: &str, outcome: &RunOutcome) -> String {
+    let p99 = outcome.figure(SloFigure::Latency(990_000)).map_or_else(|| "-".to_owned(), time);
     let valid = if outcome.verdict.valid { "VALID" } else { "INVALID" };
     let reason = outcome.verdict.reasons.first().map(|reason| format!(": {reason}")).unwrap_or_default();
     format!("round {}: {side}  p99 {p99}  {:.0} messages/s  {valid}{reason}", round + 1, outcome.measured.sent_per_s)
 }
 
-fn report(ab: &Ab, runs: &[Vec<Outcome>; 2], made: u32) -> Code {
+fn report(ab: &Ab, runs: &[Vec<RunOutcome>; 2], made: u32) -> EndCode {
     let invalid = made - runs[0].len() as u32;
-    let (mut code, mut lines, mut figures) = (Code::Ok, builds(&runs[0], &runs[1]), Vec::new());
+    let (mut code, mut lines, mut figures) = (EndCode::Ok, builds(&runs[0], &runs[1]), Vec::new());
     if invalid > 0 {
         lines.insert(0, format!("{invalid} of {made} rounds were INVALID and are left out"));
     }
     for figure in shown(ab.figure) {
-        let of = |runs: &[Outcome]| runs.iter().filter_map(|run| run.figure(figure)).collect::<Vec<_>>();
+        let of = |runs: &[RunOutcome]| runs.iter().filter_map(|run| run.figure(figure)).collect::<Vec<_>>();
         let (a, b) = (of(&runs[0]), of(&runs[1]));
         if a.is_empty() || a.len() != runs[0].len() || b.len() != runs[1].len() {
             continue;
@@ -107,8 +107,8 @@ fn report(ab: &Ab, runs: &[Vec<Outcome>; 2], made: u32) -> Code {
         let change = statistics::paired(&a, &b, wrong_share(figure == ab.figure));
         lines.push(words(figure, &change));
         figures.push(json(figure, &change, (&a, &b)));
-        if verdict(ab.fail_on, figure, &change) != Code::Ok {
-            code = Code::Regression;
+        if verdict(ab.fail_on, figure, &change) != EndCode::Ok {
+            code = EndCode::Regression;
         }
     }
     if ab.how.json {
@@ -117,11 +117,11 @@ fn report(ab: &Ab, runs: &[Vec<Outcome>; 2], made: u32) -> Code {
     } else {
         lines.iter().for_each(|line| say(&format!("{line}\n")));
     }
-    if runs[0].is_empty() { Code::Invalid } else { code }
+    if runs[0].is_empty() { EndCode::Invalid } else { code }
 }
 
 /// A comparison for programs. Ratios are B's figure over A's.
-fn json(figure: Figure, change: &Difference, (a, b): (&[f64], &[f64])) -> serde_json::Value {
+fn json(figure: SloFigure, change: &Difference, (a, b): (&[f64], &[f64])) -> serde_json::Value {
     let finding = match change.finding {
         Significance::Higher => "higher",
         Significance::Lower => "lower",
@@ -139,7 +139,7 @@ fn json(figure: Figure, change: &Difference, (a, b): (&[f64], &[f64])) -> serde_
 
 impl Sides<'_> {
     /// One run of one side.
-    fn one(&self, side: usize, keep: Option<PathBuf>) -> Result<Outcome, Exit> {
+    fn one(&self, side: usize, keep: Option<PathBuf>) -> Result<RunOutcome, Exit> {
         let scenario = &self.scenario;
         let mut how = self.ab.how.clone();
         how.tokens.clone_from(&self.tokens[side]);
@@ -157,9 +157,9 @@ impl Sides<'_> {
         };
         let setup = prepare(scenario.clone(), address, &how)?;
         let done = run(&setup, &mut Quiet)?;
-        let outcome = Outcome::new(&setup, &done, None);
+        let outcome = RunOutcome::new(&setup, &done, None);
         if done.was_interrupted {
-            return Err(Exit { code: Code::Invalid, text: "interrupted".to_owned() });
+            return Err(Exit { code: EndCode::Invalid, text: "interrupted".to_owned() });
         }
         if let Some(folder) = keep {
             files::write_all(&folder, &outcome, &done, scenario)?;

@@ -9,19 +9,19 @@ mod target;
 use std::collections::BTreeSet;
 
 use crate::environment::Environment;
-use crate::exit::Code;
-use crate::report::Outcome;
-use crate::slo::{FailOn, Figure};
+use crate::exit::EndCode;
+use crate::report::RunOutcome;
+use crate::slo::{FailOn, SloFigure};
 use statistics::{Difference, Significance};
 
 /// Is a higher figure better?
-const fn higher_is_better(figure: Figure) -> bool {
-    matches!(figure, Figure::Rate)
+const fn higher_is_better(figure: SloFigure) -> bool {
+    matches!(figure, SloFigure::Rate)
 }
 
 /// Which builds stand on the two sides, when they are known. Runs of several builds on one side are worth a word too.
-fn builds(a: &[Outcome], b: &[Outcome]) -> Vec<String> {
-    let of = |runs: &[Outcome]| runs.iter().map(|run| run.environment.clone()).collect::<Vec<_>>();
+fn builds(a: &[RunOutcome], b: &[RunOutcome]) -> Vec<String> {
+    let of = |runs: &[RunOutcome]| runs.iter().map(|run| run.environment.clone()).collect::<Vec<_>>();
     told_apart(&of(a), &of(b))
 }
 
@@ -46,7 +46,7 @@ fn told_apart(a: &[Environment], b: &[Environment]) -> Vec<String> {
 }
 
 /// What a change means, in words.
-fn words(figure: Figure, change: &Difference) -> String {
+fn words(figure: SloFigure, change: &Difference) -> String {
     let percent = |ratio: f64| (ratio - 1.0) * 100.0;
     let interval = format!(
         "{} % interval {:+.1} % to {:+.1} %",
@@ -71,24 +71,24 @@ fn words(figure: Figure, change: &Difference) -> String {
 }
 
 /// Does a comparison fail? Only if the whole interval is beyond what is allowed.
-fn verdict(fail_on: Option<FailOn>, figure: Figure, change: &Difference) -> Code {
-    let Some(fail_on) = fail_on.filter(|fail_on| fail_on.figure == figure) else { return Code::Ok };
+fn verdict(fail_on: Option<FailOn>, figure: SloFigure, change: &Difference) -> EndCode {
+    let Some(fail_on) = fail_on.filter(|fail_on| fail_on.figure == figure) else { return EndCode::Ok };
     if change.finding == Significance::TooFew {
-        return Code::Ok;
+        return EndCode::Ok;
     }
     let is_worse =
         if higher_is_better(figure) { change.high < 1.0 - fail_on.share } else { change.low > 1.0 + fail_on.share };
-    if is_worse { Code::Regression } else { Code::Ok }
+    if is_worse { EndCode::Regression } else { EndCode::Ok }
 }
 
 /// Figures that a comparison shows beside the one that decides.
-const SHOWN: [Figure; 6] = [
-    Figure::Latency(500_000),
-    Figure::Latency(990_000),
-    Figure::Latency(999_000),
-    Figure::Mean,
-    Figure::Rate,
-    Figure::Cpu,
+const SHOWN: [SloFigure; 6] = [
+    SloFigure::Latency(500_000),
+    SloFigure::Latency(990_000),
+    SloFigure::Latency(999_000),
+    SloFigure::Mean,
+    SloFigure::Rate,
+    SloFigure::Cpu,
 ];
 
 /// How often the interval of a figure may miss the truth: the one that decides has half of what all may have together,
@@ -99,7 +99,7 @@ fn wrong_share(decides: bool) -> f64 {
 }
 
 /// The figure that decides, then the others.
-fn shown(decides: Figure) -> Vec<Figure> {
+fn shown(decides: SloFigure) -> Vec<SloFigure> {
     std::iter::once(decides).chain(SHOWN.into_iter().filter(|figure| *figure != decides)).collect()
 }
 
@@ -120,14 +120,14 @@ mod tests {
 
     #[test]
     fn only_what_is_certainly_worse_fails() {
-        let p99 = Figure::Latency(990_000);
+        let p99 = SloFigure::Latency(990_000);
         let fail_on = "p99>5%".parse::<FailOn>().ok();
-        assert_eq!(verdict(fail_on, p99, &change(1.06, 1.30)), Code::Regression);
-        assert_eq!(verdict(fail_on, p99, &change(1.01, 1.30)), Code::Ok, "perhaps only 1 %");
-        assert_eq!(verdict(fail_on, p99, &change(0.70, 0.90)), Code::Ok);
-        assert_eq!(verdict(None, p99, &change(2.0, 3.0)), Code::Ok);
+        assert_eq!(verdict(fail_on, p99, &change(1.06, 1.30)), EndCode::Regression);
+        assert_eq!(verdict(fail_on, p99, &change(1.01, 1.30)), EndCode::Ok, "perhaps only 1 %");
+        assert_eq!(verdict(fail_on, p99, &change(0.70, 0.90)), EndCode::Ok);
+        assert_eq!(verdict(None, p99, &change(2.0, 3.0)), EndCode::Ok);
         let rate = "rate>5%".parse::<FailOn>().ok();
-        assert_eq!(verdict(rate, Figure::Rate, &change(0.5, 0.9)), Code::Regression, "less is worse");
+        assert_eq!(verdict(rate, SloFigure::Rate, &change(0.5, 0.9)), EndCode::Regression, "less is worse");
     }
 
     #[test]
@@ -152,9 +152,9 @@ mod tests {
 
     #[test]
     fn words_name_the_better_side() {
-        let p99 = Figure::Latency(990_000);
+        let p99 = SloFigure::Latency(990_000);
         assert!(words(p99, &change(1.1, 1.3)).contains("B is worse (+20.0 %"), "{}", words(p99, &change(1.1, 1.3)));
-        assert!(words(Figure::Rate, &change(1.1, 1.3)).contains("B is better"));
+        assert!(words(SloFigure::Rate, &change(1.1, 1.3)).contains("B is better"));
         assert!(words(p99, &change(0.9, 1.1)).contains("no evidence"));
     }
 }

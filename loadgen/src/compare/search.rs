@@ -2,14 +2,14 @@
 
 use crate::cli::Search;
 use crate::console::{Quiet, say, warn};
-use crate::exit::{Code, Exit};
+use crate::exit::{EndCode, Exit};
 use crate::limits;
 use crate::prepare::{prepare, resolve};
-use crate::report::Outcome;
+use crate::report::RunOutcome;
 use crate::report::table::time;
 use crate::run::run;
 use crate::scenario::{Scenario, file};
-use crate::slo::Figure;
+use crate::slo::SloFigure;
 use crate::verbs::{code, objective};
 
 /// What a rate led to.
@@ -18,15 +18,15 @@ struct Tried {
     factor: f64,
     rate: f64,
     p99_us: f64,
-    code: Code,
+    code: EndCode,
     why: String,
 }
 
 /// Where to look next. `None`: the knee is found, or nothing meets the SLO.
 fn next(tried: &[Tried]) -> Option<f64> {
-    let met = tried.iter().filter(|t| t.code == Code::Ok).map(|t| t.factor).fold(0.0, f64::max);
+    let met = tried.iter().filter(|t| t.code == EndCode::Ok).map(|t| t.factor).fold(0.0, f64::max);
     let missed =
-        tried.iter().filter(|t| t.code != Code::Ok && t.factor > met).map(|t| t.factor).fold(f64::MAX, f64::min);
+        tried.iter().filter(|t| t.code != EndCode::Ok && t.factor > met).map(|t| t.factor).fold(f64::MAX, f64::min);
     match (met > 0.0, missed < f64::MAX) {
         (false, false) => Some(1.0),
         // Upwards in steps of two until something is too much.
@@ -39,7 +39,7 @@ fn next(tried: &[Tried]) -> Option<f64> {
 }
 
 /// Search.
-pub(crate) fn run_search(search: &Search) -> Result<Code, Exit> {
+pub(crate) fn run_search(search: &Search) -> Result<EndCode, Exit> {
     let scenario = file::read(&search.scenario)?;
     let target = resolve(&search.target)?;
     if objective(&scenario, &search.how)?.is_none() {
@@ -53,13 +53,13 @@ pub(crate) fn run_search(search: &Search) -> Result<Code, Exit> {
         let mut outcome = one(search, &scenario.scaled(factor), target)?;
         // A neighbour may have disturbed it: what is INVALID again and again is the generator's limit.
         for _ in 1..limits::SEARCH_TRIES {
-            if code(&outcome) == Code::Invalid {
+            if code(&outcome) == EndCode::Invalid {
                 outcome = one(search, &scenario.scaled(factor), target)?;
             }
         }
         let missed = outcome.slo.as_ref().map(|slo| slo.missed.join("; ")).unwrap_or_default();
         let why = outcome.verdict.reasons.first().cloned().unwrap_or(missed);
-        let p99_us = outcome.figure(Figure::Latency(990_000)).unwrap_or_default();
+        let p99_us = outcome.figure(SloFigure::Latency(990_000)).unwrap_or_default();
         let one = Tried { factor, rate: scenario.rate() * factor, p99_us, code: code(&outcome), why };
         warn(&format!("{:>10.0}/s  p99 {:>9}  {}", one.rate, time(one.p99_us), words(&one)));
         tried.push(one);
@@ -69,38 +69,38 @@ pub(crate) fn run_search(search: &Search) -> Result<Code, Exit> {
 
 fn words(tried: &Tried) -> String {
     match tried.code {
-        Code::Ok => "met".to_owned(),
-        Code::Invalid => format!("INVALID: {}", tried.why),
+        EndCode::Ok => "met".to_owned(),
+        EndCode::Invalid => format!("INVALID: {}", tried.why),
         _ => format!("missed: {}", tried.why),
     }
 }
 
-fn report(tried: &mut [Tried]) -> Code {
+fn report(tried: &mut [Tried]) -> EndCode {
     tried.sort_by(|a, b| a.rate.total_cmp(&b.rate));
     for one in tried.iter() {
         say(&format!("{:>10.0}/s  p99 {:>9}  {}\n", one.rate, time(one.p99_us), words(one)));
     }
-    let Some(best) = tried.iter().filter(|t| t.code == Code::Ok).max_by(|a, b| a.rate.total_cmp(&b.rate)) else {
+    let Some(best) = tried.iter().filter(|t| t.code == EndCode::Ok).max_by(|a, b| a.rate.total_cmp(&b.rate)) else {
         say("no rate meets the SLO\n");
-        return Code::Slo;
+        return EndCode::Slo;
     };
     say(&format!("knee: {:.0} messages/s meet the SLO, p99 {}\n", best.rate, time(best.p99_us)));
     let limit = tried.iter().find(|t| t.rate > best.rate);
-    if limit.is_some_and(|limit| limit.code == Code::Invalid) {
+    if limit.is_some_and(|limit| limit.code == EndCode::Invalid) {
         say("above it the generator is the limit, not the server: the server may take more\n");
-        return Code::Invalid;
+        return EndCode::Invalid;
     }
-    Code::Ok
+    EndCode::Ok
 }
 
-fn one(search: &Search, scenario: &Scenario, target: std::net::SocketAddr) -> Result<Outcome, Exit> {
+fn one(search: &Search, scenario: &Scenario, target: std::net::SocketAddr) -> Result<RunOutcome, Exit> {
     let slo = objective(scenario, &search.how)?;
     let setup = prepare(scenario.clone(), target, &search.how)?;
     let done = run(&setup, &mut Quiet)?;
     if done.was_interrupted {
-        return Err(Exit { code: Code::Invalid, text: "interrupted".to_owned() });
+        return Err(Exit { code: EndCode::Invalid, text: "interrupted".to_owned() });
     }
-    Ok(Outcome::new(&setup, &done, slo.as_ref()))
+    Ok(RunOutcome::new(&setup, &done, slo.as_ref()))
 }
 
 #[cfg(test)]
@@ -111,7 +111,7 @@ mod tests {
     fn search(knee: f64) -> Vec<Tried> {
         let mut tried = Vec::new();
         while let Some(factor) = next(&tried) {
-            let code = if factor <= knee { Code::Ok } else { Code::Slo };
+            let code = if factor <= knee { EndCode::Ok } else { EndCode::Slo };
             tried.push(Tried { factor, rate: factor, p99_us: 0.0, code, why: String::new() });
             assert!(tried.len() < limits::SEARCH_RUNS, "{tried:?}");
         }
@@ -122,9 +122,9 @@ mod tests {
     fn the_knee_is_found_on_either_side_of_the_begin() {
         for knee in [0.07, 0.9, 1.0, 13.7, 400.0] {
             let tried = search(knee);
-            let best = tried.iter().filter(|t| t.code == Code::Ok).map(|t| t.factor).fold(0.0, f64::max);
+            let best = tried.iter().filter(|t| t.code == EndCode::Ok).map(|t| t.factor).fold(0.0, f64::max);
             assert!(best <= knee && best > knee / (1.0 + limits::SEARCH_WIDTH) - 1e-9, "{best} for {knee}");
         }
-        assert!(search(0.0).iter().all(|t| t.code == Code::Slo), "it gives up");
+        assert!(search(0.0).iter().all(|t| t.code == EndCode::Slo), "it gives up");
     }
 }

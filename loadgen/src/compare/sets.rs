@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 use super::{builds, shown, statistics, verdict, words, wrong_share};
 use crate::cli::Compare;
 use crate::console::{say, warn};
-use crate::exit::{Code, Exit};
-use crate::report::Outcome;
+use crate::exit::{EndCode, Exit};
+use crate::report::RunOutcome;
 use crate::report::outcome::VERSION;
 
 /// Compare what was kept.
-pub(crate) fn run_compare(sets: &Compare) -> Result<Code, Exit> {
+pub(crate) fn run_compare(sets: &Compare) -> Result<EndCode, Exit> {
     let (base, new) = (read_all(&sets.base, sets.force)?, read_all(&sets.new, sets.force)?);
     let unlike = unlike(&base, &new);
     if !unlike.is_empty() && !sets.force {
@@ -19,28 +19,28 @@ pub(crate) fn run_compare(sets: &Compare) -> Result<Code, Exit> {
             unlike.join("; ")
         )));
     }
-    let mut code = Code::Ok;
+    let mut code = EndCode::Ok;
     say(&format!("A: {} runs, B: {} runs of scenario {}\n", base.len(), new.len(), base[0].scenario));
     for line in builds(&base, &new) {
         say(&format!("  {line}\n"));
     }
     for figure in shown(sets.figure) {
-        let figures = |runs: &[Outcome]| runs.iter().filter_map(|run| run.figure(figure)).collect::<Vec<_>>();
+        let figures = |runs: &[RunOutcome]| runs.iter().filter_map(|run| run.figure(figure)).collect::<Vec<_>>();
         let (a, b) = (figures(&base), figures(&new));
         if a.len() != base.len() || b.len() != new.len() {
             continue;
         }
         let change = statistics::unpaired(&a, &b, wrong_share(figure == sets.figure));
         say(&format!("  {}\n", words(figure, &change)));
-        if verdict(sets.fail_on, figure, &change) != Code::Ok {
-            code = Code::Regression;
+        if verdict(sets.fail_on, figure, &change) != EndCode::Ok {
+            code = EndCode::Regression;
         }
     }
     Ok(code)
 }
 
 /// Outcomes of files and folders. Invalid runs are left out and named.
-fn read_all(paths: &[PathBuf], is_forced: bool) -> Result<Vec<Outcome>, Exit> {
+fn read_all(paths: &[PathBuf], is_forced: bool) -> Result<Vec<RunOutcome>, Exit> {
     let mut files = Vec::new();
     for path in paths {
         gather(path, &mut files)?;
@@ -77,12 +77,12 @@ fn gather(path: &Path, files: &mut Vec<PathBuf>) -> Result<(), Exit> {
     Ok(())
 }
 
-pub(super) fn read(path: &Path) -> Result<Outcome, Exit> {
+pub(super) fn read(path: &Path) -> Result<RunOutcome, Exit> {
     let bad = |error: &dyn std::fmt::Display| {
         Exit::usage(format!("{} is no outcome of a run: {error}; give an outcome.json", path.display()))
     };
     let text = std::fs::read_to_string(path).map_err(|error| bad(&error))?;
-    let run: Outcome = serde_json::from_str(&text).map_err(|error| bad(&error))?;
+    let run: RunOutcome = serde_json::from_str(&text).map_err(|error| bad(&error))?;
     if run.version != VERSION {
         return Err(bad(&format!("its version is {}, this loadgen reads {VERSION}", run.version)));
     }
@@ -90,7 +90,7 @@ pub(super) fn read(path: &Path) -> Result<Outcome, Exit> {
 }
 
 /// Why figures of the two sets do not belong beside each other.
-fn unlike(base: &[Outcome], new: &[Outcome]) -> Vec<String> {
+fn unlike(base: &[RunOutcome], new: &[RunOutcome]) -> Vec<String> {
     let mut unlike = Vec::new();
     let first = &base[0];
     for run in base.iter().chain(new) {

@@ -51,12 +51,12 @@ pub(crate) struct Intended {
 
 /// Which part of a run a worker does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct OutcomePart {
+pub(crate) struct WorkerPart {
     pub(crate) worker: u32,
     pub(crate) workers: u32,
 }
 
-impl OutcomePart {
+impl WorkerPart {
     /// The devices of a group that are this worker's: numbers in the group.
     pub(crate) fn of(self, count: u64) -> std::ops::Range<u64> {
         let cut = |worker: u32| count * u64::from(worker) / u64::from(self.workers);
@@ -79,7 +79,7 @@ pub(crate) struct Plan {
 
 impl Plan {
     /// Plan a worker's part.
-    pub(crate) fn new(scenario: &Scenario, part: OutcomePart) -> Self {
+    pub(crate) fn new(scenario: &Scenario, part: WorkerPart) -> Self {
         let mut ends_ns = Vec::new();
         let mut end_ns = 0;
         for phase in &scenario.phase {

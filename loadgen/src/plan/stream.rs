@@ -9,7 +9,7 @@ use rand::{Rng, RngExt};
 use rand_pcg::Pcg64Mcg;
 use rand_pcg::rand_core::SeedableRng;
 
-use super::{Act, Intended, OutcomePart, Profile};
+use super::{Act, Intended, Profile, WorkerPart};
 use crate::scenario::Arrival;
 
 #[derive(Debug)]
@@ -48,7 +48,7 @@ impl Stream {
         devices: Range<u32>,
         profile: Profile,
         rate: f64,
-        part: OutcomePart,
+        part: WorkerPart,
         random: &mut Pcg64Mcg,
     ) -> Self {
         // Workers take turns within the distance of two acts.

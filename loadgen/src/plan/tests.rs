@@ -21,7 +21,7 @@ fn phase(kind: &str, rest: &str) -> String {
 fn acts(scenario: &Scenario, workers: u32) -> Vec<Intended> {
     let mut all = Vec::new();
     for worker in 0..workers {
-        let mut plan = Plan::new(scenario, OutcomePart { worker, workers });
+        let mut plan = Plan::new(scenario, WorkerPart { worker, workers });
         let mut last = 0;
         while let Some(intended) = plan.next_act(u64::MAX) {
             assert!(intended.at_ns >= last, "out of order: {intended:?} after {last}");
@@ -123,7 +123,7 @@ fn all_devices_connect_in_the_ramp() {
 #[test]
 fn heartbeats_have_their_own_clock() {
     let scenario = scenario("count = 30\nh_beat = \"10s\"", &(RAMP.to_owned() + &phase("steady", "duration = \"1s\"")));
-    let mut plan = Plan::new(&scenario, OutcomePart { worker: 0, workers: 1 });
+    let mut plan = Plan::new(&scenario, WorkerPart { worker: 0, workers: 1 });
     let mut beats = Vec::new();
     while let Some(beat) = plan.next_beat(100 * S) {
         beats.push(beat);
@@ -139,7 +139,7 @@ fn heartbeats_have_their_own_clock() {
 #[test]
 fn the_clock_of_the_plan_stands_still_until_the_gate_is_open() {
     let scenario = scenario("count = 1", &(RAMP.to_owned() + &phase("steady", "duration = \"1s\"")));
-    let plan = Plan::new(&scenario, OutcomePart { worker: 0, workers: 1 });
+    let plan = Plan::new(&scenario, WorkerPart { worker: 0, workers: 1 });
     assert_eq!((plan.clock(S, None), plan.clock(9 * S, None)), (S, 2 * S - 1));
     // It is known when the gate opens, and the ramp goes on until then: else the next phase would seem longer.
     assert_eq!((plan.clock(9 * S, Some(10 * S)), plan.clock(10 * S, Some(10 * S))), (2 * S - 1, 2 * S));

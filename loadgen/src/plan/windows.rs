@@ -5,11 +5,11 @@ use std::ops::Range;
 use rand_pcg::Pcg64Mcg;
 
 use super::{Act, Stream};
-use crate::scenario::{Phase, PhaseKind, Scenario, Storm};
+use crate::scenario::{PhaseKind, Scenario, ScenarioPhase, Storm};
 
 /// A phase with its place on the plan's clock.
 struct Window<'a> {
-    phase: &'a Phase,
+    phase: &'a ScenarioPhase,
     start_ns: u64,
     len_ns: u64,
     /// The group's devices of this worker.

@@ -8,7 +8,8 @@ use crate::limits;
 
 /// What to think of a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub(crate) struct Verdict {
+#[schemars(rename = "Verdict")]
+pub(crate) struct RunVerdict {
     /// Does it say something about the server?
     pub(crate) valid: bool,
     /// Why not, in plain words.
@@ -18,7 +19,7 @@ pub(crate) struct Verdict {
 }
 
 /// Judge the measured phases. `unsent`: sends that were due and never looked at.
-pub(crate) fn judge(measured: &PhaseTotals, unsent: u64) -> Verdict {
+pub(crate) fn judge(measured: &PhaseTotals, unsent: u64) -> RunVerdict {
     let mut reasons = Vec::new();
     let mut notes = Vec::new();
     let us = |ns: u64| ns as f64 / 1e3;
@@ -79,7 +80,7 @@ pub(crate) fn judge(measured: &PhaseTotals, unsent: u64) -> Verdict {
     }
     reasons.truncate(limits::LISTED);
     notes.truncate(limits::LISTED);
-    Verdict { valid: reasons.is_empty(), reasons, notes }
+    RunVerdict { valid: reasons.is_empty(), reasons, notes }
 }
 
 /// Were the workers busy, or kept waiting?
@@ -131,7 +132,7 @@ mod tests {
 
     #[test]
     fn a_good_run_is_valid() {
-        assert_eq!(judge(&good(), 0), Verdict { valid: true, reasons: vec![], notes: vec![] });
+        assert_eq!(judge(&good(), 0), RunVerdict { valid: true, reasons: vec![], notes: vec![] });
     }
 
     #[test]

@@ -9,21 +9,21 @@ use hdrhistogram::Histogram;
 use hdrhistogram::serialization::V2DeflateSerializer;
 use hdrhistogram::serialization::interval_log::{IntervalLogWriterBuilder, Tag};
 
-use super::{Outcome, html, series};
+use super::{RunOutcome, html, series};
 use crate::exit::Exit;
 use crate::recorder::{Metric, Totals};
 use crate::run::RunEnd;
-use crate::scenario::{Phase, Scenario};
+use crate::scenario::{Scenario, ScenarioPhase};
 
 /// Write everything about a run into a folder: outcome.json, report.html, series.ndjson, intervals.hlog, and a .hgrm
 /// of each kind of latency, corrected and not.
-pub(crate) fn write_all(folder: &Path, outcome: &Outcome, done: &RunEnd, scenario: &Scenario) -> Result<(), Exit> {
+pub(crate) fn write_all(folder: &Path, outcome: &RunOutcome, done: &RunEnd, scenario: &Scenario) -> Result<(), Exit> {
     let write = || -> io::Result<()> {
         std::fs::create_dir_all(folder)?;
         std::fs::write(folder.join("report.html"), html::page(outcome))?;
         std::fs::write(folder.join("series.ndjson"), series::ndjson(&outcome.series))?;
         interval_log(&folder.join("intervals.hlog"), &done.totals, outcome.started_unix_s)?;
-        let is_measured: Vec<bool> = scenario.phase.iter().map(Phase::is_measured).collect();
+        let is_measured: Vec<bool> = scenario.phase.iter().map(ScenarioPhase::is_measured).collect();
         let measured = done.totals.measured(&is_measured);
         let all = measured.messages();
         let named = Metric::ALL.into_iter().zip(&measured.pairs);

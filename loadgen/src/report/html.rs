@@ -1,6 +1,6 @@
 //! One page with everything in it: it loads nothing, and its content policy forbids that it tries.
 
-use super::{Outcome, table};
+use super::{RunOutcome, table};
 
 const PAGE: &str = include_str!("page.html");
 const SCRIPT: &str = include_str!("page.js");
@@ -11,7 +11,7 @@ fn escape(text: &str) -> String {
 }
 
 /// The page of a run.
-pub(crate) fn page(outcome: &Outcome) -> String {
+pub(crate) fn page(outcome: &RunOutcome) -> String {
     // Inside a script element only "</" could end it.
     let json = serde_json::to_string(outcome).unwrap_or_default().replace("</", "<\\/");
     PAGE.replace("@@TITLE@@", &escape(&outcome.scenario))

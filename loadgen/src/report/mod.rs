@@ -8,4 +8,4 @@ pub(crate) mod series;
 pub(crate) mod summary;
 pub(crate) mod table;
 
-pub(crate) use outcome::Outcome;
+pub(crate) use outcome::RunOutcome;

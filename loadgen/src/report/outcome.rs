@@ -11,19 +11,20 @@ use super::series::{self, SeriesPoint};
 use super::summary::{Latency, Summary};
 use crate::environment::Environment;
 use crate::recorder::totals::PhaseTotals;
-use crate::recorder::verdict::{self, Verdict};
+use crate::recorder::verdict::{self, RunVerdict};
 use crate::recorder::{Counts, Metric};
 use crate::run::{RunEnd, Setup};
-use crate::scenario::Phase;
+use crate::scenario::ScenarioPhase;
 use crate::server::ServerSample;
-use crate::slo::{Figure, Slo};
+use crate::slo::{Slo, SloFigure};
 
 /// Version of this form; it grows when a field changes its meaning or goes.
 pub(crate) const VERSION: u32 = 1;
 
 /// A run.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-pub(crate) struct Outcome {
+#[schemars(rename = "Outcome")]
+pub(crate) struct RunOutcome {
     /// Version of this form.
     pub(crate) version: u32,
     /// Name of the scenario.
@@ -41,7 +42,7 @@ pub(crate) struct Outcome {
     /// Ended by a signal before its time.
     pub(crate) was_interrupted: bool,
     /// What to think of it.
-    pub(crate) verdict: Verdict,
+    pub(crate) verdict: RunVerdict,
     /// What it had to meet, and what it missed of it.
     pub(crate) slo: Option<SloResult>,
     /// Devices online when the measured phases could begin.
@@ -131,11 +132,11 @@ impl OutcomePart {
     }
 }
 
-impl Outcome {
+impl RunOutcome {
     /// Put a run into this form.
     pub(crate) fn new(setup: &Setup, done: &RunEnd, slo: Option<&Slo>) -> Self {
         let scenario = &setup.scenario;
-        let is_measured: Vec<bool> = scenario.phase.iter().map(Phase::is_measured).collect();
+        let is_measured: Vec<bool> = scenario.phase.iter().map(ScenarioPhase::is_measured).collect();
         let measured = done.totals.measured(&is_measured);
         let verdict = Self::verdict(setup, done, &measured);
         let mut phases: Vec<OutcomePart> = scenario
@@ -180,7 +181,7 @@ impl Outcome {
         outcome
     }
 
-    fn verdict(setup: &Setup, done: &RunEnd, measured: &PhaseTotals) -> Verdict {
+    fn verdict(setup: &Setup, done: &RunEnd, measured: &PhaseTotals) -> RunVerdict {
         let mut verdict = verdict::judge(measured, done.unsent);
         let devices = setup.scenario.devices();
         if done.was_interrupted {
@@ -203,15 +204,15 @@ impl Outcome {
     }
 
     /// A figure of the measured phases; times in microseconds.
-    pub(crate) fn figure(&self, figure: Figure) -> Option<f64> {
+    pub(crate) fn figure(&self, figure: SloFigure) -> Option<f64> {
         let latency = &self.measured.messages.corrected;
         match figure {
-            Figure::Latency(_) | Figure::Mean if latency.count == 0 => None,
-            Figure::Latency(millionths) => Some(latency.at(f64::from(millionths) / 1e6)),
-            Figure::Mean => Some(latency.mean_us),
-            Figure::Errors => Some(self.measured.errors as f64),
-            Figure::Rate => Some(self.measured.sent_per_s),
-            Figure::Cpu => self.cost.map(|cost| cost.cpu_us_per_message).filter(|cpu| *cpu > 0.0),
+            SloFigure::Latency(_) | SloFigure::Mean if latency.count == 0 => None,
+            SloFigure::Latency(millionths) => Some(latency.at(f64::from(millionths) / 1e6)),
+            SloFigure::Mean => Some(latency.mean_us),
+            SloFigure::Errors => Some(self.measured.errors as f64),
+            SloFigure::Rate => Some(self.measured.sent_per_s),
+            SloFigure::Cpu => self.cost.map(|cost| cost.cpu_us_per_message).filter(|cpu| *cpu > 0.0),
         }
     }
 
@@ -223,7 +224,7 @@ impl Outcome {
 
 /// The schema of this form.
 pub(crate) fn schema() -> String {
-    serde_json::to_string_pretty(&schemars::schema_for!(Outcome)).unwrap_or_default() + "\n"
+    serde_json::to_string_pretty(&schemars::schema_for!(RunOutcome)).unwrap_or_default() + "\n"
 }
 
 #[cfg(test)]

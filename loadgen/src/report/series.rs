@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::recorder::{Closed, Totals};
-use crate::scenario::{Phase, Scenario};
+use crate::scenario::{Scenario, ScenarioPhase};
 
 /// One second of a run.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -38,7 +38,7 @@ impl SeriesPoint {
         let counts = &second.counts;
         Self {
             at_s: at_s as u64,
-            phase: scenario.phase.get(second.phase).map(Phase::title).unwrap_or_default(),
+            phase: scenario.phase.get(second.phase).map(ScenarioPhase::title).unwrap_or_default(),
             online: second.online,
             sent: counts.sent(),
             answers: counts.answers,

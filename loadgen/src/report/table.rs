@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::outcome::{Outcome, OutcomePart};
+use super::outcome::{OutcomePart, RunOutcome};
 use super::summary::Latency;
 
 /// Times as people write them.
@@ -50,7 +50,7 @@ fn counts(part: &OutcomePart) -> String {
 }
 
 /// The whole run.
-pub(crate) fn table(outcome: &Outcome) -> String {
+pub(crate) fn table(outcome: &RunOutcome) -> String {
     let measured = &outcome.measured;
     let mut text = String::new();
     let _ = writeln!(

@@ -15,7 +15,7 @@ use collector::RunCollector;
 
 use crate::exit::Exit;
 use crate::limits;
-use crate::plan::OutcomePart;
+use crate::plan::WorkerPart;
 use crate::recorder::Totals;
 use crate::scenario::{Scenario, Storm};
 use crate::server::{Eye, ServerSample};
@@ -121,7 +121,7 @@ pub(crate) fn run(setup: &Setup, watch: &mut dyn Watch) -> Result<RunEnd, Exit> 
 
 /// A worker's part of the devices and their tokens.
 fn parts(setup: &Setup, number: u32) -> CrewParts {
-    let part = OutcomePart { worker: number, workers: setup.workers };
+    let part = WorkerPart { worker: number, workers: setup.workers };
     let mut ranges = Vec::new();
     let mut first = 0;
     for group in &setup.scenario.group {

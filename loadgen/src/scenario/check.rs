@@ -1,6 +1,6 @@
 //! What a scenario must meet beyond its form. All faults are told at once, each with its place and what to do.
 
-use super::{Group, MessageKind, Mix, Mqtt, Phase, PhaseKind, Scenario, Storm};
+use super::{Group, MessageKind, Mix, Mqtt, PhaseKind, Scenario, ScenarioPhase, Storm};
 use crate::limits;
 
 impl Scenario {
@@ -50,7 +50,7 @@ impl Scenario {
         if phases > 0 && self.phase[0].kind != PhaseKind::Ramp {
             faults.push("the first phase must be a ramp, in which the devices connect".to_owned());
         }
-        if !self.phase.iter().any(Phase::is_measured) {
+        if !self.phase.iter().any(ScenarioPhase::is_measured) {
             faults.push("no phase is measured; add a steady one or write measured = true".to_owned());
         }
         faults
@@ -129,7 +129,7 @@ impl Mix {
     }
 }
 
-impl Phase {
+impl ScenarioPhase {
     fn faults(&self) -> Vec<String> {
         let mut faults = Vec::new();
         if self.duration.0.is_zero() {

@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use super::{Arrival, Group, MessageKind, Mix, Mqtt, Payload, Phase, PhaseKind, Scenario, TlsVersion, Transport};
+use super::{
+    Arrival, Group, MessageKind, Mix, Mqtt, Payload, PhaseKind, Scenario, ScenarioPhase, TlsVersion, Transport,
+};
 use crate::exit::Exit;
 use crate::units::{Count, Rate, Span};
 
@@ -50,7 +52,7 @@ impl QuickPhase {
     pub(crate) fn scenario(self, is_mqtt: bool) -> Result<Scenario, Exit> {
         // 5,000 connections a second, or a second.
         let ramp = Span(std::time::Duration::from_secs((self.connections.0 / 5_000).max(1)));
-        let phase = |kind, duration| Phase {
+        let phase = |kind, duration| ScenarioPhase {
             name: None,
             kind,
             duration,
@@ -129,7 +131,7 @@ duration = "10s"
         let scenario = parse(SMALL).expect("valid");
         assert_eq!((scenario.devices(), scenario.rate()), (10, 105.0));
         assert_eq!(scenario.group[0].transport, Transport::Plain);
-        assert_eq!(scenario.phase.iter().map(Phase::is_measured).collect::<Vec<_>>(), [false, true]);
+        assert_eq!(scenario.phase.iter().map(ScenarioPhase::is_measured).collect::<Vec<_>>(), [false, true]);
         assert_eq!(scenario.scaled(2.0).rate(), 210.0);
     }
 

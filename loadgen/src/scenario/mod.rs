@@ -6,7 +6,7 @@ mod mqtt;
 mod phase;
 
 pub(crate) use mqtt::{Mqtt, Names};
-pub(crate) use phase::{Phase, PhaseKind, Storm};
+pub(crate) use phase::{PhaseKind, ScenarioPhase, Storm};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -37,7 +37,7 @@ pub(crate) struct Scenario {
     /// Groups of devices that are alike.
     pub(crate) group: Vec<Group>,
     /// One after the other.
-    pub(crate) phase: Vec<Phase>,
+    pub(crate) phase: Vec<ScenarioPhase>,
 }
 
 /// Devices that are alike.

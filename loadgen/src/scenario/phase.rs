@@ -9,7 +9,8 @@ use crate::units::{Rate, Share, Span};
 /// A stretch of time.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Phase {
+#[schemars(rename = "Phase")]
+pub(crate) struct ScenarioPhase {
     /// Its name in reports; its kind if it has none.
     pub(crate) name: Option<String>,
     /// What happens.
@@ -69,7 +70,7 @@ pub(crate) enum Storm {
     SlowReaders,
 }
 
-impl Phase {
+impl ScenarioPhase {
     pub(crate) fn title(&self) -> String {
         let kind = serde_json::to_value(self.kind).ok();
         let kind = kind.as_ref().and_then(|kind| kind.as_str()).unwrap_or_default();

@@ -7,7 +7,7 @@ use rand::RngExt;
 
 use super::crew::Crew;
 use super::device::ClientStage;
-use super::effects::Owner;
+use super::effects::ConnectionOwner;
 use crate::recorder::{Metric, record};
 
 impl Crew {
@@ -18,47 +18,47 @@ impl Crew {
             device.stage = ClientStage::Queued;
             device.attempt = device.attempt.wrapping_add(1);
             device.intended_ns = intended_ns;
-            self.fx.connects.push_back(Owner::Device(at));
+            self.fx.connects.push_back(ConnectionOwner::Device(at));
         }
     }
 
     /// A connect was handed to the kernel, or refused.
-    pub(crate) fn started(&mut self, owner: Owner, result: Result<ConnId, i32>, now_ns: u64) {
+    pub(crate) fn started(&mut self, owner: ConnectionOwner, result: Result<ConnId, i32>, now_ns: u64) {
         let conn = match result {
             Ok(conn) => conn,
             Err(errno) => {
                 self.no_connection(errno);
                 match owner {
-                    Owner::Device(at) => {
+                    ConnectionOwner::Device(at) => {
                         self.devices[at as usize].stage = ClientStage::Off;
                         self.comeback(at, now_ns);
                     }
-                    Owner::Http(at) => self.http.closed(at),
-                    Owner::Half | Owner::Nobody => {}
+                    ConnectionOwner::Http(at) => self.http.closed(at),
+                    ConnectionOwner::Half | ConnectionOwner::Nobody => {}
                 }
                 return;
             }
         };
         if self.owners.len() <= conn.index() {
-            self.owners.resize(conn.index() + 1, Owner::Nobody);
+            self.owners.resize(conn.index() + 1, ConnectionOwner::Nobody);
         }
         self.owners[conn.index()] = owner;
         match owner {
-            Owner::Device(at) => {
+            ConnectionOwner::Device(at) => {
                 self.sheet.counts.connects += 1;
                 let device = &mut self.devices[at as usize];
                 if device.stage != ClientStage::Queued {
                     // It lost power while it waited.
-                    self.owners[conn.index()] = Owner::Nobody;
+                    self.owners[conn.index()] = ConnectionOwner::Nobody;
                     return self.fx.closes.push((conn, true));
                 }
                 record(&mut self.sheet.lag, now_ns.saturating_sub(device.intended_ns));
                 (device.conn, device.since_ns, device.stage) = (Some(conn), now_ns, ClientStage::Connecting);
                 self.attempts.push_back((now_ns, at, device.attempt));
             }
-            Owner::Http(at) => self.http.started(at, conn, now_ns),
-            Owner::Half => self.halves.push_back((now_ns + self.half_hold_ns, conn)),
-            Owner::Nobody => {}
+            ConnectionOwner::Http(at) => self.http.started(at, conn, now_ns),
+            ConnectionOwner::Half => self.halves.push_back((now_ns + self.half_hold_ns, conn)),
+            ConnectionOwner::Nobody => {}
         }
     }
 
@@ -109,7 +109,7 @@ impl Crew {
         (device.is_blocked, device.is_armed) = (false, false);
         device.wire.close(&mut self.bench);
         if let Some(conn) = device.conn.take() {
-            self.owners[conn.index()] = Owner::Nobody;
+            self.owners[conn.index()] = ConnectionOwner::Nobody;
             self.fx.closes.push((conn, true));
         }
     }
@@ -162,8 +162,8 @@ impl Crew {
         }
         while let Some((_, conn)) = self.halves.front().copied().filter(|(until, _)| *until <= now_ns) {
             self.halves.pop_front();
-            if self.owners[conn.index()] == Owner::Half {
-                self.owners[conn.index()] = Owner::Nobody;
+            if self.owners[conn.index()] == ConnectionOwner::Half {
+                self.owners[conn.index()] = ConnectionOwner::Nobody;
                 self.fx.closes.push((conn, true));
             }
         }

@@ -10,12 +10,12 @@ use rand_pcg::Pcg64Mcg;
 use rand_pcg::rand_core::SeedableRng;
 
 use super::device::{ClientStage, Crowd, Device};
-use super::effects::{Owner, WorkerEffects};
+use super::effects::{ConnectionOwner, WorkerEffects};
 use super::http::HttpPool;
 use super::pending::{Key, Pending, Waiting};
 use super::wire::Bench;
 use crate::limits;
-use crate::plan::{Act, Intended, OutcomePart, Plan};
+use crate::plan::{Act, Intended, Plan, WorkerPart};
 use crate::recorder::{Counts, Sheet, record};
 use crate::scenario::{Scenario, Storm};
 use crate::tokens::Keys;
@@ -23,7 +23,7 @@ use crate::tokens::Keys;
 /// What a crew is made of.
 pub(crate) struct CrewParts {
     pub(crate) scenario: Arc<Scenario>,
-    pub(crate) part: OutcomePart,
+    pub(crate) part: WorkerPart,
     /// Of this worker's devices, in the order of its groups.
     pub(crate) keys: Keys,
     pub(crate) in_flight: usize,
@@ -37,7 +37,7 @@ pub(crate) struct Crew {
     pub(crate) devices: Vec<Device>,
     pub(super) keys: Keys,
     /// By connection.
-    pub(super) owners: Vec<Owner>,
+    pub(super) owners: Vec<ConnectionOwner>,
     pub(super) pending: Pending,
     pub(super) http: HttpPool,
     /// Requests that wait for room in flight.
@@ -187,7 +187,7 @@ impl Crew {
                     self.comeback(device, now_ns);
                 }
             }
-            Act::HalfOpen => self.fx.connects.push_back(Owner::Half),
+            Act::HalfOpen => self.fx.connects.push_back(ConnectionOwner::Half),
             Act::Deaf => self.devices[device as usize].is_deaf = true,
             Act::Hear => self.hear(device),
             Act::Nag => self.nag(device, now_ns),

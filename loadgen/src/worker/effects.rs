@@ -6,7 +6,7 @@ use linchpin_driver::{ConnId, Driver, Mode, Outgoing};
 
 /// Whose a connection is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Owner {
+pub(crate) enum ConnectionOwner {
     Nobody,
     Device(u32),
     Http(u16),
@@ -28,7 +28,7 @@ pub(crate) struct WorkerEffects {
     pub(crate) arms: Vec<(ConnId, Mode)>,
     /// Connection, with a reset.
     pub(crate) closes: Vec<(ConnId, bool)>,
-    pub(crate) connects: VecDeque<Owner>,
+    pub(crate) connects: VecDeque<ConnectionOwner>,
 }
 
 impl WorkerEffects {

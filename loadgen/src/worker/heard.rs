@@ -7,7 +7,7 @@ use linchpin_protocol::model::Pin;
 
 use super::crew::{Crew, millis};
 use super::device::ClientStage;
-use super::effects::Owner;
+use super::effects::ConnectionOwner;
 use super::pending::{by_id, by_stamp};
 use super::session::Session;
 use super::value;
@@ -28,13 +28,13 @@ impl Crew {
         match event {
             Event::Connected { conn } => self.connected(conn, now_ns),
             Event::Received { conn, bytes } => match self.owner(conn) {
-                Owner::Device(at) => self.received(at, conn, bytes, now_ns),
-                Owner::Http(at) => self.http_received(at, bytes, now_ns),
-                Owner::Half | Owner::Nobody => {}
+                ConnectionOwner::Device(at) => self.received(at, conn, bytes, now_ns),
+                ConnectionOwner::Http(at) => self.http_received(at, bytes, now_ns),
+                ConnectionOwner::Half | ConnectionOwner::Nobody => {}
             },
             Event::ConnectFailed { conn, errno } => {
                 let owner = self.owner(conn);
-                if owner != Owner::Nobody {
+                if owner != ConnectionOwner::Nobody {
                     // `lost` counts the failure; only the reason is noted here.
                     self.no_connection(errno);
                     self.sheet.counts.connect_failed -= 1;
@@ -43,9 +43,9 @@ impl Crew {
             }
             Event::EndOfStream { conn } | Event::Failed { conn, .. } => {
                 let owner = self.owner(conn);
-                if owner == Owner::Half {
+                if owner == ConnectionOwner::Half {
                     // The server gave up first, as it should.
-                    self.owners[conn.index()] = Owner::Nobody;
+                    self.owners[conn.index()] = ConnectionOwner::Nobody;
                     self.fx.closes.push((conn, true));
                 } else {
                     self.ended(owner, now_ns);
@@ -57,30 +57,30 @@ impl Crew {
         }
     }
 
-    fn owner(&self, conn: ConnId) -> Owner {
-        self.owners.get(conn.index()).copied().unwrap_or(Owner::Nobody)
+    fn owner(&self, conn: ConnId) -> ConnectionOwner {
+        self.owners.get(conn.index()).copied().unwrap_or(ConnectionOwner::Nobody)
     }
 
     fn set_blocked(&mut self, conn: ConnId, is_blocked: bool) {
-        if let Owner::Device(at) = self.owner(conn) {
+        if let ConnectionOwner::Device(at) = self.owner(conn) {
             self.devices[at as usize].is_blocked = is_blocked;
         }
     }
 
-    fn ended(&mut self, owner: Owner, now_ns: u64) {
+    fn ended(&mut self, owner: ConnectionOwner, now_ns: u64) {
         match owner {
-            Owner::Device(at) => self.lost(at, now_ns),
-            Owner::Http(at) => self.http_ended(at, now_ns),
-            Owner::Half | Owner::Nobody => {}
+            ConnectionOwner::Device(at) => self.lost(at, now_ns),
+            ConnectionOwner::Http(at) => self.http_ended(at, now_ns),
+            ConnectionOwner::Half | ConnectionOwner::Nobody => {}
         }
     }
 
     fn connected(&mut self, conn: ConnId, now_ns: u64) {
         let at = match self.owner(conn) {
-            Owner::Device(at) => at,
-            Owner::Http(at) => return self.http_connected(at, conn, now_ns),
-            Owner::Half => return self.half(conn),
-            Owner::Nobody => return,
+            ConnectionOwner::Device(at) => at,
+            ConnectionOwner::Http(at) => return self.http_connected(at, conn, now_ns),
+            ConnectionOwner::Half => return self.half(conn),
+            ConnectionOwner::Nobody => return,
         };
         let device = &mut self.devices[at as usize];
         let transport = self.crowds[usize::from(device.group)].transport;

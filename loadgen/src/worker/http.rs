@@ -7,7 +7,7 @@ use linchpin_protocol::http::client;
 use linchpin_protocol::model::Token;
 
 use super::crew::Crew;
-use super::effects::{Owner, WorkerEffects};
+use super::effects::{ConnectionOwner, WorkerEffects};
 use super::pending::{Waiting, by_stamp};
 use super::value;
 use super::wire::ClientWire;
@@ -96,7 +96,7 @@ impl HttpPool {
     pub(super) fn turn(&mut self, fx: &mut WorkerEffects) {
         for (at, line) in self.lines.iter_mut().enumerate().filter(|(_, line)| line.stage == ClientStage::Off) {
             line.stage = ClientStage::Connecting;
-            fx.connects.push_back(Owner::Http(at as u16));
+            fx.connects.push_back(ConnectionOwner::Http(at as u16));
         }
     }
 
@@ -115,7 +115,7 @@ impl HttpPool {
         &mut self,
         before_ns: u64,
         fx: &mut WorkerEffects,
-        owners: &mut [Owner],
+        owners: &mut [ConnectionOwner],
     ) -> (Vec<Waiting>, u64) {
         let (mut ended, mut skipped) = (Vec::new(), 0);
         for line in self.lines.iter_mut().filter(|line| line.stage == ClientStage::Busy && line.since_ns <= before_ns) {
@@ -125,7 +125,7 @@ impl HttpPool {
             }
             line.stage = ClientStage::Off;
             if let Some(conn) = line.conn.take() {
-                owners[conn.index()] = Owner::Nobody;
+                owners[conn.index()] = ConnectionOwner::Nobody;
                 fx.closes.push((conn, true));
             }
         }
@@ -240,7 +240,7 @@ impl Crew {
         line.stage = ClientStage::Off;
         line.wire.close(&mut self.bench);
         if let Some(conn) = line.conn.take() {
-            self.owners[conn.index()] = Owner::Nobody;
+            self.owners[conn.index()] = ConnectionOwner::Nobody;
             self.fx.closes.push((conn, true));
         }
     }

@@ -31,7 +31,7 @@ use linchpin_driver::{Driver, Event, Options, Wait};
 use crate::limits;
 use crate::recorder::{Counts, Sheet, Stall};
 use crew::Crew;
-use effects::Owner;
+use effects::ConnectionOwner;
 use reach::{busy_ns, pin, schedule};
 
 /// What all workers and the one who waits for them see.
@@ -233,9 +233,9 @@ impl<'a> Worker<'a> {
     }
 
     /// The source address of the next connection.
-    fn source(&mut self, owner: Owner) -> Option<SocketAddr> {
+    fn source(&mut self, owner: ConnectionOwner) -> Option<SocketAddr> {
         let number = match owner {
-            Owner::Device(at) => at,
+            ConnectionOwner::Device(at) => at,
             _ => self.connected,
         };
         self.connected = self.connected.wrapping_add(1);

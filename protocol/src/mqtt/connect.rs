@@ -4,7 +4,7 @@ use nom::Parser as _;
 use nom::number::complete::{be_u16, u8 as any_byte};
 
 use super::packet::properties_of;
-use super::property::Place;
+use super::property::AllowedPackets;
 use super::wire::{Parsed, binary, broken, malformed, text, whole};
 use super::{Level, MqttFault, Property, PropertyList, Qos, Reason};
 
@@ -80,7 +80,7 @@ fn will<'a>(level: Level, flags: u8, qos: Qos, input: &'a [u8]) -> Parsed<'a, Op
     if flags & WILL == 0 {
         return Ok((input, None));
     }
-    let (left, properties) = properties_of(level, Place::WILL)(input)?;
+    let (left, properties) = properties_of(level, AllowedPackets::WILL)(input)?;
     let (left, topic) = text(left)?;
     if topic.is_empty() || topic.contains(['+', '#']) {
         return malformed("the topic of a will is empty or has wildcards");
@@ -103,7 +103,7 @@ fn fields(level: Level, input: &[u8]) -> Parsed<'_, Connect<'_>> {
         return malformed("a password without a user name");
     }
     let (left, keep_alive_s) = be_u16.parse(left)?;
-    let (left, properties) = properties_of(level, Place::CONNECT)(left)?;
+    let (left, properties) = properties_of(level, AllowedPackets::CONNECT)(left)?;
     let has_auth = |wanted: fn(&Property<'_>) -> bool| properties.iter().any(|property| wanted(&property));
     if has_auth(|it| matches!(it, Property::AuthBytes(_))) && !has_auth(|it| matches!(it, Property::AuthMethod(_))) {
         return broken("authentication without a method");

@@ -5,7 +5,7 @@ use nom::number::complete::u8 as any_byte;
 use nom::{Err, Parser as _};
 
 use super::connect::{self, Connect};
-use super::property::{Place, properties};
+use super::property::{AllowedPackets, properties};
 use super::subscribe::{self, Subscribe, Topics};
 use super::wire::{Parsed, broken, malformed, packet_id, text, whole};
 use super::{MqttFault, PropertyList, RawPacket, Reason};
@@ -186,7 +186,7 @@ pub enum Packet<'a> {
 }
 
 /// Properties in MQTT 5, nothing in 3.1.1.
-pub(super) fn properties_of(level: Level, place: Place) -> impl Fn(&[u8]) -> Parsed<'_, PropertyList<'_>> {
+pub(super) fn properties_of(level: Level, place: AllowedPackets) -> impl Fn(&[u8]) -> Parsed<'_, PropertyList<'_>> {
     move |input| match level {
         Level::V4 => Ok((input, PropertyList::default())),
         Level::V5 => properties(place)(input),
@@ -207,7 +207,7 @@ fn publish(level: Level, flags: u8, body: &[u8]) -> Result<Publish<'_>, MqttFaul
             return Err(Err::Failure(MqttFault::TopicName));
         }
         let (left, id) = if qos == Qos::AtMostOnce { (left, 0) } else { packet_id(left)? };
-        let (payload, properties) = properties_of(level, Place::PUBLISH)(left)?;
+        let (payload, properties) = properties_of(level, AllowedPackets::PUBLISH)(left)?;
         let has_alias =
             !properties.is_empty() && properties.iter().any(|it| matches!(it, super::Property::TopicAlias(_)));
         if topic.is_empty() && !has_alias {
@@ -221,7 +221,7 @@ fn publish(level: Level, flags: u8, body: &[u8]) -> Result<Publish<'_>, MqttFaul
 fn ack(level: Level, is_allowed: fn(Reason) -> bool) -> impl Fn(&[u8]) -> Parsed<'_, Ack<'_>> {
     move |input| {
         let (left, id) = packet_id(input)?;
-        let (left, (reason, properties)) = verdict(level, Place::ANSWER, is_allowed)(left)?;
+        let (left, (reason, properties)) = verdict(level, AllowedPackets::ANSWER, is_allowed)(left)?;
         Ok((left, Ack { id, reason, properties }))
     }
 }
@@ -229,7 +229,7 @@ fn ack(level: Level, is_allowed: fn(Reason) -> bool) -> impl Fn(&[u8]) -> Parsed
 /// A reason and properties, each of which may be left out if nothing follows.
 fn verdict(
     level: Level,
-    place: Place,
+    place: AllowedPackets,
     is_allowed: fn(Reason) -> bool,
 ) -> impl Fn(&[u8]) -> Parsed<'_, (Reason, PropertyList<'_>)> {
     move |input| {
@@ -254,14 +254,14 @@ fn connack(level: Level, input: &[u8]) -> Parsed<'_, Connack<'_>> {
         return malformed("flags of CONNACK that do not exist");
     }
     let (left, code) = any_byte.parse(left)?;
-    let (left, properties) = properties_of(level, Place::CONNACK)(left)?;
+    let (left, properties) = properties_of(level, AllowedPackets::CONNACK)(left)?;
     Ok((left, Connack { session_present: flags == 1, code, properties }))
 }
 
 fn codes(level: Level, has_codes: bool) -> impl Fn(&[u8]) -> Parsed<'_, (u16, PropertyList<'_>, &[u8])> {
     move |input| {
         let (left, id) = packet_id(input)?;
-        let (left, properties) = properties_of(level, Place::ANSWER)(left)?;
+        let (left, properties) = properties_of(level, AllowedPackets::ANSWER)(left)?;
         let (left, codes) = if has_codes { rest.parse(left)? } else { (left, &[][..]) };
         if has_codes && codes.is_empty() {
             malformed("an answer has no codes")
@@ -276,7 +276,7 @@ fn disconnect(level: Level, sender: Sender, body: &[u8]) -> Result<Disconnect<'_
         Sender::Client => Reason::ends_client,
         Sender::Server => |reason| reason == Reason::Success || reason.code() >= 0x80,
     };
-    let (reason, properties) = whole(verdict(level, Place::DISCONNECT, is_allowed)(body))?;
+    let (reason, properties) = whole(verdict(level, AllowedPackets::DISCONNECT, is_allowed)(body))?;
     Ok(Disconnect { reason, properties })
 }
 
@@ -286,7 +286,7 @@ fn auth(level: Level, body: &[u8]) -> Result<Disconnect<'_>, MqttFault> {
     }
     let is_allowed =
         |reason| matches!(reason, Reason::Success | Reason::ContinueAuthentication | Reason::Reauthenticate);
-    let (reason, properties) = whole(verdict(level, Place::AUTH, is_allowed)(body))?;
+    let (reason, properties) = whole(verdict(level, AllowedPackets::AUTH, is_allowed)(body))?;
     Ok(Disconnect { reason, properties })
 }
 

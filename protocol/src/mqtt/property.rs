@@ -73,21 +73,21 @@ pub enum Property<'a> {
 
 /// Which properties a packet may have, one bit an id.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Place(u64);
+pub(super) struct AllowedPackets(u64);
 
-const fn place(ids: &[u8]) -> Place {
+const fn place(ids: &[u8]) -> AllowedPackets {
     let (mut mask, mut at) = (1 << USER_PROPERTY, 0);
     while at < ids.len() {
         mask |= 1 << ids[at];
         at += 1;
     }
-    Place(mask)
+    AllowedPackets(mask)
 }
 
 const USER_PROPERTY: u8 = 0x26;
 const SUBSCRIPTION_ID: u8 = 0x0b;
 
-impl Place {
+impl AllowedPackets {
     pub(super) const CONNECT: Self = place(&[0x11, 0x15, 0x16, 0x17, 0x19, 0x21, 0x22, 0x27]);
     pub(super) const WILL: Self = place(&[0x01, 0x02, 0x03, 0x08, 0x09, 0x18]);
     pub(super) const CONNACK: Self =
@@ -162,7 +162,7 @@ fn check(property: Property<'_>) -> Result<(), MqttFault> {
 
 /// Properties with their length in front. Each may come once; user properties, and the subscriptions that a message comes
 /// of, may come again.
-pub(super) fn properties(place: Place) -> impl Fn(&[u8]) -> Parsed<'_, PropertyList<'_>> {
+pub(super) fn properties(place: AllowedPackets) -> impl Fn(&[u8]) -> Parsed<'_, PropertyList<'_>> {
     move |input| {
         let (left, len) = varint(input)?;
         let Some((list, left)) = left.split_at_checked(len as usize) else {
@@ -175,7 +175,7 @@ pub(super) fn properties(place: Place) -> impl Fn(&[u8]) -> Parsed<'_, PropertyL
     }
 }
 
-fn walk(place: Place, list: &[u8]) -> Result<(), Err<MqttFault>> {
+fn walk(place: AllowedPackets, list: &[u8]) -> Result<(), Err<MqttFault>> {
     let (mut rest, mut seen) = (list, 0_u64);
     while !rest.is_empty() {
         let (left, (id, property)) = property(rest)?;
@@ -297,7 +297,7 @@ fn put_bytes(out: &mut Vec<u8>, id: u8, bytes: &[u8]) {
 mod tests {
     use super::*;
 
-    fn read(place: Place, bytes: &[u8]) -> Result<Vec<Property<'_>>, MqttFault> {
+    fn read(place: AllowedPackets, bytes: &[u8]) -> Result<Vec<Property<'_>>, MqttFault> {
         super::super::wire::whole(properties(place)(bytes)).map(|list| list.iter().collect())
     }
 
@@ -305,7 +305,7 @@ mod tests {
     fn properties_are_read_in_their_order() {
         let bytes = b"\x11\x11\0\0\0\x0a\x21\0\x05\x26\0\x01a\0\x01b\x17\0";
         assert_eq!(
-            read(Place::CONNECT, bytes),
+            read(AllowedPackets::CONNECT, bytes),
             Ok(vec![
                 Property::SessionExpiry(10),
                 Property::ReceiveMaximum(5),
@@ -313,31 +313,31 @@ mod tests {
                 Property::RequestProblemTexts(false),
             ])
         );
-        assert_eq!(read(Place::CONNECT, b"\0"), Ok(vec![]));
+        assert_eq!(read(AllowedPackets::CONNECT, b"\0"), Ok(vec![]));
     }
 
     #[test]
     fn what_may_not_be_is_refused_with_its_reason() {
         use super::super::Reason::{MalformedPacket, ProtocolError, TopicAliasInvalid};
         for (place, bytes, reason) in [
-            (Place::CONNECT, &b"\x03\x21\0\0"[..], ProtocolError),
-            (Place::CONNECT, b"\x05\x27\0\0\0\0", ProtocolError),
-            (Place::CONNECT, b"\x02\x17\x02", ProtocolError),
-            (Place::CONNECT, b"\x06\x21\0\x01\x21\0\x01", ProtocolError),
-            (Place::CONNECT, b"\x03\x23\0\x01", ProtocolError),
-            (Place::CONNECT, b"\x02\x04\0", MalformedPacket),
-            (Place::CONNECT, b"\x02\x21\0", MalformedPacket),
-            (Place::CONNECT, b"\x09\x21\0\x01", MalformedPacket),
-            (Place::CONNECT, b"\x01\x80", MalformedPacket),
-            (Place::CONNECT, b"\x80\0", MalformedPacket),
-            (Place::PUBLISH, b"\x03\x23\0\0", TopicAliasInvalid),
-            (Place::PUBLISH, b"\x04\x08\0\x01#", ProtocolError),
-            (Place::SUBSCRIBE, b"\x02\x0b\0", ProtocolError),
-            (Place::SUBSCRIBE, b"\x04\x0b\x01\x0b\x02", ProtocolError),
-            (Place::WILL, b"\x07\x26\0\x01a\0\x01\xff", MalformedPacket),
+            (AllowedPackets::CONNECT, &b"\x03\x21\0\0"[..], ProtocolError),
+            (AllowedPackets::CONNECT, b"\x05\x27\0\0\0\0", ProtocolError),
+            (AllowedPackets::CONNECT, b"\x02\x17\x02", ProtocolError),
+            (AllowedPackets::CONNECT, b"\x06\x21\0\x01\x21\0\x01", ProtocolError),
+            (AllowedPackets::CONNECT, b"\x03\x23\0\x01", ProtocolError),
+            (AllowedPackets::CONNECT, b"\x02\x04\0", MalformedPacket),
+            (AllowedPackets::CONNECT, b"\x02\x21\0", MalformedPacket),
+            (AllowedPackets::CONNECT, b"\x09\x21\0\x01", MalformedPacket),
+            (AllowedPackets::CONNECT, b"\x01\x80", MalformedPacket),
+            (AllowedPackets::CONNECT, b"\x80\0", MalformedPacket),
+            (AllowedPackets::PUBLISH, b"\x03\x23\0\0", TopicAliasInvalid),
+            (AllowedPackets::PUBLISH, b"\x04\x08\0\x01#", ProtocolError),
+            (AllowedPackets::SUBSCRIBE, b"\x02\x0b\0", ProtocolError),
+            (AllowedPackets::SUBSCRIBE, b"\x04\x0b\x01\x0b\x02", ProtocolError),
+            (AllowedPackets::WILL, b"\x07\x26\0\x01a\0\x01\xff", MalformedPacket),
         ] {
             assert_eq!(read(place, bytes).map_err(MqttFault::reason), Err(reason), "{bytes:?}");
         }
-        assert_eq!(read(Place::PUBLISH, b"\x04\x0b\x01\x0b\x02").map(|list| list.len()), Ok(2));
+        assert_eq!(read(AllowedPackets::PUBLISH, b"\x04\x0b\x01\x0b\x02").map(|list| list.len()), Ok(2));
     }
 }

@@ -4,7 +4,7 @@ use nom::Parser as _;
 use nom::number::complete::u8 as any_byte;
 
 use super::packet::properties_of;
-use super::property::Place;
+use super::property::AllowedPackets;
 use super::wire::{Parsed, broken, malformed, packet_id, text, whole};
 use super::{Level, MqttFault, PropertyList, Qos};
 
@@ -126,7 +126,7 @@ fn check_options(level: Level, filter: &str, options: u8) -> Result<(), nom::Err
 
 fn subscription(level: Level, body: &[u8]) -> Parsed<'_, Subscribe<'_>> {
     let (left, id) = packet_id(body)?;
-    let (list, properties) = properties_of(level, Place::SUBSCRIBE)(left)?;
+    let (list, properties) = properties_of(level, AllowedPackets::SUBSCRIBE)(left)?;
     if list.is_empty() {
         return broken("a subscription without a filter");
     }
@@ -146,7 +146,7 @@ pub(super) fn subscribe(level: Level, body: &[u8]) -> Result<Subscribe<'_>, Mqtt
 
 fn end_of_subscription(level: Level, body: &[u8]) -> Parsed<'_, (u16, PropertyList<'_>, Topics<'_>)> {
     let (left, id) = packet_id(body)?;
-    let (list, properties) = properties_of(level, Place::UNSUBSCRIBE)(left)?;
+    let (list, properties) = properties_of(level, AllowedPackets::UNSUBSCRIBE)(left)?;
     if list.is_empty() {
         return broken("an end of subscriptions without a filter");
     }

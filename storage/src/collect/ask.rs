@@ -10,25 +10,25 @@ use crate::collect::risk::AtRisk;
 use crate::schema::{DeviceKey, Latest, OrgId};
 
 /// Some devices; `None` ends the list.
-pub(crate) type Piece = Result<Option<Vec<(DeviceKey, Latest)>>, Error>;
+pub(crate) type LatestPiece = Result<Option<Vec<(DeviceKey, Latest)>>, Error>;
 
 /// Where the outcome of a request goes.
-pub(crate) type Answer<T> = SyncSender<Result<T, Error>>;
+pub(crate) type OutcomeSender<T> = SyncSender<Result<T, Error>>;
 
 /// What others ask of the thread.
 pub(crate) enum Ask {
     /// A shard's lane.
     Lane(LaneEnd),
     /// Store what is collected of a device, so that a read finds it.
-    Store(DeviceKey, Answer<()>),
+    Store(DeviceKey, OutcomeSender<()>),
     /// Store everything.
-    StoreAll(Answer<()>),
+    StoreAll(OutcomeSender<()>),
     /// Forget what is collected of an organization, or of one device of it.
-    Forget(OrgId, Option<DeviceKey>, Answer<()>),
+    Forget(OrgId, Option<DeviceKey>, OutcomeSender<()>),
     /// The latest values of a device, if it is open.
-    Latest(DeviceKey, Answer<Option<Latest>>),
+    Latest(DeviceKey, OutcomeSender<Option<Latest>>),
     /// The latest values of the devices that the journal of the last run knows, as the replay collects them.
-    Replayed(SyncSender<Piece>),
+    Replayed(SyncSender<LatestPiece>),
     Stop,
 }
 

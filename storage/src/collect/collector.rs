@@ -12,9 +12,9 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
-use crate::collect::ask::{Answer, Ask};
+use crate::collect::ask::{Ask, OutcomeSender};
 use crate::collect::flush::{Storing, Waiter};
-use crate::collect::lane::{LaneEnd, Points};
+use crate::collect::lane::{LaneEnd, PointBatch};
 use crate::collect::open_device::OpenDevice;
 use crate::collect::replay::Replay;
 use crate::collect::replayed::Listener;
@@ -155,7 +155,7 @@ impl Collector {
         false
     }
 
-    fn wait_for(&mut self, slot: Option<u64>, done: Answer<()>) {
+    fn wait_for(&mut self, slot: Option<u64>, done: OutcomeSender<()>) {
         self.storing.waiters.push(Waiter { slot, number: self.number, done });
     }
 
@@ -180,7 +180,7 @@ impl Collector {
     }
 
     /// Journal a batch and collect its points, or hold it until the replay is over; memory for the next one.
-    fn take(&mut self, points: Points) -> Vec<u8> {
+    fn take(&mut self, points: PointBatch) -> Vec<u8> {
         self.newest += 1;
         let mut fields = Fields(&points.bytes);
         let mut count = 0;
@@ -250,7 +250,7 @@ impl Collector {
     }
 
     /// Seal and hand over the journal records of the newest number.
-    fn journal(&mut self, points: &Points) -> Result<(), Error> {
+    fn journal(&mut self, points: &PointBatch) -> Result<(), Error> {
         let mut batch = Batch::new(self.inner.sealing(Sealer::Collector));
         let mut is_empty = true;
         for (org, raw) in self.by_org.iter_mut().filter(|(_, raw)| !raw.is_empty()) {

@@ -6,12 +6,12 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, TryRecvError};
 use std::time::{Duration, Instant};
 
-use crate::collect::ask::Answer;
+use crate::collect::ask::OutcomeSender;
 use crate::collect::collector::Collector;
 use crate::collect::open_device::OpenDevice;
 use crate::schema::{Family, KeyBytes};
 use crate::seal::cipher::{Fresh, Sealer};
-use crate::write::batch::{Batch, Writes};
+use crate::write::batch::{Batch, EncodedWrites};
 use crate::write::committer::{Class, waiting};
 use crate::{Error, limits};
 
@@ -19,12 +19,12 @@ use crate::{Error, limits};
 pub(crate) struct Waiter {
     pub(crate) slot: Option<u64>,
     pub(crate) number: u64,
-    pub(crate) done: Answer<()>,
+    pub(crate) done: OutcomeSender<()>,
 }
 
 /// A batch on its way. It stays here until it is committed: if the disk refuses it, it is handed over again as it is.
 struct Pending {
-    writes: Arc<Writes>,
+    writes: Arc<EncodedWrites>,
     /// Rotations wait for it.
     _fresh: Option<Arc<Fresh>>,
     result: Option<Receiver<Result<(), Error>>>,
@@ -272,7 +272,7 @@ impl Collector {
         if bound <= self.storing.trimmed || !self.storing.may_trim {
             return;
         }
-        let mut writes = Writes::default();
+        let mut writes = EncodedWrites::default();
         let key = |number: u64| KeyBytes::EMPTY.u64(number);
         writes.delete_range(Family::Journal, 0, key(self.storing.trimmed).as_ref(), key(bound).as_ref());
         if self.inner.queue.write_patiently(Class::B, writes, None).is_ok() {

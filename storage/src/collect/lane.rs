@@ -15,7 +15,7 @@ use crate::schema::bytes::Put as _;
 use crate::schema::journal::{Point, put_point};
 
 /// A batch of points: organization, then the point as the journal writes it.
-pub(crate) struct Points {
+pub(crate) struct PointBatch {
     pub(crate) base_ms: u64,
     /// When its first point came.
     pub(crate) begun: Instant,
@@ -40,8 +40,8 @@ impl std::error::Error for LaneFull {}
 
 /// A shard's end of its lane.
 pub struct TelemetryLane {
-    filling: Points,
-    lane: Producer<Points>,
+    filling: PointBatch,
+    lane: Producer<PointBatch>,
     /// Emptied batches come back, so that filling one costs no allocation.
     emptied: Consumer<Vec<u8>>,
     collector: Thread,
@@ -56,7 +56,7 @@ impl fmt::Debug for TelemetryLane {
 
 /// The collector's end.
 pub(crate) struct LaneEnd {
-    pub(crate) lane: Consumer<Points>,
+    pub(crate) lane: Consumer<PointBatch>,
     pub(crate) emptied: Producer<Vec<u8>>,
     pub(crate) clock: Arc<LaneClock>,
 }
@@ -64,7 +64,7 @@ pub(crate) struct LaneEnd {
 pub(crate) fn lane(collector: Thread) -> (TelemetryLane, LaneEnd) {
     let (to, from) = RingBuffer::new(limits::JOURNAL_LANE);
     let (back, emptied) = RingBuffer::new(limits::JOURNAL_LANE);
-    let filling = Points { base_ms: 0, begun: Instant::now(), bytes: Vec::new() };
+    let filling = PointBatch { base_ms: 0, begun: Instant::now(), bytes: Vec::new() };
     let clock = Arc::new(LaneClock::default());
     let end = LaneEnd { lane: from, emptied: back, clock: clock.clone() };
     (TelemetryLane { filling, lane: to, emptied, collector, clock }, end)
@@ -101,7 +101,7 @@ impl TelemetryLane {
             return Err(LaneFull);
         }
         let empty = self.emptied.pop().unwrap_or_default();
-        let empty = Points { base_ms: 0, begun: self.filling.begun, bytes: empty };
+        let empty = PointBatch { base_ms: 0, begun: self.filling.begun, bytes: empty };
         let full = std::mem::replace(&mut self.filling, empty);
         // There is room: this is the only producer.
         let _ = self.lane.push(full);

@@ -9,7 +9,7 @@ use std::ops::ControlFlow;
 
 use crate::collect::ask::Ask;
 use crate::collect::collector::{Collector, take_one};
-use crate::collect::lane::Points;
+use crate::collect::lane::PointBatch;
 use crate::collect::slots::{Slots, slot_of};
 use crate::read::reader::broken;
 use crate::schema::bytes::{Fields, Shape};
@@ -32,7 +32,7 @@ pub(crate) struct Replay {
     /// Questions, with the batch that they wait for.
     parked: Vec<(u64, Ask)>,
     /// Batches of shards that are journaled and not collected.
-    held: VecDeque<(u64, Points)>,
+    held: VecDeque<(u64, PointBatch)>,
     held_bytes: usize,
 }
 
@@ -47,7 +47,7 @@ impl Replay {
         self.last.insert(slot, number);
     }
 
-    pub(crate) fn hold(&mut self, number: u64, points: Points) {
+    pub(crate) fn hold(&mut self, number: u64, points: PointBatch) {
         self.held_bytes += points.bytes.len();
         self.held.push_back((number, points));
     }
@@ -67,7 +67,7 @@ impl Replay {
         self.parked.push((due, ask));
     }
 
-    fn next_held(&mut self) -> Option<(u64, Points)> {
+    fn next_held(&mut self) -> Option<(u64, PointBatch)> {
         let (number, points) = self.held.pop_front()?;
         self.held_bytes -= points.bytes.len();
         Some((number, points))

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::mpsc::{SyncSender, TrySendError};
 
-use crate::collect::ask::Piece;
+use crate::collect::ask::LatestPiece;
 use crate::collect::collector::Collector;
 use crate::collect::slots::key_of;
 use crate::schema::{DeviceKey, Latest};
@@ -11,10 +11,10 @@ use crate::{Error, limits};
 
 /// Somebody who wants the values that the journal adds.
 pub(crate) struct Listener {
-    pieces: SyncSender<Piece>,
+    pieces: SyncSender<LatestPiece>,
     waiting: VecDeque<u64>,
     /// What the way had no room for.
-    ready: Option<Piece>,
+    ready: Option<LatestPiece>,
 }
 
 impl Listener {
@@ -26,7 +26,7 @@ impl Listener {
 
 impl Collector {
     /// Report from now on, beginning with what is collected already.
-    pub(crate) fn listen(&mut self, pieces: SyncSender<Piece>) {
+    pub(crate) fn listen(&mut self, pieces: SyncSender<LatestPiece>) {
         let is_complete = |slot: &u64| self.replay.as_ref().is_none_or(|replay| replay.is_complete(*slot));
         let open = self.devices.keys().copied().filter(is_complete);
         let waiting = open.chain(self.forgotten.iter().copied()).collect();

@@ -17,13 +17,13 @@ fn key_ms(key: &[u8]) -> Option<u64> {
 }
 
 /// Makes the filter of each compaction of a family.
-pub(crate) struct Filters {
+pub(crate) struct CompactionFilters {
     family: Family,
     clock: Arc<TrustedClock>,
     retention: Retention,
 }
 
-impl Filters {
+impl CompactionFilters {
     /// Events and the diary have them; the others have nothing that compaction may leave out.
     pub(crate) const fn is_for(family: Family) -> bool {
         matches!(family, Family::Event | Family::Diary)
@@ -42,7 +42,7 @@ pub(crate) struct Filter {
 
 const FILTER: &CStr = c"linchpin-retention";
 
-impl CompactionFilterFactory for Filters {
+impl CompactionFilterFactory for CompactionFilters {
     type Filter = Filter;
 
     fn create(&mut self, _: CompactionFilterContext) -> Filter {

@@ -20,7 +20,7 @@ const ANCHOR_MAGIC: &[u8; 8] = b"LPANCH\0\x01";
 
 /// What was going on when it was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Phase {
+pub(crate) enum InventoryPhase {
     /// The database is being made; nothing was acknowledged yet.
     Creating = 1,
     /// The database is being opened: a newer MANIFEST may appear, with at least these tables.
@@ -41,7 +41,7 @@ pub(crate) struct Table {
 
 /// The MANIFEST up to a length.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Manifest {
+pub(crate) struct ManifestPrefix {
     pub(crate) number: u64,
     pub(crate) len: u64,
     pub(crate) sha256: [u8; 32],
@@ -49,7 +49,7 @@ pub(crate) struct Manifest {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Inventory {
-    pub(crate) phase: Phase,
+    pub(crate) phase: InventoryPhase,
     pub(crate) db_id: [u8; 16],
     /// Grows with each inventory.
     pub(crate) epoch: u64,
@@ -57,7 +57,7 @@ pub(crate) struct Inventory {
     pub(crate) start_epoch: u64,
     /// The keyring must be at least this new.
     pub(crate) keyring_generation: u64,
-    pub(crate) manifest: Option<Manifest>,
+    pub(crate) manifest: Option<ManifestPrefix>,
     /// Sorted by number.
     pub(crate) tables: Vec<Table>,
 }
@@ -83,7 +83,7 @@ impl Inventory {
         out.put_u64(self.epoch);
         out.put_u64(self.start_epoch);
         out.put_u64(self.keyring_generation);
-        let none = Manifest { number: 0, len: 0, sha256: [0; 32] };
+        let none = ManifestPrefix { number: 0, len: 0, sha256: [0; 32] };
         let manifest = self.manifest.unwrap_or(none);
         out.put_u64(manifest.number);
         out.put_u64(manifest.len);
@@ -104,14 +104,14 @@ impl Inventory {
         }
         let db_id = fields.array()?;
         let phase = match fields.u8()? {
-            1 => Phase::Creating,
-            2 => Phase::Opening,
-            3 => Phase::Running,
-            4 => Phase::Closed,
+            1 => InventoryPhase::Creating,
+            2 => InventoryPhase::Opening,
+            3 => InventoryPhase::Running,
+            4 => InventoryPhase::Closed,
             _ => return Err(Shape),
         };
         let (epoch, start_epoch, keyring_generation) = (fields.u64()?, fields.u64()?, fields.u64()?);
-        let manifest = Manifest { number: fields.u64()?, len: fields.u64()?, sha256: fields.array()? };
+        let manifest = ManifestPrefix { number: fields.u64()?, len: fields.u64()?, sha256: fields.array()? };
         let count = fields.u32()?;
         let table =
             |fields: &mut Fields<'_>| Ok(Table { number: fields.u64()?, len: fields.u64()?, sha256: fields.array()? });
@@ -205,13 +205,13 @@ pub(crate) fn manifest_size(db: &Path) -> Result<(u64, u64), Error> {
 }
 
 /// The MANIFEST as it is now.
-pub(crate) fn manifest_now(db: &Path) -> Result<Manifest, Error> {
+pub(crate) fn manifest_now(db: &Path) -> Result<ManifestPrefix, Error> {
     let number = current_manifest(db)?;
     let path = db.join(format!("MANIFEST-{number:06}"));
     let len = std::fs::metadata(&path).map_err(durable::failed(&path, "read"))?.len();
     let sha256 =
         digest_of(&path, len)?.ok_or_else(|| Error::Damaged { what: format!("{} shrinks", path.display()) })?;
-    Ok(Manifest { number, len, sha256 })
+    Ok(ManifestPrefix { number, len, sha256 })
 }
 
 /// The file of a table.
@@ -231,12 +231,12 @@ mod tests {
         let path = folder.0.join("inventory");
         assert_eq!(Inventory::read(&path, &key).expect("reads"), None);
         let inventory = Inventory {
-            phase: Phase::Running,
+            phase: InventoryPhase::Running,
             db_id: [3; 16],
             epoch: 9,
             start_epoch: 7,
             keyring_generation: 4,
-            manifest: Some(Manifest { number: 5, len: 100, sha256: [8; 32] }),
+            manifest: Some(ManifestPrefix { number: 5, len: 100, sha256: [8; 32] }),
             tables: vec![Table { number: 12, len: 1_000, sha256: [9; 32] }],
         };
         inventory.write(&path, &key).expect("writes");

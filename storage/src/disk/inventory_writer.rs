@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use ring::hmac;
 
 use crate::disk::inventory::{
-    Anchor, Inventory, Manifest, Phase, Table, digest_of, manifest_now, manifest_size, table_path,
+    Anchor, Inventory, InventoryPhase, ManifestPrefix, Table, digest_of, manifest_now, manifest_size, table_path,
 };
 use crate::disk::rocks::{Rocks, live};
 use crate::settings::Layout;
@@ -20,7 +20,7 @@ struct Listed {
     /// Tables up to this number were compared in the background since the start.
     compared: u64,
     tables: BTreeMap<u64, Table>,
-    manifest: Option<Manifest>,
+    manifest: Option<ManifestPrefix>,
     keyring_generation: u64,
 }
 
@@ -61,7 +61,7 @@ impl InventoryWriter {
     }
 
     /// Bring the inventory up to date. Writes nothing if nothing has changed and the phase is still `Running`.
-    pub(crate) fn update(&self, rocks: &Rocks, keyring_generation: u64, phase: Phase) -> Result<(), Error> {
+    pub(crate) fn update(&self, rocks: &Rocks, keyring_generation: u64, phase: InventoryPhase) -> Result<(), Error> {
         let mut listed = self.listed.lock().unwrap_or_else(PoisonError::into_inner);
         let mut is_stale = false;
         loop {
@@ -69,7 +69,7 @@ impl InventoryWriter {
             let size = manifest_size(&self.layout.db)?;
             let is_same = listed.manifest.is_some_and(|known| (known.number, known.len) == size)
                 && listed.keyring_generation == keyring_generation;
-            if is_same && !is_stale && phase == Phase::Running {
+            if is_same && !is_stale && phase == InventoryPhase::Running {
                 return Ok(());
             }
             let manifest = manifest_now(&self.layout.db)?;
@@ -94,7 +94,7 @@ impl InventoryWriter {
             // in force: tables are compared as well, or one that was deleted just now would stay listed.
             let is_settled = manifest_size(&self.layout.db)? == (manifest.number, manifest.len)
                 && live(&rocks.db)?.iter().map(|table| table.0).eq(listed.tables.keys().copied());
-            if phase == Phase::Closed || is_settled {
+            if phase == InventoryPhase::Closed || is_settled {
                 return Ok(());
             }
             is_stale = true;

@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use ring::hmac;
 
 use crate::disk::inventory::{
-    Anchor, Inventory, Manifest, Phase, Table, current_manifest, digest_of, manifest_now, table_path,
+    Anchor, Inventory, InventoryPhase, ManifestPrefix, Table, current_manifest, digest_of, manifest_now, table_path,
 };
 use crate::disk::rocks::{Glance, Rocks, glance};
 use crate::seal::keyring::Keyring;
 use crate::settings::{Layout, Settings};
-use crate::write::mark::{Mark, logs};
+use crate::write::mark::{DiskMark, logs};
 use crate::{Error, limits};
 
 /// What was found to be in order.
@@ -48,7 +48,7 @@ pub(crate) fn check(settings: &Settings, layout: &Layout, keyring: &Keyring, key
         return accept(settings, layout, keyring, key);
     }
     check_age(settings, keyring, key, &inventory)?;
-    if inventory.phase == Phase::Creating {
+    if inventory.phase == InventoryPhase::Creating {
         return creating(layout, keyring, key, inventory.epoch);
     }
     let mark = check_mark(layout, key, &inventory)?;
@@ -58,7 +58,7 @@ pub(crate) fn check(settings: &Settings, layout: &Layout, keyring: &Keyring, key
     check_logs(layout, &mark, glance.first_log)?;
     let manifest = Some(manifest_now(&layout.db)?);
     let epoch = inventory.epoch + 1;
-    Inventory { phase: Phase::Opening, epoch, manifest, tables: tables.clone(), ..inventory }
+    Inventory { phase: InventoryPhase::Opening, epoch, manifest, tables: tables.clone(), ..inventory }
         .write(&layout.inventory, key)?;
     Ok(Found { epoch, sequence: mark.sequence, tables, create: false })
 }
@@ -77,7 +77,7 @@ pub(crate) fn check_to_read(
         return Err(other_store());
     }
     check_age(settings, keyring, key, &inventory)?;
-    if inventory.phase == Phase::Creating {
+    if inventory.phase == InventoryPhase::Creating {
         let reason = "the store was never opened to its end: start the server once".into();
         return Err(Error::Open { path: layout.folder.clone(), reason });
     }
@@ -114,12 +114,12 @@ fn check_age(settings: &Settings, keyring: &Keyring, key: &hmac::Key, inventory:
 }
 
 /// The mark, if it is of the inventory's start.
-fn check_mark(layout: &Layout, key: &hmac::Key, inventory: &Inventory) -> Result<Mark, Error> {
+fn check_mark(layout: &Layout, key: &hmac::Key, inventory: &Inventory) -> Result<DiskMark, Error> {
     let mark =
-        Mark::read(&layout.mark, key)?.ok_or_else(|| damaged(format!("{} is missing", layout.mark.display())))?;
+        DiskMark::read(&layout.mark, key)?.ok_or_else(|| damaged(format!("{} is missing", layout.mark.display())))?;
     // While opening, the mark is replaced before the inventory.
     let mark_fits = mark.start_epoch == inventory.start_epoch
-        || (inventory.phase == Phase::Opening && mark.start_epoch == inventory.epoch + 1);
+        || (inventory.phase == InventoryPhase::Opening && mark.start_epoch == inventory.epoch + 1);
     if !mark_fits {
         let what =
             format!("the mark is of start {}, the inventory of start {}", mark.start_epoch, inventory.start_epoch);
@@ -130,7 +130,7 @@ fn check_mark(layout: &Layout, key: &hmac::Key, inventory: &Inventory) -> Result
 
 fn creating(layout: &Layout, keyring: &Keyring, key: &hmac::Key, epoch: u64) -> Result<Found, Error> {
     let inventory = Inventory {
-        phase: Phase::Creating,
+        phase: InventoryPhase::Creating,
         db_id: *keyring.db_id(),
         epoch: epoch + 1,
         start_epoch: epoch + 1,
@@ -155,7 +155,7 @@ fn accept(settings: &Settings, layout: &Layout, keyring: &Keyring, key: &hmac::K
     let tables =
         glance.tables.iter().map(|(number, len)| table(layout, *number, *len)).collect::<Result<Vec<_>, _>>()?;
     let inventory = Inventory {
-        phase: Phase::Opening,
+        phase: InventoryPhase::Opening,
         db_id: *keyring.db_id(),
         epoch,
         start_epoch: epoch,
@@ -176,7 +176,7 @@ fn check_anchor(
 ) -> Result<(), Error> {
     let Some(path) = &settings.anchor else { return Ok(()) };
     let epoch = inventory.map_or(0, |inventory| inventory.epoch);
-    let is_new = inventory.is_none_or(|inventory| inventory.phase == Phase::Creating);
+    let is_new = inventory.is_none_or(|inventory| inventory.phase == InventoryPhase::Creating);
     match Anchor::read(path, key)? {
         None if is_new => Ok(()),
         None => Err(damaged(format!(
@@ -194,7 +194,7 @@ fn check_anchor(
 }
 
 /// Is the MANIFEST the one of the inventory, unchanged up to its length then? `false`: it is a newer one.
-fn check_manifest(layout: &Layout, known: Option<&Manifest>) -> Result<bool, Error> {
+fn check_manifest(layout: &Layout, known: Option<&ManifestPrefix>) -> Result<bool, Error> {
     let known = known.ok_or_else(|| damaged("the inventory names no MANIFEST"))?;
     let number = current_manifest(&layout.db)?;
     if number > known.number {
@@ -263,7 +263,7 @@ fn check_tables(
 }
 
 /// Every log that is still needed must reach as far as the mark says.
-fn check_logs(layout: &Layout, mark: &Mark, first_log: u64) -> Result<(), Error> {
+fn check_logs(layout: &Layout, mark: &DiskMark, first_log: u64) -> Result<(), Error> {
     let present: BTreeMap<u64, u64> = logs(&layout.wal)?.into_iter().collect();
     for (number, len) in mark.logs.iter().filter(|(number, _)| *number >= first_log) {
         let path = layout.wal.join(format!("{number:06}.log"));

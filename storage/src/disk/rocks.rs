@@ -9,7 +9,7 @@ use rocksdb::{
     DBWithThreadMode, InfoLogger, LogLevel, MultiThreaded, Options,
 };
 
-use crate::disk::filter::Filters;
+use crate::disk::filter::CompactionFilters;
 use crate::retire::trusted_clock::TrustedClock;
 use crate::schema::{Families, Family};
 use crate::settings::{Layout, Settings};
@@ -162,7 +162,7 @@ impl Rocks {
             .map(|name| {
                 let mut options = column_options(&cache, settings.write_buffer_bytes, false);
                 let family = Family::parse(name).map(|(family, _)| family);
-                if let Some(filters) = family.and_then(|family| Filters::new(family, settings, clock)) {
+                if let Some(filters) = family.and_then(|family| CompactionFilters::new(family, settings, clock)) {
                     options.set_compaction_filter_factory(filters);
                     options.set_periodic_compaction_seconds(limits::EXPIRE_COMPACTION_S);
                 }
@@ -217,7 +217,7 @@ impl Rocks {
         let Some(column) = self.db.cf_handle(name) else { return false };
         let is_above_zero =
             |property| matches!(self.db.property_int_value_cf(&column, property), Ok(Some(value)) if value > 0);
-        let expires = Family::parse(name).is_some_and(|(family, _)| Filters::is_for(family));
+        let expires = Family::parse(name).is_some_and(|(family, _)| CompactionFilters::is_for(family));
         is_above_zero(COMPACTION_PENDING) || (expires && is_above_zero(LIVE_SST_FILES_SIZE))
     }
 

@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use crate::Error;
-use crate::disk::inventory::Phase;
+use crate::disk::inventory::InventoryPhase;
 use crate::schema::{Family, KeyBytes};
 use crate::store::Store;
 
@@ -42,7 +42,7 @@ impl Store {
                 })?;
             }
         }
-        self.inner.update_inventory(Phase::Running)?;
+        self.inner.update_inventory(InventoryPhase::Running)?;
         verified.tables = self.inner.inventory.verify()?;
         Ok(verified)
     }

@@ -9,7 +9,7 @@ use crate::schema::{Family, KeyBytes};
 
 /// What the store does and has done since it was opened.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Figures {
+pub struct StoreFigures {
     /// Batches committed.
     pub commits: u64,
     /// Records in them.
@@ -83,10 +83,10 @@ impl Reads {
 
     /// The figures now.
     #[must_use]
-    pub fn figures(&self) -> Figures {
+    pub fn figures(&self) -> StoreFigures {
         let (done, collected) = (&self.inner.queue.figures, &self.inner.collected);
         let (data_keys, data_key_limit) = self.inner.keyring.epochs();
-        Figures {
+        StoreFigures {
             commits: done.commits.load(Ordering::Relaxed),
             records: done.records.load(Ordering::Relaxed),
             syncs: done.syncs.load(Ordering::Relaxed),

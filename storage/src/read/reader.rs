@@ -8,7 +8,7 @@ use crate::disk::rocks::Rocks;
 use crate::schema::index::IndexKeys;
 use crate::schema::key::hex;
 use crate::schema::{self, Digest, Family, IndexEntry, KeyBytes, Record, RecordKey};
-use crate::seal::cipher::{self, Place};
+use crate::seal::cipher::{self, SealedPlace};
 use crate::seal::keyring::Keyring;
 use crate::{Error, Problem, limits};
 
@@ -39,7 +39,7 @@ impl Reader<'_> {
         sealed: &'v mut [u8],
     ) -> Result<&'v [u8], Error> {
         let owner = family.owner(key).ok_or_else(|| broken(family, key, Problem::Shape))?;
-        let place = Place { family: family as u8, partition, key, owner };
+        let place = SealedPlace { family: family as u8, partition, key, owner };
         cipher::open(self.keyring, &place, sealed).map_err(|problem| {
             if problem == Problem::UnknownKey && self.keyring.is_erased(owner) {
                 Error::Erased { org: owner }

@@ -7,10 +7,10 @@ use std::sync::PoisonError;
 use rocksdb::{BottommostLevelCompaction, CompactOptions};
 
 use crate::collect::ask::Ask;
-use crate::disk::inventory::Phase;
+use crate::disk::inventory::InventoryPhase;
 use crate::schema::{Device, DeviceKey, Digest, Family, KeyBytes, MailKey, OrgId, RecordKey as _, journal};
 use crate::store::Store;
-use crate::write::batch::Writes;
+use crate::write::batch::EncodedWrites;
 use crate::write::committer::{Class, waiting};
 use crate::{Error, limits};
 
@@ -57,7 +57,7 @@ impl Store {
         // What was sealed just before the key went away is in the queue: delete it too.
         self.inner.settle()?;
         self.forget(org, None)?;
-        let mut writes = Writes::default();
+        let mut writes = EncodedWrites::default();
         self.inner.reader().scan_index(KeyBytes::EMPTY, |digest, entry| {
             if entry.org == org {
                 writes.delete(Family::Index, 0, digest.key().as_ref());
@@ -88,7 +88,7 @@ impl Store {
         // Its points share journal records with other devices: when all is stored the journal is empty.
         self.store_all()?;
         self.forget(key.org, Some(key))?;
-        let mut writes = Writes::default();
+        let mut writes = EncodedWrites::default();
         if let Some(device) = self.get::<Device>(&key)? {
             let digest: Digest = self.token_digest(&device.token);
             writes.delete(Family::Index, 0, digest.key().as_ref());
@@ -101,7 +101,7 @@ impl Store {
     }
 
     /// Delete all records whose keys begin like this, and let no table or log hold them.
-    fn delete_below(&self, prefix: KeyBytes, families: &[Family], mut writes: Writes) -> Result<(), Error> {
+    fn delete_below(&self, prefix: KeyBytes, families: &[Family], mut writes: EncodedWrites) -> Result<(), Error> {
         let inner = &self.inner;
         let end = prefix.behind().unwrap_or_else(|| KeyBytes::EMPTY.with(&[u8::MAX; limits::KEY_BYTES]));
         for family in families {
@@ -128,6 +128,6 @@ impl Store {
         }
         // The other families hold back logs with the deleted records in them.
         self.flush()?;
-        inner.update_inventory(Phase::Running)
+        inner.update_inventory(InventoryPhase::Running)
     }
 }

@@ -13,7 +13,7 @@ use crate::settings::{DAY_MS, before};
 use crate::shared::Inner;
 use crate::store::Store;
 use crate::threads::{Ticking, ticking};
-use crate::write::batch::Writes;
+use crate::write::batch::EncodedWrites;
 use crate::write::committer::{Class, waiting};
 use crate::{Error, Problem, limits};
 
@@ -161,7 +161,7 @@ impl Inner {
     }
 
     fn delete_range(&self, family: Family, partition: u32, from: KeyBytes, to: KeyBytes) -> Result<(), Error> {
-        let mut writes = Writes::default();
+        let mut writes = EncodedWrites::default();
         writes.delete_range(family, partition, from.as_ref(), to.as_ref());
         let (done, result) = waiting();
         self.queue.write_patiently(Class::B, writes, Some(done))?;

@@ -11,7 +11,7 @@ use ring::hmac;
 use crate::disk::durable;
 use crate::disk::inventory::{authentic, close};
 use crate::schema::bytes::{Fields, Put as _};
-use crate::settings::Clock;
+use crate::settings::WallClock;
 use crate::{Error, limits};
 
 const MAGIC: &[u8; 8] = b"LPCLOK\0\x01";
@@ -83,7 +83,7 @@ impl Trust {
 
 /// The clock of a store, with the file that remembers its newest trusted time.
 pub(crate) struct TrustedClock {
-    clock: Clock,
+    clock: WallClock,
     path: PathBuf,
     key: hmac::Key,
     db_id: [u8; 16],
@@ -102,7 +102,7 @@ impl std::fmt::Debug for TrustedClock {
 impl TrustedClock {
     /// `otherwise_ms`: what to trust if there is no file, as in a store of an older version or in a restored one.
     pub(crate) fn open(
-        clock: Clock,
+        clock: WallClock,
         path: PathBuf,
         key: &hmac::Key,
         db_id: [u8; 16],
@@ -188,7 +188,7 @@ impl TrustedClock {
     }
 }
 
-fn moment(clock: &Clock) -> Moment {
+fn moment(clock: &WallClock) -> Moment {
     Moment { wall_ms: clock.now_ms(), uptime_ms: clock.uptime_ms() }
 }
 

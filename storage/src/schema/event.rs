@@ -89,14 +89,14 @@ pub enum DiaryKind {
 
 /// A line of the diary.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Diary {
+pub struct DiaryRecord {
     /// What.
     pub kind: DiaryKind,
     /// The code of the end (docs/errors.md); empty for a login.
     pub reason: Box<str>,
 }
 
-impl Record for Diary {
+impl Record for DiaryRecord {
     type Key = DiaryKey;
     const FAMILY: Family = Family::Diary;
     const VERSION: u8 = 1;

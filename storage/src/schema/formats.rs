@@ -9,13 +9,13 @@ use linchpin_protocol::model::{Datastream, DeviceId, Pin, Template, TemplateId, 
 use ring::hmac;
 use zeroize::Zeroizing;
 
-use crate::disk::inventory::{Anchor, Inventory, Manifest, Phase, Table};
+use crate::disk::inventory::{Anchor, Inventory, InventoryPhase, ManifestPrefix, Table};
 use crate::disk::steps::Steps;
 use crate::schema::bytes::Fields;
 use crate::schema::journal::{Point, pack, put_point, take_point, unpack};
 use crate::schema::{
     self, Account, AcmeAccount, AcmeLine, AcmeOrder, AcmeRecord, Actor, AddressRange, Attribute, AuditEntry, AuditFace,
-    AuditObject, AuditOutcome, ClientKind, ClientRecord, Consent, Counter, Device, Diary, DiaryKind, Event,
+    AuditObject, AuditOutcome, ClientKind, ClientRecord, Consent, Counter, Device, DiaryKind, DiaryRecord, Event,
     EventSeverity, EventSheet, Families, FieldKind, Grain, Grant, Invite, InviteKind, Latest, LatestValue, MetaField,
     Org, OrgId, OrgKind, OrgPolicy, OrgState, OutboxMail, PersonSession, Properties, Record, Refresh, RoleRecord, Row,
     Sample, ServedCertificate, SessionKind, ShareRecord, SheetRecord, StaticState, StaticToken, StreamSheet,
@@ -127,7 +127,7 @@ fn records(fixtures: &mut Fixtures) {
     let attributes = vec![attribute(Some(Pin::new_virtual(3)), "label"), attribute(None, "iccid")];
     fixtures.record("property-1", &Properties(attributes));
     fixtures.record("event-1", &Event { code: "hot".into(), description: "too hot".into() });
-    fixtures.record("diary-1", &Diary { kind: DiaryKind::Offline, reason: "silent".into() });
+    fixtures.record("diary-1", &DiaryRecord { kind: DiaryKind::Offline, reason: "silent".into() });
     people(fixtures);
     templates(fixtures);
 }
@@ -364,10 +364,10 @@ fn files(fixtures: &mut Fixtures) {
     let status = Keyring::open(&folder.0, &unseal, Steps::default(), Default::default()).expect("opens").status();
     assert_eq!((status.orgs, status.erased, status.epochs, status.newest_created_s), (1, 1, 1, 1_000));
     let key = hmac::Key::new(hmac::HMAC_SHA256, &[1; 32]);
-    let manifest = Some(Manifest { number: 5, len: 100, sha256: [2; 32] });
+    let manifest = Some(ManifestPrefix { number: 5, len: 100, sha256: [2; 32] });
     let tables = vec![Table { number: 9, len: 3, sha256: [3; 32] }];
     let inventory = Inventory {
-        phase: Phase::Running,
+        phase: InventoryPhase::Running,
         db_id: [4; 16],
         epoch: 6,
         start_epoch: 5,

@@ -38,7 +38,7 @@ pub use chunk::Sample;
 pub use client::{ClientKey, ClientKind, ClientRecord};
 pub use consent::{Consent, ConsentKey};
 pub use device::{Device, DeviceKey};
-pub use event::{Diary, DiaryKey, DiaryKind, Event, EventKey};
+pub use event::{DiaryKey, DiaryKind, DiaryRecord, Event, EventKey};
 pub use families::Families;
 pub use grant::{Grant, GrantKey, RoleKey, RoleRecord, ShareKey, ShareRecord};
 pub use index::{Digest, IndexEntry, IndexKind};

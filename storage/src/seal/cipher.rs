@@ -128,7 +128,7 @@ impl Fresh {
 
 /// Where a value lives: sealed for this place, it opens nowhere else.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Place<'a> {
+pub(crate) struct SealedPlace<'a> {
     /// Number of the column family.
     pub(crate) family: u8,
     /// Number of its time partition, 0 if it has none.
@@ -149,7 +149,7 @@ impl AsRef<[u8]> for Additional {
     }
 }
 
-fn additional(db_id: &[u8; 16], place: &Place<'_>, head: &[u8]) -> Additional {
+fn additional(db_id: &[u8; 16], place: &SealedPlace<'_>, head: &[u8]) -> Additional {
     let mut aad = Additional { bytes: [0; AAD], len: 0 };
     let mut put = |bytes: &[u8]| {
         aad.bytes[aad.len..aad.len + bytes.len()].copy_from_slice(bytes);
@@ -170,7 +170,7 @@ pub(crate) fn seal(
     keyring: &Keyring,
     fresh: &Fresh,
     sealer: Sealer,
-    place: &Place<'_>,
+    place: &SealedPlace<'_>,
     value: &[u8],
     out: &mut Vec<u8>,
 ) -> Result<(), Error> {
@@ -205,7 +205,7 @@ pub(crate) fn epoch_of(sealed: &[u8]) -> Option<u32> {
 }
 
 /// Open a sealed value in place.
-pub(crate) fn open<'a>(keyring: &Keyring, place: &Place<'_>, sealed: &'a mut [u8]) -> Result<&'a [u8], Problem> {
+pub(crate) fn open<'a>(keyring: &Keyring, place: &SealedPlace<'_>, sealed: &'a mut [u8]) -> Result<&'a [u8], Problem> {
     let epoch = epoch_of(sealed).ok_or(Problem::Shape)?;
     let key = keyring.record_key(epoch, place.owner)?;
     let aad = additional(keyring.db_id(), place, &sealed[..HEAD]);

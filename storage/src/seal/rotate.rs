@@ -6,9 +6,9 @@ use std::ops::ControlFlow;
 use std::sync::PoisonError;
 use std::time::Duration;
 
-use crate::disk::inventory::Phase;
+use crate::disk::inventory::InventoryPhase;
 use crate::schema::{Family, KeyBytes};
-use crate::seal::cipher::{self, Fresh, Place, Sealer};
+use crate::seal::cipher::{self, Fresh, SealedPlace, Sealer};
 use crate::seal::unseal::Unseal;
 use crate::shared::Inner;
 use crate::store::Store;
@@ -45,7 +45,7 @@ impl Store {
     /// [`Error::Key`]: it is not the source in use. [`Error::Io`].
     pub fn rotate_root(&self, unseal: &Unseal) -> Result<(), Error> {
         self.inner.keyring.rotate_root(unseal)?;
-        self.inner.update_inventory(Phase::Running)
+        self.inner.update_inventory(InventoryPhase::Running)
     }
 
     /// Open the keyring by another source from now on. Retain the old one as long as there are backups from before.
@@ -54,7 +54,7 @@ impl Store {
     /// [`Error::Key`], [`Error::Io`].
     pub fn rewrap(&self, unseal: &Unseal) -> Result<(), Error> {
         self.inner.keyring.rewrap(unseal)?;
-        self.inner.update_inventory(Phase::Running)
+        self.inner.update_inventory(InventoryPhase::Running)
     }
 }
 
@@ -94,7 +94,7 @@ impl Inner {
             self.keyring.retire_before(fresh.epoch())?;
             self.settings.steps.reach("rotation retired");
         }
-        self.update_inventory(Phase::Running)?;
+        self.update_inventory(InventoryPhase::Running)?;
         Ok(Rotation { resealed, retired })
     }
 
@@ -127,7 +127,7 @@ impl Inner {
                 Err(error) => return Err(error),
             };
             let owner = family.owner(key).unwrap_or_default();
-            let place = Place { family: family as u8, partition, key, owner };
+            let place = SealedPlace { family: family as u8, partition, key, owner };
             let mut value = Vec::with_capacity(expected.len());
             cipher::seal(&self.keyring, fresh, Sealer::Sweep, &place, plain, &mut value)?;
             group_bytes += value.len();

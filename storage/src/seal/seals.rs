@@ -6,16 +6,16 @@ use std::sync::{Arc, OnceLock, PoisonError, RwLock, Weak};
 use crate::Error;
 use crate::schema::Families;
 use crate::schema::index::IndexKeys;
-use crate::seal::cipher::{self, Fresh, Place, Sealer};
+use crate::seal::cipher::{self, Fresh, SealedPlace, Sealer};
 use crate::seal::keyring::Keyring;
-use crate::settings::Clock;
+use crate::settings::WallClock;
 
 /// What makes batches: the keys, and the epoch that seals now.
 #[derive(Clone, Debug)]
 pub(crate) struct Seals {
     pub(crate) keyring: Arc<Keyring>,
     pub(crate) index: Arc<IndexKeys>,
-    clock: Clock,
+    clock: WallClock,
     /// `None`: this run has sealed nothing yet, or the last epoch is spent. The next seal registers one: a run that only
     /// reads leaves the keyring as it is.
     fresh: Arc<RwLock<Option<Arc<Fresh>>>>,
@@ -24,7 +24,7 @@ pub(crate) struct Seals {
 }
 
 impl Seals {
-    pub(crate) fn new(keyring: Arc<Keyring>, clock: Clock, families: Families) -> Self {
+    pub(crate) fn new(keyring: Arc<Keyring>, clock: WallClock, families: Families) -> Self {
         let index = Arc::new(IndexKeys::new(&keyring));
         let families = Arc::new(AtomicU64::new(families.bits()));
         Self { keyring, index, clock, fresh: Arc::default(), families }
@@ -62,8 +62,8 @@ impl Seals {
         }
     }
 
-    pub(crate) fn sealing(&self, sealer: Sealer) -> Sealing {
-        Sealing { seals: self.clone(), fresh: OnceLock::new(), sealer }
+    pub(crate) fn sealing(&self, sealer: Sealer) -> BatchSealing {
+        BatchSealing { seals: self.clone(), fresh: OnceLock::new(), sealer }
     }
 
     pub(crate) fn families(&self) -> Families {
@@ -77,15 +77,15 @@ impl Seals {
 }
 
 /// What seals the records of one batch: all with the epoch that its first record met.
-pub(crate) struct Sealing {
+pub(crate) struct BatchSealing {
     seals: Seals,
     fresh: OnceLock<Arc<Fresh>>,
     sealer: Sealer,
 }
 
-impl Sealing {
+impl BatchSealing {
     /// Append a sealed value.
-    pub(crate) fn seal(&self, place: &Place<'_>, value: &[u8], out: &mut Vec<u8>) -> Result<(), Error> {
+    pub(crate) fn seal(&self, place: &SealedPlace<'_>, value: &[u8], out: &mut Vec<u8>) -> Result<(), Error> {
         let fresh = match self.fresh.get() {
             Some(fresh) => fresh,
             None => {

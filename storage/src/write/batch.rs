@@ -7,8 +7,8 @@ use zeroize::Zeroize as _;
 use crate::disk::rocks::Rocks;
 use crate::schema::bytes::{Fields, Put as _, Shape};
 use crate::schema::{self, Digest, Family, IndexEntry, KeyBytes, Record, RecordKey as _};
-use crate::seal::cipher::Place;
-use crate::seal::seals::Sealing;
+use crate::seal::cipher::SealedPlace;
+use crate::seal::seals::BatchSealing;
 use crate::{Error, limits};
 
 const PUT: u8 = 1;
@@ -17,14 +17,14 @@ const DELETE_RANGE: u8 = 3;
 
 /// Encoded writes.
 #[derive(Default)]
-pub(crate) struct Writes {
+pub(crate) struct EncodedWrites {
     bytes: Vec<u8>,
     /// Partitions of time that it touches.
     partitions: Vec<(Family, u32)>,
     pub(crate) count: usize,
 }
 
-impl Writes {
+impl EncodedWrites {
     pub(crate) const fn len_bytes(&self) -> usize {
         self.bytes.len()
     }
@@ -114,8 +114,8 @@ impl Writes {
 
 /// A batch of sealed records.
 pub struct Batch {
-    pub(crate) sealing: Sealing,
-    pub(crate) writes: Writes,
+    pub(crate) sealing: BatchSealing,
+    pub(crate) writes: EncodedWrites,
     scratch: Vec<u8>,
     limit_bytes: usize,
 }
@@ -131,12 +131,12 @@ fn within(what: &'static str, len: usize, limit: usize) -> Result<(), Error> {
 }
 
 impl Batch {
-    pub(crate) fn new(sealing: Sealing) -> Self {
-        Self { sealing, writes: Writes::default(), scratch: Vec::new(), limit_bytes: limits::BATCH_BYTES }
+    pub(crate) fn new(sealing: BatchSealing) -> Self {
+        Self { sealing, writes: EncodedWrites::default(), scratch: Vec::new(), limit_bytes: limits::BATCH_BYTES }
     }
 
     /// For the collector: a device's records are never torn apart, and it bounds its batches itself.
-    pub(crate) fn without_limit(sealing: Sealing) -> Self {
+    pub(crate) fn without_limit(sealing: BatchSealing) -> Self {
         Self { limit_bytes: usize::MAX, ..Self::new(sealing) }
     }
 
@@ -194,7 +194,7 @@ impl Batch {
         within("a record", value.len(), limits::VALUE_BYTES)?;
         within("a batch", self.len_bytes() + value.len() + limits::SEAL_BYTES + limits::KEY_BYTES, self.limit_bytes)?;
         let owner = family.owner(key.as_ref()).expect("keys of the schema name their owner");
-        let place = Place { family: family as u8, partition, key: key.as_ref(), owner };
+        let place = SealedPlace { family: family as u8, partition, key: key.as_ref(), owner };
         let sealing = &self.sealing;
         self.writes.put(family, partition, key.as_ref(), |out| sealing.seal(&place, value, out))
     }

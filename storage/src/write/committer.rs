@@ -13,7 +13,7 @@ use crate::disk::rocks::Rocks;
 use crate::disk::steps::Steps;
 use crate::schema::Family;
 use crate::threads::spawn;
-use crate::write::batch::Writes;
+use crate::write::batch::EncodedWrites;
 use crate::write::mark::MarkFile;
 use crate::write::poison::Poison;
 use crate::write::space::Space;
@@ -55,7 +55,7 @@ pub(crate) struct Replace {
 }
 
 enum Job {
-    Write { class: Class, writes: Arc<Writes>, done: Option<Done> },
+    Write { class: Class, writes: Arc<EncodedWrites>, done: Option<Done> },
     Replace { records: Vec<Replace>, done: Done },
     DropPartition { family: Family, partition: u32, done: Done },
     Stop,
@@ -93,7 +93,12 @@ impl Queue {
     }
 
     /// Never blocks. `done` is called unless this returns an error.
-    pub(crate) fn write(&self, class: Class, writes: impl Into<Arc<Writes>>, done: Option<Done>) -> Result<(), Error> {
+    pub(crate) fn write(
+        &self,
+        class: Class,
+        writes: impl Into<Arc<EncodedWrites>>,
+        done: Option<Done>,
+    ) -> Result<(), Error> {
         self.send(Job::Write { class, writes: writes.into(), done })
     }
 
@@ -101,7 +106,7 @@ impl Queue {
     pub(crate) fn write_patiently(
         &self,
         class: Class,
-        writes: impl Into<Arc<Writes>>,
+        writes: impl Into<Arc<EncodedWrites>>,
         done: Option<Done>,
     ) -> Result<(), Error> {
         self.figures.queued.fetch_add(1, Ordering::Relaxed);
@@ -261,7 +266,7 @@ impl Committer {
         })
     }
 
-    fn write(&mut self, writes: &Writes) -> Result<(), Error> {
+    fn write(&mut self, writes: &EncodedWrites) -> Result<(), Error> {
         self.may_write()?;
         let batch = self.poison.guard(writes.to_rocks(&self.rocks))?;
         self.commit(batch, writes.count)

@@ -18,7 +18,7 @@ const MAGIC: &[u8; 8] = b"LPMARK\0\x01";
 
 /// What was on the disk.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Mark {
+pub(crate) struct DiskMark {
     /// The epoch when the store was opened.
     pub(crate) start_epoch: u64,
     /// Counts marks.
@@ -29,7 +29,7 @@ pub(crate) struct Mark {
     pub(crate) logs: Vec<(u64, u64)>,
 }
 
-impl Mark {
+impl DiskMark {
     pub(crate) fn encode(&self, key: &hmac::Key) -> Vec<u8> {
         let mut out = MAGIC.to_vec();
         out.put_u64(self.start_epoch);
@@ -113,7 +113,7 @@ impl MarkFile {
         start_epoch: u64,
         sequence: u64,
     ) -> Result<Self, Error> {
-        let mark = Mark { start_epoch, count: 1, sequence, logs: logs(wal)? };
+        let mark = DiskMark { start_epoch, count: 1, sequence, logs: logs(wal)? };
         let mut bytes = mark.encode(key);
         bytes.resize(2 * limits::MARK_SLOT_BYTES, 0);
         durable::write_private(path, &bytes)?;
@@ -125,7 +125,7 @@ impl MarkFile {
     /// The logs were synced: remember how far they reach.
     pub(crate) fn write(&mut self, sequence: u64) -> Result<(), Error> {
         self.count += 1;
-        let mark = Mark { start_epoch: self.start_epoch, count: self.count, sequence, logs: logs(&self.wal)? };
+        let mark = DiskMark { start_epoch: self.start_epoch, count: self.count, sequence, logs: logs(&self.wal)? };
         let at = (self.count + 1) % 2 * limits::MARK_SLOT_BYTES as u64;
         self.file.write_all_at(&mark.encode(&self.key), at).map_err(durable::failed(&self.path, "write"))
     }
@@ -152,16 +152,16 @@ mod tests {
         for sequence in 101..105 {
             file.write(sequence).expect("writes");
             file.sync().expect("syncs");
-            let mark = Mark::read(&path, &key).expect("reads").expect("is there");
+            let mark = DiskMark::read(&path, &key).expect("reads").expect("is there");
             assert_eq!((mark.start_epoch, mark.sequence, mark.logs), (3, sequence, vec![(7, 10)]));
         }
         let newest = (file.count + 1) as usize % 2 * limits::MARK_SLOT_BYTES;
         let mut torn = std::fs::read(&path).expect("reads");
         torn[newest + 20] ^= 1;
         std::fs::write(&path, &torn).expect("writes");
-        assert_eq!(Mark::read(&path, &key).expect("reads").expect("is there").sequence, 103);
+        assert_eq!(DiskMark::read(&path, &key).expect("reads").expect("is there").sequence, 103);
         torn[limits::MARK_SLOT_BYTES - newest + 20] ^= 1;
         std::fs::write(&path, &torn).expect("writes");
-        assert!(matches!(Mark::read(&path, &key), Err(Error::Damaged { .. })));
+        assert!(matches!(DiskMark::read(&path, &key), Err(Error::Damaged { .. })));
     }
 }

@@ -7,9 +7,9 @@ use linchpin_shard::TlsOptions;
 use linchpin_tls::pki_types::pem::PemObject;
 use linchpin_tls::pki_types::{CertificateDer, ServerName};
 use linchpin_tls::{
-    Acceptor, AcceptorOptions, Certificates, Challenges, ClientAuth, Clock, Connector, ConnectorOptions, Desk, Facts,
-    Fault, Handshake, Identity, Input, Layer, LocalAuthority, Opened, Progress, Provider, RecordLayer, Revoked,
-    Session, SessionIds, TicketKey, Tickets, Version, fingerprint,
+    Acceptor, AcceptorOptions, Certificates, Challenges, ClientAuth, Clock, Connector, ConnectorOptions, Desk, Fault,
+    Handshake, HandshakeFacts, Identity, Input, Layer, LocalAuthority, Opened, Progress, Provider, RecordLayer,
+    Revoked, Session, SessionIds, TicketKey, Tickets, Version, fingerprint,
 };
 
 use crate::World;
@@ -135,7 +135,7 @@ pub struct TlsEnd {
     session: Session,
     desk: Desk,
     /// What was agreed on.
-    pub facts: Facts,
+    pub facts: HandshakeFacts,
     /// The server said close_notify.
     pub said_goodbye: bool,
 }

@@ -4,17 +4,17 @@ use linchpin_storage::schema::{AcmeAccount, AcmeOrder};
 use zeroize::Zeroizing;
 
 use super::calendar::wait_s;
-use super::call::{Answer, Call, Failure, FailureKind, OrderStage};
+use super::call::{AcmeAnswer, AcmeCall, CallFailure, FailureKind, OrderStage};
 use super::limits;
-use super::line::{Held, Stage};
-use super::orders::{Busy, Effect, Orders, Part};
+use super::line::{HeldCertificate, LineStage};
+use super::orders::{Busy, OrderEffect, Orders, Part};
 
 impl Orders {
     /// Take in the answer to the call under way.
-    pub(super) fn answered(&mut self, now_s: u64, answer: Answer, fx: &mut Vec<Effect>) {
+    pub(super) fn answered(&mut self, now_s: u64, answer: AcmeAnswer, fx: &mut Vec<OrderEffect>) {
         let Busy::Calling(at, authority, call) = std::mem::replace(&mut self.busy, Busy::Free) else { return };
         match (call, answer) {
-            (Call::MakeKey, Answer::Key(key_pem)) => {
+            (AcmeCall::MakeKey, AcmeAnswer::Key(key_pem)) => {
                 let line = &mut self.lines[at];
                 let order = AcmeOrder { authority, key_pem, url: "".into(), begun_s: now_s };
                 line.state.order = Some(order);
@@ -23,40 +23,40 @@ impl Orders {
                 self.say(now_s, at, format!("a certificate for {} is due", self.lines[at].names.join(", ")), fx);
                 self.store(Part::Line(at), fx);
             }
-            (Call::MakeAccountKey, Answer::Key(key_pem)) => {
+            (AcmeCall::MakeAccountKey, AcmeAnswer::Key(key_pem)) => {
                 let directory = self.directories[usize::from(authority)].clone();
                 let account = AcmeAccount { directory, key_pem, url: "".into() };
                 self.accounts[usize::from(authority)] = Some(account);
                 self.store(Part::Account(authority), fx);
             }
-            (Call::Register, Answer::Registered { url, key_pem }) => {
+            (AcmeCall::Register, AcmeAnswer::Registered { url, key_pem }) => {
                 self.registered(now_s, at, authority, url, key_pem, fx);
             }
-            (Call::Window, Answer::Window { start_s, end_s, again_s }) => {
+            (AcmeCall::Window, AcmeAnswer::Window { start_s, end_s, again_s }) => {
                 self.window(now_s, at, start_s, end_s, again_s, fx);
             }
-            (Call::Window, Answer::Failed(_)) => {
+            (AcmeCall::Window, AcmeAnswer::Failed(_)) => {
                 // The calendar of our own serves as well.
                 self.lines[at].state.ask_s = now_s + limits::ASK_RENEWAL_AGAIN.as_secs();
                 self.store(Part::Line(at), fx);
             }
-            (Call::Order { .. }, Answer::Ordered(url)) => self.ordered(now_s, at, authority, url, fx),
-            (Call::Prove { .. }, Answer::Opened(how)) => {
+            (AcmeCall::Order { .. }, AcmeAnswer::Ordered(url)) => self.ordered(now_s, at, authority, url, fx),
+            (AcmeCall::Prove { .. }, AcmeAnswer::Opened(how)) => {
                 let line = &mut self.lines[at];
                 line.opened_s = Some(now_s);
-                line.stage = Stage::Look;
+                line.stage = LineStage::Look;
                 line.look_s = now_s + limits::POLL.as_secs();
                 self.say(now_s, at, format!("challenges are open: {how}"), fx);
             }
-            (Call::Finalize, Answer::Status { stage: OrderStage::Ready, again_s, why }) => {
+            (AcmeCall::Finalize, AcmeAnswer::Status { stage: OrderStage::Ready, again_s, why }) => {
                 // It has the request: asking again at once would be asking for ever.
                 self.status(now_s, at, OrderStage::Processing, again_s, &why, fx);
             }
-            (Call::Look | Call::Finalize, Answer::Status { stage, again_s, why }) => {
+            (AcmeCall::Look | AcmeCall::Finalize, AcmeAnswer::Status { stage, again_s, why }) => {
                 self.status(now_s, at, stage, again_s, &why, fx);
             }
-            (Call::Fetch, Answer::Fetched(held)) => self.fetched(now_s, at, *held, fx),
-            (Call::Revoke { .. }, Answer::Revoked) => {
+            (AcmeCall::Fetch, AcmeAnswer::Fetched(held)) => self.fetched(now_s, at, *held, fx),
+            (AcmeCall::Revoke { .. }, AcmeAnswer::Revoked) => {
                 let line = &mut self.lines[at];
                 line.wishes.revoke = None;
                 if let Some(held) = &mut line.current {
@@ -65,13 +65,13 @@ impl Orders {
                 self.say(now_s, at, "the certificate is revoked; a new one is ordered", fx);
                 self.store(Part::Certificates(at), fx);
             }
-            (Call::Revoke { .. }, Answer::Failed(failure)) => {
+            (AcmeCall::Revoke { .. }, AcmeAnswer::Failed(failure)) => {
                 self.lines[at].wishes.revoke = None;
                 self.say(now_s, at, format!("nothing is revoked: {}", failure.text), fx);
             }
-            (call, Answer::Failed(failure)) => self.failed(now_s, at, authority, &call, &failure, fx),
+            (call, AcmeAnswer::Failed(failure)) => self.failed(now_s, at, authority, &call, &failure, fx),
             (call, _) => {
-                let failure = Failure::new(FailureKind::Unreachable, "an answer to another question");
+                let failure = CallFailure::new(FailureKind::Unreachable, "an answer to another question");
                 self.failed(now_s, at, authority, &call, &failure, fx);
             }
         }
@@ -84,7 +84,7 @@ impl Orders {
         authority: u8,
         url: String,
         key_pem: Option<Zeroizing<String>>,
-        fx: &mut Vec<Effect>,
+        fx: &mut Vec<OrderEffect>,
     ) {
         if let Some(account) = &mut self.accounts[usize::from(authority)] {
             account.url = url.into();
@@ -96,7 +96,7 @@ impl Orders {
         self.store(Part::Account(authority), fx);
     }
 
-    fn window(&mut self, now_s: u64, at: usize, start_s: u64, end_s: u64, again_s: u64, fx: &mut Vec<Effect>) {
+    fn window(&mut self, now_s: u64, at: usize, start_s: u64, end_s: u64, again_s: u64, fx: &mut Vec<OrderEffect>) {
         let random = self.random();
         let state = &mut self.lines[at].state;
         let [least, most] = limits::ASK_RENEWAL.map(|wait| wait.as_secs());
@@ -114,7 +114,7 @@ impl Orders {
         self.store(Part::Line(at), fx);
     }
 
-    fn ordered(&mut self, now_s: u64, at: usize, authority: u8, url: String, fx: &mut Vec<Effect>) {
+    fn ordered(&mut self, now_s: u64, at: usize, authority: u8, url: String, fx: &mut Vec<OrderEffect>) {
         let state = &mut self.lines[at].state;
         state.orders.retain(|order| order.1 + limits::ORDERS_SPAN.as_secs() > now_s);
         // Wishes of operators may be more than the budget; the newest ones count.
@@ -136,39 +136,40 @@ impl Orders {
         stage: OrderStage,
         again_s: Option<u64>,
         why: &str,
-        fx: &mut Vec<Effect>,
+        fx: &mut Vec<OrderEffect>,
     ) {
         let line = &mut self.lines[at];
         let begun_s = line.state.order.as_ref().map_or(now_s, |order| order.begun_s);
         let is_old = now_s > begun_s + limits::ORDER_LIFETIME.as_secs();
         match stage {
-            OrderStage::Pending if line.opened_s.is_none() => line.stage = Stage::Prove,
+            OrderStage::Pending if line.opened_s.is_none() => line.stage = LineStage::Prove,
             OrderStage::Pending if line.opened_s.is_some_and(|at_s| now_s > at_s + limits::PROOF.as_secs()) => {
                 line.start_over();
-                fx.push(Effect::CloseChallenges);
-                let failure = Failure::new(FailureKind::Unreachable, "the authority did not come to look at the names");
+                fx.push(OrderEffect::CloseChallenges);
+                let failure =
+                    CallFailure::new(FailureKind::Unreachable, "the authority did not come to look at the names");
                 self.fail(now_s, at, &failure, fx);
             }
             OrderStage::Pending | OrderStage::Processing if is_old => {
                 self.give_up(now_s, at, "the order took more than a day", fx);
             }
             OrderStage::Pending | OrderStage::Processing => {
-                line.stage = Stage::Look;
+                line.stage = LineStage::Look;
                 let wait_s = again_s.map_or(line.wait_s, |asked_s| asked_s.min(limits::RETRY_AFTER.as_secs()));
                 line.look_s = now_s + wait_s.max(1);
                 line.wait_s = (line.wait_s * 2).min(limits::POLL_MOST.as_secs());
             }
             OrderStage::Ready => {
-                line.stage = Stage::Finalize;
-                fx.push(Effect::CloseChallenges);
+                line.stage = LineStage::Finalize;
+                fx.push(OrderEffect::CloseChallenges);
             }
-            OrderStage::Valid => line.stage = Stage::Fetch,
+            OrderStage::Valid => line.stage = LineStage::Fetch,
             OrderStage::Invalid => self.give_up(now_s, at, why, fx),
         }
     }
 
     /// The order gives no certificate any more: the next one begins anew.
-    fn give_up(&mut self, now_s: u64, at: usize, why: &str, fx: &mut Vec<Effect>) {
+    fn give_up(&mut self, now_s: u64, at: usize, why: &str, fx: &mut Vec<OrderEffect>) {
         let state = &mut self.lines[at].state;
         state.order = None;
         state.invalid += 1;
@@ -177,12 +178,12 @@ impl Orders {
         let over = state.failed.len().saturating_sub(limits::FAILED);
         state.failed.drain(..over);
         self.lines[at].start_over();
-        fx.extend([Effect::CloseChallenges, Effect::Ended(false)]);
+        fx.extend([OrderEffect::CloseChallenges, OrderEffect::Ended(false)]);
         let text = format!("the order ended without a certificate: {why}");
-        self.fail(now_s, at, &Failure::new(FailureKind::Refused, text), fx);
+        self.fail(now_s, at, &CallFailure::new(FailureKind::Refused, text), fx);
     }
 
-    fn fetched(&mut self, now_s: u64, at: usize, held: Held, fx: &mut Vec<Effect>) {
+    fn fetched(&mut self, now_s: u64, at: usize, held: HeldCertificate, fx: &mut Vec<OrderEffect>) {
         let line = &mut self.lines[at];
         let serves_devices = line.current.as_ref().is_some_and(|old| old.is_valid(now_s) && old.reaches);
         if serves_devices && !held.reaches {
@@ -203,14 +204,22 @@ impl Orders {
         line.start_over();
         let days = held.not_after_s.saturating_sub(now_s) / 86_400;
         self.swap_in(at, held);
-        fx.push(Effect::Ended(true));
+        fx.push(OrderEffect::Ended(true));
         self.say(now_s, at, format!("the new certificate is stored and served; it is valid for {days} days"), fx);
         self.store(Part::Certificates(at), fx);
     }
 
-    fn failed(&mut self, now_s: u64, at: usize, authority: u8, call: &Call, failure: &Failure, fx: &mut Vec<Effect>) {
+    fn failed(
+        &mut self,
+        now_s: u64,
+        at: usize,
+        authority: u8,
+        call: &AcmeCall,
+        failure: &CallFailure,
+        fx: &mut Vec<OrderEffect>,
+    ) {
         match failure.kind {
-            FailureKind::AlreadyReplaced if matches!(call, Call::Order { replaces: true }) => {
+            FailureKind::AlreadyReplaced if matches!(call, AcmeCall::Order { replaces: true }) => {
                 // RFC 9773, 5: the order is made again without the field, once.
                 self.lines[at].state.replaced = true;
                 self.say(now_s, at, "the certificate was replaced before: ordering without saying so", fx);
@@ -229,13 +238,13 @@ impl Orders {
                 self.fail(now_s, at, failure, fx);
             }
             FailureKind::OrderGone | FailureKind::Unfit => self.give_up(now_s, at, &failure.text, fx),
-            FailureKind::Refused if matches!(call, Call::Finalize | Call::Prove { .. } | Call::Fetch) => {
+            FailureKind::Refused if matches!(call, AcmeCall::Finalize | AcmeCall::Prove { .. } | AcmeCall::Fetch) => {
                 self.give_up(now_s, at, &failure.text, fx);
             }
             _ => {
-                if matches!(call, Call::Prove { .. } | Call::Look | Call::Finalize) {
+                if matches!(call, AcmeCall::Prove { .. } | AcmeCall::Look | AcmeCall::Finalize) {
                     self.lines[at].start_over();
-                    fx.push(Effect::CloseChallenges);
+                    fx.push(OrderEffect::CloseChallenges);
                 }
                 self.fail(now_s, at, failure, fx);
             }
@@ -243,7 +252,7 @@ impl Orders {
     }
 
     /// Count a failure, and wait.
-    fn fail(&mut self, now_s: u64, at: usize, failure: &Failure, fx: &mut Vec<Effect>) {
+    fn fail(&mut self, now_s: u64, at: usize, failure: &CallFailure, fx: &mut Vec<OrderEffect>) {
         let random = self.random();
         let state = &mut self.lines[at].state;
         state.failures += 1;

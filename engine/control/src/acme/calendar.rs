@@ -3,10 +3,10 @@
 use super::limits::{
     BACK_OFF, FAILED, FAILED_SPAN, ORDER_SPACING, ORDERS, ORDERS_SPAN, RENEWALS_APART, RETRY_AFTER, SHORT_LIFETIME,
 };
-use super::line::{Alarm, Held, Line};
+use super::line::{Alarm, HeldCertificate, OrderLine};
 
 /// When the certificate is renewed, s since 1970.
-pub(crate) fn due_s(line: &Line) -> u64 {
+pub(crate) fn due_s(line: &OrderLine) -> u64 {
     let Some(held) = &line.current else { return 0 };
     if held.certificate.revoked {
         return 0;
@@ -21,7 +21,7 @@ pub(crate) fn due_s(line: &Line) -> u64 {
 }
 
 /// Two thirds of the lifetime, or half of a short one, less up to a fiftieth by which lines differ.
-fn by_lifetime_s(line: &Line, held: &Held) -> u64 {
+fn by_lifetime_s(line: &OrderLine, held: &HeldCertificate) -> u64 {
     let lifetime_s = held.lifetime_s();
     let share_s = if lifetime_s < SHORT_LIFETIME.as_secs() { lifetime_s / 2 } else { lifetime_s / 3 * 2 };
     let spread_s = (lifetime_s / 50).max(1);
@@ -48,7 +48,7 @@ pub(crate) fn wait_s(failures: u32, retry_after_s: Option<u64>, random: u64) -> 
 }
 
 /// When the next order may be made at this authority, s since 1970; `orders`: those of all lines with these names.
-pub(crate) fn order_allowed_s(line: &Line, authority: u8, orders: &[(u8, u64)], now_s: u64) -> u64 {
+pub(crate) fn order_allowed_s(line: &OrderLine, authority: u8, orders: &[(u8, u64)], now_s: u64) -> u64 {
     let span_s = ORDERS_SPAN.as_secs();
     let mut recent: Vec<u64> = orders.iter().filter(|order| order.0 == authority).map(|order| order.1).collect();
     recent.sort_unstable();
@@ -71,14 +71,14 @@ pub(crate) fn order_allowed_s(line: &Line, authority: u8, orders: &[(u8, u64)], 
 }
 
 /// Has half of the time between the first attempt and the end of the certificate passed?
-pub(crate) fn is_half_gone(line: &Line, now_s: u64) -> bool {
+pub(crate) fn is_half_gone(line: &OrderLine, now_s: u64) -> bool {
     let Some(held) = &line.current else { return false };
     let due_s = due_s(line);
     now_s >= due_s + held.not_after_s.saturating_sub(due_s) / 2
 }
 
 /// How bad the state of a line is.
-pub(crate) fn alarm(line: &Line, now_s: u64) -> Alarm {
+pub(crate) fn alarm(line: &OrderLine, now_s: u64) -> Alarm {
     let Some(held) = line.current.as_ref().filter(|held| held.is_valid(now_s)) else { return Alarm::Nothing };
     let left_s = held.not_after_s - now_s;
     match held.lifetime_s() {

@@ -2,36 +2,36 @@
 
 use zeroize::Zeroizing;
 
-use super::Held;
+use super::HeldCertificate;
 
 /// One exchange with an authority, or work for it that takes time. Lines and authorities are numbered as configured.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Call {
-    /// Make the key of a certificate. Answer: [`Answer::Key`].
+pub(crate) enum AcmeCall {
+    /// Make the key of a certificate. Answer: [`AcmeAnswer::Key`].
     MakeKey,
-    /// Make the key of an account. Answer: [`Answer::Key`].
+    /// Make the key of an account. Answer: [`AcmeAnswer::Key`].
     MakeAccountKey,
-    /// Register the account whose key is stored. Answer: [`Answer::Registered`].
+    /// Register the account whose key is stored. Answer: [`AcmeAnswer::Registered`].
     Register,
-    /// When should the certificate be renewed? Answer: [`Answer::Window`].
+    /// When should the certificate be renewed? Answer: [`AcmeAnswer::Window`].
     Window,
-    /// Order a certificate; `replaces`: name the one that is served. Answer: [`Answer::Ordered`].
+    /// Order a certificate; `replaces`: name the one that is served. Answer: [`AcmeAnswer::Ordered`].
     Order {
         /// Name the certificate that is served.
         replaces: bool,
     },
-    /// How far is the order? Answer: [`Answer::Status`].
+    /// How far is the order? Answer: [`AcmeAnswer::Status`].
     Look,
-    /// Open a challenge for each name that is not proven, and tell the authority. Answer: [`Answer::Opened`].
+    /// Open a challenge for each name that is not proven, and tell the authority. Answer: [`AcmeAnswer::Opened`].
     Prove {
         /// Orders in a row that ended invalid: which way of proving has its turn.
         turn: u32,
     },
-    /// Send the request for the stored key. Answer: [`Answer::Status`].
+    /// Send the request for the stored key. Answer: [`AcmeAnswer::Status`].
     Finalize,
-    /// Take the certificate, and judge it. Answer: [`Answer::Fetched`].
+    /// Take the certificate, and judge it. Answer: [`AcmeAnswer::Fetched`].
     Fetch,
-    /// Revoke the certificate that is served, for this reason (RFC 5280, 5.3.1). Answer: [`Answer::Revoked`].
+    /// Revoke the certificate that is served, for this reason (RFC 5280, 5.3.1). Answer: [`AcmeAnswer::Revoked`].
     Revoke {
         /// The reason's number.
         reason: u8,
@@ -53,9 +53,9 @@ pub(crate) enum OrderStage {
     Invalid,
 }
 
-/// What a [`Call`] led to.
+/// What a [`AcmeCall`] led to.
 #[derive(Clone, Debug)]
-pub(crate) enum Answer {
+pub(crate) enum AcmeAnswer {
     /// A new key, PKCS #8 in PEM.
     Key(Zeroizing<String>),
     /// The account's address; with another key if the authority's library made its own.
@@ -88,16 +88,16 @@ pub(crate) enum Answer {
     /// Challenges are open; in which way each name is proven, in words.
     Opened(String),
     /// The certificate, fit to be served.
-    Fetched(Box<Held>),
+    Fetched(Box<HeldCertificate>),
     /// It is revoked.
     Revoked,
     /// It failed.
-    Failed(Failure),
+    Failed(CallFailure),
 }
 
-/// Why a [`Call`] failed.
+/// Why a [`AcmeCall`] failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Failure {
+pub(crate) struct CallFailure {
     pub(crate) kind: FailureKind,
     /// The authority wants to be left alone for so many seconds.
     pub(crate) retry_after_s: Option<u64>,
@@ -105,7 +105,7 @@ pub(crate) struct Failure {
     pub(crate) text: String,
 }
 
-/// What a [`Failure`] means for what is under way.
+/// What a [`CallFailure`] means for what is under way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum FailureKind {
     /// Nobody answers, or not in a way that means anything: the same again later.
@@ -124,7 +124,7 @@ pub(crate) enum FailureKind {
     Unfit,
 }
 
-impl Failure {
+impl CallFailure {
     pub(crate) fn new(kind: FailureKind, text: impl Into<String>) -> Self {
         Self { kind, retry_after_s: None, text: text.into() }
     }

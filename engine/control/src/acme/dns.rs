@@ -12,14 +12,14 @@ use super::limits;
 
 /// What is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Wanted {
+pub(super) enum DnsQuestion {
     Txt,
     Caa,
 }
 
 /// One record.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Found {
+pub(super) enum DnsRecord {
     /// All its strings, one after the other.
     Txt(String),
     /// Property and value.
@@ -41,7 +41,7 @@ fn resolver_in(text: &str) -> Option<SocketAddr> {
 ///
 /// # Errors
 /// The name is none, nobody answers in time, or the answer is no answer to this.
-pub(super) async fn ask(server: SocketAddr, name: &str, wanted: Wanted) -> Result<Vec<Found>, String> {
+pub(super) async fn ask(server: SocketAddr, name: &str, wanted: DnsQuestion) -> Result<Vec<DnsRecord>, String> {
     let mut id = [0; 2];
     getrandom::fill(&mut id).map_err(|error| error.to_string())?;
     let question = question(u16::from_be_bytes(id), name, wanted)?;
@@ -57,10 +57,10 @@ pub(super) async fn ask(server: SocketAddr, name: &str, wanted: Wanted) -> Resul
     }
 }
 
-fn question(id: u16, name: &str, wanted: Wanted) -> Result<Vec<u8>, String> {
+fn question(id: u16, name: &str, wanted: DnsQuestion) -> Result<Vec<u8>, String> {
     let kind = match wanted {
-        Wanted::Txt => TYPE::TXT,
-        Wanted::Caa => TYPE::CAA,
+        DnsQuestion::Txt => TYPE::TXT,
+        DnsQuestion::Caa => TYPE::CAA,
     };
     let mut packet = Packet::new_query(id);
     packet.set_flags(PacketFlag::RECURSION_DESIRED);
@@ -93,7 +93,7 @@ async fn over_tcp(server: SocketAddr, question: &[u8]) -> Result<Vec<u8>, String
 }
 
 /// The records of an answer; `None`: it was cut off.
-fn read(answer: &[u8], id: &[u8; 2], wanted: Wanted) -> Result<Option<Vec<Found>>, String> {
+fn read(answer: &[u8], id: &[u8; 2], wanted: DnsQuestion) -> Result<Option<Vec<DnsRecord>>, String> {
     let packet = Packet::parse(answer).map_err(|error| format!("the name server's answer cannot be read: {error}"))?;
     if packet.id() != u16::from_be_bytes(*id) || !packet.has_flags(PacketFlag::RESPONSE) {
         return Err("the name server answers something else".to_owned());
@@ -107,9 +107,9 @@ fn read(answer: &[u8], id: &[u8; 2], wanted: Wanted) -> Result<Option<Vec<Found>
         other => return Err(format!("the name server answers {other:?}")),
     }
     let found = packet.answers.into_iter().filter_map(|record| match (wanted, record.rdata) {
-        (Wanted::Txt, RData::TXT(text)) => String::try_from(text).ok().map(Found::Txt),
-        (Wanted::Caa, RData::CAA(caa)) => {
-            Some(Found::Caa(caa.tag.to_string(), String::from_utf8_lossy(&caa.value).into_owned()))
+        (DnsQuestion::Txt, RData::TXT(text)) => String::try_from(text).ok().map(DnsRecord::Txt),
+        (DnsQuestion::Caa, RData::CAA(caa)) => {
+            Some(DnsRecord::Caa(caa.tag.to_string(), String::from_utf8_lossy(&caa.value).into_owned()))
         }
         _ => None,
     });
@@ -117,7 +117,7 @@ fn read(answer: &[u8], id: &[u8; 2], wanted: Wanted) -> Result<Option<Vec<Found>
 }
 
 /// May an authority with this domain sign for the name, by the records that stand for it (RFC 8659)? `None`: nobody said.
-pub(super) fn allows(records: &[Found], issuer: &str, is_wildcard: bool) -> Option<bool> {
+pub(super) fn allows(records: &[DnsRecord], issuer: &str, is_wildcard: bool) -> Option<bool> {
     let mut issuers = if is_wildcard { values(records, "issuewild") } else { Vec::new() };
     if issuers.is_empty() {
         issuers = values(records, "issue");
@@ -130,9 +130,9 @@ pub(super) fn allows(records: &[Found], issuer: &str, is_wildcard: bool) -> Opti
 }
 
 /// The values of one property.
-fn values<'f>(records: &'f [Found], tag: &str) -> Vec<&'f str> {
-    let of = |record: &'f Found| match record {
-        Found::Caa(name, value) if name.eq_ignore_ascii_case(tag) => Some(value.as_str()),
+fn values<'f>(records: &'f [DnsRecord], tag: &str) -> Vec<&'f str> {
+    let of = |record: &'f DnsRecord| match record {
+        DnsRecord::Caa(name, value) if name.eq_ignore_ascii_case(tag) => Some(value.as_str()),
         _ => None,
     };
     records.iter().filter_map(of).collect()
@@ -155,13 +155,13 @@ mod tests {
     fn answers_are_read_and_only_those_to_the_question() {
         let long = TXT::new().with_string("ca.example; ").expect("short").with_string("accounturi=x").expect("short");
         let bytes = answer(258, vec![RData::TXT(long)]);
-        let found = read(&bytes, &[1, 2], Wanted::Txt).expect("it is read");
-        assert_eq!(found, Some(vec![Found::Txt("ca.example; accounturi=x".to_owned())]));
-        assert_eq!(read(&bytes, &[1, 2], Wanted::Caa), Ok(Some(Vec::new())));
-        assert!(read(&bytes, &[9, 9], Wanted::Txt).is_err());
-        assert!(read(&bytes[..7], &[1, 2], Wanted::Txt).is_err());
-        assert!(question(1, &"a".repeat(300), Wanted::Txt).is_err());
-        assert_eq!(question(1, "node.example", Wanted::Caa).expect("a question").len(), 12 + 14 + 4);
+        let found = read(&bytes, &[1, 2], DnsQuestion::Txt).expect("it is read");
+        assert_eq!(found, Some(vec![DnsRecord::Txt("ca.example; accounturi=x".to_owned())]));
+        assert_eq!(read(&bytes, &[1, 2], DnsQuestion::Caa), Ok(Some(Vec::new())));
+        assert!(read(&bytes, &[9, 9], DnsQuestion::Txt).is_err());
+        assert!(read(&bytes[..7], &[1, 2], DnsQuestion::Txt).is_err());
+        assert!(question(1, &"a".repeat(300), DnsQuestion::Txt).is_err());
+        assert_eq!(question(1, "node.example", DnsQuestion::Caa).expect("a question").len(), 12 + 14 + 4);
     }
 
     #[test]
@@ -172,7 +172,7 @@ mod tests {
             RData::CAA(CAA { flag: 0, tag, value })
         };
         let bytes = answer(1, vec![caa("issue", "ca.example; validationmethods=http-01"), caa("issuewild", ";")]);
-        let found = read(&bytes, &[0, 1], Wanted::Caa).expect("it is read").expect("whole");
+        let found = read(&bytes, &[0, 1], DnsQuestion::Caa).expect("it is read").expect("whole");
         assert_eq!(allows(&found, "ca.example", false), Some(true));
         assert_eq!(allows(&found, "other.example", false), Some(false));
         assert_eq!(allows(&found, "ca.example", true), Some(false));

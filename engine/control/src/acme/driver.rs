@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 
 use super::caller::Caller;
 use super::line::{Alarm, Wishes};
-use super::orders::{Effect, Input, Orders, Part};
+use super::orders::{OrderEffect, OrderInput, Orders, Part};
 use super::report::{LineReport, report};
 use super::stored::account_id;
 use super::{Served, now_s};
@@ -18,7 +18,7 @@ use super::{Served, now_s};
 pub(super) type Disk = Option<Arc<Store>>;
 
 /// What is asked of the task.
-pub(super) type Wish = (usize, Wishes);
+pub(super) type CertificateWish = (usize, Wishes);
 
 /// What others see of the orders.
 #[derive(Debug, Default)]
@@ -29,7 +29,7 @@ pub(super) struct Shown {
     pub(super) orders: [u64; 2],
 }
 
-pub(super) struct Driver {
+pub(super) struct OrderDriver {
     pub(super) orders: Orders,
     pub(super) caller: Caller,
     pub(super) disk: Disk,
@@ -37,27 +37,27 @@ pub(super) struct Driver {
     pub(super) shown: Arc<Mutex<Shown>>,
 }
 
-impl Driver {
+impl OrderDriver {
     /// Run until nobody can wish anything any more.
-    pub(super) async fn run(mut self, mut wishes: mpsc::Receiver<Wish>) {
-        let mut input = Input::Tick;
+    pub(super) async fn run(mut self, mut wishes: mpsc::Receiver<CertificateWish>) {
+        let mut input = OrderInput::Tick;
         loop {
             self.take_in(input).await;
             let now_s = now_s();
             let left = Duration::from_secs(self.orders.wake_s(now_s).saturating_sub(now_s).max(1));
             input = tokio::select! {
                 wish = wishes.recv() => match wish {
-                    Some((line, wishes)) => Input::Wish(line, wishes),
+                    Some((line, wishes)) => OrderInput::Wish(line, wishes),
                     None => break,
                 },
-                () = tokio::time::sleep(left) => Input::Tick,
+                () = tokio::time::sleep(left) => OrderInput::Tick,
             };
         }
         self.caller.close_challenges().await;
     }
 
     /// One input, and all that follows from it.
-    pub(super) async fn take_in(&mut self, input: Input) {
+    pub(super) async fn take_in(&mut self, input: OrderInput) {
         let mut effects = Vec::new();
         self.orders.handle(now_s(), input, &mut effects);
         let mut next = std::collections::VecDeque::from(effects);
@@ -72,31 +72,31 @@ impl Driver {
         self.show();
     }
 
-    async fn carry_out(&mut self, effect: Effect) -> Option<Input> {
+    async fn carry_out(&mut self, effect: OrderEffect) -> Option<OrderInput> {
         match effect {
-            Effect::Call(line, authority, call) => {
-                Some(Input::Answer(self.caller.call(&self.orders, line, authority, &call).await))
+            OrderEffect::Call(line, authority, call) => {
+                Some(OrderInput::Answer(self.caller.call(&self.orders, line, authority, &call).await))
             }
-            Effect::Store(part) => Some(Input::Written(self.store(part).await)),
-            Effect::Serve(line) => {
+            OrderEffect::Store(part) => Some(OrderInput::Written(self.store(part).await)),
+            OrderEffect::Serve(line) => {
                 if let Err(why) = (self.serve)(&self.orders) {
                     tracing::error!("{}: the new certificate is not served: {why}", self.orders.lines()[line].title());
                 }
                 None
             }
-            Effect::CloseChallenges => {
+            OrderEffect::CloseChallenges => {
                 self.caller.close_challenges().await;
                 None
             }
-            Effect::Ended(issued) => {
+            OrderEffect::Ended(issued) => {
                 self.shown.lock().unwrap_or_else(PoisonError::into_inner).orders[usize::from(!issued)] += 1;
                 None
             }
-            Effect::Say(line, text) => {
+            OrderEffect::Say(line, text) => {
                 tracing::info!("certificate {}: {text}", self.title(line));
                 None
             }
-            Effect::Alarm(line, alarm) => {
+            OrderEffect::Alarm(line, alarm) => {
                 self.alarm(line, alarm);
                 None
             }
@@ -104,7 +104,7 @@ impl Driver {
     }
 
     fn title(&self, line: usize) -> String {
-        self.orders.lines().get(line).map(super::line::Line::title).unwrap_or_default()
+        self.orders.lines().get(line).map(super::line::OrderLine::title).unwrap_or_default()
     }
 
     fn alarm(&self, line: usize, alarm: Alarm) {

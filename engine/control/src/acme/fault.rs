@@ -2,16 +2,18 @@
 
 use instant_acme::{Error, Problem};
 
-use super::call::{Failure, FailureKind};
+use super::call::{CallFailure, FailureKind};
 
 /// A failed call.
-pub(super) fn failure(error: &Error) -> Failure {
+pub(super) fn failure(error: &Error) -> CallFailure {
     match error {
-        Error::Api(problem) => Failure::new(kind(problem), of_problem(problem)),
-        Error::Unsupported(what) => Failure::new(FailureKind::Refused, format!("the authority has no {what}")),
-        Error::KeyRejected | Error::Crypto => Failure::new(FailureKind::Refused, "the key of the account is damaged"),
+        Error::Api(problem) => CallFailure::new(kind(problem), of_problem(problem)),
+        Error::Unsupported(what) => CallFailure::new(FailureKind::Refused, format!("the authority has no {what}")),
+        Error::KeyRejected | Error::Crypto => {
+            CallFailure::new(FailureKind::Refused, "the key of the account is damaged")
+        }
         // Nobody there, half an answer, a page of a proxy: it may be over soon.
-        other => Failure::new(FailureKind::Unreachable, clean(&other.to_string())),
+        other => CallFailure::new(FailureKind::Unreachable, clean(&other.to_string())),
     }
 }
 

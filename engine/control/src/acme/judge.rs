@@ -5,7 +5,7 @@ use linchpin_tls::pki_types::CertificateDer;
 use linchpin_tls::pki_types::pem::PemObject as _;
 use linchpin_tls::{Identity, Provider, Warning, device_chain};
 
-use super::line::Held;
+use super::line::HeldCertificate;
 
 /// Of the chains that an authority offers, the first its own choice, take the one that devices can use with the least
 /// memory, and check it with its key for these names.
@@ -19,7 +19,7 @@ pub(super) fn judge(
     directory: &str,
     roots: &[CertificateDer<'static>],
     now_s: u64,
-) -> Result<Held, String> {
+) -> Result<HeldCertificate, String> {
     let parsed: Vec<(usize, Vec<CertificateDer<'static>>)> =
         chains.iter().enumerate().filter_map(|(at, chain)| Some((at, parse(chain)?))).collect();
     let Some((0, first)) = parsed.first() else { return Err("the chain cannot be read".to_owned()) };
@@ -56,7 +56,7 @@ pub(super) fn look_at(
     certificate: ServedCertificate,
     roots: &[CertificateDer<'static>],
     now_s: u64,
-) -> Result<Held, String> {
+) -> Result<HeldCertificate, String> {
     let identity = identity(&certificate, now_s)?;
     Ok(held(certificate, &identity, roots, now_s))
 }
@@ -70,9 +70,14 @@ pub(crate) fn identity(certificate: &ServedCertificate, now_s: u64) -> Result<Id
     Identity::from_pem(chain, key, Provider::default(), now_s).map_err(|fault| fault.to_string())
 }
 
-fn held(certificate: ServedCertificate, identity: &Identity, roots: &[CertificateDer<'static>], now_s: u64) -> Held {
+fn held(
+    certificate: ServedCertificate,
+    identity: &Identity,
+    roots: &[CertificateDer<'static>],
+    now_s: u64,
+) -> HeldCertificate {
     let report = identity.check(now_s, &[]);
-    Held {
+    HeldCertificate {
         not_before_s: report.not_before_s,
         not_after_s: report.not_after_s,
         reaches: device_chain(&[identity.chain().to_vec()], roots, now_s).is_some(),

@@ -7,7 +7,7 @@ use super::limits;
 
 /// A certificate of the configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Wanted {
+pub struct WantedCertificate {
     /// DNS names in lower case, wildcards, addresses; at least one.
     pub names: Vec<String>,
     /// The authority's profile, such as `tlsserver`; empty for its default.
@@ -18,7 +18,7 @@ pub struct Wanted {
 
 /// What is known of a certificate that is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Held {
+pub(crate) struct HeldCertificate {
     pub(crate) certificate: ServedCertificate,
     /// Valid from, s since 1970.
     pub(crate) not_before_s: u64,
@@ -30,7 +30,7 @@ pub(crate) struct Held {
     pub(crate) has_id: bool,
 }
 
-impl Held {
+impl HeldCertificate {
     /// Seconds of validity in all.
     pub(crate) const fn lifetime_s(&self) -> u64 {
         self.not_after_s.saturating_sub(self.not_before_s)
@@ -55,7 +55,7 @@ pub(crate) struct Wishes {
 
 /// What to do next with an order that the authority knows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Stage {
+pub(crate) enum LineStage {
     #[default]
     Look,
     Prove,
@@ -65,18 +65,18 @@ pub(crate) enum Stage {
 
 /// One line of orders.
 #[derive(Clone, Debug)]
-pub(crate) struct Line {
+pub(crate) struct OrderLine {
     pub(crate) id: AcmeId,
     pub(crate) names: Vec<String>,
     pub(crate) profile: String,
     pub(crate) kind: KeyKind,
     /// What is stored.
     pub(crate) state: AcmeLine,
-    pub(crate) current: Option<Held>,
-    pub(crate) previous: Option<Held>,
+    pub(crate) current: Option<HeldCertificate>,
+    pub(crate) previous: Option<HeldCertificate>,
     pub(crate) wishes: Wishes,
     /// Of the order under way; forgotten by a restart.
-    pub(crate) stage: Stage,
+    pub(crate) stage: LineStage,
     /// Challenges were opened at this time, s since 1970.
     pub(crate) opened_s: Option<u64>,
     /// No look at the order before this time, s since 1970, and the wait after it.
@@ -103,8 +103,8 @@ pub(crate) enum Alarm {
     Nothing,
 }
 
-impl Line {
-    pub(crate) fn new(id: AcmeId, wanted: &Wanted, kind: KeyKind) -> Self {
+impl OrderLine {
+    pub(crate) fn new(id: AcmeId, wanted: &WantedCertificate, kind: KeyKind) -> Self {
         Self {
             id,
             names: wanted.names.clone(),
@@ -114,7 +114,7 @@ impl Line {
             current: None,
             previous: None,
             wishes: Wishes::default(),
-            stage: Stage::Look,
+            stage: LineStage::Look,
             opened_s: None,
             look_s: 0,
             wait_s: limits::POLL.as_secs(),
@@ -143,7 +143,7 @@ impl Line {
 
     /// Forget what is known of the order under way beyond what is stored.
     pub(crate) fn start_over(&mut self) {
-        self.stage = Stage::Look;
+        self.stage = LineStage::Look;
         self.opened_s = None;
         self.look_s = 0;
         self.wait_s = limits::POLL.as_secs();

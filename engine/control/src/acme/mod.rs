@@ -41,15 +41,15 @@ use linchpin_storage::schema::{CertificateKey, CertificateSlot, ServedCertificat
 use linchpin_tls::{Challenges, Identity};
 use tokio::sync::mpsc;
 
-pub use line::Wanted;
-pub use plan::{Finding, Listens, Mark};
-pub use prove::Method;
+pub use line::WantedCertificate;
+pub use plan::{Gravity, Listens, PlanFinding};
+pub use prove::ProofMethod;
 pub use report::{CertificateReport, LineReport};
 pub use settings::{AccountBinding, AcmeSettings, Authority};
 
 use caller::Caller;
-use driver::{Driver, Shown, Wish};
-use line::{Held, Wishes};
+use driver::{CertificateWish, OrderDriver, Shown};
+use line::{HeldCertificate, Wishes};
 use orders::Orders;
 
 /// Takes the identities that are to be served from now on; says why not.
@@ -122,7 +122,7 @@ impl Acme {
         let (wishes, wished) = mpsc::channel(limits::WISHES);
         let desk = AcmeDesk { settings, challenges, store: store.clone(), shown: Arc::clone(&shown), wishes };
         let serve: Served = Box::new(move |orders| serve(identities(orders)));
-        tokio::spawn(Driver { orders, caller, disk: store, serve, shown }.run(wished));
+        tokio::spawn(OrderDriver { orders, caller, disk: store, serve, shown }.run(wished));
         Ok(desk)
     }
 }
@@ -149,7 +149,7 @@ pub struct AcmeDesk {
     challenges: Arc<Challenges>,
     store: Option<Arc<Store>>,
     shown: Arc<Mutex<Shown>>,
-    wishes: mpsc::Sender<Wish>,
+    wishes: mpsc::Sender<CertificateWish>,
 }
 
 /// Which line a command is about.

@@ -3,17 +3,17 @@
 
 use linchpin_storage::schema::AcmeAccount;
 
-use super::call::{Answer, Call};
-use super::line::{Alarm, Held, Line, Wishes};
+use super::call::{AcmeAnswer, AcmeCall};
+use super::line::{Alarm, HeldCertificate, OrderLine, Wishes};
 use super::{calendar, limits};
 
 /// What happens to the orders.
 #[derive(Debug)]
-pub(crate) enum Input {
+pub(crate) enum OrderInput {
     /// Time passed.
     Tick,
     /// The call under way led to this.
-    Answer(Answer),
+    Answer(AcmeAnswer),
     /// What was to be stored is durable, or why not.
     Written(Result<(), String>),
     /// An operator wants this of a line; what is not set stays as it was.
@@ -22,10 +22,10 @@ pub(crate) enum Input {
 
 /// What the caller has to do, in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Effect {
-    /// Make this call for a line, with an authority; then [`Input::Answer`].
-    Call(usize, u8, Call),
-    /// Make this durable, as it is now; then [`Input::Written`].
+pub(crate) enum OrderEffect {
+    /// Make this call for a line, with an authority; then [`OrderInput::Answer`].
+    Call(usize, u8, AcmeCall),
+    /// Make this durable, as it is now; then [`OrderInput::Written`].
     Store(Part),
     /// Serve the certificate that the line holds now.
     Serve(usize),
@@ -54,14 +54,14 @@ pub(crate) enum Part {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Busy {
     Free,
-    Calling(usize, u8, Call),
+    Calling(usize, u8, AcmeCall),
     Writing(Part),
 }
 
 /// All orders of a process.
 #[derive(Debug)]
 pub(crate) struct Orders {
-    pub(super) lines: Vec<Line>,
+    pub(super) lines: Vec<OrderLine>,
     /// Directories of the authorities as configured.
     pub(super) directories: Vec<Box<str>>,
     /// By authority.
@@ -75,14 +75,14 @@ pub(crate) struct Orders {
 impl Orders {
     /// With what was stored. `directories` are those of the configured authorities, one or two, the first one first;
     /// accounts with others are left alone. `seed` spreads waits.
-    pub(crate) fn new(lines: Vec<Line>, directories: Vec<Box<str>>, accounts: &[AcmeAccount], seed: u64) -> Self {
+    pub(crate) fn new(lines: Vec<OrderLine>, directories: Vec<Box<str>>, accounts: &[AcmeAccount], seed: u64) -> Self {
         assert!((1..=limits::AUTHORITIES).contains(&directories.len()), "one authority, or two");
         let of = |directory: &str| accounts.iter().find(|account| &*account.directory == directory).cloned();
         let accounts = directories.iter().map(|directory| of(directory)).collect();
         Self { lines, directories, accounts, busy: Busy::Free, halted: None, random: seed }
     }
 
-    pub(crate) fn lines(&self) -> &[Line] {
+    pub(crate) fn lines(&self) -> &[OrderLine] {
         &self.lines
     }
 
@@ -103,12 +103,12 @@ impl Orders {
     }
 
     /// Take in what happened, and say what to do.
-    pub(crate) fn handle(&mut self, now_s: u64, input: Input, fx: &mut Vec<Effect>) {
+    pub(crate) fn handle(&mut self, now_s: u64, input: OrderInput, fx: &mut Vec<OrderEffect>) {
         match input {
-            Input::Tick => {}
-            Input::Answer(answer) => self.answered(now_s, answer, fx),
-            Input::Written(result) => self.written(now_s, result, fx),
-            Input::Wish(line, wishes) => {
+            OrderInput::Tick => {}
+            OrderInput::Answer(answer) => self.answered(now_s, answer, fx),
+            OrderInput::Written(result) => self.written(now_s, result, fx),
+            OrderInput::Wish(line, wishes) => {
                 if let Some(line) = self.lines.get_mut(line) {
                     line.wishes.renew |= wishes.renew;
                     line.wishes.roll_back |= wishes.roll_back;
@@ -120,7 +120,7 @@ impl Orders {
         self.look_at_alarms(now_s, fx);
     }
 
-    /// When to call [`Self::handle`] again with [`Input::Tick`], s since 1970, if nothing else happens before.
+    /// When to call [`Self::handle`] again with [`OrderInput::Tick`], s since 1970, if nothing else happens before.
     pub(crate) fn wake_s(&self, now_s: u64) -> u64 {
         let mut wake_s = now_s + limits::BACK_OFF[0].as_secs();
         let mut at = |when_s: u64| {
@@ -140,13 +140,13 @@ impl Orders {
         wake_s
     }
 
-    fn written(&mut self, now_s: u64, result: Result<(), String>, fx: &mut Vec<Effect>) {
+    fn written(&mut self, now_s: u64, result: Result<(), String>, fx: &mut Vec<OrderEffect>) {
         let Busy::Writing(part) = std::mem::replace(&mut self.busy, Busy::Free) else { return };
         match result {
             Ok(()) => {
                 self.halted = None;
                 if let Part::Certificates(line) = part {
-                    fx.push(Effect::Serve(line));
+                    fx.push(OrderEffect::Serve(line));
                 }
             }
             Err(why) => {
@@ -161,7 +161,7 @@ impl Orders {
     }
 
     /// Begin the next thing, if nothing is under way.
-    fn go_on(&mut self, now_s: u64, fx: &mut Vec<Effect>) {
+    fn go_on(&mut self, now_s: u64, fx: &mut Vec<OrderEffect>) {
         if self.busy != Busy::Free {
             return;
         }
@@ -182,33 +182,33 @@ impl Orders {
         }
     }
 
-    fn look_at_alarms(&mut self, now_s: u64, fx: &mut Vec<Effect>) {
+    fn look_at_alarms(&mut self, now_s: u64, fx: &mut Vec<OrderEffect>) {
         for (at, line) in self.lines.iter_mut().enumerate() {
             let alarm = calendar::alarm(line, now_s);
             if alarm != line.alarm {
                 line.alarm = alarm;
-                fx.push(Effect::Alarm(at, alarm));
+                fx.push(OrderEffect::Alarm(at, alarm));
             }
         }
     }
 
-    pub(super) fn store(&mut self, part: Part, fx: &mut Vec<Effect>) {
+    pub(super) fn store(&mut self, part: Part, fx: &mut Vec<OrderEffect>) {
         self.busy = Busy::Writing(part);
-        fx.push(Effect::Store(part));
+        fx.push(OrderEffect::Store(part));
     }
 
-    pub(super) fn call(&mut self, line: usize, authority: u8, call: Call, fx: &mut Vec<Effect>) {
+    pub(super) fn call(&mut self, line: usize, authority: u8, call: AcmeCall, fx: &mut Vec<OrderEffect>) {
         self.busy = Busy::Calling(line, authority, call.clone());
-        fx.push(Effect::Call(line, authority, call));
+        fx.push(OrderEffect::Call(line, authority, call));
     }
 
     /// Write into the line's log; stored with the line's next step.
-    pub(super) fn say(&mut self, now_s: u64, line: usize, text: impl Into<String>, fx: &mut Vec<Effect>) {
+    pub(super) fn say(&mut self, now_s: u64, line: usize, text: impl Into<String>, fx: &mut Vec<OrderEffect>) {
         let text = text.into();
         if let Some(line) = self.lines.get_mut(line) {
             line.note(now_s, &text);
         }
-        fx.push(Effect::Say(line, text));
+        fx.push(OrderEffect::Say(line, text));
     }
 
     /// splitmix64.
@@ -221,7 +221,7 @@ impl Orders {
     }
 
     /// A new certificate takes the place of the one before.
-    pub(super) fn swap_in(&mut self, line: usize, held: Held) {
+    pub(super) fn swap_in(&mut self, line: usize, held: HeldCertificate) {
         let line = &mut self.lines[line];
         line.previous = line.current.replace(held);
     }

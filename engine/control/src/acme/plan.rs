@@ -5,15 +5,15 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::dns::{self, Found};
-use super::transport::Transport;
-use super::{AcmeDesk, AcmeSettings, Authority, LineReport, Method, Wanted, limits, now_s};
+use super::dns::{self, DnsRecord};
+use super::transport::AuthorityClient;
+use super::{AcmeDesk, AcmeSettings, Authority, LineReport, ProofMethod, WantedCertificate, limits, now_s};
 use crate::acme::prove::{persist_record, persist_text};
 
 /// How a finding is meant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Mark {
+pub enum Gravity {
     /// As it should be.
     Ok,
     /// Look at it.
@@ -24,9 +24,9 @@ pub enum Mark {
 
 /// One thing that was looked at.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Finding {
+pub struct PlanFinding {
     /// How it is meant.
-    pub mark: Mark,
+    pub mark: Gravity,
     /// What was found, and what to do about it.
     pub text: String,
 }
@@ -60,21 +60,21 @@ struct Meta {
 /// Difference of clocks that certificates notice.
 const CLOCK: Duration = Duration::from_secs(300);
 
-fn ok(text: impl Into<String>) -> Finding {
-    Finding { mark: Mark::Ok, text: text.into() }
+fn ok(text: impl Into<String>) -> PlanFinding {
+    PlanFinding { mark: Gravity::Ok, text: text.into() }
 }
 
-fn warn(text: impl Into<String>) -> Finding {
-    Finding { mark: Mark::Warn, text: text.into() }
+fn warn(text: impl Into<String>) -> PlanFinding {
+    PlanFinding { mark: Gravity::Warn, text: text.into() }
 }
 
-fn fail(text: impl Into<String>) -> Finding {
-    Finding { mark: Mark::Fail, text: text.into() }
+fn fail(text: impl Into<String>) -> PlanFinding {
+    PlanFinding { mark: Gravity::Fail, text: text.into() }
 }
 
 impl AcmeDesk {
     /// Look at everything that an order needs; nothing is ordered.
-    pub async fn plan(&self, listens: &Listens) -> Vec<Finding> {
+    pub async fn plan(&self, listens: &Listens) -> Vec<PlanFinding> {
         let mut found = plan(&self.settings, listens).await;
         for line in self.lines() {
             found.extend(of_line(&line));
@@ -84,7 +84,7 @@ impl AcmeDesk {
 }
 
 /// The same without a running server.
-pub(super) async fn plan(settings: &AcmeSettings, listens: &Listens) -> Vec<Finding> {
+pub(super) async fn plan(settings: &AcmeSettings, listens: &Listens) -> Vec<PlanFinding> {
     let mut found = Vec::new();
     let mut issuers = Vec::new();
     for authority in &settings.authorities {
@@ -101,9 +101,9 @@ pub(super) async fn plan(settings: &AcmeSettings, listens: &Listens) -> Vec<Find
     found
 }
 
-async fn of_authority(settings: &AcmeSettings, authority: &Authority) -> (Vec<Finding>, Directory) {
+async fn of_authority(settings: &AcmeSettings, authority: &Authority) -> (Vec<PlanFinding>, Directory) {
     let at = &authority.directory;
-    let answer = match Transport::new(authority.ca.as_deref()) {
+    let answer = match AuthorityClient::new(authority.ca.as_deref()) {
         Ok(transport) => transport.get(at).await,
         Err(why) => Err(why),
     };
@@ -130,7 +130,7 @@ async fn of_authority(settings: &AcmeSettings, authority: &Authority) -> (Vec<Fi
         found.push(warn(format!("{at} does not say when to renew; two thirds of the lifetime are taken")));
     }
     let profiles = &directory.meta.profiles;
-    for Wanted { profile, names, .. } in &settings.certificates {
+    for WantedCertificate { profile, names, .. } in &settings.certificates {
         if !profile.is_empty() && !profiles.is_empty() && !profiles.contains_key(profile) {
             let known: Vec<_> = profiles.keys().map(String::as_str).collect();
             found.push(fail(format!("{}: no profile {profile:?}; there are {}", names[0], known.join(", "))));
@@ -145,10 +145,10 @@ async fn of_authority(settings: &AcmeSettings, authority: &Authority) -> (Vec<Fi
     (found, directory)
 }
 
-fn of_ports(settings: &AcmeSettings, listens: &Listens) -> Vec<Finding> {
+fn of_ports(settings: &AcmeSettings, listens: &Listens) -> Vec<PlanFinding> {
     let has = |list: &[SocketAddr], port: u16| list.iter().any(|address| address.port() == port);
     let mut found = Vec::new();
-    for (method, list, port) in [(Method::TlsAlpn, &listens.tls, 443), (Method::Http, &listens.plain, 80)] {
+    for (method, list, port) in [(ProofMethod::TlsAlpn, &listens.tls, 443), (ProofMethod::Http, &listens.plain, 80)] {
         if !settings.methods.contains(&method) {
             continue;
         }
@@ -161,7 +161,7 @@ fn of_ports(settings: &AcmeSettings, listens: &Listens) -> Vec<Finding> {
     found
 }
 
-async fn of_name(settings: &AcmeSettings, name: &str, issuers: &[String]) -> Vec<Finding> {
+async fn of_name(settings: &AcmeSettings, name: &str, issuers: &[String]) -> Vec<PlanFinding> {
     if let Ok(ip) = name.parse::<std::net::IpAddr>() {
         let text = format!("{name} is an address: only profile \"shortlived\" has it at Let's Encrypt");
         return vec![if ip.is_loopback() {
@@ -174,7 +174,7 @@ async fn of_name(settings: &AcmeSettings, name: &str, issuers: &[String]) -> Vec
     let is_wildcard = name.starts_with("*.");
     let bare = name.trim_start_matches("*.");
     if is_wildcard {
-        let can = settings.methods.contains(&Method::DnsPersist) || settings.dns_hook.is_some();
+        let can = settings.methods.contains(&ProofMethod::DnsPersist) || settings.dns_hook.is_some();
         let record = persist_record(name);
         let issuer = issuers.first().map_or("ISSUER", String::as_str);
         let text = persist_text(issuer, "ACCOUNT-URL", name);
@@ -200,13 +200,13 @@ async fn of_name(settings: &AcmeSettings, name: &str, issuers: &[String]) -> Vec
 }
 
 /// The records of the name itself, or else of the next one above that has any (RFC 8659, 3).
-async fn of_caa(settings: &AcmeSettings, name: &str, is_wildcard: bool, issuers: &[String]) -> Finding {
+async fn of_caa(settings: &AcmeSettings, name: &str, is_wildcard: bool, issuers: &[String]) -> PlanFinding {
     let Some(server) = settings.resolver.or_else(dns::system_resolver) else {
         return warn(format!("{name}: no name server is known, so CAA records were not looked at"));
     };
     let mut at = name;
     loop {
-        let records: Vec<Found> = match dns::ask(server, at, dns::Wanted::Caa).await {
+        let records: Vec<DnsRecord> = match dns::ask(server, at, dns::DnsQuestion::Caa).await {
             Ok(records) => records,
             Err(why) => return warn(format!("{name}: CAA records were not looked at: {why}")),
         };
@@ -225,7 +225,7 @@ async fn of_caa(settings: &AcmeSettings, name: &str, is_wildcard: bool, issuers:
 }
 
 /// What is served now.
-fn of_line(line: &LineReport) -> Vec<Finding> {
+fn of_line(line: &LineReport) -> Vec<PlanFinding> {
     let title = format!("{} ({})", line.names[0], line.kind);
     let Some(held) = &line.current else { return vec![warn(format!("{title}: there is no certificate yet"))] };
     let days = held.not_after_s.saturating_sub(now_s()) / 86_400;

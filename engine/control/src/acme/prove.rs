@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 /// A way to prove that a name is ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Method {
+pub enum ProofMethod {
     /// A record that stays, bound to the account (dns-persist-01).
     DnsPersist,
     /// A certificate in a handshake (RFC 8737).
@@ -15,7 +15,7 @@ pub enum Method {
     Dns,
 }
 
-impl Method {
+impl ProofMethod {
     /// All, in the order in which they are tried.
     pub const ALL: [Self; 4] = [Self::DnsPersist, Self::TlsAlpn, Self::Http, Self::Dns];
 
@@ -48,8 +48,8 @@ impl Method {
 
 /// The way that has its turn, of those that the authority offers for this name, that are set up here and that can work.
 /// `turn`: orders in a row that failed; each takes the next way.
-pub(crate) fn pick(name: &str, offered: &[&str], usable: &[Method], turn: u32) -> Option<Method> {
-    let ways: Vec<Method> =
+pub(crate) fn pick(name: &str, offered: &[&str], usable: &[ProofMethod], turn: u32) -> Option<ProofMethod> {
+    let ways: Vec<ProofMethod> =
         usable.iter().copied().filter(|method| method.is_for(name) && offered.contains(&method.name())).collect();
     (!ways.is_empty()).then(|| ways[turn as usize % ways.len()])
 }
@@ -88,16 +88,16 @@ mod tests {
 
     #[test]
     fn ways_are_tried_in_turn_and_only_where_they_can_work() {
-        let usable = [Method::TlsAlpn, Method::Http];
+        let usable = [ProofMethod::TlsAlpn, ProofMethod::Http];
         let ways: Vec<_> = (0..3).map(|turn| pick("node.example", &OFFERED, &usable, turn)).collect();
-        assert_eq!(ways, [Some(Method::TlsAlpn), Some(Method::Http), Some(Method::TlsAlpn)]);
+        assert_eq!(ways, [Some(ProofMethod::TlsAlpn), Some(ProofMethod::Http), Some(ProofMethod::TlsAlpn)]);
         assert_eq!(pick("*.node.example", &OFFERED, &usable, 0), None);
-        assert_eq!(pick("*.node.example", &OFFERED, &Method::ALL, 0), Some(Method::DnsPersist));
-        assert_eq!(pick("*.node.example", &OFFERED, &Method::ALL, 1), Some(Method::Dns));
-        assert_eq!(pick("192.0.2.7", &OFFERED, &Method::ALL, 0), Some(Method::TlsAlpn));
-        assert_eq!(pick("192.0.2.7", &["dns-01"], &Method::ALL, 0), None);
-        assert_eq!(pick("node.example", &["http-01"], &Method::ALL, 5), Some(Method::Http));
-        assert!(Method::ALL.iter().all(|method| Method::parse(method.name()) == Some(*method)));
+        assert_eq!(pick("*.node.example", &OFFERED, &ProofMethod::ALL, 0), Some(ProofMethod::DnsPersist));
+        assert_eq!(pick("*.node.example", &OFFERED, &ProofMethod::ALL, 1), Some(ProofMethod::Dns));
+        assert_eq!(pick("192.0.2.7", &OFFERED, &ProofMethod::ALL, 0), Some(ProofMethod::TlsAlpn));
+        assert_eq!(pick("192.0.2.7", &["dns-01"], &ProofMethod::ALL, 0), None);
+        assert_eq!(pick("node.example", &["http-01"], &ProofMethod::ALL, 5), Some(ProofMethod::Http));
+        assert!(ProofMethod::ALL.iter().all(|method| ProofMethod::parse(method.name()) == Some(*method)));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::calendar::due_s;
-use super::line::{Alarm, Held, Line};
+use super::line::{Alarm, HeldCertificate, OrderLine};
 
 /// One certificate.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -47,7 +47,7 @@ pub struct LineReport {
     pub log: Vec<(u64, String)>,
 }
 
-fn certificate(held: &Held) -> CertificateReport {
+fn certificate(held: &HeldCertificate) -> CertificateReport {
     CertificateReport {
         directory: held.certificate.directory.to_string(),
         not_before_s: held.not_before_s,
@@ -58,7 +58,7 @@ fn certificate(held: &Held) -> CertificateReport {
 }
 
 /// How a line stands now.
-pub(super) fn report(line: &Line, now_s: u64) -> LineReport {
+pub(super) fn report(line: &OrderLine, now_s: u64) -> LineReport {
     let state = match &line.state.order {
         None => "idle",
         Some(_) if now_s < line.state.not_before_s => "waiting",

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use linchpin_tls::pki_types::CertificateDer;
 use zeroize::Zeroizing;
 
-use super::{Method, Wanted};
+use super::{ProofMethod, WantedCertificate};
 
 /// The key that binds a new account to one that the operator has with the authority already (RFC 8555, 7.3.4).
 #[derive(Clone, PartialEq, Eq)]
@@ -59,9 +59,9 @@ pub struct AcmeSettings {
     /// The first authority, and one to fall back to.
     pub authorities: Vec<Authority>,
     /// Certificates to order.
-    pub certificates: Vec<Wanted>,
+    pub certificates: Vec<WantedCertificate>,
     /// Ways in which names may be proven, in the order in which they are tried.
-    pub methods: Vec<Method>,
+    pub methods: Vec<ProofMethod>,
     /// A command that sets and removes records for dns-01.
     pub dns_hook: Option<PathBuf>,
     /// The name server that is asked for TXT and CAA records, instead of the machine's.

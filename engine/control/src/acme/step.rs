@@ -1,14 +1,14 @@
 //! What a line does next, by what is stored of it.
 
 use super::calendar::{due_s, is_half_gone, order_allowed_s};
-use super::call::Call;
+use super::call::AcmeCall;
 use super::limits;
-use super::line::Stage;
-use super::orders::{Effect, Orders, Part};
+use super::line::LineStage;
+use super::orders::{OrderEffect, Orders, Part};
 
 impl Orders {
     /// Begin the next step of a line, if one is due.
-    pub(super) fn step(&mut self, now_s: u64, at: usize, fx: &mut Vec<Effect>) {
+    pub(super) fn step(&mut self, now_s: u64, at: usize, fx: &mut Vec<OrderEffect>) {
         if self.wishes_of_an_operator(now_s, at, fx) {
             return;
         }
@@ -22,10 +22,10 @@ impl Orders {
         let authority = order.authority;
         if !order.url.is_empty() {
             let call = match line.stage {
-                Stage::Look => Call::Look,
-                Stage::Prove => Call::Prove { turn: line.state.invalid },
-                Stage::Finalize => Call::Finalize,
-                Stage::Fetch => Call::Fetch,
+                LineStage::Look => AcmeCall::Look,
+                LineStage::Prove => AcmeCall::Prove { turn: line.state.invalid },
+                LineStage::Finalize => AcmeCall::Finalize,
+                LineStage::Fetch => AcmeCall::Fetch,
             };
             return self.call(at, authority, call, fx);
         }
@@ -36,18 +36,18 @@ impl Orders {
             return self.store(Part::Line(at), fx);
         }
         match &self.accounts[usize::from(wanted)] {
-            None => self.call(at, wanted, Call::MakeAccountKey, fx),
-            Some(account) if account.url.is_empty() => self.call(at, wanted, Call::Register, fx),
+            None => self.call(at, wanted, AcmeCall::MakeAccountKey, fx),
+            Some(account) if account.url.is_empty() => self.call(at, wanted, AcmeCall::Register, fx),
             Some(_) => {
                 let line = &self.lines[at];
                 let is_known = line.current.as_ref().is_some_and(|held| held.has_id && !held.certificate.revoked);
                 let replaces = is_known && !line.state.replaced && self.signed_by(at) == Some(wanted);
-                self.call(at, wanted, Call::Order { replaces }, fx);
+                self.call(at, wanted, AcmeCall::Order { replaces }, fx);
             }
         }
     }
 
-    fn without_order(&mut self, now_s: u64, at: usize, fx: &mut Vec<Effect>) {
+    fn without_order(&mut self, now_s: u64, at: usize, fx: &mut Vec<OrderEffect>) {
         let line = &self.lines[at];
         let is_wished = line.wishes.renew;
         let is_due = is_wished || now_s >= due_s(line);
@@ -61,7 +61,7 @@ impl Orders {
                 .collect();
             let allowed_s = order_allowed_s(&self.lines[at], authority, &orders, now_s);
             if is_wished || now_s >= allowed_s {
-                return self.call(at, authority, Call::MakeKey, fx);
+                return self.call(at, authority, AcmeCall::MakeKey, fx);
             }
             // Nobody needs to look before.
             self.lines[at].look_s = allowed_s;
@@ -70,12 +70,12 @@ impl Orders {
         let can_ask = line.current.as_ref().is_some_and(|held| held.has_id && !held.certificate.revoked);
         let Some(authority) = self.signed_by(at).filter(|_| can_ask && now_s >= line.state.ask_s) else { return };
         if self.account(authority).is_some_and(|account| !account.url.is_empty()) {
-            self.call(at, authority, Call::Window, fx);
+            self.call(at, authority, AcmeCall::Window, fx);
         }
     }
 
     /// Rollback and revocation; true if one of them began.
-    fn wishes_of_an_operator(&mut self, now_s: u64, at: usize, fx: &mut Vec<Effect>) -> bool {
+    fn wishes_of_an_operator(&mut self, now_s: u64, at: usize, fx: &mut Vec<OrderEffect>) -> bool {
         if std::mem::take(&mut self.lines[at].wishes.roll_back) {
             let line = &mut self.lines[at];
             let is_usable = line.previous.as_ref().is_some_and(|held| held.is_valid(now_s));
@@ -103,7 +103,7 @@ impl Orders {
             self.say(now_s, at, "nothing is revoked: the authority that signed it is not configured any more", fx);
             return false;
         };
-        self.call(at, authority, Call::Revoke { reason }, fx);
+        self.call(at, authority, AcmeCall::Revoke { reason }, fx);
         true
     }
 

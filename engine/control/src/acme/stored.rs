@@ -10,7 +10,7 @@ use linchpin_tls::KeyKind;
 use ring::digest::{SHA256, digest};
 
 use super::judge::look_at;
-use super::line::{Line, Wanted};
+use super::line::{OrderLine, WantedCertificate};
 use super::settings::AcmeSettings;
 
 fn id(parts: &[&[u8]]) -> AcmeId {
@@ -27,7 +27,7 @@ pub(super) fn account_id(directory: &str) -> AcmeId {
 }
 
 /// The number of a line: the same names in another order are the same line.
-pub(super) fn line_id(wanted: &Wanted, kind: KeyKind) -> AcmeId {
+pub(super) fn line_id(wanted: &WantedCertificate, kind: KeyKind) -> AcmeId {
     let mut names = wanted.names.clone();
     names.sort_unstable();
     let names = names.join(" ");
@@ -42,12 +42,12 @@ pub(super) fn load(
     settings: &AcmeSettings,
     store: Option<&Store>,
     now_s: u64,
-) -> Result<(Vec<Line>, Vec<AcmeAccount>), Error> {
+) -> Result<(Vec<OrderLine>, Vec<AcmeAccount>), Error> {
     let store = store.filter(|store| has_room(store));
     let mut lines = Vec::new();
     for wanted in &settings.certificates {
         for kind in &wanted.keys {
-            let mut line = Line::new(line_id(wanted, *kind), wanted, *kind);
+            let mut line = OrderLine::new(line_id(wanted, *kind), wanted, *kind);
             if let Some(store) = store {
                 fill(&mut line, store, settings, now_s)?;
             }
@@ -76,7 +76,7 @@ fn has_room(store: &Store) -> bool {
     has_room
 }
 
-fn fill(line: &mut Line, store: &Store, settings: &AcmeSettings, now_s: u64) -> Result<(), Error> {
+fn fill(line: &mut OrderLine, store: &Store, settings: &AcmeSettings, now_s: u64) -> Result<(), Error> {
     line.state = match store.get::<AcmeRecord>(&AcmeKey::Line(line.id))? {
         Some(AcmeRecord::Line(state)) => state,
         Some(AcmeRecord::Account(_)) | None => AcmeLine::default(),
@@ -101,7 +101,7 @@ mod tests {
 
     #[test]
     fn a_line_is_known_by_its_names_profile_and_key() {
-        let wanted = |names: &[&str], profile: &str| Wanted {
+        let wanted = |names: &[&str], profile: &str| WantedCertificate {
             names: names.iter().map(|name| (*name).to_owned()).collect(),
             profile: profile.to_owned(),
             keys: vec![KeyKind::Ecdsa],

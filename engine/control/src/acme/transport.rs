@@ -29,12 +29,12 @@ pub(super) struct Noted {
 
 /// A client of one authority. Copies share what is noted.
 #[derive(Clone, Debug)]
-pub(super) struct Transport {
+pub(super) struct AuthorityClient {
     client: reqwest::Client,
     noted: Arc<Mutex<Noted>>,
 }
 
-impl Transport {
+impl AuthorityClient {
     /// Trust the machine's roots, or only those of this file (PEM).
     ///
     /// # Errors
@@ -112,7 +112,7 @@ impl Transport {
     }
 }
 
-impl HttpClient for Transport {
+impl HttpClient for AuthorityClient {
     fn request(
         &self,
         request: http::Request<BodyWrapper<Bytes>>,

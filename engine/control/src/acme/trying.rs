@@ -4,8 +4,8 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use super::caller::Caller;
-use super::driver::{Driver, Shown};
-use super::orders::{Input, Orders};
+use super::driver::{OrderDriver, Shown};
+use super::orders::{OrderInput, Orders};
 use super::{AcmeDesk, AcmeSettings, LineReport, Which, limits, now_s, stored};
 
 const LETS_ENCRYPT: &str = "https://acme-v02.api.letsencrypt.org/directory";
@@ -43,16 +43,16 @@ impl AcmeDesk {
         let orders = Orders::new(lines, vec![directory.into()], &[], 0);
         let caller = Caller::new(Arc::new(settings), Arc::clone(&self.challenges))?;
         let shown: Arc<Mutex<Shown>> = Arc::default();
-        let driver = Driver { orders, caller, disk: None, serve: Box::new(|_| Ok(())), shown };
+        let driver = OrderDriver { orders, caller, disk: None, serve: Box::new(|_| Ok(())), shown };
         Ok(run(driver).await)
     }
 }
 
 /// Until there is a certificate, or the first failure, or too much time has passed.
-async fn run(mut driver: Driver) -> LineReport {
+async fn run(mut driver: OrderDriver) -> LineReport {
     let begun = Instant::now();
     loop {
-        driver.take_in(Input::Tick).await;
+        driver.take_in(OrderInput::Tick).await;
         let line = &driver.orders.lines()[0];
         if line.current.is_some() || line.state.failures > 0 || begun.elapsed() > limits::TRY {
             break;

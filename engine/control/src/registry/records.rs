@@ -7,7 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use linchpin_protocol::model::{DeviceId, OrgId, Token};
 use linchpin_storage::schema::{
-    Counter, CounterName, Device, DeviceKey, Diary, DiaryKind, IndexEntry, Org, TemplateKey, TemplateRecord,
+    Counter, CounterName, Device, DeviceKey, DiaryKind, DiaryRecord, IndexEntry, Org, TemplateKey, TemplateRecord,
 };
 use linchpin_storage::{Batch, Class, Error, Store};
 
@@ -170,7 +170,7 @@ impl Keep {
     pub fn diary(&self, entry: &DeviceEntry, uptime_ms: u64, room: usize) -> Result<Vec<(u64, Box<str>)>, Error> {
         let begun_ms = now_ms().saturating_sub(uptime_ms);
         let mut lines = VecDeque::new();
-        self.store.scan_device::<Diary>(DeviceKey::new(entry.org, entry.id), |key, line| {
+        self.store.scan_device::<DiaryRecord>(DeviceKey::new(entry.org, entry.id), |key, line| {
             if key.at_ms >= begun_ms {
                 return ControlFlow::Break(());
             }

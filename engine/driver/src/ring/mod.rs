@@ -23,7 +23,7 @@ use io_uring::{IoUring, cqueue, squeue};
 use crate::backlog::Backlogs;
 use crate::socket::RawAddress;
 use crate::waker::Shared;
-use crate::{ConnId, Counters, Event, Features, IdleReceive, Mailbox, Outgoing, Wait, limits};
+use crate::{ConnId, DriverCounters, Event, Features, IdleReceive, Mailbox, Outgoing, Wait, limits};
 use accept::RingListener;
 use buffers::Buffers;
 use receive::NextReceive;
@@ -76,7 +76,7 @@ pub(crate) struct Ring {
     backlogs: Backlogs,
     /// Where the eventfd is read to.
     wake_count: Box<u64>,
-    counters: Counters,
+    counters: DriverCounters,
 }
 
 /// Call an operation's constructor on a slot's descriptor, direct or plain.
@@ -94,7 +94,7 @@ macro_rules! on_descriptor {
 use on_descriptor;
 
 impl Ring {
-    pub(crate) fn counters(&self) -> &Counters {
+    pub(crate) fn counters(&self) -> &DriverCounters {
         &self.counters
     }
 

@@ -9,7 +9,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use linchpin_driver::{
-    Choice, ConnId, Counters, Descriptors, Driver, Event, Features, IdleReceive, Mode, Options, Outgoing, Wait,
+    Choice, ConnId, Descriptors, Driver, DriverCounters, Event, Features, IdleReceive, Mode, Options, Outgoing, Wait,
 };
 
 /// Every way to run the one suite.
@@ -170,7 +170,7 @@ impl Echo {
 pub struct EchoThread {
     pub address: SocketAddr,
     stop: Arc<AtomicBool>,
-    thread: Option<JoinHandle<(Counters, usize, Vec<String>)>>,
+    thread: Option<JoinHandle<(DriverCounters, usize, Vec<String>)>>,
 }
 
 impl EchoThread {
@@ -197,7 +197,7 @@ impl EchoThread {
     }
 
     /// Stop; returns counters, open connections and other events.
-    pub fn stop(mut self) -> (Counters, usize, Vec<String>) {
+    pub fn stop(mut self) -> (DriverCounters, usize, Vec<String>) {
         self.stop.store(true, Ordering::Relaxed);
         self.thread.take().expect("runs").join().expect("no assertion failed in the server")
     }

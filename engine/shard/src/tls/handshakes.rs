@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use linchpin_protocol::model::{Millis, Now};
 use linchpin_tls::limits::HANDSHAKE_DEADLINE;
-use linchpin_tls::{Alert, Established, Fault, Greeting, Load, Pass, Progress, Refusal, Verdict, fatal};
+use linchpin_tls::{Alert, ArrivalVerdict, Established, Fault, Greeting, Load, Pass, Progress, Refusal, fatal};
 
 use crate::connection::Phase;
 use crate::tls::{Greeted, Shaking, Stage, Stepped, Tls, since_start};
@@ -63,10 +63,10 @@ impl Shard {
         let Some(secure) = self.tls.as_mut() else { return };
         secure.admission.set_load(if self.counters.online > 0 { Load::Sessions } else { Load::Alone });
         match secure.admission.arrive(since_start(turn.now), asker, ip, resumes) {
-            Verdict::Start(pass) => self.let_in(asker, pass),
-            Verdict::Wait => {}
-            Verdict::Refuse(Refusal::Busy) => self.end(turn, slot, End::HandshakeBusy),
-            Verdict::Refuse(Refusal::Address) => self.end(turn, slot, End::HandshakesPerAddress),
+            ArrivalVerdict::Start(pass) => self.let_in(asker, pass),
+            ArrivalVerdict::Wait => {}
+            ArrivalVerdict::Refuse(Refusal::Busy) => self.end(turn, slot, End::HandshakeBusy),
+            ArrivalVerdict::Refuse(Refusal::Address) => self.end(turn, slot, End::HandshakesPerAddress),
         }
     }
 

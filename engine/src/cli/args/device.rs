@@ -77,7 +77,7 @@ pub(crate) enum DeviceVerb {
         at: At,
     },
     /// History of a device as CSV, or as JSON with --json, however long it is.
-    Export(Export),
+    Export(ExportArgs),
     /// How connections ended lately and what to do about it: of one device, or of everybody.
     Diary {
         /// Its id.
@@ -177,7 +177,7 @@ pub(crate) enum TemplateVerb {
 
 /// What to export.
 #[derive(Args)]
-pub(crate) struct Export {
+pub(crate) struct ExportArgs {
     /// Its id.
     pub(crate) id: u32,
     /// Only this pin, such as V7; may be given several times.

@@ -12,7 +12,7 @@ use linchpin_driver::Features;
 use linchpin_tls::Layer;
 
 pub(crate) use self::at::{At, default_data};
-pub(crate) use self::device::{DeviceVerb, Export, Sim, TemplateVerb};
+pub(crate) use self::device::{DeviceVerb, ExportArgs, Sim, TemplateVerb};
 pub(crate) use self::store::{
     AccessVerb, AdminVerb, AuditVerb, BackupVerb, Erase, KeysVerb, OrgVerb, StoreVerb, UpgradeVerb, UserVerb, Where,
 };

@@ -1,6 +1,6 @@
 //! What the facts mean.
 
-use super::gather::Facts;
+use super::gather::MachineFacts;
 use super::wanted::Wanted;
 
 /// How good a finding is.
@@ -64,7 +64,7 @@ fn at_least(
 }
 
 /// All checks, always the same ones in the same order.
-pub(super) fn judge(wanted: &Wanted, facts: &Facts) -> Vec<Finding> {
+pub(super) fn judge(wanted: &Wanted, facts: &MachineFacts) -> Vec<Finding> {
     vec![
         driver(facts),
         connections(wanted, facts),
@@ -112,7 +112,7 @@ pub(super) fn judge(wanted: &Wanted, facts: &Facts) -> Vec<Finding> {
     ]
 }
 
-fn driver(facts: &Facts) -> Finding {
+fn driver(facts: &MachineFacts) -> Finding {
     let why = "io_uring is the fast path; blocked, the server uses its portable back end, slower and with more memory.";
     match &facts.driver {
         Some(Ok(lines)) => {
@@ -131,14 +131,14 @@ fn driver(facts: &Facts) -> Finding {
     }
 }
 
-fn connections(wanted: &Wanted, facts: &Facts) -> Finding {
+fn connections(wanted: &Wanted, facts: &MachineFacts) -> Finding {
     let why = "Connections beyond what the limits allow wait in the kernel's queue.";
     let fix =
         format!("ulimit -n {} (systemd: LimitNOFILE), or more shards", u64::from(wanted.engine.connections) + 128);
     at_least("connections", Some(facts.connections), u64::from(wanted.engine.connections), Grade::Warn, why, fix)
 }
 
-fn descriptors(wanted: &Wanted, facts: &Facts) -> Finding {
+fn descriptors(wanted: &Wanted, facts: &MachineFacts) -> Finding {
     let why = "Each connection needs a descriptor, or a place in a ring's own table, which has the same bound.";
     let (soft, hard) = (facts.descriptors_soft.unwrap_or(u64::MAX), facts.descriptors_hard.unwrap_or(u64::MAX));
     let found = format!("soft {soft}, hard {hard}");
@@ -154,7 +154,7 @@ fn descriptors(wanted: &Wanted, facts: &Facts) -> Finding {
     finding("RLIMIT_NOFILE", grade, found, why, fix)
 }
 
-fn low_port(wanted: &Wanted, facts: &Facts) -> Finding {
+fn low_port(wanted: &Wanted, facts: &MachineFacts) -> Finding {
     let why = "Ports below the system's bound need CAP_NET_BIND_SERVICE.";
     let first = facts.lowest_open_port.unwrap_or(1_024);
     let port = u64::from(wanted.lowest_port);
@@ -165,7 +165,7 @@ fn low_port(wanted: &Wanted, facts: &Facts) -> Finding {
     finding("port", Grade::Fail, format!("port {port} may not be bound, only {first} and above"), why, fix)
 }
 
-fn memory(wanted: &Wanted, facts: &Facts) -> Finding {
+fn memory(wanted: &Wanted, facts: &MachineFacts) -> Finding {
     let why = "A connection needs about 5 KB in the kernel and below 1 KB in the server.";
     let needed = u64::from(wanted.engine.connections) * (KERNEL_BYTES + OWN_BYTES);
     let free = facts.memory_free_bytes.into_iter().chain(facts.memory_limit_bytes).min();
@@ -179,7 +179,7 @@ fn memory(wanted: &Wanted, facts: &Facts) -> Finding {
     }
 }
 
-fn tcp_memory(wanted: &Wanted, facts: &Facts) -> Finding {
+fn tcp_memory(wanted: &Wanted, facts: &MachineFacts) -> Finding {
     let pages = u64::from(wanted.engine.connections) * KERNEL_BYTES / PAGE_BYTES;
     at_least(
         "tcp_mem",
@@ -191,7 +191,7 @@ fn tcp_memory(wanted: &Wanted, facts: &Facts) -> Finding {
     )
 }
 
-fn data_folder(wanted: &Wanted, facts: &Facts) -> Finding {
+fn data_folder(wanted: &Wanted, facts: &MachineFacts) -> Finding {
     let why = "The admin socket and the server's state are there.";
     let path = wanted.data_path.display();
     if let Some(found) = &facts.unsafe_data {
@@ -208,7 +208,7 @@ fn data_folder(wanted: &Wanted, facts: &Facts) -> Finding {
 }
 
 /// Data keys are most of a keyring that is nearly full.
-fn keyring(facts: &Facts) -> Finding {
+fn keyring(facts: &MachineFacts) -> Finding {
     use linchpin_storage::limits::{EPOCHS, EPOCHS_ROTATE_PERCENT};
     let why = "Each run that writes adds a data key; a keyring that is full takes no more, and nothing is written.";
     let bytes = facts.keyring_bytes.unwrap_or(0);
@@ -219,7 +219,7 @@ fn keyring(facts: &Facts) -> Finding {
     finding("keyring", Grade::Warn, format!("{bytes} bytes, wanted below {limit_bytes}"), why, "linchpin keys rotate")
 }
 
-fn disk(facts: &Facts) -> Finding {
+fn disk(facts: &MachineFacts) -> Finding {
     let why = "A full disk stops what must be kept.";
     match facts.disk_free_bytes {
         Some(free) if free >= 1_024 * MIB => finding("disk", Grade::Ok, format!("{} MiB free", free / MIB), why, ""),
@@ -228,7 +228,7 @@ fn disk(facts: &Facts) -> Finding {
     }
 }
 
-fn clock(facts: &Facts) -> Finding {
+fn clock(facts: &MachineFacts) -> Finding {
     let why = "Values, events and certificates carry the server's time.";
     let (grade, found) = match facts.clock_is_set {
         Some(true) => (Grade::Ok, "follows a time source"),
@@ -238,7 +238,7 @@ fn clock(facts: &Facts) -> Finding {
     finding("clock", grade, found.to_owned(), why, "apt-get install -y chrony")
 }
 
-fn governor(facts: &Facts) -> Finding {
+fn governor(facts: &MachineFacts) -> Finding {
     let why = "A core that sleeps deeply answers late; measurements need \"performance\".";
     match facts.governor.as_deref() {
         Some("powersave") => {
@@ -260,8 +260,8 @@ mod tests {
     }
 
     /// A machine that was prepared.
-    fn good() -> Facts {
-        Facts {
+    fn good() -> MachineFacts {
+        MachineFacts {
             descriptors_soft: Some(1_024),
             descriptors_hard: Some(1 << 20),
             file_max: Some(1 << 30),
@@ -286,7 +286,7 @@ mod tests {
         }
     }
 
-    fn worst(facts: &Facts) -> Vec<(&'static str, Grade)> {
+    fn worst(facts: &MachineFacts) -> Vec<(&'static str, Grade)> {
         let bad = judge(&wanted(), facts).into_iter().filter(|f| f.grade != Grade::Ok);
         bad.map(|f| {
             assert!(f.why.ends_with('.') && !f.found.is_empty(), "{f:?}");
@@ -303,7 +303,7 @@ mod tests {
     #[test]
     fn each_fault_is_found_alone() {
         use Grade::{Fail, Warn};
-        type Spoil = fn(&mut Facts);
+        type Spoil = fn(&mut MachineFacts);
         let cases: Vec<(&str, Grade, Spoil)> = vec![
             ("io_uring", Warn, |f| f.is_io_uring = false),
             ("io_uring", Fail, |f| f.driver = Some(Err("refused".to_owned()))),

@@ -8,7 +8,7 @@ use super::wanted::Wanted;
 
 /// Facts; `None`: the machine does not say.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Facts {
+pub(super) struct MachineFacts {
     pub(super) descriptors_soft: Option<u64>,
     pub(super) descriptors_hard: Option<u64>,
     pub(super) file_max: Option<u64>,
@@ -46,9 +46,9 @@ fn words(path: &str) -> Option<Vec<String>> {
 }
 
 /// Ask everything; nothing is changed.
-pub(super) fn gather(wanted: &Wanted) -> Facts {
+pub(super) fn gather(wanted: &Wanted) -> MachineFacts {
     let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
-    let mut facts = Facts {
+    let mut facts = MachineFacts {
         descriptors_soft: limit.current,
         descriptors_hard: limit.maximum,
         file_max: number("/proc/sys/fs/file-max"),
@@ -63,14 +63,14 @@ pub(super) fn gather(wanted: &Wanted) -> Facts {
         entropy_bits: number("/proc/sys/kernel/random/entropy_avail"),
         governor: words("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor").map(|words| words.join(" ")),
         clock_is_set: clock_is_set(),
-        ..Facts::default()
+        ..MachineFacts::default()
     };
     driver(wanted, &mut facts);
     disk(&wanted.data_path, &mut facts);
     facts
 }
 
-fn driver(wanted: &Wanted, facts: &mut Facts) {
+fn driver(wanted: &Wanted, facts: &mut MachineFacts) {
     let shards = u32::from(wanted.engine.shards.max(1));
     let options = Options {
         backend: wanted.engine.driver,
@@ -116,7 +116,7 @@ fn clock_is_set() -> Option<bool> {
 }
 
 /// The data directory, or the nearest parent that exists.
-fn disk(data_path: &Path, facts: &mut Facts) {
+fn disk(data_path: &Path, facts: &mut MachineFacts) {
     let mut existing: PathBuf = std::path::absolute(data_path).unwrap_or_else(|_| data_path.into());
     while !existing.exists() && existing.pop() {}
     if let Ok(stat) = rustix::fs::statvfs(&existing) {

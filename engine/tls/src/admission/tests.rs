@@ -35,12 +35,12 @@ fn a_storm_is_served_as_far_as_it_can_and_the_rest_refused_at_once() {
     let cost = Duration::from_micros(100);
     for n in 0..20_000 {
         match admission.arrive(at(0), n, ip(n), false) {
-            Verdict::Start(pass) => {
+            ArrivalVerdict::Start(pass) => {
                 admission.spent(cost);
                 admission.ended(pass, cost);
             }
-            Verdict::Wait => waits += 1,
-            Verdict::Refuse(refusal) => {
+            ArrivalVerdict::Wait => waits += 1,
+            ArrivalVerdict::Refuse(refusal) => {
                 assert_eq!(refusal, Refusal::Busy);
                 refused += 1;
             }
@@ -66,8 +66,8 @@ fn handshakes_take_no_more_than_their_share() {
         while now < at(3_000) {
             n += 1;
             let started = match admission.arrive(now, n, ip(n), false) {
-                Verdict::Start(pass) => Some((n, pass)),
-                Verdict::Wait | Verdict::Refuse(_) => admission.next(now),
+                ArrivalVerdict::Start(pass) => Some((n, pass)),
+                ArrivalVerdict::Wait | ArrivalVerdict::Refuse(_) => admission.next(now),
             };
             if let Some((_, pass)) = started {
                 (now, busy) = (now + cost, busy + cost);
@@ -87,7 +87,7 @@ fn resumed_ones_go_first_but_not_alone() {
     let mut admission = Admission::new([1; 16], at(0));
     admission.spent(Duration::from_secs(1));
     for n in 0..100 {
-        assert_eq!(admission.arrive(at(0), n, ip(n), n >= 50), Verdict::Wait);
+        assert_eq!(admission.arrive(at(0), n, ip(n), n >= 50), ArrivalVerdict::Wait);
     }
     let mut order = Vec::new();
     let mut now = at(1_200);
@@ -106,21 +106,24 @@ fn one_address_cannot_take_all() {
     let mut admission = Admission::new([1; 16], at(0));
     let mut passes = Vec::new();
     for n in 0..2_000 {
-        if let Verdict::Start(pass) = admission.arrive(at(0), n, ip(7), false) {
+        if let ArrivalVerdict::Start(pass) = admission.arrive(at(0), n, ip(7), false) {
             passes.push(pass);
         }
     }
     assert_eq!(passes.len(), ADDRESS_HANDSHAKES, "it begins many and ends none");
-    assert_eq!(admission.arrive(at(0), 0, ip(7), true), Verdict::Refuse(Refusal::Address));
-    assert!(matches!(admission.arrive(at(0), 0, ip(8), false), Verdict::Start(_)));
+    assert_eq!(admission.arrive(at(0), 0, ip(7), true), ArrivalVerdict::Refuse(Refusal::Address));
+    assert!(matches!(admission.arrive(at(0), 0, ip(8), false), ArrivalVerdict::Start(_)));
     passes.into_iter().for_each(|pass| admission.ended(pass, FULL_COST));
     for n in 0..ADDRESS_BURST {
-        if let Verdict::Start(pass) = admission.arrive(at(1), n, ip(7), false) {
+        if let ArrivalVerdict::Start(pass) = admission.arrive(at(1), n, ip(7), false) {
             admission.ended(pass, FULL_COST);
         }
     }
-    assert_eq!(admission.arrive(at(1), 0, ip(7), false), Verdict::Refuse(Refusal::Address), "too many lately");
-    assert!(matches!(admission.arrive(at(1_001), 0, ip(7), false), Verdict::Start(_)), "a second earns some back");
+    assert_eq!(admission.arrive(at(1), 0, ip(7), false), ArrivalVerdict::Refuse(Refusal::Address), "too many lately");
+    assert!(
+        matches!(admission.arrive(at(1_001), 0, ip(7), false), ArrivalVerdict::Start(_)),
+        "a second earns some back"
+    );
 }
 
 #[test]

@@ -10,7 +10,7 @@ use crate::limits::{CHAIN_WARN_BYTES, EXPIRY_WARN};
 /// What the check found. [`Warning`]s do not keep the server from starting: a certificate that is not ideal serves more
 /// devices than none.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Report {
+pub struct CertificateCheck {
     /// DNS names of the certificate.
     pub names: Vec<String>,
     /// Valid from, seconds since 1970.
@@ -71,10 +71,10 @@ impl std::fmt::Display for Warning {
 impl Identity {
     /// Check it for use at `unix_s` under `names`, which may be DNS names or addresses.
     #[must_use]
-    pub fn check(&self, unix_s: u64, names: &[&str]) -> Report {
+    pub fn check(&self, unix_s: u64, names: &[&str]) -> CertificateCheck {
         let fields: Vec<_> = self.chain().iter().filter_map(|certificate| der::read(certificate)).collect();
         let bytes = |chain: &[rustls_pki_types::CertificateDer<'_>]| chain.iter().map(|c| c.len()).sum();
-        let mut report = Report {
+        let mut report = CertificateCheck {
             names: Vec::new(),
             not_before_s: fields.iter().map(|f| f.not_before_s).max().unwrap_or(0),
             not_after_s: fields.iter().map(|f| f.not_after_s).min().unwrap_or(0),

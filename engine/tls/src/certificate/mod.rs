@@ -8,7 +8,7 @@ mod request;
 mod resolve;
 mod roots;
 
-pub use check::{Report, Warning};
+pub use check::{CertificateCheck, Warning};
 pub use identity::{Identity, RenewalId, device_chain};
 pub use local::{LocalAuthority, LocalCertificate};
 pub use request::{KeyKind, NewKey};

@@ -9,7 +9,7 @@ use crate::session::{Direction, IV_BYTES, InPlace, Layer, RustlsPath, Session, S
 
 /// What a handshake agreed on.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Facts {
+pub struct HandshakeFacts {
     /// Protocol version.
     pub version: Version,
     /// Protection of records.
@@ -36,11 +36,11 @@ pub struct Established {
     /// Sealed bytes that came with the end of the handshake: give them to the session first.
     pub rest: Vec<u8>,
     /// What was agreed on.
-    pub facts: Facts,
+    pub facts: HandshakeFacts,
 }
 
 /// What rustls knows at the end of a handshake.
-pub(super) fn facts(conn: &Conn, hello: &Hello) -> Result<Facts, Fault> {
+pub(super) fn facts(conn: &Conn, hello: &Hello) -> Result<HandshakeFacts, Fault> {
     let state: &CommonState = conn.state();
     let version = match state.protocol_version() {
         Some(ProtocolVersion::TLSv1_2) => Version::Tls12,
@@ -50,7 +50,7 @@ pub(super) fn facts(conn: &Conn, hello: &Hello) -> Result<Facts, Fault> {
     let suite = state.negotiated_cipher_suite().ok_or(Fault::Internal("a handshake without a cipher suite"))?;
     let peer = state.peer_certificates().and_then(|chain| chain.first());
     let fingerprint = (conn.side() == Side::Server).then(|| peer.map(crate::fingerprint)).flatten();
-    Ok(Facts {
+    Ok(HandshakeFacts {
         version,
         suite: suite_of(suite.suite()).ok_or(Fault::Internal("a cipher suite that was not offered"))?,
         resumed: state.handshake_kind() == Some(HandshakeKind::Resumed),
@@ -82,7 +82,7 @@ fn suite_of(suite: rustls::CipherSuite) -> Option<Suite> {
 pub(super) fn session(
     conn: Conn,
     secrets: &Secrets,
-    facts: &Facts,
+    facts: &HandshakeFacts,
     layer: Layer,
     keep_tickets: bool,
 ) -> Result<Session, Fault> {

@@ -13,7 +13,7 @@ mod step;
 pub use acceptor::{Acceptor, AcceptorOptions};
 pub use connector::{Connector, ConnectorOptions};
 pub use greeting::{Greeting, Hello};
-pub use handover::{Established, Facts};
+pub use handover::{Established, HandshakeFacts};
 pub use provider::Provider;
 pub use step::{Handshake, Progress};
 

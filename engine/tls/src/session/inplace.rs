@@ -1,6 +1,6 @@
 //! Our record layer: what is kept of a connection, and by which suite.
 
-use super::keys::{Direction, IV_BYTES, Keys, RX, Suite, TX, Version, View};
+use super::keys::{Direction, DirectionKeys, IV_BYTES, RX, Suite, TX, Version, View};
 use super::{Assembly, Desk, Input, Opened, RecordLayer, Sealing, Side};
 use crate::handshake::TicketKeeper;
 use crate::limits::{FRAGMENT_BYTES, IDLE_SESSION_BYTES, MAX_PLAINTEXT_BYTES};
@@ -59,7 +59,7 @@ impl Link {
 #[repr(C)]
 pub(super) struct State<const S: usize, const K: usize> {
     link: Link,
-    keys: Keys<S, K>,
+    keys: DirectionKeys<S, K>,
 }
 
 const _: () = assert!(size_of::<State<48, 32>>() <= IDLE_SESSION_BYTES);
@@ -128,13 +128,19 @@ impl InPlace {
             renegotiations: 0,
         };
         Self(match (version, suite) {
-            (Version::Tls12, Suite::Aes128Gcm) => Shape::Short12(Box::new(State { link, keys: Keys::new(tx, rx) })),
-            (Version::Tls12, _) => Shape::Long12(Box::new(State { link, keys: Keys::new(tx, rx) })),
-            (Version::Tls13, Suite::Aes128Gcm) => Shape::Aes128(Box::new(State { link, keys: Keys::new(tx, rx) })),
-            (Version::Tls13, Suite::ChaCha20Poly1305) => {
-                Shape::ChaCha(Box::new(State { link, keys: Keys::new(tx, rx) }))
+            (Version::Tls12, Suite::Aes128Gcm) => {
+                Shape::Short12(Box::new(State { link, keys: DirectionKeys::new(tx, rx) }))
             }
-            (Version::Tls13, Suite::Aes256Gcm) => Shape::Aes256(Box::new(State { link, keys: Keys::new(tx, rx) })),
+            (Version::Tls12, _) => Shape::Long12(Box::new(State { link, keys: DirectionKeys::new(tx, rx) })),
+            (Version::Tls13, Suite::Aes128Gcm) => {
+                Shape::Aes128(Box::new(State { link, keys: DirectionKeys::new(tx, rx) }))
+            }
+            (Version::Tls13, Suite::ChaCha20Poly1305) => {
+                Shape::ChaCha(Box::new(State { link, keys: DirectionKeys::new(tx, rx) }))
+            }
+            (Version::Tls13, Suite::Aes256Gcm) => {
+                Shape::Aes256(Box::new(State { link, keys: DirectionKeys::new(tx, rx) }))
+            }
         })
     }
 

@@ -78,7 +78,7 @@ pub enum Version {
     Tls13,
 }
 
-/// What protects one direction, on its way into a [`Keys`].
+/// What protects one direction, on its way into a [`DirectionKeys`].
 pub(crate) struct Direction {
     pub(crate) secret: [u8; MAX_SECRET_BYTES],
     pub(crate) key: [u8; MAX_KEY_BYTES],
@@ -115,14 +115,14 @@ impl Drop for Direction {
 /// Both directions, with `S` bytes of secret and `K` bytes of key each. Arrays by direction, so that nothing is padded, and in
 /// this order, so that the first two are at the same place in all shapes.
 #[repr(C)]
-pub(crate) struct Keys<const S: usize, const K: usize> {
+pub(crate) struct DirectionKeys<const S: usize, const K: usize> {
     pub(crate) seq: [u64; 2],
     iv: [[u8; IV_BYTES]; 2],
     key: [[u8; K]; 2],
     secret: [[u8; S]; 2],
 }
 
-impl<const S: usize, const K: usize> Keys<S, K> {
+impl<const S: usize, const K: usize> DirectionKeys<S, K> {
     pub(crate) fn new(tx: &Direction, rx: &Direction) -> Self {
         let mut this = Self { seq: [tx.seq, rx.seq], iv: [tx.iv, rx.iv], key: [[0; K]; 2], secret: [[0; S]; 2] };
         for (at, half) in [tx, rx].into_iter().enumerate() {
@@ -142,7 +142,7 @@ impl<const S: usize, const K: usize> Keys<S, K> {
     }
 }
 
-impl<const S: usize, const K: usize> Drop for Keys<S, K> {
+impl<const S: usize, const K: usize> Drop for DirectionKeys<S, K> {
     fn drop(&mut self) {
         self.key.zeroize();
         self.iv.zeroize();
@@ -150,7 +150,7 @@ impl<const S: usize, const K: usize> Drop for Keys<S, K> {
     }
 }
 
-/// One direction of any [`Keys`].
+/// One direction of any [`DirectionKeys`].
 pub(crate) struct View<'k> {
     pub(crate) seq: &'k mut u64,
     pub(crate) iv: &'k mut [u8; IV_BYTES],
@@ -234,7 +234,7 @@ mod tests {
     #[test]
     fn an_update_changes_all_and_starts_at_zero() {
         let half = Direction::from_secret(Suite::Aes256Gcm, &[7; 48], 9).expect("48 bytes");
-        let mut keys = Keys::<48, 32>::new(&half, &half);
+        let mut keys = DirectionKeys::<48, 32>::new(&half, &half);
         let before = (keys.iv[TX], keys.key[TX], keys.secret[TX]);
         keys.view(TX).update(Suite::Aes256Gcm);
         assert_eq!(keys.seq, [0, 9]);

@@ -62,11 +62,11 @@ pub struct Input<'b> {
     pub(crate) bytes: &'b mut [u8],
     /// Bytes before this were read.
     pub(crate) at: usize,
-    pub(crate) held: Held,
+    pub(crate) held: HeldBytes,
 }
 
 /// What was read last, if it does not lie in the caller's bytes.
-pub(crate) enum Held {
+pub(crate) enum HeldBytes {
     /// It does, or nothing was.
     Nothing,
     /// It came in pieces.
@@ -75,7 +75,7 @@ pub(crate) enum Held {
     Copied(Zeroizing<Vec<u8>>),
 }
 
-impl Held {
+impl HeldBytes {
     pub(crate) fn bytes(&mut self) -> &mut [u8] {
         match self {
             Self::Nothing => &mut [],
@@ -89,7 +89,7 @@ impl<'b> Input<'b> {
     /// Bytes as they came; they are overwritten with plaintext.
     #[must_use]
     pub fn new(bytes: &'b mut [u8]) -> Self {
-        Self { bytes, at: 0, held: Held::Nothing }
+        Self { bytes, at: 0, held: HeldBytes::Nothing }
     }
 }
 

@@ -6,7 +6,7 @@ use ring::aead::{Aad, Nonce};
 
 use super::inplace::InPlace;
 use super::keys::{IV_BYTES, RX, Suite, Version, nonce};
-use super::{Assembly, Desk, Held, Input, Opened};
+use super::{Assembly, Desk, HeldBytes, Input, Opened};
 use crate::Fault;
 use crate::limits::{
     EMPTY_RECORDS, EXPLICIT_NONCE_BYTES, MAX_EXPANSION_BYTES, MAX_PLAINTEXT_BYTES, RECORD_HEADER_BYTES, TAG_BYTES,
@@ -43,7 +43,7 @@ pub(super) fn open<'i>(
     out: &mut Vec<u8>,
 ) -> Result<Opened<'i>, Fault> {
     // What was handed out last time is read now.
-    input.held = Held::Nothing;
+    input.held = HeldBytes::Nothing;
     if layer.link().peer_closed {
         input.at = input.bytes.len();
         return if layer.link().closed { Err(Fault::Closed) } else { Ok(Opened::PeerClosed) };
@@ -51,7 +51,7 @@ pub(super) fn open<'i>(
     match next_plain(layer, desk, input, out) {
         Ok(Outcome::Here(range)) => Ok(Opened::Plain(&mut input.bytes[range])),
         Ok(Outcome::Assembled(assembly, range)) => {
-            input.held = Held::Whole(assembly);
+            input.held = HeldBytes::Whole(assembly);
             Ok(Opened::Plain(&mut input.held.bytes()[range]))
         }
         Ok(Outcome::Drained) => {

@@ -3,7 +3,7 @@
 use rustls::server::UnbufferedServerConnection;
 use zeroize::{Zeroize, Zeroizing};
 
-use super::{Desk, Held, Input, Opened, RecordLayer, Sealing};
+use super::{Desk, HeldBytes, Input, Opened, RecordLayer, Sealing};
 use crate::Fault;
 use crate::handshake::{Conn, Step, Wish};
 use crate::limits::{FRAGMENT_BYTES, MAX_PLAINTEXT_BYTES};
@@ -104,7 +104,7 @@ impl RustlsPath {
 
 impl RecordLayer for RustlsPath {
     fn open<'i>(&mut self, _: &mut Desk, input: &'i mut Input<'_>, out: &mut Vec<u8>) -> Result<Opened<'i>, Fault> {
-        input.held = Held::Nothing;
+        input.held = HeldBytes::Nothing;
         let fresh = &input.bytes[input.at..];
         if self.end == End::Open && !fresh.is_empty() {
             self.waiting.extend_from_slice(fresh);
@@ -112,7 +112,7 @@ impl RecordLayer for RustlsPath {
             self.read_all(&mut plain, out);
             if !plain.is_empty() {
                 input.at = input.bytes.len();
-                input.held = Held::Copied(plain);
+                input.held = HeldBytes::Copied(plain);
                 return Ok(Opened::Plain(input.held.bytes()));
             }
         }

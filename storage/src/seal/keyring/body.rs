@@ -106,7 +106,7 @@ impl Body {
     }
 
     pub(crate) fn decode(bytes: &[u8]) -> Result<Self, Shape> {
-        let layout = Layout::of(bytes)?;
+        let layout = KeyLayout::of(bytes)?;
         let key = |at: usize| bytes[at..].first_chunk().copied().map(Zeroizing::new).ok_or(Shape);
         Ok(Self {
             key_version: layout.key_version,
@@ -130,7 +130,7 @@ impl Body {
 
 /// Where the keys stand in the bytes of a body: the keys themselves stay in their page.
 #[derive(Clone, Debug)]
-pub(crate) struct Layout {
+pub(crate) struct KeyLayout {
     pub(crate) key_version: u32,
     pub(crate) next_epoch: u32,
     pub(crate) fixed_at: usize,
@@ -139,7 +139,7 @@ pub(crate) struct Layout {
     pub(crate) erased: BTreeSet<u32>,
 }
 
-impl Layout {
+impl KeyLayout {
     pub(crate) fn of(bytes: &[u8]) -> Result<Self, Shape> {
         let mut fields = Fields(bytes);
         fields.version(VERSION)?;

@@ -25,7 +25,7 @@ const WRITTEN: [&str; 2] = ["keyring.a written", "keyring.b written"];
 
 /// Everything before the sealed body.
 #[derive(Clone, Debug)]
-pub(crate) struct Head {
+pub(crate) struct KeyringHead {
     pub(crate) db_id: [u8; 16],
     pub(crate) generation: u64,
     pub(crate) root_version: u32,
@@ -36,8 +36,8 @@ pub(crate) struct Head {
 }
 
 /// A keyring's file, opened.
-pub(crate) struct Opened {
-    pub(crate) head: Head,
+pub(crate) struct OpenedKeyring {
+    pub(crate) head: KeyringHead,
     pub(crate) root: Secret,
     pub(crate) body: Zeroizing<Vec<u8>>,
 }
@@ -51,7 +51,7 @@ fn once() -> Nonce {
     Nonce::assume_unique_for_key([0; 12])
 }
 
-impl Head {
+impl KeyringHead {
     pub(crate) fn new(db_id: [u8; 16], root: &Secret, unseal: &Unseal) -> Result<Self, Error> {
         let stretch = Stretch { memory_kib: limits::ARGON_KIB, passes: limits::ARGON_PASSES, salt: random()? };
         let mut head = Self {
@@ -144,7 +144,7 @@ impl Head {
 }
 
 /// The bytes of a keyring file.
-pub(crate) fn seal(head: &Head, root: &[u8; 32], body: &[u8]) -> Result<Vec<u8>, Error> {
+pub(crate) fn seal(head: &KeyringHead, root: &[u8; 32], body: &[u8]) -> Result<Vec<u8>, Error> {
     if body.len() > limits::KEYRING_BYTES {
         return Err(Error::TooLarge { what: "the keyring", len: body.len(), limit: limits::KEYRING_BYTES });
     }
@@ -161,10 +161,10 @@ pub(crate) fn seal(head: &Head, root: &[u8; 32], body: &[u8]) -> Result<Vec<u8>,
 }
 
 /// Open the bytes of a keyring file.
-pub(crate) fn open(file: &[u8], name: &str, unseal: &Unseal) -> Result<Opened, Error> {
+pub(crate) fn open(file: &[u8], name: &str, unseal: &Unseal) -> Result<OpenedKeyring, Error> {
     let damaged = || Error::Key { reason: format!("{name} is damaged: restore the keyring from a backup") };
     let mut fields = Fields(file);
-    let (head, salt, len) = Head::decode(&mut fields).map_err(|Shape| damaged())?;
+    let (head, salt, len) = KeyringHead::decode(&mut fields).map_err(|Shape| damaged())?;
     if fields.0.len() != len as usize + 16 {
         return Err(damaged());
     }
@@ -174,7 +174,7 @@ pub(crate) fn open(file: &[u8], name: &str, unseal: &Unseal) -> Result<Opened, E
     let mut body = Zeroizing::new(sealed.to_vec());
     let len = aead(&key).open_in_place(once(), Aad::from(aad), &mut body).map_err(|_| damaged())?.len();
     body.truncate(len);
-    Ok(Opened { head, root, body })
+    Ok(OpenedKeyring { head, root, body })
 }
 
 /// Whose keyring these bytes are; nothing is authenticated.
@@ -201,8 +201,8 @@ pub(crate) fn write(folder: &Path, file: &[u8], steps: &Steps) -> Result<(), Err
 }
 
 /// The newest generation that opens.
-pub(crate) fn read(folder: &Path, unseal: &Unseal) -> Result<Opened, Error> {
-    let mut newest: Option<Opened> = None;
+pub(crate) fn read(folder: &Path, unseal: &Unseal) -> Result<OpenedKeyring, Error> {
+    let mut newest: Option<OpenedKeyring> = None;
     let mut refused = None;
     for (path, name) in paths(folder).iter().zip(NAMES) {
         let Some(file) = durable::read(path)? else { continue };

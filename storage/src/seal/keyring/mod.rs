@@ -22,8 +22,8 @@ use crate::seal::cipher::{Fresh, NonceWatch};
 use crate::seal::page::Page;
 use crate::seal::unseal::{Unseal, derive};
 use crate::{Error, Problem, limits};
-use body::{Body, Epoch, Fixed, Layout, Secret, fresh_secret, random};
-use file::Head;
+use body::{Body, Epoch, Fixed, KeyLayout, Secret, fresh_secret, random};
+use file::KeyringHead;
 
 /// The owner of what belongs to no organization.
 pub(crate) const SYSTEM: u32 = 0;
@@ -55,15 +55,15 @@ pub struct KeyStatus {
 }
 
 struct State {
-    head: Head,
+    head: KeyringHead,
     /// Root key, then the body.
     page: Page,
-    layout: Layout,
+    layout: KeyLayout,
 }
 
 impl State {
-    fn new(head: Head, root: &Secret, body: &[u8]) -> Result<Self, Error> {
-        let layout = Layout::of(body).map_err(|_| Error::Key {
+    fn new(head: KeyringHead, root: &Secret, body: &[u8]) -> Result<Self, Error> {
+        let layout = KeyLayout::of(body).map_err(|_| Error::Key {
             reason: "the keyring was written by a version that this one does not know: update, or restore".into(),
         })?;
         let mut bytes = Zeroizing::new(Vec::with_capacity(ROOT_LEN + body.len()));
@@ -121,7 +121,7 @@ impl Keyring {
     /// A new keyring for a new store.
     pub(crate) fn create(folder: &Path, unseal: &Unseal, steps: Steps, watch: NonceWatch) -> Result<Self, Error> {
         let root = fresh_secret()?;
-        let mut head = Head::new(random()?, &root, unseal)?;
+        let mut head = KeyringHead::new(random()?, &root, unseal)?;
         head.generation = 1;
         let body = Body::new()?.encode();
         file::write(folder, &file::seal(&head, &root, &body)?, &steps)?;
@@ -186,7 +186,10 @@ impl Keyring {
     }
 
     /// Change the body, save it in both files, then use it.
-    fn change(&self, edit: impl FnOnce(&mut Body, &mut Head) -> Result<Option<Secret>, Error>) -> Result<(), Error> {
+    fn change(
+        &self,
+        edit: impl FnOnce(&mut Body, &mut KeyringHead) -> Result<Option<Secret>, Error>,
+    ) -> Result<(), Error> {
         if self.is_read_only {
             return Err(Error::Closed);
         }
@@ -377,7 +380,7 @@ pub(crate) fn rewrapped(bytes: &[u8], old: &Unseal, new: &Unseal) -> Result<Vec<
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::seal::cipher::{self, Place, Sealer};
+    use crate::seal::cipher::{self, SealedPlace, Sealer};
     use crate::testing::Folder;
 
     fn unseal(byte: u8) -> Unseal {
@@ -392,8 +395,8 @@ mod tests {
         Keyring::create(&folder.0, &unseal(1), Steps::default(), NonceWatch::default()).expect("creates")
     }
 
-    fn place(key: &[u8]) -> Place<'_> {
-        Place { family: 4, partition: 0, key, owner: 7 }
+    fn place(key: &[u8]) -> SealedPlace<'_> {
+        SealedPlace { family: 4, partition: 0, key, owner: 7 }
     }
 
     fn sealed(keyring: &Keyring, fresh: &Fresh) -> Vec<u8> {
@@ -411,14 +414,15 @@ mod tests {
         let fresh = keyring.fresh_epoch(0).expect("registers");
         let value = sealed(&keyring, &fresh);
         assert_eq!(value.len(), b"the value".len() + limits::SEAL_BYTES);
-        let opens =
-            |place: Place<'_>, value: &[u8]| cipher::open(&keyring, &place, &mut value.to_vec()).map(<[u8]>::to_vec);
+        let opens = |place: SealedPlace<'_>, value: &[u8]| {
+            cipher::open(&keyring, &place, &mut value.to_vec()).map(<[u8]>::to_vec)
+        };
         assert_eq!(opens(place(b"key"), &value), Ok(b"the value".to_vec()));
         let elsewhere = [
             place(b"kez"),
-            Place { family: 5, ..place(b"key") },
-            Place { partition: 1, ..place(b"key") },
-            Place { owner: 8, ..place(b"key") },
+            SealedPlace { family: 5, ..place(b"key") },
+            SealedPlace { partition: 1, ..place(b"key") },
+            SealedPlace { owner: 8, ..place(b"key") },
         ];
         for place in elsewhere {
             assert_eq!(opens(place, &value), Err(Problem::NotAuthentic), "{place:?}");

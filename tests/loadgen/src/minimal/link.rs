@@ -7,7 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use linchpin_protocol::ws::{Decoder, FrameKind, Piece, Role, frame_header};
 use linchpin_tls::{
-    Acceptor, Desk, Established, Facts, Greeting, Handshake, Input, Opened, Progress, RecordLayer as _, Session,
+    Acceptor, Desk, Established, Greeting, Handshake, HandshakeFacts, Input, Opened, Progress, RecordLayer as _,
+    Session,
 };
 
 struct Secure {
@@ -130,7 +131,10 @@ fn open_all(secure: &Mutex<Secure>, bytes: &mut [u8]) -> io::Result<Vec<u8>> {
 }
 
 /// Shake hands if there is TLS.
-pub(super) fn open(mut stream: TcpStream, acceptor: Option<Acceptor>) -> io::Result<(Link, Reader, Option<Facts>)> {
+pub(super) fn open(
+    mut stream: TcpStream,
+    acceptor: Option<Acceptor>,
+) -> io::Result<(Link, Reader, Option<HandshakeFacts>)> {
     let (mut secure, mut rest, mut facts) = (None, Vec::new(), None);
     if let Some(acceptor) = acceptor {
         let made = accept(&mut stream, &acceptor)?;

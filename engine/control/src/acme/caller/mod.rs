@@ -13,23 +13,23 @@ use linchpin_tls::pki_types::{CertificateDer, Der, PrivateKeyDer, PrivatePkcs8Ke
 use linchpin_tls::{Challenges, KeyKind, NewKey};
 use zeroize::Zeroizing;
 
-use super::call::{Answer, Call, Failure, FailureKind};
+use super::call::{AcmeAnswer, AcmeCall, CallFailure, FailureKind};
 use super::fault::failure;
 use super::hook::{self, SetRecord};
 use super::judge::identity;
-use super::line::Line;
+use super::line::OrderLine;
 use super::now_s;
 use super::orders::Orders;
 use super::settings::AcmeSettings;
-use super::transport::Transport;
+use super::transport::AuthorityClient;
 
 /// What is open towards one authority.
 struct Open {
-    transport: Transport,
+    transport: AuthorityClient,
     account: Option<Account>,
 }
 
-/// Carries out [`Call`]s, one at a time.
+/// Carries out [`AcmeCall`]s, one at a time.
 pub(super) struct Caller {
     settings: Arc<AcmeSettings>,
     challenges: Arc<Challenges>,
@@ -40,10 +40,10 @@ pub(super) struct Caller {
     set: Vec<SetRecord>,
 }
 
-type Called<T> = Result<T, Failure>;
+type Called<T> = Result<T, CallFailure>;
 
-fn refused(text: impl Into<String>) -> Failure {
-    Failure::new(FailureKind::Refused, text)
+fn refused(text: impl Into<String>) -> CallFailure {
+    CallFailure::new(FailureKind::Refused, text)
 }
 
 fn pkcs8(pem: &str) -> Called<PrivatePkcs8KeyDer<'static>> {
@@ -58,28 +58,28 @@ impl Caller {
     /// The roots of an authority cannot be read.
     pub(super) fn new(settings: Arc<AcmeSettings>, challenges: Arc<Challenges>) -> Result<Self, String> {
         let open = |authority: &super::Authority| {
-            Ok(Open { transport: Transport::new(authority.ca.as_deref())?, account: None })
+            Ok(Open { transport: AuthorityClient::new(authority.ca.as_deref())?, account: None })
         };
         let open = settings.authorities.iter().map(open).collect::<Result<_, String>>()?;
         Ok(Self { settings, challenges, open, order: None, set: Vec::new() })
     }
 
     /// Carry out a call for a line.
-    pub(super) async fn call(&mut self, orders: &Orders, line: usize, authority: u8, call: &Call) -> Answer {
+    pub(super) async fn call(&mut self, orders: &Orders, line: usize, authority: u8, call: &AcmeCall) -> AcmeAnswer {
         let transport = self.open[usize::from(authority)].transport.clone();
         transport.begin();
         let line = &orders.lines()[line];
         let answer = match call {
-            Call::MakeKey => make_key(line.kind).await,
-            Call::MakeAccountKey => make_key(KeyKind::Ecdsa).await,
-            Call::Register => self.register(orders, authority).await,
-            Call::Window => self.window(orders, line, authority).await,
-            Call::Order { replaces } => self.place(orders, line, authority, *replaces).await,
-            Call::Look => self.look(orders, line, authority).await,
-            Call::Prove { turn } => self.prove(orders, line, authority, *turn).await,
-            Call::Finalize => self.finalize(orders, line, authority).await,
-            Call::Fetch => self.fetch(orders, line, authority).await,
-            Call::Revoke { reason } => self.revoke(orders, line, authority, *reason).await,
+            AcmeCall::MakeKey => make_key(line.kind).await,
+            AcmeCall::MakeAccountKey => make_key(KeyKind::Ecdsa).await,
+            AcmeCall::Register => self.register(orders, authority).await,
+            AcmeCall::Window => self.window(orders, line, authority).await,
+            AcmeCall::Order { replaces } => self.place(orders, line, authority, *replaces).await,
+            AcmeCall::Look => self.look(orders, line, authority).await,
+            AcmeCall::Prove { turn } => self.prove(orders, line, authority, *turn).await,
+            AcmeCall::Finalize => self.finalize(orders, line, authority).await,
+            AcmeCall::Fetch => self.fetch(orders, line, authority).await,
+            AcmeCall::Revoke { reason } => self.revoke(orders, line, authority, *reason).await,
         };
         answer.unwrap_or_else(|mut failure| {
             let noted = transport.noted();
@@ -89,7 +89,7 @@ impl Caller {
             if noted.status == 429 {
                 failure.kind = FailureKind::Limited;
             }
-            Answer::Failed(failure)
+            AcmeAnswer::Failed(failure)
         })
     }
 
@@ -104,7 +104,7 @@ impl Caller {
         }
     }
 
-    async fn register(&mut self, orders: &Orders, authority: u8) -> Called<Answer> {
+    async fn register(&mut self, orders: &Orders, authority: u8) -> Called<AcmeAnswer> {
         let (at, settings) = (usize::from(authority), &self.settings.authorities[usize::from(authority)]);
         let stored = orders.account(authority).ok_or_else(|| refused("no key of the account is stored"))?;
         let builder = Account::builder_with_http(Box::new(self.open[at].transport.clone()));
@@ -134,7 +134,7 @@ impl Caller {
         };
         let url = account.id().to_owned();
         self.open[at].account = Some(account);
-        Ok(Answer::Registered { url, key_pem })
+        Ok(AcmeAnswer::Registered { url, key_pem })
     }
 
     /// The account, opened once.
@@ -152,20 +152,20 @@ impl Caller {
         Ok(account)
     }
 
-    async fn window(&mut self, orders: &Orders, line: &Line, authority: u8) -> Called<Answer> {
+    async fn window(&mut self, orders: &Orders, line: &OrderLine, authority: u8) -> Called<AcmeAnswer> {
         let account = self.account(orders, authority).await?;
         let held = line.current.as_ref().ok_or_else(|| refused("there is no certificate"))?;
         let id = certificate_id(&held.certificate)?;
         let (info, again) = account.renewal_info(&id).await.map_err(|error| failure(&error))?;
         let seconds = |at: i64| u64::try_from(at).unwrap_or(0);
-        Ok(Answer::Window {
+        Ok(AcmeAnswer::Window {
             start_s: seconds(info.suggested_window.start.unix_timestamp()),
             end_s: seconds(info.suggested_window.end.unix_timestamp()),
             again_s: again.as_secs(),
         })
     }
 
-    async fn revoke(&mut self, orders: &Orders, line: &Line, authority: u8, reason: u8) -> Called<Answer> {
+    async fn revoke(&mut self, orders: &Orders, line: &OrderLine, authority: u8, reason: u8) -> Called<AcmeAnswer> {
         let account = self.account(orders, authority).await?;
         let held = line.current.as_ref().ok_or_else(|| refused("there is no certificate"))?;
         let certificate = CertificateDer::from_pem_slice(held.certificate.chain_pem.as_bytes())
@@ -178,17 +178,17 @@ impl Caller {
         };
         let request = RevocationRequest { certificate: &certificate, reason };
         account.revoke(&request).await.map_err(|error| failure(&error))?;
-        Ok(Answer::Revoked)
+        Ok(AcmeAnswer::Revoked)
     }
 }
 
-async fn make_key(kind: KeyKind) -> Called<Answer> {
+async fn make_key(kind: KeyKind) -> Called<AcmeAnswer> {
     let made = tokio::task::spawn_blocking(move || NewKey::make(kind).map(|key| key.pem())).await;
     let made: Result<Zeroizing<String>, String> = match made {
         Ok(made) => made.map_err(|fault| fault.to_string()),
         Err(_) => Err("making a key failed inside the server".to_owned()),
     };
-    made.map(Answer::Key).map_err(refused)
+    made.map(AcmeAnswer::Key).map_err(refused)
 }
 
 /// What names a certificate towards its authority (RFC 9773, 4.1).

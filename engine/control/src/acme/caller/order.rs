@@ -6,13 +6,13 @@ use instant_acme::{AuthorizationStatus, ChallengeType, Identifier, NewOrder, Ord
 use linchpin_tls::{NewKey, Provider};
 
 use super::{Called, Caller, certificate_id, refused};
-use crate::acme::call::{Answer, Failure, FailureKind, OrderStage};
+use crate::acme::call::{AcmeAnswer, CallFailure, FailureKind, OrderStage};
 use crate::acme::fault::{failure, of_problem};
 use crate::acme::hook::{self, SetRecord};
 use crate::acme::judge::judge;
-use crate::acme::line::Line;
+use crate::acme::line::OrderLine;
 use crate::acme::orders::Orders;
-use crate::acme::prove::{Method, dns_record, persist_record, persists, pick};
+use crate::acme::prove::{ProofMethod, dns_record, persist_record, persists, pick};
 use crate::acme::settings::AcmeSettings;
 use crate::acme::{dns, now_s};
 
@@ -20,10 +20,10 @@ impl Caller {
     pub(super) async fn place(
         &mut self,
         orders: &Orders,
-        line: &Line,
+        line: &OrderLine,
         authority: u8,
         replaces: bool,
-    ) -> Called<Answer> {
+    ) -> Called<AcmeAnswer> {
         let account = self.account(orders, authority).await?;
         let identifiers: Vec<Identifier> = line.names.iter().map(|name| identifier(name)).collect();
         let mut wanted = NewOrder::new(&identifiers);
@@ -42,18 +42,18 @@ impl Caller {
             Ok(order) => {
                 let url = order.url().to_owned();
                 self.order = Some(order);
-                Ok(Answer::Ordered(url))
+                Ok(AcmeAnswer::Ordered(url))
             }
             // It knows nothing of renewal information.
             Err(instant_acme::Error::Unsupported(_)) if replaces => {
-                Err(Failure::new(FailureKind::AlreadyReplaced, "the authority does not take it"))
+                Err(CallFailure::new(FailureKind::AlreadyReplaced, "the authority does not take it"))
             }
             Err(error) => Err(failure(&error)),
         }
     }
 
     /// The order of a line, as the authority sees it now.
-    async fn refresh(&mut self, orders: &Orders, line: &Line, authority: u8) -> Called<&mut Order> {
+    async fn refresh(&mut self, orders: &Orders, line: &OrderLine, authority: u8) -> Called<&mut Order> {
         let url = line.state.order.as_ref().map(|order| order.url.to_string()).unwrap_or_default();
         let fresh = match self.order.take().filter(|order| order.url() == url) {
             Some(mut order) => {
@@ -68,18 +68,24 @@ impl Caller {
         Ok(self.order.insert(fresh))
     }
 
-    pub(super) async fn look(&mut self, orders: &Orders, line: &Line, authority: u8) -> Called<Answer> {
+    pub(super) async fn look(&mut self, orders: &Orders, line: &OrderLine, authority: u8) -> Called<AcmeAnswer> {
         let transport = self.open[usize::from(authority)].transport.clone();
         let order = self.refresh(orders, line, authority).await?;
         let again_s = transport.noted().retry_after_s;
         let mut answer = status(order.state(), again_s);
-        if let Answer::Status { stage: OrderStage::Invalid, why, .. } = &mut answer {
+        if let AcmeAnswer::Status { stage: OrderStage::Invalid, why, .. } = &mut answer {
             *why = why_invalid(order).await;
         }
         Ok(answer)
     }
 
-    pub(super) async fn prove(&mut self, orders: &Orders, line: &Line, authority: u8, turn: u32) -> Called<Answer> {
+    pub(super) async fn prove(
+        &mut self,
+        orders: &Orders,
+        line: &OrderLine,
+        authority: u8,
+        turn: u32,
+    ) -> Called<AcmeAnswer> {
         let account = self.account(orders, authority).await?;
         let (settings, challenges) = (Arc::clone(&self.settings), Arc::clone(&self.challenges));
         self.refresh(orders, line, authority).await?;
@@ -92,7 +98,9 @@ impl Caller {
             match authorization.status {
                 AuthorizationStatus::Valid => continue,
                 AuthorizationStatus::Pending => {}
-                other => return Err(Failure::new(FailureKind::OrderGone, format!("{name}: the proof is {other:?}"))),
+                other => {
+                    return Err(CallFailure::new(FailureKind::OrderGone, format!("{name}: the proof is {other:?}")));
+                }
             }
             let offered: Vec<&str> =
                 authorization.challenges.iter().map(|challenge| method_name(&challenge.r#type)).collect();
@@ -109,33 +117,33 @@ impl Caller {
             };
             let key = challenge.key_authorization();
             match method {
-                Method::TlsAlpn => {
+                ProofMethod::TlsAlpn => {
                     let mut digest = [0; 32];
                     digest.copy_from_slice(key.digest().as_ref());
                     challenges
                         .open_tls(&name, &digest, Provider::default())
                         .map_err(|fault| refused(fault.to_string()))?;
                 }
-                Method::Http => {
+                ProofMethod::Http => {
                     challenges.open_http(&challenge.token, key.as_str()).map_err(|fault| refused(fault.to_string()))?;
                 }
-                Method::Dns => {
+                ProofMethod::Dns => {
                     let set = SetRecord { name: name.clone(), record: dns_record(&name), value: key.dns_value() };
                     let command = settings.dns_hook.as_deref().ok_or_else(|| refused("no hook for dns-01 is set"))?;
                     hook::run(command, "present", &set)
                         .await
-                        .map_err(|why| Failure::new(FailureKind::Unreachable, why))?;
+                        .map_err(|why| CallFailure::new(FailureKind::Unreachable, why))?;
                     self.set.push(set);
                 }
-                Method::DnsPersist => {}
+                ProofMethod::DnsPersist => {}
             }
             challenge.set_ready().await.map_err(|error| failure(&error))?;
             how.push(format!("{name} by {}", method.name()));
         }
-        Ok(Answer::Opened(how.join(", ")))
+        Ok(AcmeAnswer::Opened(how.join(", ")))
     }
 
-    pub(super) async fn finalize(&mut self, orders: &Orders, line: &Line, authority: u8) -> Called<Answer> {
+    pub(super) async fn finalize(&mut self, orders: &Orders, line: &OrderLine, authority: u8) -> Called<AcmeAnswer> {
         let transport = self.open[usize::from(authority)].transport.clone();
         let stored = line.state.order.as_ref().ok_or_else(|| refused("there is no order"))?;
         let key = NewKey::from_pem(&stored.key_pem).map_err(|fault| refused(fault.to_string()))?;
@@ -148,14 +156,14 @@ impl Caller {
         Ok(status(order.state(), again_s))
     }
 
-    pub(super) async fn fetch(&mut self, orders: &Orders, line: &Line, authority: u8) -> Called<Answer> {
+    pub(super) async fn fetch(&mut self, orders: &Orders, line: &OrderLine, authority: u8) -> Called<AcmeAnswer> {
         let transport = self.open[usize::from(authority)].transport.clone();
         let settings = Arc::clone(&self.settings);
         let account = self.account(orders, authority).await?;
         let order = self.refresh(orders, line, authority).await?;
         let chain = order.certificate().await.map_err(|error| failure(&error))?;
         let mut chains =
-            vec![chain.ok_or_else(|| Failure::new(FailureKind::Unreachable, "the certificate is not there yet"))?];
+            vec![chain.ok_or_else(|| CallFailure::new(FailureKind::Unreachable, "the certificate is not there yet"))?];
         for address in transport.noted().alternates {
             transport.begin();
             // The answer is no order, so the library cannot read it; what came is noted.
@@ -167,7 +175,7 @@ impl Caller {
         let stored = line.state.order.as_ref().ok_or_else(|| refused("there is no order"))?;
         let directory = &settings.authorities[usize::from(authority)].directory;
         let held = judge(&chains, &stored.key_pem, &line.names, directory, &settings.device_roots, now_s());
-        held.map(|held| Answer::Fetched(Box::new(held))).map_err(|why| Failure::new(FailureKind::Unfit, why))
+        held.map(|held| AcmeAnswer::Fetched(Box::new(held))).map_err(|why| CallFailure::new(FailureKind::Unfit, why))
     }
 }
 
@@ -176,7 +184,7 @@ fn identifier(name: &str) -> Identifier {
 }
 
 /// A failed look at an order: what the authority does not know will not come back.
-fn of_order(error: &instant_acme::Error) -> Failure {
+fn of_order(error: &instant_acme::Error) -> CallFailure {
     let mut failure = failure(error);
     if let instant_acme::Error::Api(problem) = error {
         let kind = problem.r#type.as_deref().unwrap_or_default();
@@ -188,7 +196,7 @@ fn of_order(error: &instant_acme::Error) -> Failure {
     failure
 }
 
-fn status(state: &OrderState, again_s: Option<u64>) -> Answer {
+fn status(state: &OrderState, again_s: Option<u64>) -> AcmeAnswer {
     let stage = match state.status {
         OrderStatus::Pending => OrderStage::Pending,
         OrderStatus::Ready => OrderStage::Ready,
@@ -197,7 +205,7 @@ fn status(state: &OrderState, again_s: Option<u64>) -> Answer {
         OrderStatus::Invalid => OrderStage::Invalid,
     };
     let why = state.error.as_ref().map(of_problem).unwrap_or_default();
-    Answer::Status { stage, again_s, why }
+    AcmeAnswer::Status { stage, again_s, why }
 }
 
 /// The challenges that failed say more than the order.
@@ -222,23 +230,23 @@ fn method_name(kind: &ChallengeType) -> &str {
     }
 }
 
-fn challenge_type(method: Method) -> ChallengeType {
+fn challenge_type(method: ProofMethod) -> ChallengeType {
     match method {
-        Method::Http => ChallengeType::Http01,
-        Method::Dns => ChallengeType::Dns01,
-        Method::TlsAlpn => ChallengeType::TlsAlpn01,
-        Method::DnsPersist => ChallengeType::Unknown(Method::DnsPersist.name().to_owned()),
+        ProofMethod::Http => ChallengeType::Http01,
+        ProofMethod::Dns => ChallengeType::Dns01,
+        ProofMethod::TlsAlpn => ChallengeType::TlsAlpn01,
+        ProofMethod::DnsPersist => ChallengeType::Unknown(ProofMethod::DnsPersist.name().to_owned()),
     }
 }
 
 /// The ways that are set up here for this name.
-async fn usable(settings: &AcmeSettings, name: &str, account: &str) -> Vec<Method> {
+async fn usable(settings: &AcmeSettings, name: &str, account: &str) -> Vec<ProofMethod> {
     let mut usable = Vec::new();
     for method in &settings.methods {
         let is_set_up = match method {
-            Method::TlsAlpn | Method::Http => true,
-            Method::Dns => settings.dns_hook.is_some(),
-            Method::DnsPersist => method.is_for(name) && is_persistent(settings, name, account).await,
+            ProofMethod::TlsAlpn | ProofMethod::Http => true,
+            ProofMethod::Dns => settings.dns_hook.is_some(),
+            ProofMethod::DnsPersist => method.is_for(name) && is_persistent(settings, name, account).await,
         };
         if is_set_up {
             usable.push(*method);
@@ -249,6 +257,6 @@ async fn usable(settings: &AcmeSettings, name: &str, account: &str) -> Vec<Metho
 
 async fn is_persistent(settings: &AcmeSettings, name: &str, account: &str) -> bool {
     let Some(server) = settings.resolver.or_else(dns::system_resolver) else { return false };
-    let found = dns::ask(server, &persist_record(name), dns::Wanted::Txt).await.unwrap_or_default();
-    found.iter().any(|record| matches!(record, dns::Found::Txt(text) if persists(text, account, name, now_s())))
+    let found = dns::ask(server, &persist_record(name), dns::DnsQuestion::Txt).await.unwrap_or_default();
+    found.iter().any(|record| matches!(record, dns::DnsRecord::Txt(text) if persists(text, account, name, now_s())))
 }

@@ -6,9 +6,9 @@ use linchpin_storage::schema::{AcmeAccount, AcmeLine, ServedCertificate};
 use linchpin_tls::KeyKind;
 use zeroize::Zeroizing;
 
-use crate::acme::call::{Answer, Call, Failure, FailureKind, OrderStage};
-use crate::acme::line::{Alarm, Held, Line, Wanted, Wishes};
-use crate::acme::orders::{Effect, Input, Orders, Part};
+use crate::acme::call::{AcmeAnswer, AcmeCall, CallFailure, FailureKind, OrderStage};
+use crate::acme::line::{Alarm, HeldCertificate, OrderLine, WantedCertificate, Wishes};
+use crate::acme::orders::{OrderEffect, OrderInput, Orders, Part};
 
 pub(super) const START_S: u64 = 1_800_000_000;
 pub(super) const HOUR_S: u64 = 3_600;
@@ -88,7 +88,7 @@ impl Authority {
 pub(super) struct Disk {
     accounts: BTreeMap<String, AcmeAccount>,
     lines: BTreeMap<[u8; 16], AcmeLine>,
-    certificates: BTreeMap<[u8; 16], (Option<Held>, Option<Held>)>,
+    certificates: BTreeMap<[u8; 16], (Option<HeldCertificate>, Option<HeldCertificate>)>,
     pub(super) is_full: bool,
 }
 
@@ -104,9 +104,9 @@ pub(super) struct World {
     pub(super) authorities: Vec<Authority>,
     pub(super) disk: Disk,
     pub(super) orders: Orders,
-    wanted: Vec<Wanted>,
+    wanted: Vec<WantedCertificate>,
     /// By line.
-    pub(super) served: BTreeMap<usize, Held>,
+    pub(super) served: BTreeMap<usize, HeldCertificate>,
     pub(super) alarms: Vec<(u64, usize, Alarm)>,
     pub(super) kill: Option<Kill>,
     pub(super) effects: usize,
@@ -117,8 +117,8 @@ pub(super) struct World {
     pub(super) said: Vec<String>,
 }
 
-pub(super) fn wanted(name: &str, keys: &[KeyKind]) -> Wanted {
-    Wanted { names: vec![name.to_owned()], profile: "tlsserver".to_owned(), keys: keys.to_vec() }
+pub(super) fn wanted(name: &str, keys: &[KeyKind]) -> WantedCertificate {
+    WantedCertificate { names: vec![name.to_owned()], profile: "tlsserver".to_owned(), keys: keys.to_vec() }
 }
 
 fn directory(authority: usize) -> Box<str> {
@@ -126,7 +126,7 @@ fn directory(authority: usize) -> Box<str> {
 }
 
 impl World {
-    pub(super) fn new(wanted: Vec<Wanted>, authorities: usize) -> Self {
+    pub(super) fn new(wanted: Vec<WantedCertificate>, authorities: usize) -> Self {
         let disk = Disk::default();
         let orders = open(&wanted, authorities, &disk, 0);
         Self {
@@ -178,7 +178,7 @@ impl World {
 
     pub(super) fn wish(&mut self, wishes: Wishes) {
         let mut fx = Vec::new();
-        self.orders.handle(self.now_s, Input::Wish(0, wishes), &mut fx);
+        self.orders.handle(self.now_s, OrderInput::Wish(0, wishes), &mut fx);
         self.carry_out(fx);
     }
 
@@ -187,7 +187,7 @@ impl World {
         let end_s = self.now_s + for_s;
         while self.now_s < end_s {
             let mut fx = Vec::new();
-            self.orders.handle(self.now_s, Input::Tick, &mut fx);
+            self.orders.handle(self.now_s, OrderInput::Tick, &mut fx);
             self.carry_out(fx);
             let wake_s = self.orders.wake_s(self.now_s);
             assert!(wake_s > self.now_s, "time passes");
@@ -195,7 +195,7 @@ impl World {
         }
     }
 
-    fn carry_out(&mut self, mut fx: Vec<Effect>) {
+    fn carry_out(&mut self, mut fx: Vec<OrderEffect>) {
         let mut rounds = 0;
         while !fx.is_empty() {
             rounds += 1;
@@ -226,29 +226,31 @@ impl World {
         self.restart();
     }
 
-    fn effect(&mut self, effect: Effect) -> Option<Input> {
+    fn effect(&mut self, effect: OrderEffect) -> Option<OrderInput> {
         match effect {
-            Effect::Call(line, authority, call) => Some(Input::Answer(self.call(line, usize::from(authority), &call))),
-            Effect::Store(_) if self.disk.is_full => Some(Input::Written(Err("the disk is full".to_owned()))),
-            Effect::Store(part) => {
-                self.write(part);
-                Some(Input::Written(Ok(())))
+            OrderEffect::Call(line, authority, call) => {
+                Some(OrderInput::Answer(self.call(line, usize::from(authority), &call)))
             }
-            Effect::Serve(line) => {
+            OrderEffect::Store(_) if self.disk.is_full => Some(OrderInput::Written(Err("the disk is full".to_owned()))),
+            OrderEffect::Store(part) => {
+                self.write(part);
+                Some(OrderInput::Written(Ok(())))
+            }
+            OrderEffect::Serve(line) => {
                 let held = self.orders.lines()[line].current.clone().expect("something to serve");
                 self.served.insert(line, held);
                 None
             }
-            Effect::Alarm(line, alarm) => {
+            OrderEffect::Alarm(line, alarm) => {
                 self.alarms.push((self.now_s, line, alarm));
                 None
             }
-            Effect::Say(_, text) => {
+            OrderEffect::Say(_, text) => {
                 assert!(!text.contains("KEY"), "{text}");
                 self.said.push(text);
                 None
             }
-            Effect::CloseChallenges | Effect::Ended(_) => None,
+            OrderEffect::CloseChallenges | OrderEffect::Ended(_) => None,
         }
     }
 
@@ -270,10 +272,10 @@ impl World {
         }
     }
 
-    fn call(&mut self, at: usize, number: usize, call: &Call) -> Answer {
-        if matches!(call, Call::MakeKey | Call::MakeAccountKey) {
+    fn call(&mut self, at: usize, number: usize, call: &AcmeCall) -> AcmeAnswer {
+        if matches!(call, AcmeCall::MakeKey | AcmeCall::MakeAccountKey) {
             self.keys += 1;
-            return Answer::Key(Zeroizing::new(format!("KEY {}", self.keys)));
+            return AcmeAnswer::Key(Zeroizing::new(format!("KEY {}", self.keys)));
         }
         let line = self.orders.lines()[at].clone();
         let account = self.orders.account(number as u8).map(|account| account.key_pem.to_string());
@@ -292,12 +294,12 @@ impl World {
     }
 }
 
-fn open(wanted: &[Wanted], authorities: usize, disk: &Disk, seed: u64) -> Orders {
+fn open(wanted: &[WantedCertificate], authorities: usize, disk: &Disk, seed: u64) -> Orders {
     let mut lines = Vec::new();
     for (at, wanted) in wanted.iter().enumerate() {
         for kind in &wanted.keys {
             let id = [[at as u8, *kind as u8].as_slice(), &[7; 14]].concat().try_into().expect("16 bytes");
-            let mut line = Line::new(id, wanted, *kind);
+            let mut line = OrderLine::new(id, wanted, *kind);
             line.state = disk.lines.get(&id).cloned().unwrap_or_default();
             (line.current, line.previous) = disk.certificates.get(&id).cloned().unwrap_or_default();
             lines.push(line);
@@ -307,22 +309,29 @@ fn open(wanted: &[Wanted], authorities: usize, disk: &Disk, seed: u64) -> Orders
     Orders::new(lines, (0..authorities).map(directory).collect(), &accounts, seed)
 }
 
-fn failed(kind: FailureKind, text: &str) -> Answer {
-    Answer::Failed(Failure::new(kind, text))
+fn failed(kind: FailureKind, text: &str) -> AcmeAnswer {
+    AcmeAnswer::Failed(CallFailure::new(kind, text))
 }
 
 impl Authority {
-    fn answer(&mut self, now_s: u64, line: &Line, number: usize, account: Option<String>, call: &Call) -> Answer {
+    fn answer(
+        &mut self,
+        now_s: u64,
+        line: &OrderLine,
+        number: usize,
+        account: Option<String>,
+        call: &AcmeCall,
+    ) -> AcmeAnswer {
         let name = match call {
-            Call::Register => "register",
-            Call::Window => "window",
-            Call::Order { .. } => "order",
-            Call::Look => "look",
-            Call::Prove { .. } => "prove",
-            Call::Finalize => "finalize",
-            Call::Fetch => "fetch",
-            Call::Revoke { .. } => "revoke",
-            Call::MakeKey | Call::MakeAccountKey => unreachable!("no authority makes keys"),
+            AcmeCall::Register => "register",
+            AcmeCall::Window => "window",
+            AcmeCall::Order { .. } => "order",
+            AcmeCall::Look => "look",
+            AcmeCall::Prove { .. } => "prove",
+            AcmeCall::Finalize => "finalize",
+            AcmeCall::Fetch => "fetch",
+            AcmeCall::Revoke { .. } => "revoke",
+            AcmeCall::MakeKey | AcmeCall::MakeAccountKey => unreachable!("no authority makes keys"),
         };
         self.calls.push((now_s, name));
         match self.bad {
@@ -330,10 +339,10 @@ impl Authority {
             Bad::Hangs => return failed(FailureKind::Unreachable, "no answer within 30 s"),
             Bad::NoncesFail => return failed(FailureKind::Unreachable, "bad nonces"),
             Bad::Limited(after_s) => {
-                let failure = Failure::new(FailureKind::Limited, "too many requests");
-                return Answer::Failed(Failure { retry_after_s: Some(after_s), ..failure });
+                let failure = CallFailure::new(FailureKind::Limited, "too many requests");
+                return AcmeAnswer::Failed(CallFailure { retry_after_s: Some(after_s), ..failure });
             }
-            Bad::NoAccount if *call != Call::Register => {
+            Bad::NoAccount if *call != AcmeCall::Register => {
                 self.bad = Bad::No;
                 self.orders.clear();
                 return failed(FailureKind::AccountGone, "no such account");
@@ -343,42 +352,42 @@ impl Authority {
         let order = line.state.order.as_ref();
         let url = order.map(|order| order.url.to_string()).unwrap_or_default();
         match call {
-            Call::Register => {
+            AcmeCall::Register => {
                 let key = account.expect("a stored key");
                 if !self.accounts.contains(&key) {
                     self.accounts.push(key);
                 }
-                Answer::Registered { url: "https://ca/account/1".to_owned(), key_pem: None }
+                AcmeAnswer::Registered { url: "https://ca/account/1".to_owned(), key_pem: None }
             }
-            Call::Window => match self.bad {
-                Bad::Window(start_s, end_s) => Answer::Window { start_s, end_s, again_s: 21_600 },
+            AcmeCall::Window => match self.bad {
+                Bad::Window(start_s, end_s) => AcmeAnswer::Window { start_s, end_s, again_s: 21_600 },
                 _ => failed(FailureKind::Refused, "no renewal information"),
             },
-            Call::Order { replaces } => self.order(now_s, line, *replaces),
-            Call::Revoke { .. } => {
+            AcmeCall::Order { replaces } => self.order(now_s, line, *replaces),
+            AcmeCall::Revoke { .. } => {
                 self.revoked += 1;
-                Answer::Revoked
+                AcmeAnswer::Revoked
             }
-            Call::Fetch => self.fetch(now_s, &url, order.expect("an order").key_pem.to_string(), number),
-            Call::Look | Call::Prove { .. } | Call::Finalize => self.advance(now_s, &url, order, call),
-            Call::MakeKey | Call::MakeAccountKey => unreachable!("no authority makes keys"),
+            AcmeCall::Fetch => self.fetch(now_s, &url, order.expect("an order").key_pem.to_string(), number),
+            AcmeCall::Look | AcmeCall::Prove { .. } | AcmeCall::Finalize => self.advance(now_s, &url, order, call),
+            AcmeCall::MakeKey | AcmeCall::MakeAccountKey => unreachable!("no authority makes keys"),
         }
     }
 
-    fn order(&mut self, now_s: u64, line: &Line, replaces: bool) -> Answer {
+    fn order(&mut self, now_s: u64, line: &OrderLine, replaces: bool) -> AcmeAnswer {
         if replaces && self.bad == Bad::AlreadyReplaced {
             return failed(FailureKind::AlreadyReplaced, "alreadyReplaced");
         }
         let is_open = |order: &FakeOrder| matches!(order.stage, OrderStage::Pending | OrderStage::Ready);
         let same = |order: &FakeOrder| order.names == line.names && order.kind == line.kind;
         if let Some((url, _)) = self.orders.iter().find(|(_, order)| is_open(order) && same(order)) {
-            return Answer::Ordered(url.clone());
+            return AcmeAnswer::Ordered(url.clone());
         }
         let url = format!("https://ca/order/{}", self.orders.len() + 1);
         let (names, kind) = (line.names.clone(), line.kind);
         let order = FakeOrder { at_s: now_s, names, kind, stage: OrderStage::Pending, ready_s: 0, key: String::new() };
         self.orders.insert(url.clone(), order);
-        Answer::Ordered(url)
+        AcmeAnswer::Ordered(url)
     }
 
     fn advance(
@@ -386,35 +395,35 @@ impl Authority {
         now_s: u64,
         url: &str,
         of: Option<&linchpin_storage::schema::AcmeOrder>,
-        call: &Call,
-    ) -> Answer {
+        call: &AcmeCall,
+    ) -> AcmeAnswer {
         let bad = self.bad;
         let Some(order) = self.orders.get_mut(url).filter(|_| bad != Bad::Forgets) else {
             return failed(FailureKind::OrderGone, "no such order");
         };
         match (call, order.stage) {
-            (Call::Prove { .. }, OrderStage::Pending) => {
+            (AcmeCall::Prove { .. }, OrderStage::Pending) => {
                 order.ready_s = now_s + 2;
-                return Answer::Opened("node.example by tls-alpn-01".to_owned());
+                return AcmeAnswer::Opened("node.example by tls-alpn-01".to_owned());
             }
-            (Call::Finalize, OrderStage::Ready) => {
+            (AcmeCall::Finalize, OrderStage::Ready) => {
                 order.stage = OrderStage::Processing;
                 order.key = of.expect("an order").key_pem.to_string();
                 let works_s = if let Bad::Processing(works_s) = bad { works_s } else { 3 };
                 order.ready_s = now_s + works_s;
             }
-            (Call::Look, OrderStage::Pending) if order.ready_s > 0 && now_s >= order.ready_s => match bad {
+            (AcmeCall::Look, OrderStage::Pending) if order.ready_s > 0 && now_s >= order.ready_s => match bad {
                 Bad::NeverLooks => {}
                 Bad::Disbelieves => order.stage = OrderStage::Invalid,
                 _ => order.stage = OrderStage::Ready,
             },
-            (Call::Look, OrderStage::Processing) if now_s >= order.ready_s => order.stage = OrderStage::Valid,
+            (AcmeCall::Look, OrderStage::Processing) if now_s >= order.ready_s => order.stage = OrderStage::Valid,
             _ => {}
         }
-        Answer::Status { stage: order.stage, again_s: None, why: "the name points elsewhere".to_owned() }
+        AcmeAnswer::Status { stage: order.stage, again_s: None, why: "the name points elsewhere".to_owned() }
     }
 
-    fn fetch(&mut self, now_s: u64, url: &str, key: String, number: usize) -> Answer {
+    fn fetch(&mut self, now_s: u64, url: &str, key: String, number: usize) -> AcmeAnswer {
         let Some(order) = self.orders.get(url).filter(|order| order.stage == OrderStage::Valid) else {
             return failed(FailureKind::OrderGone, "no such order");
         };
@@ -429,7 +438,7 @@ impl Authority {
             issued_s: now_s,
             revoked: false,
         };
-        Answer::Fetched(Box::new(Held {
+        AcmeAnswer::Fetched(Box::new(HeldCertificate {
             certificate,
             not_before_s: now_s - HOUR_S,
             not_after_s: now_s - HOUR_S + self.lifetime_s,

@@ -5,7 +5,7 @@ mod store;
 
 use std::fmt::Write as _;
 
-use linchpin_storage::Figures as StoreFigures;
+use linchpin_storage::StoreFigures;
 
 use super::figure::{About, Figure, Kind, Times};
 use super::status::{OF_SHARD, ShardFigures, abouts};

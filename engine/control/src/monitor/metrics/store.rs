@@ -1,6 +1,6 @@
 //! Metrics of the store.
 
-use linchpin_storage::Figures;
+use linchpin_storage::StoreFigures;
 
 use crate::backup::BackupFigures;
 use crate::monitor::figure::Kind;
@@ -24,7 +24,7 @@ const fn counter<T>(name: &'static str, help: &'static str, value: fn(&T) -> f64
 const US_PER_S: f64 = 1e6;
 const MS_PER_S: f64 = 1e3;
 
-pub(super) const OF_STORE: &[Single<Figures>] = &[
+pub(super) const OF_STORE: &[Single<StoreFigures>] = &[
     counter("linchpin_store_commits_total", "Batches committed.", |f| f.commits as f64),
     counter("linchpin_store_records_total", "Records committed.", |f| f.records as f64),
     counter("linchpin_store_syncs_total", "Syncs of the log to the disk.", |f| f.syncs as f64),

@@ -7,7 +7,7 @@ use linchpin_protocol::http::{
 use super::answering::Manner;
 use super::ask::AnswerStart;
 use super::problem::Problem;
-use super::under_way::{AskOut, Over, UnderWay};
+use super::under_way::{AskEnd, AskOut, UnderWay};
 use crate::connection::Exchange;
 use crate::{Shard, Slot, Turn};
 
@@ -83,11 +83,11 @@ impl Shard {
         let ask = UnderWay::file(turn.now.mono, name, &start, body, manner, &mut out);
         turn.fx.send(slot, |wire| wire.extend_from_slice(&out.wire));
         match out.over {
-            Some(Over::Next) => {
+            Some(AskEnd::Next) => {
                 self.connections[slot].serve(Exchange::Reading { verified: false });
                 return Some(head.len_bytes);
             }
-            Some(Over::Close(end) | Over::Cut(end)) => self.refuse(turn, slot, end),
+            Some(AskEnd::Close(end) | AskEnd::Cut(end)) => self.refuse(turn, slot, end),
             None => {
                 self.connections[slot].serve(Exchange::UnderWay);
                 let ip = self.connections[slot].peer.ip();

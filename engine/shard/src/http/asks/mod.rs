@@ -32,7 +32,7 @@ use linchpin_protocol::model::Now;
 use answering::Manner;
 use ask::{AnswerPart, AskPart, AskRef, AskStart};
 use problem::Problem;
-use under_way::{AskOut, Over, UnderWay};
+use under_way::{AskEnd, AskOut, UnderWay};
 
 use crate::connection::{Exchange, Phase, Ticks, gate};
 use crate::{Effect, End, Receive, Shard, Slot, Turn, limits};
@@ -137,11 +137,11 @@ impl Shard {
         }
     }
 
-    fn ask_over(&mut self, turn: &mut Turn<'_>, slot: Slot, over: Over) {
+    fn ask_over(&mut self, turn: &mut Turn<'_>, slot: Slot, over: AskEnd) {
         let Some(ask) = self.asks.remove(slot) else { return };
         let peer_ended = ask.has_peer_ended();
         match over {
-            Over::Next => {
+            AskEnd::Next => {
                 if self.operator.drain.is_some() {
                     return self.refuse(turn, slot, End::HttpDone);
                 }
@@ -153,9 +153,9 @@ impl Shard {
                 }
                 self.requests(turn, slot, &rest);
             }
-            Over::Close(end) if peer_ended => self.end(turn, slot, end),
-            Over::Close(end) => self.refuse(turn, slot, end),
-            Over::Cut(end) => {
+            AskEnd::Close(end) if peer_ended => self.end(turn, slot, end),
+            AskEnd::Close(end) => self.refuse(turn, slot, end),
+            AskEnd::Cut(end) => {
                 turn.fx.drop_sends(slot);
                 // As one that does not read: aborted, so that the client does not take the part for the whole.
                 self.connections[slot].gate |= gate::BLOCKED;

@@ -17,12 +17,12 @@ pub(crate) struct AskOut {
     /// Bytes for the client, behind those that were sent before.
     pub(super) wire: Vec<u8>,
     /// The ask is over.
-    pub(super) over: Option<Over>,
+    pub(super) over: Option<AskEnd>,
 }
 
 /// How an ask is over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Over {
+pub(super) enum AskEnd {
     /// Answered; the next request may follow.
     Next,
     /// Answered; the connection ends when the client has read it.
@@ -137,7 +137,7 @@ impl UnderWay {
     pub(crate) fn stream_ended(&mut self, now: Millis, out: &mut AskOut) {
         self.peer_ended = true;
         if !self.upload.has_come() {
-            out.over = Some(Over::Cut(End::PeerClosed));
+            out.over = Some(AskEnd::Cut(End::PeerClosed));
         }
         self.settle(now, out);
     }
@@ -254,10 +254,10 @@ impl UnderWay {
             return;
         }
         if self.answer.has_begun() {
-            out.over = Some(Over::Cut(problem.end()));
+            out.over = Some(AskEnd::Cut(problem.end()));
         } else {
             problem.write(self.manner.head_only, &mut out.wire);
-            out.over = Some(Over::Close(problem.end()));
+            out.over = Some(AskEnd::Close(problem.end()));
         }
     }
 
@@ -297,7 +297,7 @@ impl UnderWay {
             Waits::Sender => Problem::SlowBody,
             Waits::Control => Problem::Busy,
             Waits::Reader => {
-                out.over = Some(Over::Cut(End::OutboundFull));
+                out.over = Some(AskEnd::Cut(End::OutboundFull));
                 return;
             }
         };
@@ -329,7 +329,7 @@ impl UnderWay {
             return self.refuse(Problem::Malformed(fault), out);
         }
         if self.answer.is_over() {
-            out.over = Some(if self.stays { Over::Next } else { Over::Close(End::HttpDone) });
+            out.over = Some(if self.stays { AskEnd::Next } else { AskEnd::Close(End::HttpDone) });
             return;
         }
         self.pass_turn(now);

@@ -51,17 +51,17 @@ impl Bench {
         bench
     }
 
-    fn step(&mut self, happens: impl FnOnce(&mut UnderWay, Millis, &mut AskOut)) -> (String, Option<Over>) {
+    fn step(&mut self, happens: impl FnOnce(&mut UnderWay, Millis, &mut AskOut)) -> (String, Option<AskEnd>) {
         let mut out = AskOut::default();
         happens(&mut self.ask, self.now, &mut out);
         (String::from_utf8_lossy(&out.wire).into_owned(), out.over)
     }
 
-    fn answer(&mut self, part: AnswerPart) -> (String, Option<Over>) {
+    fn answer(&mut self, part: AnswerPart) -> (String, Option<AskEnd>) {
         self.step(|ask, now, out| ask.answered(now, part, out))
     }
 
-    fn receive(&mut self, bytes: &[u8]) -> (String, Option<Over>) {
+    fn receive(&mut self, bytes: &[u8]) -> (String, Option<AskEnd>) {
         self.step(|ask, now, out| ask.received(now, bytes, out))
     }
 
@@ -70,7 +70,7 @@ impl Bench {
     }
 
     /// Let time pass to the deadline, and a moment less before that.
-    fn run_out(&mut self, after_ms: u64) -> (String, Option<Over>) {
+    fn run_out(&mut self, after_ms: u64) -> (String, Option<AskEnd>) {
         assert_eq!(self.ask.deadline(), Millis(self.now.0 + after_ms));
         self.now.0 += after_ms - 1;
         assert_eq!(self.step(|ask, now, out| ask.due(now, out)).1, None, "not yet");
@@ -87,7 +87,7 @@ fn an_answer_of_known_length_goes_out_and_the_next_request_follows() {
     assert_eq!(head, "HTTP/1.1 200 OK\r\nContent-Length: 4\r\nETag: \"a\"\r\nConnection: keep-alive\r\n\r\n");
     assert_eq!(over, None);
     assert_eq!(bench.answer(body(b"pong")), ("pong".to_owned(), None), "whole, but control has not said so");
-    assert_eq!(bench.answer(AnswerPart::End), (String::new(), Some(Over::Next)));
+    assert_eq!(bench.answer(AnswerPart::End), (String::new(), Some(AskEnd::Next)));
     assert!(!bench.ask.is_known(), "nothing to cancel");
     assert_eq!(bench.ask.into_rest(), b"GET /next HTTP/1.1\r\n");
 }
@@ -98,7 +98,7 @@ fn an_answer_of_unknown_length_is_chunked_and_for_http_1_0_ends_the_connection()
     assert!(bench.answer(start(200, &[], None)).0.contains("Transfer-Encoding: chunked\r\n"));
     assert_eq!(bench.answer(body(b"abc")).0, "3\r\nabc\r\n");
     assert_eq!(bench.answer(body(b"")).0, "", "an empty chunk would be the end");
-    assert_eq!(bench.answer(AnswerPart::End), ("0\r\n\r\n".to_owned(), Some(Over::Next)));
+    assert_eq!(bench.answer(AnswerPart::End), ("0\r\n\r\n".to_owned(), Some(AskEnd::Next)));
 
     let old = Manner { is_http_1_0: true, ..MANNER };
     for len in [None, Some(3)] {
@@ -106,7 +106,7 @@ fn an_answer_of_unknown_length_is_chunked_and_for_http_1_0_ends_the_connection()
         let head = bench.answer(start(200, &[], len)).0;
         assert!(!head.contains("chunked") && head.contains("Connection: close"), "{head}");
         assert_eq!(bench.answer(body(b"abc")).0, "abc");
-        assert_eq!(bench.answer(AnswerPart::End).1, Some(Over::Close(End::HttpDone)));
+        assert_eq!(bench.answer(AnswerPart::End).1, Some(AskEnd::Close(End::HttpDone)));
     }
 }
 
@@ -125,7 +125,7 @@ fn head_204_and_304_have_no_body_whatever_control_sends() {
         let lines = head.split_once("\r\n").expect("a status line").1;
         assert_eq!(lines, format!("{says}Connection: keep-alive\r\n\r\n"), "{status} {len:?}");
         assert_eq!(bench.answer(body(b"none of it")), (String::new(), None));
-        assert_eq!(bench.answer(AnswerPart::End), (String::new(), Some(Over::Next)));
+        assert_eq!(bench.answer(AnswerPart::End), (String::new(), Some(AskEnd::Next)));
     }
 }
 
@@ -148,12 +148,12 @@ fn wrong_answers_are_500_or_cut() {
         let (answer, over) = Bench::get().answer(part);
         assert!(answer.starts_with("HTTP/1.1 500 ") && !answer.contains("Set-Cookie"), "{words}: {answer}");
         assert!(answer.contains("Connection: close") && !answer.contains("Access-Control"), "{words}: {answer}");
-        assert_eq!(over, Some(Over::Close(End::AnswerFailed)), "{words}");
+        assert_eq!(over, Some(AskEnd::Close(End::AnswerFailed)), "{words}");
     }
     for part in [start(200, &[], None), body(b"five."), AnswerPart::End, AnswerPart::Failed] {
         let mut bench = Bench::get();
         bench.answer(start(200, &[], Some(4)));
-        assert_eq!(bench.answer(part), (String::new(), Some(Over::Cut(End::AnswerFailed))));
+        assert_eq!(bench.answer(part), (String::new(), Some(AskEnd::Cut(End::AnswerFailed))));
     }
 }
 
@@ -171,7 +171,7 @@ fn a_body_goes_to_control_only_when_it_is_wanted() {
     bench.receive(b"defGET");
     assert!(matches!(bench.parts().as_slice(), [AskPart::Body(bytes), AskPart::BodyEnd] if **bytes == *b"def"));
     assert!(bench.answer(start(201, &[], Some(0))).0.contains("Connection: keep-alive"));
-    assert_eq!(bench.answer(AnswerPart::End).1, Some(Over::Next));
+    assert_eq!(bench.answer(AnswerPart::End).1, Some(AskEnd::Next));
 }
 
 #[test]
@@ -181,11 +181,11 @@ fn an_early_refusal_answers_without_the_body_and_closes() {
     let (head, _) = bench.answer(start(413, &[], Some(0)));
     assert!(head.starts_with("HTTP/1.1 413 ") && head.contains("Connection: close"), "no 100 came before: {head}");
     assert_eq!(bench.answer(AnswerPart::Credit(9)).0, "", "and none comes behind it");
-    assert_eq!(bench.answer(AnswerPart::End).1, Some(Over::Close(End::HttpDone)));
+    assert_eq!(bench.answer(AnswerPart::End).1, Some(AskEnd::Close(End::HttpDone)));
     let mut small = Bench::put(BodyLength::Known(3));
     small.receive(b"abcGET");
     assert!(small.answer(start(403, &[], Some(0))).0.contains("Connection: keep-alive"), "it has come anyway");
-    assert_eq!(small.answer(AnswerPart::End).1, Some(Over::Next));
+    assert_eq!(small.answer(AnswerPart::End).1, Some(AskEnd::Next));
     assert_eq!(small.ask.into_rest(), b"GET");
 }
 
@@ -193,16 +193,16 @@ fn an_early_refusal_answers_without_the_body_and_closes() {
 fn a_broken_body_is_400_or_a_cut_and_a_cut_one_ends() {
     let mut bench = Bench::put(BodyLength::Chunked);
     let (answer, over) = bench.receive(b"3;ext=1\r\n");
-    assert!(answer.starts_with("HTTP/1.1 400 ") && over == Some(Over::Close(End::HttpMalformed)), "{answer}");
+    assert!(answer.starts_with("HTTP/1.1 400 ") && over == Some(AskEnd::Close(End::HttpMalformed)), "{answer}");
     let mut bench = Bench::put(BodyLength::Chunked);
     bench.receive(b"0\r\n");
     assert!(bench.receive(b"Trailer: x\r\n\r\n").0.starts_with("HTTP/1.1 400 "));
     let mut bench = Bench::put(BodyLength::Chunked);
     bench.answer(start(200, &[], None));
-    assert_eq!(bench.receive(b"x"), (String::new(), Some(Over::Cut(End::HttpMalformed))));
+    assert_eq!(bench.receive(b"x"), (String::new(), Some(AskEnd::Cut(End::HttpMalformed))));
     let mut bench = Bench::put(BodyLength::Known(5));
     bench.receive(b"abc");
-    assert_eq!(bench.step(|ask, now, out| ask.stream_ended(now, out)).1, Some(Over::Cut(End::PeerClosed)));
+    assert_eq!(bench.step(|ask, now, out| ask.stream_ended(now, out)).1, Some(AskEnd::Cut(End::PeerClosed)));
     assert!(bench.ask.is_known(), "control is told");
 }
 
@@ -213,7 +213,7 @@ fn the_end_of_the_stream_leaves_the_answer_to_be_read() {
     assert!(!bench.ask.has_room(), "nothing more is received");
     assert!(bench.answer(start(200, &[], Some(2))).0.contains("Connection: close"));
     bench.answer(body(b"ok"));
-    assert_eq!(bench.answer(AnswerPart::End).1, Some(Over::Close(End::HttpDone)));
+    assert_eq!(bench.answer(AnswerPart::End).1, Some(AskEnd::Close(End::HttpDone)));
 }
 
 #[test]
@@ -242,25 +242,25 @@ fn everybody_has_a_time() {
     let mut silent = Bench::get();
     let (answer, over) = silent.run_out(ASK_ANSWER_MS);
     assert!(answer.starts_with("HTTP/1.1 503 ") && answer.contains("Retry-After: 1\r\n"), "{answer}");
-    assert_eq!(over, Some(Over::Close(End::Busy)));
+    assert_eq!(over, Some(AskEnd::Close(End::Busy)));
     assert!(silent.ask.is_known(), "control is told");
 
     let mut stuck = Bench::get();
     stuck.answer(start(200, &[], None));
     stuck.now.0 += 7;
     stuck.answer(body(b"x"));
-    assert_eq!(stuck.run_out(ASK_ANSWER_MS), (String::new(), Some(Over::Cut(End::Busy))));
+    assert_eq!(stuck.run_out(ASK_ANSWER_MS), (String::new(), Some(AskEnd::Cut(End::Busy))));
 
     let mut slow = Bench::put(BodyLength::Known(1 << 20));
     slow.answer(AnswerPart::Credit(64 << 10));
     let (answer, over) = slow.run_out(ASK_GRACE_MS);
-    assert!(answer.starts_with("HTTP/1.1 408 ") && over == Some(Over::Close(End::LoginTimeout)), "{answer}");
+    assert!(answer.starts_with("HTTP/1.1 408 ") && over == Some(AskEnd::Close(End::LoginTimeout)), "{answer}");
 
     let mut reader = Bench::get();
     reader.answer(start(200, &[], None));
     reader.answer(body(&[0; 10 << 10]));
     reader.step(|ask, now, out| ask.blocked(now, out));
-    assert_eq!(reader.run_out(ASK_GRACE_MS + 10_000), (String::new(), Some(Over::Cut(End::OutboundFull))));
+    assert_eq!(reader.run_out(ASK_GRACE_MS + 10_000), (String::new(), Some(AskEnd::Cut(End::OutboundFull))));
 }
 
 /// A byte now and then does not save a sender, although each is passed on at once.
@@ -285,12 +285,12 @@ fn a_drain_leaves_some_time_and_then_says_503() {
     let mut bench = Bench::get();
     bench.ask.drain(Millis(bench.now.0 + ASK_DRAIN_MS));
     let (answer, over) = bench.run_out(ASK_DRAIN_MS);
-    assert!(answer.starts_with("HTTP/1.1 503 ") && over == Some(Over::Close(End::Drained)), "{answer}");
+    assert!(answer.starts_with("HTTP/1.1 503 ") && over == Some(AskEnd::Close(End::Drained)), "{answer}");
     let mut bench = Bench::get();
     bench.ask.drain(Millis(bench.now.0 + ASK_DRAIN_MS));
     assert!(bench.answer(start(200, &[], Some(2))).0.contains("Connection: close"));
     bench.answer(body(b"ok"));
-    assert_eq!(bench.answer(AnswerPart::End).1, Some(Over::Close(End::HttpDone)));
+    assert_eq!(bench.answer(AnswerPart::End).1, Some(AskEnd::Close(End::HttpDone)));
 }
 
 #[test]
@@ -310,7 +310,7 @@ fn files_go_as_the_socket_takes_them() {
         assert!((1..=ASK_CREDIT_BYTES).contains(&out.wire.len()));
         sent += out.wire.len();
     }
-    assert_eq!(out.over, Some(Over::Next));
+    assert_eq!(out.over, Some(AskEnd::Next));
     assert!(sent > FILE.len() && sent < FILE.len() + 200);
     assert!(!file.is_known() && file.next_part(Millis(now)).is_none(), "control hears nothing of it");
 }
