@@ -42,7 +42,7 @@ fn key(round: usize, batch: u64, number: u32) -> EventKey {
 fn sealed(writer: &Writer, class: Class, round: usize, text: &str) -> Duration {
     timed(|number| {
         let mut batch = writer.batch();
-        let event = Event { code: "hot".into(), description: text.into() };
+        let event = Event::new("hot".into(), text.into());
         for record in 0..RECORDS {
             batch.put(&key(round, number, record), &event).expect("fits");
         }

@@ -18,7 +18,7 @@ fn fill(store: &Store, org: OrgId, devices: u32) -> Outcome {
         let (token, key) = (Token::from_random(&seed), DeviceKey::new(org, DeviceId::new(number).ok_or("zero")?));
         batch.put_index(&store.token_digest(&token), &IndexEntry { org, number })?;
         let name = format!("Sensor {number}").into();
-        batch.put(&key, &Device { name, template: None, token, created_ms: now_ms(), owner: 1 })?;
+        batch.put(&key, &Device::new(name, None, token, now_ms()))?;
         let mut latest = Latest::default();
         for pin in 0..3 {
             let value = LatestValue { value: b"21.5"[..].into(), at_ms: now_ms() };

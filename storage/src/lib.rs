@@ -47,7 +47,7 @@
 //! let token = Token::from_random(&[42; 24]);
 //! let mut batch = writer.batch();
 //! batch.put_index(&store.token_digest(&token), &IndexEntry { org, number: 7 })?;
-//! batch.put(&key, &Device { name: "Lamp".into(), template: None, token, created_ms: now_ms(), owner: 0 })?;
+//! batch.put(&key, &Device::new("Lamp".into(), None, token, now_ms()))?;
 //! let (done, result) = std::sync::mpsc::channel();
 //! writer.submit(Class::A, batch, move |outcome| drop(done.send(outcome)))?;
 //! result.recv().unwrap()?;

@@ -148,6 +148,10 @@ pub const MAIL_FIELDS: usize = 16;
 pub const META_FIELDS: usize = 64;
 /// Events of one template.
 pub const TEMPLATE_EVENTS: usize = 64;
+/// Tags of a device.
+pub const DEVICE_TAGS: usize = 32;
+/// Layout of a template, bytes.
+pub const LAYOUT_BYTES: usize = 256 << 10;
 /// Texts of one enumeration.
 pub const STREAM_LABELS: usize = 256;
 /// Changes that one audit entry lists.

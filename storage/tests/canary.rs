@@ -44,7 +44,7 @@ fn write_secrets(store: &Store) {
     let entry = linchpin_storage::schema::IndexEntry { org: org(1), number: 1 };
     batch.put_index(&store.email_digest(EMAIL), &entry).expect("fits");
     batch.put_index(&store.session_digest(token(77).expose().as_bytes()), &entry).expect("fits");
-    let event = Event { code: "hot".into(), description: VALUE.into() };
+    let event = Event::new("hot".into(), VALUE.into());
     batch.put(&EventKey { org: org(1), device: device(77), at_ms: LATE_MS, number: 0 }, &event).expect("fits");
     let attribute = Attribute { pin: None, name: NAME.into(), value: VALUE.as_bytes().into() };
     batch.put(&device_key(1, 77), &Properties(vec![attribute])).expect("fits");

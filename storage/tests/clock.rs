@@ -76,7 +76,7 @@ fn filled(name: &str) -> (Folder, Machine) {
     for day in 0..DAYS {
         let (org, device, at_ms) = (org(1), device(1), BEGIN - (DAYS - day) * DAY);
         lane.write(org, device, PIN, at_ms, day.to_string().as_bytes()).expect("room");
-        put(&store, &EventKey { org, device, at_ms, number: 0 }, &Event { code: "hot".into(), description: "".into() });
+        put(&store, &EventKey { org, device, at_ms, number: 0 }, &Event::new("hot".into(), "".into()));
         let line = DiaryRecord { kind: DiaryKind::Online, reason: "".into() };
         put(&store, &DiaryKey { org, device, at_ms, number: 0 }, &line);
         put(&store, &AuditKey::new(org, day), &world::an_audit([0; 32], at_ms, &AuditFace::default()));

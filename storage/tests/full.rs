@@ -35,7 +35,7 @@ fn fill(path: &Path, most_bytes: usize) -> usize {
 
 fn event(store: &Store, number: u32) -> Result<(), Error> {
     let mut batch = store.batch();
-    let event = Event { code: "hot".into(), description: "d".repeat(4_000).into() };
+    let event = Event::new("hot".into(), "d".repeat(4_000).into());
     batch.put(&EventKey { org: org(1), device: device(1), at_ms: LATE_MS, number }, &event)?;
     store.commit(Class::A, batch)
 }

@@ -26,7 +26,7 @@ fn fill(store: &Store) {
     let mut batch = store.batch();
     batch.put(&TemplateKey::new(org(1), 3), &template).expect("fits");
     batch.put(&CounterName::Device, &Counter(8)).expect("fits");
-    let event = Event { code: "hot".into(), description: "too hot".into() };
+    let event = Event::new("hot".into(), "too hot".into());
     batch.put(&EventKey { org: org(1), device: device(2), at_ms: LATE_MS, number: 0 }, &event).expect("fits");
     let line = DiaryRecord { kind: DiaryKind::Offline, reason: "silent".into() };
     batch.put(&DiaryKey { org: org(1), device: device(2), at_ms: LATE_MS, number: 0 }, &line).expect("fits");
@@ -145,7 +145,7 @@ fn batches_and_records_are_bounded() {
     let folder = Folder::new("bounds");
     let store = open(&folder.0).expect("opens");
     let mut batch = store.batch();
-    let event = |len| Event { code: "x".into(), description: "d".repeat(len).into() };
+    let event = |len| Event::new("x".into(), "d".repeat(len).into());
     let key = |number| EventKey { org: org(1), device: device(1), at_ms: LATE_MS, number };
     store.add_org(org(1)).expect("a key");
     assert!(matches!(batch.put(&key(0), &event(1 << 20)), Err(Error::TooLarge { .. })));
@@ -164,7 +164,7 @@ fn tables_are_merged_and_old_ones_go() {
     for round in 0..60 {
         let mut batch = store.batch();
         for number in 0..250 {
-            let event = Event { code: "hot".into(), description: "d".repeat(4_000).into() };
+            let event = Event::new("hot".into(), "d".repeat(4_000).into());
             let key = EventKey { org: org(1), device: device(1), at_ms: LATE_MS + round % 10, number };
             batch.put(&key, &event).expect("fits");
         }

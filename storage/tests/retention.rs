@@ -66,7 +66,7 @@ fn events_and_the_diary_end_with_their_days() {
     add_org(&store, 1, "Acme");
     for day in 0..20 {
         now.store(BEGIN + day * DAY, Ordering::Relaxed);
-        put(&store, &event_key(day), &Event { code: "hot".into(), description: "".into() });
+        put(&store, &event_key(day), &Event::new("hot".into(), "".into()));
         let EventKey { org, device, at_ms, number } = event_key(day);
         let line = DiaryRecord { kind: DiaryKind::Online, reason: "".into() };
         put(&store, &DiaryKey { org, device, at_ms, number }, &line);

@@ -21,7 +21,7 @@ fn sealed(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("sealed");
     group.throughput(Throughput::Elements(RECORDS.into()));
     for text_bytes in [16, 256] {
-        let event = Event { code: "hot".into(), description: "x".repeat(text_bytes).into() };
+        let event = Event::new("hot".into(), "x".repeat(text_bytes).into());
         group.bench_function(format!("seal 64 events of {text_bytes} bytes"), |bencher| {
             bencher.iter(|| {
                 let mut batch = store.writer().batch();

@@ -190,12 +190,7 @@ pub(super) fn template_request(path: &Path, text: &str) -> Result<TemplateAdd, C
     let [table] = file.template.get_ref().as_slice() else {
         return Err(source.error(file.template.span(), "the file must have exactly one [[template]]"));
     };
-    let made = template(&source, table)?;
-    if !made.aliases.is_empty() || !made.topics.is_empty() {
-        let what = "aliases and topics are read from the server's own file at its start; add the template there";
-        return Err(source.error(table.id.span(), what));
-    }
-    Ok(TemplateAdd::from(&made))
+    Ok(TemplateAdd::from(&template(&source, table)?))
 }
 
 /// The parser's message, with the name that was probably meant: it puts the unknown word and the known ones in
@@ -350,20 +345,22 @@ fn template(source: &ConfigText<'_>, table: &TemplateTable) -> Result<Template, 
     }
     let events = table.events.iter().map(|event| event.as_str().into()).collect();
     let made = Template::new(id, table.name.as_str().into(), datastreams, events).with_tls_required(table.tls);
-    let (aliases, topics) = (aliases(source, table)?, topics(source, table, &made)?);
+    let (aliases, topics) = (aliases(source, table, &made)?, topics(source, table, &made)?);
     Ok(made.with_aliases(aliases).with_topics(topics))
 }
 
 /// Other names of datastreams.
-fn aliases(source: &ConfigText<'_>, table: &TemplateTable) -> Result<Vec<(Box<str>, Pin)>, ConfigError> {
+fn aliases(
+    source: &ConfigText<'_>,
+    table: &TemplateTable,
+    made: &Template,
+) -> Result<Vec<(Box<str>, Pin)>, ConfigError> {
     let mut found: Vec<(Box<str>, Pin)> = Vec::new();
     for stream in &table.datastreams {
         let pin = pin(source, &stream.pin)?;
         for alias in &stream.aliases {
             let name = alias.get_ref().as_str();
-            let is_taken =
-                found.iter().any(|known| *known.0 == *name) || table.datastreams.iter().any(|other| other.name == name);
-            if is_taken || name.is_empty() || name.contains([',', '+', '#', '\0']) {
+            if !made.may_alias(&found, name) {
                 let what =
                     format!("the alias {name:?} must be of one datastream only, not empty, without , + # and NUL");
                 return Err(source.error(alias.span(), what));

@@ -11,7 +11,9 @@ use std::thread::JoinHandle;
 
 use linchpin_control::CommandLane;
 use linchpin_shard::{AwaitedAnswer, Change, Command, DeviceChange, End, EventId, Intake};
-use linchpin_storage::schema::{Attribute, DeviceKey, DiaryKey, DiaryKind, DiaryRecord, Event, EventKey, Properties};
+use linchpin_storage::schema::{
+    Attribute, DeviceKey, DiaryKey, DiaryKind, DiaryRecord, Event, EventKey, Properties, Resolution,
+};
 use linchpin_storage::{Batch, Class, Error, Reads, Writer};
 
 use crate::limits;
@@ -277,9 +279,17 @@ fn put(batch: &mut Batch, kept: &DeviceChange) -> Result<(), Error> {
             batch.put(&DeviceKey::new(org, device), &Properties(of_pins.chain(own).collect()))
         }
         Change::Event { id, code, description } => {
-            batch.put(&event_key(id), &Event { code: code.clone(), description: description.clone() })
+            batch.put(&event_key(id), &Event::new(code.clone(), description.clone()))
         }
-        Change::EventCleared(id) => batch.delete::<Event>(&event_key(id)),
+        Change::EventCleared { id, code, description, at } => {
+            let resolved = Some(Resolution { at_ms: at.0, by: None, note: Box::default() });
+            let event = Event { resolved, ..Event::new(code.clone(), description.clone()) };
+            match batch.put(&event_key(id), &event) {
+                // It has no place for the end of an event.
+                Err(Error::NotUpgraded { .. }) => batch.delete::<Event>(&event_key(id)),
+                done => done,
+            }
+        }
         Change::Presence { id, end } => {
             let key = DiaryKey { org, device, at_ms: id.at.0, number: id.number };
             let kind = if end.is_some() { DiaryKind::Offline } else { DiaryKind::Online };

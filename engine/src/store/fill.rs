@@ -104,7 +104,7 @@ impl Fill {
 
 impl Filling<'_> {
     fn put(&mut self, template: Template) -> Result<(), FillError> {
-        if self.registry.template(template.id).is_some_and(|known| known.template == template) {
+        if self.registry.template(template.id).is_some_and(|known| *known.template() == template) {
             return Ok(());
         }
         let entry = self.registry.put_template(template)?;

@@ -50,6 +50,9 @@ fn events(reads: &Reads, shards: &[ToShard]) -> Result<(), Error> {
         give(shards, restore(key, count, Restored { events: events.into(), ..Restored::default() }));
     };
     reads.scan::<Event>(|key, event| {
+        if event.resolved.is_some() {
+            return ControlFlow::Continue(());
+        }
         let device = DeviceKey::new(key.org, key.device);
         if last.as_ref().is_some_and(|(known, _)| *known != device) {
             last.take().into_iter().for_each(tell);

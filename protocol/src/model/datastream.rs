@@ -213,6 +213,14 @@ impl Template {
         Self { topics, ..self }
     }
 
+    /// May this be another name of a datastream, besides these? It must lead to one only, and fit into a topic of MQTT.
+    #[must_use]
+    pub fn may_alias(&self, known: &[(Box<str>, Pin)], name: &str) -> bool {
+        let is_taken =
+            known.iter().any(|known| *known.0 == *name) || self.datastreams.iter().any(|stream| *stream.name == *name);
+        !is_taken && !name.is_empty() && !name.contains([',', '+', '#', '\0'])
+    }
+
     /// The same, served over TLS only or not.
     #[must_use]
     pub fn with_tls_required(self, requires_tls: bool) -> Self {

@@ -2,7 +2,8 @@
 
 use linchpin_protocol::model::DeviceId;
 
-use super::{Family, KeyBytes, OrgId, Record, RecordKey, take};
+use super::sheet::{put_person, take_person};
+use super::{Before, Family, KeyBytes, Older, OrgId, Record, RecordKey, take};
 use crate::schema::bytes::{Fields, Put as _, Shape};
 
 /// A device's own entries by time.
@@ -53,25 +54,78 @@ pub struct Event {
     pub code: Box<str>,
     /// For people; may be empty.
     pub description: Box<str>,
+    /// Its end.
+    pub resolved: Option<Resolution>,
+}
+
+impl Event {
+    /// Nobody has resolved it.
+    #[must_use]
+    pub const fn new(code: Box<str>, description: Box<str>) -> Self {
+        Self { code, description, resolved: None }
+    }
+}
+
+/// Somebody has seen to an event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Resolution {
+    /// When, ms since 1970.
+    pub at_ms: u64,
+    /// By whom: home and number; `None`: by the device itself, or the operator.
+    pub by: Option<(OrgId, u32)>,
+    /// For people; may be empty.
+    pub note: Box<str>,
+}
+
+fn put_event(event: &Event, out: &mut Vec<u8>) {
+    out.put_bytes(event.code.as_bytes());
+    out.put_bytes(event.description.as_bytes());
+}
+
+fn take_event(fields: &mut Fields<'_>) -> Result<Event, Shape> {
+    Ok(Event::new(fields.text()?.into(), fields.text()?.into()))
 }
 
 impl Record for Event {
     type Key = EventKey;
     const FAMILY: Family = Family::Event;
-    const VERSION: u8 = 1;
+    const VERSION: u8 = 2;
+    /// Version 1 was deleted when it was resolved.
+    const OLDER: &'static [Older<Self>] = &[(1, |bytes| {
+        let mut fields = Fields(bytes);
+        let event = take_event(&mut fields)?;
+        fields.end()?;
+        Ok(event)
+    })];
+    const BEFORE: Option<(Family, Before<Self>)> = Some((
+        Family::Outbox,
+        (1, |event, out| {
+            put_event(event, out);
+            event.resolved.is_none()
+        }),
+    ));
 
     fn at_ms(&self, key: &EventKey) -> Option<u64> {
         Some(key.at_ms)
     }
 
     fn encode(&self, out: &mut Vec<u8>) {
-        out.put_bytes(self.code.as_bytes());
-        out.put_bytes(self.description.as_bytes());
+        put_event(self, out);
+        out.put_u8(u8::from(self.resolved.is_some()));
+        if let Some(Resolution { at_ms, by, note }) = &self.resolved {
+            out.put_u64(*at_ms);
+            put_person(*by, out);
+            out.put_bytes(note.as_bytes());
+        }
     }
 
     fn decode(bytes: &[u8]) -> Result<Self, Shape> {
         let mut fields = Fields(bytes);
-        let event = Self { code: fields.text()?.into(), description: fields.text()?.into() };
+        let mut event = take_event(&mut fields)?;
+        if take::flag(&mut fields)? {
+            let (at_ms, by) = (fields.u64()?, take_person(&mut fields)?);
+            event.resolved = Some(Resolution { at_ms, by, note: fields.text()?.into() });
+        }
         fields.end()?;
         Ok(event)
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::path::PathBuf;
 
-use linchpin_protocol::model::{Datastream, DeviceId, Pin, Template, TemplateId, Token, ValueKind};
+use linchpin_protocol::model::{Datastream, DeviceId, Pin, Template, TemplateId, Token, TopicMapping, ValueKind};
 use ring::hmac;
 use zeroize::Zeroizing;
 
@@ -17,9 +17,9 @@ use crate::schema::{
     self, Account, AcmeAccount, AcmeLine, AcmeOrder, AcmeRecord, Actor, AddressRange, Attribute, AuditEntry, AuditFace,
     AuditObject, AuditOutcome, ClientKind, ClientRecord, Consent, Counter, Device, DiaryKind, DiaryRecord, Event,
     EventSeverity, EventSheet, Families, FieldKind, Grain, Grant, Invite, InviteKind, Latest, LatestValue, MetaField,
-    Org, OrgId, OrgKind, OrgPolicy, OrgState, OutboxMail, PersonSession, Properties, Record, Refresh, RoleRecord, Row,
-    Sample, ServedCertificate, SessionKind, ShareRecord, SheetRecord, StaticState, StaticToken, StreamSheet,
-    TemplateRecord, TemplateVersion, User, chunk, key::hex, rollup,
+    Org, OrgId, OrgKind, OrgPolicy, OrgState, OutboxMail, PersonSession, Properties, Record, Refresh, Resolution,
+    RoleRecord, Row, Sample, ServedCertificate, SessionKind, ShareRecord, SheetRecord, StaticState, StaticToken,
+    StreamSheet, TemplateRecord, TemplateVersion, User, chunk, key::hex, rollup,
 };
 use crate::seal::keyring::Keyring;
 use crate::seal::unseal::Unseal;
@@ -117,7 +117,12 @@ fn records(fixtures: &mut Fixtures) {
     let (time_zone, locale) = ("Europe/Berlin".into(), "de".into());
     fixtures.record("org-2", &Org { depth: 2, kind, state, epoch: 9, policy, time_zone, locale, ..org });
     let template = TemplateId::parse(b"TMPL1").ok();
-    fixtures.record("device-1", &Device { name: "Lamp".into(), template, token, created_ms: 5, owner: 2 });
+    let device = Device::new("Lamp".into(), template, token, 5);
+    fixtures.older("device-1", &device);
+    let owner = Some((OrgId::FIRST, 2));
+    let tags = vec!["attic".into(), "warm".into()];
+    let moved_from = OrgId::new(4);
+    fixtures.record("device-2", &Device { owner, tags, token_epoch: 3, pending_until_ms: 9, moved_from, ..device });
     let (email, name) = ("eve@example.com".into(), "Eve".into());
     fixtures.record("user-1", &User { email, name, role: 2, created_ms: 5, account: b"\x01\x02"[..].into() });
     let mut latest = Latest { applied: 1 << 41, ..Latest::default() };
@@ -126,7 +131,12 @@ fn records(fixtures: &mut Fixtures) {
     let attribute = |pin, name: &str| Attribute { pin, name: name.into(), value: b"Door"[..].into() };
     let attributes = vec![attribute(Some(Pin::new_virtual(3)), "label"), attribute(None, "iccid")];
     fixtures.record("property-1", &Properties(attributes));
-    fixtures.record("event-1", &Event { code: "hot".into(), description: "too hot".into() });
+    let event = Event::new("hot".into(), "too hot".into());
+    fixtures.older("event-1", &event);
+    fixtures.before("event-1", &event);
+    fixtures.record("event-2", &event);
+    let resolved = Some(Resolution { at_ms: 9, by: Some((OrgId::FIRST, 2)), note: "fan".into() });
+    fixtures.record("event-2-resolved", &Event { resolved, ..event });
     fixtures.record("diary-1", &DiaryRecord { kind: DiaryKind::Offline, reason: "silent".into() });
     people(fixtures);
     templates(fixtures);
@@ -155,7 +165,7 @@ fn templates(fixtures: &mut Fixtures) {
     fixtures.older("template-3", &record);
     record.streams[0] = StreamSheet { alias: "note".into(), is_hidden: true, ..record.streams[0].clone() };
     record.streams[2] = StreamSheet { decimals: Some(1), is_location: true, stale_after_s: 60, ..Default::default() };
-    record.streams[3].labels = vec!["off".into(), "on".into()];
+    record.streams[3].labels = vec![("0".into(), "off".into()), ("1".into(), "on".into())];
     let field = MetaField {
         id: 3,
         name: "Room".into(),
@@ -180,10 +190,23 @@ fn templates(fixtures: &mut Fixtures) {
         fields: vec![field],
         events: vec![event],
         offline_wait_s: 30,
+        ..SheetRecord::default()
     };
-    fixtures.record("template-4", &record);
+    fixtures.older("template-4", &record);
     let by = Some((OrgId::FIRST, 2));
-    fixtures.record("template_version-1", &TemplateVersion { at_ms: 5, by, note: "first".into(), record });
+    let version = TemplateVersion { at_ms: 5, by, note: "first".into(), record };
+    let then = fixtures.bytes("template_version-1", || panic!("it is of the past"));
+    assert_eq!(schema::decode::<TemplateVersion>(&then).as_ref(), Ok(&version), "with a template of version 4");
+    let mut record = version.record.clone();
+    record.streams[1].is_writable = true;
+    record.streams[1].labels = vec![("-5".into(), "least".into())];
+    record.template.aliases = vec![("Old".into(), Pin::new_virtual(1))];
+    record.template.topics = vec![TopicMapping::new("tele/x", "/A", Pin::new_virtual(2)).expect("valid")];
+    record.sheet.is_published = true;
+    (record.sheet.changed_ms, record.sheet.changed_by) = (7, by);
+    (record.sheet.note, record.sheet.layout) = ("why".into(), "{}".into());
+    fixtures.record("template-5", &record);
+    fixtures.record("template_version-1-of-5", &TemplateVersion { record, ..version });
 }
 
 /// SHA-256 of what the entry of version 1 says behind its actor.

@@ -26,6 +26,7 @@ pub(crate) mod rollup;
 mod session;
 mod sheet;
 mod static_token;
+mod stream;
 mod template;
 mod user;
 
@@ -38,7 +39,7 @@ pub use chunk::Sample;
 pub use client::{ClientKey, ClientKind, ClientRecord};
 pub use consent::{Consent, ConsentKey};
 pub use device::{Device, DeviceKey};
-pub use event::{DiaryKey, DiaryKind, DiaryRecord, Event, EventKey};
+pub use event::{DiaryKey, DiaryKind, DiaryRecord, Event, EventKey, Resolution};
 pub use families::Families;
 pub use grant::{Grant, GrantKey, RoleKey, RoleRecord, ShareKey, ShareRecord};
 pub use index::{Digest, IndexEntry, IndexKind};
@@ -53,7 +54,8 @@ pub use rollup::{Grain, Row};
 pub use session::{PersonSession, Refresh, SessionKey, SessionKind};
 pub use sheet::{EventSeverity, EventSheet, FieldKind, MetaField, SheetRecord};
 pub use static_token::{StaticKey, StaticState, StaticToken};
-pub use template::{StreamSheet, TemplateKey, TemplateRecord, TemplateVersion, VersionKey};
+pub use stream::StreamSheet;
+pub use template::{TemplateKey, TemplateRecord, TemplateVersion, VersionKey};
 pub use user::{User, UserKey};
 
 use crate::schema::bytes::Shape;
@@ -144,6 +146,19 @@ pub(crate) mod take {
 
     pub(crate) fn device(fields: &mut Fields<'_>) -> Result<DeviceId, Shape> {
         DeviceId::new(fields.u32()?).ok_or(Shape)
+    }
+
+    /// A count and so many of a kind, `most` at most.
+    pub(crate) fn list<T>(
+        fields: &mut Fields<'_>,
+        most: usize,
+        one: impl FnMut(&mut Fields<'_>) -> Result<T, Shape>,
+    ) -> Result<Vec<T>, Shape> {
+        let mut one = one;
+        match fields.varint()? {
+            count if count <= most as u64 => (0..count).map(|_| one(fields)).collect(),
+            _ => Err(Shape),
+        }
     }
 
     /// 0 or 1.

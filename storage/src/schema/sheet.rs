@@ -111,6 +111,30 @@ pub struct SheetRecord {
     pub events: Vec<EventSheet>,
     /// How long a device may be away before it counts as offline, s.
     pub offline_wait_s: u32,
+    /// May the organizations below make devices of it?
+    pub is_published: bool,
+    /// When it was changed, ms since 1970; 0: never by a person.
+    pub changed_ms: u64,
+    /// By whom: home and number; `None`: the operator.
+    pub changed_by: Option<(OrgId, u32)>,
+    /// Why, for people.
+    pub note: Box<str>,
+    /// How the console shows its devices: JSON, at most [`limits::LAYOUT_BYTES`]; may be empty.
+    pub layout: Box<str>,
+}
+
+/// An organization and a number there; twice 0: none.
+pub(super) fn put_person(person: Option<(OrgId, u32)>, out: &mut Vec<u8>) {
+    out.put_u32(person.map_or(0, |(org, _)| org.get()));
+    out.put_u32(person.map_or(0, |(_, number)| number));
+}
+
+pub(super) fn take_person(fields: &mut Fields<'_>) -> Result<Option<(OrgId, u32)>, Shape> {
+    match (OrgId::new(fields.u32()?), fields.u32()?) {
+        (None, 0) => Ok(None),
+        (None, _) => Err(Shape),
+        (Some(org), number) => Ok(Some((org, number))),
+    }
 }
 
 fn put_flags(flags: [bool; 2], out: &mut Vec<u8>) {
@@ -166,39 +190,45 @@ impl EventSheet {
     }
 }
 
-fn list<T>(
-    fields: &mut Fields<'_>,
-    most: usize,
-    one: fn(&mut Fields<'_>) -> Result<T, Shape>,
-) -> Result<Vec<T>, Shape> {
-    match fields.varint()? {
-        count if count <= most as u64 => (0..count).map(|_| one(fields)).collect(),
-        _ => Err(Shape),
-    }
-}
-
 impl SheetRecord {
     pub(super) fn put(&self, out: &mut Vec<u8>) {
         out.put_u32(self.version);
-        out.put_u32(self.parent.map_or(0, |(org, _)| org.get()));
-        out.put_u32(self.parent.map_or(0, |(_, number)| number));
+        put_person(self.parent, out);
         out.put_bytes(self.description.as_bytes());
         out.put_varint(self.fields.len() as u64);
         self.fields.iter().for_each(|field| field.put(out));
         out.put_varint(self.events.len() as u64);
         self.events.iter().for_each(|event| event.put(out));
         out.put_u32(self.offline_wait_s);
+        out.put_u8(u8::from(self.is_published));
+        out.put_u64(self.changed_ms);
+        put_person(self.changed_by, out);
+        out.put_bytes(self.note.as_bytes());
+        out.put_bytes(self.layout.as_bytes());
     }
 
     pub(super) fn take(fields: &mut Fields<'_>) -> Result<Self, Shape> {
-        let (version, org, number) = (fields.u32()?, OrgId::new(fields.u32()?), fields.u32()?);
+        let fourth = Self::take_fourth(fields)?;
         Ok(Self {
-            version,
-            parent: org.map(|org| (org, number)),
+            is_published: take::flag(fields)?,
+            changed_ms: fields.u64()?,
+            changed_by: take_person(fields)?,
+            note: fields.text()?.into(),
+            layout: fields.text()?.into(),
+            ..fourth
+        })
+    }
+
+    /// As version 4 of a template.
+    pub(super) fn take_fourth(fields: &mut Fields<'_>) -> Result<Self, Shape> {
+        Ok(Self {
+            version: fields.u32()?,
+            parent: take_person(fields)?,
             description: fields.text()?.into(),
-            fields: list(fields, limits::META_FIELDS, MetaField::take)?,
-            events: list(fields, limits::TEMPLATE_EVENTS, EventSheet::take)?,
+            fields: take::list(fields, limits::META_FIELDS, MetaField::take)?,
+            events: take::list(fields, limits::TEMPLATE_EVENTS, EventSheet::take)?,
             offline_wait_s: fields.u32()?,
+            ..Self::default()
         })
     }
 }

@@ -1,9 +1,9 @@
 //! Templates.
 
-use linchpin_protocol::model::{Datastream, Template, TemplateId, ValueKind};
+use linchpin_protocol::limits::{TEMPLATE_ALIASES, TEMPLATE_TOPICS};
+use linchpin_protocol::model::{Datastream, Pin, Template, TemplateId, TopicMapping, ValueKind};
 
-use super::{Family, Older, OrgId, Record, SheetRecord, key_in_org, key_of, take};
-use crate::limits;
+use super::{Family, Older, OrgId, Record, SheetRecord, StreamSheet, key_in_org, key_of, take};
 use crate::schema::bytes::{Fields, Put as _, Shape};
 
 key_in_org!(
@@ -22,25 +22,6 @@ pub struct TemplateRecord {
     pub sheet: SheetRecord,
 }
 
-/// What a datastream has besides what shards check.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct StreamSheet {
-    /// Its id in the HTTP API, the same for ever within its template; 0: none was given yet.
-    pub id: u32,
-    /// Another name, for programs.
-    pub alias: Box<str>,
-    /// Digits behind the point that are shown.
-    pub decimals: Option<u8>,
-    /// Texts of the choices of an enumeration, in their order.
-    pub labels: Vec<Box<str>>,
-    /// Is it longitude and latitude?
-    pub is_location: bool,
-    /// Is it left out of what people see?
-    pub is_hidden: bool,
-    /// A value that is older than this is shown as stale, s; 0: never.
-    pub stale_after_s: u32,
-}
-
 impl From<Template> for TemplateRecord {
     /// Without anything besides.
     fn from(template: Template) -> Self {
@@ -49,11 +30,53 @@ impl From<Template> for TemplateRecord {
     }
 }
 
+impl TemplateRecord {
+    /// The same with what shards check replaced: what else there is of a datastream stays with its pin, texts of events
+    /// stay with their codes.
+    #[must_use]
+    pub fn with_template(&self, template: Template) -> Self {
+        let sheet_of = |stream: &Datastream| self.stream(stream.pin).cloned().unwrap_or_default();
+        let streams = template.datastreams.iter().map(sheet_of).collect();
+        let mut sheet = self.sheet.clone();
+        sheet.events.retain(|event| template.has_event(&event.code));
+        Self { template, streams, sheet }
+    }
+
+    /// What else there is of the datastream on a pin.
+    #[must_use]
+    pub fn stream(&self, pin: Pin) -> Option<&StreamSheet> {
+        let at = self.template.datastreams.binary_search_by_key(&pin, |stream| stream.pin).ok()?;
+        self.streams.get(at)
+    }
+
+    /// Give each datastream and each metadata field that has none an id that none had before: those of `known`, the version
+    /// before, go on by pin and by name.
+    pub fn number(&mut self, known: Option<&Self>) {
+        let pins = self.template.datastreams.iter().map(|stream| stream.pin);
+        for (sheet, pin) in self.streams.iter_mut().zip(pins) {
+            sheet.id = known.and_then(|known| known.stream(pin)).map_or(sheet.id, |sheet| sheet.id);
+        }
+        for field in &mut self.sheet.fields {
+            let same = |before: &&super::MetaField| before.name == field.name;
+            field.id = known.and_then(|known| known.sheet.fields.iter().find(same)).map_or(0, |before| before.id);
+        }
+        let used = |record: &Self| {
+            let streams = record.streams.iter().map(|sheet| sheet.id);
+            streams.chain(record.sheet.fields.iter().map(|field| field.id)).max().unwrap_or(0)
+        };
+        let mut next = used(self).max(known.map_or(0, used)) + 1;
+        let streams = self.streams.iter_mut().map(|sheet| &mut sheet.id);
+        for id in streams.chain(self.sheet.fields.iter_mut().map(|field| &mut field.id)).filter(|id| **id == 0) {
+            *id = next;
+            next += 1;
+        }
+    }
+}
+
 const INT: u8 = 1;
 const DOUBLE: u8 = 2;
 const TEXT: u8 = 3;
 const ENUM: u8 = 4;
-const NO_DECIMALS: u8 = u8::MAX;
 
 fn put_kind(kind: ValueKind, out: &mut Vec<u8>) {
     match kind {
@@ -149,48 +172,63 @@ fn take_letters(fields: &mut Fields<'_>, template: &mut Template) -> Result<Vec<
     template.datastreams.iter_mut().map(one).collect()
 }
 
-/// Alias bytes, decimals 1 (ff: none), count varint of labels, flags 1 (1 location, 2 hidden), stale after s 4.
-fn put_more(sheet: &StreamSheet, out: &mut Vec<u8>) {
-    out.put_bytes(sheet.alias.as_bytes());
-    out.put_u8(sheet.decimals.unwrap_or(NO_DECIMALS));
-    out.put_varint(sheet.labels.len() as u64);
-    sheet.labels.iter().for_each(|label| out.put_bytes(label.as_bytes()));
-    out.put_u8(u8::from(sheet.is_location) | u8::from(sheet.is_hidden) << 1);
-    out.put_u32(sheet.stale_after_s);
+/// Count, then name and pin of each other name; count, then topic, pointer and pin of each topic.
+fn put_names(template: &Template, out: &mut Vec<u8>) {
+    out.put_varint(template.aliases.len() as u64);
+    for (name, pin) in &template.aliases {
+        out.put_bytes(name.as_bytes());
+        out.put_u16(pin.to_u16());
+    }
+    out.put_varint(template.topics.len() as u64);
+    for TopicMapping { topic, pointer, pin } in &template.topics {
+        out.put_bytes(topic.as_bytes());
+        out.put_bytes(pointer.as_bytes());
+        out.put_u16(pin.to_u16());
+    }
 }
 
-fn take_more(letter: &StreamSheet, fields: &mut Fields<'_>) -> Result<StreamSheet, Shape> {
-    let alias = fields.text()?.into();
-    let decimals = Some(fields.u8()?).filter(|decimals| *decimals != NO_DECIMALS);
-    let count = fields.varint()?;
-    if count > limits::STREAM_LABELS as u64 {
-        return Err(Shape);
-    }
-    let labels = (0..count).map(|_| fields.text().map(Into::into)).collect::<Result<_, _>>()?;
-    let flags = fields.u8()?;
-    if flags > 3 {
-        return Err(Shape);
-    }
-    let (is_location, is_hidden) = (flags & 1 != 0, flags & 2 != 0);
-    let stale_after_s = fields.u32()?;
-    Ok(StreamSheet { alias, decimals, labels, is_location, is_hidden, stale_after_s, ..letter.clone() })
+fn take_names(fields: &mut Fields<'_>, template: &mut Template) -> Result<(), Shape> {
+    let alias = |fields: &mut Fields<'_>| Ok((fields.text()?.into(), take::pin(fields)?));
+    template.aliases = take::list(fields, TEMPLATE_ALIASES, alias)?;
+    let topic = |fields: &mut Fields<'_>| {
+        Ok(TopicMapping { topic: fields.text()?.into(), pointer: fields.text()?.into(), pin: take::pin(fields)? })
+    };
+    template.topics = take::list(fields, TEMPLATE_TOPICS, topic)?;
+    Ok(())
+}
+
+/// What versions 3 to 5 begin with.
+fn take_front(fields: &mut Fields<'_>) -> Result<(Template, Vec<StreamSheet>), Shape> {
+    let template = take_template(fields)?;
+    let mut template = take_tls(fields, template)?;
+    let streams = take_letters(fields, &mut template)?;
+    Ok((template, streams))
 }
 
 /// As version 3, which the letter of Blynk's documents needs.
 fn take_third(bytes: &[u8]) -> Result<TemplateRecord, Shape> {
     let mut fields = Fields(bytes);
-    let template = take_template(&mut fields)?;
-    let mut template = take_tls(&mut fields, template)?;
-    let streams = take_letters(&mut fields, &mut template)?;
+    let (template, streams) = take_front(&mut fields)?;
     fields.end()?;
     Ok(TemplateRecord { template, streams, sheet: SheetRecord::default() })
+}
+
+/// As version 4: no other names, topics and layout; labels are those of the choices in their order.
+fn take_fourth(bytes: &[u8]) -> Result<TemplateRecord, Shape> {
+    let mut fields = Fields(bytes);
+    let (template, mut streams) = take_front(&mut fields)?;
+    streams.iter_mut().try_for_each(|sheet| sheet.take_fourth(&mut fields))?;
+    let sheet = SheetRecord::take_fourth(&mut fields)?;
+    fields.end()?;
+    Ok(TemplateRecord { template, streams, sheet })
 }
 
 impl Record for TemplateRecord {
     type Key = TemplateKey;
     const FAMILY: Family = Family::Template;
-    const VERSION: u8 = 4;
-    /// Version 1 does not say whether TLS is required; version 2 has no sheets; version 3 has defaults and fallbacks only.
+    const VERSION: u8 = 5;
+    /// Version 1 does not say whether TLS is required; version 2 has no sheets; version 3 has defaults and fallbacks only; version 4
+    /// has no other names, topics and layout.
     const OLDER: &'static [Older<Self>] = &[
         (1, |bytes| {
             let mut fields = Fields(bytes);
@@ -206,6 +244,7 @@ impl Record for TemplateRecord {
             Ok(template.into())
         }),
         (3, take_third),
+        (4, take_fourth),
     ];
     const BEFORE: Option<(Family, super::Before<Self>)> = Some((
         Family::Outbox,
@@ -215,6 +254,8 @@ impl Record for TemplateRecord {
             record.sheet == SheetRecord::default()
                 && record.streams.iter().all(|sheet| *sheet == StreamSheet::default())
                 && record.template.datastreams.iter().all(is_plain)
+                && record.template.aliases.is_empty()
+                && record.template.topics.is_empty()
         }),
     ));
 
@@ -226,18 +267,18 @@ impl Record for TemplateRecord {
             put_letter(self.streams.get(at).map_or(0, |sheet| sheet.id), datastream, out);
         }
         for at in 0..self.template.datastreams.len() {
-            put_more(self.streams.get(at).unwrap_or(&none), out);
+            self.streams.get(at).unwrap_or(&none).put(out);
         }
         self.sheet.put(out);
+        put_names(&self.template, out);
     }
 
     fn decode(bytes: &[u8]) -> Result<Self, Shape> {
         let mut fields = Fields(bytes);
-        let template = take_template(&mut fields)?;
-        let mut template = take_tls(&mut fields, template)?;
-        let letters = take_letters(&mut fields, &mut template)?;
-        let streams = letters.iter().map(|letter| take_more(letter, &mut fields)).collect::<Result<_, _>>()?;
+        let (mut template, mut streams) = take_front(&mut fields)?;
+        streams.iter_mut().try_for_each(|sheet| sheet.take(&mut fields))?;
         let sheet = SheetRecord::take(&mut fields)?;
+        take_names(&mut fields, &mut template)?;
         fields.end()?;
         Ok(Self { template, streams, sheet })
     }

@@ -94,7 +94,7 @@ pub fn child_that_writes() {
 fn write_events(writer: &Writer, first: u32) {
     for number in first.. {
         let mut batch = writer.batch();
-        let event = Event { code: "hot".into(), description: number.to_string().into() };
+        let event = Event::new("hot".into(), number.to_string().into());
         batch.put(&event_key(number), &event).expect("fits");
         if writer.commit(Class::B, batch).is_err() {
             return;

@@ -82,13 +82,8 @@ pub fn token(number: u32) -> Token {
 }
 
 pub fn a_device(number: u32) -> Device {
-    Device {
-        name: format!("device number {number}").into(),
-        template: TemplateId::parse(b"TMPLcanary01").ok(),
-        token: token(number),
-        created_ms: 1_800_000_000_000,
-        owner: 1,
-    }
+    let (name, template) = (format!("device number {number}").into(), TemplateId::parse(b"TMPLcanary01").ok());
+    Device::new(name, template, token(number), 1_800_000_000_000)
 }
 
 pub fn add_org(store: &Store, number: u32, name: &str) {

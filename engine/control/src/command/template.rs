@@ -1,9 +1,10 @@
 //! Commands about templates.
 
-use linchpin_protocol::model::{Datastream, Template};
+use linchpin_protocol::limits::TEMPLATE_ALIASES;
+use linchpin_protocol::model::{Datastream, Pin, Template, TopicMapping};
 
 use super::desk::Desk;
-use super::request::{AddedTemplate, TemplateAdd, TemplateList, TemplateSheet, TemplateShow};
+use super::request::{AddedTemplate, TemplateAdd, TemplateList, TemplateSheet, TemplateShow, TopicLine};
 use crate::shards::Fact;
 use crate::{Code, CommandError};
 
@@ -14,7 +15,7 @@ pub(super) async fn list(desk: &Desk, _: TemplateList) -> Result<Vec<TemplateShe
 pub(super) async fn show(desk: &Desk, asked: TemplateShow) -> Result<TemplateSheet, CommandError> {
     let id = asked.template.0;
     let registry = desk.registry();
-    registry.template(id).map(|entry| TemplateSheet::from(&entry.template)).ok_or_else(|| {
+    registry.template(id).map(|entry| TemplateSheet::from(entry.template())).ok_or_else(|| {
         let text = format!("there is no template {}: `linchpin template list` shows them", id.as_str());
         CommandError::new(Code::NoSuchTemplate, text)
     })
@@ -36,8 +37,9 @@ pub(super) async fn add(desk: &Desk, asked: TemplateAdd) -> Result<AddedTemplate
 }
 
 fn template(asked: TemplateAdd) -> Result<Template, CommandError> {
-    let TemplateAdd { template, name, tls, datastreams, events } = asked;
+    let TemplateAdd { template, name, tls, datastreams, events, topics } = asked;
     let count = datastreams.len();
+    let names: Vec<_> = datastreams.iter().map(|line| (line.pin.0, line.aliases.clone())).collect();
     let datastreams = datastreams.into_iter().map(Datastream::try_from).collect::<Result<_, _>>();
     let datastreams = datastreams.map_err(|fault| CommandError::new(Code::Refused, fault.to_string()))?;
     let events = events.into_iter().map(Into::into).collect();
@@ -45,7 +47,30 @@ fn template(asked: TemplateAdd) -> Result<Template, CommandError> {
     if template.datastreams.len() < count {
         return Err(CommandError::parameter("datastreams", "one datastream a pin"));
     }
-    Ok(template)
+    let aliases = aliases(&template, names)?;
+    let topics = topics.into_iter().map(|line| {
+        let TopicLine { topic, pointer, pin } = line;
+        let no_stream = || CommandError::parameter("topics", "mapped to a pin that has a datastream");
+        template.datastream(pin.0).ok_or_else(no_stream)?;
+        TopicMapping::new(&topic, &pointer, pin.0).map_err(|expected| CommandError::parameter("topics", expected))
+    });
+    let topics = topics.collect::<Result<_, _>>()?;
+    Ok(template.with_aliases(aliases).with_topics(topics))
+}
+
+/// Other names of datastreams, each of one only.
+fn aliases(template: &Template, names: Vec<(Pin, Vec<String>)>) -> Result<Vec<(Box<str>, Pin)>, CommandError> {
+    let mut found = Vec::new();
+    for (pin, name) in names.into_iter().flat_map(|(pin, names)| names.into_iter().map(move |name| (pin, name))) {
+        if found.len() >= TEMPLATE_ALIASES || !template.may_alias(&found, &name) {
+            let expected = format!(
+                "at most {TEMPLATE_ALIASES} in a template, each of one datastream only, not empty, without , + # and NUL"
+            );
+            return Err(CommandError::parameter("aliases", &expected));
+        }
+        found.push((name.into(), pin));
+    }
+    Ok(found)
 }
 
 #[cfg(test)]
@@ -64,16 +89,18 @@ mod tests {
         let asked = json!({
             "template": "TMPLpump", "name": "Pump", "events": ["dry"],
             "datastreams": [
-                {"pin": "V0", "name": "Speed", "unit": "rpm", "sync": true, "kind": {"type": "int", "min": 0, "max": 3000}},
+                {"pin": "V0", "name": "Speed", "aliases": ["rpm", "n"], "unit": "rpm", "sync": true, "kind": {"type": "int", "min": 0, "max": 3000}},
                 {"pin": "V1", "name": "Load", "kind": {"type": "double", "min": 0.0, "max": 1.5}},
                 {"pin": "V2", "name": "Mode", "kind": {"type": "enum", "count": 3}, "default": "1", "fallback": 0},
                 {"pin": "V3", "name": "Note", "kind": {"type": "text"}},
                 {"pin": "V4", "name": "Any", "kind": {"type": "int"}},
             ],
+            "topics": [{"topic": "tele/pump", "pointer": "/speed", "pin": "V0"}, {"topic": "any", "pin": "V4"}],
         });
         let made = read_template(asked).expect("good");
         let again = serde_json::to_value(TemplateAdd::from(&made)).expect("JSON");
         assert_eq!(read_template(again).expect("good"), made);
+        assert_eq!((made.aliases.len(), made.topics.len()), (2, 2));
     }
 
     #[test]
@@ -93,6 +120,20 @@ mod tests {
                 json!({"template": "T", "datastreams": [
                     {"pin": "V0", "kind": {"type": "text"}}, {"pin": "V0", "kind": {"type": "text"}}]}),
                 "datastreams",
+            ),
+            (
+                json!({"template": "T", "datastreams": [{"pin": "V0", "aliases": ["a", "a"], "kind": {"type": "text"}}]}),
+                "aliases",
+            ),
+            (
+                json!({"template": "T", "datastreams": [{"pin": "V0", "aliases": ["a+"], "kind": {"type": "text"}}]}),
+                "aliases",
+            ),
+            (json!({"template": "T", "topics": [{"topic": "a", "pin": "V0"}]}), "topics"),
+            (
+                json!({"template": "T", "datastreams": [{"pin": "V0", "kind": {"type": "text"}}],
+                    "topics": [{"topic": "a/#", "pin": "V0"}]}),
+                "topics",
             ),
         ] {
             let error = read_template(asked.clone()).expect_err("must be refused");

@@ -4,6 +4,8 @@ use std::fmt;
 
 use linchpin_protocol::model::{DeviceId, OrgId, Template, TemplateId, Token};
 
+use linchpin_storage::schema::TemplateRecord;
+
 use crate::limits;
 
 /// A device as its owner knows it.
@@ -35,8 +37,16 @@ pub struct TemplateEntry {
     pub number: u32,
     /// Its organization.
     pub org: OrgId,
-    /// What devices are checked against.
-    pub template: Template,
+    /// What devices are checked against, and what people add to it.
+    pub record: TemplateRecord,
+}
+
+impl TemplateEntry {
+    /// What shards know of it.
+    #[must_use]
+    pub const fn template(&self) -> &Template {
+        &self.record.template
+    }
 }
 
 /// What the store knew at the start.

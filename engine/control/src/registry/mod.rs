@@ -71,25 +71,27 @@ impl Registry {
     /// # Errors
     /// [`RegistryError::TemplateIsWritten`], [`RegistryError::TemplatesFull`].
     pub(crate) fn reserve_template(&mut self, template: Template) -> Result<TemplateEntry, RegistryError> {
-        let known = self.template(template.id).map(|known| known.number);
+        let known = self.template(template.id).cloned();
         if known.is_none() && self.templates.len() + self.writing.len() >= limits::TEMPLATES {
             return Err(RegistryError::TemplatesFull);
         }
         if !self.writing.insert(template.id) {
             return Err(RegistryError::TemplateIsWritten(template.id));
         }
-        let number = known.unwrap_or_else(|| {
-            self.last_template += 1;
-            self.last_template
-        });
-        Ok(TemplateEntry { number, org: OrgId::FIRST, template })
+        Ok(match known {
+            Some(known) => TemplateEntry { record: known.record.with_template(template), ..known },
+            None => {
+                self.last_template += 1;
+                TemplateEntry { number: self.last_template, org: OrgId::FIRST, record: template.into() }
+            }
+        })
     }
 
     /// It is on the disk. Replaces one with the same id; returns whether there was one.
     pub(crate) fn publish_template(&mut self, entry: TemplateEntry) -> bool {
-        let id = entry.template.id;
+        let id = entry.template().id;
         self.writing.remove(&id);
-        match self.templates.iter_mut().find(|known| known.template.id == id) {
+        match self.templates.iter_mut().find(|known| known.template().id == id) {
             Some(known) => {
                 *known = entry;
                 true
@@ -118,13 +120,13 @@ impl Registry {
 
     /// All templates.
     pub fn templates(&self) -> impl ExactSizeIterator<Item = &Template> {
-        self.templates.iter().map(|entry| &entry.template)
+        self.templates.iter().map(TemplateEntry::template)
     }
 
     /// A template as it is stored.
     #[must_use]
     pub fn template(&self, id: TemplateId) -> Option<&TemplateEntry> {
-        self.templates.iter().find(|entry| entry.template.id == id)
+        self.templates.iter().find(|entry| entry.template().id == id)
     }
 
     /// All devices by id.
@@ -427,7 +429,7 @@ mod tests {
             Template::new(TemplateId::parse(b"TMPLpump").expect("valid"), name.into(), Vec::new(), Vec::new())
         };
         let entry = registry.reserve_template(template("one")).expect("room");
-        let id = entry.template.id;
+        let id = entry.template().id;
         assert_eq!(registry.reserve_template(template("two")), Err(RegistryError::TemplateIsWritten(id)));
         assert!(!registry.publish_template(entry.clone()) && registry.template(id) == Some(&entry));
         let again = registry.reserve_template(template("two")).expect("free again");

@@ -47,7 +47,7 @@ impl Keep {
         }
         let mut loaded = Loaded::default();
         self.store.scan::<TemplateRecord>(|key, record| {
-            loaded.templates.push(TemplateEntry { number: key.template(), org: key.org(), template: record.template });
+            loaded.templates.push(TemplateEntry { number: key.template(), org: key.org(), record });
             ControlFlow::Continue(())
         })?;
         self.store.scan::<Device>(|key, device| {
@@ -116,7 +116,7 @@ impl Keep {
         let Made { entry, token } = made;
         let key = DeviceKey::new(entry.org, entry.id);
         let (name, template) = (entry.name.clone(), entry.template);
-        let device = Device { name, template, token: *token, created_ms: now_ms(), owner: 0 };
+        let device = Device::new(name, template, *token, now_ms());
         batch.put(&key, &device)?;
         batch.put_index(&self.store.token_digest(token), &IndexEntry { org: entry.org, number: entry.id.get() })?;
         // In the batch that uses the number: it is never given out again.
@@ -142,7 +142,7 @@ impl Keep {
     pub fn put_template(&self, entry: &TemplateEntry) -> Result<(), Error> {
         let mut batch = self.store.batch();
         let key = TemplateKey::new(entry.org, entry.number);
-        batch.put(&key, &TemplateRecord::from(entry.template.clone()))?;
+        batch.put(&key, &entry.record)?;
         self.store.commit(Class::A, batch)
     }
 

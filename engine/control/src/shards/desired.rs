@@ -158,7 +158,7 @@ impl Desired {
         let registry = self.registry();
         match fact {
             Fact::Template(id) => {
-                let template = registry.template(id)?.template.clone();
+                let template = registry.template(id)?.template().clone();
                 Some(Order::Put(Command::PutTemplate(Box::new(template))))
             }
             Fact::Device(id) => match registry.served(id) {

@@ -128,11 +128,14 @@ impl Attributes {
         self.push_event(Event { code, description, at: id.at, number: id.number, logged: None });
     }
 
-    /// Resolve the most recent event with this code, or all of them; returns which.
-    pub(crate) fn clear_event(&mut self, code: &str, all: bool) -> Vec<EventId> {
+    /// Resolve the most recent event with this code, or all of them; returns which, with code and description.
+    pub(crate) fn clear_event(&mut self, code: &str, all: bool) -> Vec<(EventId, Box<str>, Box<str>)> {
         let mut cleared = Vec::new();
         while let Some(at) = self.events.iter().rposition(|e| *e.code == *code) {
-            cleared.extend(self.events.remove(at).map(|event| EventId { at: event.at, number: event.number }));
+            let removed = self.events.remove(at);
+            cleared.extend(
+                removed.map(|event| (EventId { at: event.at, number: event.number }, event.code, event.description)),
+            );
             if !all {
                 break;
             }

@@ -35,7 +35,16 @@ pub enum Change {
         description: Box<str>,
     },
     /// An event was resolved.
-    EventCleared(EventId),
+    EventCleared {
+        /// When it was logged and which.
+        id: EventId,
+        /// As it was logged.
+        code: Box<str>,
+        /// As it was logged.
+        description: Box<str>,
+        /// When it was resolved.
+        at: UnixMillis,
+    },
     /// The device logged in, or its connection ended.
     Presence {
         /// When and which.

@@ -88,13 +88,14 @@ impl Shard {
     pub(crate) fn store_cleared(&mut self, turn: &mut Turn<'_>, position: u32, code: &str, all: bool) -> bool {
         let Some(rare) = self.devices[position].rare.as_mut() else { return false };
         let cleared = rare.attributes.clear_event(code, all);
+        let any = !cleared.is_empty();
         if self.store.intake != Intake::Memory {
-            for id in &cleared {
-                self.store_change(turn, position, Change::EventCleared(*id));
+            for (id, code, description) in cleared {
+                self.store_change(turn, position, Change::EventCleared { id, code, description, at: turn.now.wall });
                 self.must_await();
             }
         }
-        !cleared.is_empty()
+        any
     }
 
     /// A device came or went.

@@ -45,7 +45,7 @@ impl Store {
                 let before = self.events.insert((device, id.at.0, id.number), (code, description));
                 assert!(before.is_none(), "two events of device {device} have one id");
             }
-            Change::EventCleared(id) => {
+            Change::EventCleared { id, .. } => {
                 let event = self.events.remove(&(device, id.at.0, id.number));
                 assert!(event.is_some(), "an event is cleared that was never logged");
             }

@@ -28,7 +28,9 @@ pub use store::{
     ErasedOrg, FamilyLine, Keyring, KeysRewrap, KeysRotate, KeysRotateRoot, KeysStatus, MadeBackup, RestoredBackup,
     Rewrapped, Rotated, StoreAcceptClock, StoreStats, StoreVerify, StoredNow, VerifiedStore,
 };
-pub use template::{AddedTemplate, StreamKind, StreamLine, TemplateAdd, TemplateList, TemplateSheet, TemplateShow};
+pub use template::{
+    AddedTemplate, StreamKind, StreamLine, TemplateAdd, TemplateList, TemplateSheet, TemplateShow, TopicLine,
+};
 
 /// A request: one row of [`super::TABLE`].
 pub trait Request: Serialize + DeserializeOwned + JsonSchema + Send + 'static {

@@ -2,7 +2,8 @@
 
 use std::num::NonZeroU32;
 
-use linchpin_protocol::model::{Datastream, Pin, SubstituteFault, Template, TemplateId, ValueKind};
+use linchpin_protocol::limits::TEMPLATE_TOPICS;
+use linchpin_protocol::model::{Datastream, Pin, SubstituteFault, Template, TemplateId, TopicMapping, ValueKind};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -42,6 +43,23 @@ pub struct TemplateAdd {
     /// Codes of the events that its devices may log.
     #[serde(default)]
     pub events: Vec<String>,
+    /// Topics of MQTT of the firmware's own.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = TEMPLATE_TOPICS))]
+    pub topics: Vec<TopicLine>,
+}
+
+/// A value of a topic of MQTT that sets a pin.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TopicLine {
+    /// Without wildcards.
+    pub topic: String,
+    /// Where the value stands in the JSON payload (RFC 6901); empty: the payload is the value.
+    #[serde(default)]
+    pub pointer: String,
+    /// Such as `V7`; has a datastream.
+    pub pin: Plain<Pin>,
 }
 
 /// It is stored.
@@ -66,6 +84,9 @@ pub struct TemplateSheet {
     pub datastreams: Vec<StreamLine>,
     /// Codes of the events that its devices may log.
     pub events: Vec<String>,
+    /// Topics of MQTT of the firmware's own.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub topics: Vec<TopicLine>,
 }
 
 /// What a pin takes.
@@ -77,6 +98,9 @@ pub struct StreamLine {
     /// For people.
     #[serde(default)]
     pub name: String,
+    /// Other names of it: firmware that has an old one goes on.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub aliases: Vec<String>,
     /// Unit, for display.
     #[serde(default)]
     pub unit: String,
@@ -169,6 +193,7 @@ impl From<&Datastream> for StreamLine {
         Self {
             pin: stream.pin.into(),
             name: stream.name.as_ref().into(),
+            aliases: Vec::new(),
             unit: stream.unit.as_ref().into(),
             sync: stream.sync,
             kind: stream.kind.into(),
@@ -182,9 +207,22 @@ impl TryFrom<StreamLine> for Datastream {
     type Error = SubstituteFault;
 
     fn try_from(line: StreamLine) -> Result<Self, SubstituteFault> {
-        let StreamLine { pin, name, unit, sync, kind, default, fallback } = line;
+        let StreamLine { pin, name, aliases: _, unit, sync, kind, default, fallback } = line;
         Self::new(pin.0, &name, kind.into(), &unit, sync).with_substitutes(default.as_deref(), fallback)
     }
+}
+
+impl From<&TopicMapping> for TopicLine {
+    fn from(mapping: &TopicMapping) -> Self {
+        let TopicMapping { topic, pointer, pin } = mapping;
+        Self { topic: topic.to_string(), pointer: pointer.to_string(), pin: (*pin).into() }
+    }
+}
+
+/// A datastream with its other names.
+fn line(template: &Template, stream: &Datastream) -> StreamLine {
+    let of_it = template.aliases.iter().filter(|(_, pin)| *pin == stream.pin);
+    StreamLine { aliases: of_it.map(|(name, _)| name.to_string()).collect(), ..stream.into() }
 }
 
 impl From<&Template> for TemplateSheet {
@@ -193,15 +231,16 @@ impl From<&Template> for TemplateSheet {
             id: template.id.as_str().to_owned(),
             name: template.name.as_ref().into(),
             tls: template.requires_tls,
-            datastreams: template.datastreams.iter().map(StreamLine::from).collect(),
+            datastreams: template.datastreams.iter().map(|stream| line(template, stream)).collect(),
             events: template.events.iter().map(|code| code.as_ref().into()).collect(),
+            topics: template.topics.iter().map(TopicLine::from).collect(),
         }
     }
 }
 
 impl From<&Template> for TemplateAdd {
     fn from(template: &Template) -> Self {
-        let TemplateSheet { name, tls, datastreams, events, .. } = template.into();
-        Self { template: template.id.into(), name, tls, datastreams, events }
+        let TemplateSheet { name, tls, datastreams, events, topics, .. } = template.into();
+        Self { template: template.id.into(), name, tls, datastreams, events, topics }
     }
 }
