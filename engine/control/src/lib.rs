@@ -10,6 +10,7 @@ pub mod acme;
 mod admin;
 pub mod audit;
 mod backup;
+mod clock;
 mod command;
 mod error;
 mod facts;
@@ -17,19 +18,22 @@ pub mod http;
 pub mod limits;
 pub mod loader;
 mod monitor;
+mod people;
 mod registry;
 mod shards;
 mod start;
 
 pub use backup::{BackupFigures, BackupPlace, BackupPlan, PlaceError, Upkeep};
 pub use command::{
-    AuditClass, Offline, Plain, Route, Row, Shapes, TABLE, Word, list_backups, request, restore_backup, verify_backup,
+    AuditClass, Needs, Offline, Plain, Route, Row, Shapes, TABLE, Word, list_backups, request, restore_backup,
+    verify_backup,
 };
 pub use error::{Code, CommandError, StartError};
 pub use facts::Facts;
 pub use monitor::figure::{About, Counter, Figure, Figures, Kind, Over, Times};
 pub use monitor::metrics;
 pub use monitor::status::{OF_SHARD, ShardFigures};
+pub use people::PeopleSettings;
 pub use registry::records::Keep;
 pub use registry::{DeviceEntry, Loaded, Made, NewDevices, Registry, RegistryError, TemplateEntry};
 pub use shards::{Answers, CommandLane, Shards, push_within};

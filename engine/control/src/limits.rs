@@ -90,6 +90,8 @@ pub const SESSION_IDLE_MS: u64 = 12 * 3_600_000;
 pub const SESSION_MS: u64 = 30 * 86_400_000;
 /// How often the last use of a session is written down, ms.
 pub const SESSION_SEEN_MS: u64 = 300_000;
+/// A browser that has signed in is known for this long, ms.
+pub const KNOWN_BROWSER_MS: u64 = 180 * 86_400_000;
 /// Sessions of one person; the oldest ends when there is one more.
 pub const PERSON_SESSIONS: usize = 50;
 /// Counters of changes of rights; things share them.
@@ -122,6 +124,10 @@ pub const STRANGERS_ASKS: usize = 384;
 pub const ASKS_WITH_BODIES: usize = 128;
 /// Of these, asks of one session, or of one address (IPv6: one /64) without a session.
 pub const ASKS_PER_OWNER: usize = 16;
+/// Longest body of a request to the API, bytes, but for imports.
+pub const API_BODY_BYTES: usize = 64 * 1024;
+/// Parameters of a request's path and query.
+pub const API_PARAMETERS: usize = 64;
 /// Longest stream of the test routes, bytes.
 pub const TEST_STREAM_BYTES: usize = 1 << 30;
 

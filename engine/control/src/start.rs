@@ -9,22 +9,30 @@ use tokio::runtime::{Builder, Runtime};
 use crate::acme::{Acme, Serve};
 use crate::backup::Upkeep;
 use crate::command::Desk;
-use crate::http::{AskDesk, Front};
+use crate::http::{self, AskDesk, RouteOptions};
+use crate::people::{People, PeopleSettings};
 use crate::shards::Desired;
 use crate::{Facts, Registry, Shards, StartError, admin, backup, limits, monitor};
 
 /// The running control plane. Its socket is removed and its threads end when this is dropped.
-#[derive(Debug)]
 pub struct Control {
     socket: PathBuf,
     metrics: Option<SocketAddr>,
     runtime: Option<Runtime>,
+    desk: Arc<Desk>,
+}
+
+impl std::fmt::Debug for Control {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Control").field("socket", &self.socket).finish_non_exhaustive()
+    }
 }
 
 impl Control {
-    /// Answer the asks of all shards with `front`, on the worker threads.
-    pub fn answer_asks(&self, front: &Front, desks: Vec<AskDesk>) {
+    /// Answer the asks of all shards, on the worker threads.
+    pub fn answer_asks(&self, options: RouteOptions, desks: Vec<AskDesk>) {
         let Some(runtime) = &self.runtime else { return };
+        let front = http::front(Arc::clone(&self.desk), options);
         for desk in desks {
             runtime.spawn(front.clone().serve(desk));
         }
@@ -52,6 +60,8 @@ impl Drop for Control {
 pub struct Duties {
     /// Backups, keys and checks of the store; `None`: state is in memory only.
     pub upkeep: Option<Upkeep>,
+    /// What people's sign-in needs; people are there if the store has room for them.
+    pub people: PeopleSettings,
     /// Certificates that are ordered, and who serves them.
     pub ordering: Option<(Acme, Serve)>,
 }
@@ -93,7 +103,7 @@ pub fn start(
         (admin::bind(socket)?, monitor)
     };
     let metrics = monitor.as_ref().and_then(|listener| listener.local_addr().ok());
-    let Duties { upkeep, ordering } = duties;
+    let Duties { upkeep, people, ordering } = duties;
     let acme = {
         let _inside = runtime.enter();
         ordering.map(|(acme, serve)| acme.start(serve)).transpose().map_err(StartError::Acme)?
@@ -105,13 +115,14 @@ pub fn start(
         let _inside = runtime.enter();
         desired.spawn();
     }
-    let desk = Arc::new(Desk { shards, registry, desired, upkeep, acme, facts });
+    let people = upkeep.as_ref().and_then(|upkeep| People::open(upkeep, people).transpose()).transpose().map_err(io)?;
+    let desk = Arc::new(Desk { shards, registry, desired, upkeep, acme, people, facts });
     if let Some(monitor) = monitor {
         runtime.spawn(monitor::serve(monitor, Arc::clone(&desk)));
     }
     if let Some(upkeep) = backups {
         runtime.spawn(backup::run(upkeep));
     }
-    runtime.spawn(admin::serve(listener, desk, owner));
-    Ok(Control { socket: socket.into(), metrics, runtime: Some(runtime) })
+    runtime.spawn(admin::serve(listener, Arc::clone(&desk), owner));
+    Ok(Control { socket: socket.into(), metrics, runtime: Some(runtime), desk })
 }

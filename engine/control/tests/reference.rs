@@ -33,12 +33,12 @@ This page is made from the table in `engine/control/src/command/table.rs` (`LINC
 #[test]
 fn the_page_of_commands_is_what_the_table_says() {
     let mut page = HEAD.to_owned();
-    for row in TABLE {
+    for row in TABLE.iter().copied() {
         command(&mut page, row);
     }
-    page += "\n## Error codes\n\n| code | HTTP status | meaning |\n|---|---|---|\n";
+    page += "\n## Error codes\n\n| code | over HTTP | status | meaning |\n|---|---|---|---|\n";
     for code in Code::ALL {
-        let _ = writeln!(page, "| `{code}` | {} | {} |", code.status(), code.meaning());
+        let _ = writeln!(page, "| `{code}` | {} | {} | {} |", code.number(), code.status(), code.meaning());
     }
     page += "\n## Permissions\n\nAn operator has all of them.\n\n| permission | allows |\n|---|---|\n";
     for permission in Permission::ALL {
@@ -56,7 +56,7 @@ fn command(page: &mut String, row: &Row) {
     let shapes = row.shapes();
     let parameters = shapes.parameters.as_value();
     let _ = write!(page, "\n## {}\n\n{}\n\n", row.name, text(parameters));
-    let _ = writeln!(page, "Needs `{}`; audit: {}.\n", row.needs, row.audit.name());
+    let _ = writeln!(page, "Needs {}; audit: {}.\n", row.needs, row.audit.name());
     if let Some(route) = row.route {
         let _ = writeln!(page, "Over HTTP: `{} {}`.\n", route.method, route.path);
     }

@@ -16,6 +16,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::acme::AcmeTable;
+use super::console::{self, ConsoleTable};
 use super::settings::{self, SETTINGS};
 use super::source::ConfigText;
 use super::store::{self, BackupTable, DataTable, RetentionTable};
@@ -35,6 +36,8 @@ struct File {
     retention: RetentionTable,
     #[serde(default)]
     backup: BackupTable,
+    #[serde(default)]
+    console: ConsoleTable,
     #[serde(default)]
     engine: Engine,
     #[serde(default)]
@@ -168,9 +171,10 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<Config, ConfigError> {
     }
     let devices = file.devices.iter().map(|table| device(&source, table, &templates)).collect::<Result<_, _>>()?;
     let store = store::store(&source, &file.data, &file.retention, &file.backup)?;
+    let people = console::people(&source, &file.console)?;
     let test_routes = file.debug.test_routes;
     let data_path = file.data.dir;
-    Ok(Config { listen, data_path, engine, log, tls, store, settings, test_routes, templates, devices })
+    Ok(Config { listen, data_path, engine, log, tls, store, settings, people, test_routes, templates, devices })
 }
 
 /// A file that holds one template.

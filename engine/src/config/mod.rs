@@ -1,6 +1,7 @@
 //! The configuration file of `linchpin serve`: TOML, checked whole before anything starts.
 
 mod acme;
+mod console;
 mod error;
 mod file;
 mod reference;
@@ -12,6 +13,7 @@ mod tls;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use linchpin_control::PeopleSettings;
 use linchpin_driver::{Choice, Descriptors, Features, IdleReceive};
 use linchpin_protocol::model::{Network, Template, TemplateId, Token};
 use linchpin_shard::Settings;
@@ -108,6 +110,8 @@ pub(crate) struct Config {
     pub(crate) tls: Option<TlsConfig>,
     pub(crate) store: StoreConfig,
     pub(crate) settings: Settings,
+    /// How people sign in.
+    pub(crate) people: PeopleSettings,
     /// Also the routes of the control plane that only tests need.
     pub(crate) test_routes: bool,
     pub(crate) templates: Vec<Template>,

@@ -55,6 +55,7 @@ fn tables() -> Vec<Table> {
         folder(),
         retention(),
         backup(),
+        console(),
         engine(),
         log(),
         limits_table(),
@@ -88,6 +89,20 @@ fn listen() -> Table {
         key("metrics", metrics, "ADDRESS:PORT of 127.0.0.0/8 or ::1", Shown::Example("none", "\"127.0.0.1:9464\"")),
     ];
     Table { head: "[listen]", what: "Where devices connect.", is_example: false, keys }
+}
+
+fn console() -> Table {
+    let url = "Where browsers find this server: what the links in invitations begin with. Never taken from a request.";
+    let plain = "Who may sign in over http: \"loopback\", this machine only; \"lan\", everybody, although anybody on the way \
+                 can read the session.";
+    let known = "Does a browser that has signed in before have a count of failed sign-ins of its own, instead of its \
+                 address's? Then one bad neighbour behind a shared address shuts nobody else out.";
+    let keys = vec![
+        key("public_url", url, "https://NAME or https://NAME:PORT", Shown::Example("none", "\"https://iot.example\"")),
+        key("plain", plain, "\"loopback\" or \"lan\"", word("loopback")),
+        key("known_browsers", known, "true or false", Shown::Default("false".to_owned())),
+    ];
+    Table { head: "[console]", what: "How people reach this server and sign in.", is_example: false, keys }
 }
 
 fn tls() -> Table {

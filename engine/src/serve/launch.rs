@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
+use linchpin_control::PeopleSettings;
 use linchpin_driver::{Choice, Descriptors, Features, IdleReceive};
 use linchpin_shard::Settings;
 
@@ -70,6 +71,7 @@ pub(crate) fn dev(flags: Dev) -> Result<(), Failure> {
         settings,
         tls: tls_config,
         test_routes: flags.test_routes,
+        people: PeopleSettings { plain_from_lan: flags.lan, ..PeopleSettings::default() },
         fill: Fill::Dev { more: flags.devices, tokens_out: flags.tokens_out },
         ready_file: flags.ready_file,
         config_path: None,
@@ -102,6 +104,7 @@ pub(crate) fn serve(
         settings: config.settings,
         tls: config.tls,
         test_routes: config.test_routes,
+        people: config.people,
         store: Some(StoreConfig { accept_rollback, ..config.store }),
         fill: Fill::File { path: path.clone(), templates: config.templates, devices: config.devices },
         ready_file,

@@ -14,12 +14,11 @@ mod shutdown;
 
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Instant;
 
-use linchpin_control::http::{self, Front};
+use linchpin_control::http;
 use linchpin_control::request::MadeDevice;
-use linchpin_control::{Control, Duties, Facts, Made, Registry};
+use linchpin_control::{Control, Duties, Facts, Made, PeopleSettings, Registry};
 use linchpin_shard::{Command, HttpOptions, Settings};
 use serde_json::json;
 
@@ -44,6 +43,8 @@ pub(crate) struct Server {
     /// What must exist before it serves.
     /// Also the routes of the control plane that only tests need.
     pub(crate) test_routes: bool,
+    /// How people sign in, where the store has room for them.
+    pub(crate) people: PeopleSettings,
     pub(crate) fill: Fill,
     pub(crate) ready_file: Option<PathBuf>,
     /// Reloaded at SIGHUP.
@@ -74,11 +75,11 @@ pub(crate) fn serve(server: Server, announce: impl FnOnce(&Engine, &[Made])) -> 
     boot::raise_descriptor_limit();
     boot::disable_huge_pages();
     let started = Instant::now();
-    let http = http_options(&server);
-    let front = front(server.test_routes);
-    let Server { listen, data_path, engine: options, settings, tls, store, fill, ready_file, config_path, .. } = server;
+    let (mut http, routes) = (http_options(&server), http::RouteOptions { tests: server.test_routes });
+    let Server { listen, data_path, engine: options, settings, tls, store, fill, people, .. } = server;
     check_alone(&data_path, &listen)?;
     let stored = store.map(|config| Stored::open(&data_path, config)).transpose().map_err(ServeError::Store)?;
+    http.asks |= stored.as_ref().is_some_and(Stored::has_people);
     let keys = ProcessKeys::of(stored.as_ref()).map_err(|error| ServeError::Io(error.to_string()))?;
     let mut registry = match &stored {
         Some(stored) => Registry::stored(options.shards, keys.digest, stored.load().map_err(ServeError::Store)?),
@@ -111,12 +112,12 @@ pub(crate) fn serve(server: Server, announce: impl FnOnce(&Engine, &[Made])) -> 
         listen.metrics,
         lanes,
         registry,
-        Duties { upkeep: stored.as_ref().map(Stored::upkeep), ordering },
+        Duties { upkeep: stored.as_ref().map(Stored::upkeep), people, ordering },
         facts(&engine, started),
     )
     .map_err(ServeError::Control)?;
-    control.answer_asks(&front, engine.take_desks());
-    if let Some(path) = &ready_file {
+    control.answer_asks(routes, engine.take_desks());
+    if let Some(path) = &server.ready_file {
         write_ready(path, &engine, &control, &socket, ca.as_deref(), &devices)?;
     }
     announce(&engine, &devices);
@@ -124,7 +125,7 @@ pub(crate) fn serve(server: Server, announce: impl FnOnce(&Engine, &[Made])) -> 
     let listed = |door| engine.addresses(door).iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
     tracing::info!(plain = listed(Door::Plain), tls = listed(Door::Tls), mutual = listed(Door::Mutual), "ready");
     notify::ready();
-    let reload = || reload(config_path.as_deref(), &engine, tls.as_deref());
+    let reload = || reload(server.config_path.as_deref(), &engine, tls.as_deref());
     if let Some(address) = control.metrics() {
         tracing::info!("metrics at http://{address}/metrics");
     }
@@ -153,8 +154,8 @@ fn facts(engine: &Engine, started: Instant) -> Facts {
     }
 }
 
-/// What the shards' HTTP needs beside the device APIs. Asks are passed on once there is a route for them: as long as only
-/// tests have some, the paths of the control plane are not found.
+/// What the shards' HTTP needs beside the device APIs. Asks are passed on where the store has room for people; elsewhere the
+/// paths of the control plane are not found.
 fn http_options(server: &Server) -> HttpOptions {
     let names = server.tls.iter().flat_map(TlsConfig::hosts).map(|name| name.to_ascii_lowercase());
     HttpOptions {
@@ -163,12 +164,6 @@ fn http_options(server: &Server) -> HttpOptions {
         proxies: server.listen.proxies.clone().into(),
         assets: console::assets(),
     }
-}
-
-/// What answers asks. Nobody is signed in yet: each belongs to its address.
-fn front(tests: bool) -> Front {
-    let routes = http::routes(http::RouteOptions { tests });
-    Front::new(routes, Arc::new(|ask| http::Owner::of_address(ask.peer.ip())))
 }
 
 /// May this server have its data directory and its ports? Asked before the store is opened: a second server would only hear

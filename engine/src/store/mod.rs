@@ -91,6 +91,11 @@ impl Stored {
         self.upkeep.keep().clone()
     }
 
+    /// Has it room for people? One of an older version has none.
+    pub(crate) fn has_people(&self) -> bool {
+        self.store.present().has_people()
+    }
+
     /// What operators do with it.
     pub(crate) fn upkeep(&self) -> Upkeep {
         self.upkeep.clone()

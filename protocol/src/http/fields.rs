@@ -34,7 +34,7 @@ const SINGLE: [&str; 17] = [
     "sec-fetch-mode",
     "sec-fetch-site",
     "user-agent",
-    "x-csrf-token",
+    "x-linchpin-csrf",
     "x-request-id",
 ];
 

@@ -56,6 +56,9 @@ export async function askWhole<T>(path: string, options: AskOptions = {}): Promi
   });
   const date = Date.parse(response.headers.get('date') ?? '');
   if (Number.isFinite(date)) setServerTime(date + 500, 2_000);
+  // A session that was proven again has another token.
+  const renewed = response.headers.get('x-linchpin-csrf');
+  if (renewed) csrf.value = renewed;
   if (!response.ok) {
     const found = await problem(response);
     if (response.status === 401 && csrf.peek() && path !== '/session') onSignedOut.call();

@@ -238,6 +238,11 @@ pub struct Giver {
 }
 
 impl Giver {
+    /// The operator.
+    pub(crate) const ALL: Self = Self { here: RoleSets::ALL, below: RoleSets::ALL };
+    /// Nobody.
+    pub(crate) const NONE: Self = Self { here: RoleSets::NONE, below: RoleSets::NONE };
+
     /// Managing the server means nothing in an organization other than the first: there it may be handed on with the
     /// roles that contain it, such as Admin, and is never used.
     #[must_use]

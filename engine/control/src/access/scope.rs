@@ -28,6 +28,8 @@ pub struct Scope<P: Right> {
     reach: ScopeReach,
     actor: Actor,
     request: u64,
+    address: Box<str>,
+    agent: Box<str>,
     right: PhantomData<fn() -> P>,
 }
 
@@ -62,10 +64,29 @@ impl<P: Right> Scope<P> {
         self.request
     }
 
-    /// For the admin socket and for work on a store in hand: whoever may use those may do everything. Named nowhere else;
-    /// a tidy test looks.
-    pub(crate) const fn operator(org: OrgId) -> Self {
-        Self { org, reach: ScopeReach::Org, actor: Actor::Operator, request: 0, right: PhantomData }
+    /// Where the request came from, for the audit log; empty: from the operator.
+    #[must_use]
+    pub const fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// What kind of program asked, for the audit log; may be empty.
+    #[must_use]
+    pub const fn agent(&self) -> &str {
+        &self.agent
+    }
+
+    /// Asked by this kind of program.
+    #[must_use]
+    pub(crate) fn with_agent(self, agent: &str) -> Self {
+        Self { agent: agent.into(), ..self }
+    }
+
+    /// For the admin socket and for work on a store in hand: whoever may use those may do everything. Named by
+    /// `command/call.rs` only; a tidy test looks.
+    pub(crate) fn operator(org: OrgId) -> Self {
+        let (actor, right) = (Actor::Operator, PhantomData);
+        Self { org, reach: ScopeReach::Org, actor, request: 0, address: Box::default(), agent: Box::default(), right }
     }
 }
 
@@ -132,7 +153,8 @@ impl fmt::Display for Denial {
 /// [`Denial`].
 pub fn admit<P: Right>(who: &Standing, org: OrgId, tree: &Tree, now_ms: u64) -> Result<Scope<P>, Denial> {
     let reach = check(who, org, tree, P::PERMISSION, now_ms)?;
-    Ok(Scope { org, reach, actor: who.actor, request: who.request, right: PhantomData })
+    let address = who.address.to_string().into();
+    Ok(Scope { org, reach, actor: who.actor, request: who.request, address, agent: Box::default(), right: PhantomData })
 }
 
 /// As [`admit`], without a scope: for lists of what may be done, and for [`super::explain`].

@@ -11,7 +11,7 @@ use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::Semaphore;
 
-use crate::command::{Desk, Outcome, Row, Streamed};
+use crate::command::{Desk, Outcome, RowCall, Streamed, find};
 use crate::{Code, CommandError, StartError, limits};
 
 /// Bind the socket, readable and writable by its owner only. A file that a dead server left behind is replaced; a
@@ -130,8 +130,12 @@ async fn carry_out(line: &[u8], desk: &Desk) -> (Value, Result<Outcome, CommandE
     let Some(Value::String(command)) = parameters.remove("command") else {
         return (id, Err(CommandError::parameter("command", "a text")));
     };
-    let outcome = match Row::find(&command) {
-        Ok(row) => row.run(desk, Value::Object(parameters)).await,
+    let outcome = match find(&command) {
+        Ok(row) => {
+            let loader = desk.people.as_ref().map(|people| Arc::clone(people.loader()));
+            let call = Arc::new(RowCall::operator(loader, row.needs));
+            row.run(desk, &call, Value::Object(parameters)).await
+        }
         Err(error) => Err(error),
     };
     (id, outcome)

@@ -272,6 +272,14 @@ impl AuditedChange<'_> {
         self.finish()
     }
 
+    /// Do it without an entry: for what nobody did, such as when a session was used last.
+    ///
+    /// # Errors
+    /// The store cannot be written; nothing was changed.
+    pub(crate) fn commit_silently(self) -> Result<(), Error> {
+        self.finish()
+    }
+
     fn finish(mut self) -> Result<(), Error> {
         let store = &self.ledger.store;
         store.commit(Class::A, std::mem::replace(&mut self.batch, store.batch()))?;

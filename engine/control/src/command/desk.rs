@@ -2,8 +2,10 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::call::RowCall;
 use crate::acme::AcmeDesk;
 use crate::backup::Upkeep;
+use crate::people::People;
 use crate::shards::{Desired, Fact};
 use crate::{Code, CommandError, Facts, Keep, Registry, Shards, limits};
 
@@ -17,6 +19,8 @@ pub(crate) struct Desk {
     pub(crate) upkeep: Option<Upkeep>,
     /// Certificates that are ordered; `None`: none is.
     pub(crate) acme: Option<AcmeDesk>,
+    /// People, and how they sign in; `None`: there is no room for them.
+    pub(crate) people: Option<People>,
     pub(crate) facts: Facts,
 }
 
@@ -63,5 +67,27 @@ impl Desk {
         let none = || CommandError::new(Code::Refused, "this server has no store: its state is in memory only");
         let upkeep = self.upkeep.clone().ok_or_else(none)?;
         tokio::task::spawn_blocking(move || job(&upkeep)).await.map_err(|_| failed_inside())?
+    }
+
+    /// The same for what is done with people's records, for this caller.
+    ///
+    /// # Errors
+    /// What it says.
+    pub(crate) async fn with_people<T: Send + 'static>(
+        &self,
+        call: &Arc<RowCall>,
+        job: impl FnOnce(&RowCall) -> Result<T, CommandError> + Send + 'static,
+    ) -> Result<T, CommandError> {
+        let call = Arc::clone(call);
+        tokio::task::spawn_blocking(move || job(&call)).await.map_err(|_| failed_inside())?
+    }
+
+    /// People, and how they sign in.
+    ///
+    /// # Errors
+    /// There is no room for them.
+    pub(crate) fn people(&self) -> Result<&People, CommandError> {
+        let text = "this server holds no people: it has no store, or `linchpin upgrade finalize` has not run";
+        self.people.as_ref().ok_or_else(|| CommandError::new(Code::Refused, text))
     }
 }

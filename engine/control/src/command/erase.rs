@@ -7,8 +7,8 @@ use linchpin_protocol::model::{DeviceId, OrgId};
 use super::desk::Desk;
 use super::device::with_token;
 use super::request::{DeviceRemove, EraseDevice, EraseOrg, ErasedDevice, ErasedOrg, RemovedDevice};
+use super::row::Offline as _;
 use super::store::{self, NOT_IN_BACKUPS};
-use super::table::Offline as _;
 use crate::shards::Fact;
 use crate::{Code, CommandError, Made, limits};
 

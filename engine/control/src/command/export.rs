@@ -1,7 +1,5 @@
 //! History of a device as text, piece by piece: however long it is, only some pieces are in memory.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use linchpin_protocol::model::Pin;
 use linchpin_shard::{Command, Report, home_of};
 use linchpin_storage::schema::DeviceKey;
@@ -11,7 +9,7 @@ use tokio::sync::mpsc;
 use super::desk::Desk;
 use super::request::{DeviceExport, ExportBegun, ExportPiece, ExportedAs};
 use super::run::Items;
-use crate::{Code, CommandError, limits};
+use crate::{Code, CommandError, clock, limits};
 
 /// Begin an export.
 pub(super) async fn export(desk: &Desk, asked: DeviceExport) -> Result<(ExportBegun, Pieces), CommandError> {
@@ -59,7 +57,7 @@ impl Items for Pieces {
 }
 
 fn query(asked: &DeviceExport, key: DeviceKey) -> ExportQuery {
-    let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64);
+    let now_ms = clock::now_ms();
     let to_ms = asked.to_ms.unwrap_or(now_ms);
     ExportQuery {
         key,

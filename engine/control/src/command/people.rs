@@ -1,12 +1,14 @@
 //! Commands about people, the audit log, and the upgrade that makes room for both. They need the store only.
 
 use std::ops::ControlFlow;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::sync::Arc;
 
 use linchpin_protocol::model::OrgId;
 use linchpin_storage::KeyLabel;
 use linchpin_storage::schema::{AccountState, Actor, Org};
 
+use super::call::RowCall;
+use super::needs::Needs;
 use super::request::{
     AccessReasons, AccessWhy, AuditVerify, CheckpointLine, FinalizedStore, MadeUser, UpgradeFinalize, UserCreate,
     UserLine, UserList, VerifiedAudit,
@@ -15,23 +17,10 @@ use crate::access::{Assurance, BuiltIn, Permission, Scope, Standing, explain, ri
 use crate::account::{EmailAddress, PasswordInput, pool};
 use crate::audit::{By, Checkpoint, Signer, verify};
 use crate::backup::Upkeep;
+use crate::clock::now_ms;
 use crate::loader::LoaderFault;
 use crate::loader::person::NewPerson;
 use crate::{Code, CommandError, limits};
-
-fn now_ms() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
-}
-
-fn failed(fault: &LoaderFault) -> CommandError {
-    let code = match fault {
-        LoaderFault::Store(_) => Code::Store,
-        LoaderFault::Field { .. } => Code::BadParameter,
-        LoaderFault::Full { .. } => Code::TooMany,
-        _ => Code::Refused,
-    };
-    CommandError::new(code, fault.to_string())
-}
 
 fn org(number: u32) -> Result<OrgId, CommandError> {
     OrgId::new(number).ok_or_else(|| CommandError::parameter("org", "a number, 1 or more"))
@@ -95,25 +84,25 @@ fn role(text: &str) -> Result<u16, CommandError> {
 
 pub(super) fn create_user(upkeep: &Upkeep, asked: &UserCreate) -> Result<MadeUser, CommandError> {
     let loader = upkeep.loader()?;
-    let email = EmailAddress::parse(&asked.email).map_err(|fault| failed(&fault.into()))?;
+    let email = EmailAddress::parse(&asked.email).map_err(LoaderFault::from)?;
     let role = role(&asked.role)?;
     let input = PasswordInput::of(asked.password.as_bytes(), &email.folded());
     let pepper = upkeep.keep().store().labelled_key(KeyLabel::Pepper);
     let words = [asked.name.as_str().into()];
-    let password = pool::hash_here(&pepper, &input, &email.folded(), &words).map_err(|fault| failed(&fault.into()))?;
+    let password = pool::hash_here(&pepper, &input, &email.folded(), &words).map_err(LoaderFault::from)?;
     let below = role == BuiltIn::Admin as u16;
     let new = NewPerson { email, name: asked.name.as_str().into(), role, below, password };
-    let (org, user) =
-        loader.create_person(By::operator(), org(asked.org)?, &new, now_ms()).map_err(|fault| failed(&fault))?;
+    let (org, user) = loader.create_person(By::operator(), org(asked.org)?, &new, now_ms())?;
     Ok(MadeUser { org: org.get(), user })
 }
 
 pub(super) fn list_users(upkeep: &Upkeep, asked: &UserList) -> Result<Vec<UserLine>, CommandError> {
     let loader = upkeep.loader()?;
-    let scope: Scope<right::UserView> = Scope::operator(org(asked.org)?);
+    let scope: Scope<right::UserView> =
+        RowCall::operator(Some(Arc::clone(&loader)), Needs::In(&[Permission::UserView])).scope(org(asked.org)?)?;
     let (mut lines, mut after) = (Vec::new(), None);
     loop {
-        let page = loader.people(&scope, after, limits::PAGE).map_err(|fault| failed(&fault))?;
+        let page = loader.people(&scope, after, limits::PAGE)?;
         let Some((last, _)) = page.last() else { return Ok(lines) };
         after = Some(last.id);
         for (person, grant) in &page {
@@ -131,7 +120,7 @@ pub(super) fn list_users(upkeep: &Upkeep, asked: &UserList) -> Result<Vec<UserLi
                 role: role.into(),
                 state: state.to_owned(),
                 second_factor: person.account.has_factor(),
-                sessions: loader.sessions_of(person.id).map_err(|fault| failed(&fault))?.len() as u64,
+                sessions: loader.sessions_of(person.id)?.len() as u64,
             });
         }
     }
@@ -139,11 +128,11 @@ pub(super) fn list_users(upkeep: &Upkeep, asked: &UserList) -> Result<Vec<UserLi
 
 pub(super) fn why(upkeep: &Upkeep, asked: &AccessWhy) -> Result<AccessReasons, CommandError> {
     let loader = upkeep.loader()?;
-    let email = EmailAddress::parse(&asked.email).map_err(|fault| failed(&fault.into()))?;
+    let email = EmailAddress::parse(&asked.email).map_err(LoaderFault::from)?;
     let permission = Permission::parse(&asked.permission);
     let permission =
         permission.ok_or_else(|| CommandError::parameter("permission", "one of docs/admin.md, such as device.view"))?;
-    let person = loader.find_person(&email).map_err(|fault| failed(&fault))?;
+    let person = loader.find_person(&email)?;
     let person = person.ok_or_else(|| CommandError::new(Code::Refused, "nobody has this e-mail address"))?;
     let now_ms = now_ms();
     let directory = loader.directory();

@@ -1,25 +1,29 @@
 //! From JSON to a request and back: how a row of the table is run.
 
 use std::pin::Pin;
+use std::sync::Arc;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use schemars::Schema;
+
+use super::call::RowCall;
 use super::desk::Desk;
 use super::request::Request;
-use super::table::{AuditClass, Row};
 use crate::{Code, CommandError};
 
 /// Something that is ready later.
 pub(crate) type Later<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// The function of a row, from JSON to JSON.
+#[derive(Clone, Copy)]
 pub(crate) enum Run {
     /// Answered once.
-    Once(fn(&Desk, Value) -> Later<'_, Result<Value, CommandError>>),
+    Once(for<'a> fn(&'static Schema, &'a Desk, &'a Arc<RowCall>, Value) -> Later<'a, Result<Value, CommandError>>),
     /// Answered, and items follow.
-    Follow(fn(&Desk, Value) -> Later<'_, Result<Streamed, CommandError>>),
+    Follow(for<'a> fn(&'static Schema, &'a Desk, &'a Arc<RowCall>, Value) -> Later<'a, Result<Streamed, CommandError>>),
 }
 
 /// What follows an answer. It ends when this is dropped.
@@ -54,33 +58,14 @@ pub(crate) enum Outcome {
     Stream(Streamed),
 }
 
-impl Row {
-    /// Run it for an operator.
-    ///
-    /// # Errors
-    /// The parameters are wrong, or what the command says.
-    pub(crate) async fn run(&self, desk: &Desk, parameters: Value) -> Result<Outcome, CommandError> {
-        let outcome = match self.run {
-            Run::Once(run) => run(desk, parameters).await.map(Outcome::Answer),
-            Run::Follow(run) => run(desk, parameters).await.map(Outcome::Stream),
-        };
-        if self.audit != AuditClass::Look {
-            let end = outcome.as_ref().map_or_else(|error| error.code.name(), |_| "done");
-            tracing::info!(command = self.name, audit = self.audit.name(), end, "an operator's command");
-        }
-        outcome
-    }
-}
-
 /// An answer as JSON.
-pub(super) fn answer(answer: &impl Serialize) -> Result<Value, CommandError> {
+pub(crate) fn answer(answer: &impl Serialize) -> Result<Value, CommandError> {
     // Only maps with keys that are no texts cannot be written.
     serde_json::to_value(answer).map_err(|error| CommandError::new(Code::Store, error.to_string()))
 }
 
 /// A request from its parameters: types first, then the ranges of its schema.
-pub(super) fn read<R: Request>(parameters: Value) -> Result<R, CommandError> {
-    let schema = &Row::find(R::NAME)?.shapes().parameters;
+pub(crate) fn read<R: Request>(schema: &Schema, parameters: Value) -> Result<R, CommandError> {
     let given = parameters.clone();
     let request = typed(parameters)?;
     if let (Value::Object(given), Some(Value::Object(known))) = (given, schema.get("properties")) {
@@ -104,7 +89,7 @@ fn typed<R: DeserializeOwned>(parameters: Value) -> Result<R, CommandError> {
         };
         match path.as_str() {
             "." | "?" => CommandError::new(Code::BadParameter, text),
-            path => CommandError::new(Code::BadParameter, format!("parameter {path:?}: {text}")),
+            path => CommandError::new(Code::BadParameter, format!("parameter {path:?}: {text}")).about(path),
         }
     })
 }

@@ -81,7 +81,7 @@ mod tests {
     use serde_json::json;
 
     fn read_template(asked: serde_json::Value) -> Result<Template, CommandError> {
-        template(read(asked)?)
+        template(read(&schemars::schema_for!(TemplateAdd), asked)?)
     }
 
     #[test]

@@ -10,12 +10,17 @@
 //!   `Connection` are the shard's.
 
 mod admission;
+mod api;
+mod caller;
 mod inbox;
 mod lane;
+mod parameters;
+mod problem;
 mod routes;
 mod serve;
 
 pub use admission::Owner;
+pub(crate) use api::front;
 pub use lane::{AskDesk, AskLane, Wake, ask_lane};
 pub use routes::{RouteOptions, routes};
 pub use serve::{AskClient, Front, OwnerOf};

@@ -78,7 +78,7 @@ impl Asker {
 fn by_of<P: Right>(scope: &Scope<P>) -> By {
     match scope.actor() {
         Actor::Operator => By::operator(),
-        actor => By { actor, address: Box::default(), agent: Box::default(), request: scope.request() },
+        actor => By { actor, address: scope.address().into(), agent: scope.agent().into(), request: scope.request() },
     }
 }
 
@@ -152,7 +152,7 @@ impl Loader {
     /// # Errors
     /// [`Denial`].
     pub fn admit<P: Right>(&self, asker: &Asker, org: OrgId, now_ms: u64) -> Result<Scope<P>, Denial> {
-        admit(&asker.standing, org, &self.directory().tree, now_ms)
+        Ok(admit(&asker.standing, org, &self.directory().tree, now_ms)?.with_agent(&asker.agent))
     }
 }
 

@@ -161,6 +161,39 @@ impl Loader {
         Ok(self.epochs.is_current(&live.stamp).then_some(live))
     }
 
+    /// The number of a session that was used lately, without a look at the store; `None`: it is not in memory.
+    #[must_use]
+    pub fn session_in_memory(&self, token: &GivenSecret) -> Option<u64> {
+        let digest = self.store.session_digest(token.expose().as_bytes());
+        self.sessions.get(&Self::of_digest(&digest))?.key.map(|key| key.session())
+    }
+
+    /// The token against forged requests of a session.
+    #[must_use]
+    pub fn csrf(&self, token: &GivenSecret) -> String {
+        self.marks.csrf(&Self::of_digest(&self.store.session_digest(token.expose().as_bytes())))
+    }
+
+    /// Was it sent?
+    #[must_use]
+    pub fn is_csrf(&self, token: &GivenSecret, sent: &str) -> bool {
+        self.marks.is_csrf(&Self::of_digest(&self.store.session_digest(token.expose().as_bytes())), sent)
+    }
+
+    /// Write down when a session was used last. No audit entry: nobody did anything.
+    ///
+    /// # Errors
+    /// The store cannot be written.
+    pub fn note_seen(&self, live: &LiveSession, now_ms: u64) -> Result<(), LoaderFault> {
+        let Some(key) = live.key else { return Ok(()) };
+        // Whoever ends it holds this lock too: what ended does not come back.
+        let mut change = self.ledger.change(By::system(), &[key.org()], now_ms);
+        let Some(record) = self.store.get::<PersonSession>(&key)? else { return Ok(()) };
+        change.batch.put(&key, &PersonSession { seen_ms: now_ms, ..record })?;
+        change.commit_silently()?;
+        Ok(())
+    }
+
     /// Somebody with a session and a request: their rights as of now.
     #[must_use]
     pub fn asker(&self, live: &LiveSession, address: IpAddr, agent: &str, request: u64) -> Asker {

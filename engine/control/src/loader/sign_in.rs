@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 
 use super::person::Person;
 use super::session::NewSession;
-use super::{Loader, LoaderFault};
+use super::{Asker, Loader, LoaderFault};
 use crate::access::{Assurance, PersonRef};
 use crate::account::{
     AttemptEnd, Blocked, EmailAddress, GivenSecret, HashPool, LiveSession, PasswordInput, PoolFull, Throttle,
@@ -57,6 +57,8 @@ pub enum SignInFault {
     Blocked(Blocked),
     /// Too many passwords wait: nothing was looked at.
     Full,
+    /// Their organization does not let them in from there.
+    Elsewhere,
     /// The store.
     Fault(LoaderFault),
 }
@@ -125,6 +127,9 @@ impl SignInDoor {
             }
         };
         let by = by(&asked, Actor::Person(person.id.0, person.id.1));
+        if !self.comes_from_allowed(person.id.0, asked.address) {
+            return Err(SignInFault::Elsewhere);
+        }
         let new =
             NewSession { kind: SessionKind::Browser, assurance, agent: asked.agent.clone(), address: asked.address };
         let id = person.id;
@@ -149,6 +154,52 @@ impl SignInDoor {
         let (id, by) = (person.id, by(asked, Actor::Person(person.id.0, person.id.1)));
         let right = self.blocking(move |loader| loader.take_factor(by, id, &code, now_ms)).await?;
         if right { Ok((person, Assurance::PASSWORD.and(Assurance::FACTOR))) } else { Err(SignInFault::Wrong) }
+    }
+
+    /// May people whose home this is sign in from there?
+    fn comes_from_allowed(&self, home: OrgId, address: IpAddr) -> bool {
+        self.loader.directory().tree.path(home).all(|(_, node)| {
+            let ranges = &node.policy.sign_in_from;
+            ranges.is_empty() || ranges.iter().any(|range| range.contains(address))
+        })
+    }
+
+    /// Let somebody with a session prove again who they are, by their password or a code. It is counted as a sign-in is: a
+    /// stolen session gets no more guesses.
+    ///
+    /// # Errors
+    /// [`SignInFault`].
+    pub async fn step_up(
+        &self,
+        asker: &Asker,
+        given: Result<PasswordInput, Zeroizing<String>>,
+        now_ms: u64,
+    ) -> Result<Assurance, SignInFault> {
+        let id = asker.standing.person.ok_or(LoaderFault::Missing)?;
+        let person = self.blocking(move |loader| loader.myself(id)).await?;
+        let account = self.loader.email_key(&EmailAddress::parse(&person.user.email).map_err(LoaderFault::from)?);
+        let short = u128::from_be_bytes(*account.first_chunk().unwrap_or(&[0; 16]));
+        let begun = self.throttle().begin(now_ms, asker.standing.address, short, None, true);
+        let attempt = begun.map_err(SignInFault::Blocked)?;
+        let outcome = match given {
+            Ok(input) => {
+                let stored = Some(person.account.password.clone());
+                let compared = self.pool.compare(input, stored, true).await;
+                compared.map_err(|PoolFull| SignInFault::Full).map(|compared| (compared.is_right, Assurance::PASSWORD))
+            }
+            Err(code) => {
+                let by = asker.by();
+                let taken = self.blocking(move |loader| loader.take_factor(by, id, &code, now_ms)).await;
+                taken.map_err(SignInFault::Fault).map(|is_right| (is_right, Assurance::FACTOR))
+            }
+        };
+        let (end, proven) = match outcome {
+            Ok((true, assurance)) => (AttemptEnd::Passed, Ok(assurance)),
+            Ok((false, _)) => (AttemptEnd::Failed, Err(SignInFault::Wrong)),
+            Err(fault) => (AttemptEnd::Void, Err(fault)),
+        };
+        self.throttle().end(now_ms, attempt, end);
+        proven
     }
 
     async fn note_refusal(&self, asked: &SignInAsked, now_ms: u64) -> Result<(), LoaderFault> {

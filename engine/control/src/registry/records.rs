@@ -3,7 +3,6 @@
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use linchpin_protocol::model::{DeviceId, OrgId, Token};
 use linchpin_storage::schema::{
@@ -11,6 +10,7 @@ use linchpin_storage::schema::{
 };
 use linchpin_storage::{Batch, Class, Error, Store};
 
+use crate::clock::now_ms;
 use crate::limits;
 use crate::registry::{DeviceEntry, Loaded, Made, TemplateEntry};
 
@@ -18,10 +18,6 @@ use crate::registry::{DeviceEntry, Loaded, Made, TemplateEntry};
 #[derive(Clone, Debug)]
 pub struct Keep {
     store: Arc<Store>,
-}
-
-fn now_ms() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
 }
 
 impl Keep {

@@ -4,6 +4,7 @@
 mod device;
 mod org;
 mod people;
+mod session;
 mod status;
 mod store;
 mod template;
@@ -22,6 +23,7 @@ pub use people::{
     AccessReasons, AccessWhy, AuditVerify, CheckpointLine, FinalizedStore, MadeUser, UpgradeFinalize, UserCreate,
     UserLine, UserList, VerifiedAudit,
 };
+pub use session::{Me, MeShow, MyGrant, MyPerson, ServerFacts, SessionAnswer, SessionEnd, SessionOpen, SessionStepUp};
 pub use status::{Drain, Draining, Status, StatusAnswer};
 pub use store::{
     AcceptedClock, BackupCreate, BackupList, BackupVerify, CheckedBackup, EraseDevice, EraseOrg, ErasedDevice,

@@ -1,0 +1,4 @@
+//! The rows of the table, a file a subject.
+
+pub(super) mod operator;
+pub(super) mod session;
