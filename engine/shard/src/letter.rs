@@ -48,6 +48,8 @@ pub enum Letter {
         device: DeviceId,
         /// The writing connection, to be answered only when the write is refused.
         asker: ConnRef,
+        /// Does that connection speak TLS? The target's template may require it.
+        over_tls: bool,
         /// Message id of the write.
         id: u16,
         /// Target pin.
@@ -152,6 +154,7 @@ mod tests {
             Letter::Bridge {
                 device: device.expect("not 0"),
                 asker,
+                over_tls: true,
                 id: 1,
                 pin: Pin::new_virtual(9),
                 value: Box::new([0, 255, 0]),

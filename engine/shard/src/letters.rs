@@ -13,8 +13,8 @@ impl Shard {
                 turn.fx.push(Effect::Letter { to: from, letter: Letter::Resolved { asker, device, purpose } });
             }
             Letter::Resolved { asker, device, purpose } => self.resolved(turn, asker, device, purpose),
-            Letter::Bridge { device, asker, id, pin, value } => {
-                self.bridge_write(turn, device, asker, id, pin, &value);
+            Letter::Bridge { device, asker, over_tls, id, pin, value } => {
+                self.bridge_write(turn, device, asker, over_tls, id, pin, &value);
             }
             Letter::Answer { asker, id, status } => self.late_answer(turn, asker, id, status),
             Letter::Ask { digest, device, asker, call } => self.asked(turn, digest, device, asker, call),

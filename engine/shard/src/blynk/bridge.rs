@@ -5,6 +5,7 @@ use linchpin_protocol::limits::BRIDGES;
 use linchpin_protocol::model::{DeviceId, Pin, Token, ValueRef};
 
 use super::answers::status_of;
+use crate::device::quota::Bucket;
 use crate::device::verbs::Origin;
 use crate::{ConnRef, Effect, Letter, Purpose, Shard, Slot, Turn, home_of, limits};
 
@@ -112,12 +113,13 @@ impl Shard {
 
     fn bridge_to(&mut self, turn: &mut Turn<'_>, slot: Slot, target: DeviceId, write: &BridgeWrite) {
         let asker = ConnRef { shard: self.id, slot, serial: self.connections[slot].serial };
+        let over_tls = self.connections[slot].wire.tls.is_on();
         let home = home_of(target, self.shards);
         if home == self.id {
-            return self.bridge_write(turn, target, asker, write.id, write.pin, &write.value);
+            return self.bridge_write(turn, target, asker, over_tls, write.id, write.pin, &write.value);
         }
         let &BridgeWrite { id, pin, ref value } = write;
-        let letter = Letter::Bridge { device: target, asker, id, pin, value: value.clone() };
+        let letter = Letter::Bridge { device: target, asker, over_tls, id, pin, value: value.clone() };
         turn.fx.push(Effect::Letter { to: home, letter });
     }
 
@@ -128,6 +130,7 @@ impl Shard {
         turn: &mut Turn<'_>,
         target: DeviceId,
         asker: ConnRef,
+        over_tls: bool,
         id: u16,
         pin: Pin,
         value: &[u8],
@@ -135,9 +138,26 @@ impl Shard {
         let Some(position) = self.devices.find(target) else {
             return self.late_answer(turn, asker, id, Status::NotAllowed);
         };
+        // As at a login: a token that was sent in clear opens nothing where TLS is required.
+        if self.needs_tls(position) && !over_tls {
+            return self.late_answer(turn, asker, id, Status::NotAllowed);
+        }
+        if !self.within_bridge_quota(turn, position) {
+            return self.late_answer(turn, asker, id, Status::QuotaLimit);
+        }
         let write = (pin, ValueRef(value), turn.now.wall);
         if let Err(refused) = self.write(turn, position, write, Origin::Bridge) {
             self.late_answer(turn, asker, id, status_of(refused));
         }
+    }
+
+    /// What all bridges together may write to one device: a quota of its own, so that others cannot use up the device's.
+    fn within_bridge_quota(&mut self, turn: &Turn<'_>, position: u32) -> bool {
+        let (rate, burst) = (self.settings.messages_per_second, self.settings.message_burst);
+        let bucket =
+            self.devices[position].rare_mut().bridged.get_or_insert_with(|| Bucket::full(burst, turn.now.mono));
+        let has = bucket.take(turn.now.mono, rate, burst);
+        self.counters.dropped += u64::from(!has);
+        has
     }
 }

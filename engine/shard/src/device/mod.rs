@@ -27,6 +27,8 @@ pub(crate) struct Rare {
     pub(crate) is_changed: bool,
     /// Quota of HTTP requests.
     pub(crate) requests: Option<Bucket>,
+    /// Quota of what bridges of other devices write.
+    pub(crate) bridged: Option<Bucket>,
 }
 
 /// The record of a device.
