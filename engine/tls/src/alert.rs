@@ -16,6 +16,8 @@ pub enum Alert {
     HandshakeFailure = 40,
     /// The peer's certificate was revoked.
     CertificateRevoked = 44,
+    /// The peer's certificate is not valid any more.
+    CertificateExpired = 45,
     /// A field out of its range.
     IllegalParameter = 47,
     /// A message that cannot be parsed.

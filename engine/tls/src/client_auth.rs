@@ -10,7 +10,8 @@ use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::ClientCertVerifier;
 use rustls_pki_types::CertificateDer;
 
-use crate::SetupFault;
+use crate::certificate::not_after_s;
+use crate::{Clock, Fault, SetupFault};
 
 /// SHA-256 of a certificate.
 #[must_use]
@@ -38,6 +39,25 @@ impl Revoked {
     }
 }
 
+/// What is looked at again when a session goes on, which rustls lets pass without a look at its certificates.
+#[derive(Clone, Debug)]
+pub(crate) struct ClientRules {
+    pub(crate) revoked: Revoked,
+    pub(crate) clock: Clock,
+}
+
+impl ClientRules {
+    /// May a client with this chain go on?
+    pub(crate) fn check(&self, chain: &[CertificateDer<'_>]) -> Result<(), Fault> {
+        if chain.first().is_some_and(|own| self.revoked.contains(&fingerprint(own))) {
+            return Err(Fault::Revoked);
+        }
+        let now_s = self.clock.unix_s();
+        let is_over = |certificate| not_after_s(certificate).is_none_or(|end_s| end_s < now_s);
+        if chain.iter().any(is_over) { Err(Fault::ClientExpired) } else { Ok(()) }
+    }
+}
+
 /// How a listener asks clients for certificates.
 #[derive(Clone, Debug)]
 pub struct ClientAuth {
@@ -50,6 +70,16 @@ pub struct ClientAuth {
 }
 
 impl ClientAuth {
+    /// Names the set of authorities, in whatever order they are given.
+    pub(crate) fn digest(&self) -> [u8; 32] {
+        let mut prints: Vec<_> = self.roots.iter().map(fingerprint).collect();
+        prints.sort_unstable();
+        prints.dedup();
+        let mut digest = [0; 32];
+        digest.copy_from_slice(ring::digest::digest(&ring::digest::SHA256, &prints.concat()).as_ref());
+        digest
+    }
+
     pub(crate) fn verifier(&self, crypto: &Arc<CryptoProvider>) -> Result<Arc<dyn ClientCertVerifier>, SetupFault> {
         let mut roots = RootCertStore::empty();
         for root in &self.roots {

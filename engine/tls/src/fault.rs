@@ -23,6 +23,10 @@ pub enum Fault {
     UnexpectedMessage(u8),
     /// A record or message that breaks its format; says which.
     Malformed(&'static str),
+    /// A field out of its range; says which.
+    Illegal(&'static str),
+    /// A record without the content that its type must have; says which.
+    NoContent(&'static str),
     /// More than [`EMPTY_RECORDS`] records without content in a row.
     EmptyRecords,
     /// More than [`KEY_UPDATES`] key updates in a row.
@@ -45,6 +49,8 @@ pub enum Fault {
     OldVersion(u8),
     /// The client's certificate is on the list of revoked ones.
     Revoked,
+    /// The client's certificate, or one above it, is not valid any more.
+    ClientExpired,
     /// An authority checks a name that no open challenge is about.
     NoChallenge,
     /// An authority has seen the answer to its challenge: nothing else happens on such a connection.
@@ -67,13 +73,16 @@ impl Fault {
             Self::RecordVersion(_) | Self::OldVersion(_) => Alert::ProtocolVersion,
             Self::RecordType(_)
             | Self::UnexpectedMessage(_)
+            | Self::NoContent(_)
             | Self::EmptyRecords
             | Self::KeyUpdates
             | Self::Warnings
             | Self::Renegotiation => Alert::UnexpectedMessage,
             Self::Malformed(_) | Self::HelloTooLong | Self::HandshakeTooLong => Alert::DecodeError,
+            Self::Illegal(_) => Alert::IllegalParameter,
             Self::KeyExhausted(_) => Alert::CloseNotify,
             Self::Revoked => Alert::CertificateRevoked,
+            Self::ClientExpired => Alert::CertificateExpired,
             Self::NoChallenge => Alert::NoApplicationProtocol,
             Self::AssemblyBudget(_) | Self::Internal(_) => Alert::InternalError,
         })
@@ -91,6 +100,8 @@ impl std::fmt::Display for Fault {
             Self::RecordType(number) => write!(f, "record type {number} has no place here"),
             Self::RecordVersion(major) => write!(f, "major version {major} is not TLS (3)"),
             Self::UnexpectedMessage(kind) => write!(f, "handshake message {kind} has no place here"),
+            Self::Illegal(what) => write!(f, "out of its range: {what}"),
+            Self::NoContent(what) => write!(f, "nothing in it: {what}"),
             Self::Malformed(what) => write!(f, "malformed: {what}"),
             Self::EmptyRecords => write!(f, "more than {EMPTY_RECORDS} empty records in a row"),
             Self::KeyUpdates => write!(f, "more than {KEY_UPDATES} key updates without application bytes between"),
@@ -113,6 +124,7 @@ impl std::fmt::Display for Fault {
             Self::OldVersion(minor) => {
                 write!(f, "the client offers 3.{minor} at most, TLS 1.2 (3.3) is the least; use the plain port")
             }
+            Self::ClientExpired => write!(f, "the client's certificate has expired; issue a new one"),
             Self::Revoked => write!(f, "the client's certificate is revoked; issue a new one"),
             Self::NoChallenge => write!(f, "acme-tls/1 is offered, and no challenge is open for the name"),
             Self::ChallengeAnswered => write!(f, "the authority has seen the answer to its challenge"),

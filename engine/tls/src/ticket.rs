@@ -1,5 +1,7 @@
 //! Session tickets that survive a restart: their keys come from outside, by epoch.
 
+use std::sync::Arc;
+
 use arc_swap::ArcSwap;
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use ring::rand::{SecureRandom, SystemRandom};
@@ -95,8 +97,71 @@ impl Tickets {
         Ok(())
     }
 
-    fn aad(&self, head: &[u8]) -> Aad<Vec<u8>> {
-        Aad::from([head, &self.policy].concat())
+    fn aad(&self, head: &[u8], bound_to: &[u8]) -> Aad<Vec<u8>> {
+        Aad::from([head, &self.policy, bound_to].concat())
+    }
+
+    fn seal(&self, plain: &[u8], bound_to: &[u8]) -> Option<Vec<u8>> {
+        if plain.len() > TICKET_BYTES {
+            return None;
+        }
+        let ring = self.ring.load();
+        let (epoch, key) = ring.first()?;
+        let mut nonce = [0; NONCE_LEN];
+        self.random.fill(&mut nonce).ok()?;
+        let mut ticket = Vec::with_capacity(HEAD_BYTES + NONCE_LEN + plain.len() + TAG_BYTES);
+        ticket.push(FORMAT);
+        ticket.extend_from_slice(&epoch.to_be_bytes());
+        let aad = self.aad(&ticket, bound_to);
+        ticket.extend_from_slice(&nonce);
+        ticket.extend_from_slice(plain);
+        let sealed = &mut ticket[HEAD_BYTES + NONCE_LEN..];
+        let tag = key.seal_in_place_separate_tag(Nonce::assume_unique_for_key(nonce), aad, sealed).ok()?;
+        ticket.extend_from_slice(tag.as_ref());
+        Some(ticket)
+    }
+
+    fn open(&self, ticket: &[u8], bound_to: &[u8]) -> Option<Vec<u8>> {
+        if ticket.len() > HEAD_BYTES + NONCE_LEN + TICKET_BYTES + TAG_BYTES {
+            return None;
+        }
+        let (head, rest) = ticket.split_first_chunk::<HEAD_BYTES>()?;
+        let (nonce, sealed) = rest.split_first_chunk::<NONCE_LEN>()?;
+        let &[FORMAT, a, b, c, d] = head else { return None };
+        let ring = self.ring.load();
+        let (_, key) = ring.iter().find(|(epoch, _)| *epoch == u32::from_be_bytes([a, b, c, d]))?;
+        let mut plain = sealed.to_vec();
+        let nonce = Nonce::assume_unique_for_key(*nonce);
+        let len = key.open_in_place(nonce, self.aad(head, bound_to), &mut plain).ok()?.len();
+        plain.truncate(len);
+        Some(plain)
+    }
+}
+
+/// Tickets of sessions in which the client showed a certificate: they open only where the same authorities count. rustls
+/// does not check a chain again when a session goes on, so a ticket would outlive an authority that was replaced.
+#[derive(Debug)]
+pub(crate) struct BoundTickets {
+    pub(crate) tickets: Arc<Tickets>,
+    /// [`crate::ClientAuth::digest`].
+    pub(crate) roots: [u8; 32],
+}
+
+impl ProducesTickets for BoundTickets {
+    fn enabled(&self) -> bool {
+        true
+    }
+
+    fn lifetime(&self) -> u32 {
+        self.tickets.lifetime()
+    }
+
+    fn encrypt(&self, plain: &[u8]) -> Option<Vec<u8>> {
+        self.tickets.seal(plain, &self.roots)
+    }
+
+    fn decrypt(&self, ticket: &[u8]) -> Option<Vec<u8>> {
+        self.tickets.open(ticket, &self.roots)
     }
 }
 
@@ -126,39 +191,11 @@ impl ProducesTickets for Tickets {
     }
 
     fn encrypt(&self, plain: &[u8]) -> Option<Vec<u8>> {
-        if plain.len() > TICKET_BYTES {
-            return None;
-        }
-        let ring = self.ring.load();
-        let (epoch, key) = ring.first()?;
-        let mut nonce = [0; NONCE_LEN];
-        self.random.fill(&mut nonce).ok()?;
-        let mut ticket = Vec::with_capacity(HEAD_BYTES + NONCE_LEN + plain.len() + TAG_BYTES);
-        ticket.push(FORMAT);
-        ticket.extend_from_slice(&epoch.to_be_bytes());
-        let aad = self.aad(&ticket);
-        ticket.extend_from_slice(&nonce);
-        ticket.extend_from_slice(plain);
-        let sealed = &mut ticket[HEAD_BYTES + NONCE_LEN..];
-        let tag = key.seal_in_place_separate_tag(Nonce::assume_unique_for_key(nonce), aad, sealed).ok()?;
-        ticket.extend_from_slice(tag.as_ref());
-        Some(ticket)
+        self.seal(plain, &[])
     }
 
     fn decrypt(&self, ticket: &[u8]) -> Option<Vec<u8>> {
-        if ticket.len() > HEAD_BYTES + NONCE_LEN + TICKET_BYTES + TAG_BYTES {
-            return None;
-        }
-        let (head, rest) = ticket.split_first_chunk::<HEAD_BYTES>()?;
-        let (nonce, sealed) = rest.split_first_chunk::<NONCE_LEN>()?;
-        let &[FORMAT, a, b, c, d] = head else { return None };
-        let ring = self.ring.load();
-        let (_, key) = ring.iter().find(|(epoch, _)| *epoch == u32::from_be_bytes([a, b, c, d]))?;
-        let mut plain = sealed.to_vec();
-        let nonce = Nonce::assume_unique_for_key(*nonce);
-        let len = key.open_in_place(nonce, self.aad(head), &mut plain).ok()?.len();
-        plain.truncate(len);
-        Some(plain)
+        self.open(ticket, &[])
     }
 }
 

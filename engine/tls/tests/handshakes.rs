@@ -233,6 +233,80 @@ fn certificates_of_clients_are_asked_for_checked_and_revoked() {
     }
 }
 
+/// A listener for clients' certificates on the keys of `world`, with these authorities.
+fn mutual(world: &World, roots: Vec<linchpin_tls::pki_types::CertificateDer<'static>>) -> linchpin_tls::Acceptor {
+    let clients = ClientAuth { roots, required: true, revoked: Revoked::default() };
+    let options = linchpin_tls::AcceptorOptions { clients: Some(clients), ..copy(&world.options) };
+    linchpin_tls::Acceptor::new(&options).expect("an acceptor")
+}
+
+fn copy(options: &linchpin_tls::AcceptorOptions) -> linchpin_tls::AcceptorOptions {
+    linchpin_tls::AcceptorOptions {
+        provider: options.provider,
+        certificates: Arc::clone(&options.certificates),
+        tickets: Arc::clone(&options.tickets),
+        session_ids: Arc::clone(&options.session_ids),
+        clients: options.clients.clone(),
+        layer: options.layer,
+        alpn: options.alpn.clone(),
+        challenges: Arc::clone(&options.challenges),
+        clock: options.clock.clone(),
+    }
+}
+
+/// Meet, and take the tickets that come behind the handshake; resumed?
+fn visit(acceptor: &linchpin_tls::Acceptor, connector: &Connector) -> Result<bool, Fault> {
+    let (server, mut client) = meet_ours(acceptor, connector)?;
+    let rest = std::mem::take(&mut client.rest);
+    listen(&mut client.session, &mut Desk::default(), &rest, 1_000, &mut Vec::new());
+    Ok(server.facts.resumed)
+}
+
+/// The authority of clients is replaced and the server restarts: the ticket keys are the same, and whoever has a ticket of
+/// the old authority must show a certificate of the new one.
+#[test]
+fn a_ticket_does_not_outlive_its_authority() {
+    for world in worlds() {
+        let other = World::new(world.options.provider, world.options.layer);
+        let device = client_identity(&world.authority, world.options.provider);
+        for version in [Version::Tls12, Version::Tls13] {
+            let options =
+                ConnectorOptions { identity: Some(device.clone()), ..world.connector_options(Some(version)) };
+            let connector = Connector::new(&options).expect("a connector");
+            let (old, new) = (world.root(), other.root());
+            assert_eq!(visit(&mutual(&world, vec![old.clone()]), &connector), Ok(false));
+            assert_eq!(visit(&mutual(&world, vec![old.clone()]), &connector), Ok(true), "a restart");
+            let both = mutual(&world, vec![new.clone(), old.clone()]);
+            assert_eq!(visit(&both, &connector), Ok(false), "other authorities: a full handshake");
+            assert_eq!(visit(&mutual(&world, vec![old, new.clone()]), &connector), Ok(true), "in any order");
+            let refused = visit(&mutual(&world, vec![new]), &connector);
+            assert!(matches!(refused, Err(Fault::Handshake(_))), "{version:?} the old one is gone: {refused:?}");
+        }
+    }
+}
+
+#[test]
+fn a_session_ends_with_the_certificate_of_its_client() {
+    for world in worlds() {
+        let hour = std::time::Duration::from_secs(3_600);
+        let made = world.authority.client("device-9", NOW_S, hour).expect("a certificate");
+        let provider = world.options.provider;
+        let device = linchpin_tls::Identity::from_pem(made.chain_pem.as_bytes(), made.key_pem.as_bytes(), provider, NOW_S);
+        let acceptor = mutual(&world, vec![world.root()]);
+        for version in [Version::Tls12, Version::Tls13] {
+            world.clock.set(NOW_S);
+            let identity = Some(device.clone().expect("an identity"));
+            let options = ConnectorOptions { identity, ..world.connector_options(Some(version)) };
+            let connector = Connector::new(&options).expect("a connector");
+            assert_eq!(visit(&acceptor, &connector), Ok(false));
+            assert_eq!(visit(&acceptor, &connector), Ok(true));
+            world.clock.set(NOW_S + 3_700);
+            assert_eq!(visit(&acceptor, &connector), Err(Fault::ClientExpired), "{version:?}");
+        }
+        world.clock.set(NOW_S);
+    }
+}
+
 #[test]
 fn a_client_that_offers_no_protocol_is_never_refused_for_it() {
     for mut world in worlds() {

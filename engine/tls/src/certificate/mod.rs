@@ -16,3 +16,8 @@ pub use resolve::Certificates;
 pub use roots::DeviceRoot;
 
 pub(crate) use resolve::Resolver;
+
+/// Until when a certificate is valid, seconds since 1970, inclusive; none if it cannot be read.
+pub(crate) fn not_after_s(certificate: &rustls_pki_types::CertificateDer<'_>) -> Option<u64> {
+    der::read(certificate).map(|fields| fields.not_after_s)
+}

@@ -13,7 +13,9 @@ use crate::certificate::Resolver;
 use crate::challenge::{ACME_PROTOCOL, ChallengeResolver};
 use crate::limits::{MIN_FRAGMENT_BYTES, RECORD_HEADER_BYTES};
 use crate::session::Layer;
-use crate::{Certificates, Challenges, ClientAuth, Clock, Fault, Revoked, SessionIds, SetupFault, Tickets};
+use crate::client_auth::ClientRules;
+use crate::ticket::BoundTickets;
+use crate::{Certificates, Challenges, ClientAuth, Clock, Fault, SessionIds, SetupFault, Tickets};
 
 /// What a listener of a shard serves.
 #[derive(Debug)]
@@ -51,7 +53,7 @@ pub struct Acceptor {
     validating: Arc<ServerConfig>,
     challenges: Arc<Challenges>,
     layer: Layer,
-    revoked: Option<Revoked>,
+    clients: Option<ClientRules>,
 }
 
 impl Acceptor {
@@ -74,7 +76,10 @@ impl Acceptor {
             validating: Arc::new(validating(options, &crypto)?),
             challenges: Arc::clone(&options.challenges),
             layer: options.layer,
-            revoked: options.clients.as_ref().map(|clients| clients.revoked.clone()),
+            clients: options.clients.as_ref().map(|clients| ClientRules {
+                revoked: clients.revoked.clone(),
+                clock: options.clock.clone(),
+            }),
         })
     }
 
@@ -89,7 +94,7 @@ impl Acceptor {
             return Err(refuse(Fault::NoChallenge, out));
         }
         let conn = UnbufferedServerConnection::new(self.config(&hello)).map_err(Fault::Handshake)?;
-        let options = HandshakeOptions { layer: self.layer, hello, keep_tickets: false, revoked: self.revoked.clone() };
+        let options = HandshakeOptions { layer: self.layer, hello, keep_tickets: false, clients: self.clients.clone() };
         Handshake::new(Conn::Server(Box::new(conn)), options).advance(&bytes, out)
     }
 
@@ -136,7 +141,10 @@ fn config(
     config.alpn_protocols.clone_from(&options.alpn);
     config.max_fragment_size = fragment.map(|bytes| bytes + RECORD_HEADER_BYTES);
     config.session_storage = Arc::new(NoServerSessionStorage {});
-    config.ticketer = options.tickets.clone();
+    config.ticketer = match &options.clients {
+        Some(clients) => Arc::new(BoundTickets { tickets: options.tickets.clone(), roots: clients.digest() }),
+        None => options.tickets.clone(),
+    };
     // Devices resume once: the second ticket of rustls' default would only cost.
     config.send_tls13_tickets = 1;
     // A device's writes are not idempotent, so nothing may be replayed.

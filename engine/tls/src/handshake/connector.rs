@@ -97,7 +97,7 @@ impl Connector {
             layer: self.layer,
             hello: Hello::default(),
             keep_tickets: self.keep_tickets,
-            revoked: None,
+            clients: None,
         };
         Handshake::new(Conn::Client(Box::new(conn)), options).advance(&[], out)
     }

@@ -6,7 +6,8 @@ use super::keylog::{Secrets, listen};
 use super::{Conn, Established, Hello, Step, Wish, handover};
 use crate::limits::{HANDSHAKE_BYTES, HANDSHAKE_HEAP_BYTES, RECORD_HEADER_BYTES};
 use crate::session::{Layer, Side};
-use crate::{Fault, Revoked};
+use crate::Fault;
+use crate::client_auth::ClientRules;
 
 /// Where a handshake stands.
 #[derive(Debug)]
@@ -36,7 +37,8 @@ pub(super) struct HandshakeOptions {
     /// What a client asked for; of no meaning on the client's own side.
     pub(super) hello: Hello,
     pub(super) keep_tickets: bool,
-    pub(super) revoked: Option<Revoked>,
+    /// What clients with certificates must pass.
+    pub(super) clients: Option<ClientRules>,
 }
 
 impl std::fmt::Debug for Handshake {
@@ -71,15 +73,15 @@ impl Handshake {
             self.conn.close(out);
             return Err(Fault::ChallengeAnswered);
         }
+        // A session that goes on shows its certificates without a check, so they are looked at here, for all.
+        let chain = self.conn.state().peer_certificates();
+        let verdict = self.options.clients.as_ref().zip(chain).map_or(Ok(()), |(rules, chain)| rules.check(chain));
         let facts = handover::facts(&self.conn, &self.options.hello)?;
         let Self { conn, secrets, mut waiting, options, .. } = *self;
         let mut session = handover::session(conn, &secrets, &facts, options.layer, options.keep_tickets)?;
-        // A resumed session shows its certificate without a check, so the list is asked here, for all.
-        if let (Some(revoked), Some(fingerprint)) = (&options.revoked, &facts.client_fingerprint)
-            && revoked.contains(fingerprint)
-        {
-            session.refuse(crate::Alert::CertificateRevoked, out);
-            return Err(Fault::Revoked);
+        if let Err(fault) = verdict {
+            session.refuse(fault.alert().unwrap_or(crate::Alert::InternalError), out);
+            return Err(fault);
         }
         waiting.shrink_to_fit();
         Ok(Progress::Done(Box::new(Established { session, rest: waiting, facts })))

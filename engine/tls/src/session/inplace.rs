@@ -192,6 +192,12 @@ impl InPlace {
         desk.keys.forget(link.stamp, direction);
     }
 
+    /// Nothing is opened or sealed any more: forget the keys now, not when the connection's slot is given back. Expanded
+    /// keys in the cache are dropped; ring has no way to overwrite them.
+    fn wipe(&mut self) {
+        each!(&mut self.0, state => state.keys.wipe());
+    }
+
     /// The connection ends with a fault: say why, once, and drop what could still open or seal.
     pub(super) fn fail(&mut self, desk: &mut Desk, out: &mut Vec<u8>, fault: Fault) -> Fault {
         if let Some(alert) = fault.alert()
@@ -204,6 +210,7 @@ impl InPlace {
         link.peer_closed = true;
         link.extra = None;
         desk.keys.forget_all(link.stamp);
+        self.wipe();
         fault
     }
 
@@ -211,6 +218,7 @@ impl InPlace {
         self.seal_alert(desk, out, alert);
         self.link_mut().closed = true;
         self.link_mut().peer_closed = true;
+        self.wipe();
     }
 
     /// The number of the next record of ours and of the peer.

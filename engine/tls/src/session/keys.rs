@@ -132,6 +132,13 @@ impl<const S: usize, const K: usize> DirectionKeys<S, K> {
         this
     }
 
+    /// Forget what opens and seals; the numbers of the records stay.
+    pub(crate) fn wipe(&mut self) {
+        self.key.zeroize();
+        self.iv.zeroize();
+        self.secret.zeroize();
+    }
+
     pub(crate) fn view(&mut self, direction: usize) -> View<'_> {
         View {
             seq: &mut self.seq[direction],
@@ -144,9 +151,7 @@ impl<const S: usize, const K: usize> DirectionKeys<S, K> {
 
 impl<const S: usize, const K: usize> Drop for DirectionKeys<S, K> {
     fn drop(&mut self) {
-        self.key.zeroize();
-        self.iv.zeroize();
-        self.secret.zeroize();
+        self.wipe();
     }
 }
 

@@ -206,7 +206,7 @@ fn inner_content(inner: &[u8]) -> Result<Content, Fault> {
     if inner.len() > MAX_PLAINTEXT_BYTES + 1 {
         return Err(Fault::RecordOverflow(inner.len()));
     }
-    let end = inner.iter().rposition(|byte| *byte != 0).ok_or(Fault::Malformed("a record of padding only"))?;
+    let end = inner.iter().rposition(|byte| *byte != 0).ok_or(Fault::NoContent("a record of padding only"))?;
     if end > MAX_PLAINTEXT_BYTES {
         return Err(Fault::RecordOverflow(end));
     }

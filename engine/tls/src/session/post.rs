@@ -42,10 +42,14 @@ impl InPlace {
     }
 
     fn on_alert(&mut self, content: &[u8]) -> Result<(), Fault> {
+        if content.is_empty() {
+            // RFC 8446, 5.4.
+            return Err(Fault::NoContent("an alert"));
+        }
         let &[level, number] = content else { return Err(Fault::Malformed("an alert that is not 2 bytes long")) };
         let link = self.link_mut();
         if !(1..=LEVEL_FATAL).contains(&level) {
-            return Err(Fault::Malformed("an alert of an unknown level"));
+            return Err(Fault::Illegal("the level of an alert"));
         }
         if number == Alert::CloseNotify as u8 {
             link.peer_closed = true;
@@ -89,7 +93,7 @@ impl InPlace {
     /// TLS 1.3: messages after the handshake, which may be cut into records and share them.
     fn on_messages(&mut self, desk: &mut Desk, content: &[u8]) -> Result<(), Fault> {
         if content.is_empty() {
-            return Err(Fault::Malformed("an empty handshake record"));
+            return Err(Fault::NoContent("a handshake record"));
         }
         let mut post = self.link_mut().extra.as_mut().map(|extra| std::mem::take(&mut extra.post)).unwrap_or_default();
         if post.is_empty() {
@@ -157,7 +161,7 @@ impl InPlace {
             0 => {}
             // However many are asked for before our next record, one answer is right (RFC 8446, 4.6.3).
             1 => link.owes_update = true,
-            _ => return Err(Fault::Malformed("a key update that is neither 0 nor 1")),
+            _ => return Err(Fault::Illegal("a key update that is neither 0 nor 1")),
         }
         self.update(desk, RX);
         Ok(())

@@ -3,6 +3,7 @@
 use super::*;
 use crate::Alert;
 use crate::record::ContentType;
+use crate::session::keys::RX;
 
 const UPDATE: [u8; 5] = [24, 0, 0, 1, 0];
 const UPDATE_WISH: [u8; 5] = [24, 0, 0, 1, 1];
@@ -78,11 +79,11 @@ fn key_updates_may_be_cut_into_records_but_must_end_one() {
     let twice = [UPDATE, UPDATE].concat();
     let handshake = |content: &[u8]| told(Version::Tls13, ContentType::Handshake, content).0;
     assert_eq!(handshake(&twice), End::Failed(Fault::UnexpectedMessage(24)));
-    assert_eq!(handshake(&[24, 0, 0, 1, 2]), End::Failed(Fault::Malformed("a key update that is neither 0 nor 1")));
+    assert_eq!(handshake(&[24, 0, 0, 1, 2]), End::Failed(Fault::Illegal("a key update that is neither 0 nor 1")));
     assert_eq!(handshake(&[24, 0, 0, 2]), End::Failed(Fault::Malformed("the length of a message after the handshake")));
     assert_eq!(handshake(&[1, 0, 0, 1, 0]), End::Failed(Fault::UnexpectedMessage(1)));
     assert_eq!(handshake(&[4, 0, 0, 1, 0]), End::Failed(Fault::UnexpectedMessage(4)), "no server takes tickets");
-    assert_eq!(handshake(&[]), End::Failed(Fault::Malformed("an empty handshake record")));
+    assert_eq!(handshake(&[]), End::Failed(Fault::NoContent("a handshake record")));
     assert_eq!(handshake(&UPDATE[..4]), End::Open, "the rest may come");
 
     let (mut client, mut server) = pair(Version::Tls13, Suite::Aes128Gcm);
@@ -103,7 +104,7 @@ fn alerts_say_what_they_say() {
         assert_eq!(alert(&[1, 90]).0, End::Open);
         assert_eq!(alert(&[1]).0, End::Failed(Fault::Malformed("an alert that is not 2 bytes long")));
         assert_eq!(alert(&[1, 0, 1]).0, End::Failed(Fault::Malformed("an alert that is not 2 bytes long")));
-        assert_eq!(alert(&[3, 0]).0, End::Failed(Fault::Malformed("an alert of an unknown level")));
+        assert_eq!(alert(&[3, 0]).0, End::Failed(Fault::Illegal("the level of an alert")));
     }
     let polite = |version| told(version, ContentType::Alert, &[1, 112]).0;
     assert_eq!(polite(Version::Tls12), End::Open);
@@ -192,5 +193,47 @@ fn faults_tell_the_peer_what_was_wrong() {
         server.fail(&mut desk, &mut down, fault);
         let (_, end) = read(&mut client, &mut desk, &down, 99, &mut Vec::new());
         assert_eq!(end, End::Failed(Fault::PeerAlert(expected)));
+    }
+}
+
+/// The alerts that RFC 8446 asks for, by number: 5.4 (a record without content), 4.6.3 (a value of a key update).
+#[test]
+fn each_fault_has_the_alert_of_the_standard() {
+    const UNEXPECTED: u8 = 10;
+    const ILLEGAL: u8 = 47;
+    const DECODE: u8 = 50;
+    let told = |kind, content: &[u8]| {
+        let (mut client, mut server) = pair(Version::Tls13, Suite::Aes128Gcm);
+        let (mut desk, mut up, mut down) = (desk(), Vec::new(), Vec::new());
+        match kind {
+            Some(kind) => client.seal_small(&mut desk, &mut up, kind, content),
+            None => up = raw_13(&mut client, content),
+        }
+        read(&mut server, &mut desk, &up, 99, &mut down);
+        read(&mut client, &mut desk, &down, 99, &mut Vec::new()).1
+    };
+    let alert = |number| End::Failed(Fault::PeerAlert(number));
+    let (alerts, messages) = (Some(ContentType::Alert), Some(ContentType::Handshake));
+    assert_eq!(told(alerts, &[]), alert(UNEXPECTED), "an empty alert");
+    assert_eq!(told(messages, &[]), alert(UNEXPECTED), "an empty handshake record");
+    assert_eq!(told(None, &[0; 30]), alert(UNEXPECTED), "a record whose type is zero");
+    assert_eq!(told(None, &[]), alert(UNEXPECTED), "a record without a type");
+    assert_eq!(told(messages, &[24, 0, 0, 1, 2]), alert(ILLEGAL));
+    assert_eq!(told(messages, &[24, 0, 0, 1, 255]), alert(ILLEGAL));
+    assert_eq!(told(messages, &[24, 0, 0, 2, 0, 0]), alert(DECODE), "a key update of two bytes");
+    assert_eq!(told(alerts, &[7, 40]), alert(ILLEGAL), "an alert of level 7");
+    assert_eq!(told(alerts, &[1]), alert(DECODE), "half an alert");
+}
+
+#[test]
+fn a_fault_wipes_the_keys_at_once() {
+    for (version, suite) in KINDS {
+        let (_, mut server) = pair(version, suite);
+        let keys = |server: &mut InPlace| [TX, RX].map(|at| server.parts(at).1.key.to_vec());
+        assert!(keys(&mut server).iter().flatten().any(|byte| *byte != 0));
+        server.fail(&mut desk(), &mut Vec::new(), Fault::BadRecordMac);
+        assert!(keys(&mut server).iter().flatten().all(|byte| *byte == 0), "{version:?} {suite:?}");
+        let secrets = [TX, RX].map(|at| server.parts(at).1.secret.to_vec());
+        assert!(secrets.iter().flatten().all(|byte| *byte == 0), "{version:?} {suite:?}");
     }
 }

@@ -130,8 +130,8 @@ fn padding_is_taken_off() {
     assert_eq!((plain.len(), end), (6 + MAX_PLAINTEXT_BYTES, End::Open));
     assert!(plain.starts_with(b"padded"));
     for (inner, fault) in [
-        (vec![0; 40], Fault::Malformed("a record of padding only")),
-        (vec![], Fault::Malformed("a record of padding only")),
+        (vec![0; 40], Fault::NoContent("a record of padding only")),
+        (vec![], Fault::NoContent("a record of padding only")),
         (vec![1, 2, 99], Fault::RecordType(99)),
         (vec![1, 20], Fault::RecordType(20)),
         ([&[9; MAX_PLAINTEXT_BYTES + 1][..], &[23]].concat(), Fault::RecordOverflow(MAX_PLAINTEXT_BYTES + 2)),
