@@ -101,6 +101,10 @@ impl Core {
         loop {
             if let Err(error) = self.tick(&mut scratch) {
                 tracing::error!(shard = self.id.0, %error, "the driver failed; this shard ends");
+                // What was handed over is stored all the same.
+                if let Some(store) = self.store.take() {
+                    store.end(&mut self.shard);
+                }
                 self.progress.shard_failed();
                 return;
             }

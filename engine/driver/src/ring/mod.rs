@@ -77,6 +77,8 @@ pub(crate) struct Ring {
     /// Where the eventfd is read to.
     wake_count: Box<u64>,
     counters: DriverCounters,
+    /// The errno with which the ring stopped working: nothing is submitted any more, and each poll reports it.
+    broken: Option<i32>,
 }
 
 /// Call an operation's constructor on a slot's descriptor, direct or plain.
@@ -124,6 +126,10 @@ impl Ring {
             if unsafe { self.ring.submission().push_multiple(entries) }.is_ok() {
                 return;
             }
+            if self.broken.is_some() {
+                // Nobody takes the entries that are in the way.
+                return;
+            }
             self.enter(None);
             self.harvest();
         }
@@ -136,7 +142,7 @@ impl Ring {
     /// One system call: submit what is queued and let the kernel finish what it has deferred. `wait`: sleep until there is
     /// a completion, at most so long.
     fn enter(&mut self, mut wait: Option<Duration>) {
-        loop {
+        while self.broken.is_none() {
             self.counters.enters += 1;
             let time = Timespec::from(wait.unwrap_or_default());
             // A wait of zero is no substitute for no wait: it sets a timer and sleeps until that has fired, 4 us.
@@ -160,14 +166,9 @@ impl Ring {
                         wait = wait.filter(|_| self.ready.is_empty());
                         std::thread::yield_now();
                     }
-                    // Nothing else can be done about a broken ring; the next poll reports it.
-                    _ => {
-                        self.events.push_back(Event::Failed {
-                            conn: ConnId(u32::MAX),
-                            errno: error.raw_os_error().unwrap_or(0),
-                        });
-                        return;
-                    }
+                    // Nothing else can be done about a broken ring. EBADR is one, too: the kernel had no memory for a
+                    // completion and dropped it, and whose it was nobody can say.
+                    _ => self.broken = Some(error.raw_os_error().unwrap_or(libc::EIO)),
                 },
             }
         }
@@ -188,7 +189,7 @@ impl Ring {
             }
             self.harvest();
             let is_over = !is_submitting && self.counters.completions == before;
-            if is_over || self.ready.len() >= limits::REAP {
+            if is_over || self.ready.len() >= limits::REAP || self.broken.is_some() {
                 return;
             }
         }
@@ -208,7 +209,7 @@ impl Ring {
             }
             drop(queue);
             self.counters.completions += (self.ready.len() + self.unsent.len() - before) as u64;
-            if !self.ring.submission().cq_overflow() {
+            if self.broken.is_some() || !self.ring.submission().cq_overflow() {
                 return;
             }
             self.counters.overflows += 1;
@@ -240,7 +241,10 @@ impl Ring {
         }
         self.rearm_all();
         count += self.deliver(on);
-        Ok(count)
+        match self.broken {
+            Some(errno) => Err(io::Error::from_raw_os_error(errno)),
+            None => Ok(count),
+        }
     }
 
     fn complete_all(&mut self, on: &mut dyn FnMut(Event<'_>)) -> usize {

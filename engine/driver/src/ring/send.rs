@@ -86,9 +86,10 @@ impl Ring {
         }
     }
 
-    /// All entries have been taken by the kernel when this returns: it is what makes the borrow of an arena enough.
+    /// All entries have been taken by the kernel when this returns, or never will be since the ring is broken: it is what
+    /// makes the borrow of an arena enough.
     fn submit_all(&mut self) {
-        while !self.ring.submission().is_empty() {
+        while !self.ring.submission().is_empty() && self.broken.is_none() {
             self.enter(None);
         }
         // What has come meanwhile is the next tick's; sends have failed or are done.
@@ -173,9 +174,9 @@ impl Ring {
         if result < 0 { Err(-result) } else { Ok(result as usize) }
     }
 
-    /// Submit and wait for the one completion of an operation that completes at once.
+    /// Submit and wait for the one completion of an operation that completes at once; -EIO if the ring is broken.
     pub(super) fn wait_for(&mut self, word: u64) -> i32 {
-        loop {
+        while self.broken.is_none() {
             self.enter(Some(Duration::from_millis(10)));
             self.harvest();
             if let Some(at) = self.ready.iter().rposition(|cqe| cqe.user_data() == word)
@@ -184,5 +185,6 @@ impl Ring {
                 return cqe.result();
             }
         }
+        -libc::EIO
     }
 }

@@ -73,6 +73,7 @@ impl Ring {
             backlogs: Default::default(),
             wake_count: Box::new(0),
             counters: Default::default(),
+            broken: None,
         }
     }
 
