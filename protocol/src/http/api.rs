@@ -104,14 +104,18 @@ const CURRENT: &str = "/external/api/";
 pub fn route(request: &Request<'_>) -> Result<Route, Reply> {
     let target = Target::parse(request.head.target);
     if target.path.starts_with("/websocket") {
-        return if request.head.websocket_key.is_some() && target.path.starts_with("/websockets") {
+        return if request.head.websocket_key.is_some() && request.head.method != Method::Get {
+            Err(Reply::wrong_method(Dialect::Current, "GET"))
+        } else if request.head.websocket_key.is_some() && target.path.starts_with("/websockets") {
             Ok(Route::WebSocket { protocol: None })
         } else {
             Err(Reply::error(Dialect::Current, 426, "This path is for WebSockets: send an upgrade request."))
         };
     }
     if target.path == "/mqtt" {
-        return if request.head.websocket_key.is_some() && request.head.offers_mqtt {
+        return if request.head.websocket_key.is_some() && request.head.method != Method::Get {
+            Err(Reply::wrong_method(Dialect::Current, "GET"))
+        } else if request.head.websocket_key.is_some() && request.head.offers_mqtt {
             Ok(Route::WebSocket { protocol: Some(MQTT_SUBPROTOCOL) })
         } else {
             let text = "This path is for MQTT over WebSocket: send an upgrade request with the subprotocol mqtt.";
@@ -193,16 +197,29 @@ fn current(path: &str, target: &Target<'_>, request: &Request<'_>) -> Result<Rou
 pub fn token(head: &Head<'_>) -> Option<Token> {
     let target = Target::parse(head.target);
     let of_path = || target.path.split('/').nth(1).and_then(|first| Token::parse(first.as_bytes()).ok());
-    given_token(&target, head).map_or_else(of_path, |given| Token::parse(&given).ok())
+    match given_token(&target, head) {
+        Ok(Some(given)) => Token::parse(&given).ok(),
+        Ok(None) => of_path(),
+        Err(TwoTokens) => None,
+    }
 }
 
-fn given_token<'a>(target: &Target<'a>, head: &Head<'a>) -> Option<Cow<'a, [u8]>> {
-    target.get("token").or_else(|| head.bearer.map(|token| token.as_bytes().into()))
+/// The query and `Authorization: Bearer` name two devices: which of them is meant nobody can say.
+struct TwoTokens;
+
+fn given_token<'a>(target: &Target<'a>, head: &Head<'a>) -> Result<Option<Cow<'a, [u8]>>, TwoTokens> {
+    let bearer = head.bearer.map(str::as_bytes);
+    match (target.get("token"), bearer) {
+        (Some(query), Some(bearer)) if *query != *bearer => Err(TwoTokens),
+        (query, bearer) => Ok(query.or_else(|| bearer.map(Cow::from))),
+    }
 }
 
 /// The token of the query, or of `Authorization: Bearer`, which no log of a proxy keeps.
 fn token_of(target: &Target<'_>, request: &Request<'_>) -> Result<Token, Reply> {
-    let given = given_token(target, &request.head).ok_or_else(|| bad("No token provided."))?;
+    let given = given_token(target, &request.head)
+        .map_err(|TwoTokens| bad("The query and the Authorization field have different tokens: send one."))?
+        .ok_or_else(|| bad("No token provided."))?;
     Token::parse(&given).map_err(|_| bad("Invalid token."))
 }
 
@@ -392,15 +409,18 @@ mod tests {
 
     const TOKEN: &str = "abcdefghijklmnopqrstuvwxyz012345";
 
-    fn ask(text: &str) -> Result<What, String> {
+    fn routed(text: &str) -> Result<Route, String> {
         let Ok(Next::Whole(request)) = next_request(text.as_bytes()) else { panic!("not whole: {text}") };
-        match route(&request) {
-            Ok(Route::Device { token, call }) => {
+        route(&request).map_err(|reply| format!("{} {}", reply.status, String::from_utf8_lossy(&reply.body)))
+    }
+
+    fn ask(text: &str) -> Result<What, String> {
+        match routed(text)? {
+            Route::Device { token, call } => {
                 assert_eq!((token.expose(), call.dialect), (TOKEN, Dialect::Current));
                 Ok(call.what)
             }
-            Ok(other) => panic!("{other:?}"),
-            Err(reply) => Err(format!("{} {}", reply.status, String::from_utf8_lossy(&reply.body))),
+            other => panic!("{other:?}"),
         }
     }
 
@@ -544,5 +564,33 @@ mod tests {
         assert!(ask(&text).expect_err("no method").starts_with("405"));
         assert!(ask("GET /websockets HTTP/1.1\r\nHost: x\r\n\r\n").expect_err("no upgrade").starts_with("426"));
         assert!(ask("GET /mqtt HTTP/1.1\r\nHost: x\r\n\r\n").expect_err("no upgrade").starts_with("426"));
+        let upgrade = "Host: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+                       Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: mqtt\r\n\r\n";
+        for path in ["/websockets", "/mqtt"] {
+            assert!(routed(&format!("GET {path} HTTP/1.1\r\n{upgrade}")).is_ok(), "{path}");
+            for method in ["POST", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH", "TRACE"] {
+                let refused = routed(&format!("{method} {path} HTTP/1.1\r\n{upgrade}")).expect_err("only GET");
+                assert!(refused.starts_with("405") && refused.contains("takes GET."), "{method} {path}: {refused}");
+            }
+        }
+    }
+
+    #[test]
+    fn two_tokens_that_differ_are_refused() {
+        let other = "t".repeat(32);
+        let with = |path: &str, bearer: &str| {
+            routed(&format!("GET {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {bearer}\r\n\r\n")).map(drop)
+        };
+        for path in [format!("/external/api/getAll?token={TOKEN}"), format!("/{TOKEN}/project")] {
+            assert_eq!(with(&path, TOKEN), Ok(()), "the same one twice");
+            let refused = with(&path, &other).expect_err("two devices");
+            assert!(refused.starts_with("400") && refused.contains("different tokens"), "{refused}");
+            assert!(!refused.contains(TOKEN) && !refused.contains(&other), "no token in an answer");
+        }
+        let text = format!(
+            "POST /external/api/batch/update?token={TOKEN} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {other}\r\n\r\n"
+        );
+        let (head, _) = crate::http::next_head(text.as_bytes()).expect("a head").expect("whole");
+        assert_eq!(token(&head), None, "nor is a long body read for either");
     }
 }

@@ -31,7 +31,7 @@ pub enum HttpFault {
         /// What is wrong with it.
         what: &'static str,
     },
-    /// An HTTP/1.1 request without exactly one Host field.
+    /// An HTTP/1.1 request without exactly one Host field, or one that is no host and port.
     Host,
     /// A field that may stand once stands twice.
     RepeatedField {
@@ -80,7 +80,9 @@ impl fmt::Display for HttpFault {
             }
             Self::TransferCoding => f.write_str("the only transfer coding taken is \"chunked\"; send the body in it"),
             Self::Chunk { what } => write!(f, "the chunked body is broken: {what}; check the client"),
-            Self::Host => f.write_str("an HTTP/1.1 request has exactly one Host field; add it"),
+            Self::Host => {
+                f.write_str("an HTTP/1.1 request has exactly one Host field, with a host and perhaps a port; mend it")
+            }
             Self::RepeatedField { name } => write!(f, "the field {name} stands twice; send it once"),
             Self::Expect => f.write_str("the only expectation met is 100-continue; leave the other out"),
         }

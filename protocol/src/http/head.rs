@@ -69,7 +69,9 @@ struct Fields<'a> {
     upgrade_websocket: bool,
     version_13: bool,
     offers_mqtt: bool,
+    has_key: bool,
     key: Option<&'a str>,
+    has_authorization: bool,
     bearer: Option<&'a str>,
     content_type: Option<&'a str>,
     expects_continue: bool,
@@ -159,6 +161,9 @@ fn note<'a>(found: &mut Fields<'a>, field: &httparse::Header<'a>) -> Result<(), 
     let is = |wanted: &str| name.eq_ignore_ascii_case(wanted);
     if is("host") {
         found.hosts += 1;
+        if !is_host_value(field.value) {
+            return Err(HttpFault::Host);
+        }
     } else if is("content-length") {
         let length = digits(field.value).ok_or(HttpFault::AmbiguousLength { what: "Content-Length is no number" })?;
         if found.length.replace(length).is_some() {
@@ -182,8 +187,10 @@ fn note<'a>(found: &mut Fields<'a>, field: &httparse::Header<'a>) -> Result<(), 
     } else if is("sec-websocket-protocol") {
         found.offers_mqtt |= words(field.value).any(|word| word == MQTT_SUBPROTOCOL);
     } else if is("sec-websocket-key") {
+        once(&mut found.has_key, "sec-websocket-key")?;
         found.key = std::str::from_utf8(field.value).ok().filter(|key| is_nonce(key));
     } else if is("authorization") {
+        once(&mut found.has_authorization, "authorization")?;
         found.bearer = std::str::from_utf8(field.value).ok().and_then(bearer);
     } else if is("content-type") {
         let text = std::str::from_utf8(field.value).unwrap_or_default();
@@ -195,6 +202,17 @@ fn note<'a>(found: &mut Fields<'a>, field: &httparse::Header<'a>) -> Result<(), 
         found.expects_continue = true;
     }
     Ok(())
+}
+
+/// A field that may stand once: two of them would be read in two ways.
+fn once(seen: &mut bool, name: &'static str) -> Result<(), HttpFault> {
+    if std::mem::replace(seen, true) { Err(HttpFault::RepeatedField { name }) } else { Ok(()) }
+}
+
+/// Made of what a host and a port are made of (RFC 3986, 3.2.2), and not empty. Which host it is, control asks.
+fn is_host_value(value: &[u8]) -> bool {
+    let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+,;=:[]".contains(byte);
+    !value.is_empty() && value.iter().all(is_part)
 }
 
 fn words(value: &[u8]) -> impl Iterator<Item = &str> {
@@ -323,6 +341,21 @@ mod tests {
     fn bounds_hosts_and_versions() {
         assert_eq!(fault("GET / HTTP/1.1\r\n\r\n"), HttpFault::Host);
         assert_eq!(fault("GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n"), HttpFault::Host);
+        for wrong in ["", " ", "a@b", "a/c", "a@b/c", "a b", "a?x", "a#x", "a\\b", "\u{e4}.example"] {
+            assert_eq!(fault(&format!("GET / HTTP/1.1\r\nHost: {wrong}\r\n\r\n")), HttpFault::Host, "{wrong}");
+        }
+        for right in ["a", "a.example:8080", "[::1]:80", "127.0.0.1", "node_7.local", "a."] {
+            let text = format!("GET / HTTP/1.1\r\nHost: {right}\r\n\r\n");
+            assert!(parse(text.as_bytes()).is_ok_and(|head| head.is_some()), "{right}");
+        }
+        for (name, first, second) in [
+            ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==", "x3JJHMbDL1EzLkh9GBhXDw=="),
+            ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==", "dGhlIHNhbXBsZSBub25jZQ=="),
+            ("authorization", "Bearer a", "Bearer b"),
+        ] {
+            let text = format!("GET / HTTP/1.1\r\nHost: a\r\n{name}: {first}\r\n{name}: {second}\r\n\r\n");
+            assert_eq!(fault(&text), HttpFault::RepeatedField { name });
+        }
         assert_eq!(fault("GET / HTTP/2.0\r\nHost: a\r\n\r\n"), HttpFault::Version);
         let long = format!("GET /{} HTTP/1.1\r\n", "a".repeat(HTTP_HEAD_BYTES));
         assert_eq!(fault(&long), HttpFault::HeadTooLarge);

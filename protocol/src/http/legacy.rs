@@ -28,6 +28,9 @@ pub(super) fn route(target: &Target<'_>, request: &Request<'_>) -> Result<Route,
     if !is_get && !is_put {
         return Err(Reply::wrong_method(Dialect::Legacy, methods(target.path)));
     }
+    if request.head.bearer.is_some_and(|bearer| bearer != first) {
+        return Err(bad("The path and the Authorization field have different tokens: send one."));
+    }
     let token = Token::parse(first.as_bytes()).map_err(|_| bad("Invalid token."))?;
     let what = match (verb, rest.as_slice()) {
         ("project", []) => What::Project,

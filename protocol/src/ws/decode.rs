@@ -36,6 +36,8 @@ pub enum WsFault {
     Text,
     /// A close frame with one byte of code, or a code that must not be sent.
     CloseCode,
+    /// The reason in a close frame is not UTF-8.
+    CloseText,
 }
 
 impl WsFault {
@@ -45,6 +47,7 @@ impl WsFault {
         match self {
             Self::TooBig => CloseCode::TooBig,
             Self::Text => CloseCode::Unsupported,
+            Self::CloseText => CloseCode::Payload,
             _ => CloseCode::Protocol,
         }
     }
@@ -63,6 +66,7 @@ impl fmt::Display for WsFault {
             Self::Length => f.write_str("a length is not in its shortest form; check the client"),
             Self::TooBig => write!(f, "a frame has {WS_PAYLOAD_BYTES} bytes at most; send several"),
             Self::Text => f.write_str("the Blynk stream travels in binary frames; send those"),
+            Self::CloseText => f.write_str("the reason in a close frame is not UTF-8; check the client"),
             Self::CloseCode => f.write_str("a close frame has a code that must not be sent; check the client"),
         }
     }
@@ -180,7 +184,9 @@ impl Decoder {
             FrameKind::Ping => Ok(Some(Piece::Ping(payload))),
             FrameKind::Close => match payload[..] {
                 [] => Ok(Some(Piece::Close)),
-                [high, low, ..] if may_be_sent(u16::from_be_bytes([high, low])) => Ok(Some(Piece::Close)),
+                [high, low, ref text @ ..] if may_be_sent(u16::from_be_bytes([high, low])) => {
+                    std::str::from_utf8(text).map(|_| Some(Piece::Close)).map_err(|_| WsFault::CloseText)
+                }
                 _ => Err(WsFault::CloseCode),
             },
             _ => Ok(None),

@@ -50,6 +50,8 @@ pub enum CloseCode {
     Protocol = 1002,
     /// A kind of message that is not taken.
     Unsupported = 1003,
+    /// A text that is not UTF-8.
+    Payload = 1007,
     /// Refused for what it is.
     Policy = 1008,
     /// Too long.

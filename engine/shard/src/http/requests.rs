@@ -254,7 +254,7 @@ impl Shard {
             return self.reply(turn, slot, &reply, manner);
         }
         let ip = self.connections[slot].peer.ip();
-        if self.connections.addresses.failed_too_often(&ip, turn.now.mono) {
+        if self.failures.failed_too_often(&ip, turn.now.mono) {
             let text = "Too many requests with unknown tokens came from this address: wait a minute.";
             self.write_reply(turn, slot, &Reply::error(dialect, 429, text), Manner { keep_alive: false, ..manner }, "");
             self.refuse(turn, slot, End::AddressThrottled);
@@ -406,9 +406,13 @@ impl Shard {
     pub(crate) fn expire_http(&mut self, turn: &mut Turn<'_>, slot: Slot) {
         match self.connections[slot].exchange() {
             None => {}
+            Some(Exchange::Reading { .. }) if self.connections[slot].carry.is_none() => {
+                self.end(turn, slot, End::HttpIdle);
+            }
             Some(Exchange::Reading { .. }) => {
-                let end = if self.connections[slot].carry.is_none() { End::HttpIdle } else { End::LoginTimeout };
-                self.end(turn, slot, end);
+                let text = "The request did not come in time: send it at once.";
+                self.write_reply(turn, slot, &Reply::error(Dialect::Current, 408, text), Manner::LAST, "");
+                self.linger(turn, slot, End::LoginTimeout);
             }
             Some(Exchange::Asking { .. } | Exchange::Verifying) => {
                 let reply = Reply::error(Dialect::Current, 503, "The server is too busy: try again in a moment.");

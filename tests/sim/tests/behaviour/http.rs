@@ -258,11 +258,12 @@ fn connections_close_when_asked_and_when_idle() {
     world.run_ms(76_000);
     assert!(world.is_over(idle.conn));
     // A request that drips is cut after 5 s, however regularly it drips.
-    let drip = Client::connect(&mut world);
+    let mut drip = Client::connect(&mut world);
     for _ in 0..8 {
         drip.send(&mut world, "G");
         world.run_ms(1_000);
     }
+    assert_eq!(drip.answers(&mut world).iter().map(|answer| answer.0).collect::<Vec<_>>(), [408]);
     assert!(world.is_over(drip.conn));
     assert_eq!(ends(&world), [End::HttpDone, End::HttpIdle, End::LoginTimeout]);
     assert_eq!(world.diary(None).len(), 3);

@@ -131,8 +131,14 @@ fn a_message_in_parts_with_a_ping_between_is_one_stream() {
 
 #[test]
 fn what_breaks_the_rules_is_closed_with_its_code() {
-    for (bytes, code) in [(&[0x82, 0x01, 0x00][..], 1002_u16), (&[0x81, 0x80, 0, 0, 0, 0], 1003), (&[0xf2, 0x80], 1002)]
-    {
+    for (bytes, code) in [
+        (&[0x82, 0x01, 0x00][..], 1002_u16),
+        (&[0x81, 0x80, 0, 0, 0, 0], 1003),
+        (&[0xf2, 0x80], 1002),
+        // Code 1000, and a reason that is not UTF-8.
+        (&[0x88, 0x84, 0, 0, 0, 0, 0x03, 0xe8, 0xc3, 0x28], 1007),
+        (&[0x88, 0x83, 0, 0, 0, 0, 0x03, 0xe8, 0xff], 1007),
+    ] {
         let (mut world, token) = world();
         let mut client = Client::connect(&mut world);
         client.send(&mut world, FrameKind::Binary, &frame(command::LOGIN, 1, token.expose().as_bytes()));
