@@ -89,6 +89,7 @@ impl World {
             intake: Intake::All,
             replaying: false,
             tls: None,
+            failures: std::sync::Arc::new(linchpin_shard::LoginFailures::new([7; 16])),
             http: linchpin_shard::HttpOptions::default(),
         };
         let at_ms = 1_000;

@@ -105,7 +105,7 @@ pub enum Effect {
 
 /// The out-parameter of `handle`. DeviceChange over ticks so that a warm shard allocates nothing; [`Effects::clear`] empties it
 /// after the tick has carried everything out.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Effects {
     /// Bytes of all sends of the tick.
     pub arena: Vec<u8>,
@@ -119,6 +119,25 @@ pub struct Effects {
     pub(crate) sealed: BTreeMap<u32, Vec<u8>>,
     /// By slot: position in `sends` + 1, or 0. Only entries of `sends` are non-zero.
     send_of_slot: Vec<u32>,
+    /// Bytes that the arena takes: `limits::ARENA_BYTES`, less in a test.
+    pub(crate) arena_bytes: usize,
+    /// Connections whose bytes it did not take: what they got is incomplete, so `Shard::seal` ends them.
+    pub(crate) overfull: Vec<Slot>,
+}
+
+impl Default for Effects {
+    fn default() -> Self {
+        Self {
+            arena: Vec::new(),
+            sends: Vec::new(),
+            points: Points::default(),
+            list: Vec::new(),
+            sealed: BTreeMap::new(),
+            send_of_slot: Vec::new(),
+            arena_bytes: crate::limits::ARENA_BYTES,
+            overfull: Vec::new(),
+        }
+    }
 }
 
 impl Effects {
@@ -128,8 +147,14 @@ impl Effects {
         Self::default()
     }
 
+    /// For tests of what happens when the arena is full.
+    #[cfg(test)]
+    pub(crate) fn with_arena_bytes(arena_bytes: usize) -> Self {
+        Self { arena_bytes, ..Self::default() }
+    }
+
     /// Append bytes for `slot` to this tick's send. `write` appends to the buffer that it is given and must not touch
-    /// what stands there already. Returns how many bytes it appended.
+    /// what stands there already. Returns how many bytes it appended: none if the arena is full, and then the connection ends.
     pub fn send(&mut self, slot: Slot, write: impl FnOnce(&mut Vec<u8>)) -> usize {
         let ix = slot.index();
         if self.send_of_slot.len() <= ix {
@@ -143,14 +168,34 @@ impl Effects {
         } else if self.sends[known - 1].end != arena_end {
             // Others wrote in between: move what this connection has to the end, so that its bytes stay one range.
             let range = self.sends[known - 1];
+            if self.arena.len() + (range.end - range.start) as usize > self.arena_bytes {
+                return self.overflow(slot, known - 1);
+            }
             self.arena.extend_from_within(range.start as usize..range.end as usize);
             self.sends[known - 1] = SendRange { slot, start: arena_end, end: arena_end + (range.end - range.start) };
         }
         let at = self.send_of_slot[ix] as usize - 1;
         let before = self.arena.len();
         write(&mut self.arena);
+        if self.arena.len() > self.arena_bytes {
+            return self.overflow(slot, at);
+        }
         self.sends[at].end = self.arena.len() as u32;
         self.arena.len() - before
+    }
+
+    /// Offsets have 32 bits: beyond them a connection would get the bytes of another. Nothing of its bytes is sent.
+    #[cold]
+    fn overflow(&mut self, slot: Slot, at: usize) -> usize {
+        self.sends[at].end = self.sends[at].start;
+        let used = self.sends.iter().map(|range| range.end as usize).max();
+        self.arena.truncate(used.unwrap_or(0));
+        // An empty range must lie within the arena, too.
+        self.sends[at] = SendRange { slot, start: 0, end: 0 };
+        if self.overfull.last() != Some(&slot) {
+            self.overfull.push(slot);
+        }
+        0
     }
 
     /// Bytes that wait for `slot` in this tick.
@@ -214,6 +259,7 @@ impl Effects {
         }
         self.sends.clear();
         self.sealed.clear();
+        self.overfull.clear();
         self.list.clear();
         self.points.clear();
         self.arena.clear();
@@ -245,5 +291,21 @@ mod tests {
         fx.clear();
         assert!(fx.is_empty());
         assert_eq!(fx.pending_bytes(Slot(3)), 0);
+    }
+
+    #[test]
+    fn a_full_arena_takes_no_more_and_mixes_nothing() {
+        let mut fx = Effects::with_arena_bytes(100);
+        fx.send(Slot(1), |b| b.extend_from_slice(&[1; 60]));
+        fx.send(Slot(2), |b| b.extend_from_slice(&[2; 30]));
+        assert_eq!(fx.send(Slot(3), |b| b.extend_from_slice(&[3; 30])), 0);
+        // It would have to move behind the others, for which there is no room.
+        assert_eq!(fx.send(Slot(1), |b| b.push(1)), 0);
+        assert_eq!(fx.send(Slot(3), |b| b.extend_from_slice(&[3; 40])), 0);
+        assert_eq!((fx.pending(Slot(1)), fx.pending(Slot(2)), fx.pending(Slot(3))), (&[][..], &[2; 30][..], &[][..]));
+        assert!([Slot(1), Slot(3)].iter().all(|slot| fx.overfull.contains(slot)));
+        fx.clear();
+        assert_eq!(fx.send(Slot(3), |b| b.extend_from_slice(&[3; 100])), 100, "the next tick has room");
+        assert!(fx.overfull.is_empty());
     }
 }

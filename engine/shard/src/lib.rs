@@ -6,8 +6,9 @@
 //! [`Effects`] in the order in which it must be carried out. A driver (`engine/src/tick/mod.rs`) or the
 //! simulator (`tests/sim`) carries it out.
 //!
-//! A shard never blocks, never waits for another shard, and shares no memory with it: shards write
-//! each other [`Letter`]s, and the control plane writes them [`Command`]s. Both are plain data.
+//! A shard never blocks, never waits for another shard, and shares no memory with it but what it is given at the start for
+//! the whole process ([`TlsOptions`], [`LoginFailures`]): shards write each other [`Letter`]s, and the control plane writes
+//! them [`Command`]s. Both are plain data.
 
 mod audit;
 mod blynk;
@@ -34,6 +35,7 @@ mod turn;
 mod ws;
 
 pub use command::{Command, DeviceRow, DeviceView, DiaryEntry, Push, Report, RequestId, ShardStatus, TappedFrame};
+pub use connection::failures::LoginFailures;
 pub use device::verbs::Refused;
 pub use effects::{Effect, Effects, SendRange};
 pub use end::{Blame, End};

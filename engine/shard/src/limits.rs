@@ -147,6 +147,9 @@ pub const EVENT_REPEAT_MS: u64 = 1_000;
 
 /// Rows of one device list page.
 pub const LIST_ROWS: u32 = 1_000;
+/// What all connections of a shard get in one tick, bytes. Offsets have 32 bits; the bounds of single connections keep
+/// the sum below this, and if they ever do not, the connection that would go beyond it ends.
+pub const ARENA_BYTES: usize = 0xF000_0000;
 /// The send arena retains at most this much memory over ticks, bytes.
 pub const EFFECTS_RETAINED_BYTES: usize = 1 << 20;
 
@@ -168,6 +171,7 @@ pub const DEVICE_POSITION_BYTES: usize = 8;
 /// Structure: a token's entry in the index, and a byte of the hash table; a table is seven eighths full at most.
 pub const TOKEN_BYTES: usize = 20;
 
+const _: () = assert!(ARENA_BYTES <= u32::MAX as usize && EFFECTS_RETAINED_BYTES < ARENA_BYTES);
 const _: () = assert!(ADDRESS_BUCKETS.is_power_of_two() && WHEEL_SLOTS.is_power_of_two());
 const _: () = assert!(LOGIN_BUFFER_BYTES >= linchpin_protocol::limits::MAX_LOGIN_FRAME_BYTES);
 const _: () = assert!(LOGIN_BUFFER_BYTES <= CARGO_BYTES && CARGO_BYTES <= CARRY_BYTES);

@@ -1,8 +1,11 @@
 //! The shard: its state, and which part of it answers which input.
 
+use std::sync::Arc;
+
 use linchpin_protocol::model::{Millis, Now};
 
 use crate::connection::Connections;
+use crate::connection::failures::LoginFailures;
 use crate::device::Devices;
 use crate::device::catalog::Catalog;
 use crate::http::asks::admit::HttpOptions;
@@ -36,6 +39,8 @@ pub struct ShardOptions {
     pub replaying: bool,
     /// What TLS needs; `None`: it is not spoken.
     pub tls: Option<TlsOptions>,
+    /// Failed logins by address; the same on every shard.
+    pub failures: Arc<LoginFailures>,
     /// What HTTP needs beside the device APIs.
     pub http: HttpOptions,
 }
@@ -47,6 +52,7 @@ pub struct Shard {
     pub(crate) shards: u16,
     pub(crate) settings: Settings,
     pub(crate) connections: Connections,
+    pub(crate) failures: Arc<LoginFailures>,
     pub(crate) devices: Devices,
     pub(crate) catalog: Catalog,
     pub(crate) arrivals: Arrivals,
@@ -90,6 +96,7 @@ impl Shard {
             shards: options.shards,
             settings: options.settings,
             connections: Connections::new(options.slots as usize, options.seed, now.mono),
+            failures: options.failures,
             devices: Devices::default(),
             catalog: Catalog::new(options.seed, &options.digest_key),
             arrivals: Arrivals::default(),

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use linchpin_control::http::{AskDesk, ask_lane};
 use linchpin_control::{Answers, CommandLane, Registry, Shards};
 use linchpin_driver::{Backend, Choice, Options, Probe};
-use linchpin_shard::{Command, HttpOptions, Intake, Settings, ShardId, ShardOptions};
+use linchpin_shard::{Command, HttpOptions, Intake, LoginFailures, Settings, ShardId, ShardOptions};
 
 use crate::config::{EngineOptions, Listen};
 use crate::limits;
@@ -184,6 +184,7 @@ fn spawn_all(
     let kinds: Vec<Door> = plan.listen.doors().into_iter().map(|(door, _)| door).collect();
     let cores = cores(shards);
     let share = plan.registry.devices().len().div_ceil(usize::from(shards));
+    let failures = Arc::new(LoginFailures::new(plan.keys.seed));
     let (mut started, mut loaders) = (Vec::new(), Vec::new());
     for (at, lanes) in Lanes::all(shards).into_iter().enumerate() {
         let (sending, commands) = command_lane::way();
@@ -205,6 +206,7 @@ fn spawn_all(
                 intake: if plan.stored.is_some() { Intake::All } else { Intake::Memory },
                 replaying: plan.stored.is_some(),
                 tls: plan.tls.map(ServerTls::for_shard).transpose().map_err(BootError::Tls)?,
+                failures: Arc::clone(&failures),
                 http: plan.http.clone(),
             },
             load,

@@ -1,5 +1,6 @@
 //! Is it a ClientHello?
 
+use crate::Alert;
 use crate::limits::RECORD_HEADER_BYTES;
 use crate::record::{ContentType, header};
 
@@ -50,6 +51,22 @@ pub fn classify(bytes: &[u8]) -> First {
         return First::NeedMore;
     }
     First::ClientHello { legacy_minor: message[5] }
+}
+
+/// What a client is told whose first bytes are [`First::NotTls`], if they are of TLS or SSL at all.
+#[must_use]
+pub fn refusal(bytes: &[u8]) -> Option<Alert> {
+    match *bytes {
+        // A record of SSL 2, which some clients of old begin with: its length, and a ClientHello.
+        [0x80..=0xff, _, CLIENT_HELLO, ..] => Some(Alert::ProtocolVersion),
+        // A handshake record: of another version, or a ClientHello of one, or another message.
+        [22, 3, _, _, _, CLIENT_HELLO, ..] => Some(Alert::ProtocolVersion),
+        [22, 3, ..] => Some(Alert::UnexpectedMessage),
+        [22, ..] => Some(Alert::ProtocolVersion),
+        // A record that a connection cannot begin with.
+        [20 | 21 | 23, 3, _, _, _, ..] => Some(Alert::UnexpectedMessage),
+        _ => None,
+    }
 }
 
 #[cfg(test)]

@@ -95,7 +95,7 @@ pub use handshake::{
     Acceptor, AcceptorOptions, Connector, ConnectorOptions, Established, Greeting, Handshake, HandshakeFacts, Hello,
     Progress, Provider,
 };
-pub use hello::{First, classify};
+pub use hello::{First, classify, refusal};
 pub use record::{ContentType, RecordFault, RecordHead, header};
 pub use rustls_pki_types as pki_types;
 pub use session::{

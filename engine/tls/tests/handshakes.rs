@@ -270,8 +270,7 @@ fn a_ticket_does_not_outlive_its_authority() {
         let other = World::new(world.options.provider, world.options.layer);
         let device = client_identity(&world.authority, world.options.provider);
         for version in [Version::Tls12, Version::Tls13] {
-            let options =
-                ConnectorOptions { identity: Some(device.clone()), ..world.connector_options(Some(version)) };
+            let options = ConnectorOptions { identity: Some(device.clone()), ..world.connector_options(Some(version)) };
             let connector = Connector::new(&options).expect("a connector");
             let (old, new) = (world.root(), other.root());
             assert_eq!(visit(&mutual(&world, vec![old.clone()]), &connector), Ok(false));
@@ -291,7 +290,8 @@ fn a_session_ends_with_the_certificate_of_its_client() {
         let hour = std::time::Duration::from_secs(3_600);
         let made = world.authority.client("device-9", NOW_S, hour).expect("a certificate");
         let provider = world.options.provider;
-        let device = linchpin_tls::Identity::from_pem(made.chain_pem.as_bytes(), made.key_pem.as_bytes(), provider, NOW_S);
+        let device =
+            linchpin_tls::Identity::from_pem(made.chain_pem.as_bytes(), made.key_pem.as_bytes(), provider, NOW_S);
         let acceptor = mutual(&world, vec![world.root()]);
         for version in [Version::Tls12, Version::Tls13] {
             world.clock.set(NOW_S);

@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use linchpin_protocol::model::{DeviceId, Millis, Now, OrgId, Template, TemplateId, Token, UnixMillis};
 use linchpin_shard::{
-    Command, ConnRef, Effects, End, HttpOptions, Input, Intake, Parcel, Report, RequestId, Settings, Shard, ShardId,
-    ShardOptions, Slot, TappedFrame, Via, digest, home_of, index_owner_of,
+    Command, ConnRef, Effects, End, HttpOptions, Input, Intake, LoginFailures, Parcel, Report, RequestId, Settings,
+    Shard, ShardId, ShardOptions, Slot, TappedFrame, Via, digest, home_of, index_owner_of,
 };
 
 use linchpin_protocol::http::Reply;
@@ -186,6 +186,7 @@ impl World {
         let key = [random.bits() as u8; 32];
         let now_ms = 1_000;
         let authority = options.tls.map(|layer| Authority::new(now_at(now_ms).wall.seconds(), layer));
+        let failures = std::sync::Arc::new(LoginFailures::new([7; 16]));
         let nodes = (0..options.shards).map(|id| Node {
             shard: Shard::new(
                 ShardOptions {
@@ -198,6 +199,7 @@ impl World {
                     intake: Intake::All,
                     replaying: options.replaying,
                     tls: authority.as_ref().map(Authority::options),
+                    failures: failures.clone(),
                     http: options.http.clone(),
                 },
                 now_at(now_ms),

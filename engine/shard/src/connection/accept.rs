@@ -6,7 +6,7 @@ use linchpin_protocol::blynk::{Command, Session};
 use linchpin_protocol::limits::PROXY_HEADER_BYTES;
 use linchpin_protocol::proxy::{self, Proxy};
 use linchpin_protocol::{Sniff, sniff};
-use linchpin_tls::{First, classify};
+use linchpin_tls::{First, classify, fatal, refusal};
 
 use crate::connection::{Exchange, Peer, Phase, Speech};
 use crate::tls::Tls;
@@ -98,9 +98,9 @@ impl Shard {
             Sniff::Tls => match classify(bytes) {
                 First::NeedMore => self.wait_for_more(turn, slot, bytes, limits::LOGIN_BUFFER_BYTES),
                 First::ClientHello { .. } => self.greet(turn, slot, bytes),
-                First::NotTls => self.end(turn, slot, End::UnknownProtocol),
+                First::NotTls => self.refuse_hello(turn, slot, bytes, End::UnknownProtocol),
             },
-            _ if matches!(wire.tls, Tls::Due { .. }) => self.end(turn, slot, End::TlsExpected),
+            _ if matches!(wire.tls, Tls::Due { .. }) => self.refuse_hello(turn, slot, bytes, End::TlsExpected),
             Sniff::Blynk => {
                 self.connections[slot].wire.speech = Speech::Blynk(Session::new());
                 self.login_bytes(turn, slot, bytes);
@@ -117,6 +117,17 @@ impl Shard {
                 self.end(turn, slot, End::CommandBeforeLogin);
             }
             Sniff::Unknown(_) => self.end(turn, slot, End::UnknownProtocol),
+        }
+    }
+
+    /// It is no ClientHello: a client that speaks some TLS or SSL learns why, others are closed.
+    fn refuse_hello(&mut self, turn: &mut Turn<'_>, slot: Slot, bytes: &[u8], end: End) {
+        match refusal(bytes) {
+            Some(alert) => {
+                turn.fx.send(slot, |out| fatal(out, alert));
+                self.refuse(turn, slot, end);
+            }
+            None => self.end(turn, slot, end),
         }
     }
 

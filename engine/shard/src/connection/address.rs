@@ -1,21 +1,16 @@
-//! Peers by address: how many connections, how many failed logins. Fixed memory, whatever the peers do.
+//! Peers by address: how many connections. Fixed memory, whatever the peers do.
 
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
 use std::net::IpAddr;
 
-use linchpin_protocol::model::Millis;
+use crate::limits::ADDRESS_BUCKETS;
 
-use crate::device::quota::Bucket;
-use crate::limits::{ADDRESS_BUCKETS, LOGIN_FAILURE_BURST, LOGIN_FAILURES_PER_SECOND};
-
-/// Two tables of [`ADDRESS_BUCKETS`]. Addresses that share a bucket are counted together, so a cap can only be too
+/// A table of [`ADDRESS_BUCKETS`]. Addresses that share a bucket are counted together, so a cap can only be too
 /// strict, and by a keyed hash nobody outside can choose whom to share with.
 pub(crate) struct AddressTable {
     seed: [u8; 16],
     connections: Box<[u32]>,
-    /// Made at the first failure.
-    failures: Option<Box<[Bucket]>>,
 }
 
 impl std::fmt::Debug for AddressTable {
@@ -26,18 +21,14 @@ impl std::fmt::Debug for AddressTable {
 
 impl AddressTable {
     pub(crate) fn new(seed: [u8; 16]) -> Self {
-        Self { seed, connections: vec![0; ADDRESS_BUCKETS].into(), failures: None }
+        Self { seed, connections: vec![0; ADDRESS_BUCKETS].into() }
     }
 
-    /// Who owns an address: a v4 address is one owner, a v6 address shares with its /64.
     fn bucket(&self, ip: &IpAddr) -> usize {
         // SipHash with the secret seed as its first input.
         let mut hasher = DefaultHasher::new();
         self.seed.hash(&mut hasher);
-        match ip.to_canonical() {
-            IpAddr::V4(v4) => v4.octets().hash(&mut hasher),
-            IpAddr::V6(v6) => v6.octets()[..8].hash(&mut hasher),
-        }
+        owner_bytes(ip).hash(&mut hasher);
         hasher.finish() as usize % ADDRESS_BUCKETS
     }
 
@@ -55,18 +46,21 @@ impl AddressTable {
         *count = count.saturating_sub(1);
     }
 
-    /// A login failed; true if this address has failed too often lately.
-    pub(crate) fn failed_too_often(&mut self, ip: &IpAddr, now: Millis) -> bool {
-        let at = self.bucket(ip);
-        let failures =
-            self.failures.get_or_insert_with(|| vec![Bucket::full(LOGIN_FAILURE_BURST, now); ADDRESS_BUCKETS].into());
-        !failures[at].take(now, LOGIN_FAILURES_PER_SECOND, LOGIN_FAILURE_BURST)
-    }
-
     /// Connections that are counted, for audits.
     pub(crate) fn counted(&self) -> u64 {
         self.connections.iter().map(|n| u64::from(*n)).sum()
     }
+}
+
+/// Who owns an address: a v4 address is one owner, a v6 address shares with its /64.
+pub(super) fn owner_bytes(ip: &IpAddr) -> ([u8; 8], bool) {
+    let mut bytes = [0; 8];
+    let canonical = ip.to_canonical();
+    match canonical {
+        IpAddr::V4(v4) => bytes[..4].copy_from_slice(&v4.octets()),
+        IpAddr::V6(v6) => bytes.copy_from_slice(&v6.octets()[..8]),
+    }
+    (bytes, canonical.is_ipv6())
 }
 
 #[cfg(test)]
@@ -91,17 +85,5 @@ mod tests {
         assert!(!table.enter(&ip("2001:db8::2"), 1), "one /64 is one owner");
         assert!(table.enter(&ip("2001:db8:0:1::1"), 1));
         assert_eq!(table.counted(), 6);
-    }
-
-    #[test]
-    fn failures_are_forgiven_over_time() {
-        let mut table = AddressTable::new([4; 16]);
-        let bad = ip("198.51.100.9");
-        for n in 0..LOGIN_FAILURE_BURST {
-            assert!(!table.failed_too_often(&bad, Millis(1_000)), "failure {n} is within the burst");
-        }
-        assert!(table.failed_too_often(&bad, Millis(1_000)));
-        assert!(!table.failed_too_often(&ip("198.51.100.10"), Millis(1_000)), "others are not affected");
-        assert!(!table.failed_too_often(&bad, Millis(3_000)), "a second earns one back");
     }
 }

@@ -13,22 +13,13 @@ impl Shard {
         let was_blocked = connection.gate & gate::BLOCKED != 0;
         let position = connection.device;
         let was_live = connection.is_live();
-        let was_mqtt = connection.wire.speech.is_mqtt();
         if connection.phase == Phase::Serving {
             self.leave_ask(slot);
         }
         let device = (position != NO_DEVICE).then(|| self.devices[position].id);
-        if was_live {
-            self.counters.online -= 1;
-            self.counters.online_mqtt -= u64::from(was_mqtt);
-        }
         self.write_diary(turn.now, slot, end);
         if was_live {
-            self.store_presence(turn, position, Some(end));
-        }
-        self.leave_device(turn.now, slot, end);
-        if was_live && was_mqtt {
-            self.bequeath(turn, slot, end);
+            self.leave_live(turn, slot, end);
         }
         if !was_blocked && end.is_ours() {
             self.mqtt_goodbye(turn, slot, end);
@@ -47,6 +38,18 @@ impl Shard {
         turn.fx.push(Effect::Ended { slot, device, end });
         // A graceful close would wait for a peer that does not read.
         turn.fx.push(if was_blocked { Effect::Abort { slot } } else { Effect::Close { slot } });
+    }
+
+    /// A logged-in connection is one no more, whether it is closed at once or after it has read why.
+    pub(crate) fn leave_live(&mut self, turn: &mut Turn<'_>, slot: Slot, end: End) {
+        let is_mqtt = self.is_mqtt(slot);
+        self.counters.online -= 1;
+        self.counters.online_mqtt -= u64::from(is_mqtt);
+        self.store_presence(turn, self.connections[slot].device, Some(end));
+        self.leave_device(turn.now, slot, end);
+        if is_mqtt {
+            self.bequeath(turn, slot, end);
+        }
     }
 
     /// The peer has closed or reset the connection.

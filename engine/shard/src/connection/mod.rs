@@ -3,6 +3,7 @@
 mod accept;
 pub(crate) mod address;
 mod close;
+pub(crate) mod failures;
 pub(crate) mod outbound;
 mod outlet;
 mod table;

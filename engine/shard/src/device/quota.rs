@@ -17,6 +17,22 @@ impl Bucket {
         Self { milli_tokens: burst.saturating_mul(1_000), seen_ms: now.0 as u32 }
     }
 
+    /// As one word, for tables that several threads count in.
+    pub(crate) const fn to_u64(self) -> u64 {
+        (self.milli_tokens as u64) << 32 | self.seen_ms as u64
+    }
+
+    /// What [`Self::to_u64`] made.
+    pub(crate) const fn from_u64(word: u64) -> Self {
+        Self { milli_tokens: (word >> 32) as u32, seen_ms: word as u32 }
+    }
+
+    /// `now`, but not before the last look: what [`Self::take`] must be given where clocks of several threads meet.
+    pub(crate) const fn later(self, now: Millis) -> Millis {
+        let is_before = (now.0 as u32).wrapping_sub(self.seen_ms) > u32::MAX / 2;
+        if is_before { Millis(self.seen_ms as u64) } else { now }
+    }
+
     /// Take one message if there is one.
     pub(crate) fn take(&mut self, now: Millis, per_second: u32, burst: u32) -> bool {
         // After 49 days of silence the difference is wrong, but then at most one refill is lost.

@@ -78,7 +78,7 @@ impl Shard {
 
     fn unknown_token(&mut self, turn: &mut Turn<'_>, slot: Slot, login_id: u16) {
         let ip = self.connections[slot].peer.ip();
-        if self.connections.addresses.failed_too_often(&ip, turn.now.mono) {
+        if self.failures.failed_too_often(&ip, turn.now.mono) {
             // Known tokens still log in from this address: only further failures are closed without an answer.
             return self.end(turn, slot, End::AddressThrottled);
         }
@@ -99,13 +99,16 @@ impl Shard {
     pub(crate) fn refuse(&mut self, turn: &mut Turn<'_>, slot: Slot, end: End) {
         let was_live = self.connections[slot].phase == Phase::Live;
         if was_live {
-            self.leave_device(turn.now, slot, end);
-            self.counters.online -= 1;
-            self.counters.online_mqtt -= u64::from(self.is_mqtt(slot));
+            self.leave_live(turn, slot, end);
         } else if !self.is_armed_by_ask(slot) {
             // To notice that the peer is gone already.
             turn.fx.push(Effect::Arm { slot, receive: Receive::Stay });
         }
+        self.linger(turn, slot, end);
+    }
+
+    /// As [`Self::refuse`] for a connection that is armed and has not logged in.
+    pub(crate) fn linger(&mut self, turn: &mut Turn<'_>, slot: Slot, end: End) {
         self.connections.hold(slot, |c| {
             c.carry = None;
             c.extra = None;

@@ -76,30 +76,51 @@ impl Shard {
     /// Seal what the tick has for connections that speak TLS. To be called before its sends are carried out.
     pub fn seal(&mut self, now: Now, fx: &mut Effects) {
         let turn = &mut Turn { now, fx };
+        self.end_overfull(turn);
         let Some(secure) = self.tls.as_mut() else { return };
         let mut sealed = std::mem::take(&mut turn.fx.sealed);
-        let mut failed = Vec::new();
+        let (mut failed, mut overfull) = (Vec::new(), Vec::new());
         for at in 0..turn.fx.sends.len() {
             let range = turn.fx.sends[at];
             let connection = self.connections.get_mut(range.slot).filter(|_| range.start < range.end);
             let Some(Tls::On(session)) = connection.map(|c| &mut c.wire.tls) else { continue };
-            let start = turn.fx.arena.len() as u32;
+            let start = turn.fx.arena.len();
             turn.fx.arena.extend(sealed.remove(&range.slot.0).unwrap_or_default());
             let sealing = session.begin(&mut secure.desk, &mut turn.fx.arena);
             turn.fx.arena.extend_from_within(range.start as usize..range.end as usize);
             if let Err(fault) = session.seal(&mut secure.desk, &mut turn.fx.arena, sealing) {
                 failed.push((range.slot, fault));
             }
-            (turn.fx.sends[at].start, turn.fx.sends[at].end) = (start, turn.fx.arena.len() as u32);
+            if turn.fx.arena.len() > turn.fx.arena_bytes {
+                turn.fx.arena.truncate(start);
+                turn.fx.sends[at].end = range.start;
+                overfull.push(range.slot);
+                continue;
+            }
+            (turn.fx.sends[at].start, turn.fx.sends[at].end) = (start as u32, turn.fx.arena.len() as u32);
         }
+        turn.fx.overfull.extend(overfull);
         for (slot, bytes) in sealed {
             turn.fx.send(Slot(slot), |out| out.extend_from_slice(&bytes));
         }
+        self.end_overfull(turn);
         for (slot, fault) in failed {
             // Its alert is sealed, and nothing may follow it: what the end has to say cannot be sealed any more.
             let last_words = turn.fx.take_sends(slot);
             self.end(turn, slot, end::of_tls_fault(&fault, false));
             turn.fx.send(slot, |out| out.extend_from_slice(&last_words));
+        }
+    }
+
+    /// The tick had no room for what these were to get: their streams have a gap.
+    fn end_overfull(&mut self, turn: &mut Turn<'_>) {
+        for slot in std::mem::take(&mut turn.fx.overfull) {
+            turn.fx.drop_sends(slot);
+            if let Some(connection) = self.connections.get_mut(slot) {
+                // What came before cannot be said either: reset it.
+                connection.gate |= gate::BLOCKED;
+            }
+            self.end(turn, slot, End::OutboundFull);
         }
     }
 
@@ -215,6 +236,7 @@ mod tests {
                 intake: crate::Intake::Memory,
                 replaying: false,
                 tls: Some(tls_options()),
+                failures: Arc::new(crate::LoginFailures::new([0; 16])),
                 http: HttpOptions::default(),
             };
             let (mut shard, mut fx) = (Shard::new(options, now), Effects::new());
@@ -251,6 +273,43 @@ mod tests {
             let opened = client.open(&mut desk, &mut input, &mut Vec::new());
             assert_eq!(opened, Ok(Opened::PeerClosed));
             assert_eq!(len, 5 + 8 + 2 + 16, "nothing comes after the alert, sealed or not");
+        }
+    }
+
+    /// Both ways in which a tick can have more to send than the arena takes: before the seal and by it.
+    #[test]
+    fn a_connection_beyond_the_arena_is_reset_and_others_get_their_bytes() {
+        let now = Now { mono: Millis(1), wall: UnixMillis(NOW_S * 1_000) };
+        let other = Slot(1);
+        for (arena_bytes, plain_bytes) in [(300, 400), (300, 200)] {
+            let options = ShardOptions {
+                id: ShardId(0),
+                shards: 1,
+                slots: 2,
+                seed: [0; 16],
+                digest_key: [0; 32],
+                settings: Settings::default(),
+                intake: crate::Intake::Memory,
+                replaying: false,
+                tls: Some(tls_options()),
+                failures: Arc::new(crate::LoginFailures::new([0; 16])),
+                http: HttpOptions::default(),
+            };
+            let (mut shard, mut fx) = (Shard::new(options, now), Effects::with_arena_bytes(arena_bytes));
+            for slot in [SLOT, other] {
+                let peer = ([127, 0, 0, 1], 1_000).into();
+                shard.handle(now, Event::Accepted { slot, peer, via: Via::Direct }, &mut fx);
+            }
+            shard.connections.hold(SLOT, |c| c.wire.tls = Tls::On(nearly_used_up(Side::Server)));
+            fx.clear();
+            fx.send(other, |out| out.extend_from_slice(b"in clear"));
+            fx.send(SLOT, |out| out.resize(out.len() + plain_bytes, 7));
+            shard.seal(now, &mut fx);
+            assert_eq!(fx.pending(other), b"in clear");
+            assert!(fx.pending(SLOT).is_empty());
+            let is_reset = |effect: &Effect| matches!(effect, Effect::Abort { slot: SLOT });
+            assert!(fx.list.iter().any(is_reset), "{:?}", fx.list);
+            assert!(fx.list.iter().any(|it| matches!(it, Effect::Ended { end: End::OutboundFull, .. })));
         }
     }
 }

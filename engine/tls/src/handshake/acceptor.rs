@@ -11,9 +11,9 @@ use super::step::{HandshakeOptions, refuse};
 use super::{Conn, Greeting, Handshake, Hello, Progress, Provider};
 use crate::certificate::Resolver;
 use crate::challenge::{ACME_PROTOCOL, ChallengeResolver};
+use crate::client_auth::ClientRules;
 use crate::limits::{MIN_FRAGMENT_BYTES, RECORD_HEADER_BYTES};
 use crate::session::Layer;
-use crate::client_auth::ClientRules;
 use crate::ticket::BoundTickets;
 use crate::{Certificates, Challenges, ClientAuth, Clock, Fault, SessionIds, SetupFault, Tickets};
 
@@ -76,10 +76,10 @@ impl Acceptor {
             validating: Arc::new(validating(options, &crypto)?),
             challenges: Arc::clone(&options.challenges),
             layer: options.layer,
-            clients: options.clients.as_ref().map(|clients| ClientRules {
-                revoked: clients.revoked.clone(),
-                clock: options.clock.clone(),
-            }),
+            clients: options
+                .clients
+                .as_ref()
+                .map(|clients| ClientRules { revoked: clients.revoked.clone(), clock: options.clock.clone() }),
         })
     }
 

@@ -4,10 +4,10 @@ use zeroize::Zeroize;
 
 use super::keylog::{Secrets, listen};
 use super::{Conn, Established, Hello, Step, Wish, handover};
-use crate::limits::{HANDSHAKE_BYTES, HANDSHAKE_HEAP_BYTES, RECORD_HEADER_BYTES};
-use crate::session::{Layer, Side};
 use crate::Fault;
 use crate::client_auth::ClientRules;
+use crate::limits::{HANDSHAKE_BYTES, HANDSHAKE_HEAP_BYTES, RECORD_HEADER_BYTES};
+use crate::session::{Layer, Side};
 
 /// Where a handshake stands.
 #[derive(Debug)]

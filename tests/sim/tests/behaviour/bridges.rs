@@ -72,7 +72,7 @@ fn a_bridge_in_clear_does_not_reach_a_device_that_requires_tls() {
     world.add_template(&Template::new(id, "Lock".into(), streams, Vec::new()).with_tls_required(true));
     let tokens: Vec<_> = (1..=6).map(|n| world.add_device(n, (n > 1).then_some(id))).collect();
     let connector = world.authority.as_ref().expect("TLS").connector(linchpin_tls::Version::Tls13, false);
-    let mut secure = |world: &mut World, token: &Token| {
+    let secure = |world: &mut World, token: &Token| {
         let mut script = Script::connect_tls(world, linchpin_shard::Via::Tls, &connector).expect("a handshake");
         script.log_in(world, command::LOGIN, token);
         script.ask(world, command::INTERNAL, b"ver\x001.4.0\0buff-in\x004096");

@@ -268,3 +268,21 @@ fn a_value_of_the_future_gives_way_to_the_next_one() {
     script.ask(&mut world, command::HARDWARE, b"vw\x001\0of today");
     assert_eq!(world.value(1, 1).as_deref(), Some("of today"));
 }
+
+/// Whoever is refused after its login hears why before it is closed: the stored history of presence must not say online
+/// for ever.
+#[test]
+fn a_refused_device_is_stored_as_offline() {
+    let (mut world, token) = world_with_template();
+    let mut script = Script::login(&mut world, &token);
+    script.ask(&mut world, command::INTERNAL, b"ver\x001\0tmpl\0TMPLother");
+    world.run_ms(3_000);
+    assert_eq!(world.store.presence, [(id(1), None), (id(1), Some(End::TemplateMismatch))]);
+
+    let (mut world, token) = super::world();
+    let _script = Script::introduced(&mut world, &token);
+    world.order_all(|| Command::Drain { redirect: Some(("other".into(), 80)), per_second: 1_000 });
+    world.run_ms(3_000);
+    assert_eq!(world.store.presence, [(id(1), None), (id(1), Some(End::Redirected))]);
+    world.audit();
+}

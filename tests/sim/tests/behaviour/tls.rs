@@ -335,3 +335,38 @@ fn damage_ends_only_the_damaged() {
     world.run_ms(100);
     assert_eq!(ends(&world).last(), Some(&End::TlsHandshake));
 }
+
+/// What a client hears that speaks some TLS or SSL and begins as we cannot go on: an alert, and then the end. Others are
+/// closed without a byte: what they speak would not understand it.
+#[test]
+fn who_begins_wrongly_hears_an_alert() {
+    const UNEXPECTED: u8 = 10;
+    const VERSION: u8 = 70;
+    let cases: [(&str, &[u8], Option<u8>); 9] = [
+        ("SSL 2", &[0x80, 0x2e, 1, 0, 2, 0, 21, 0, 0, 0, 16], Some(VERSION)),
+        ("SSL 3", &[22, 3, 0, 0, 45, 1, 0, 0, 41, 3, 0], Some(VERSION)),
+        ("a hello of version 2.0", &[22, 3, 1, 0, 45, 1, 0, 0, 41, 2, 0], Some(VERSION)),
+        ("records of version 4", &[22, 4, 0, 0, 45, 1, 0, 0, 41, 3, 3], Some(VERSION)),
+        ("a Finished", &[22, 3, 3, 0, 16, 20, 0, 0, 12, 0, 0], Some(UNEXPECTED)),
+        ("application bytes", &[23, 3, 3, 0, 3, 1, 2, 3], Some(UNEXPECTED)),
+        ("an alert", &[21, 3, 3, 0, 2, 1, 0], Some(UNEXPECTED)),
+        ("HTTP", b"GET / HTTP/1.1\r\n\r\n", None),
+        ("a login", &[29, 0, 1, 0, 32, b'x', b'x'], None),
+    ];
+    for (name, bytes, alert) in cases {
+        let mut world = secure_world(WorldOptions::default());
+        let conn = world.connect_via([127, 0, 0, 1], Via::Tls);
+        let rest = if name == "SSL 3" { vec![0; 39] } else { Vec::new() };
+        world.send(conn, &[bytes, &rest].concat());
+        world.run_ms(3_000);
+        let mut heard = Vec::new();
+        while let Some(segment) = world.read(conn) {
+            heard.extend_from_slice(&segment);
+        }
+        let expected = alert.map_or(Vec::new(), |alert| vec![21, 3, 3, 0, 2, 2, alert]);
+        assert_eq!(heard, expected, "{name}");
+        assert_eq!(ends(&world).len(), 1, "{name}");
+        world.run_ms(3_000);
+        world.expect_empty();
+    }
+}
