@@ -11,7 +11,7 @@ use crate::cli::args::{Dev, default_data};
 use crate::cli::failure::Failure;
 use crate::config::{self, EngineOptions, Listen, StoreConfig};
 use crate::serve::log::{self, Log, LogOptions};
-use crate::serve::{self, Server, dev};
+use crate::serve::{self, Server, announce, dev};
 use crate::store::Fill;
 use crate::tls::{self, CertificateSource, Local, TlsConfig};
 
@@ -77,7 +77,7 @@ pub(crate) fn dev(flags: Dev) -> Result<(), Failure> {
         config_path: None,
     };
     let local = server.tls.as_ref().and_then(TlsConfig::local).cloned();
-    serve::serve(server, |engine, devices| dev::announce(engine, devices, flags.data.as_deref(), local.as_ref()))
+    serve::serve(server, |ready| announce::announce(ready, flags.data.as_deref(), local.as_ref()))
         .map_err(Failure::from)
 }
 
@@ -110,7 +110,7 @@ pub(crate) fn serve(
         ready_file,
         config_path: Some(path),
     };
-    serve::serve(server, |_, _| {}).map_err(Failure::from)
+    serve::serve(server, |_| {}).map_err(Failure::from)
 }
 
 /// `linchpin check`.

@@ -1,5 +1,6 @@
 //! A server, from its options to its end: what `dev` and `serve` share.
 
+mod announce;
 mod boot;
 mod console;
 pub(crate) mod demo;
@@ -17,14 +18,13 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use linchpin_control::http;
-use linchpin_control::request::MadeDevice;
-use linchpin_control::{Control, Duties, Facts, Made, PeopleSettings, Registry};
+use linchpin_control::{Control, Duties, Facts, PeopleSettings, Registry};
 use linchpin_shard::{Command, HttpOptions, Settings};
-use serde_json::json;
 
 use crate::config::{self, Config, EngineOptions, Listen, StoreConfig};
 use crate::serve::boot::{Engine, ProcessKeys, ShardPlan};
 use crate::serve::error::ServeError;
+use crate::serve::ready::Ready;
 use crate::store::{Fill, Stored};
 use crate::tick::counters;
 use crate::tick::doors::Door;
@@ -66,8 +66,8 @@ fn make_folder(path: &Path) -> Result<(), ServeError> {
     })
 }
 
-/// Start, tell `announce` what runs, and serve until a signal ends it.
-pub(crate) fn serve(server: Server, announce: impl FnOnce(&Engine, &[Made])) -> Result<(), ServeError> {
+/// Start, say what runs in the ready file and to `announce`, and serve until a signal ends it.
+pub(crate) fn serve(server: Server, announce: impl FnOnce(&Ready)) -> Result<(), ServeError> {
     // First of all: whoever reads the ready file may end the server at once.
     let mut signals =
         shutdown::catch().map_err(|error| ServeError::Io(format!("signals cannot be caught: {error}")))?;
@@ -81,10 +81,7 @@ pub(crate) fn serve(server: Server, announce: impl FnOnce(&Engine, &[Made])) -> 
     let stored = store.map(|config| Stored::open(&data_path, config)).transpose().map_err(ServeError::Store)?;
     http.asks |= stored.as_ref().is_some_and(Stored::has_people);
     let keys = ProcessKeys::of(stored.as_ref()).map_err(|error| ServeError::Io(error.to_string()))?;
-    let mut registry = match &stored {
-        Some(stored) => Registry::stored(options.shards, keys.digest, stored.load().map_err(ServeError::Store)?),
-        None => Registry::new(options.shards, keys.digest),
-    };
+    let mut registry = registry(stored.as_ref(), options.shards, keys.digest)?;
     let keep = stored.as_ref().map(Stored::keep);
     let devices = fill.make(&mut registry, keep.as_ref()).map_err(ServeError::Fill)?;
     let ca = tls.as_ref().and_then(TlsConfig::local).map(Local::certificate_path);
@@ -100,9 +97,6 @@ pub(crate) fn serve(server: Server, announce: impl FnOnce(&Engine, &[Made])) -> 
         http: &http,
     };
     let (mut engine, lanes) = boot::start(&options, plan).map_err(ServeError::Boot)?;
-    for line in &engine.probe.lines {
-        tracing::info!("{line}");
-    }
     say_where_state_is(stored.as_ref().map(|_| data_path.as_path()), &registry);
     let socket = std::path::absolute(&data_path).unwrap_or(data_path).join("admin.sock");
     let owner = rustix::process::getuid().as_raw();
@@ -117,18 +111,15 @@ pub(crate) fn serve(server: Server, announce: impl FnOnce(&Engine, &[Made])) -> 
     )
     .map_err(ServeError::Control)?;
     control.answer_asks(routes, engine.take_desks());
+    let ready = Ready::new(&engine, &control, &socket, ca.as_deref(), &devices);
     if let Some(path) = &server.ready_file {
-        write_ready(path, &engine, &control, &socket, ca.as_deref(), &devices)?;
+        ready.write(path)?;
     }
-    announce(&engine, &devices);
-    drop(devices);
-    let listed = |door| engine.addresses(door).iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
-    tracing::info!(plain = listed(Door::Plain), tls = listed(Door::Tls), mutual = listed(Door::Mutual), "ready");
+    announce(&ready);
+    drop((ready, devices));
+    say_ready(&engine, &control);
     notify::ready();
     let reload = || reload(server.config_path.as_deref(), &engine, tls.as_deref());
-    if let Some(address) = control.metrics() {
-        tracing::info!("metrics at http://{address}/metrics");
-    }
     let ended = shutdown::wait(&mut signals, &engine, reload);
     drop(control);
     engine.stop();
@@ -136,6 +127,26 @@ pub(crate) fn serve(server: Server, announce: impl FnOnce(&Engine, &[Made])) -> 
         stored.close();
     }
     ended.map_err(|error| ServeError::Io(error.to_string()))
+}
+
+/// Who exists, from the store if there is one.
+fn registry(stored: Option<&Stored>, shards: u16, digest: [u8; 32]) -> Result<Registry, ServeError> {
+    Ok(match stored {
+        Some(stored) => Registry::stored(shards, digest, stored.load().map_err(ServeError::Store)?),
+        None => Registry::new(shards, digest),
+    })
+}
+
+/// Log how the server runs and where it listens.
+fn say_ready(engine: &Engine, control: &Control) {
+    for line in &engine.probe.lines {
+        tracing::info!("{line}");
+    }
+    let listed = |door| engine.addresses(door).iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
+    tracing::info!(plain = listed(Door::Plain), tls = listed(Door::Tls), mutual = listed(Door::Mutual), "ready");
+    if let Some(address) = control.metrics() {
+        tracing::info!("metrics at http://{address}/metrics");
+    }
 }
 
 /// What `linchpin status` says of the server itself.
@@ -184,37 +195,6 @@ fn say_where_state_is(data_path: Option<&Path>, registry: &Registry) {
             tracing::info!("state is kept in memory: devices, tokens and values are gone when the server stops");
         }
     }
-}
-
-fn write_ready(
-    path: &Path,
-    engine: &Engine,
-    control: &Control,
-    socket: &Path,
-    ca: Option<&Path>,
-    devices: &[Made],
-) -> Result<(), ServeError> {
-    let first = |door| engine.addresses(door).first().map(ToString::to_string);
-    let devices: Vec<_> = devices.iter().map(MadeDevice::from).collect();
-    let mut ready = json!({"admin": socket, "devices": devices});
-    for (name, door) in
-        [("plain", Door::Plain), ("tls", Door::Tls), ("mutual", Door::Mutual), ("proxied", Door::Proxied)]
-    {
-        if let Some(address) = first(door) {
-            ready[name] = address.into();
-        }
-    }
-    if let Some(path) = ca {
-        let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-        ready["ca"] = path.to_string_lossy().into();
-    }
-    if let Some(address) = control.metrics() {
-        ready["metrics"] = address.to_string().into();
-    }
-    let text = ready.to_string();
-    linchpin_storage::write_private(path, text.as_bytes()).map_err(|error| {
-        ServeError::Io(format!("ready file {}: {error}; choose another one with --ready-file", path.display()))
-    })
 }
 
 /// New limits and certificates from the file; the old ones stay when it is wrong.

@@ -7,7 +7,7 @@ use linchpin_control::{DeviceEntry, Keep, Made, NewDevices, Registry, RegistryEr
 use linchpin_protocol::model::{DeviceId, Template};
 
 use crate::config::DeviceConfig;
-use crate::serve::{demo, ready};
+use crate::serve::demo;
 
 /// See the module's page.
 pub(crate) enum Fill {
@@ -83,12 +83,10 @@ impl Fill {
                 let more = NewDevices { count: more, ..NewDevices::default() };
                 let others = filling.dev_devices(demo::DEVICES, &[more])?;
                 if let Some(path) = tokens_out {
-                    linchpin_storage::write_private(&path, ready::token_lines(&others).as_bytes()).map_err(
-                        |error| {
-                            let text = format!("{}: {error}; choose another file with --tokens-out", path.display());
-                            FillError::Other(text)
-                        },
-                    )?;
+                    linchpin_storage::write_private(&path, token_lines(&others).as_bytes()).map_err(|error| {
+                        let text = format!("{}: {error}; choose another file with --tokens-out", path.display());
+                        FillError::Other(text)
+                    })?;
                 }
                 Ok(shown)
             }
@@ -186,4 +184,9 @@ impl Filling<'_> {
         }
         Ok(made)
     }
+}
+
+/// One line a device, for `--tokens-out`: id and token.
+fn token_lines(devices: &[Made]) -> String {
+    devices.iter().map(|made| format!("{} {}\n", made.entry.id, made.token.expose())).collect()
 }

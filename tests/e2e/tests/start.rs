@@ -23,6 +23,11 @@ fn the_ready_file_has_its_shape_and_is_private() {
         ["admin", "ca", "devices", "metrics", "plain", "tls"],
         "keys of what is not asked for are absent"
     );
+    let schema = include_str!("../../../docs/ready-file.schema.json");
+    let schema: Value = serde_json::from_str(schema).expect("the published schema");
+    for name in &names {
+        assert!(schema["properties"].get(name).is_some(), "the schema does not know {name}");
+    }
     let ca = std::fs::read_to_string(text(server.ready(), "ca")).expect("the authority's certificate");
     assert!(ca.starts_with("-----BEGIN CERTIFICATE-----") && !ca.contains("PRIVATE"), "{ca}");
     assert_eq!(mode(&server.data_path().join("ca.key")), 0o600);
