@@ -195,7 +195,6 @@ mod tests {
 
     use super::*;
     use crate::serve::demo::DEVICES;
-    use crate::serve::ready::tests::small;
     use crate::store::Fill;
 
     fn demo() -> Vec<MadeDevice> {
@@ -208,7 +207,7 @@ mod tests {
     fn the_demo_is_complete_and_its_text_has_every_client() {
         let devices = demo();
         assert_eq!((devices.len(), devices.iter().filter(|made| made.template.is_some()).count()), (DEVICES, 1));
-        let text = text(&small(devices), Some(Path::new("X")), None).expect("a text");
+        let text = text(&Ready::small(devices), Some(Path::new("X")), None).expect("a text");
         for word in [
             "BLYNK_AUTH_TOKEN",
             "blynklib",
@@ -228,7 +227,7 @@ mod tests {
 
     #[test]
     fn sections_stand_apart_and_say_something() {
-        let mut ready = small(demo());
+        let mut ready = Ready::small(demo());
         ready.tls = ready.plain;
         let local = Local::new(&PathBuf::from("/data"), Vec::new());
         let text = text(&ready, None, Some(&local)).expect("a text");
@@ -238,9 +237,9 @@ mod tests {
 
     #[test]
     fn without_devices_there_are_no_examples() {
-        let text = text(&small(Vec::new()), None, None).expect("a text");
+        let text = text(&Ready::small(Vec::new()), None, None).expect("a text");
         assert!(text.contains("listens on") && !text.contains("curl"), "{text}");
-        let nothing = Ready { plain: None, ..small(Vec::new()) };
+        let nothing = Ready { plain: None, ..Ready::small(Vec::new()) };
         assert!(super::text(&nothing, None, None).is_none());
     }
 }

@@ -1,7 +1,7 @@
 //! What a server says of itself once it runs: the ready file, and what `linchpin dev` prints from it.
 //!
 //! A new fact is one field here, absent while there is none (`docs/ready-file.schema.json` is made from the fields), and, if
-//! people are to read it, one section in [`super::announce`].
+//! people are to read it, one section in `announce.rs`.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -73,12 +73,10 @@ impl Ready {
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
-    use super::*;
-
+impl Ready {
     /// Of a server with nothing but a plain door.
-    pub(crate) fn small(devices: Vec<MadeDevice>) -> Ready {
-        Ready {
+    pub(crate) fn small(devices: Vec<MadeDevice>) -> Self {
+        Self {
             admin: "/data/admin.sock".into(),
             devices,
             plain: Some(SocketAddr::from(([127, 0, 0, 1], 8080))),
@@ -89,6 +87,11 @@ pub(crate) mod tests {
             ca: None,
         }
     }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
 
     #[test]
     fn the_published_schema_is_that_of_the_code() {
@@ -104,7 +107,7 @@ pub(crate) mod tests {
     #[test]
     fn keys_of_what_there_is_not_are_absent_and_required_keys_are_always_there() {
         let schema = serde_json::to_value(schemars::schema_for!(Ready)).expect("a schema");
-        let small = serde_json::to_value(small(Vec::new())).expect("JSON");
+        let small = serde_json::to_value(Ready::small(Vec::new())).expect("JSON");
         let keys: Vec<_> = small.as_object().expect("an object").keys().map(String::as_str).collect();
         assert_eq!(keys, ["admin", "devices", "plain"]);
         assert_eq!(schema["required"], serde_json::json!(["admin", "devices"]));
