@@ -66,8 +66,9 @@ pub const POST_HANDSHAKE_BYTES: usize = 20 * 1_024;
 /// Connections of a shard whose expanded keys are kept, 1.1 KiB each; a power of two. Others expand theirs in 0.2 us.
 pub const CACHED_KEYS: usize = 1_024;
 
-/// Bytes of all records of a shard that wait for their rest. A connection that finds none left is closed.
-pub const ASSEMBLY_BYTES: usize = 16 << 20;
+/// Bytes of all records of a shard that wait for their rest: a last bound. The shard's ledger charges them to who sent
+/// them, as bytes that are there, and ends whoever holds most before.
+pub const ASSEMBLY_BYTES: usize = (256 << 20) + MAX_RECORD_BYTES;
 
 /// Bytes that an idle connection of a suite may take on the heap: state, keys and secrets of both directions.
 pub const IDLE_SESSION_BYTES: usize = 232;

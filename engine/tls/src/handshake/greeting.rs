@@ -69,6 +69,12 @@ impl Greeting {
         Ok(self.hello.as_ref())
     }
 
+    /// Is the ClientHello whole?
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.hello.is_some()
+    }
+
     /// Bytes on the heap, for the caller's ledger.
     #[must_use]
     pub fn held_bytes(&self) -> usize {

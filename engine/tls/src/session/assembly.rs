@@ -8,8 +8,8 @@ use zeroize::Zeroize;
 use crate::Fault;
 use crate::limits::{MAX_RECORD_BYTES, RECORD_HEADER_BYTES};
 
-/// Bytes that the unfinished records of a shard may take. What a record takes comes back when it is dropped, wherever
-/// that happens.
+/// Bytes that the unfinished records of a shard may take: a last bound, since the caller's ledger ends whoever holds most
+/// long before. What a record takes comes back when it is dropped, wherever that happens.
 #[derive(Clone, Debug)]
 pub struct AssemblyBudget {
     taken: Arc<AtomicUsize>,
@@ -43,12 +43,15 @@ impl AssemblyBudget {
 pub(crate) struct Assembly {
     bytes: Vec<u8>,
     budget: AssemblyBudget,
+    /// Capacity that was taken from the budget.
     charged: usize,
+    /// Length of the record with its header, once that is there.
+    whole: usize,
 }
 
 impl Assembly {
     pub(crate) fn new(budget: &AssemblyBudget) -> Self {
-        Self { bytes: Vec::new(), budget: budget.clone(), charged: 0 }
+        Self { bytes: Vec::new(), budget: budget.clone(), charged: 0, whole: 0 }
     }
 
     /// Take from `more` what the record lacks; returns how many bytes were taken, and `check` sees the header once.
@@ -59,36 +62,37 @@ impl Assembly {
     ) -> Result<usize, Fault> {
         let before = self.bytes.len();
         if self.bytes.len() < RECORD_HEADER_BYTES {
-            self.reserve(RECORD_HEADER_BYTES)?;
-            more = self.append(more, RECORD_HEADER_BYTES);
+            more = self.append(more, RECORD_HEADER_BYTES)?;
         }
         if let Some(header) = self.bytes.first_chunk() {
-            let whole = RECORD_HEADER_BYTES + check(header)?;
-            self.reserve(whole)?;
-            self.append(more, whole);
+            self.whole = RECORD_HEADER_BYTES + check(header)?;
+            self.append(more, self.whole)?;
         }
         Ok(self.bytes.len() - before)
     }
 
-    fn append<'m>(&mut self, more: &'m [u8], up_to: usize) -> &'m [u8] {
+    fn append<'m>(&mut self, more: &'m [u8], up_to: usize) -> Result<&'m [u8], Fault> {
         let (taken, rest) = more.split_at(more.len().min(up_to.saturating_sub(self.bytes.len())));
+        self.reserve(self.bytes.len() + taken.len(), up_to)?;
         self.bytes.extend_from_slice(taken);
-        rest
+        Ok(rest)
     }
 
-    fn reserve(&mut self, whole: usize) -> Result<(), Fault> {
-        debug_assert!(whole <= MAX_RECORD_BYTES);
-        if whole > self.charged {
-            self.budget.take(whole - self.charged)?;
-            self.charged = whole;
-            self.bytes.reserve_exact(whole - self.bytes.len());
+    /// Make room for bytes that have come, never for what a header only claims: by doubling, up to the whole record.
+    fn reserve(&mut self, len: usize, whole: usize) -> Result<(), Fault> {
+        debug_assert!(len <= whole && whole <= MAX_RECORD_BYTES);
+        if len > self.charged {
+            let grown = (2 * self.charged).clamp(len, whole.max(len));
+            self.budget.take(grown - self.charged)?;
+            self.charged = grown;
+            self.bytes.reserve_exact(grown - self.bytes.len());
         }
         Ok(())
     }
 
     /// Are all bytes of the record there?
     pub(crate) fn is_whole(&self) -> bool {
-        self.bytes.len() > RECORD_HEADER_BYTES && self.bytes.len() == self.charged
+        self.whole > 0 && self.bytes.len() == self.whole
     }
 
     pub(crate) fn bytes(&mut self) -> &mut [u8] {

@@ -273,4 +273,8 @@ impl RecordLayer for InPlace {
         });
         state + extra
     }
+
+    fn awaits_rest(&self) -> bool {
+        self.link().extra.as_ref().is_some_and(|extra| extra.partial.is_some())
+    }
 }

@@ -152,6 +152,9 @@ pub trait RecordLayer {
 
     /// Bytes on the heap, for the caller's ledger. Changes with [`Self::open`] only.
     fn held_bytes(&self) -> usize;
+
+    /// Has a part of a record come, whose rest has not? Changes with [`Self::open`] only.
+    fn awaits_rest(&self) -> bool;
 }
 
 /// A connection after its handshake, 16 bytes in the caller's table. It may move to another shard between any two calls.
@@ -252,6 +255,13 @@ impl RecordLayer for Session {
         match self {
             Self::InPlace(layer) => layer.held_bytes(),
             Self::Rustls(layer) => layer.held_bytes(),
+        }
+    }
+
+    fn awaits_rest(&self) -> bool {
+        match self {
+            Self::InPlace(layer) => layer.awaits_rest(),
+            Self::Rustls(layer) => layer.awaits_rest(),
         }
     }
 }

@@ -167,4 +167,8 @@ impl RecordLayer for RustlsPath {
         const RUSTLS_BYTES: usize = 3_400;
         size_of::<Self>() + RUSTLS_BYTES + self.waiting.capacity()
     }
+
+    fn awaits_rest(&self) -> bool {
+        !self.waiting.is_empty()
+    }
 }

@@ -1,7 +1,7 @@
 //! Where it ends: numbers, empty records, memory.
 
 use super::*;
-use crate::limits::{EMPTY_RECORDS, GCM_RECORDS, MAX_RECORD_BYTES, REKEY_MARGIN};
+use crate::limits::{EMPTY_RECORDS, GCM_RECORDS, REKEY_MARGIN};
 use crate::record::ContentType;
 
 #[test]
@@ -62,7 +62,7 @@ fn empty_records_are_counted_in_a_row() {
 }
 
 #[test]
-fn pieces_are_paid_from_the_budget_and_an_empty_one_closes() {
+fn pieces_cost_what_is_there_and_not_what_a_header_claims() {
     let (mut client, mut first) = pair(Version::Tls13, Suite::Aes128Gcm);
     let (_, mut second) = pair(Version::Tls13, Suite::Aes128Gcm);
     let (mut desk, mut up, mut out) = (desk(), Vec::new(), Vec::new());
@@ -70,14 +70,20 @@ fn pieces_are_paid_from_the_budget_and_an_empty_one_closes() {
     say(&mut client, &mut desk, &[7; 16_384], &mut up);
     let idle = first.held_bytes();
     assert_eq!(read(&mut first, &mut desk, &up[..4], 1, &mut out), (vec![], End::Open));
-    assert_eq!(desk.assembly.taken_bytes(), 5, "a header is all that is known");
-    assert_eq!(read(&mut first, &mut desk, &up[4..1_000], 512, &mut out), (vec![], End::Open));
-    assert_eq!(desk.assembly.taken_bytes(), up.len());
-    assert!(first.held_bytes() >= idle + up.len(), "the ledger sees it");
-    let refused = read(&mut second, &mut desk, &up[..1_000], 512, &mut out);
-    assert_eq!(refused, (vec![], End::Failed(Fault::AssemblyBudget(MAX_RECORD_BYTES))));
-    assert_eq!(desk.assembly.taken_bytes(), up.len(), "who was refused takes nothing");
+    assert!(desk.assembly.taken_bytes() <= 8 && first.awaits_rest(), "a header is all that is known");
+    assert_eq!(read(&mut first, &mut desk, &up[4..6], 1, &mut out), (vec![], End::Open));
+    assert!(desk.assembly.taken_bytes() <= 12, "it claims 16 KiB, and six bytes are there");
+    assert_eq!(read(&mut first, &mut desk, &up[6..1_000], 512, &mut out), (vec![], End::Open));
+    assert!((1_000..=2_000).contains(&desk.assembly.taken_bytes()), "{}", desk.assembly.taken_bytes());
+    assert!(first.held_bytes() >= idle + 1_000, "the ledger sees it");
+    assert_eq!(read(&mut second, &mut desk, &up[..1_000], 512, &mut out), (vec![], End::Open), "a neighbour has room");
+    drop(second);
+    let mut tight = Desk { keys: KeyCache::new(1), assembly: AssemblyBudget::new(500) };
+    let (_, mut third) = pair(Version::Tls13, Suite::Aes128Gcm);
+    let refused = read(&mut third, &mut tight, &up[..1_000], 512, &mut out);
+    assert_eq!(refused, (vec![], End::Failed(Fault::AssemblyBudget(500))), "the last bound");
     assert_eq!(read(&mut first, &mut desk, &up[1_000..], 512, &mut out).0.len(), 16_384);
+    assert!(!first.awaits_rest());
     assert_eq!((desk.assembly.taken_bytes(), first.held_bytes()), (0, idle));
     read(&mut first, &mut desk, &up[..1_000], 512, &mut out);
     drop(first);
