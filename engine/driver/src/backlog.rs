@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use crate::ConnId;
 use crate::limits::BACKLOG_BYTES;
+use crate::{ConnId, Event};
 
 #[derive(Debug, Default)]
 struct Rest {
@@ -39,6 +39,14 @@ impl Backlogs {
     /// What waits for a connection.
     pub(crate) fn unsent(&self, conn: ConnId) -> &[u8] {
         self.rests.get(&conn).map_or(&[], |rest| &rest.bytes[rest.sent..])
+    }
+
+    /// An event as it is reported: how much waits is counted at that moment.
+    pub(crate) fn counted<'e>(&self, event: Event<'e>) -> Event<'e> {
+        match event {
+            Event::Blocked { conn, .. } => Event::Blocked { conn, bytes: self.unsent(conn).len() },
+            event => event,
+        }
     }
 
     /// The socket took `n` bytes; true when nothing is left.
@@ -79,6 +87,7 @@ mod tests {
         assert_eq!(backlogs.unsent(conn), b"rld");
         assert!(backlogs.keep(conn, b"!"));
         assert_eq!(backlogs.total_bytes, 4);
+        assert_eq!(backlogs.counted(Event::Blocked { conn, bytes: 0 }), Event::Blocked { conn, bytes: 4 });
         assert!(backlogs.sent(conn, 4));
         assert!(!backlogs.contains(conn));
         assert!(!backlogs.keep(conn, &vec![0; BACKLOG_BYTES + 1]));

@@ -84,6 +84,8 @@ pub enum Event<'a> {
     Blocked {
         /// The connection.
         conn: ConnId,
+        /// Bytes that wait now; 0: they have left meanwhile, and `Drained` follows.
+        bytes: usize,
     },
     /// The rest has been taken.
     Drained {

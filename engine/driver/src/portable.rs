@@ -236,7 +236,7 @@ impl Portable {
         if let Some(socket) = self.socket(conn)
             && !std::mem::replace(&mut socket.blocked, true)
         {
-            self.events.push_back(Event::Blocked { conn });
+            self.events.push_back(Event::Blocked { conn, bytes: 0 });
         }
     }
 
@@ -291,7 +291,7 @@ impl Portable {
                 self.free.push(conn.0);
                 self.shared.release();
             }
-            on(event);
+            on(self.backlogs.counted(event));
             count += 1;
         }
         count

@@ -1,7 +1,7 @@
 //! What must always hold.
 
 use crate::Shard;
-use crate::connection::Phase;
+use crate::connection::{Connection, Phase};
 
 impl Shard {
     /// Check what must always hold; for tests and the simulator, not for the hot path.
@@ -9,10 +9,8 @@ impl Shard {
     /// # Errors
     /// The first invariant that does not hold, in words.
     pub fn audit(&self) -> Result<(), String> {
-        let mut cells = 0;
         let (mut online, mut online_mqtt) = (0, 0);
         for (slot, connection) in self.connections.iter() {
-            cells += connection.cell_bytes();
             if connection.is_live() {
                 online += 1;
                 online_mqtt += u64::from(connection.wire.speech.is_mqtt());
@@ -21,7 +19,8 @@ impl Shard {
                     return Err(format!("{slot:?} is live for device {} which has {:?}", device.id, device.slot));
                 }
             }
-            let waits = !matches!(connection.phase, Phase::Closing | Phase::Leaving { .. });
+            // The driver always answers a move.
+            let waits = !matches!(connection.phase, Phase::Leaving { .. });
             if waits && !self.connections.wheel.is_set(slot) {
                 return Err(format!("{slot:?} in {:?} has no timer", connection.phase));
             }
@@ -41,9 +40,13 @@ impl Shard {
                 self.connections.addresses.counted()
             ));
         }
-        if cells != self.connections.ledger_bytes {
-            return Err(format!("cells hold {cells} bytes, the ledger says {}", self.connections.ledger_bytes));
+        let closing = self.connections.iter().filter(|(_, c)| c.phase == Phase::Closing).count();
+        if closing != self.connections.closing {
+            return Err(format!("{closing} connections close, the counter says {}", self.connections.closing));
         }
+        let cells = self.connections.iter().map(|(slot, connection)| (slot, connection.cell_bytes()));
+        let may_end = |slot| self.connections.get(slot).is_some_and(Connection::awaits_peer);
+        self.connections.ledger.audit(cells, may_end)?;
         if online != self.counters.online {
             return Err(format!("{online} live connections, the counter says {}", self.counters.online));
         }

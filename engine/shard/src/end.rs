@@ -55,10 +55,12 @@ ends! {
         "Check that the client speaks the Blynk protocol; port scanners and health checks end like this too.";
     HttpDone = 105, Nobody, "The HTTP exchange is over: the client or the server ended it after the answer.",
         "Nothing to do: exchanges end like this.";
-    HttpIdle = 106, Nobody, "The HTTP connection was kept open and no request came for 75 seconds.",
+    HttpIdle = 106, Nobody, "The HTTP connection was kept open and no request came for 75 seconds, or for 5 while the connection table is filling.",
         "Nothing to do: the client opens another when it has a request.";
     HandshakeTimeout = 107, Network, "The TLS handshake was not complete after 8 seconds.",
         "Look at the device's network; if its processor is slow, let it resume sessions or use an ECDSA certificate.";
+    RecordTimeout = 108, Network, "A TLS record was not whole 5 seconds after its first byte.",
+        "Look at the client's network; if it is slow let the client send smaller records.";
     ChallengeAnswered = 119, Nobody, "An authority has seen the certificate of its challenge, and the connection is over.",
         "Nothing to do: the server's certificates are ordered like this.";
     FrameTooLarge = 201, Device, "A frame announced a body longer than the server takes.",
@@ -123,6 +125,10 @@ ends! {
         "Add the load balancer's address to listen.proxies, or point clients at another listener.";
     HandshakesPerAddress = 405, Operator, "Too many TLS handshakes came from one address in a short time.",
         "The device will retry; let clients resume sessions, and look for one that reconnects in a loop.";
+    ShareFull = 406, Device, "The connection's token or network held more memory for unfinished input and waiting output than its share.",
+        "Let clients finish what they send and read their answers, or open fewer connections at a time.";
+    Crowded = 407, Operator, "The connection had not logged in, the table was nearly full, and its network had most connections that had not.",
+        "The client may connect again; if it happens often, raise the descriptor limit (LimitNOFILE).";
     HomeFull = 501, Operator, "The shard that owns the device has no free connection slot.",
         "Raise the descriptor limit (LimitNOFILE) or the number of shards.";
     Busy = 502, Operator, "The server was too busy to resolve the login in time.",
@@ -131,8 +137,8 @@ ends! {
         "Nothing to do: the device reconnects when the server is back.";
     Redirected = 504, Operator, "The device was sent to another server.",
         "Nothing to do: the device connects there.";
-    CarryFull = 505, Operator, "The memory for unfinished input of this shard is used up.",
-        "The device will retry; look for clients that send half frames, or add memory or shards.";
+    CarryFull = 505, Operator, "The memory for unfinished input and waiting output of this shard is used up, and the connection's token or network held most of it.",
+        "The device will retry; look for clients that send half frames or do not read, or add memory or shards.";
     HandshakeBusy = 506, Operator, "The TLS handshake would have had to wait for longer than 2 seconds.",
         "The device will retry, and those that wait are served first; if it happens often, add cores.";
     AnswerFailed = 507, Server, "The server failed while it answered a request.",

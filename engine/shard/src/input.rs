@@ -66,6 +66,8 @@ pub enum Input<'a> {
     Blocked {
         /// The connection.
         slot: Slot,
+        /// Length of the rest.
+        bytes: usize,
     },
     /// The driver has sent what it held since `Blocked`.
     Drained {

@@ -5,7 +5,7 @@ use linchpin_protocol::http::{Call, Reply};
 use linchpin_protocol::model::{DeviceId, Pin};
 use serde::{Deserialize, Serialize};
 
-use crate::{ConnRef, Digest};
+use crate::{ConnRef, Digest, HoldingRow};
 
 /// Why a token is looked up; travels with the question and comes back with the answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -75,6 +75,8 @@ pub enum Letter {
         /// The answer; `None`: no device has this token.
         reply: Option<Box<Reply>>,
     },
+    /// To every other shard: who holds most on this one. Lost ones are replaced by the next.
+    Holdings(Box<[HoldingRow]>),
     /// A late answer to a frame of the asker's connection.
     Answer {
         /// The connection.
@@ -92,7 +94,7 @@ mod tests {
     use linchpin_protocol::model::PinKind;
 
     use super::*;
-    use crate::{ShardId, Slot};
+    use crate::{LedgerClass, PayerPrefix, ShardId, Slot};
 
     fn calls() -> Vec<What> {
         let pin = Pin { kind: PinKind::Digital, index: 255 };
@@ -159,6 +161,10 @@ mod tests {
                 pin: Pin::new_virtual(9),
                 value: Box::new([0, 255, 0]),
             },
+            Letter::Holdings(Box::new([
+                HoldingRow { class: LedgerClass::Tls, prefix: PayerPrefix::V6(48, u64::MAX), bytes: u64::MAX },
+                HoldingRow { class: LedgerClass::Http, prefix: PayerPrefix::Token(1), bytes: 0 },
+            ])),
             Letter::Reply { asker, reply: None },
             Letter::Reply { asker, reply: Some(Box::new(Reply::wrong_method(Dialect::Legacy, "GET"))) },
             Letter::Reply { asker, reply: Some(Box::new(Reply::error(Dialect::Current, 400, "\"no\""))) },
@@ -178,6 +184,7 @@ mod tests {
                 | Letter::Bridge { .. }
                 | Letter::Ask { .. }
                 | Letter::Reply { .. }
+                | Letter::Holdings(_)
                 | Letter::Answer { .. } => {}
             }
         }

@@ -19,6 +19,7 @@ impl Shard {
             Letter::Answer { asker, id, status } => self.late_answer(turn, asker, id, status),
             Letter::Ask { digest, device, asker, call } => self.asked(turn, digest, device, asker, call),
             Letter::Reply { asker, reply } => self.replied(turn, asker, reply),
+            Letter::Holdings(rows) => self.holdings_reported(turn, from, rows),
         }
     }
 
@@ -52,6 +53,8 @@ impl Shard {
             Letter::Ask { asker, ref call, .. } => self.ask_failed(turn, asker, call.dialect),
             // The asker gives up by its own deadline.
             Letter::Resolve { .. } | Letter::Resolved { .. } | Letter::Answer { .. } | Letter::Reply { .. } => {}
+            // The next report says it again.
+            Letter::Holdings(_) => {}
         }
     }
 }

@@ -123,9 +123,47 @@ pub const ARRIVALS: usize = 8_192;
 pub const CARGO_BYTES: usize = 4 * 1024;
 /// Writes that wait for a bridge whose token is still being looked up, per bridge.
 pub const BRIDGE_WRITES_HELD: usize = 16;
-/// Bytes of unfinished input and waiting output of all connections of a shard; beyond it the next connection
-/// with half a frame ends.
+/// Bytes of unfinished input, handshakes and waiting output of all connections of a shard. Each class of connections has
+/// its part; when one is used up, the token or network that holds most of it gives back.
 pub const LEDGER_BYTES: usize = 256 << 20;
+/// The parts of [`LEDGER_BYTES`]: not logged in, TLS handshakes, HTTP, logged-in devices, sixteenths. Handshakes: 16,384
+/// seats of 5 KiB.
+pub const LEDGER_SIXTEENTHS: [u64; 4] = [1, 5, 4, 6];
+/// One token or address has this part of [`LEDGER_BYTES`] in each class, on all shards together.
+pub const LEDGER_SHARES: u64 = 32;
+/// The first bytes of each connection are charged to nobody: its idle state, which the number of connections bounds.
+pub const CELL_FREE_BYTES: usize = 512;
+/// IPv4 networks that pay together: length of the prefix, and how many times an address's share they have.
+pub const V4_LEVELS: [(u8, u64); 2] = [(32, 1), (24, 4)];
+/// The same for IPv6: a customer has a /64 at least, and often a /56 or a /48.
+pub const V6_LEVELS: [(u8, u64); 3] = [(64, 1), (56, 4), (48, 16)];
+/// A shard where somebody holds much reports it to the others this often, ms.
+pub const HOLDINGS_MS: u64 = 500;
+/// A report of another shard counts for this long, ms.
+pub const HOLDINGS_STALE_MS: u64 = 5_000;
+/// Lines of a report.
+pub const HOLDINGS_ROWS: usize = 64;
+/// From this part of the table on an HTTP connection without a request stays open for [`HTTP_IDLE_FILLING_MS`] only, %.
+pub const FILLING_PERCENT: usize = 80;
+/// See [`FILLING_PERCENT`], ms.
+pub const HTTP_IDLE_FILLING_MS: u64 = 5_000;
+/// From this part of the table on, sixteenths, connections that have not logged in make room: the oldest of the network
+/// that has most. The driver takes no more at 63/64.
+pub const FULL_SIXTEENTHS: usize = 15;
+/// Connections that have not logged in may take one in so many of the table.
+pub const STRANGERS_PART: usize = 2;
+/// Those of one address may take one in so many of the table, but always [`STRANGERS_OF_ONE`].
+pub const STRANGER_SHARES: usize = 32;
+/// See [`STRANGER_SHARES`].
+pub const STRANGERS_OF_ONE: usize = 1_024;
+/// One look at the table gives back one place in so many.
+pub const TABLE_BATCH: usize = 64;
+/// While the table is not crowded, addresses beyond their share are looked for this often, ms.
+pub const ROOM_LOOK_MS: u64 = 250;
+/// A close that cannot finish, since the peer does not read what was sent last, becomes a reset after this time, ms.
+pub const CLOSING_MS: u64 = 10_000;
+/// A TLS record must be whole after this time, ms, counted from its first byte.
+pub const RECORD_MS: u64 = 5_000;
 /// Distinct device info blobs that a shard shares between devices of the same firmware.
 pub const INFO_BLOBS: usize = 65_536;
 /// Bytes of info that a device may have stored.
@@ -186,6 +224,12 @@ const _: () = assert!(
 const _: () = assert!(VALUES_BYTES > linchpin_protocol::limits::MAX_VALUE_BYTES);
 const _: () = assert!(1_000 % DRAIN_STEP_MS == 0);
 const _: () = assert!(LEDGER_BYTES > 1_000 * CARRY_BYTES);
+const _: () = assert!(
+    LEDGER_SIXTEENTHS[0] + LEDGER_SIXTEENTHS[1] + LEDGER_SIXTEENTHS[2] + LEDGER_SIXTEENTHS[3] == 16,
+    "the parts are the whole"
+);
+const _: () = assert!(LEDGER_BYTES / 16 > LEDGER_BYTES / LEDGER_SHARES as usize, "nobody alone can fill a class");
+const _: () = assert!(HOLDINGS_MS * 4 < HOLDINGS_STALE_MS);
 const _: () = assert!(ASK_CHUNK_BYTES <= ASK_CREDIT_BYTES && ASK_CREDIT_BYTES <= u32::MAX as usize);
 const _: () = assert!(ASK_HELD_BYTES >= linchpin_protocol::limits::HTTP_HEAD_BYTES, "a pipelined head fits");
 const _: () = assert!(ASKS * (2 * ASK_CREDIT_BYTES + 2 * ASK_HELD_BYTES) <= 96 << 20, "what a shard holds for asks");

@@ -17,6 +17,8 @@ pub struct Settings {
     pub heartbeat_s: u32,
     /// Bytes that may wait for a device that does not read.
     pub outbound_bytes: u32,
+    /// Bytes of unfinished input, handshakes and waiting output of all connections of a shard.
+    pub ledger_bytes: u32,
 }
 
 impl Default for Settings {
@@ -28,6 +30,7 @@ impl Default for Settings {
             login_timeout_ms: limits::LOGIN_TIMEOUT_MS,
             heartbeat_s: limits::HEARTBEAT_S,
             outbound_bytes: limits::OUTBOUND_BYTES,
+            ledger_bytes: limits::LEDGER_BYTES as u32,
         }
     }
 }

@@ -67,6 +67,8 @@ pub struct Shard {
     pub(crate) http: HttpOptions,
     pub(crate) operator: Operations,
     pub(crate) counters: Counters,
+    /// When addresses with too many connections are looked for again.
+    pub(crate) room_due_at: Millis,
     pub(crate) clock: StallClock,
     /// Message id of the last frame that the server itself sent.
     pub(crate) push_id: u16,
@@ -94,8 +96,12 @@ impl Shard {
         Self {
             id: options.id,
             shards: options.shards,
-            settings: options.settings,
-            connections: Connections::new(options.slots as usize, options.seed, now.mono),
+            connections: Connections::new(
+                options.slots as usize,
+                options.settings.ledger_bytes as usize,
+                options.seed,
+                now.mono,
+            ),
             failures: options.failures,
             devices: Devices::default(),
             catalog: Catalog::new(options.seed, &options.digest_key),
@@ -106,7 +112,9 @@ impl Shard {
             asks: Asks::default(),
             http: options.http,
             operator: Operations::new(options.shards),
+            settings: options.settings,
             counters: Counters::default(),
+            room_due_at: Millis(0),
             clock: StallClock { last_run: now.mono, grace_until: Millis(0), wall_offset_s: 0 },
             push_id: 0,
             scratch: Vec::new(),
@@ -130,7 +138,7 @@ impl Shard {
             Input::Accepted { slot, peer, via } => self.accepted(turn, slot, peer, via),
             Input::PeerClosed { slot } => self.peer_gone(turn, slot, End::PeerClosed),
             Input::Failed { slot, .. } => self.peer_gone(turn, slot, End::PeerReset),
-            Input::Blocked { slot } => self.blocked(turn, slot),
+            Input::Blocked { slot, bytes } => self.blocked(turn, slot, bytes),
             Input::Drained { slot } => self.drained(turn, slot),
             Input::Closed { slot } => self.closed(slot),
             Input::Arrived { id, slot } => self.descriptor_arrived(turn, id, slot),
@@ -142,6 +150,9 @@ impl Shard {
             Input::Answer { ask, part } => self.answer_part(turn, ask, part),
             Input::Command(command) => self.command(turn, command),
             Input::Timer => self.timer(turn),
+        }
+        if self.connections.ledger.needs_care() {
+            self.settle(turn);
         }
     }
 

@@ -75,7 +75,7 @@ fn input<'a>(event: Event<'a>, doors: &Doors) -> Option<Input<'a>> {
         }
         Event::EndOfStream { conn } => Input::PeerClosed { slot: slot(conn) },
         Event::Failed { conn, errno } => Input::Failed { slot: slot(conn), errno },
-        Event::Blocked { conn } => Input::Blocked { slot: slot(conn) },
+        Event::Blocked { conn, bytes } => Input::Blocked { slot: slot(conn), bytes },
         Event::Drained { conn } => Input::Drained { slot: slot(conn) },
         Event::Closed { conn } => Input::Closed { slot: slot(conn) },
         Event::Arrived { token, conn } => Input::Arrived { id: MoveId(token), slot: slot(conn) },

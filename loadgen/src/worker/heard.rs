@@ -51,7 +51,7 @@ impl Crew {
                     self.ended(owner, now_ns);
                 }
             }
-            Event::Blocked { conn } => self.set_blocked(conn, true),
+            Event::Blocked { conn, .. } => self.set_blocked(conn, true),
             Event::Drained { conn } => self.set_blocked(conn, false),
             _ => {}
         }

@@ -85,7 +85,20 @@ impl Script {
     /// # Errors
     /// The handshake failed.
     pub fn connect_tls(world: &mut World, via: Via, connector: &Connector) -> Result<Self, Fault> {
-        let mut script = Self::connect(world);
+        Self::connect_tls_from(world, [127, 0, 0, 1], via, connector)
+    }
+
+    /// Connect with TLS from an address.
+    ///
+    /// # Errors
+    /// The handshake failed.
+    pub fn connect_tls_from(
+        world: &mut World,
+        address: [u8; 4],
+        via: Via,
+        connector: &Connector,
+    ) -> Result<Self, Fault> {
+        let mut script = Self::connect_from(world, address);
         world.wires[script.conn].set_via(via);
         let (tls, plain) = shake_hands(world, script.conn, connector)?;
         script.tls = Some(tls);

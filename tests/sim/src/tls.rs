@@ -223,6 +223,11 @@ impl TlsEnd {
         out
     }
 
+    /// Fill whole records from now on.
+    pub fn widen(&mut self) {
+        self.session.set_fragment_bytes(linchpin_tls::limits::MAX_PLAINTEXT_BYTES);
+    }
+
     /// Say close_notify.
     pub fn close(&mut self) -> Vec<u8> {
         let mut out = Vec::new();

@@ -279,7 +279,7 @@ impl Ring {
     fn deliver(&mut self, on: &mut dyn FnMut(Event<'_>)) -> usize {
         let mut count = 0;
         while let Some(event) = self.events.pop_front() {
-            on(event);
+            on(self.backlogs.counted(event));
             count += 1;
         }
         count

@@ -105,7 +105,7 @@ impl Ring {
         let slot = self.slots.get_mut(conn);
         if !slot.has(flag::BLOCKED) {
             slot.flags |= flag::BLOCKED;
-            self.events.push_back(Event::Blocked { conn });
+            self.events.push_back(Event::Blocked { conn, bytes: 0 });
         }
         self.poll_writable(conn);
     }

@@ -115,7 +115,10 @@ impl Echo {
                     assert!(live.contains(&conn), "an end of {conn:?} which is not open");
                     ended.push(conn);
                 }
-                Event::Blocked { conn } => assert!(blocked.insert(conn), "blocked twice"),
+                Event::Blocked { conn, bytes } => {
+                    assert!(bytes <= linchpin_driver::limits::BACKLOG_BYTES, "{bytes} wait");
+                    assert!(blocked.insert(conn), "blocked twice");
+                }
                 Event::Drained { conn } => assert!(blocked.remove(&conn), "drained but not blocked"),
                 Event::Closed { conn } => {
                     assert!(live.remove(&conn), "{conn:?} closed twice");

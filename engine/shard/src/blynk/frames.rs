@@ -6,7 +6,7 @@ use linchpin_protocol::{Fault, Status};
 
 use crate::connection::{Phase, Ticks};
 use crate::device::quota::Verdict;
-use crate::{End, Shard, Slot, Turn, end, limits};
+use crate::{End, Shard, Slot, Turn, end};
 
 impl Shard {
     /// Bytes of a live connection, at any cut.
@@ -16,12 +16,12 @@ impl Shard {
         let carry = if connection.carry.is_some() { self.connections.hold(slot, |c| c.carry.take()) } else { None };
         let Some(mut carry) = carry else {
             let used = self.whole(turn, slot, bytes);
-            return self.retain_carry(turn, slot, &bytes[used..], None);
+            return self.retain_carry(slot, &bytes[used..], None);
         };
         carry.extend_from_slice(bytes);
         let used = self.whole(turn, slot, &carry);
         carry.drain(..used);
-        self.retain_carry(turn, slot, &[], Some(carry));
+        self.retain_carry(slot, &[], Some(carry));
     }
 
     /// Handle all whole frames or packets; returns how many bytes they took.
@@ -54,7 +54,7 @@ impl Shard {
 
     /// Retain the beginning of a frame whose rest has not come.
     #[allow(clippy::box_collection, reason = "the table has 8 bytes for it")]
-    fn retain_carry(&mut self, turn: &mut Turn<'_>, slot: Slot, rest: &[u8], carry: Option<Box<Vec<u8>>>) {
+    fn retain_carry(&mut self, slot: Slot, rest: &[u8], carry: Option<Box<Vec<u8>>>) {
         if !self.is_live(slot) {
             return;
         }
@@ -63,9 +63,6 @@ impl Shard {
             None if !rest.is_empty() => Box::new(rest.to_vec()),
             _ => return,
         };
-        if self.connections.ledger_bytes + carry.capacity() > limits::LEDGER_BYTES {
-            return self.end(turn, slot, End::CarryFull);
-        }
         self.connections.hold(slot, |c| c.carry = Some(carry));
     }
 

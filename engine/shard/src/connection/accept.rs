@@ -31,6 +31,7 @@ impl Shard {
             return self.end(turn, slot, End::Drained);
         }
         turn.fx.push(Effect::Arm { slot, receive: Receive::Once });
+        self.look_for_room(turn, slot);
     }
 
     /// This shard's share of the address cap: the kernel spreads the connections of an address over the shards.
@@ -71,7 +72,7 @@ impl Shard {
                     self.ask_step(turn, slot, |ask, now, out| ask.received(now.mono, bytes, out))
                 }
                 // Armed by an ask before: the request that is being answered came behind it.
-                _ => self.http_bytes_behind(turn, slot, bytes),
+                _ => self.http_bytes_behind(slot, bytes),
             },
             // Ignore bytes that arrive after a refusal or close.
             _ => {}
@@ -110,7 +111,7 @@ impl Shard {
             _ if is_websocket => self.end(turn, slot, End::UnknownProtocol),
             Sniff::Http => {
                 self.widen_records(slot);
-                self.connections[slot].serve(Exchange::Reading { verified: false });
+                self.connections[slot].serve(Exchange::AT_BEGIN);
                 self.http_bytes(turn, slot, bytes);
             }
             Sniff::Unknown(byte) if Command::from_number(byte).is_some() => {

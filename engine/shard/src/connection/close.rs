@@ -1,7 +1,7 @@
 //! Connections end.
 
 use super::{NO_DEVICE, Phase, Wire, gate};
-use crate::{Effect, End, Shard, Slot, Turn};
+use crate::{Effect, End, Shard, Slot, Turn, limits};
 
 impl Shard {
     /// End a connection: release what it holds and close it. Idempotent; the slot is free at `Input::Closed`.
@@ -33,11 +33,17 @@ impl Shard {
             c.phase = Phase::Closing;
             c.device = NO_DEVICE;
         });
-        self.connections.wheel.clear(slot);
+        self.connections.closing += 1;
+        // What was sent last may still wait in the driver for a peer that does not read.
+        self.connections.wheel.set(slot, turn.now.mono.after(limits::CLOSING_MS));
         self.counters.ended(end);
         turn.fx.push(Effect::Ended { slot, device, end });
         // A graceful close would wait for a peer that does not read.
-        turn.fx.push(if was_blocked { Effect::Abort { slot } } else { Effect::Close { slot } });
+        if was_blocked {
+            self.abort_closing(turn, slot);
+        } else {
+            turn.fx.push(Effect::Close { slot });
+        }
     }
 
     /// A logged-in connection is one no more, whether it is closed at once or after it has read why.
@@ -76,10 +82,11 @@ impl Shard {
         let Some(connection) = self.connections.get(slot) else { return };
         let ip = connection.peer.ip();
         self.forget_asks(slot);
-        let connection = &self.connections[slot];
-        if matches!(connection.phase, Phase::Leaving { .. }) {
+        let phase = self.connections[slot].phase;
+        if matches!(phase, Phase::Leaving { .. }) {
             self.counters.moved_out += 1;
         }
+        self.connections.closing -= usize::from(phase == Phase::Closing);
         self.connections.addresses.leave(&ip);
         self.connections.wheel.clear(slot);
         self.connections.hold(slot, |c| {
@@ -87,6 +94,9 @@ impl Shard {
             c.extra = None;
             c.wire = Wire::default();
         });
+        self.hold_back(slot, 0);
+        self.connections.ledger.forget(slot);
+        self.forget_record(slot);
         self.connections.release(slot);
     }
 }

@@ -112,9 +112,10 @@ impl Shard {
         self.set_live_timer(slot);
     }
 
-    pub(crate) fn blocked(&mut self, turn: &mut Turn<'_>, slot: Slot) {
+    pub(crate) fn blocked(&mut self, turn: &mut Turn<'_>, slot: Slot, bytes: usize) {
         if self.connections.get(slot).is_some() {
             self.connections[slot].gate |= gate::BLOCKED;
+            self.hold_back(slot, bytes);
         }
         if self.has_ask(slot) {
             self.ask_step(turn, slot, |ask, now, out| ask.blocked(now.mono, out));
@@ -124,6 +125,7 @@ impl Shard {
     pub(crate) fn drained(&mut self, turn: &mut Turn<'_>, slot: Slot) {
         if self.connections.get(slot).is_some() {
             self.connections[slot].gate &= !gate::BLOCKED;
+            self.hold_back(slot, 0);
             self.release_outbound(turn, slot);
             self.set_live_timer(slot);
         }

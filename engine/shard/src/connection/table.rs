@@ -9,6 +9,7 @@ use super::outbound::Outbound;
 use super::wheel::Wheel;
 use super::wire::{Exchange, Speech, Wire};
 use crate::blynk::bridge::Bridge;
+use crate::ledger::ShardLedger;
 use crate::{End, ShardId, Slot};
 
 /// Where a connection stands. Transitions: `Free -> Opening -> Resolving -> (Leaving | Live | Refused) -> Closing ->
@@ -212,8 +213,11 @@ pub(crate) struct Connections {
     table: Vec<Connection>,
     /// Connections in any phase but `Free`.
     pub(crate) used: usize,
-    /// Sum of all cells.
-    pub(crate) ledger_bytes: usize,
+    /// Those of them that were ordered to close.
+    pub(crate) closing: usize,
+    /// What they hold, and who pays for it.
+    pub(crate) ledger: ShardLedger,
+    slots: usize,
     /// One timer a connection.
     pub(crate) wheel: Wheel,
     /// Connections and failed logins by address.
@@ -223,11 +227,13 @@ pub(crate) struct Connections {
 
 impl Connections {
     /// Room for `slots` without moving; memory is used as slots are used.
-    pub(crate) fn new(slots: usize, seed: [u8; 16], now: Millis) -> Self {
+    pub(crate) fn new(slots: usize, ledger_bytes: usize, seed: [u8; 16], now: Millis) -> Self {
         Self {
             table: Vec::with_capacity(slots),
             used: 0,
-            ledger_bytes: 0,
+            closing: 0,
+            ledger: ShardLedger::new(ledger_bytes),
+            slots,
             wheel: Wheel::new(now, slots),
             addresses: AddressTable::new(seed),
             next_serial: 0,
@@ -278,8 +284,31 @@ impl Connections {
         let before = connection.cell_bytes();
         let result = change(connection);
         let after = connection.cell_bytes();
-        self.ledger_bytes = self.ledger_bytes + after - before;
+        if self.ledger.cell_changed(before, after) {
+            let payer = connection.payer(self.ledger.token(slot));
+            self.ledger.charge(slot, connection.ledger_class(), payer, after);
+        }
         result
+    }
+
+    /// The class or the payer of a connection is another one from now on.
+    pub(crate) fn recharge(&mut self, slot: Slot) {
+        let connection = &self.table[slot.index()];
+        if self.ledger.is_charged(slot) {
+            let payer = connection.payer(self.ledger.token(slot));
+            self.ledger.charge(slot, connection.ledger_class(), payer, connection.cell_bytes());
+        }
+    }
+
+    /// Who must give back next, and why; see [`ShardLedger::who_ends`].
+    pub(crate) fn who_ends(&mut self) -> Vec<(Slot, End)> {
+        let table = &self.table;
+        self.ledger.who_ends(|slot| table.get(slot.index()).is_some_and(Connection::awaits_peer))
+    }
+
+    /// Size of the table.
+    pub(crate) fn slots(&self) -> usize {
+        self.slots
     }
 
     /// Slots that were ever used.

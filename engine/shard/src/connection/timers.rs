@@ -22,11 +22,21 @@ pub(crate) enum Timer {
     Asks,
     /// A TLS handshake that waits for its turn may begin; the tick asks for it with [`Shard::shake`].
     Handshakes,
+    /// A report on who holds most.
+    Holdings,
 }
 
 impl Timer {
-    const ALL: [Self; 7] =
-        [Self::Connections, Self::Arrivals, Self::Taps, Self::Drain, Self::Wills, Self::Asks, Self::Handshakes];
+    const ALL: [Self; 8] = [
+        Self::Connections,
+        Self::Arrivals,
+        Self::Taps,
+        Self::Drain,
+        Self::Wills,
+        Self::Asks,
+        Self::Handshakes,
+        Self::Holdings,
+    ];
 }
 
 impl Shard {
@@ -46,6 +56,7 @@ impl Shard {
             Timer::Wills => self.wills.deadline(),
             Timer::Asks => self.asks.soon_at(),
             Timer::Handshakes => self.handshake_deadline(),
+            Timer::Holdings => self.connections.ledger.report_at(),
         }
     }
 
@@ -61,6 +72,7 @@ impl Shard {
                 Timer::Wills => self.expire_wills(turn),
                 Timer::Asks => self.asks_due(turn),
                 Timer::Handshakes => {}
+                Timer::Holdings => self.report_holdings(turn),
             }
         }
     }
@@ -80,13 +92,19 @@ impl Shard {
         let Some(connection) = self.connections.get(slot) else { return };
         let due = connection.deadline.millis() <= turn.now.mono;
         match connection.phase {
+            Phase::Opening if due && self.is_record_late(turn.now, slot) => self.end(turn, slot, End::RecordTimeout),
             Phase::Opening if due => self.end(turn, slot, End::LoginTimeout),
             Phase::Handshake if due => self.end(turn, slot, End::HandshakeTimeout),
             Phase::Resolving { .. } if due => self.end(turn, slot, End::Busy),
             Phase::Refused(end) if due => self.end(turn, slot, end),
             Phase::Live => self.expire_live(turn, slot),
+            // Its peer does not take what was sent last. The driver answers an abort at once.
+            Phase::Closing => {
+                self.abort_closing(turn, slot);
+                self.connections.wheel.set(slot, turn.now.mono.after(limits::CLOSING_MS));
+            }
             // The driver answers these; nothing to do but wait.
-            Phase::Free | Phase::Closing | Phase::Leaving { .. } => {}
+            Phase::Free | Phase::Leaving { .. } => {}
             Phase::Serving if due => self.expire_http(turn, slot),
             Phase::Opening | Phase::Handshake | Phase::Resolving { .. } | Phase::Refused(_) | Phase::Serving => {
                 self.connections.wheel.set(slot, connection.deadline.millis());
@@ -100,6 +118,9 @@ impl Shard {
         if silent_at <= turn.now.mono && self.clock.grace_until <= turn.now.mono {
             return self.end(turn, slot, End::HeartbeatMissed);
         }
+        if self.is_record_late(turn.now, slot) && self.clock.grace_until <= turn.now.mono {
+            return self.end(turn, slot, End::RecordTimeout);
+        }
         self.release_outbound(turn, slot);
         self.set_live_timer(slot);
     }
@@ -107,7 +128,11 @@ impl Shard {
     /// Set the timer of a logged-in device: the earliest of silence, paced send and the end of the quiet time after login.
     pub(crate) fn set_live_timer(&mut self, slot: Slot) {
         let Some(connection) = self.connections.get(slot).filter(|c| c.is_live()) else { return };
-        let mut at = Millis(connection.heard.millis().0 + connection.silence_ms()).max(self.clock.grace_until);
+        let mut at = Millis(connection.heard.millis().0 + connection.silence_ms());
+        if let Some(due_at) = self.record_due_at(slot) {
+            at = at.min(due_at);
+        }
+        at = at.max(self.clock.grace_until);
         if let Some(extra) = connection.extra.as_ref().filter(|e| !e.outbound.is_empty()) {
             let is_quiet = connection.gate & gate::QUIET != 0;
             let may_pop = connection.gate & gate::PACED != 0 && (!is_quiet || extra.outbound.has_answer());

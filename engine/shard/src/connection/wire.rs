@@ -50,6 +50,8 @@ pub(crate) enum Exchange {
     Reading {
         /// The token of the request was found good: its body may be long.
         verified: bool,
+        /// So many bytes must be there before it is worth to look at them again; 0: any.
+        need: u32,
     },
     /// Another shard has been asked.
     Asking {
@@ -69,6 +71,11 @@ pub(crate) enum Exchange {
 }
 
 const _: () = assert!(size_of::<Wire>() == 48);
+
+impl Exchange {
+    /// The next request is awaited, and nothing is known of it.
+    pub(crate) const AT_BEGIN: Self = Self::Reading { verified: false, need: 0 };
+}
 
 impl Framing {
     /// A WebSocket at its beginning.

@@ -1,7 +1,8 @@
 //! HTTP on a device port: requests in, one at a time, answers out.
 
 use linchpin_protocol::http::{
-    Answer, Call, Dialect, Head, HttpFault, Next, Reply, Request, Route, What, next_head, route, token, with_body,
+    Answer, BodyLength, Call, Dialect, Head, HttpFault, Next, Reply, Request, Route, What, next_head, route, token,
+    with_body,
 };
 use linchpin_protocol::limits::HTTP_HEAD_BYTES;
 use linchpin_protocol::model::{DeviceId, Token};
@@ -39,16 +40,30 @@ impl Shard {
     /// Bytes of a connection that speaks HTTP and waits for a request.
     pub(crate) fn http_bytes(&mut self, turn: &mut Turn<'_>, slot: Slot, bytes: &[u8]) {
         self.connections[slot].heard = Ticks::at(turn.now.mono);
-        match self.connections.hold(slot, |c| c.carry.take()) {
-            Some(mut carry) => {
-                carry.extend_from_slice(bytes);
-                self.requests(turn, slot, &carry);
-            }
-            None => {
-                // A request has begun: it must be whole in time, however slowly it drips.
-                self.set_deadline(turn.now, slot, u64::from(self.settings.login_timeout_ms));
-                self.requests(turn, slot, bytes);
-            }
+        if self.connections[slot].carry.is_none() {
+            // A request has begun: it must be whole in time, however slowly it drips.
+            self.set_deadline(turn.now, slot, u64::from(self.settings.login_timeout_ms));
+            return self.requests(turn, slot, bytes);
+        }
+        // It grows in place, and is looked at when it can be whole.
+        let len = self.connections.hold(slot, |c| {
+            let carry = c.carry.get_or_insert_default();
+            carry.extend_from_slice(bytes);
+            carry.len()
+        });
+        if let Some(Exchange::Reading { need, .. }) = self.connections[slot].exchange()
+            && len < need as usize
+        {
+            return self.arm_for_request(turn, slot);
+        }
+        let carry = self.connections.hold(slot, |c| c.carry.take());
+        self.requests(turn, slot, carry.as_deref().map_or(&[], |carry| carry));
+    }
+
+    /// Receive more of a request.
+    fn arm_for_request(&mut self, turn: &mut Turn<'_>, slot: Slot) {
+        if !self.is_armed_by_ask(slot) {
+            turn.fx.push(Effect::Arm { slot, receive: Receive::Once });
         }
     }
 
@@ -109,10 +124,8 @@ impl Shard {
     }
 
     /// Bytes behind a request that is being answered: they wait.
-    pub(crate) fn http_bytes_behind(&mut self, turn: &mut Turn<'_>, slot: Slot, bytes: &[u8]) {
-        let mut carry = self.connections.hold(slot, |c| c.carry.take()).map(|carry| *carry).unwrap_or_default();
-        carry.extend_from_slice(bytes);
-        self.retain_http(turn, slot, &carry);
+    pub(crate) fn http_bytes_behind(&mut self, slot: Slot, bytes: &[u8]) {
+        self.connections.hold(slot, |c| c.carry.get_or_insert_default().extend_from_slice(bytes));
     }
 
     /// One request; `after` came behind it. True: it was answered and the next may follow.
@@ -150,7 +163,7 @@ impl Shard {
                 let is_legacy = dialect == Dialect::Legacy;
                 self.connections[slot].serve(Exchange::Asking { keep_alive, head_only, is_legacy });
                 self.set_deadline(turn.now, slot, timeout_ms);
-                self.retain_http(turn, slot, after);
+                self.retain_http(slot, after);
                 false
             }
         }
@@ -236,6 +249,8 @@ impl Shard {
             _ => false,
         };
         if goes_on {
+            // What follows must be whole in time, as if it had come now.
+            self.set_deadline(turn.now, slot, u64::from(self.settings.login_timeout_ms));
             let carry = self.connections.hold(slot, |c| c.carry.take());
             self.requests(turn, slot, carry.as_deref().map_or(&[], |carry| carry));
         }
@@ -277,7 +292,7 @@ impl Shard {
 
     fn after_answer(&mut self, turn: &mut Turn<'_>, slot: Slot, manner: Manner) -> bool {
         if manner.keep_alive && self.operator.drain.is_none() {
-            self.connections[slot].serve(Exchange::Reading { verified: false });
+            self.connections[slot].serve(Exchange::AT_BEGIN);
             return true;
         }
         self.end(turn, slot, End::HttpDone);
@@ -313,17 +328,11 @@ impl Shard {
         self.refuse(turn, slot, End::HttpMalformed);
     }
 
-    /// Retain the bytes of the next request that have come. False: there is no room, and the connection has ended.
-    fn retain_http(&mut self, turn: &mut Turn<'_>, slot: Slot, rest: &[u8]) -> bool {
-        if rest.is_empty() {
-            return true;
+    /// Retain the bytes of the next request that have come; the ledger knows who pays for them.
+    fn retain_http(&mut self, slot: Slot, rest: &[u8]) {
+        if !rest.is_empty() {
+            self.connections.hold(slot, |c| c.carry = Some(Box::new(rest.to_vec())));
         }
-        if self.connections.ledger_bytes + rest.len() > limits::LEDGER_BYTES {
-            self.end(turn, slot, End::CarryFull);
-            return false;
-        }
-        self.connections.hold(slot, |c| c.carry = Some(Box::new(rest.to_vec())));
-        true
     }
 
     /// The next request is not whole, or has not begun.
@@ -332,27 +341,35 @@ impl Shard {
             return self.end(turn, slot, End::HttpDone);
         }
         if rest.is_empty() {
-            self.set_deadline(turn.now, slot, limits::HTTP_IDLE_MS);
+            self.set_deadline(turn.now, slot, self.http_idle_ms());
+        } else if !self.connections.wheel.is_set(slot) {
+            self.set_deadline(turn.now, slot, u64::from(self.settings.login_timeout_ms));
         }
-        if self.retain_http(turn, slot, rest) && !self.is_armed_by_ask(slot) {
-            turn.fx.push(Effect::Arm { slot, receive: Receive::Once });
-        }
+        self.retain_http(slot, rest);
+        self.arm_for_request(turn, slot);
+    }
+
+    /// How long a connection may stay open without a request.
+    pub(crate) fn http_idle_ms(&self) -> u64 {
+        if self.connections.is_filling() { limits::HTTP_IDLE_FILLING_MS } else { limits::HTTP_IDLE_MS }
     }
 
     /// The head is whole, the body is not. Long bodies are read only for good tokens.
     fn await_body(&mut self, turn: &mut Turn<'_>, slot: Slot, head: &Head<'_>, received: usize, rest: &[u8]) {
-        let is_verified = self.connections[slot].exchange() == Some(Exchange::Reading { verified: true });
+        let is_verified = matches!(self.connections[slot].exchange(), Some(Exchange::Reading { verified: true, .. }));
         if rest.len() > HTTP_HEAD_BYTES && !is_verified {
             let over_tls = self.connections[slot].wire.tls.is_on();
             let call = Call { dialect: Dialect::Current, what: What::Exists, over_tls };
             let asked = match token(head) {
-                Some(token) => self.ask(turn, slot, &token, call),
+                Some(token) => {
+                    let digest = self.catalog.key.digest(&token).number();
+                    self.connections.ledger.show_token(slot, digest);
+                    self.ask(turn, slot, &token, call)
+                }
                 None => Asked::Answered(None),
             };
             self.connections[slot].serve(Exchange::Verifying);
-            if !self.retain_http(turn, slot, rest) {
-                return;
-            }
+            self.retain_http(slot, rest);
             if let Asked::Answered(reply) = asked {
                 self.verified(turn, slot, reply.as_ref());
             }
@@ -361,6 +378,13 @@ impl Shard {
         if head.expects_continue && received == 0 {
             turn.fx.send(slot, |out| out.extend_from_slice(b"HTTP/1.1 100 Continue\r\n\r\n"));
         }
+        let whole = match head.body {
+            BodyLength::Known(len) => rest.len() - received + len,
+            BodyLength::Chunked => 0,
+        };
+        // Before its token was found good no more is read than a head may have.
+        let need = if is_verified { whole } else { whole.min(HTTP_HEAD_BYTES + 1) };
+        self.connections[slot].serve(Exchange::Reading { verified: is_verified, need: need as u32 });
         self.await_more(turn, slot, rest);
     }
 
@@ -369,11 +393,10 @@ impl Shard {
         let manner = Manner::LAST;
         match reply {
             Some(reply) if reply.status == 200 => {
-                self.connections[slot].serve(Exchange::Reading { verified: true });
+                self.connections[slot].serve(Exchange::Reading { verified: true, need: 0 });
+                self.connections.recharge(slot);
                 self.set_deadline(turn.now, slot, limits::HTTP_BODY_TIMEOUT_MS);
-                if !self.is_armed_by_ask(slot) {
-                    turn.fx.push(Effect::Arm { slot, receive: Receive::Once });
-                }
+                self.arm_for_request(turn, slot);
             }
             reply => {
                 let unknown = Reply::error(Dialect::Current, 400, "Invalid token.");
@@ -387,7 +410,7 @@ impl Shard {
     fn pause_http(&mut self, turn: &mut Turn<'_>, slot: Slot, rest: &[u8]) {
         self.connections[slot].serve(Exchange::Pausing);
         self.set_deadline(turn.now, slot, limits::WHEEL_TICK_MS);
-        self.retain_http(turn, slot, rest);
+        self.retain_http(slot, rest);
     }
 
     /// Has the client not read for too long, counted from its last bytes?
@@ -406,6 +429,9 @@ impl Shard {
     pub(crate) fn expire_http(&mut self, turn: &mut Turn<'_>, slot: Slot) {
         match self.connections[slot].exchange() {
             None => {}
+            Some(Exchange::Reading { .. }) if self.is_record_late(turn.now, slot) => {
+                self.end(turn, slot, End::RecordTimeout);
+            }
             Some(Exchange::Reading { .. }) if self.connections[slot].carry.is_none() => {
                 self.end(turn, slot, End::HttpIdle);
             }
@@ -426,7 +452,7 @@ impl Shard {
                 // What follows must be whole in time, as if it had come now.
                 self.set_deadline(turn.now, slot, u64::from(self.settings.login_timeout_ms));
                 let carry = self.connections.hold(slot, |c| c.carry.take());
-                self.connections[slot].serve(Exchange::Reading { verified: false });
+                self.connections[slot].serve(Exchange::AT_BEGIN);
                 self.requests(turn, slot, carry.as_deref().map_or(&[], |carry| carry));
             }
         }

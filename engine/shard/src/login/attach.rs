@@ -49,6 +49,7 @@ impl Shard {
             session.accept();
             connection.gate |= if session.first_frame_only() { gate::QUIET | gate::PACED } else { gate::QUIET };
         }
+        self.connections.recharge(slot);
         let carry = self.connections.hold(slot, |c| c.carry.take());
         if self.is_mqtt(slot) {
             self.counters.online_mqtt += 1;

@@ -56,7 +56,7 @@ impl Shard {
             connections: self.connections.used as u64,
             online: self.counters.online,
             devices: self.devices.len() as u64,
-            ledger_bytes: self.connections.ledger_bytes as u64,
+            ledger_bytes: self.connections.ledger.held_bytes() as u64,
             diary_bytes: self.operator.diary.heap_bytes() as u64,
             frames: self.counters.frames,
             commands: self.counters.commands(),

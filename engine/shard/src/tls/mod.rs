@@ -3,14 +3,14 @@
 mod handshakes;
 mod records;
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use linchpin_protocol::model::Now;
+use linchpin_protocol::model::{Millis, Now};
 use linchpin_tls::{Acceptor, Admission, Challenges, Clock, Desk, Greeting, Handshake, Pass, RecordLayer, Session};
 
-use crate::ConnRef;
+use crate::{ConnRef, Slot};
 
 /// What a shard needs for TLS.
 #[derive(Debug)]
@@ -35,7 +35,9 @@ pub(crate) struct SharedTls {
     pub(crate) ready: VecDeque<ConnRef>,
     /// Whose step was made last, until its cost is reported.
     pub(crate) stepped: Option<Stepped>,
-    /// DeviceChange over calls: bytes for the peer.
+    /// Connections of which a part of a record has come: when it began.
+    pub(crate) records: HashMap<Slot, Millis>,
+    /// Reused by each call: bytes for the peer.
     pub(crate) out: Vec<u8>,
 }
 
@@ -56,6 +58,7 @@ impl SharedTls {
             admission: Admission::new(seed, since_start(now)),
             ready: VecDeque::new(),
             stepped: None,
+            records: HashMap::new(),
             out: Vec::new(),
         }
     }
@@ -132,10 +135,22 @@ pub(crate) enum Stage {
     Going(Box<Handshake>),
 }
 
+impl Shaking {
+    /// Is the peer's turn?
+    pub(crate) fn awaits_peer(&self) -> bool {
+        matches!(self.stage, Stage::Going(_)) && self.came.is_empty()
+    }
+}
+
 impl Tls {
     /// Are records opened and sealed?
     pub(crate) const fn is_on(&self) -> bool {
         matches!(self, Self::On(_))
+    }
+
+    /// Has a part of a record come, whose rest has not?
+    pub(crate) fn awaits_rest(&self) -> bool {
+        matches!(self, Self::On(session) if session.awaits_rest())
     }
 
     /// Memory behind the structure.

@@ -1,12 +1,12 @@
 //! TLS records of a shard's connections: opened where they lie, sealed once a tick.
 
-use linchpin_protocol::model::Now;
+use linchpin_protocol::model::{Millis, Now};
 use linchpin_tls::limits::MAX_PLAINTEXT_BYTES;
 use linchpin_tls::{Fault, Input, Opened, RecordLayer};
 
-use crate::connection::{Phase, gate};
+use crate::connection::{Exchange, Phase, gate};
 use crate::tls::Tls;
-use crate::{Effects, End, Shard, Slot, Turn, end};
+use crate::{Effects, End, Shard, Slot, Turn, end, limits};
 
 impl Shard {
     /// Sealed bytes of a connection: opened where they lie.
@@ -15,6 +15,8 @@ impl Shard {
         // Before the login everything of one read is taken together: the connection is armed once for it.
         let mut gathered = Vec::new();
         let is_live = self.connections[slot].phase == Phase::Live;
+        let mut is_new = false;
+        let awaited_rest = self.connections[slot].wire.tls.awaits_rest();
         loop {
             let Some(secure) = self.tls.as_mut() else { return };
             let (desk, out) = (&mut secure.desk, &mut secure.out);
@@ -22,6 +24,11 @@ impl Shard {
                 Tls::On(session) => session.open(desk, &mut input, out),
                 _ => Err(Fault::Closed),
             });
+            if matches!(opened, Ok(Opened::Drained)) && (awaited_rest || self.connections[slot].wire.tls.awaits_rest())
+            {
+                self.note_record(turn, slot, is_new);
+            }
+            is_new = true;
             match opened {
                 Ok(Opened::Plain(plain)) if is_live => self.plain_bytes(turn, slot, plain),
                 Ok(Opened::Plain(plain)) => gathered.extend_from_slice(plain),
@@ -50,6 +57,50 @@ impl Shard {
             if self.connections.get(slot).is_none_or(|c| c.phase != Phase::Live) && is_live {
                 return self.flush_out(turn, slot);
             }
+        }
+    }
+
+    /// All that came was read, and a record was or is not whole. `is_new`: others were whole since.
+    #[cold]
+    fn note_record(&mut self, turn: &mut Turn<'_>, slot: Slot, is_new: bool) {
+        let Some(secure) = self.tls.as_mut() else { return };
+        let connection = &self.connections[slot];
+        let is_opening = matches!(connection.phase, Phase::Opening)
+            || matches!(connection.exchange(), Some(Exchange::Reading { verified: false, .. }));
+        if !connection.wire.tls.awaits_rest() {
+            let was_noted = secure.records.remove(&slot).is_some();
+            if was_noted && connection.carry.is_none() && self.awaits_request(slot) {
+                // If the record held nothing of a request, the connection is as idle as before.
+                self.set_deadline(turn.now, slot, self.http_idle_ms());
+            }
+            return;
+        }
+        if is_new {
+            secure.records.remove(&slot);
+        }
+        let at = secure.records.entry(slot).or_insert(turn.now.mono).after(limits::RECORD_MS);
+        if connection.is_live() {
+            self.set_live_timer(slot);
+        } else if is_opening && connection.deadline.millis() > at.after(limits::WHEEL_TICK_MS) {
+            self.set_deadline(turn.now, slot, at.since(turn.now.mono));
+        }
+    }
+
+    /// When the record of which a part has come must be whole.
+    pub(crate) fn record_due_at(&self, slot: Slot) -> Option<Millis> {
+        let secure = self.tls.as_ref().filter(|secure| !secure.records.is_empty())?;
+        secure.records.get(&slot).map(|at| at.after(limits::RECORD_MS))
+    }
+
+    /// Should it have been?
+    pub(crate) fn is_record_late(&self, now: Now, slot: Slot) -> bool {
+        self.record_due_at(slot).is_some_and(|at| at <= now.mono)
+    }
+
+    /// The slot is free.
+    pub(crate) fn forget_record(&mut self, slot: Slot) {
+        if let Some(secure) = self.tls.as_mut().filter(|secure| !secure.records.is_empty()) {
+            secure.records.remove(&slot);
         }
     }
 

@@ -35,6 +35,7 @@ fn provoke(end: End) -> World {
         | End::CertificateRevoked
         | End::HandshakesPerAddress
         | End::HandshakeBusy => tls::provoke(end),
+        End::RecordTimeout | End::ShareFull | End::Crowded => hoarders::provoke(end),
         End::AnswerFailed => failed(),
         _ => logged_in(end),
     }

@@ -9,6 +9,7 @@ mod first_bytes;
 mod full_lanes;
 mod groups;
 mod heartbeat;
+mod hoarders;
 mod http;
 mod introduction;
 mod keeping;

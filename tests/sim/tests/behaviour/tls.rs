@@ -21,7 +21,7 @@ fn connector(world: &World, version: Version) -> Connector {
 
 /// Make a connection end in this way; returns the world.
 pub(super) fn provoke(end: End) -> World {
-    let mut world = secure_world(WorldOptions { shards: 1, slots: 6_000, ..WorldOptions::default() });
+    let mut world = secure_world(WorldOptions { shards: 1, slots: 20_000, ..WorldOptions::default() });
     let id = TemplateId::parse(b"TMPLsecure").expect("valid");
     world.add_template(&Template::new(id, "Lock".into(), Vec::new(), Vec::new()).with_tls_required(true));
     let token = world.add_device(1, Some(id));

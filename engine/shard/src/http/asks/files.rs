@@ -84,7 +84,7 @@ impl Shard {
         turn.fx.send(slot, |wire| wire.extend_from_slice(&out.wire));
         match out.over {
             Some(AskEnd::Next) => {
-                self.connections[slot].serve(Exchange::Reading { verified: false });
+                self.connections[slot].serve(Exchange::AT_BEGIN);
                 return Some(head.len_bytes);
             }
             Some(AskEnd::Close(end) | AskEnd::Cut(end)) => self.refuse(turn, slot, end),

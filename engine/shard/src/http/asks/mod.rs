@@ -146,7 +146,7 @@ impl Shard {
                     return self.refuse(turn, slot, End::HttpDone);
                 }
                 let rest = ask.into_rest();
-                self.connections[slot].serve(Exchange::Reading { verified: false });
+                self.connections[slot].serve(Exchange::AT_BEGIN);
                 self.set_deadline(turn.now, slot, u64::from(self.settings.login_timeout_ms));
                 if peer_ended {
                     self.asks.ended.insert(slot);

@@ -1,0 +1,118 @@
+//! Room in the connection table: who has not logged in never fills it.
+//!
+//! Looked at when a connection is accepted, since that is when one is missing. The table itself says who is there, so an
+//! idle connection costs nothing here; a look gives back many places at once, so that it is paid seldom.
+
+use super::choice::{Holding, who_gives_back};
+use super::owner::{Payer, PayerPrefix};
+use crate::connection::{Connections, Phase};
+use crate::limits::{FULL_SIXTEENTHS, ROOM_LOOK_MS, STRANGER_SHARES, STRANGERS_PART, TABLE_BATCH};
+use crate::{End, Shard, Slot, Turn, limits};
+
+impl Connections {
+    /// Connections that stay: what closes is as good as gone.
+    fn staying(&self) -> usize {
+        self.used - self.closing
+    }
+
+    /// From here on clients of HTTP may not idle for long.
+    pub(crate) fn is_filling(&self) -> bool {
+        self.staying() * 100 >= self.slots() * limits::FILLING_PERCENT
+    }
+
+    /// Is it so full that the next who comes may find no place?
+    fn is_full(&self) -> bool {
+        self.staying() * 16 >= self.slots() * FULL_SIXTEENTHS
+    }
+
+    /// Those that have not logged in. Neither the newcomer nor who waits for the server makes room.
+    fn strangers(&self, newcomer: Slot) -> Vec<Holding<Slot>> {
+        let strangers = self.iter().filter(|(_, c)| !matches!(c.phase, Phase::Live | Phase::Closing));
+        strangers
+            .map(|(key, c)| Holding {
+                key,
+                payer: Payer::Address(c.peer.ip()),
+                amount: 1,
+                since: u64::from(c.serial),
+                may_end: key != newcomer && c.awaits_peer(),
+            })
+            .collect()
+    }
+}
+
+impl Shard {
+    /// A connection has come: is there room for the next, and does nobody hold more than a stranger may?
+    pub(crate) fn look_for_room(&mut self, turn: &mut Turn<'_>, newcomer: Slot) {
+        let connections = &self.connections;
+        let strangers = connections.staying().saturating_sub(self.counters.online as usize);
+        // The common case: few have not logged in.
+        if !connections.is_full() && strangers * STRANGER_SHARES <= connections.slots() {
+            return;
+        }
+        let is_crowded = connections.is_full() || strangers * STRANGERS_PART > connections.slots();
+        if !is_crowded && turn.now.mono < self.room_due_at {
+            return;
+        }
+        self.room_due_at = turn.now.mono.after(ROOM_LOOK_MS);
+        self.make_room(turn, strangers, newcomer);
+    }
+
+    #[cold]
+    fn make_room(&mut self, turn: &mut Turn<'_>, strangers: usize, newcomer: Slot) {
+        let slots = self.connections.slots();
+        let batch = (slots / TABLE_BATCH).max(1);
+        let half = slots / STRANGERS_PART;
+        let mut need = if strangers > half { strangers - half + batch } else { 0 };
+        if self.connections.is_full() {
+            need = need.max(batch);
+        }
+        let mut held = self.connections.strangers(newcomer);
+        let mut ended = who_gives_back(&held, |_| 0, need as u64);
+        held.retain(|holding| !ended.contains(&holding.key));
+        ended.extend(beyond_share(&held, (slots / STRANGER_SHARES).max(limits::STRANGERS_OF_ONE) as u64));
+        for slot in ended {
+            self.end(turn, slot, End::Crowded);
+        }
+    }
+}
+
+/// The oldest of each address that has more than `share`.
+fn beyond_share(held: &[Holding<Slot>], share: u64) -> Vec<Slot> {
+    let mut counts = std::collections::BTreeMap::<PayerPrefix, u64>::new();
+    let narrowest = |payer: Payer| payer.prefixes().next();
+    for holding in held {
+        if let Some(prefix) = narrowest(holding.payer) {
+            *counts.entry(prefix).or_default() += 1;
+        }
+    }
+    counts.retain(|_, count| *count > share);
+    let mut ended = Vec::new();
+    for (prefix, count) in counts {
+        let of: Vec<_> = held.iter().filter(|holding| narrowest(holding.payer) == Some(prefix)).copied().collect();
+        ended.extend(who_gives_back(&of, |_| 0, count - share));
+    }
+    ended
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::IpAddr;
+
+    use super::*;
+
+    #[test]
+    fn an_address_beyond_its_share_loses_its_oldest() {
+        let ip = |last: u8| Payer::Address(IpAddr::from([192, 0, 2, last]));
+        let held: Vec<_> = (0..12u32)
+            .map(|n| Holding {
+                key: Slot(n),
+                payer: ip(u8::from(n % 4 == 0)),
+                amount: 1,
+                since: u64::from(20 - n),
+                may_end: n != 11,
+            })
+            .collect();
+        assert_eq!(beyond_share(&held, 7), [Slot(10), Slot(9)], "nine of one address, and the oldest may not end");
+        assert_eq!(beyond_share(&held, 9), []);
+    }
+}
