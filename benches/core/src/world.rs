@@ -8,8 +8,8 @@ use linchpin_protocol::model::{
     Datastream, DeviceId, Millis, Now, OrgId, Pin, Template, TemplateId, Token, UnixMillis, ValueKind,
 };
 use linchpin_shard::{
-    Command, Effect, Effects, Input, Intake, Letter, Settings, Shard, ShardId, ShardOptions, Slot, Via, digest,
-    home_of, index_owner_of,
+    Command, Effect, Effects, Input, Intake, Letter, Settings, Shard, ShardId, ShardOptions, Slot, TokenRight, Via,
+    digest, home_of, index_owner_of,
 };
 
 const KEY: [u8; 32] = [9; 32];
@@ -110,8 +110,8 @@ impl World {
         let homes = (1..).filter_map(DeviceId::new).filter(|device| home_of(*device, shards) == ShardId(own));
         for device in homes.take(devices) {
             let token = token_of(device, own, shards);
-            world.order(Command::AddDevice { device, org: OrgId::FIRST, template: Some(id) });
-            world.order(Command::IndexToken { digest: digest(&KEY, &token), device });
+            world.order(Command::AddDevice { device, org: OrgId::FIRST, template: Some(id), token_epoch: 0 });
+            world.order(Command::IndexToken { digest: digest(&KEY, &token), right: TokenRight { device, epoch: 0 } });
             world.tokens.push(token);
         }
         world

@@ -14,6 +14,7 @@ mod clock;
 mod command;
 mod error;
 mod facts;
+pub mod fleet;
 pub mod http;
 pub mod limits;
 pub mod loader;

@@ -30,6 +30,24 @@ pub const METRICS_CONNECTIONS: usize = 16;
 pub const ADD_DEVICES: u32 = 100_000;
 /// Devices of the process.
 pub const DEVICES: u32 = 10_000_000;
+/// The index of devices asks their homes what has changed at most so often.
+pub const FLEET_FRESH: Duration = Duration::from_millis(100);
+/// Devices of one page of a list: one answer, in columns.
+pub const DEVICE_PAGE: usize = 10_000;
+/// Devices that are made, and written down in the audit log, in one batch.
+pub const DEVICES_TOGETHER: usize = 500;
+/// Longest tag of a device, bytes.
+pub const TAG_BYTES: usize = 40;
+/// People that one device is shared with.
+pub const DEVICE_SHARES: usize = 64;
+/// Versions of a template that are retained besides the one in force.
+pub const TEMPLATE_VERSIONS: usize = 20;
+/// Events that one question for a list looks at; beyond that it must name a device.
+pub const EVENTS_LOOKED_AT: usize = 1_000_000;
+/// Longest note of who resolves an event, bytes.
+pub const EVENT_NOTE_BYTES: usize = 500;
+/// Points of one line of a chart.
+pub const CHART_POINTS: usize = 4_000;
 /// Longest name of a device, bytes.
 pub const NAME_BYTES: usize = 64;
 /// Facts (devices, tokens, templates) that wait for shards to acknowledge them; beyond that nothing new is taken.

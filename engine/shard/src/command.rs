@@ -4,7 +4,7 @@ use linchpin_protocol::http::Reply;
 use linchpin_protocol::model::{DeviceId, OrgId, Pin, Template, TemplateId};
 
 use crate::device::verbs::Refused;
-use crate::{AwaitedAnswer, ConnRef, Digest, End, Intake, Restored, Settings};
+use crate::{AwaitedAnswer, ConnRef, Digest, End, EventId, Intake, Restored, Settings, TokenRight};
 
 /// The asker's number; comes back with the [`Report`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -42,7 +42,7 @@ pub enum Push {
 pub enum Command {
     /// Add or replace a template (to every shard).
     PutTemplate(Box<Template>),
-    /// Add a device (to its home). Answered by nothing: given at start and by `device add`.
+    /// Add a device, or say anew what is known of it (to its home). Answered by nothing: given at start and at each change.
     AddDevice {
         /// The device.
         device: DeviceId,
@@ -50,13 +50,15 @@ pub enum Command {
         org: OrgId,
         /// Its template, if it has one; must be known.
         template: Option<TemplateId>,
+        /// Which of its tokens is the last one: see [`Command::Revoke`].
+        token_epoch: u16,
     },
     /// Add an index entry (to the digest's owner).
     IndexToken {
         /// Keyed digest of the device's token.
         digest: Digest,
-        /// The device.
-        device: DeviceId,
+        /// The device, and which of its tokens it is.
+        right: TokenRight,
     },
     /// What the store has of a device (to its home, after [`Command::AddDevice`]). Answered by nothing.
     Restore {
@@ -113,6 +115,57 @@ pub enum Command {
         request: RequestId,
         /// The device.
         device: DeviceId,
+    },
+    /// What lists need of some devices that live here, at most `limits::LIST_ROWS`: answered by [`Report::Glances`].
+    Glance {
+        /// Where to answer.
+        request: RequestId,
+        /// The devices, each with the pin whose latest value is wanted; `None`: the first that has one.
+        devices: Vec<(DeviceId, Option<Pin>)>,
+    },
+    /// The same of all devices that live here, in the order of their ids: at most `limit` with ids above `after`.
+    GlanceAbove {
+        /// Where to answer.
+        request: RequestId,
+        /// Only ids above this one; 0 = from the first.
+        after: u32,
+        /// At most this many rows.
+        limit: u32,
+    },
+    /// The same of those that have come, gone or been described anew since this was last asked, by whoever it was.
+    GlanceChanged {
+        /// Where to answer.
+        request: RequestId,
+        /// At most this many rows.
+        limit: u32,
+    },
+    /// Set fields of a device's metadata, or remove those without a value: all of them or none.
+    Describe {
+        /// Where to answer.
+        request: RequestId,
+        /// The device; this shard is its home.
+        device: DeviceId,
+        /// Name and value.
+        fields: Vec<(Box<str>, Option<Box<str>>)>,
+    },
+    /// An event was resolved by a person: forget that it is open.
+    ForgetEvent {
+        /// Where to answer.
+        request: RequestId,
+        /// The device; this shard is its home.
+        device: DeviceId,
+        /// Which event.
+        id: EventId,
+    },
+    /// Tokens of a device before this one are good no more (to its home): its connection ends, and what is still under way
+    /// with such a token is refused. When this is answered nothing that came with one is accepted any more.
+    Revoke {
+        /// Where to answer.
+        request: RequestId,
+        /// The device.
+        device: DeviceId,
+        /// Which of its tokens is the first that is good.
+        token_epoch: u16,
     },
     /// Remove an index entry (from the digest's owner). Answered by nothing.
     UnindexToken(Digest),
@@ -182,6 +235,36 @@ pub enum Report {
     Devices(Vec<DeviceRow>),
     /// Answer to `Device`.
     Device(Box<DeviceView>),
+    /// Answer to `Glance`, `GlanceAbove` and `GlanceChanged`.
+    Glances {
+        /// A row a device.
+        rows: Vec<DeviceGlance>,
+        /// There are more: ask again.
+        is_more: bool,
+        /// Changes were lost: all devices must be looked at.
+        has_lost: bool,
+    },
+}
+
+/// What a list of devices needs of one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeviceGlance {
+    /// The device.
+    pub id: DeviceId,
+    /// It has a connection that is logged in.
+    pub is_online: bool,
+    /// When it came or went, Unix seconds; 0 = not since the start.
+    pub since_s: u64,
+    /// When it was last heard, Unix seconds; 0 = not since the start.
+    pub seen_s: u64,
+    /// How its previous connection ended.
+    pub last_end: Option<End>,
+    /// The template that its firmware names.
+    pub named: Option<TemplateId>,
+    /// Metadata: name, value.
+    pub metadata: Vec<(Box<str>, Box<str>)>,
+    /// A latest value with its pin, and when it was written, Unix ms; only in answers to `Glance`.
+    pub value: Option<(Pin, Box<[u8]>, u64)>,
 }
 
 /// An ended connection.

@@ -2,10 +2,10 @@
 
 use linchpin_protocol::Status;
 use linchpin_protocol::http::{Call, Reply};
-use linchpin_protocol::model::{DeviceId, Pin};
+use linchpin_protocol::model::{OrgId, Pin};
 use serde::{Deserialize, Serialize};
 
-use crate::{ConnRef, Digest, HoldingRow};
+use crate::{ConnRef, Digest, HoldingRow, TokenRight};
 
 /// Why a token is looked up; travels with the question and comes back with the answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,15 +37,17 @@ pub enum Letter {
     Resolved {
         /// The connection that asked.
         asker: ConnRef,
-        /// The device, if the token is known.
-        device: Option<DeviceId>,
+        /// What the token stands for, if it is known.
+        right: Option<TokenRight>,
         /// As in the question.
         purpose: Purpose,
     },
-    /// To the home of `device`: a bridge write of another device.
+    /// To the home of a device: a bridge write of another device.
     Bridge {
-        /// The target.
-        device: DeviceId,
+        /// The target, by the token that the bridge was opened with.
+        right: TokenRight,
+        /// The organization of the writing device; a bridge leads into no other.
+        org: OrgId,
         /// The writing connection, to be answered only when the write is refused.
         asker: ConnRef,
         /// Does that connection speak TLS? The target's template may require it.
@@ -61,8 +63,8 @@ pub enum Letter {
     Ask {
         /// Keyed digest of the token.
         digest: Digest,
-        /// The device, once it is known.
-        device: Option<DeviceId>,
+        /// What the token stands for, once it is known.
+        right: Option<TokenRight>,
         /// The connection that waits for the answer.
         asker: ConnRef,
         /// What is asked.
@@ -91,7 +93,7 @@ pub enum Letter {
 #[cfg(test)]
 mod tests {
     use linchpin_protocol::http::{Dialect, History, What};
-    use linchpin_protocol::model::PinKind;
+    use linchpin_protocol::model::{DeviceId, PinKind};
 
     use super::*;
     use crate::{LedgerClass, PayerPrefix, ShardId, Slot};
@@ -147,14 +149,16 @@ mod tests {
 
     fn letters() -> Vec<Letter> {
         let asker = ConnRef { shard: ShardId(513), slot: Slot(u32::MAX), serial: 7 };
-        let (digest, device) = (Digest([0xa5; 16]), DeviceId::new(u32::MAX));
+        let digest = Digest([0xa5; 16]);
+        let right = DeviceId::new(u32::MAX).map(|device| TokenRight { device, epoch: u16::MAX });
         let purpose = Purpose::Bridge { id: 65_535, bridge_pin: 64 };
         let mut all = vec![
             Letter::Resolve { digest, asker, purpose },
-            Letter::Resolved { asker, device, purpose: Purpose::Login },
-            Letter::Resolved { asker, device: None, purpose },
+            Letter::Resolved { asker, right, purpose: Purpose::Login },
+            Letter::Resolved { asker, right: None, purpose },
             Letter::Bridge {
-                device: device.expect("not 0"),
+                right: right.expect("not 0"),
+                org: OrgId::FIRST,
                 asker,
                 over_tls: true,
                 id: 1,
@@ -172,7 +176,7 @@ mod tests {
         all.extend(calls().into_iter().zip([Dialect::Current, Dialect::Legacy].into_iter().cycle()).map(
             |(what, dialect)| {
                 let call = Box::new(Call { dialect, what, over_tls: dialect == Dialect::Legacy });
-                Letter::Ask { digest, device, asker, call }
+                Letter::Ask { digest, right, asker, call }
             },
         ));
         let statuses = (0..=u16::MAX).filter_map(Status::from_code);
@@ -204,8 +208,14 @@ mod tests {
     fn ids_that_cannot_be_are_refused() {
         let json = |text: &str| serde_json::from_str::<Letter>(text);
         let asker = r#"{"shard":0,"slot":0,"serial":0}"#;
-        assert!(json(&format!(r#"{{"Resolved":{{"asker":{asker},"device":1,"purpose":"Login"}}}}"#)).is_ok());
-        assert!(json(&format!(r#"{{"Resolved":{{"asker":{asker},"device":0,"purpose":"Login"}}}}"#)).is_err());
+        assert!(
+            json(&format!(r#"{{"Resolved":{{"asker":{asker},"right":{{"device":1,"epoch":0}},"purpose":"Login"}}}}"#))
+                .is_ok()
+        );
+        assert!(
+            json(&format!(r#"{{"Resolved":{{"asker":{asker},"right":{{"device":0,"epoch":0}},"purpose":"Login"}}}}"#))
+                .is_err()
+        );
         assert!(json(&format!(r#"{{"Answer":{{"asker":{asker},"id":1,"status":"Unheard"}}}}"#)).is_err());
     }
 }

@@ -9,15 +9,15 @@ impl Shard {
     pub(crate) fn letter(&mut self, turn: &mut Turn<'_>, from: ShardId, letter: Letter) {
         match letter {
             Letter::Resolve { digest, asker, purpose } => {
-                let device = self.catalog.tokens.get(&digest);
-                turn.fx.push(Effect::Letter { to: from, letter: Letter::Resolved { asker, device, purpose } });
+                let right = self.catalog.tokens.get(&digest);
+                turn.fx.push(Effect::Letter { to: from, letter: Letter::Resolved { asker, right, purpose } });
             }
-            Letter::Resolved { asker, device, purpose } => self.resolved(turn, asker, device, purpose),
-            Letter::Bridge { device, asker, over_tls, id, pin, value } => {
-                self.bridge_write(turn, device, asker, over_tls, id, pin, &value);
+            Letter::Resolved { asker, right, purpose } => self.resolved(turn, asker, right, purpose),
+            Letter::Bridge { right, org, asker, over_tls, id, pin, value } => {
+                self.bridge_write(turn, (right, org), asker, over_tls, id, pin, &value);
             }
             Letter::Answer { asker, id, status } => self.late_answer(turn, asker, id, status),
-            Letter::Ask { digest, device, asker, call } => self.asked(turn, digest, device, asker, call),
+            Letter::Ask { digest, right, asker, call } => self.asked(turn, digest, right, asker, call),
             Letter::Reply { asker, reply } => self.replied(turn, asker, reply),
             Letter::Holdings(rows) => self.holdings_reported(turn, from, rows),
         }

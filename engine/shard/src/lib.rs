@@ -35,7 +35,9 @@ mod tls;
 mod turn;
 mod ws;
 
-pub use command::{Command, DeviceRow, DeviceView, DiaryEntry, Push, Report, RequestId, ShardStatus, TappedFrame};
+pub use command::{
+    Command, DeviceGlance, DeviceRow, DeviceView, DiaryEntry, Push, Report, RequestId, ShardStatus, TappedFrame,
+};
 pub use connection::failures::LoginFailures;
 pub use device::verbs::Refused;
 pub use effects::{Effect, Effects, SendRange};
@@ -50,6 +52,7 @@ pub use ledger::elsewhere::HoldingRow;
 pub use ledger::owner::PayerPrefix;
 pub use letter::{Letter, Purpose};
 pub use login::index::digest;
+pub use login::right::TokenRight;
 pub use mqtt::MESSAGE_CODES;
 pub use parcel::{Cargo, LocalLetter, Parcel};
 pub use settings::Settings;

@@ -183,6 +183,8 @@ pub const EVENTS_PER_DAY: u32 = 100;
 /// Same event code at most once in this time, ms.
 pub const EVENT_REPEAT_MS: u64 = 1_000;
 
+/// Devices that have changed since lists last looked; beyond that all are looked at.
+pub const CHANGED_DEVICES: usize = 65_536;
 /// Rows of one device list page.
 pub const LIST_ROWS: u32 = 1_000;
 /// What all connections of a shard get in one tick, bytes. Offsets have 32 bits; the bounds of single connections keep

@@ -2,16 +2,14 @@
 
 use std::net::SocketAddr;
 
-use linchpin_protocol::model::DeviceId;
-
 use crate::connection::Wire;
-use crate::{Input, Letter, MoveId, ShardId};
+use crate::{Input, Letter, MoveId, ShardId, TokenRight};
 
 /// A connection on its way home: everything but the descriptor.
 #[derive(Debug)]
 pub struct Cargo {
-    /// The device that it logs in as.
-    pub device: DeviceId,
+    /// The device that it logs in as, by which of its tokens.
+    pub right: TokenRight,
     /// The peer's address.
     pub peer: SocketAddr,
     /// Its layers: the login is not answered yet, home answers it.

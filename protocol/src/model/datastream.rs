@@ -8,6 +8,9 @@ use crate::limits::MAX_VALUE_BYTES;
 
 use super::{Number, Pin, TemplateId, TopicMapping, ValueRef};
 
+/// What codes of the system's own events begin with.
+pub const SYSTEM_EVENTS: &str = "sys_";
+
 /// What a datastream takes.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum ValueKind {
@@ -244,10 +247,10 @@ impl Template {
         self.datastream(pin).ok_or(Fault::NoDatastream { pin })?.admit(value)
     }
 
-    /// May its devices log this event?
+    /// May its devices log this event? Those of the system are in every template: an unmodified Edgent logs `sys_ota`.
     #[must_use]
     pub fn has_event(&self, code: &str) -> bool {
-        self.events.iter().any(|known| &**known == code)
+        code.starts_with(SYSTEM_EVENTS) || self.events.iter().any(|known| &**known == code)
     }
 }
 
@@ -338,6 +341,6 @@ mod tests {
         }
         let pin = Pin::new_virtual(4);
         assert_eq!(template.admit(pin, ValueRef(b"x")), Err(Fault::NoDatastream { pin }));
-        assert!(template.has_event("hot") && !template.has_event("cold"));
+        assert!(template.has_event("hot") && template.has_event("sys_ota") && !template.has_event("cold"));
     }
 }

@@ -29,6 +29,8 @@ pub(crate) enum Ask {
     Latest(DeviceKey, OutcomeSender<Option<Latest>>),
     /// The latest values of the devices that the journal of the last run knows, as the replay collects them.
     Replayed(SyncSender<LatestPiece>),
+    /// Do this while nothing is stored: what reads records of history and writes them again.
+    Still(Box<dyn FnOnce() -> Result<u64, Error> + Send>, OutcomeSender<u64>),
     Stop,
 }
 

@@ -149,6 +149,10 @@ impl Collector {
                 let open = self.devices.get(&slot_of(key)).map(|open| open.latest(0));
                 let _ = done.try_send(Ok(open));
             }
+            Ask::Still(job, done) => {
+                let result = self.settle_pending().and_then(|()| job());
+                let _ = done.try_send(result);
+            }
             Ask::Replayed(pieces) => self.listen(pieces),
             Ask::Stop => return true,
         }

@@ -27,6 +27,8 @@ const OF_DEVICE: [Family; 10] = [
     Family::Day,
     Family::Share,
 ];
+/// Those of them that hold what the device has reported.
+const OF_REPORTS: [Family; 6] = [Family::Latest, Family::Event, Family::Raw, Family::Minute, Family::Hour, Family::Day];
 /// Families whose keys begin with the organization besides.
 const OF_ORG: [Family; 12] = [
     Family::Org,
@@ -94,6 +96,17 @@ impl Store {
             writes.delete(Family::Index, 0, digest.key().as_ref());
         }
         self.delete_below(key.bytes(), &OF_DEVICE, writes)
+    }
+
+    /// Erase what a device has reported: values, history, events. The device itself stays.
+    ///
+    /// # Errors
+    /// As [`Store::commit`].
+    pub fn erase_history(&self, key: DeviceKey) -> Result<(), Error> {
+        let _one = self.inner.long_work.lock().unwrap_or_else(PoisonError::into_inner);
+        self.store_all()?;
+        self.forget(key.org, Some(key))?;
+        self.delete_below(key.bytes(), &OF_REPORTS, EncodedWrites::default())
     }
 
     fn forget(&self, org: OrgId, device: Option<DeviceKey>) -> Result<(), Error> {

@@ -2,4 +2,5 @@
 
 pub(crate) mod erase;
 pub(crate) mod expire;
+pub(crate) mod transfer;
 pub(crate) mod trusted_clock;

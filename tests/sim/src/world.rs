@@ -11,7 +11,7 @@ use std::time::Duration;
 use linchpin_protocol::model::{DeviceId, Millis, Now, OrgId, Template, TemplateId, Token, UnixMillis};
 use linchpin_shard::{
     Command, ConnRef, Effects, End, HttpOptions, Input, Intake, LoginFailures, Parcel, Report, RequestId, Settings,
-    Shard, ShardId, ShardOptions, Slot, TappedFrame, Via, digest, home_of, index_owner_of,
+    Shard, ShardId, ShardOptions, Slot, TappedFrame, TokenRight, Via, digest, home_of, index_owner_of,
 };
 
 use linchpin_protocol::http::Reply;
@@ -274,12 +274,39 @@ impl World {
         token
     }
 
+    /// Replace a device's token as control does: home is told first, then the index. Returns the new token. Time passes
+    /// between the steps, and the old token is worth nothing once the first has been answered.
+    pub fn replace_token(&mut self, id: u32, old: &Token, epoch: u16, pause_ms: u64) -> Token {
+        let token = Token::from_random(&std::array::from_fn(|n| (id as usize + n * 7 + usize::from(epoch)) as u8));
+        let report = self.ask(id, |request, device| Command::Revoke { request, device, token_epoch: epoch });
+        assert!(matches!(report, Report::Done), "{report:?}");
+        self.run_ms(pause_ms);
+        let (old, new) = (digest(&self.key, old), digest(&self.key, &token));
+        self.order(index_owner_of(&old, self.shards()), Command::UnindexToken(old));
+        self.run_ms(pause_ms);
+        let right = TokenRight { device: device_id(id), epoch };
+        self.order(index_owner_of(&new, self.shards()), Command::IndexToken { digest: new, right });
+        token
+    }
+
+    /// Put a device into another organization.
+    pub fn move_device(&mut self, id: u32, org: OrgId, token_epoch: u16) {
+        let device = device_id(id);
+        self.order(home_of(device, self.shards()), Command::AddDevice { device, org, template: None, token_epoch });
+    }
+
     /// Make a device with this token.
     pub fn add_device_with(&mut self, id: u32, template: Option<TemplateId>, token: &Token) {
         let device = device_id(id);
         let digest = digest(&self.key, token);
-        self.order(home_of(device, self.shards()), Command::AddDevice { device, org: OrgId::FIRST, template });
-        self.order(index_owner_of(&digest, self.shards()), Command::IndexToken { digest, device });
+        self.order(
+            home_of(device, self.shards()),
+            Command::AddDevice { device, org: OrgId::FIRST, template, token_epoch: 0 },
+        );
+        self.order(
+            index_owner_of(&digest, self.shards()),
+            Command::IndexToken { digest, right: TokenRight { device, epoch: 0 } },
+        );
     }
 
     /// Give a device back what it had.

@@ -14,9 +14,16 @@
 //! | [`org`] | organizations: made, changed, moved, suspended |
 //! | [`invite`] | links that are good once |
 //! | [`client`] | API keys, OAuth clients and their tokens |
+//! | [`device`] | devices, their tokens and shares |
+//! | [`template`] | templates and their versions |
+//! | [`event`] | events: listed, resolved |
+//! | [`transfer`] | devices that go to another organization |
+//! | [`static_token`] | devices that are claimed by a code |
 //! | [`sign_in`] | the door: throttle, password, factor, session |
 
 pub mod client;
+pub mod device;
+pub mod event;
 pub mod fault;
 pub mod invite;
 mod numbers;
@@ -25,6 +32,9 @@ pub mod person;
 pub mod role;
 pub mod session;
 pub mod sign_in;
+pub mod static_token;
+pub mod template;
+pub mod transfer;
 
 use std::ops::ControlFlow;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};

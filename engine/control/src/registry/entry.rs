@@ -19,6 +19,8 @@ pub struct DeviceEntry {
     pub name: Box<str>,
     /// Its template.
     pub template: Option<TemplateId>,
+    /// Counts its tokens.
+    pub token_epoch: u16,
 }
 
 /// A device that was made just now, or whose token was asked for.

@@ -10,7 +10,7 @@ pub(crate) mod records;
 use std::collections::{BTreeMap, BTreeSet};
 
 use linchpin_protocol::model::{DeviceId, OrgId, Template, TemplateId, Token};
-use linchpin_shard::{Command, Digest, ShardId, digest, home_of, index_owner_of};
+use linchpin_shard::{Command, Digest, ShardId, TokenRight, digest, home_of, index_owner_of};
 
 pub use self::entry::{DeviceEntry, Loaded, Made, NewDevices, RegistryError, TemplateEntry};
 use crate::limits;
@@ -249,7 +249,7 @@ impl Registry {
         self.last_id += 1;
         // Ids start at 1 and are bounded by `limits::DEVICES`.
         let id = DeviceId::new(self.last_id).unwrap_or_else(|| unreachable!("ids start at 1"));
-        Made { entry: DeviceEntry { id, org, name: name.into(), template }, token }
+        Made { entry: DeviceEntry { id, org, name: name.into(), template, token_epoch: 0 }, token }
     }
 
     /// Give a device another name and template.
@@ -309,14 +309,20 @@ impl Registry {
     /// What the home of a device must be told of it.
     #[must_use]
     pub fn introduce(&self, device: &DeviceEntry) -> (ShardId, Command) {
-        let add = Command::AddDevice { device: device.id, org: device.org, template: device.template };
+        let add = Command::AddDevice {
+            device: device.id,
+            org: device.org,
+            template: device.template,
+            token_epoch: device.token_epoch,
+        };
         (home_of(device.id, self.shards), add)
     }
 
     /// What the owner of a token's index entry must be told, so that the device can log in.
     #[must_use]
     pub fn index(&self, device: DeviceId, digest: Digest) -> (ShardId, Command) {
-        (index_owner_of(&digest, self.shards), Command::IndexToken { digest, device })
+        let epoch = self.device(device).map_or(0, |device| device.token_epoch);
+        (index_owner_of(&digest, self.shards), Command::IndexToken { digest, right: TokenRight { device, epoch } })
     }
 }
 
@@ -355,6 +361,7 @@ mod tests {
             org: OrgId::FIRST,
             name: "".into(),
             template: None,
+            token_epoch: 0,
         };
         let loaded = Loaded { devices: vec![device(2), device(5)], last_device: 9, ..Loaded::default() };
         let mut registry = Registry::stored(1, [1; 32], loaded);

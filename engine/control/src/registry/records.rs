@@ -47,8 +47,8 @@ impl Keep {
             ControlFlow::Continue(())
         })?;
         self.store.scan::<Device>(|key, device| {
-            let Device { name, template, .. } = device;
-            loaded.devices.push(DeviceEntry { id: key.device(), org: key.org(), name, template });
+            let Device { name, template, token_epoch, .. } = device;
+            loaded.devices.push(DeviceEntry { id: key.device(), org: key.org(), name, template, token_epoch });
             ControlFlow::Continue(())
         })?;
         // Keys are ordered by organization first.

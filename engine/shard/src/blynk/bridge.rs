@@ -2,19 +2,19 @@
 
 use linchpin_protocol::Status;
 use linchpin_protocol::limits::BRIDGES;
-use linchpin_protocol::model::{DeviceId, Pin, Token, ValueRef};
+use linchpin_protocol::model::{OrgId, Pin, Token, ValueRef};
 
 use super::answers::status_of;
 use crate::device::quota::Bucket;
 use crate::device::verbs::Origin;
-use crate::{ConnRef, Effect, Letter, Purpose, Shard, Slot, Turn, home_of, limits};
+use crate::{ConnRef, Effect, Letter, Purpose, Shard, Slot, TokenRight, Turn, home_of, limits};
 
 /// What a bridge pin of a connection stands for.
 #[derive(Debug)]
 pub(crate) struct Bridge {
     pin: u8,
     /// `None` while its token is being looked up.
-    target: Option<DeviceId>,
+    target: Option<TokenRight>,
     /// Writes that came meanwhile.
     held: Vec<BridgeWrite>,
 }
@@ -65,7 +65,7 @@ impl Shard {
         slot: Slot,
         id: u16,
         bridge_pin: u8,
-        target: Result<DeviceId, Status>,
+        target: Result<TokenRight, Status>,
     ) {
         let held = self.connections.hold(slot, |c| {
             let bridges = &mut c.extra_mut().bridges;
@@ -111,31 +111,34 @@ impl Shard {
         }
     }
 
-    fn bridge_to(&mut self, turn: &mut Turn<'_>, slot: Slot, target: DeviceId, write: &BridgeWrite) {
+    fn bridge_to(&mut self, turn: &mut Turn<'_>, slot: Slot, right: TokenRight, write: &BridgeWrite) {
         let asker = ConnRef { shard: self.id, slot, serial: self.connections[slot].serial };
         let over_tls = self.connections[slot].wire.tls.is_on();
-        let home = home_of(target, self.shards);
+        let org = self.devices[self.connections[slot].device].org;
+        let home = home_of(right.device, self.shards);
         if home == self.id {
-            return self.bridge_write(turn, target, asker, over_tls, write.id, write.pin, &write.value);
+            return self.bridge_write(turn, (right, org), asker, over_tls, write.id, write.pin, &write.value);
         }
         let &BridgeWrite { id, pin, ref value } = write;
-        let letter = Letter::Bridge { device: target, asker, over_tls, id, pin, value: value.clone() };
+        let letter = Letter::Bridge { right, org, asker, over_tls, id, pin, value: value.clone() };
         turn.fx.push(Effect::Letter { to: home, letter });
     }
 
-    /// At the target's home: as if the target had written it, and sent to it.
+    /// At the target's home: as if the target had written it, and sent to it. A bridge ends when the token that it was
+    /// opened with is replaced, and leads into no other organization than the writer's.
     #[allow(clippy::too_many_arguments, reason = "the fields of one letter")]
     pub(crate) fn bridge_write(
         &mut self,
         turn: &mut Turn<'_>,
-        target: DeviceId,
+        (right, org): (TokenRight, OrgId),
         asker: ConnRef,
         over_tls: bool,
         id: u16,
         pin: Pin,
         value: &[u8],
     ) {
-        let Some(position) = self.devices.find(target) else {
+        let position = self.honoured(right).filter(|position| self.devices[*position].org == org);
+        let Some(position) = position else {
             return self.late_answer(turn, asker, id, Status::NotAllowed);
         };
         // As at a login: a token that was sent in clear opens nothing where TLS is required.

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use linchpin_protocol::model::SYSTEM_EVENTS;
 use linchpin_protocol::model::{Millis, Now, Pin, UnixMillis};
 
 use crate::EventId;
@@ -75,6 +76,24 @@ impl Attributes {
         Ok(())
     }
 
+    /// Set fields, or remove those without a value: all of them or none.
+    pub(crate) fn describe(&mut self, fields: &[(Box<str>, Option<Box<str>>)]) -> Result<(), AttributesFull> {
+        let mut all = self.metadata.clone();
+        for (name, value) in fields {
+            match (all.binary_search_by(|known| known.0.cmp(name)), value) {
+                (Ok(at), Some(value)) => all[at].1 = value.clone(),
+                (Ok(at), None) => drop(all.remove(at)),
+                (Err(at), Some(value)) => all.insert(at, (name.clone(), value.clone())),
+                (Err(_), None) => {}
+            }
+        }
+        if all.len() > METADATA {
+            return Err(AttributesFull);
+        }
+        self.metadata = all;
+        Ok(())
+    }
+
     /// A field of the metadata.
     pub(crate) fn metadata(&self, name: &str) -> Option<&str> {
         self.metadata.binary_search_by(|m| (*m.0).cmp(name)).ok().map(|at| &*self.metadata[at].1)
@@ -101,10 +120,13 @@ impl Attributes {
             self.day_start = now.mono;
             self.events_today = 0;
         }
-        if self.events_today >= EVENTS_PER_DAY {
-            return Err(EventRefused::DayFull);
+        // Events of the system, such as that of an update, are outside of it.
+        if !code.starts_with(SYSTEM_EVENTS) {
+            if self.events_today >= EVENTS_PER_DAY {
+                return Err(EventRefused::DayFull);
+            }
+            self.events_today += 1;
         }
-        self.events_today += 1;
         self.push_event(Event {
             code: code.into(),
             description: description.into(),
@@ -126,6 +148,11 @@ impl Attributes {
     pub(crate) fn restore_event(&mut self, id: EventId, code: Box<str>, description: Box<str>, now: Now) {
         self.events_today += u32::from(now.wall.0.saturating_sub(id.at.0) < DAY_MS);
         self.push_event(Event { code, description, at: id.at, number: id.number, logged: None });
+    }
+
+    /// An event is open no more.
+    pub(crate) fn forget_event(&mut self, id: EventId) {
+        self.events.retain(|event| event.at != id.at || event.number != id.number);
     }
 
     /// Resolve the most recent event with this code, or all of them; returns which, with code and description.

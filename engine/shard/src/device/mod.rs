@@ -8,6 +8,8 @@ pub(crate) mod templates;
 pub(crate) mod values;
 pub(crate) mod verbs;
 
+use std::collections::BTreeMap;
+
 use linchpin_protocol::model::{DeviceId, Millis, OrgId};
 
 use crate::device::attributes::Attributes;
@@ -92,14 +94,17 @@ pub(crate) struct Devices {
     table: Vec<Device>,
     /// Ascending ids with their positions: ids are given in order, so adding appends and no hash table is needed.
     by_id: Vec<(DeviceId, u32)>,
+    /// Which token is the last one, of devices whose first was replaced.
+    token_epochs: BTreeMap<DeviceId, u16>,
 }
 
 impl Devices {
-    /// Add a device; a known id is left as it is.
+    /// Add a device; a known one gets another organization and template.
     pub(crate) fn add(&mut self, id: DeviceId, org: OrgId, template: u16, now: Millis, settings: &crate::Settings) {
         let at = match self.by_id.binary_search_by_key(&id, |e| e.0) {
             Ok(at) => {
-                self.table[self.by_id[at].1 as usize].template = template;
+                let known = &mut self.table[self.by_id[at].1 as usize];
+                (known.org, known.template) = (org, template);
                 return;
             }
             Err(at) => at,
@@ -124,9 +129,19 @@ impl Devices {
     pub(crate) fn remove(&mut self, id: DeviceId) -> Option<u32> {
         let at = self.by_id.binary_search_by_key(&id, |e| e.0).ok()?;
         let position = self.by_id.remove(at).1;
+        self.token_epochs.remove(&id);
         let device = &mut self.table[position as usize];
         (device.values, device.rare) = (Values::default(), None);
         Some(position)
+    }
+
+    /// Which of its tokens is the last one.
+    pub(crate) fn token_epoch(&self, id: DeviceId) -> u16 {
+        if self.token_epochs.is_empty() { 0 } else { self.token_epochs.get(&id).copied().unwrap_or(0) }
+    }
+
+    pub(crate) fn set_token_epoch(&mut self, id: DeviceId, epoch: u16) {
+        self.token_epochs.insert(id, epoch);
     }
 
     pub(crate) fn reserve(&mut self, devices: usize) {

@@ -5,12 +5,14 @@ use linchpin_protocol::http::{
     with_body,
 };
 use linchpin_protocol::limits::HTTP_HEAD_BYTES;
-use linchpin_protocol::model::{DeviceId, Token};
+use linchpin_protocol::model::Token;
 
 use super::asks::files::Place;
 use super::asks::problem::Problem;
 use crate::connection::{Exchange, Ticks, gate};
-use crate::{ConnRef, Digest, Effect, End, Letter, Receive, Shard, Slot, Turn, home_of, index_owner_of, limits};
+use crate::{
+    ConnRef, Digest, Effect, End, Letter, Receive, Shard, Slot, TokenRight, Turn, home_of, index_owner_of, limits,
+};
 
 /// How an answer is to be written.
 #[derive(Clone, Copy)]
@@ -183,18 +185,21 @@ impl Shard {
         let digest = self.catalog.key.digest(token);
         let asker = ConnRef { shard: self.id, slot, serial: self.connections[slot].serial };
         let owner = index_owner_of(&digest, self.shards);
-        let (to, device) = if owner == self.id {
-            let Some(device) = self.catalog.tokens.get(&digest) else { return Asked::Answered(None) };
-            let home = home_of(device, self.shards);
+        let (to, right) = if owner == self.id {
+            let Some(right) = self.catalog.tokens.get(&digest) else { return Asked::Answered(None) };
+            let home = home_of(right.device, self.shards);
             if home == self.id {
-                let reply = self.answer_call(turn, device, &call, asker);
+                if self.honoured(right).is_none() {
+                    return Asked::Answered(None);
+                }
+                let reply = self.answer_call(turn, right.device, &call, asker);
                 return reply.map_or(Asked::Elsewhere, |reply| Asked::Answered(Some(reply)));
             }
-            (home, Some(device))
+            (home, Some(right))
         } else {
             (owner, None)
         };
-        turn.fx.push(Effect::Letter { to, letter: Letter::Ask { digest, device, asker, call: Box::new(call) } });
+        turn.fx.push(Effect::Letter { to, letter: Letter::Ask { digest, right, asker, call: Box::new(call) } });
         Asked::Elsewhere
     }
 
@@ -203,21 +208,24 @@ impl Shard {
         &mut self,
         turn: &mut Turn<'_>,
         digest: Digest,
-        device: Option<DeviceId>,
+        right: Option<TokenRight>,
         asker: ConnRef,
         call: Box<Call>,
     ) {
-        let Some(device) = device.or_else(|| self.catalog.tokens.get(&digest)) else {
+        let Some(right) = right.or_else(|| self.catalog.tokens.get(&digest)) else {
             return self.send_reply(turn, asker, None);
         };
-        let home = home_of(device, self.shards);
+        let home = home_of(right.device, self.shards);
         if home == self.id {
-            if let Some(reply) = self.answer_call(turn, device, &call, asker) {
+            if self.honoured(right).is_none() {
+                return self.send_reply(turn, asker, None);
+            }
+            if let Some(reply) = self.answer_call(turn, right.device, &call, asker) {
                 self.send_reply(turn, asker, Some(Box::new(reply)));
             }
             return;
         }
-        turn.fx.push(Effect::Letter { to: home, letter: Letter::Ask { digest, device: Some(device), asker, call } });
+        turn.fx.push(Effect::Letter { to: home, letter: Letter::Ask { digest, right: Some(right), asker, call } });
     }
 
     fn send_reply(&mut self, turn: &mut Turn<'_>, asker: ConnRef, reply: Option<Box<Reply>>) {

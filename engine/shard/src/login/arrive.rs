@@ -94,7 +94,7 @@ impl Shard {
         if !self.connections.addresses.enter(&cargo.peer.ip(), self.address_share()) {
             return self.end(turn, slot, End::AddressCap);
         }
-        self.attach(turn, slot, cargo.device, cargo.login_id);
+        self.attach(turn, slot, cargo.right, cargo.login_id);
     }
 
     /// The sender could not send the descriptor.

@@ -3,17 +3,17 @@
 use linchpin_protocol::Status;
 use linchpin_protocol::blynk::codec;
 use linchpin_protocol::limits::DEFAULT_BUFF_IN_BYTES;
-use linchpin_protocol::model::{DeviceId, Now};
+use linchpin_protocol::model::Now;
 
 use crate::connection::{NO_DEVICE, Phase, Ticks, gate};
 use crate::device::SlotNiche;
-use crate::{Effect, End, Receive, Shard, Slot, Turn, limits};
+use crate::{Effect, End, Receive, Shard, Slot, TokenRight, Turn, limits};
 
 impl Shard {
-    /// The connection in `slot` logs in as `device`, which lives here. Nothing is armed yet.
-    pub(crate) fn attach(&mut self, turn: &mut Turn<'_>, slot: Slot, device: DeviceId, login_id: u16) {
-        let Some(position) = self.devices.find(device) else {
-            // Its index entry outlived it.
+    /// The connection in `slot` logs in with a token of a device that lives here. Nothing is armed yet.
+    pub(crate) fn attach(&mut self, turn: &mut Turn<'_>, slot: Slot, right: TokenRight, login_id: u16) {
+        let Some(position) = self.honoured(right) else {
+            // Its index entry outlived it, or the token was replaced while its login was under way.
             return self.refuse_login(turn, slot, login_id, Status::InvalidToken, End::DeviceRemoved);
         };
         if self.operator.drain.is_some() {
@@ -35,6 +35,7 @@ impl Shard {
         self.counters.online += 1;
         self.counters.logins += 1;
         self.revoke_will(position);
+        self.operator.changed.note(position);
 
         let heartbeat_s = self.settings.heartbeat_s.min(limits::HEARTBEAT_MAX_S) as u16;
         let connection = &mut self.connections[slot];
@@ -76,6 +77,7 @@ impl Shard {
             record.slot = None;
             record.seen_s = now.wall.seconds() as u32;
             record.last_end = Some(end);
+            self.operator.changed.note(position);
         }
     }
 }

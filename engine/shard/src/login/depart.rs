@@ -1,9 +1,7 @@
 //! A connection leaves the shard that accepted it for the home of its device.
 
-use linchpin_protocol::model::DeviceId;
-
 use crate::connection::{Connection, Phase, gate};
-use crate::{Cargo, Effect, End, LocalLetter, MoveId, Shard, ShardId, Slot, Turn, home_of, limits};
+use crate::{Cargo, Effect, End, LocalLetter, MoveId, Shard, ShardId, Slot, TokenRight, Turn, home_of, limits};
 
 /// The sender (16 bits), its slot (20), and the low bits of the connection's serial (20).
 fn move_id(shard: ShardId, slot: Slot, serial: u32) -> MoveId {
@@ -20,10 +18,10 @@ const _: () = assert!(limits::SLOTS == 1 << 20);
 
 impl Shard {
     /// The token is known: this shard is home, or the connection moves.
-    pub(crate) fn go_home(&mut self, turn: &mut Turn<'_>, slot: Slot, device: DeviceId, login_id: u16) {
-        let home = home_of(device, self.shards);
+    pub(crate) fn go_home(&mut self, turn: &mut Turn<'_>, slot: Slot, right: TokenRight, login_id: u16) {
+        let home = home_of(right.device, self.shards);
         if home == self.id {
-            return self.attach(turn, slot, device, login_id);
+            return self.attach(turn, slot, right, login_id);
         }
         if self.connections[slot].gate & gate::BLOCKED != 0 {
             // What the driver holds back cannot travel: a client that floods before its login and does not read.
@@ -35,7 +33,7 @@ impl Shard {
         let (carry, wire) = self.connections.hold(slot, |c| (c.carry.take(), std::mem::take(&mut c.wire)));
         let carry = carry.map(|c| *c).unwrap_or_default();
         let connection = &mut self.connections[slot];
-        let cargo = Box::new(Cargo { device, peer: connection.peer.address(), wire, login_id, carry, unsent });
+        let cargo = Box::new(Cargo { right, peer: connection.peer.address(), wire, login_id, carry, unsent });
         connection.phase = Phase::Leaving { home };
         let id = move_id(self.id, slot, connection.serial);
         self.connections.wheel.clear(slot);

@@ -6,7 +6,7 @@ use std::hash::{BuildHasherDefault, Hasher};
 use linchpin_protocol::model::{DeviceId, Token};
 use ring::hmac;
 
-use crate::Digest;
+use crate::{Digest, TokenRight};
 
 /// The process's digest key, prepared.
 pub(crate) struct DigestKey(hmac::Key);
@@ -57,36 +57,49 @@ impl Hasher for DigestHasher {
     fn write_usize(&mut self, _: usize) {}
 }
 
+type ByDigest<T> = HashMap<Digest, T, BuildHasherDefault<DigestHasher>>;
+
 /// This shard's part of the token index: 21 bytes an entry at full load.
 #[derive(Default)]
-pub(crate) struct TokenIndex(HashMap<Digest, DeviceId, BuildHasherDefault<DigestHasher>>);
+pub(crate) struct TokenIndex {
+    devices: ByDigest<DeviceId>,
+    /// Which of its device's tokens it is, of those that are not the first.
+    epochs: ByDigest<u16>,
+}
 
 const _: () = assert!(size_of::<(Digest, DeviceId)>() == crate::limits::TOKEN_BYTES);
 
 impl std::fmt::Debug for TokenIndex {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "TokenIndex({})", self.0.len())
+        write!(f, "TokenIndex({})", self.devices.len())
     }
 }
 
 impl TokenIndex {
     /// Add or replace an entry.
-    pub(crate) fn put(&mut self, digest: Digest, device: DeviceId) {
-        self.0.insert(digest, device);
+    pub(crate) fn put(&mut self, digest: Digest, TokenRight { device, epoch }: TokenRight) {
+        self.devices.insert(digest, device);
+        if epoch > 0 {
+            self.epochs.insert(digest, epoch);
+        } else {
+            self.epochs.remove(&digest);
+        }
     }
 
     /// Forget an entry.
     pub(crate) fn remove(&mut self, digest: &Digest) {
-        self.0.remove(digest);
+        self.devices.remove(digest);
+        self.epochs.remove(digest);
     }
 
     pub(crate) fn reserve(&mut self, entries: usize) {
-        self.0.reserve(entries);
+        self.devices.reserve(entries);
     }
 
-    /// The device of a token.
-    pub(crate) fn get(&self, digest: &Digest) -> Option<DeviceId> {
-        self.0.get(digest).copied()
+    /// What a token stands for.
+    pub(crate) fn get(&self, digest: &Digest) -> Option<TokenRight> {
+        let device = *self.devices.get(digest)?;
+        Some(TokenRight { device, epoch: self.epochs.get(digest).copied().unwrap_or(0) })
     }
 }
 
@@ -99,10 +112,12 @@ mod tests {
         let token = |n: u8| Token::from_random(&[n; 24]);
         let mut index = TokenIndex::default();
         for n in 0..200 {
-            index.put(digest(&[7; 32], &token(n)), DeviceId::new(u32::from(n) + 1).expect("not zero"));
+            let device = DeviceId::new(u32::from(n) + 1).expect("not zero");
+            index.put(digest(&[7; 32], &token(n)), TokenRight { device, epoch: u16::from(n % 3) });
         }
         for n in 0..200 {
-            assert_eq!(index.get(&digest(&[7; 32], &token(n))).map(DeviceId::get), Some(u32::from(n) + 1));
+            let found = index.get(&digest(&[7; 32], &token(n))).map(|right| (right.device.get(), right.epoch));
+            assert_eq!(found, Some((u32::from(n) + 1, u16::from(n % 3))));
         }
         assert_eq!(index.get(&digest(&[8; 32], &token(1))), None);
         assert_eq!(index.get(&digest(&[7; 32], &token(201))), None);

@@ -5,3 +5,4 @@ pub(crate) mod attach;
 pub(crate) mod depart;
 pub(crate) mod index;
 pub(crate) mod resolve;
+pub(crate) mod right;

@@ -1,11 +1,13 @@
 //! A login or a bridge asks whose token it has; the owner of its index entry answers.
 
 use linchpin_protocol::blynk::{Split, codec, split_login};
-use linchpin_protocol::model::{DeviceId, Token};
+use linchpin_protocol::model::Token;
 use linchpin_protocol::{Action, Status};
 
 use crate::connection::Phase;
-use crate::{ConnRef, Effect, End, Letter, Purpose, Receive, Shard, Slot, Turn, end, index_owner_of, limits};
+use crate::{
+    ConnRef, Effect, End, Letter, Purpose, Receive, Shard, Slot, TokenRight, Turn, end, index_owner_of, limits,
+};
 
 impl Shard {
     /// Bytes of a peer that speaks Blynk and has not logged in.
@@ -45,26 +47,32 @@ impl Shard {
         let asker = ConnRef { shard: self.id, slot, serial: self.connections[slot].serial };
         let owner = index_owner_of(&digest, self.shards);
         if owner == self.id {
-            let device = self.catalog.tokens.get(&digest);
-            self.resolved(turn, asker, device, purpose);
+            let right = self.catalog.tokens.get(&digest);
+            self.resolved(turn, asker, right, purpose);
         } else {
             turn.fx.push(Effect::Letter { to: owner, letter: Letter::Resolve { digest, asker, purpose } });
         }
     }
 
     /// The index owner answered.
-    pub(crate) fn resolved(&mut self, turn: &mut Turn<'_>, asker: ConnRef, device: Option<DeviceId>, purpose: Purpose) {
+    pub(crate) fn resolved(
+        &mut self,
+        turn: &mut Turn<'_>,
+        asker: ConnRef,
+        right: Option<TokenRight>,
+        purpose: Purpose,
+    ) {
         if !self.is_current(asker) {
             return;
         }
         let slot = asker.slot;
         match (purpose, self.connections[slot].phase) {
-            (Purpose::Login, Phase::Resolving { login_id }) => match device {
-                Some(device) => self.go_home(turn, slot, device, login_id),
+            (Purpose::Login, Phase::Resolving { login_id }) => match right {
+                Some(right) => self.go_home(turn, slot, right, login_id),
                 None => self.unknown_token(turn, slot, login_id),
             },
             (Purpose::Bridge { id, bridge_pin }, Phase::Live) => {
-                self.bridge_opened(turn, slot, id, bridge_pin, device.ok_or(Status::NotAllowed));
+                self.bridge_opened(turn, slot, id, bridge_pin, right.ok_or(Status::NotAllowed));
             }
             // The connection ended or went on meanwhile.
             _ => {}

@@ -11,11 +11,13 @@ impl Shard {
     pub(crate) fn command(&mut self, turn: &mut Turn<'_>, command: Command) {
         let (to, report) = match command {
             Command::PutTemplate(template) => return self.catalog.templates.put(*template),
-            Command::AddDevice { device, org, template } => {
+            Command::AddDevice { device, org, template, token_epoch } => {
                 let number = template.map_or(0, |id| self.catalog.templates.number(id));
-                return self.devices.add(device, org, number, turn.now.mono, &self.settings);
+                self.devices.add(device, org, number, turn.now.mono, &self.settings);
+                self.revoke(turn, device, token_epoch);
+                return;
             }
-            Command::IndexToken { digest, device } => return self.catalog.tokens.put(digest, device),
+            Command::IndexToken { digest, right } => return self.catalog.tokens.put(digest, right),
             Command::Restore { device, restored } => return self.restore(turn.now, device, *restored),
             Command::Replayed => return self.replayed(turn),
             Command::Intake(intake) => {
@@ -37,6 +39,12 @@ impl Shard {
             Command::Tap { request, device, seconds } => (request, self.start_tap(turn.now, request, device, seconds)),
             Command::Untap(request) => return self.stop_tap(request),
             Command::RemoveDevice { request, device } => (request, self.remove_device(turn, device)),
+            Command::Glance { request, devices } => (request, self.glances(&devices)),
+            Command::GlanceAbove { request, after, limit } => (request, self.glances_above(after, limit)),
+            Command::GlanceChanged { request, limit } => (request, self.glances_changed(limit)),
+            Command::Describe { request, device, fields } => (request, self.describe(device, &fields)),
+            Command::ForgetEvent { request, device, id } => (request, self.forget_event(device, id)),
+            Command::Revoke { request, device, token_epoch } => (request, self.revoke(turn, device, token_epoch)),
             Command::UnindexToken(digest) => return self.catalog.tokens.remove(&digest),
         };
         turn.fx.push(Effect::Report { to, report });
@@ -47,6 +55,7 @@ impl Shard {
         if let Some(slot) = self.devices[position].connection() {
             self.end(turn, slot, End::DeviceRemoved);
         }
+        self.revoke_will(position);
         self.devices.remove(id);
         Report::Done
     }

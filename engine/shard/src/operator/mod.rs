@@ -4,10 +4,12 @@ mod commands;
 pub(crate) mod counters;
 mod diary;
 mod drain;
+mod glance;
 mod tap;
 
 use diary::Diary;
 use drain::Drain;
+use glance::ChangedDevices;
 use tap::Tap;
 
 /// What operators have under way, and what they may look up.
@@ -17,10 +19,12 @@ pub(crate) struct Operations {
     pub(crate) diary: Diary,
     /// Devices whose frames an operator sees.
     pub(crate) taps: Vec<Tap>,
+    /// What lists of devices must look at again.
+    pub(crate) changed: ChangedDevices,
 }
 
 impl Operations {
     pub(crate) fn new(shards: u16) -> Self {
-        Self { drain: None, diary: Diary::new(shards), taps: Vec::new() }
+        Self { drain: None, diary: Diary::new(shards), taps: Vec::new(), changed: ChangedDevices::default() }
     }
 }

@@ -38,6 +38,7 @@ impl Shard {
 
     /// Properties or metadata of a device changed: the tick asks for them with [`Shard::next_changed`].
     pub(crate) fn attributes_changed(&mut self, position: u32) {
+        self.operator.changed.note(position);
         let rare = self.devices[position].rare_mut();
         if self.store.intake != Intake::Memory && !std::mem::replace(&mut rare.is_changed, true) {
             self.store.changed.push_back(position);

@@ -22,6 +22,7 @@ mod properties;
 mod proxies;
 mod quota;
 mod restarts;
+mod revocation;
 mod slow_readers;
 mod sync;
 mod takeover;

@@ -61,6 +61,19 @@ impl Shard {
         Ok(())
     }
 
+    /// Set fields, or remove those without a value: all of them or none.
+    pub(crate) fn describe_at(
+        &mut self,
+        position: u32,
+        fields: &[(Box<str>, Option<Box<str>>)],
+    ) -> Result<(), Refused> {
+        self.takes_changes()?;
+        let set = self.devices[position].rare_mut().attributes.describe(fields);
+        set.map_err(|_| Refused::MetadataFull)?;
+        self.attributes_changed(position);
+        Ok(())
+    }
+
     /// Log an event; the description may be empty.
     pub(crate) fn log_event(
         &mut self,
@@ -97,6 +110,7 @@ impl Shard {
         if own.is_some() && pairs.template().map_or(true, |named| named.is_some() && named != own) {
             return Err(Refused::OtherTemplate);
         }
+        self.operator.changed.note(position);
         let blob = self.catalog.firmware.intern(pairs.raw());
         if let Some(old) = std::mem::replace(&mut self.devices[position].firmware, blob) {
             self.catalog.firmware.release(old);
