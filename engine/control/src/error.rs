@@ -58,6 +58,7 @@ codes! {
     ValueTooLong "value-too-long" 422 "E0623" "A value is longer than a pin takes."
     Rejected "rejected" 422 "E0624" "The device's template does not take this pin or value."
     LineTooLong "line-too-long" 413 "E0625" "The line or body is longer than is read."
+    BadCursor "bad-cursor" 400 "E0627" "The cursor is of another question, or too old."
     UnsupportedMedia "unsupported-media" 415 "E0626" "The body is of a kind that is not taken there."
     UnknownCommand "unknown-command" 404 "E0600" "There is no such command or route."
     MethodNotAllowed "method-not-allowed" 405 "E0607" "The route does not take this method."

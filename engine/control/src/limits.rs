@@ -46,6 +46,20 @@ pub const TEMPLATE_VERSIONS: usize = 20;
 pub const EVENTS_LOOKED_AT: usize = 1_000_000;
 /// Longest note of who resolves an event, bytes.
 pub const EVENT_NOTE_BYTES: usize = 500;
+/// Devices of one request that changes many.
+pub const BATCH_DEVICES: usize = 10_000;
+/// Lines of one text of devices.
+pub const BULK_LINES: usize = 1_000;
+/// Lines of a device's diary that are shown at once.
+pub const DIARY_LINES: u32 = 100;
+/// Longest name of a field of metadata, bytes.
+pub const META_NAME_BYTES: usize = 64;
+/// Longest value of a field of metadata, bytes.
+pub const META_VALUE_BYTES: usize = 512;
+/// Longest code of an event, bytes.
+pub const EVENT_CODE_BYTES: usize = 50;
+/// Longest text of an event in a template, bytes.
+pub const EVENT_TEXT_BYTES: usize = 300;
 /// Points of one line of a chart.
 pub const CHART_POINTS: usize = 4_000;
 /// Longest name of a device, bytes.

@@ -9,6 +9,8 @@ use tokio::runtime::{Builder, Runtime};
 use crate::acme::{Acme, Serve};
 use crate::backup::Upkeep;
 use crate::command::Desk;
+use crate::command::fleet::resume_moves;
+use crate::fleet::FleetDesk;
 use crate::http::{self, AskDesk, RouteOptions};
 use crate::people::{People, PeopleSettings};
 use crate::shards::Desired;
@@ -116,7 +118,13 @@ pub fn start(
         desired.spawn();
     }
     let people = upkeep.as_ref().and_then(|upkeep| People::open(upkeep, people).transpose()).transpose().map_err(io)?;
-    let desk = Arc::new(Desk { shards, registry, desired, upkeep, acme, people, facts });
+    let fleet = registry.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take_fleet();
+    let fleet = FleetDesk::new(fleet).map_err(io)?;
+    let desk = Arc::new(Desk { shards, registry, desired, upkeep, acme, people, facts, fleet });
+    {
+        let _inside = runtime.enter();
+        resume_moves(&desk);
+    }
     if let Some(monitor) = monitor {
         runtime.spawn(monitor::serve(monitor, Arc::clone(&desk)));
     }

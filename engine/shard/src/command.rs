@@ -148,6 +148,13 @@ pub enum Command {
         /// Name and value.
         fields: Vec<(Box<str>, Option<Box<str>>)>,
     },
+    /// Forget what a device has reported: latest values and open events. It goes on as it is.
+    ForgetReports {
+        /// Where to answer.
+        request: RequestId,
+        /// The device; this shard is its home.
+        device: DeviceId,
+    },
     /// An event was resolved by a person: forget that it is open.
     ForgetEvent {
         /// Where to answer.

@@ -86,6 +86,16 @@ pub fn index_owner_of(digest: &Digest, shards: u16) -> ShardId {
     ShardId((head % u32::from(shards.max(1))) as u16)
 }
 
+/// What a token stands for. It travels with everything that was allowed by the token, so that home can refuse it once the
+/// token was replaced, however long the letter was under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TokenRight {
+    /// The device.
+    pub device: DeviceId,
+    /// Which of its tokens; home takes no older ones.
+    pub epoch: u16,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

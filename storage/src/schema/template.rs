@@ -64,11 +64,11 @@ impl TemplateRecord {
             let streams = record.streams.iter().map(|sheet| sheet.id);
             streams.chain(record.sheet.fields.iter().map(|field| field.id)).max().unwrap_or(0)
         };
-        let mut next = used(self).max(known.map_or(0, used)) + 1;
+        let next = used(self).max(known.map_or(0, used)) + 1;
         let streams = self.streams.iter_mut().map(|sheet| &mut sheet.id);
-        for id in streams.chain(self.sheet.fields.iter_mut().map(|field| &mut field.id)).filter(|id| **id == 0) {
-            *id = next;
-            next += 1;
+        let all = streams.chain(self.sheet.fields.iter_mut().map(|field| &mut field.id));
+        for (id, free) in all.filter(|id| **id == 0).zip(next..) {
+            *id = free;
         }
     }
 }

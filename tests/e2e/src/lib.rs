@@ -5,7 +5,9 @@
 pub mod authority;
 pub mod hostile;
 mod http;
+mod people;
 mod random;
 
 pub use http::{Http, Reply};
+pub use people::{Answered, SignedIn, create_person};
 pub use random::Random;

@@ -179,6 +179,19 @@ impl RowCall {
         }
     }
 
+    /// The same without a word to the audit log, for what is shown besides: `None`: they may not.
+    pub(crate) fn scope_if<P: Right>(&self, org: OrgId) -> Option<Scope<P>> {
+        if !matches!(self.needs, Needs::In(all) if all.contains(&P::PERMISSION)) {
+            return None;
+        }
+        let loader = self.loader().ok()?;
+        match &self.caller {
+            RowCaller::Operator => loader.directory().tree.get(org).map(|_| Scope::operator(org)),
+            RowCaller::Stranger => None,
+            RowCaller::Known(known) => loader.admit(&known.asker, org, self.now_ms).ok(),
+        }
+    }
+
     /// What the caller can hand on in an organization.
     ///
     /// # Errors

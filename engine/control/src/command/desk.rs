@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::call::RowCall;
 use crate::acme::AcmeDesk;
 use crate::backup::Upkeep;
+use crate::fleet::FleetDesk;
 use crate::people::People;
 use crate::shards::{Desired, Fact};
 use crate::{Code, CommandError, Facts, Keep, Registry, Shards, limits};
@@ -22,6 +23,8 @@ pub(crate) struct Desk {
     /// People, and how they sign in; `None`: there is no room for them.
     pub(crate) people: Option<People>,
     pub(crate) facts: Facts,
+    /// All devices, for lists.
+    pub(crate) fleet: FleetDesk,
 }
 
 fn failed_inside() -> CommandError {
@@ -80,6 +83,19 @@ impl Desk {
     ) -> Result<T, CommandError> {
         let call = Arc::clone(call);
         tokio::task::spawn_blocking(move || job(&call)).await.map_err(|_| failed_inside())?
+    }
+
+    /// Where devices find this server: host, plain port, port with TLS.
+    pub(crate) fn address(&self) -> (String, u16, u16) {
+        let url = self.people.as_ref().and_then(|people| people.settings().public_url.clone());
+        let host = url.as_deref().and_then(|url| url.split("://").nth(1)).map(|rest| {
+            let host = rest.split(['/', '?']).next().unwrap_or_default();
+            host.rsplit_once(':').filter(|(_, port)| port.parse::<u16>().is_ok()).map_or(host, |(host, _)| host)
+        });
+        let all = self.facts.plain.first().or(self.facts.tls.first());
+        let host = host.map_or_else(|| all.map(|at| at.ip().to_string()).unwrap_or_default(), str::to_owned);
+        let port = |list: &[std::net::SocketAddr]| list.first().map_or(0, std::net::SocketAddr::port);
+        (host, port(&self.facts.plain), port(&self.facts.tls))
     }
 
     /// People, and how they sign in.

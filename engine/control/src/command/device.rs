@@ -3,13 +3,15 @@
 use linchpin_protocol::model::{DeviceId, OrgId};
 use linchpin_shard::{Command, DeviceRow, DeviceView, Push, Report, home_of};
 
+use linchpin_storage::schema::Device;
+
 use super::desk::Desk;
 use super::request::{
     Delivered, DeviceAdd, DeviceFull, DeviceLine, DeviceList, DevicePush, DeviceShow, DeviceToken, DeviceWrite,
     EventLine, MadeDevice, PropertyLine, Pushed, ValueLine,
 };
 use crate::shards::Fact;
-use crate::{Code, CommandError, Made, NewDevices, Registry, limits};
+use crate::{Code, CommandError, Made, NewDevices, Registry, clock, limits};
 
 pub(super) async fn list(desk: &Desk, asked: DeviceList) -> Result<Vec<DeviceLine>, CommandError> {
     let DeviceList { after, limit } = asked;
@@ -59,6 +61,13 @@ pub(super) async fn add(desk: &Desk, asked: DeviceAdd) -> Result<Vec<MadeDevice>
         };
         made.iter().flat_map(facts).collect()
     };
+    {
+        let mut fleet = desk.fleet.lock();
+        for Made { entry, token } in &made {
+            let record = Device::new(entry.name.clone(), entry.template, *token, clock::now_ms());
+            fleet.put(entry.org, entry.id, &record);
+        }
+    }
     desk.publish(facts).await;
     Ok(made.iter().map(MadeDevice::from).collect())
 }

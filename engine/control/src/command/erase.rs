@@ -19,6 +19,7 @@ pub(super) async fn remove(desk: &Desk, asked: DeviceRemove) -> Result<RemovedDe
     leave(desk, &[Made { entry: entry.clone(), token }]).await?;
     desk.with_store(move |keep| keep.erase_device(&entry)).await?;
     desk.registry().remove(device);
+    desk.fleet.lock().remove(device);
     Ok(RemovedDevice { removed: device.get() })
 }
 
@@ -35,6 +36,7 @@ pub(super) async fn org(desk: &Desk, asked: EraseOrg) -> Result<ErasedOrg, Comma
     // It may be erased here and not in the backups: that is asked for again.
     if desk.with_store(move |keep| keep.has_org(org)).await? == Some(false) {
         desk.registry().remove_org(org);
+        desk.fleet.lock().remove_org(org);
     }
     erased
 }

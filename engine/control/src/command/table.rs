@@ -9,7 +9,7 @@ use crate::{Code, CommandError};
 
 /// All commands.
 pub static TABLE: LazyLock<Vec<&'static Row>> = LazyLock::new(|| {
-    let subjects = [rows::operator::ROWS, rows::session::ROWS];
+    let subjects = [rows::operator::ROWS, rows::session::ROWS, rows::fleet::ROWS];
     subjects.into_iter().flatten().collect()
 });
 

@@ -33,7 +33,7 @@ pub(crate) fn presence(glance: &DeviceGlance) -> Presence {
 }
 
 /// A device without a template whose firmware names one.
-pub(crate) type Named = (DeviceId, TemplateId);
+pub(crate) type NamedTemplate = (DeviceId, TemplateId);
 
 impl Follower {
     /// Ask the homes what has changed, unless that was done a moment ago. Returns devices without a template whose firmware
@@ -41,7 +41,11 @@ impl Follower {
     ///
     /// # Errors
     /// A shard does not answer.
-    pub(crate) async fn refresh(&self, shards: &Shards, fleet: &Mutex<Fleet>) -> Result<Vec<Named>, CommandError> {
+    pub(crate) async fn refresh(
+        &self,
+        shards: &Shards,
+        fleet: &Mutex<Fleet>,
+    ) -> Result<Vec<NamedTemplate>, CommandError> {
         let mut last = self.last.lock().await;
         if last.is_some_and(|last| last.elapsed() < limits::FLEET_FRESH) {
             return Ok(Vec::new());
@@ -70,7 +74,7 @@ async fn walk(
     shards: &Shards,
     shard: ShardId,
     fleet: &Mutex<Fleet>,
-    named: &mut Vec<Named>,
+    named: &mut Vec<NamedTemplate>,
 ) -> Result<(), CommandError> {
     let mut after = 0;
     loop {
@@ -84,7 +88,7 @@ async fn walk(
     }
 }
 
-fn take(fleet: &Mutex<Fleet>, rows: &[DeviceGlance], named: &mut Vec<Named>) {
+fn take(fleet: &Mutex<Fleet>, rows: &[DeviceGlance], named: &mut Vec<NamedTemplate>) {
     let mut fleet = fleet.lock().unwrap_or_else(PoisonError::into_inner);
     for glance in rows {
         fleet.set_presence(glance.id, presence(glance));

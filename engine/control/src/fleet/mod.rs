@@ -6,11 +6,13 @@
 //!
 //! | file | what |
 //! |---|---|
+//! | [`desk`] | the index as commands use it |
 //! | [`interned`] | values that many devices share |
 //! | [`query`] | which devices, in which order |
 //! | [`page`] | a page of them, and where the next begins |
 //! | [`follow`] | what the homes have changed |
 
+mod desk;
 mod follow;
 mod interned;
 mod page;
@@ -25,7 +27,8 @@ use linchpin_storage::schema::Device;
 use crate::access::PersonRef;
 use interned::Interned;
 
-pub(crate) use follow::Follower;
+pub(crate) use desk::FleetDesk;
+pub(crate) use follow::presence;
 pub use page::{Cursor, CursorFault, CursorKey};
 pub use query::{DeviceFilter, DeviceSort, FoundDevice, FoundPage, Show, StateCounts};
 
@@ -40,6 +43,16 @@ pub struct Presence {
     pub seen_s: u32,
     /// The code of the end of its last connection that somebody should look at; 0: none.
     pub trouble: u16,
+}
+
+/// Where a device is, as the index knows it.
+pub(crate) fn presence_of(fleet: &Fleet, device: DeviceId) -> Presence {
+    fleet.row(device).map_or_else(Presence::default, |(_, row)| Presence {
+        is_online: row.is_online,
+        since_s: row.since_s,
+        seen_s: row.seen_s,
+        trouble: row.trouble,
+    })
 }
 
 /// A device in the index. What many share is a number.
@@ -66,6 +79,9 @@ const _: () = assert!(ROW_BYTES + ROW_BYTES / 16 <= 64, "the index costs at most
 /// A share as lists need it: until when it counts, ms since 1970; 0: for ever.
 type Shares = HashMap<PersonRef, BTreeMap<DeviceId, u64>>;
 
+/// Fields of a device's metadata: number of the name, value.
+type Fields = Box<[(u32, Box<str>)]>;
+
 /// See the module's page.
 #[derive(Debug, Default)]
 pub struct Fleet {
@@ -78,7 +94,7 @@ pub struct Fleet {
     tags: Interned<Box<str>>,
     sets: Interned<Box<[u32]>>,
     /// Of devices that have some: field and value, in the order of the fields.
-    metadata: HashMap<DeviceId, Box<[(u32, Box<str>)]>>,
+    metadata: HashMap<DeviceId, Fields>,
     fields: Interned<Box<str>>,
     /// Devices that are shared with a person.
     shares: Shares,

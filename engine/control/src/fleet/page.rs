@@ -8,7 +8,12 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use linchpin_protocol::model::DeviceId;
 use ring::hmac;
 
-use super::query::SortKey;
+/// What a row is sorted by.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum SortKey {
+    Number(u32),
+    Text(Arc<str>),
+}
 
 /// The last device of a page: what it was sorted by, and its id.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use linchpin_protocol::model::{DeviceId, OrgId, TemplateId};
 
-use super::page::CursorKey;
+use super::page::{CursorKey, SortKey};
 use super::{Fleet, FleetDevice, Row};
 use crate::access::{PersonRef, ScopeReach};
 
@@ -184,13 +184,6 @@ const fn is_shown(row: &Row, show: Show) -> bool {
         Show::Never => state(row) == 2,
         Show::Trouble => row.trouble != 0,
     }
-}
-
-/// What a row is sorted by.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum SortKey {
-    Number(u32),
-    Text(Arc<str>),
 }
 
 impl Fleet {

@@ -31,10 +31,13 @@ fn template_name(id: &TemplateId) -> Option<Box<str>> {
     }
 }
 
+/// Name and value of fields.
+type Described = Vec<(Box<str>, Box<str>)>;
+
 /// As simple as can be.
 #[derive(Clone, Debug, Default)]
 struct Naive {
-    devices: BTreeMap<u32, (OrgId, Device, Presence, Vec<(Box<str>, Box<str>)>)>,
+    devices: BTreeMap<u32, (OrgId, Device, Presence, Described)>,
     shares: BTreeMap<(PersonRef, u32), u64>,
 }
 

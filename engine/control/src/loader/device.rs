@@ -65,9 +65,8 @@ pub(super) fn tags_of(tags: Vec<Box<str>>) -> Result<Vec<Box<str>>, LoaderFault>
     let mut tags: Vec<Box<str>> = tags.into_iter().map(|tag| tag.trim().into()).collect();
     tags.sort_unstable();
     tags.dedup();
-    let fits =
-        |tag: &Box<str>| (1..=longest).contains(&tag.len()) && !tag.contains(|c: char| c.is_control() || c == ',');
-    if tags.len() > most || !tags.iter().all(fits) {
+    let fits = |tag: &str| (1..=longest).contains(&tag.len()) && !tag.contains(|c: char| c.is_control() || c == ',');
+    if tags.len() > most || !tags.iter().all(|tag| fits(tag)) {
         let text = format!("at most {most} tags of 1 to {longest} bytes, without commas and control characters");
         return Err(LoaderFault::field("tags", text));
     }

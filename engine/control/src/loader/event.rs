@@ -28,8 +28,10 @@ pub struct EventFilter {
     pub before: Option<EventRef>,
 }
 
-/// The order of a list: the newest first; of one moment by device and number.
-fn place((device, at_ms, number): EventRef) -> Reverse<(u64, u32, u32)> {
+/// Where an event is in a list: the newest first; of one moment by device and number.
+type ListPlace = Reverse<(u64, u32, u32)>;
+
+fn place((device, at_ms, number): EventRef) -> ListPlace {
     Reverse((at_ms, device.get(), number))
 }
 
@@ -48,7 +50,7 @@ impl Loader {
     ) -> Result<(Vec<(EventRef, Event)>, bool), LoaderFault> {
         let org = scope.org();
         // The newest `limit` + 1 of all that is looked at, so it is known whether there are more.
-        let mut found: BTreeSet<(Reverse<(u64, u32, u32)>, EventRef)> = BTreeSet::new();
+        let mut found: BTreeSet<(ListPlace, EventRef)> = BTreeSet::new();
         let mut events: HashMap<EventRef, Event> = HashMap::new();
         let mut looked = 0;
         let mut take = |key: EventKey, event: Event| {

@@ -6,6 +6,7 @@ use linchpin_protocol::model::{DeviceId, OrgId, Template, TemplateId, Token};
 
 use linchpin_storage::schema::TemplateRecord;
 
+use crate::fleet::Fleet;
 use crate::limits;
 
 /// A device as its owner knows it.
@@ -60,6 +61,10 @@ pub struct Loaded {
     pub devices: Vec<DeviceEntry>,
     /// The highest id that was ever given out; 0 = none.
     pub last_device: u32,
+    /// The highest number of a template that was ever given out.
+    pub last_template: u32,
+    /// All devices, for lists.
+    pub fleet: Fleet,
 }
 
 /// Which devices to make.
@@ -96,6 +101,8 @@ pub enum RegistryError {
     NoRandom,
     /// The template is being written for somebody else.
     TemplateIsWritten(TemplateId),
+    /// The template belongs to another organization.
+    TemplateIsTaken(TemplateId),
     /// There are as many templates as there may be.
     TemplatesFull,
     /// The organization is being erased, or was.
@@ -117,6 +124,7 @@ impl fmt::Display for RegistryError {
             Self::TemplateIsWritten(id) => {
                 write!(f, "template {} is being stored for somebody else: try again in a moment", id.as_str())
             }
+            Self::TemplateIsTaken(id) => write!(f, "template {} belongs to another organization", id.as_str()),
             Self::TemplatesFull => write!(f, "{} templates are the most that one server stores", limits::TEMPLATES),
             Self::OrgIsErased(org) => write!(f, "organization {org} is being erased"),
         }

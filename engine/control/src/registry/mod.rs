@@ -11,9 +11,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use linchpin_protocol::model::{DeviceId, OrgId, Template, TemplateId, Token};
 use linchpin_shard::{Command, Digest, ShardId, TokenRight, digest, home_of, index_owner_of};
+use linchpin_storage::schema::{Device, TemplateRecord};
 
 pub use self::entry::{DeviceEntry, Loaded, Made, NewDevices, RegistryError, TemplateEntry};
-use crate::limits;
+use crate::fleet::Fleet;
+use crate::{clock, limits};
 
 /// See the module's page.
 #[derive(Debug)]
@@ -29,6 +31,8 @@ pub struct Registry {
     leaving: BTreeSet<DeviceId>,
     /// Organizations that are being erased, or were. Their numbers are not given out again.
     erased: BTreeSet<OrgId>,
+    /// All devices, for lists; taken when the control plane starts.
+    fleet: Option<Fleet>,
     /// Tokens, where no store keeps them.
     tokens: Option<BTreeMap<DeviceId, Token>>,
     /// The highest id that was ever given out.
@@ -48,9 +52,9 @@ impl Registry {
     /// With what the store knows, which keeps the tokens too.
     #[must_use]
     pub fn stored(shards: u16, digest_key: [u8; 32], loaded: Loaded) -> Self {
-        let Loaded { templates, devices, last_device } = loaded;
+        let Loaded { templates, devices, last_device, last_template, fleet } = loaded;
         let last_id = devices.last().map_or(0, |last| last.id.get()).max(last_device);
-        let last_template = templates.last().map_or(0, |last| last.number);
+        let last_template = templates.last().map_or(0, |last| last.number).max(last_template);
         Self {
             templates,
             writing: BTreeSet::new(),
@@ -59,6 +63,7 @@ impl Registry {
             reserved: 0,
             leaving: BTreeSet::new(),
             erased: BTreeSet::new(),
+            fleet: Some(fleet),
             tokens: None,
             last_id,
             digest_key,
@@ -85,6 +90,38 @@ impl Registry {
                 TemplateEntry { number: self.last_template, org: OrgId::FIRST, record: template.into() }
             }
         })
+    }
+
+    /// The same for a template of an organization, with all that people have added to it.
+    ///
+    /// # Errors
+    /// As [`Registry::reserve_template`]; [`RegistryError::TemplateIsTaken`].
+    pub(crate) fn reserve_record(
+        &mut self,
+        org: OrgId,
+        record: TemplateRecord,
+    ) -> Result<TemplateEntry, RegistryError> {
+        let id = record.template.id;
+        if self.template(id).is_some_and(|known| known.org != org) {
+            return Err(RegistryError::TemplateIsTaken(id));
+        }
+        let entry = self.reserve_template(record.template.clone())?;
+        Ok(TemplateEntry { org, record, ..entry })
+    }
+
+    /// A template is gone; no device has it.
+    pub(crate) fn remove_template(&mut self, id: TemplateId) {
+        self.templates.retain(|entry| entry.template().id != id);
+    }
+
+    /// All templates as they are stored.
+    pub(crate) fn template_entries(&self) -> impl ExactSizeIterator<Item = &TemplateEntry> {
+        self.templates.iter()
+    }
+
+    /// All devices, for lists: whoever takes them goes on with them.
+    pub(crate) fn take_fleet(&mut self) -> Fleet {
+        self.fleet.take().unwrap_or_default()
     }
 
     /// It is on the disk. Replaces one with the same id; returns whether there was one.
@@ -224,6 +261,12 @@ impl Registry {
         self.devices.extend(made.iter().map(|made| made.entry.clone()));
         if is_mixed {
             self.devices.sort_unstable_by_key(|device| device.id);
+        }
+        if let Some(fleet) = &mut self.fleet {
+            for Made { entry, token } in made {
+                let record = Device::new(entry.name.clone(), entry.template, *token, clock::now_ms());
+                fleet.put(entry.org, entry.id, &record);
+            }
         }
         if let Some(tokens) = &mut self.tokens {
             tokens.extend(made.iter().map(|made| (made.entry.id, made.token)));

@@ -6,10 +6,12 @@ use std::sync::Arc;
 
 use linchpin_protocol::model::{DeviceId, OrgId, Token};
 use linchpin_storage::schema::{
-    Counter, CounterName, Device, DeviceKey, DiaryKind, DiaryRecord, IndexEntry, Org, TemplateKey, TemplateRecord,
+    Counter, CounterName, Device, DeviceKey, DiaryKind, DiaryRecord, IndexEntry, Org, ShareRecord, TemplateKey,
+    TemplateRecord,
 };
 use linchpin_storage::{Batch, Class, Error, Store};
 
+use crate::access::{Permission, Permissions};
 use crate::clock::now_ms;
 use crate::limits;
 use crate::registry::{DeviceEntry, Loaded, Made, TemplateEntry};
@@ -47,10 +49,21 @@ impl Keep {
             ControlFlow::Continue(())
         })?;
         self.store.scan::<Device>(|key, device| {
+            loaded.fleet.put(key.org(), key.device(), &device);
             let Device { name, template, token_epoch, .. } = device;
             loaded.devices.push(DeviceEntry { id: key.device(), org: key.org(), name, template, token_epoch });
             ControlFlow::Continue(())
         })?;
+        if self.store.present().has_people() {
+            self.store.scan::<ShareRecord>(|key, share| {
+                if Permissions::from_bits(share.bits).has(Permission::DeviceView) {
+                    loaded.fleet.share(key.device(), (key.user_org(), key.user()), Some(share.until_ms));
+                }
+                ControlFlow::Continue(())
+            })?;
+        }
+        let next = self.store.get::<Counter>(&CounterName::Template)?.map_or(1, |counter| counter.0);
+        loaded.last_template = u32::try_from(next - 1).unwrap_or(u32::MAX);
         // Keys are ordered by organization first.
         loaded.devices.sort_unstable_by_key(|device| device.id);
         loaded.templates.sort_unstable_by_key(|template| template.number);

@@ -16,6 +16,8 @@ pub(crate) enum Fact {
     Device(DeviceId),
     /// An entry of the token index, and the device that it is for.
     Token(Digest, DeviceId),
+    /// A token that opens nothing any more.
+    NoToken(Digest),
 }
 
 /// Counts the facts of a shard; a fact is acknowledged when this number is.

@@ -81,7 +81,7 @@ impl Desired {
                     let home = home_of(device, count);
                     marks[home.index()] = self.add(home, fact);
                 }
-                Fact::Token(digest, _) => {
+                Fact::Token(digest, _) | Fact::NoToken(digest) => {
                     let owner = index_owner_of(&digest, count);
                     marks[owner.index()] = self.add(owner, fact);
                 }
@@ -165,6 +165,7 @@ impl Desired {
                 Some(device) => Some(Order::Put(registry.introduce(device).1)),
                 None => Some(Order::Remove),
             },
+            Fact::NoToken(digest) => Some(Order::Put(Command::UnindexToken(digest))),
             Fact::Token(digest, id) => Some(Order::Put(match registry.served(id) {
                 Some(_) => registry.index(id, digest).1,
                 None => Command::UnindexToken(digest),

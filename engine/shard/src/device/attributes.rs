@@ -150,6 +150,11 @@ impl Attributes {
         self.push_event(Event { code, description, at: id.at, number: id.number, logged: None });
     }
 
+    /// No event is open any more.
+    pub(crate) fn forget_events(&mut self) {
+        self.events.clear();
+    }
+
     /// An event is open no more.
     pub(crate) fn forget_event(&mut self, id: EventId) {
         self.events.retain(|event| event.at != id.at || event.number != id.number);

@@ -1,19 +1,8 @@
 //! What a token stands for, and until when: each device counts its tokens, and home takes none that is older than the last.
 
 use linchpin_protocol::model::DeviceId;
-use serde::{Deserialize, Serialize};
 
-use crate::{End, Report, Shard, Turn};
-
-/// What a token stands for. It travels with everything that was allowed by the token, so that home can refuse it once the
-/// token was replaced, however long the letter was under way.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TokenRight {
-    /// The device.
-    pub device: DeviceId,
-    /// Which of its tokens; home takes no older ones.
-    pub epoch: u16,
-}
+use crate::{End, Report, Shard, TokenRight, Turn};
 
 impl Shard {
     /// Is this still the token of a device that lives here? Its position, if so.

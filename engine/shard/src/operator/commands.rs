@@ -43,6 +43,7 @@ impl Shard {
             Command::GlanceAbove { request, after, limit } => (request, self.glances_above(after, limit)),
             Command::GlanceChanged { request, limit } => (request, self.glances_changed(limit)),
             Command::Describe { request, device, fields } => (request, self.describe(device, &fields)),
+            Command::ForgetReports { request, device } => (request, self.forget_reports(device)),
             Command::ForgetEvent { request, device, id } => (request, self.forget_event(device, id)),
             Command::Revoke { request, device, token_epoch } => (request, self.revoke(turn, device, token_epoch)),
             Command::UnindexToken(digest) => return self.catalog.tokens.remove(&digest),

@@ -1,36 +1,11 @@
 //! What lists of devices need, and which devices have changed since they were last looked at: control holds an index of all
 //! devices that it brings up to date by asking, so nothing is sent while nobody asks.
 
-use std::collections::VecDeque;
-
 use linchpin_protocol::InfoPairs;
 use linchpin_protocol::model::{DeviceId, Pin};
 
+use crate::device::values::Values;
 use crate::{DeviceGlance, EventId, Report, Shard, limits};
-
-/// Positions of devices that came, went, or were described anew.
-#[derive(Debug, Default)]
-pub(crate) struct ChangedDevices {
-    /// Somebody asks for them.
-    is_followed: bool,
-    positions: VecDeque<u32>,
-    /// There were too many: all devices must be looked at.
-    has_lost: bool,
-}
-
-impl ChangedDevices {
-    /// A device has changed.
-    pub(crate) fn note(&mut self, position: u32) {
-        if !self.is_followed || self.positions.back() == Some(&position) {
-            return;
-        }
-        if self.positions.len() >= limits::CHANGED_DEVICES {
-            self.positions.clear();
-            self.has_lost = true;
-        }
-        self.positions.push_back(position);
-    }
-}
 
 impl Shard {
     fn glance(&self, position: u32) -> DeviceGlance {
@@ -101,6 +76,16 @@ impl Shard {
         }
     }
 
+    /// Latest values and open events are erased.
+    pub(super) fn forget_reports(&mut self, device: DeviceId) -> Report {
+        let Some(position) = self.devices.find(device) else { return Report::NoSuchDevice };
+        self.devices[position].values = Values::default();
+        if let Some(rare) = self.devices[position].rare.as_mut() {
+            rare.attributes.forget_events();
+        }
+        Report::Done
+    }
+
     /// An event was resolved by a person: the device can do so no more.
     pub(super) fn forget_event(&mut self, device: DeviceId, id: EventId) -> Report {
         let Some(position) = self.devices.find(device) else { return Report::NoSuchDevice };
@@ -108,25 +93,5 @@ impl Shard {
             rare.attributes.forget_event(id);
         }
         Report::Done
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn changes_are_noted_once_somebody_asks_and_never_without_bound() {
-        let mut changed = ChangedDevices::default();
-        changed.note(1);
-        assert!(changed.positions.is_empty(), "nobody asks");
-        changed.is_followed = true;
-        for position in 0..limits::CHANGED_DEVICES as u32 {
-            changed.note(position);
-            changed.note(position);
-        }
-        assert_eq!((changed.positions.len(), changed.has_lost), (limits::CHANGED_DEVICES, false));
-        changed.note(7);
-        assert_eq!((changed.positions.len(), changed.has_lost), (1, true));
     }
 }

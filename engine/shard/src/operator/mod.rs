@@ -1,5 +1,6 @@
 //! What operators ask of a shard, and see of it.
 
+pub(crate) mod changed;
 mod commands;
 pub(crate) mod counters;
 mod diary;
@@ -7,9 +8,9 @@ mod drain;
 mod glance;
 mod tap;
 
+use changed::ChangedDevices;
 use diary::Diary;
 use drain::Drain;
-use glance::ChangedDevices;
 use tap::Tap;
 
 /// What operators have under way, and what they may look up.

@@ -2,9 +2,11 @@
 //! Unknown fields are refused. The comments of fields are the text of docs/admin.md.
 
 mod device;
+mod fleet;
 mod org;
 mod people;
 mod session;
+mod sheet;
 mod status;
 mod store;
 mod template;
@@ -18,12 +20,24 @@ pub use device::{
     DeviceShow, DeviceTap, DeviceToken, DeviceWrite, DiaryLine, EventLine, ExportBegun, ExportPiece, ExportedAs, Frame,
     MadeDevice, PropertyLine, Pushed, RemovedDevice, TapBegun, ValueLine,
 };
+pub use fleet::{
+    AttemptLine, AttemptList, FleetBatch, FleetBatchDone, FleetBulk, FleetBulkLine, FleetChange, FleetChart,
+    FleetCharted, FleetColumns, FleetCounts, FleetDiary, FleetDiaryLine, FleetErase, FleetList, FleetMade, FleetMake,
+    FleetMove, FleetPage, FleetRemove, FleetSeries, FleetSheet, FleetShow, FleetShowOne, FleetSort, FleetTags,
+    FleetToken, FleetTokenReplace, FleetTokenShow, FleetUnclaim, FleetValue, FleetValues, FleetWrite, FleetWritten,
+    Listed, ShareEnd, ShareLine, ShareList, ShareSet, SortOrder, WriteResult,
+};
 pub use org::{OrgAdd, OrgLine, OrgList};
 pub use people::{
     AccessReasons, AccessWhy, AuditVerify, CheckpointLine, FinalizedStore, MadeUser, UpgradeFinalize, UserCreate,
     UserLine, UserList, VerifiedAudit,
 };
 pub use session::{Me, MeShow, MyGrant, MyPerson, ServerFacts, SessionAnswer, SessionEnd, SessionOpen, SessionStepUp};
+pub use sheet::{
+    HappeningLine, HappeningList, HappeningResolve, SheetAnswer, SheetConnection, SheetEvent, SheetField,
+    SheetFieldKind, SheetKind, SheetLabel, SheetLevel, SheetList, SheetMake, SheetPublish, SheetRemove, SheetRestore,
+    SheetSave, SheetShow, SheetStream, SheetSummary, SheetVersionLine, SheetVersionShow, SheetVersions,
+};
 pub use status::{Drain, Draining, Status, StatusAnswer};
 pub use store::{
     AcceptedClock, BackupCreate, BackupList, BackupVerify, CheckedBackup, EraseDevice, EraseOrg, ErasedDevice,

@@ -1,4 +1,5 @@
 //! The rows of the table, a file a subject.
 
+pub(super) mod fleet;
 pub(super) mod operator;
 pub(super) mod session;

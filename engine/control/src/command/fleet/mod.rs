@@ -1,0 +1,77 @@
+//! Devices as objects of organizations, for whoever may: lists, sheets, changes, values, history, tokens, shares, transfers.
+//!
+//! Records are changed by the [loaders](crate::loader), which take scopes; what is durable is then put into the registry and
+//! the index of devices, and the shards are told.
+
+mod access;
+mod batch;
+mod bulk;
+mod list;
+mod moves;
+mod one;
+mod reports;
+
+use std::sync::Arc;
+
+use linchpin_protocol::model::{DeviceId, OrgId, TemplateId};
+use linchpin_storage::schema::Device;
+
+pub(in crate::command) use access::{end_share, list_shares, replace_token, set_share, show_token};
+pub(in crate::command) use batch::batch;
+pub(in crate::command) use bulk::bulk;
+pub(in crate::command) use list::{list, tags};
+pub(crate) use moves::resume_moves;
+pub(in crate::command) use moves::{move_one, unclaim};
+pub(in crate::command) use one::{change, device_values, give_template, make, name_of as people_name, remove, show};
+pub(in crate::command) use reports::{attempts, chart, diary, erase, values, write};
+
+use super::call::RowCall;
+use super::desk::Desk;
+use crate::access::Right;
+use crate::shards::Fact;
+use crate::{CommandError, DeviceEntry};
+
+/// The device, if the caller may do `P` with it.
+///
+/// # Errors
+/// They may not, or it is missing: the same for whoever may not see it.
+async fn held<P: Right + 'static>(
+    desk: &Desk,
+    call: &Arc<RowCall>,
+    org: OrgId,
+    device: DeviceId,
+) -> Result<Device, CommandError> {
+    desk.with_people(call, move |call| {
+        let scope = call.scope::<P>(org)?;
+        Ok(call.loader()?.device(&scope, device, call.now_ms())?)
+    })
+    .await
+}
+
+/// As the registry has it.
+fn entry(org: OrgId, id: DeviceId, record: &Device) -> DeviceEntry {
+    let Device { name, template, token_epoch, .. } = record;
+    DeviceEntry { id, org, name: name.clone(), template: *template, token_epoch: *token_epoch }
+}
+
+/// A device was changed in the store: registry, index and its home follow.
+///
+/// # Errors
+/// The registry does not take it.
+async fn publish(desk: &Desk, org: OrgId, device: DeviceId, record: &Device) -> Result<(), CommandError> {
+    desk.registry().change(&entry(org, device, record))?;
+    desk.fleet.lock().put(org, device, record);
+    desk.publish([Fact::Device(device)]).await;
+    Ok(())
+}
+
+/// May devices of this organization have this template?
+///
+/// # Errors
+/// There is none that the organization sees.
+fn check_template(desk: &Desk, call: &RowCall, org: OrgId, id: TemplateId) -> Result<(), CommandError> {
+    let entry = desk.registry().template(id).cloned();
+    let entry = entry.filter(|entry| call.loader().is_ok_and(|loader| loader.is_template_for(org, entry)));
+    let expected = "a template that the organization has, or is given by one above";
+    entry.map(drop).ok_or_else(|| CommandError::parameter("template", expected).about("template"))
+}
