@@ -38,6 +38,8 @@ pub(crate) const BACKUPS: u32 = 10_000;
 pub(crate) const CHANGES: usize = 16_384;
 /// Answers of a shard that wait for the store, and those of all shards that found no room on their way back.
 pub(crate) const AWAITED_ANSWERS: usize = 16_384;
+/// Removals that wait for the store while the disk is full; beyond that changes wait behind them.
+pub(crate) const FENCES: usize = 1_024;
 /// Lines of the diary that a shard hands over together, at the latest when a journal batch is due.
 pub(crate) const LINES_TOGETHER: usize = 512;
 /// Changes that are written together, about: what a shard hands over together stays together.

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Instant;
 
 use linchpin_control::CommandLane;
 use linchpin_shard::{AwaitedAnswer, Change, Command, DeviceChange, End, EventId, Intake};
@@ -102,6 +103,25 @@ pub(super) fn start(writer: Writer, reads: Reads) -> io::Result<(Changes, JoinHa
     Ok((changes, thread))
 }
 
+/// What is written together.
+#[derive(Default)]
+struct Together {
+    /// Counted in [`Changes::waiting`] until they are written.
+    changes: Vec<DeviceChange>,
+    answers: Vec<AwaitedAnswer>,
+    fences: Vec<Fence>,
+}
+
+impl Together {
+    fn take(&mut self, given: Given) {
+        match given {
+            Given::Changes(group) => self.changes.extend(group),
+            Given::Answers(group) => self.answers.extend(group),
+            Given::Fence(done) => self.fences.push(done),
+        }
+    }
+}
+
 struct Thread {
     writer: Writer,
     reads: Reads,
@@ -139,25 +159,17 @@ impl Thread {
                 Err(RecvTimeoutError::Timeout) => continue,
                 Err(RecvTimeoutError::Disconnected) => return,
             };
-            let (mut taken, mut answers, mut fence) = (Vec::new(), Vec::new(), None);
+            let mut turn = Together::default();
             loop {
-                match next {
-                    Given::Changes(group) => taken.extend(group),
-                    Given::Answers(group) => answers.extend(group),
-                    Given::Fence(done) => fence = Some(done),
-                }
-                if fence.is_some() || taken.len() >= limits::CHANGES_BATCH {
+                turn.take(next);
+                if !turn.fences.is_empty() || turn.changes.len() >= limits::CHANGES_BATCH {
                     break;
                 }
                 let Ok(given) = self.receive.try_recv() else { break };
                 next = given;
             }
-            let count = taken.len();
-            self.write(&mut taken, answers);
-            self.waiting.fetch_sub(count, Ordering::Relaxed);
-            if let Some(done) = fence {
-                done();
-            }
+            self.write(&mut turn);
+            turn.fences.into_iter().for_each(|done| done());
         }
     }
 
@@ -186,14 +198,14 @@ impl Thread {
 
     /// Write all of them, and wait for as long as that takes; then give the answers back. While the disk takes nothing they
     /// are given back at once, as not stored: who waits must hear it.
-    fn write(&mut self, taken: &mut Vec<DeviceChange>, mut answers: Vec<AwaitedAnswer>) {
-        let class = if answers.is_empty() { Class::B } else { Class::A };
+    fn write(&mut self, turn: &mut Together) {
+        let class = if turn.answers.is_empty() { Class::B } else { Class::A };
         let mut is_stored = true;
         // Also with nothing to write: what an answer waits for may have been written by a turn before, without a sync.
-        while !taken.is_empty() || !answers.is_empty() {
+        while !turn.changes.is_empty() || !turn.answers.is_empty() {
             let mut batch = self.writer.batch();
             let mut fitting = 0;
-            for kept in taken.iter() {
+            for kept in &turn.changes {
                 match put(&mut batch, kept) {
                     Ok(()) => {}
                     // The rest goes into the next batch.
@@ -206,27 +218,45 @@ impl Thread {
                 }
                 fitting += 1;
             }
-            let is_last = fitting == taken.len();
-            let needs_commit = !batch.is_empty() || (is_last && !answers.is_empty());
+            let is_last = fitting == turn.changes.len();
+            let needs_commit = !batch.is_empty() || (is_last && !turn.answers.is_empty());
             let result = if needs_commit { self.writer.commit(class, batch) } else { Ok(()) };
             match result {
                 Ok(()) => {
-                    taken.drain(..fitting);
+                    turn.changes.drain(..fitting);
+                    self.waiting.fetch_sub(fitting, Ordering::Relaxed);
                     if is_last {
-                        self.answer(std::mem::take(&mut answers), is_stored);
+                        self.answer(std::mem::take(&mut turn.answers), is_stored);
                     }
                 }
-                Err(Error::Full { .. } | Error::Busy { .. }) => {
-                    self.answer(std::mem::take(&mut answers), false);
-                    std::thread::sleep(limits::CHANGES_TICK);
-                }
+                Err(Error::Full { .. } | Error::Busy { .. }) => self.wait_for_room(turn),
                 Err(error) => {
-                    tracing::error!(%error, changes = taken.len(), "changes are not stored");
-                    taken.clear();
-                    self.answer(std::mem::take(&mut answers), false);
+                    tracing::error!(%error, changes = turn.changes.len(), "changes are not stored");
+                    self.waiting.fetch_sub(turn.changes.len(), Ordering::Relaxed);
+                    turn.changes.clear();
+                    self.answer(std::mem::take(&mut turn.answers), false);
                 }
             }
             self.look();
+        }
+    }
+
+    /// The disk takes nothing. Shards hear it at once; whoever asked before they did is refused, not left waiting until
+    /// there is room. Changes are retained and written then: what they changed is in memory already.
+    fn wait_for_room(&mut self, turn: &mut Together) {
+        self.look();
+        let until = Instant::now() + limits::CHANGES_TICK;
+        loop {
+            self.answer(std::mem::take(&mut turn.answers), false);
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() || turn.fences.len() >= limits::FENCES {
+                return std::thread::sleep(left);
+            }
+            match self.receive.recv_timeout(left) {
+                Ok(given) => turn.take(given),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return std::thread::sleep(left),
+            }
         }
     }
 

@@ -110,6 +110,10 @@ fn a_full_disk_refuses_changes_and_nothing_else() {
             let (status, text) = label(&server, &device, &format!("full{round}"));
             (status == 503 && text.contains("disk is full")).then_some(())
         });
+        // At once and every time: the shards have not heard of it yet, or have.
+        for n in 0..50 {
+            wire.expect_status(command::PROPERTY, &["1", "label", &format!("frame{n}")], 19);
+        }
         for n in 0..20 {
             expect_service(&server, &device, &mut wire, other(20 * round as usize + n), &format!("{round}.{n}"));
         }
@@ -134,5 +138,14 @@ fn a_full_disk_refuses_changes_and_nothing_else() {
     server.restart();
     let value = format!("{}.19", times - 1);
     assert_eq!(Http::connect(server.address()).api(&device, "get?v3").body, value);
+    // What was acknowledged last is there, not what was refused before it.
+    let last = format!("after{}", times - 1);
+    let shown = Command::new(linchpin_compat::linchpin_path())
+        .args(["device", "show", &device.id, "--json", "--data"])
+        .arg(disk.mount().join("data"))
+        .output()
+        .expect("start the binary");
+    let view = String::from_utf8_lossy(&shown.stdout);
+    assert!(view.contains(&last) && !view.contains("frame"), "{view}");
     let _ = server.stop();
 }
