@@ -90,7 +90,7 @@ ends! {
     TlsRecord = 214, Network, "A TLS record was damaged on the way or breaks the rules.",
         "If it happens often, look for a device with failing memory or a middlebox that changes bytes.";
     MqttMalformed = 215, Device, "An MQTT packet breaks the rules of MQTT 3.1.1 or 5.",
-        "Check the client's library; MQTT 5 clients hear the reason, and `device watch` shows the packets.";
+        "Check the client's library; MQTT 5 clients hear the reason, and `device tap` shows the packets.";
     MqttVersion = 216, Device, "The client speaks neither MQTT 3.1.1 nor 5.",
         "Set the client to protocol level 4 (3.1.1) or 5.";
     TokenShape = 301, Device, "The token in the login is not 32 characters of A-Z, a-z, 0-9, - and _.",
