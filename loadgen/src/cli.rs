@@ -21,8 +21,9 @@ pub(crate) struct Arguments {
 }
 
 const EXAMPLES: &str = "Examples:
+  loadgen quick --dev -c 1k -r 10k -d 10s --out runs/first  a first report, without a server at hand
   linchpin dev --devices 10000 --tokens-out tokens        in one terminal
-  loadgen quick -c 10k -r 50k/s -d 30s 127.0.0.1:8080 --tokens tokens
+  loadgen quick -c 10k -r 50k -d 30s 127.0.0.1:8080 --tokens tokens
   loadgen run loadgen/scenarios/storm.toml 127.0.0.1:8080 --tokens tokens --out runs/storm
   loadgen ab --rounds 9 old/linchpin new/linchpin loadgen/scenarios/telemetry.toml
   loadgen search --slo 'p99<5ms,errors=0' loadgen/scenarios/readme.toml 127.0.0.1:8080 --tokens tokens";
@@ -129,7 +130,7 @@ pub(crate) struct Quick {
     /// Devices.
     #[arg(short, long, value_name = "N", default_value = "1k")]
     pub(crate) connections: Count,
-    /// Messages a second of all devices, such as 50k/s; 0/s: heartbeats only.
+    /// Messages a second of all devices, such as 50k; 0: heartbeats only.
     #[arg(short, long, value_name = "RATE", default_value = "1k/s")]
     pub(crate) rate: Rate,
     /// How long to measure.
@@ -162,9 +163,15 @@ pub(crate) struct Quick {
     /// Heartbeat of the devices.
     #[arg(long, value_name = "TIME", default_value = "40s")]
     pub(crate) h_beat: Span,
+    /// Start `linchpin dev` on free ports for this run, with devices of its own, and end it afterwards.
+    #[arg(long)]
+    pub(crate) dev: bool,
+    /// The server's program for --dev; default: `linchpin` beside this program, else on the PATH.
+    #[arg(long, value_name = "PROGRAM", requires = "dev")]
+    pub(crate) server: Option<PathBuf>,
     /// The server, HOST:PORT.
-    #[arg(value_name = "HOST:PORT")]
-    pub(crate) target: String,
+    #[arg(value_name = "HOST:PORT", required_unless_present = "dev", conflicts_with = "dev")]
+    pub(crate) target: Option<String>,
     #[command(flatten)]
     pub(crate) how: How,
 }
@@ -238,6 +245,9 @@ pub(crate) struct Compare {
     /// End with 5 if the second set is worse by more, such as p99>5%.
     #[arg(long, value_name = "CHANGE")]
     pub(crate) fail_on: Option<FailOn>,
+    /// Write the comparison as one HTML page.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) page: Option<PathBuf>,
     /// Compare runs of different machines, and INVALID ones, too.
     #[arg(long)]
     pub(crate) force: bool,

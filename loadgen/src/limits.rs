@@ -87,6 +87,12 @@ pub(crate) const SEARCH_TRIES: u32 = 3;
 pub(crate) const SEARCH_WIDTH: f64 = 0.05;
 /// Stalls and reasons that a report lists; the rest is counted.
 pub(crate) const LISTED: usize = 20;
+/// Columns of a report's heat map; seconds of longer runs share one.
+pub(crate) const HEAT_COLUMNS: usize = 240;
+/// Rows of a report's heat map, from the shortest to the longest latency.
+pub(crate) const HEAT_ROWS: usize = 32;
+/// Logins that must be refused, with none accepted, before a run ends at once: nothing else will come of it.
+pub(crate) const REFUSED_LOGINS: u64 = 20;
 /// Size of a device without TLS or WebSocket in memory, bytes, with its entries in the tables of its worker.
 pub(crate) const DEVICE_BYTES: usize = 512;
 

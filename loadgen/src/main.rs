@@ -5,6 +5,7 @@ mod compare;
 mod console;
 mod environment;
 mod exit;
+mod host;
 mod limits;
 mod live;
 mod plan;

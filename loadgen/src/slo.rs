@@ -92,7 +92,7 @@ impl Slo {
         let mut missed = Vec::new();
         for (which, sign, wanted) in &self.parts {
             let Some(is) = figure(*which) else {
-                missed.push(format!("{which}: the run has no such figure"));
+                missed.push(format!("{which} is not known: too few answers reach so far, or nobody measured it"));
                 continue;
             };
             let is_met = match sign {
@@ -106,6 +106,13 @@ impl Slo {
             }
         }
         missed
+    }
+}
+
+impl Slo {
+    /// The first figure that it names and a run does not have.
+    pub(crate) fn unknown(&self, figure: impl Fn(SloFigure) -> Option<f64>) -> Option<SloFigure> {
+        self.parts.iter().map(|(which, ..)| *which).find(|which| figure(*which).is_none())
     }
 }
 
@@ -154,6 +161,8 @@ mod tests {
         assert_eq!(missed("p99<5ms,errors=0"), ["errors is 2, wanted = 0"]);
         assert_eq!(missed("p99.9<8ms"), ["p99.9 is 9000 us, wanted < 8000 us"]);
         assert_eq!(missed("cpu<5").len(), 1, "a figure that is missing is not met");
+        let unknown = |text: &str| text.parse::<Slo>().expect(text).unknown(figures);
+        assert_eq!((unknown("p99<5ms,cpu<5"), unknown("p99<1ms")), (Some(SloFigure::Cpu), None));
     }
 
     #[test]

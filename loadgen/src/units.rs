@@ -53,12 +53,12 @@ impl FromStr for Rate {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let per_s = match split_thousands(text) {
-            Some((number, "/s")) => Some(number),
+            Some((number, "/s" | "")) => Some(number),
             Some((number, "/m" | "/min")) => Some(number / 60.0),
             Some((number, "/h")) => Some(number / 3_600.0),
             _ => None,
         };
-        per_s.map(Self).ok_or_else(|| format!("{text:?} is no rate; write a number and its unit such as \"50k/s\""))
+        per_s.map(Self).ok_or_else(|| format!("{text:?} is no rate; write such as 50k (a second), 50k/s or 600/min"))
     }
 }
 
@@ -172,7 +172,12 @@ macro_rules! from_text {
     };
 }
 
-from_text!(Rate, "a rate with its unit, such as \"50k/s\"", r"^[0-9._]+ *[kKM]?/(s|m|min|h)$", false);
+from_text!(
+    Rate,
+    "a rate, a second unless it says otherwise, such as \"50k/s\"",
+    r"^[0-9._]+ *[kKM]?(/(s|m|min|h))?$",
+    false
+);
 from_text!(Span, "a length of time with its unit, such as \"30s\"", r"^[0-9._]+ *(us|ms|s|m|min|h)$", false);
 from_text!(Count, "a number, such as 500 or \"10k\"", r"^[0-9._]+ *[kKM]?$", true);
 from_text!(Share, "a share, such as \"5%\"", r"^[0-9._]+ *%$", false);
@@ -184,6 +189,7 @@ mod tests {
     #[test]
     fn quantities_are_read_with_their_units() {
         assert_eq!("50k/s".parse(), Ok(Rate(50_000.0)));
+        assert_eq!("50k".parse(), Ok(Rate(50_000.0)), "a rate without a unit is one a second");
         assert_eq!("1.5M/s".parse(), Ok(Rate(1_500_000.0)));
         assert_eq!("120/m".parse(), Ok(Rate(2.0)));
         assert_eq!("200ms".parse(), Ok(Span(Duration::from_millis(200))));
@@ -195,7 +201,7 @@ mod tests {
 
     #[test]
     fn what_has_no_unit_or_a_wrong_one_is_refused_with_an_example() {
-        for (text, example) in [("50", "50k/s"), ("50k", "50k/s"), ("x/s", "50k/s"), ("-1/s", "50k/s")] {
+        for (text, example) in [("50/d", "50k/s"), ("50kB", "50k/s"), ("x/s", "50k/s"), ("-1/s", "50k/s")] {
             let error = text.parse::<Rate>().expect_err(text);
             assert!(error.contains(example) && error.contains(text), "{error}");
         }

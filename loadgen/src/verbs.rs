@@ -1,6 +1,9 @@
 //! What each command does.
 
+use std::path::PathBuf;
+
 use crate::cli::{How, Quick, RunArgs, SchemaOf, Task};
+use crate::compare::target::TargetServer;
 use crate::console::{self, Lines, Quiet, say};
 use crate::exit::{EndCode, Exit};
 use crate::prepare::{prepare, resolve};
@@ -17,7 +20,7 @@ pub(crate) fn obey(verb: Task) -> Result<EndCode, Exit> {
         Task::Run(RunArgs { scenario, target, how }) => reported(file::read(&scenario)?, &target, &how),
         Task::Check { scenario } => {
             let scenario = file::read(&scenario)?;
-            say(&plan_in_words(&scenario));
+            say(&(scenario.in_words() + "valid\n"));
             Ok(EndCode::Ok)
         }
         Task::Ab(ab) => compare::ab::run_ab(&ab),
@@ -49,29 +52,36 @@ fn quick_run(quick: &Quick) -> Result<EndCode, Exit> {
         tls: quick.tls_version,
         resume: quick.resume,
     };
-    reported(asked.scenario(quick.how.mqtt)?, &quick.target, &quick.how)
+    let scenario = asked.scenario(quick.how.mqtt)?;
+    let Some(target) = &quick.target else { return dev_run(quick, scenario) };
+    reported(scenario, target, &quick.how)
 }
 
-/// What a scenario plans, for `check`.
-fn plan_in_words(scenario: &Scenario) -> String {
-    let mut text = format!(
-        "{}: {} devices in {} groups, {:.0} sends/s at load 1, {:.0} s, seed {}\n",
-        scenario.name,
-        scenario.devices(),
-        scenario.group.len(),
-        scenario.rate(),
-        scenario.length_ns() as f64 / 1e9,
-        scenario.seed
-    );
-    if !scenario.about.is_empty() {
-        text += &format!("  {}\n", scenario.about);
-    }
-    for phase in &scenario.phase {
-        let (from, to) = phase.loads();
-        let measured = if phase.is_measured() { ", measured" } else { "" };
-        text += &format!("  {}: {}, load {from} to {to}{measured}\n", phase.title(), phase.duration);
-    }
-    text + "valid\n"
+/// The same against a server that lives as long as the run.
+fn dev_run(quick: &Quick, scenario: Scenario) -> Result<EndCode, Exit> {
+    let program = quick.server.clone().map_or_else(server_program, Ok)?;
+    let server = TargetServer::start(&program, &[], scenario.devices())?;
+    let mut how = quick.how.clone();
+    how.tokens = Some(server.tokens());
+    how.metrics = server.metrics;
+    how.server_pid = Some(server.pid());
+    how.ca = how.ca.or_else(|| server.ca.clone());
+    let is_tls = scenario.group.iter().any(|group| group.transport.is_tls());
+    let target = if is_tls { server.tls } else { Some(server.address) };
+    let target = target.ok_or_else(|| Exit::unreachable("the server does not say where it listens with TLS"))?;
+    reported(scenario, &target.to_string(), &how)
+}
+
+/// The server's program: beside this one, else on the PATH.
+fn server_program() -> Result<PathBuf, Exit> {
+    let beside = std::env::current_exe().ok().and_then(|path| Some(path.parent()?.join("linchpin")));
+    let folders = std::env::var_os("PATH").unwrap_or_default();
+    let on_path = std::env::split_paths(&folders).map(|folder| folder.join("linchpin"));
+    beside.into_iter().chain(on_path).find(|path| path.is_file()).ok_or_else(|| {
+        Exit::usage(
+            "--dev finds no program linchpin beside loadgen or on the PATH; say where it is with --server PROGRAM",
+        )
+    })
 }
 
 /// Run once and report.

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::statistics::{Difference, Significance};
+use super::sheet::ComparisonSheet;
 use super::target::{ComparedSide, TargetServer};
 use super::{builds, shown, statistics, verdict, words, wrong_share};
 use crate::cli::Ab;
@@ -47,7 +47,7 @@ pub(crate) fn run_ab(ab: &Ab) -> Result<EndCode, Exit> {
             runs[1].push(b);
         }
     }
-    Ok(report(ab, &runs, made))
+    report(ab, &both.scenario, &runs, made)
 }
 
 impl Sides<'_> {
@@ -92,12 +92,14 @@ fn progress(round: u32, side: &str, outcome: &RunOutcome) -> String {
     format!("round {}: {side}  p99 {p99}  {:.0} messages/s  {valid}{reason}", round + 1, outcome.measured.sent_per_s)
 }
 
-fn report(ab: &Ab, runs: &[Vec<RunOutcome>; 2], made: u32) -> EndCode {
+fn report(ab: &Ab, scenario: &Scenario, runs: &[Vec<RunOutcome>; 2], made: u32) -> Result<EndCode, Exit> {
     let invalid = made - runs[0].len() as u32;
-    let (mut code, mut lines, mut figures) = (EndCode::Ok, builds(&runs[0], &runs[1]), Vec::new());
+    let mut lines = vec![format!("A is {}, B is {}; {} valid rounds of {}", ab.a, ab.b, runs[0].len(), scenario.name)];
     if invalid > 0 {
-        lines.insert(0, format!("{invalid} of {made} rounds were INVALID and are left out"));
+        lines.push(format!("{invalid} of {made} rounds were INVALID and are left out"));
     }
+    lines.extend(builds(&runs[0], &runs[1]));
+    let (mut code, mut sheet) = (EndCode::Ok, ComparisonSheet::new(format!("{}: A and B", scenario.name), lines));
     for figure in shown(ab.figure) {
         let of = |runs: &[RunOutcome]| runs.iter().filter_map(|run| run.figure(figure)).collect::<Vec<_>>();
         let (a, b) = (of(&runs[0]), of(&runs[1]));
@@ -105,36 +107,26 @@ fn report(ab: &Ab, runs: &[Vec<RunOutcome>; 2], made: u32) -> EndCode {
             continue;
         }
         let change = statistics::paired(&a, &b, wrong_share(figure == ab.figure));
-        lines.push(words(figure, &change));
-        figures.push(json(figure, &change, (&a, &b)));
+        sheet.add(figure, &change, (&a, &b), &words(figure, &change, &a, &b));
         if verdict(ab.fail_on, figure, &change) != EndCode::Ok {
             code = EndCode::Regression;
         }
     }
     if ab.how.json {
+        let figures = &sheet.figures;
         let all = serde_json::json!({ "valid_rounds": runs[0].len(), "invalid_rounds": invalid, "figures": figures });
         say(&format!("{all:#}\n"));
     } else {
-        lines.iter().for_each(|line| say(&format!("{line}\n")));
+        sheet.lines.iter().for_each(|line| say(&format!("{line}\n")));
+        sheet.figures.iter().filter_map(|figure| figure["words"].as_str()).for_each(|words| say(&format!("{words}\n")));
     }
-    if runs[0].is_empty() { EndCode::Invalid } else { code }
-}
-
-/// A comparison for programs. Ratios are B's figure over A's.
-fn json(figure: SloFigure, change: &Difference, (a, b): (&[f64], &[f64])) -> serde_json::Value {
-    let finding = match change.finding {
-        Significance::Higher => "higher",
-        Significance::Lower => "lower",
-        Significance::None => "none",
-        Significance::TooFew => "too_few",
-    };
-    // Too few runs have no ratio: nobody is to take a placeholder for one.
-    let known = |value: f64| (change.finding != Significance::TooFew).then_some(value);
-    serde_json::json!({
-        "figure": figure.to_string(), "finding": finding, "ratio": known(change.middle), "low": known(change.low),
-        "high": known(change.high),
-        "level": change.level, "runs": change.runs, "a": a, "b": b,
-    })
+    if let Some(folder) = &ab.how.out {
+        sheet.write(&folder.join("comparison.html"))?;
+        if !ab.how.json {
+            say(&format!("{} shows it\n", folder.join("comparison.html").display()));
+        }
+    }
+    Ok(if runs[0].is_empty() { EndCode::Invalid } else { code })
 }
 
 impl Sides<'_> {

@@ -3,14 +3,17 @@
 pub(crate) mod ab;
 pub(crate) mod search;
 pub(crate) mod sets;
+mod sheet;
 mod statistics;
-mod target;
+pub(crate) mod target;
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 
 use crate::environment::Environment;
 use crate::exit::EndCode;
 use crate::report::RunOutcome;
+use crate::report::table::time;
 use crate::slo::{FailOn, SloFigure};
 use statistics::{Difference, Significance};
 
@@ -45,8 +48,23 @@ fn told_apart(a: &[Environment], b: &[Environment]) -> Vec<String> {
     lines
 }
 
-/// What a change means, in words.
-fn words(figure: SloFigure, change: &Difference) -> String {
+/// A figure with its unit.
+fn value(figure: SloFigure, value: f64) -> String {
+    match figure {
+        SloFigure::Latency(_) | SloFigure::Mean => time(value),
+        SloFigure::Rate => format!("{value:.0}/s"),
+        SloFigure::Cpu => format!("{value:.2} us"),
+        SloFigure::Errors => format!("{value:.0}"),
+    }
+}
+
+/// The mean that a ratio of means of logarithms belongs to: with another one the direction could contradict the ratio.
+fn typical(values: &[f64]) -> f64 {
+    (values.iter().map(|value| value.ln()).sum::<f64>() / values.len().max(1) as f64).exp()
+}
+
+/// What a change means, in words: finding, direction, values, interval, and what the runs could have shown.
+fn words(figure: SloFigure, change: &Difference, a: &[f64], b: &[f64]) -> String {
     let percent = |ratio: f64| (ratio - 1.0) * 100.0;
     let interval = format!(
         "{} % interval {:+.1} % to {:+.1} %",
@@ -67,8 +85,29 @@ fn words(figure: SloFigure, change: &Difference) -> String {
         (Significance::Higher, true) | (Significance::Lower, false) => "B is better",
         (Significance::Higher, false) | (Significance::Lower, true) => "B is worse",
     };
-    format!("{figure}: {finding} ({middle:+.1} %, {interval}, {} runs a side)", change.runs)
+    let (of_a, of_b) = (value(figure, typical(a)), value(figure, typical(b)));
+    let direction = if middle < 0.0 { "lower" } else { "higher" };
+    let mut text = format!(
+        "{figure}: {finding} ({middle:+.1} %: B is {direction}; geometric means A {of_a}, B {of_b}; {interval}; {} runs a side)",
+        change.runs
+    );
+    if change.finding == Significance::None {
+        let least = change.least();
+        let _ = write!(text, "; so few runs show differences of about {:.1} % or more", least * 100.0);
+        if least > ASKED_CHANGE {
+            let _ = write!(
+                text,
+                "; {:.0} % would take about {} runs a side",
+                ASKED_CHANGE * 100.0,
+                change.runs_for(ASKED_CHANGE)
+            );
+        }
+    }
+    text
 }
+
+/// A change that people ask about.
+const ASKED_CHANGE: f64 = 0.1;
 
 /// Does a comparison fail? Only if the whole interval is beyond what is allowed.
 fn verdict(fail_on: Option<FailOn>, figure: SloFigure, change: &Difference) -> EndCode {
@@ -153,8 +192,13 @@ mod tests {
     #[test]
     fn words_name_the_better_side() {
         let p99 = SloFigure::Latency(990_000);
-        assert!(words(p99, &change(1.1, 1.3)).contains("B is worse (+20.0 %"), "{}", words(p99, &change(1.1, 1.3)));
-        assert!(words(SloFigure::Rate, &change(1.1, 1.3)).contains("B is better"));
-        assert!(words(p99, &change(0.9, 1.1)).contains("no evidence"));
+        let (a, b) = ([1_000.0, 1_100.0, 900.0], [1_200.0, 1_300.0, 1_100.0]);
+        let worse = words(p99, &change(1.1, 1.3), &a, &b);
+        assert!(worse.contains("B is worse (+20.0 %: B is higher; geometric means A 997 us, B 1.20 ms"), "{worse}");
+        assert!(words(SloFigure::Rate, &change(1.1, 1.3), &a, &b).contains("B is better"));
+        let none = words(p99, &change(0.6, 1.6), &a, &b);
+        assert!(none.contains("no evidence") && none.contains("about 63.3 % or more"), "{none}");
+        assert!(none.contains("10 % would take about 239 runs a side"), "{none}");
+        assert!(!words(p99, &change(0.95, 1.05), &a, &b).contains("would take"), "10 % would have been seen");
     }
 }

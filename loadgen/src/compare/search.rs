@@ -1,12 +1,13 @@
 //! The highest rate that meets an SLO.
 
+use super::sheet;
 use crate::cli::Search;
 use crate::console::{Quiet, say, warn};
 use crate::exit::{EndCode, Exit};
 use crate::limits;
 use crate::prepare::{prepare, resolve};
-use crate::report::RunOutcome;
 use crate::report::table::time;
+use crate::report::{RunOutcome, html, outcome};
 use crate::run::run;
 use crate::scenario::{Scenario, file};
 use crate::slo::SloFigure;
@@ -42,29 +43,88 @@ fn next(tried: &[Tried]) -> Option<f64> {
 pub(crate) fn run_search(search: &Search) -> Result<EndCode, Exit> {
     let scenario = file::read(&search.scenario)?;
     let target = resolve(&search.target)?;
-    if objective(&scenario, &search.how)?.is_none() {
+    let Some(slo) = objective(&scenario, &search.how)? else {
         return Err(Exit::usage("a search needs an SLO: add --slo 'p99<5ms,errors=0'"));
-    }
+    };
     let mut tried: Vec<Tried> = Vec::new();
+    let mut failure = None;
     while let Some(factor) = next(&tried) {
         if tried.len() >= limits::SEARCH_RUNS {
             break;
         }
-        let mut outcome = one(search, &scenario.scaled(factor), target)?;
-        // A neighbour may have disturbed it: what is INVALID again and again is the generator's limit.
-        for _ in 1..limits::SEARCH_TRIES {
-            if code(&outcome) == EndCode::Invalid {
-                outcome = one(search, &scenario.scaled(factor), target)?;
+        let outcome = match settled(search, &scenario.scaled(factor), target) {
+            Ok(outcome) => outcome,
+            // What was found before stays worth a report.
+            Err(exit) => {
+                failure = Some(exit);
+                break;
             }
+        };
+        // A lower rate would have fewer answers still.
+        if let Some(figure) = slo.unknown(|figure| outcome.figure(figure)) {
+            failure = Some(Exit::usage(format!(
+                "at {:.0} messages/s the run has too few answers to know {figure}; make its measured phases longer",
+                scenario.rate() * factor
+            )));
+            break;
         }
         let missed = outcome.slo.as_ref().map(|slo| slo.missed.join("; ")).unwrap_or_default();
         let why = outcome.verdict.reasons.first().cloned().unwrap_or(missed);
         let p99_us = outcome.figure(SloFigure::Latency(990_000)).unwrap_or_default();
         let one = Tried { factor, rate: scenario.rate() * factor, p99_us, code: code(&outcome), why };
-        warn(&format!("{:>10.0}/s  p99 {:>9}  {}", one.rate, time(one.p99_us), words(&one)));
+        warn(&line(&one));
         tried.push(one);
     }
-    Ok(report(&mut tried))
+    let found = report(&mut tried, failure.is_some());
+    if let Some(folder) = &search.how.out {
+        sheet::write(&folder.join("search.html"), &page(&scenario, &tried, failure.is_some()))?;
+        say(&format!("{} shows it\n", folder.join("search.html").display()));
+    }
+    failure.map_or(Ok(found), Err)
+}
+
+/// A run that is valid, or as often INVALID as is tried: a neighbour may have disturbed it, but what is INVALID again and
+/// again is the generator's limit.
+fn settled(search: &Search, scenario: &Scenario, target: std::net::SocketAddr) -> Result<RunOutcome, Exit> {
+    let mut outcome = one(search, scenario, target)?;
+    for _ in 1..limits::SEARCH_TRIES {
+        if code(&outcome) == EndCode::Invalid {
+            outcome = one(search, scenario, target)?;
+        }
+    }
+    Ok(outcome)
+}
+
+/// All rates on one page.
+fn page(scenario: &Scenario, tried: &[Tried], was_cut: bool) -> String {
+    let point = |one: &Tried| {
+        let met = match one.code {
+            EndCode::Ok => "met",
+            EndCode::Invalid => "invalid",
+            _ => "missed",
+        };
+        serde_json::json!({ "rate": one.rate, "p99_us": one.p99_us, "met": met, "why": one.why })
+    };
+    let lines: Vec<String> = tried.iter().map(line).collect();
+    let data = serde_json::json!({
+        "title": format!("{}: the highest rate", scenario.name), "was_cut": was_cut, "summary": knee(tried, was_cut),
+        "points": tried.iter().map(point).collect::<Vec<_>>(), "command": outcome::command_line(std::env::args()),
+    });
+    html::page(html::Kind::Search, &scenario.name, &lines.join("\n"), &data.to_string())
+}
+
+fn line(one: &Tried) -> String {
+    format!("{:>10.0}/s  p99 {:>9}  {}", one.rate, time(one.p99_us), words(one))
+}
+
+/// The best rate, in words.
+fn knee(tried: &[Tried], was_cut: bool) -> String {
+    let best = tried.iter().filter(|t| t.code == EndCode::Ok).max_by(|a, b| a.rate.total_cmp(&b.rate));
+    let so_far = if was_cut { " so far; the search was ended before its end" } else { "" };
+    match best {
+        Some(best) => format!("knee: {:.0} messages/s meet the SLO, p99 {}{so_far}", best.rate, time(best.p99_us)),
+        None => format!("no rate meets the SLO{so_far}"),
+    }
 }
 
 fn words(tried: &Tried) -> String {
@@ -75,16 +135,13 @@ fn words(tried: &Tried) -> String {
     }
 }
 
-fn report(tried: &mut [Tried]) -> EndCode {
+fn report(tried: &mut [Tried], was_cut: bool) -> EndCode {
     tried.sort_by(|a, b| a.rate.total_cmp(&b.rate));
-    for one in tried.iter() {
-        say(&format!("{:>10.0}/s  p99 {:>9}  {}\n", one.rate, time(one.p99_us), words(one)));
-    }
+    tried.iter().for_each(|one| say(&(line(one) + "\n")));
+    say(&(knee(tried, was_cut) + "\n"));
     let Some(best) = tried.iter().filter(|t| t.code == EndCode::Ok).max_by(|a, b| a.rate.total_cmp(&b.rate)) else {
-        say("no rate meets the SLO\n");
         return EndCode::Slo;
     };
-    say(&format!("knee: {:.0} messages/s meet the SLO, p99 {}\n", best.rate, time(best.p99_us)));
     let limit = tried.iter().find(|t| t.rate > best.rate);
     if limit.is_some_and(|limit| limit.code == EndCode::Invalid) {
         say("above it the generator is the limit, not the server: the server may take more\n");

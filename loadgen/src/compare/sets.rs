@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::sheet::ComparisonSheet;
 use super::{builds, shown, statistics, verdict, words, wrong_share};
 use crate::cli::Compare;
 use crate::console::{say, warn};
@@ -20,10 +21,10 @@ pub(crate) fn run_compare(sets: &Compare) -> Result<EndCode, Exit> {
         )));
     }
     let mut code = EndCode::Ok;
-    say(&format!("A: {} runs, B: {} runs of scenario {}\n", base.len(), new.len(), base[0].scenario));
-    for line in builds(&base, &new) {
-        say(&format!("  {line}\n"));
-    }
+    let mut lines = vec![format!("A: {} runs, B: {} runs of scenario {}", base.len(), new.len(), base[0].scenario)];
+    lines.extend(builds(&base, &new));
+    say(&(lines.join("\n  ") + "\n"));
+    let mut page = ComparisonSheet::new(format!("{}: two sets of runs", base[0].scenario), lines);
     for figure in shown(sets.figure) {
         let figures = |runs: &[RunOutcome]| runs.iter().filter_map(|run| run.figure(figure)).collect::<Vec<_>>();
         let (a, b) = (figures(&base), figures(&new));
@@ -31,10 +32,15 @@ pub(crate) fn run_compare(sets: &Compare) -> Result<EndCode, Exit> {
             continue;
         }
         let change = statistics::unpaired(&a, &b, wrong_share(figure == sets.figure));
-        say(&format!("  {}\n", words(figure, &change)));
+        let said = words(figure, &change, &a, &b);
+        say(&format!("  {said}\n"));
+        page.add(figure, &change, (&a, &b), &said);
         if verdict(sets.fail_on, figure, &change) != EndCode::Ok {
             code = EndCode::Regression;
         }
+    }
+    if let Some(path) = &sets.page {
+        page.write(path)?;
     }
     Ok(code)
 }

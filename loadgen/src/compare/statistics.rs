@@ -33,6 +33,23 @@ pub(crate) struct Difference {
     pub(crate) level: f64,
 }
 
+impl Difference {
+    /// The least change that so many runs show, share: half of the interval's width.
+    pub(crate) fn least(&self) -> f64 {
+        self.half_width().exp() - 1.0
+    }
+
+    /// Runs of a side that would show a change of such a share, if they vary as these: the width falls with their root.
+    pub(crate) fn runs_for(&self, share: f64) -> u64 {
+        let more = (self.half_width() / share.ln_1p()).powi(2);
+        (self.runs as f64 * more.max(1.0)).ceil() as u64
+    }
+
+    fn half_width(&self) -> f64 {
+        (self.high.ln() - self.low.ln()) / 2.0
+    }
+}
+
 fn mean(values: &[f64]) -> f64 {
     values.iter().sum::<f64>() / values.len() as f64
 }

@@ -34,16 +34,19 @@ impl ComparedSide {
 
 /// A server that was started for a run; ended and forgotten when dropped.
 #[derive(Debug)]
-pub(super) struct TargetServer {
+pub(crate) struct TargetServer {
     child: Child,
     folder: PathBuf,
-    pub(super) address: SocketAddr,
-    pub(super) metrics: Option<SocketAddr>,
+    pub(crate) address: SocketAddr,
+    /// With TLS, and the certificates that it is checked against.
+    pub(crate) tls: Option<SocketAddr>,
+    pub(crate) ca: Option<PathBuf>,
+    pub(crate) metrics: Option<SocketAddr>,
 }
 
 impl TargetServer {
     /// Start a program with devices of its own.
-    pub(super) fn start(program: &Path, flags: &[String], devices: u64) -> Result<Self, Exit> {
+    pub(crate) fn start(program: &Path, flags: &[String], devices: u64) -> Result<Self, Exit> {
         let mut name = [0; 8];
         getrandom::fill(&mut name).map_err(|error| Exit::usage(format!("no random bytes: {error}")))?;
         let folder = std::env::temp_dir().join(format!("loadgen-{:016x}", u64::from_be_bytes(name)));
@@ -66,7 +69,7 @@ impl TargetServer {
             .spawn()
             .map_err(bad)?;
         let none = SocketAddr::from(([127, 0, 0, 1], 0));
-        let mut server = Self { child, folder, address: none, metrics: None };
+        let mut server = Self { child, folder, address: none, tls: None, ca: None, metrics: None };
         server.wait(program)?;
         Ok(server)
     }
@@ -79,6 +82,8 @@ impl TargetServer {
             {
                 let address = |name: &str| ready[name].as_str().and_then(|text| text.parse().ok());
                 self.metrics = address("metrics");
+                self.tls = address("tls");
+                self.ca = ready["ca"].as_str().map(PathBuf::from);
                 let plain = address("plain");
                 self.address = plain.ok_or_else(|| Exit::unreachable("the server does not say where it listens"))?;
                 return Ok(());
@@ -96,11 +101,11 @@ impl TargetServer {
         }
     }
 
-    pub(super) fn pid(&self) -> u32 {
+    pub(crate) fn pid(&self) -> u32 {
         self.child.id()
     }
 
-    pub(super) fn tokens(&self) -> PathBuf {
+    pub(crate) fn tokens(&self) -> PathBuf {
         self.folder.join("tokens")
     }
 }

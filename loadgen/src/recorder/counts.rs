@@ -42,7 +42,8 @@ counts! {
     held, "Sends that waited for room in flight.";
     skipped, "Sends that were given up while they waited for room in flight.";
     blocked, "Sends that were dropped because the socket did not take the bytes before.";
-    offline, "Sends that were dropped because their device was not connected.";
+    offline, "Sends that were dropped because their device was not connected, although the plan had not cut it.";
+    away, "Sends that were left out because the plan itself had cut or switched off their device.";
     connects, "Connections begun.";
     logins, "Logins that were accepted.";
     connect_failed, "Connections that could not be made, refused and timed out.";

@@ -65,11 +65,13 @@ pub(crate) fn judge(measured: &PhaseTotals, unsent: u64) -> RunVerdict {
     if share > limits::MISSING_SHARE {
         reasons.push(format!(
             "{missing} of {} planned sends never left ({} for want of room in flight, {} behind a full socket, {} of \
-             devices that were not connected, {unsent} not in time): the server, or --in-flight, cannot take this rate",
+             devices that were not connected, {unsent} not in time; {} more were left out as planned and do not count): the server, or --in-flight, cannot \
+             take this rate",
             counts.planned + unsent,
             counts.skipped,
             counts.blocked,
-            counts.offline
+            counts.offline,
+            counts.away
         ));
     }
     if counts.held > 0 {
@@ -161,6 +163,15 @@ mod tests {
         skipped.counts.skipped = 11;
         expect_reason(&skipped, 0, &["11 of 10000", "room in flight"]);
         expect_reason(&good(), 50, &["50 of 10050", "50 not in time"]);
+    }
+
+    #[test]
+    fn what_the_plan_cut_is_no_overload() {
+        let mut cut = good();
+        cut.counts.away = 5_600;
+        assert!(judge(&cut, 0).valid, "the plan itself left more than half out");
+        cut.counts.offline = 5_600;
+        expect_reason(&cut, 0, &["5600 of 10000", "5600 more were left out as planned"]);
     }
 
     #[test]

@@ -20,7 +20,7 @@ use crate::scenario::{Scenario, ScenarioPhase};
 pub(crate) fn write_all(folder: &Path, outcome: &RunOutcome, done: &RunEnd, scenario: &Scenario) -> Result<(), Exit> {
     let write = || -> io::Result<()> {
         std::fs::create_dir_all(folder)?;
-        std::fs::write(folder.join("report.html"), html::page(outcome))?;
+        std::fs::write(folder.join("report.html"), html::run_page(outcome))?;
         std::fs::write(folder.join("series.ndjson"), series::ndjson(&outcome.series))?;
         interval_log(&folder.join("intervals.hlog"), &done.totals, outcome.started_unix_s)?;
         let is_measured: Vec<bool> = scenario.phase.iter().map(ScenarioPhase::is_measured).collect();

@@ -2,6 +2,7 @@
 
 mod cost;
 pub(crate) mod files;
+mod heat;
 pub(crate) mod html;
 pub(crate) mod outcome;
 pub(crate) mod series;

@@ -7,9 +7,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::cost::{Cost, cost};
+use super::heat::{Heat, heat};
 use super::series::{self, SeriesPoint};
 use super::summary::{Latency, Summary};
 use crate::environment::Environment;
+use crate::host::HostUse;
 use crate::recorder::totals::PhaseTotals;
 use crate::recorder::verdict::{self, RunVerdict};
 use crate::recorder::{Counts, Metric};
@@ -23,7 +25,6 @@ pub(crate) const VERSION: u32 = 1;
 
 /// A run.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-#[schemars(rename = "Outcome")]
 pub(crate) struct RunOutcome {
     /// Version of this form.
     pub(crate) version: u32,
@@ -37,6 +38,12 @@ pub(crate) struct RunOutcome {
     pub(crate) devices: u64,
     /// Where the server is.
     pub(crate) target: String,
+    /// The command line that made it; empty in runs before it was stored.
+    #[serde(default)]
+    pub(crate) command: String,
+    /// The plan, phase by phase, in words.
+    #[serde(default)]
+    pub(crate) plan: String,
     /// Begin, seconds since 1970.
     pub(crate) started_unix_s: u64,
     /// Ended by a signal before its time.
@@ -53,14 +60,24 @@ pub(crate) struct RunOutcome {
     pub(crate) measured: OutcomePart,
     /// All phases, measured or not, in their order.
     pub(crate) phases: Vec<OutcomePart>,
+    /// Differences below this say nothing about the server: the generator's own schedule lag (99th percentile) in the
+    /// measured phases, microseconds.
+    #[serde(default)]
+    pub(crate) resolution_us: f64,
     /// A point a second.
     pub(crate) series: Vec<SeriesPoint>,
+    /// How corrected latencies of messages lie over time.
+    #[serde(default)]
+    pub(crate) heat: Heat,
     /// The server, seen from outside; empty if nobody looked.
     pub(crate) server: Vec<ServerSample>,
     /// What the server cost.
     pub(crate) cost: Option<Cost>,
     /// Machine and versions.
     pub(crate) environment: Environment,
+    /// What the machine did during the run.
+    #[serde(default)]
+    pub(crate) host: HostUse,
 }
 
 /// What a run had to meet.
@@ -70,6 +87,17 @@ pub(crate) struct SloResult {
     pub(crate) text: String,
     /// What was missed, in words; empty: met.
     pub(crate) missed: Vec<String>,
+}
+
+impl SloResult {
+    /// Met or missed; a run that says nothing about the server says nothing about this either.
+    pub(crate) fn in_words(&self, is_valid: bool) -> String {
+        match (is_valid, self.missed.is_empty()) {
+            (false, _) => "not judged, the run is INVALID".to_owned(),
+            (true, true) => "met".to_owned(),
+            (true, false) => format!("missed: {}", self.missed.join("; ")),
+        }
+    }
 }
 
 /// One phase, or several together.
@@ -163,6 +191,8 @@ impl RunOutcome {
             planned_rate: scenario.rate(),
             devices: scenario.devices(),
             target: setup.reach.target.to_string(),
+            command: command_line(std::env::args()),
+            plan: scenario.in_words(),
             started_unix_s: done.started.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()),
             was_interrupted: done.was_interrupted,
             verdict,
@@ -171,10 +201,13 @@ impl RunOutcome {
             settle_s: done.settle_s,
             cost: looked.then(|| cost(&phases, &series, &done.samples, done.online_at_gate)),
             series,
+            heat: heat(&done.totals, end_s),
+            resolution_us: measured.lag.at(0.99).unwrap_or(measured.lag.max_us),
             measured,
             phases,
             server: if looked { done.samples.clone() } else { Vec::new() },
             environment,
+            host: done.host,
         };
         outcome.slo =
             slo.map(|slo| SloResult { text: slo.to_string(), missed: slo.missed(|figure| outcome.figure(figure)) });
@@ -207,8 +240,8 @@ impl RunOutcome {
     pub(crate) fn figure(&self, figure: SloFigure) -> Option<f64> {
         let latency = &self.measured.messages.corrected;
         match figure {
-            SloFigure::Latency(_) | SloFigure::Mean if latency.count == 0 => None,
-            SloFigure::Latency(millionths) => Some(latency.at(f64::from(millionths) / 1e6)),
+            SloFigure::Latency(millionths) => latency.at(f64::from(millionths) / 1e6),
+            SloFigure::Mean if latency.count == 0 => None,
             SloFigure::Mean => Some(latency.mean_us),
             SloFigure::Errors => Some(self.measured.errors as f64),
             SloFigure::Rate => Some(self.measured.sent_per_s),
@@ -222,6 +255,16 @@ impl RunOutcome {
     }
 }
 
+/// A command line that a shell takes again.
+pub(crate) fn command_line(arguments: impl Iterator<Item = String>) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,%+@".contains(c);
+    let quoted = |text: String| {
+        let is_plain = !text.is_empty() && text.chars().all(plain);
+        if is_plain { text } else { format!("'{}'", text.replace('\'', "'\\''")) }
+    };
+    arguments.map(quoted).collect::<Vec<_>>().join(" ")
+}
+
 /// The schema of this form.
 pub(crate) fn schema() -> String {
     serde_json::to_string_pretty(&schemars::schema_for!(RunOutcome)).unwrap_or_default() + "\n"
@@ -230,6 +273,13 @@ pub(crate) fn schema() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_command_line_can_be_given_to_a_shell_again() {
+        let arguments = ["loadgen", "quick", "--slo", "p99<5ms", "it's", ""].map(str::to_owned);
+        let line = command_line(arguments.into_iter());
+        assert_eq!(line, r"loadgen quick --slo 'p99<5ms' 'it'\''s' ''");
+    }
 
     #[test]
     fn the_published_schema_is_that_of_the_code() {

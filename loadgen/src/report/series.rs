@@ -15,6 +15,9 @@ pub(crate) struct SeriesPoint {
     pub(crate) phase: String,
     /// Devices online at its end.
     pub(crate) online: u64,
+    /// Messages that were due, heartbeats included.
+    #[serde(default)]
+    pub(crate) planned: u64,
     /// Messages sent.
     pub(crate) sent: u64,
     /// Answers and arrivals.
@@ -40,6 +43,7 @@ impl SeriesPoint {
             at_s: at_s as u64,
             phase: scenario.phase.get(second.phase).map(ScenarioPhase::title).unwrap_or_default(),
             online: second.online,
+            planned: counts.planned,
             sent: counts.sent(),
             answers: counts.answers,
             errors: counts.errors(),

@@ -21,8 +21,13 @@ pub(crate) struct Summary {
     pub(crate) count: u64,
     pub(crate) mean_us: f64,
     pub(crate) max_us: f64,
-    /// Quantile (0 to 1) and time.
+    /// Quantile (0 to 1) and time; as far as there are samples beyond the quantile, then the longest at 1.
     pub(crate) quantiles: Vec<(f64, f64)>,
+}
+
+/// Do so many samples have a quantile? One of them at least must lie beyond it.
+fn is_known(count: u64, quantile: f64) -> bool {
+    quantile >= 1.0 || count as f64 * (1.0 - quantile) >= 1.0 - 1e-9
 }
 
 /// Quantiles of a summary: enough for a curve.
@@ -41,13 +46,20 @@ impl Summary {
             count: histogram.len(),
             mean_us: histogram.mean() / 1e3,
             max_us: us(histogram.max()),
-            quantiles: QUANTILES.into_iter().map(|q| (q, us(histogram.value_at_quantile(q)))).collect(),
+            quantiles: QUANTILES
+                .into_iter()
+                .filter(|q| is_known(histogram.len(), *q))
+                .map(|q| (q, us(histogram.value_at_quantile(q))))
+                .collect(),
         }
     }
 
-    /// The time at a quantile; between two that are kept, the higher one.
-    pub(crate) fn at(&self, quantile: f64) -> f64 {
-        self.quantiles.iter().find(|(q, _)| *q >= quantile - 1e-9).map_or(0.0, |(_, us)| *us)
+    /// The time at a quantile; between two that are stored, the higher one. `None`: too few samples reach so far.
+    pub(crate) fn at(&self, quantile: f64) -> Option<f64> {
+        if !is_known(self.count, quantile) {
+            return None;
+        }
+        self.quantiles.iter().find(|(q, _)| *q >= quantile - 1e-9).map(|(_, us)| *us)
     }
 }
 
@@ -68,7 +80,21 @@ mod tests {
         (1..=1_000).for_each(|n| record(&mut histogram, n * 1_000));
         let summary = Summary::of(&histogram);
         assert_eq!(summary.count, 1_000);
-        assert!((summary.at(0.5) - 500.0).abs() < 2.0 && (summary.at(0.99) - 990.0).abs() < 2.0, "{summary:?}");
-        assert_eq!(Summary::of(&empty()).at(0.5), 0.0);
+        let near = |quantile, us: f64| summary.at(quantile).is_some_and(|at| (at - us).abs() < 2.0);
+        assert!(near(0.5, 500.0) && near(0.99, 990.0) && near(0.999, 999.0) && near(1.0, 1_000.0), "{summary:?}");
+        assert_eq!(Summary::of(&empty()).at(0.5), None);
+    }
+
+    #[test]
+    fn quantiles_end_where_samples_end() {
+        let mut histogram = empty();
+        (1..=9).for_each(|n| record(&mut histogram, n * 1_000));
+        let few = Summary::of(&histogram);
+        assert_eq!((few.at(0.9), few.at(0.99), few.at(0.999)), (None, None, None), "{few:?}");
+        assert!(few.at(0.5).is_some() && few.at(1.0).is_some());
+        assert!(few.quantiles.iter().all(|(q, _)| *q <= 1.0 - 1.0 / 9.0 || *q >= 1.0), "{few:?}");
+        (10..=100).for_each(|n| record(&mut histogram, n * 1_000));
+        let hundred = Summary::of(&histogram);
+        assert!(hundred.at(0.99).is_some() && hundred.at(0.999).is_none(), "{hundred:?}");
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::outcome::{OutcomePart, RunOutcome};
-use super::summary::Latency;
+use super::summary::{Latency, Summary};
 
 /// Times as people write them.
 pub(crate) fn time(us: f64) -> String {
@@ -15,6 +15,11 @@ pub(crate) fn time(us: f64) -> String {
     }
 }
 
+/// A quantile; a dash where too few samples reach so far.
+fn quantile(summary: &Summary, at: f64) -> String {
+    summary.at(at).map_or_else(|| "-".to_owned(), time)
+}
+
 const HEAD: [&str; 8] = ["latency", "count", "p50", "p90", "p99", "p99.9", "max", "uncorrected p99"];
 
 fn row(name: &str, latency: &Latency) -> [String; 8] {
@@ -22,12 +27,12 @@ fn row(name: &str, latency: &Latency) -> [String; 8] {
     [
         name.to_owned(),
         corrected.count.to_string(),
-        time(corrected.at(0.5)),
-        time(corrected.at(0.9)),
-        time(corrected.at(0.99)),
-        time(corrected.at(0.999)),
+        quantile(corrected, 0.5),
+        quantile(corrected, 0.9),
+        quantile(corrected, 0.99),
+        quantile(corrected, 0.999),
         time(corrected.max_us),
-        time(latency.uncorrected.at(0.99)),
+        quantile(&latency.uncorrected, 0.99),
     ]
 }
 
@@ -49,20 +54,34 @@ fn counts(part: &OutcomePart) -> String {
     listed.map(|(name, n)| format!("{name} {n}")).collect::<Vec<_>>().join(", ")
 }
 
+/// What became of the plan, before any latency: devices that were not connected have none.
+pub(crate) fn delivered(measured: &OutcomePart) -> String {
+    let counts = &measured.counts;
+    let share = counts.sent() as f64 / counts.planned.max(1) as f64 * 100.0;
+    let mut text = format!(
+        "sent {} of {} planned messages ({share:.1} %), {} answers ({:.0} sent/s, {:.0} answers/s)",
+        counts.sent(),
+        counts.planned,
+        counts.answers,
+        measured.sent_per_s,
+        measured.answers_per_s
+    );
+    if counts.away > 0 {
+        let _ = write!(text, "; {} were left out while the plan had cut their devices", counts.away);
+    }
+    text
+}
+
 /// The whole run.
 pub(crate) fn table(outcome: &RunOutcome) -> String {
     let measured = &outcome.measured;
     let mut text = String::new();
     let _ = writeln!(
         text,
-        "{}: {} devices at {}, {:.1} s measured, {:.0} messages/s sent, {:.0} answers/s",
-        outcome.scenario,
-        outcome.devices,
-        outcome.target,
-        measured.length_s,
-        measured.sent_per_s,
-        measured.answers_per_s
+        "{}: {} devices at {}, {:.1} s measured",
+        outcome.scenario, outcome.devices, outcome.target, measured.length_s
     );
+    let _ = writeln!(text, "{}", delivered(measured));
     let _ = writeln!(text, "Latency is measured from the time at which a message should have left (corrected).\n");
     let mut rows = vec![HEAD.map(str::to_owned)];
     rows.push(row("all messages", &measured.messages));
@@ -84,16 +103,19 @@ pub(crate) fn table(outcome: &RunOutcome) -> String {
     if let Some(cost) = &outcome.cost {
         let _ = writeln!(
             text,
-            "server: {:.2} us CPU per message, {:.2} cores, {:.0} bytes of its memory per connection",
-            cost.cpu_us_per_message, cost.cores, cost.bytes_per_connection
+            "server: {:.2} us CPU per message ({:.2} of it in the kernel), {:.2} cores, {:.0} bytes of its memory per \
+             connection",
+            cost.cpu_us_per_message, cost.system_us_per_message, cost.cores, cost.bytes_per_connection
         );
     }
     let busy = measured.worker_busy.iter().map(|part| format!("{:.0} %", part * 100.0)).collect::<Vec<_>>().join(", ");
-    let _ = writeln!(text, "generator: schedule lag p99 {}, workers busy {busy}", time(measured.lag.at(0.99)));
+    let _ = writeln!(
+        text,
+        "generator: workers busy {busy}; resolution {} (its own schedule lag, p99): smaller differences are not the server's",
+        time(outcome.resolution_us)
+    );
     if let Some(slo) = &outcome.slo {
-        let missed =
-            if slo.missed.is_empty() { "met".to_owned() } else { format!("missed: {}", slo.missed.join("; ")) };
-        let _ = writeln!(text, "SLO {}: {missed}", slo.text);
+        let _ = writeln!(text, "SLO {}: {}", slo.text, slo.in_words(outcome.verdict.valid));
     }
     for note in &outcome.verdict.notes {
         let _ = writeln!(text, "note: {note}");

@@ -9,6 +9,7 @@ use std::time::{Duration, SystemTime};
 
 use super::{Recovery, RunEnd, RunGlance, Setup, Watch};
 use crate::exit::Exit;
+use crate::host::{HostCounters, HostUse};
 use crate::limits;
 use crate::recorder::Totals;
 use crate::scenario::Storm;
@@ -28,6 +29,7 @@ pub(super) struct RunCollector<'a> {
     last_glance: Duration,
     last_second: u64,
     restarts: Vec<Child>,
+    host: HostCounters,
 }
 
 impl<'a> RunCollector<'a> {
@@ -48,6 +50,7 @@ impl<'a> RunCollector<'a> {
             samples: vec![setup.eye.look(0.0)],
             recoveries: Vec::new(),
             was_interrupted: false,
+            host: HostUse::default(),
             refusal: None,
         };
         Self {
@@ -62,6 +65,7 @@ impl<'a> RunCollector<'a> {
             last_glance: Duration::ZERO,
             last_second: 0,
             restarts: Vec::new(),
+            host: HostCounters::now(),
         }
     }
 
@@ -107,6 +111,7 @@ impl<'a> RunCollector<'a> {
         }
         let end_s = self.shared.begin.elapsed().as_secs_f64();
         self.done.samples.push(self.setup.eye.look(end_s));
+        self.done.host = self.host.until(&HostCounters::now());
         failure.map_or(Ok(self.done), Err)
     }
 
@@ -122,6 +127,9 @@ impl<'a> RunCollector<'a> {
             self.done.was_interrupted = true;
         }
         let is_open = self.shared.gate_open_ns.get().is_some();
+        if !is_open && online == 0 && self.is_refused() {
+            return Err(self.nobody());
+        }
         if !is_open && elapsed >= self.gate && (online >= self.devices || elapsed >= self.gate + self.settle) {
             self.open_gate(elapsed, online)?;
         }
@@ -163,13 +171,7 @@ impl<'a> RunCollector<'a> {
     /// Let the plan go on: the devices are online, or have had their time.
     fn open_gate(&mut self, elapsed: Duration, online: u64) -> Result<(), Exit> {
         if online == 0 {
-            let why = self.done.refusal.as_ref().map(|why| format!(" (the server's answer to the first: {why})"));
-            return Err(Exit::unreachable(format!(
-                "none of {} devices could log in at {}{}; check the tokens, the transport, and the server's log",
-                self.devices,
-                self.setup.reach.target,
-                why.unwrap_or_default()
-            )));
+            return Err(self.nobody());
         }
         self.done.settle_s = (elapsed - self.gate).as_secs_f64();
         self.done.online_at_gate = online;
@@ -177,6 +179,23 @@ impl<'a> RunCollector<'a> {
         let open = elapsed + Duration::from_millis(5 * limits::TURN_MS);
         let _ = self.shared.gate_open_ns.set(open.as_nanos() as u64);
         Ok(())
+    }
+
+    /// Were the first logins refused, all of them? Then the rest of the run would only repeat it.
+    fn is_refused(&self) -> bool {
+        let ramp = &self.done.totals.phases[0].counts;
+        let enough = self.devices.min(limits::REFUSED_LOGINS);
+        self.done.refusal.is_some() && ramp.logins == 0 && ramp.login_failed >= enough
+    }
+
+    fn nobody(&self) -> Exit {
+        let why = self.done.refusal.as_ref().map(|why| format!(" (the server's answer to the first: {why})"));
+        Exit::unreachable(format!(
+            "none of {} devices could log in at {}{}; check the tokens, the transport, and the server's log",
+            self.devices,
+            self.setup.reach.target,
+            why.unwrap_or_default()
+        ))
     }
 
     fn phase(&self, elapsed: Duration) -> usize {

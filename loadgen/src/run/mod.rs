@@ -14,6 +14,7 @@ use linchpin_tls::Clock;
 use collector::RunCollector;
 
 use crate::exit::Exit;
+use crate::host::HostUse;
 use crate::limits;
 use crate::plan::WorkerPart;
 use crate::recorder::Totals;
@@ -66,6 +67,8 @@ pub(crate) struct RunEnd {
     pub(crate) samples: Vec<ServerSample>,
     pub(crate) recoveries: Vec<Recovery>,
     pub(crate) was_interrupted: bool,
+    /// What the machine did meanwhile.
+    pub(crate) host: HostUse,
     /// What the server said when it refused the first login.
     pub(crate) refusal: Option<String>,
 }

@@ -139,7 +139,7 @@ duration = "10s"
     fn faults_tell_the_place_the_value_and_what_to_do() {
         for (from, to, words) in [
             ("count = 10", "count = 0", &["group 1", "count is 0"][..]),
-            ("rate = \"100/s\"", "rate = \"100\"", &["50k/s", "100"]),
+            ("rate = \"100/s\"", "rate = \"100/x\"", &["50k/s", "100/x"]),
             ("rate = \"100/s\"", "pin = 1", &["mix 1", "either every"]),
             ("count = 10", "cuont = 10", &["cuont", "count"]),
             ("kind = \"steady\"", "kind = \"storm\"", &["phase 2", "storm ="]),

@@ -270,6 +270,28 @@ impl Scenario {
         self.group.iter().any(|group| group.transport.is_mqtt())
     }
 
+    /// What it plans, phase by phase.
+    pub(crate) fn in_words(&self) -> String {
+        let mut text = format!(
+            "{}: {} devices in {} groups, {:.0} sends/s at load 1, {:.0} s, seed {}\n",
+            self.name,
+            self.devices(),
+            self.group.len(),
+            self.rate(),
+            self.length_ns() as f64 / 1e9,
+            self.seed
+        );
+        if !self.about.is_empty() {
+            text += &format!("  {}\n", self.about);
+        }
+        for phase in &self.phase {
+            let (from, to) = phase.loads();
+            let measured = if phase.is_measured() { ", measured" } else { "" };
+            text += &format!("  {}: {}, load {from} to {to}{measured}\n", phase.title(), phase.duration);
+        }
+        text
+    }
+
     /// Sends a second at load 1, without heartbeats.
     pub(crate) fn rate(&self) -> f64 {
         self.group.iter().map(|group| group.mix.iter().map(|mix| mix.per_second(group)).sum::<f64>()).sum()

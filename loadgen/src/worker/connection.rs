@@ -86,6 +86,8 @@ impl Crew {
             ClientStage::Online => counts.lost += 1,
         }
         self.drop_connection(at);
+        // Whatever the plan did before: that it is not online now is the server's doing.
+        self.devices[at as usize].is_away = false;
         self.comeback(at, now_ns);
     }
 
@@ -96,7 +98,8 @@ impl Crew {
             self.sheet.counts.cut += 1;
             self.drop_connection(at);
         }
-        self.devices[at as usize].since_ns = now_ns;
+        let device = &mut self.devices[at as usize];
+        (device.since_ns, device.is_away) = (now_ns, true);
         is_on
     }
 

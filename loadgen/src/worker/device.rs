@@ -42,6 +42,8 @@ pub(crate) struct Device {
     pub(crate) is_deaf: bool,
     /// A receive is armed; matters where receives are single.
     pub(crate) is_armed: bool,
+    /// The plan cut it or switched it off, and it has not been online since.
+    pub(crate) is_away: bool,
 }
 
 /// With its token, two entries of tables by connection, two places in streams and the driver's slot.
@@ -61,6 +63,7 @@ impl Device {
             is_blocked: false,
             is_deaf: false,
             is_armed: false,
+            is_away: false,
         }
     }
 }

@@ -206,7 +206,7 @@ impl Crew {
         if device.stage != ClientStage::LoggingIn {
             return;
         }
-        device.stage = ClientStage::Online;
+        (device.stage, device.is_away) = (ClientStage::Online, false);
         self.online += 1;
         self.sheet.counts.logins += 1;
         self.sheet.answer(Metric::Login, device.since_ns, device.since_ns, now_ns);

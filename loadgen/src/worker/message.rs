@@ -60,7 +60,7 @@ impl Crew {
         let (kind, burst) = (mix.kind, mix.burst);
         self.sheet.counts.planned += u64::from(burst);
         if device.stage != ClientStage::Online {
-            self.sheet.counts.offline += u64::from(burst);
+            self.unconnected(intended.device, burst);
             return;
         }
         let is_full = kind != MessageKind::Telemetry && !self.has_room(burst);
@@ -76,6 +76,14 @@ impl Crew {
         }
         self.sheet.counts.held += u64::from(burst);
         self.held.push_back(intended);
+    }
+
+    /// Sends of a device without a connection: left out by the plan, or lost.
+    fn unconnected(&mut self, at: u32, burst: u16) {
+        let is_away = self.devices[at as usize].is_away;
+        let counts = &mut self.sheet.counts;
+        let count = if is_away { &mut counts.away } else { &mut counts.offline };
+        *count += u64::from(burst);
     }
 
     /// Is there room in flight for so many requests? A burst that is larger than all room goes when nothing else is out.
@@ -121,7 +129,7 @@ impl Crew {
         let mix = &crowd.group.mix[usize::from(number)];
         let (kind, pin) = (mix.kind, virtual_pin(mix.pin));
         if device.stage != ClientStage::Online {
-            self.sheet.counts.offline += 1;
+            self.unconnected(at, 1);
             return;
         }
         if device.is_blocked && !matches!(kind, MessageKind::HttpRead | MessageKind::HttpWrite) {

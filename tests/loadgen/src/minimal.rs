@@ -25,6 +25,8 @@ struct World {
     handshakes: Vec<(&'static str, bool)>,
     /// By token: where the device is.
     online: HashMap<String, Link>,
+    /// It knows no token.
+    refuses: bool,
     /// By token and pin.
     values: HashMap<(String, String), Vec<u8>>,
 }
@@ -68,6 +70,11 @@ impl Minimal {
             }
         });
         Self { address, world, is_over }
+    }
+
+    /// Know no token from now on.
+    pub fn refuse_logins(&self) {
+        self.world.lock().unwrap_or_else(PoisonError::into_inner).refuses = true;
     }
 
     /// End every connection of a device.
@@ -175,10 +182,13 @@ fn obey(
     let text = String::from_utf8_lossy(&frame_in.body).into_owned();
     let fields: Vec<&str> = text.split('\0').collect();
     let mut world = world.lock().unwrap_or_else(PoisonError::into_inner);
+    let refuses = world.refuses;
     let mut hear = |what| *world.heard.entry(what).or_insert(0) += 1;
     let id = frame_in.id;
     let me = token.clone().unwrap_or_default();
     let answer = match (frame_in.command, &fields[..]) {
+        // Status 9: there is no such token.
+        (2 | 29, _) if refuses => vec![0, id[0], id[1], 0, 9],
         (2 | 29, [text]) => {
             hear("logins");
             world.online.insert((*text).to_owned(), link.clone());

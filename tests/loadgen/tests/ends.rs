@@ -26,7 +26,7 @@ fn mistakes_of_the_command_line_end_with_1_and_help_does_not() {
     expect(&["--help"], 0, &["Exit codes", "5 regression"]);
     expect(&[], 1, &["Usage"]);
     expect(&["quick"], 1, &["HOST:PORT"]);
-    expect(&["quick", "-r", "50k", "127.0.0.1:1"], 1, &["50k/s"]);
+    expect(&["quick", "-r", "50x", "127.0.0.1:1"], 1, &["50k/s"]);
     expect(&["fly"], 1, &["fly"]);
     expect(&["check", "/nowhere.toml"], 1, &["/nowhere.toml", "check its path"]);
     expect(&["quick", "127.0.0.1:1", "--allow-debug-build"], 1, &["--tokens"]);
@@ -73,12 +73,42 @@ fn there_must_be_a_token_for_each_device_and_none_is_shown() {
     assert!(made.iter().all(|token| !(ran.out.clone() + &ran.err).contains(token.expose())));
 }
 
+/// Nothing comes of a run whose logins are all refused: it ends with the server's reason, not after its whole length.
+#[test]
+fn wrong_tokens_end_a_run_at_once() {
+    let folder = Folder::new();
+    let server = Minimal::start(None, Duration::ZERO);
+    server.refuse_logins();
+    let begun = std::time::Instant::now();
+    let tokens = folder.tokens(&made_up_tokens(30));
+    let ran = run(server.address, &tokens, &["quick", "-c", "30", "-r", "10", "-d", "60s", "--ramp", "1s"]);
+    assert_eq!(ran.code(), 2, "{}", ran.err);
+    assert!(ran.err.contains("none of 30 devices could log in") && ran.err.contains("check the tokens"), "{}", ran.err);
+    assert!(begun.elapsed() < Duration::from_secs(40), "it ended after {:?}", begun.elapsed());
+}
+
+/// A share, a latency and a verdict are only as good as the number of answers behind them.
+#[test]
+fn figures_end_where_samples_end() {
+    let folder = Folder::new();
+    let server = Minimal::start(None, Duration::ZERO);
+    let tokens = folder.tokens(&made_up_tokens(2));
+    let short = ["quick", "-c", "2", "-r", "9", "-d", "1s", "--slo", "p99<1s"];
+    let outcome = run(server.address, &tokens, &short).outcome();
+    let quantiles = outcome["measured"]["messages"]["corrected"]["quantiles"].as_array().expect("a list");
+    assert!(
+        quantiles.iter().all(|pair| pair[0].as_f64() <= Some(0.9) || pair[0].as_f64() >= Some(1.0)),
+        "{quantiles:?}"
+    );
+    assert!(outcome["slo"]["missed"][0].as_str().is_some_and(|why| why.contains("p99 is not known")), "{outcome}");
+}
+
 #[test]
 fn an_slo_that_is_missed_ends_with_3() {
     let folder = Folder::new();
     let tokens = folder.tokens(&made_up_tokens(10));
     let server = Minimal::start(None, Duration::from_millis(20));
-    let base = ["quick", "-c", "10", "-r", "50/s", "-d", "2s", "--slo"];
+    let base = ["quick", "-c", "10", "-r", "80/s", "-d", "2s", "--slo"];
     for (slo, code) in [("p99<2s,errors=0", 0), ("p50<5ms", 3)] {
         let again = || run(server.address, &tokens, &[&base[..], &[slo]].concat());
         // Other tests run at the same time: the run may be INVALID now and then.

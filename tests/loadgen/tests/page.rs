@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use linchpin_loadgen_tests::minimal::Minimal;
-use linchpin_loadgen_tests::{Folder, made_up_tokens, run};
+use linchpin_loadgen_tests::{Folder, Loadgen, made_up_tokens, run};
 
 /// Counts who asks it for anything; every request of the browser is sent to it as to a proxy.
 struct Listener {
@@ -46,6 +46,10 @@ fn browser() -> PathBuf {
 
 /// What the page looks like once its scripts have run, and the addresses that the browser asked for on its behalf.
 fn open(page: &Path, folder: &Folder, proxy: SocketAddr) -> (String, Vec<String>) {
+    open_as(page, folder, proxy, &["--window-size=1280,900"])
+}
+
+fn open_as(page: &Path, folder: &Folder, proxy: SocketAddr, flags: &[&str]) -> (String, Vec<String>) {
     let log = folder.at("net.json");
     let (profile, dom) = (folder.at("profile"), folder.at("dom.html"));
     let mut child = Command::new(browser())
@@ -62,6 +66,7 @@ fn open(page: &Path, folder: &Folder, proxy: SocketAddr) -> (String, Vec<String>
         .arg(format!("--log-net-log={}", log.display()))
         .arg(format!("--user-data-dir={}", profile.display()))
         .args(["--virtual-time-budget=3000", "--dump-dom"])
+        .args(flags)
         .arg(format!("file://{}", page.display()))
         .stdin(Stdio::null())
         .stdout(std::fs::File::create(&dom).expect("a file"))
@@ -126,6 +131,119 @@ fn a_page_that_fails_or_loads_is_noticed() {
     assert!(proxy.asked.load(Ordering::Relaxed) > 0 || urls.iter().any(|url| url.contains("canary")), "{urls:?}");
 
     let broken = html.replace("root.dataset.done", "nothing.dataset.done");
+    assert_ne!(broken, html);
     let (dom, _) = open(&folder.file("broken.html", &broken), &folder, proxy.address);
     assert!(!dom.contains("data-done=\"yes\"") && !dom.contains("data-errors=\"0\""), "the script failed");
+}
+
+/// Everything that a page must be, in a window and a colour scheme.
+#[track_caller]
+fn expect_whole(page: &Path, folder: &Folder, proxy: SocketAddr, plots: u32) {
+    for flags in
+        [["--window-size=1280,900", "--no-default-browser-check"], ["--window-size=400,900", "--force-dark-mode"]]
+    {
+        let (dom, _) = open_as(page, folder, proxy, &flags);
+        for sign in ["data-done=\"yes\"", "data-errors=\"0\"", "data-overflow=\"no\""] {
+            assert!(dom.contains(sign), "{}: {sign} is missing with {flags:?}", page.display());
+        }
+        let drawn = dom.split("data-plots=\"").nth(1).and_then(|rest| rest.split('"').next()).unwrap_or_default();
+        assert!(drawn.parse::<u32>().unwrap_or(0) >= plots, "{}: {drawn} plots", page.display());
+    }
+}
+
+const PHASES: &str = r#"
+name = "phases <b>&amp;"
+[[group]]
+name = "devices"
+count = 20
+h_beat = "1h"
+reconnect = "200ms"
+mix = [{ kind = "ping", rate = "200/s" }]
+[[phase]]
+kind = "ramp"
+duration = "1s"
+[[phase]]
+kind = "steady"
+name = "calm"
+duration = "3s"
+[[phase]]
+kind = "storm"
+name = "flap"
+storm = "flap"
+share = "50%"
+duration = "2s"
+[[phase]]
+kind = "steady"
+name = "after"
+duration = "3s"
+"#;
+
+#[test]
+fn every_plot_over_time_names_its_phases() {
+    let (folder, proxy) = (Folder::new(), listen());
+    let server = Minimal::start(None, Duration::ZERO);
+    let (scenario, out) = (folder.file("phases.toml", PHASES), folder.at("run"));
+    let arguments = ["run", &scenario.to_string_lossy(), "--out", &out.to_string_lossy()];
+    let ran = run(server.address, &folder.tokens(&made_up_tokens(20)), &arguments);
+    assert!(ran.code() == 0 || ran.code() == 4, "{}", ran.err);
+    let page = out.join("report.html");
+    expect_whole(&page, &folder, proxy.address, 6);
+    let (dom, _) = open(&page, &folder, proxy.address);
+    let over_time = ["Latency heat map", "Latency over time", "Messages a second", "Devices online", "Schedule lag"];
+    for title in over_time {
+        let plot = dom.split("<figure>").find(|figure| figure.contains(title));
+        let plot = plot.unwrap_or_else(|| panic!("no plot {title}"));
+        for phase in ["calm", "flap", "after"] {
+            assert!(plot.contains(&format!(">{phase}</text>")), "{title} does not name {phase}");
+        }
+    }
+    let heat = dom.split("<figure>").find(|figure| figure.contains("Latency heat map")).unwrap_or_default();
+    assert!(heat.matches("class=\"cell\"").count() > 5, "the heat map has cells");
+    assert!(dom.contains("<i style=\"background: var(--line-1);\"></i>planned"), "the plan is a line");
+    for fact in ["Command", "--allow-debug-build", "calm: 3s", "Seed", "Load average", "stolen by the host", "soft, "] {
+        assert!(dom.contains(fact), "{fact} is not said");
+    }
+}
+
+const SHORT: &str = r#"
+name = "short"
+[[group]]
+name = "devices"
+count = 20
+h_beat = "1h"
+mix = [{ kind = "ping", rate = "200/s" }]
+[[phase]]
+kind = "ramp"
+duration = "200ms"
+[[phase]]
+kind = "steady"
+duration = "1s"
+"#;
+
+#[test]
+fn comparisons_and_searches_have_a_page() {
+    let (folder, proxy) = (Folder::new(), listen());
+    let server = Minimal::start(None, Duration::ZERO);
+    let tokens = folder.tokens(&made_up_tokens(20));
+    let scenario = folder.file("short.toml", SHORT).to_string_lossy().into_owned();
+    for round in 0..4 {
+        let out = folder.at(&format!("a-{round}")).to_string_lossy().into_owned();
+        let ran = run(server.address, &tokens, &["quick", "-c", "20", "-r", "300", "-d", "1s", "--out", &out]);
+        assert!(ran.code() == 0 || ran.code() == 4, "{}", ran.err);
+    }
+    let runs: Vec<String> = (0..4).map(|n| folder.at(&format!("a-{n}")).to_string_lossy().into_owned()).collect();
+    let page = folder.at("comparison.html");
+    let mut arguments = vec!["compare", "--force", "--page", page.to_str().expect("UTF-8"), "--base"];
+    arguments.extend(runs.iter().map(String::as_str));
+    arguments.push("--new");
+    arguments.extend(runs.iter().map(String::as_str));
+    let ran = Loadgen::start(&arguments).wait(Duration::from_secs(20));
+    assert_eq!(ran.code(), 0, "{}", ran.err);
+    assert!(ran.out.contains("so few runs show differences of about"), "{}", ran.out);
+    expect_whole(&page, &folder, proxy.address, 4);
+
+    let out = folder.at("search").to_string_lossy().into_owned();
+    let search = run(server.address, &tokens, &["search", &scenario, "--slo", "rate<300", "--out", &out]);
+    assert!(search.out.contains("knee:") || search.out.contains("no rate"), "{}{}", search.out, search.err);
+    expect_whole(&folder.at("search/search.html"), &folder, proxy.address, 1);
 }
