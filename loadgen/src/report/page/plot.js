@@ -9,7 +9,7 @@ addEventListener("error", fault);
 addEventListener("securitypolicyviolation", fault);
 const data = JSON.parse(document.getElementById("data").textContent);
 const NS = "http://www.w3.org/2000/svg";
-const W = 540, H = 262, L = 62, R = 14, T = 26, B = 32;
+const W = 540, H = 274, L = 62, R = 14, T = 38, B = 32;
 const colour = (at) => `var(--line-${at % 5 + 1})`;
 
 const el = (parent, name, attributes, text) => {
@@ -78,17 +78,19 @@ const frame = (options) => {
   const figure = html(document.getElementById("plots"), "figure");
   html(figure, "h2", options.title);
   const svg = el(figure, "svg", { viewBox: `0 0 ${W} ${H}`, role: "img", "aria-label": options.title });
-  let free = L;
+  // Names stand in two rows, so that short phases are named beside long ones.
+  const free = [L, L];
   (options.phases || []).forEach((phase, at) => {
     const from = Math.max(phase.from, x0), to = Math.min(phase.to, x1);
     if (to <= from) return;
     if (at % 2 === 0) el(svg, "rect", { class: "band", x: fx(from), y: T, width: fx(to) - fx(from), height: H - T - B });
     if (from > x0) el(svg, "line", { class: "edge", x1: fx(from), x2: fx(from), y1: T, y2: H - B });
-    // A name that has no room stands at the pointer.
+    // A name that has no room is only told at the pointer.
     const width = phase.name.length * 6.2 + 8;
-    if (fx(from) >= free && fx(from) + width <= W) {
-      el(svg, "text", { class: "phase", x: fx(from) + 3, y: T - 8 }, phase.name);
-      free = fx(from) + width;
+    const row = free.findIndex((x) => fx(from) >= x);
+    if (row >= 0 && fx(from) + width <= W) {
+      el(svg, "text", { class: "phase", x: fx(from) + 3, y: T - 8 - row * 13 }, phase.name);
+      free[row] = fx(from) + width;
     }
   });
   for (const y of steps(y0, y1, options.log)) {
