@@ -110,7 +110,7 @@ fn page(scenario: &Scenario, tried: &[Tried], was_cut: bool) -> String {
         "title": format!("{}: the highest rate", scenario.name), "was_cut": was_cut, "summary": knee(tried, was_cut),
         "points": tried.iter().map(point).collect::<Vec<_>>(), "command": outcome::command_line(std::env::args()),
     });
-    html::page(html::Kind::Search, &scenario.name, &lines.join("\n"), &data.to_string())
+    html::page(html::PageKind::Search, &scenario.name, &lines.join("\n"), &data.to_string())
 }
 
 fn line(one: &Tried) -> String {

@@ -38,7 +38,7 @@ impl ComparisonSheet {
             "title": self.title, "lines": self.lines, "figures": self.figures,
             "command": outcome::command_line(std::env::args()),
         });
-        write(path, &html::page(html::Kind::Comparison, &self.title, &text, &data.to_string()))
+        write(path, &html::page(html::PageKind::Comparison, &self.title, &text, &data.to_string()))
     }
 }
 

@@ -8,7 +8,7 @@ const PLOT: &str = include_str!("page/plot.js");
 
 /// What a page is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum PageKind {
     /// One run.
     Run,
     /// Two servers or two sets of runs.
@@ -17,7 +17,7 @@ pub(crate) enum Kind {
     Search,
 }
 
-impl Kind {
+impl PageKind {
     const fn script(self) -> &'static str {
         match self {
             Self::Run => include_str!("page/run.js"),
@@ -33,7 +33,7 @@ fn escape(text: &str) -> String {
 }
 
 /// A page from its title, what a terminal shows, and its data (JSON).
-pub(crate) fn page(kind: Kind, title: &str, text: &str, json: &str) -> String {
+pub(crate) fn page(kind: PageKind, title: &str, text: &str, json: &str) -> String {
     // The data last: nothing in it is taken for a place to fill. Inside a script element only "</" could end it.
     PAGE.replace("@@TITLE@@", &escape(title))
         .replace("@@TABLE@@", &escape(text))
@@ -46,5 +46,5 @@ pub(crate) fn page(kind: Kind, title: &str, text: &str, json: &str) -> String {
 /// The page of a run.
 pub(crate) fn run_page(outcome: &RunOutcome) -> String {
     let json = serde_json::to_string(outcome).unwrap_or_default();
-    page(Kind::Run, &outcome.scenario, &table::table(outcome), &json)
+    page(PageKind::Run, &outcome.scenario, &table::table(outcome), &json)
 }
