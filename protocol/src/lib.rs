@@ -18,6 +18,7 @@ pub mod limits;
 pub mod live;
 pub mod model;
 pub mod mqtt;
+pub mod pack;
 pub mod proxy;
 pub mod sniff;
 pub mod ws;

@@ -1,5 +1,7 @@
 //! The server's side of one device connection.
 
+mod pack;
+
 use crate::limits::{GROUP_S, GROUP_WRITES, STAMP_RANGE_MS};
 use crate::model::{Token, UnixMillis};
 use crate::{Action, Fault};

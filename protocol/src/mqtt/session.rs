@@ -2,6 +2,7 @@
 
 mod downlink;
 mod login;
+mod pack;
 mod subscription;
 
 pub use downlink::{Downlink, Published};

@@ -1,5 +1,7 @@
 //! Reading frames, in the buffer that they came in.
 
+mod pack;
+
 use std::fmt;
 
 use crate::limits::{WS_CONTROL_BYTES, WS_PAYLOAD_BYTES};
