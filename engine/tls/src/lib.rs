@@ -99,8 +99,8 @@ pub use hello::{First, classify, refusal};
 pub use record::{ContentType, RecordFault, RecordHead, header};
 pub use rustls_pki_types as pki_types;
 pub use session::{
-    AssemblyBudget, Desk, InPlace, Input, KeyCache, Layer, Opened, RecordLayer, RustlsPath, Sealing, Session, Side,
-    Suite, Version,
+    AssemblyBudget, Away, Claim, Desk, Foreign, InPlace, Input, KeyCache, Layer, Opened, RecordLayer, RustlsPath,
+    Sealing, Session, Side, Suite, Version,
 };
 pub use session_ids::SessionIds;
 pub use setup::SetupFault;

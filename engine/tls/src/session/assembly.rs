@@ -99,6 +99,11 @@ impl Assembly {
         &mut self.bytes
     }
 
+    /// The part that is there.
+    pub(super) fn part(&self) -> &[u8] {
+        &self.bytes
+    }
+
     /// Bytes on the heap.
     pub(crate) fn held_bytes(&self) -> usize {
         self.bytes.capacity()

@@ -1,6 +1,6 @@
 //! Our record layer: what is kept of a connection, and by which suite.
 
-use super::keys::{Direction, DirectionKeys, IV_BYTES, RX, Suite, TX, Version, View};
+use super::keys::{Direction, DirectionKeys, Half, IV_BYTES, RX, Suite, TX, Version, View};
 use super::{Assembly, Desk, Input, Opened, RecordLayer, Sealing, Side};
 use crate::handshake::TicketKeeper;
 use crate::limits::{FRAGMENT_BYTES, IDLE_SESSION_BYTES, MAX_PLAINTEXT_BYTES};
@@ -25,7 +25,7 @@ pub(super) struct Link {
     /// Application bytes per record.
     pub(super) fragment_bytes: u16,
     /// What the peer asked for.
-    max_fragment_bytes: u16,
+    pub(super) max_fragment_bytes: u16,
     pub(super) suite: Suite,
     pub(super) version: Version,
     pub(super) side: Side,
@@ -178,6 +178,11 @@ impl InPlace {
 
     pub(super) fn link_mut(&mut self) -> &mut Link {
         each!(&mut self.0, state => &mut state.link)
+    }
+
+    /// One direction's keys, for another process.
+    pub(super) fn half(&self, direction: usize) -> Half<'_> {
+        each!(&self.0, state => state.keys.half(direction))
     }
 
     /// State and one direction's keys.

@@ -139,6 +139,16 @@ impl<const S: usize, const K: usize> DirectionKeys<S, K> {
         self.secret.zeroize();
     }
 
+    /// One direction, for another process.
+    pub(super) fn half(&self, direction: usize) -> Half<'_> {
+        Half {
+            seq: self.seq[direction],
+            iv: &self.iv[direction],
+            key: &self.key[direction],
+            secret: &self.secret[direction],
+        }
+    }
+
     pub(crate) fn view(&mut self, direction: usize) -> View<'_> {
         View {
             seq: &mut self.seq[direction],
@@ -153,6 +163,15 @@ impl<const S: usize, const K: usize> Drop for DirectionKeys<S, K> {
     fn drop(&mut self) {
         self.wipe();
     }
+}
+
+/// One direction of any [`DirectionKeys`], to read.
+pub(super) struct Half<'k> {
+    pub(super) seq: u64,
+    pub(super) iv: &'k [u8; IV_BYTES],
+    pub(super) key: &'k [u8],
+    /// Empty in TLS 1.2.
+    pub(super) secret: &'k [u8],
 }
 
 /// One direction of any [`DirectionKeys`].

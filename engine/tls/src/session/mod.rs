@@ -1,6 +1,7 @@
 //! After the handshake: a connection that opens and seals records.
 
 mod assembly;
+mod away;
 mod cache;
 mod inplace;
 mod keys;
@@ -10,6 +11,7 @@ mod rustls_path;
 mod seal;
 
 pub use assembly::AssemblyBudget;
+pub use away::{Away, Claim, Foreign};
 pub use cache::KeyCache;
 pub use inplace::InPlace;
 pub use keys::{Suite, Version};

@@ -1,5 +1,6 @@
 //! Two sessions of ours with the same keys; one may lie.
 
+mod away;
 mod limits;
 mod messages;
 mod records;
