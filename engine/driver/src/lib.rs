@@ -18,6 +18,7 @@ mod backlog;
 mod event;
 pub mod limits;
 mod options;
+mod passage;
 mod portable;
 mod probe;
 mod ring;
@@ -26,9 +27,11 @@ mod waker;
 
 use std::io;
 use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
 
 pub use event::{ConnId, DriverCounters, Event, ListenerId, Mode, Outgoing, Wait};
 pub use options::{Backend, Choice, Descriptors, Features, IdleReceive, OpenError, Options};
+pub use passage::Passage;
 pub use probe::{Probe, probe};
 pub use waker::{Mailbox, Waker};
 
@@ -207,5 +210,73 @@ impl Driver {
     #[must_use]
     pub fn capacity(&self) -> usize {
         each!(&self.inner, inner => inner.capacity())
+    }
+
+    /// Accept nothing more until [`Driver::resume`]. Whoever connects waits in the kernel's queue.
+    pub fn pause_accepts(&mut self) {
+        each!(&mut self.inner, inner => inner.pause_accepts());
+    }
+
+    /// Come to a stand: accept and receive nothing more, send nothing that waits. What is in flight ends: poll until
+    /// [`Driver::is_still`]. What is armed meanwhile is armed at [`Driver::resume`].
+    pub fn pause(&mut self) {
+        each!(&mut self.inner, inner => inner.stand());
+    }
+
+    /// Is nothing in flight, no connection half closed, and everything that has happened reported?
+    #[must_use]
+    pub fn is_still(&self) -> bool {
+        each!(&self.inner, inner => inner.is_still())
+    }
+
+    /// Go on where [`Driver::pause`] stopped: what was armed is armed again.
+    pub fn resume(&mut self) {
+        each!(&mut self.inner, inner => inner.resume());
+    }
+
+    /// Can [`Driver::export`] be used? Not for direct descriptors before Linux 6.8.
+    #[must_use]
+    pub fn can_export(&self) -> bool {
+        match &self.inner {
+            Inner::Ring(ring) => ring.can_export(),
+            Inner::Portable(_) => true,
+        }
+    }
+
+    /// A second descriptor of each of these connections, for another process, while the driver stands still. The
+    /// connections stay here; whoever goes on with one must know that nobody else does.
+    pub fn export(&mut self, conns: &[ConnId]) -> Vec<io::Result<OwnedFd>> {
+        each!(&mut self.inner, inner => inner.export(conns))
+    }
+
+    /// What the socket of a connection has not taken.
+    #[must_use]
+    pub fn unsent(&self, conn: ConnId) -> &[u8] {
+        each!(&self.inner, inner => inner.unsent(conn))
+    }
+
+    /// Take over a connection of another process, while this driver stands still; `unsent` leaves first. Nothing is armed,
+    /// and nothing is reported but `Blocked` if something is unsent.
+    ///
+    /// # Errors
+    /// No slot or descriptor is left (ENFILE, EMFILE).
+    pub fn adopt(&mut self, fd: OwnedFd, unsent: &[u8]) -> io::Result<ConnId> {
+        each!(&mut self.inner, inner => inner.adopt(fd, unsent))
+    }
+
+    /// Second descriptors of the listeners in the order of [`Driver::listen`]; `None`: stopped.
+    ///
+    /// # Errors
+    /// No descriptor is left.
+    pub fn listeners(&self) -> io::Result<Vec<Option<OwnedFd>>> {
+        each!(&self.inner, inner => inner.listeners())
+    }
+
+    /// Listen with a listener of another process. Returns the address that it is bound to.
+    ///
+    /// # Errors
+    /// It is no listener of the internet.
+    pub fn adopt_listener(&mut self, fd: OwnedFd) -> io::Result<(ListenerId, SocketAddr)> {
+        each!(&mut self.inner, inner => inner.adopt_listener(fd))
     }
 }

@@ -45,6 +45,8 @@ pub const KEEPALIVE_INTERVAL_S: u32 = 30;
 pub const KEEPALIVE_PROBES: u32 = 4;
 /// Unsent bytes that the kernel takes per connection before it says "full" (TCP_NOTSENT_LOWAT).
 pub const NOT_SENT_BYTES: u32 = 16 * 1_024;
+/// Descriptors that go to another process beside one message; the kernel takes 253.
+pub const PASSAGE_DESCRIPTORS: usize = 128;
 /// Tokens of transfers fit in this many bits.
 pub const TOKEN_BITS: u32 = 56;
 
@@ -53,5 +55,6 @@ const _: () =
 /// Structure: a connection's slot in the driver.
 pub const SLOT_BYTES: usize = 8;
 
+const _: () = assert!(PASSAGE_DESCRIPTORS <= 253);
 const _: () = assert!(REAP <= CQ_ENTRIES as usize && SQ_ENTRIES <= CQ_ENTRIES);
 const _: () = assert!(RECEIVE_BUFFER_BYTES <= RECEIVE_BUFFER_MAX_BYTES);

@@ -108,6 +108,7 @@ macro_rules! features {
 features! {
     no_sqarray, "no_sqarray", "6.6", "A submission queue without the index array (Linux 6.6).";
     getsockopt, "getsockopt", "6.7", "Socket options of direct descriptors (Linux 6.7); without it plain descriptors are used.";
+    fd_install, "fd_install", "6.8", "A descriptor of a direct one for another process (Linux 6.8); without it such connections cannot be handed over.";
     send_fd, "send_fd", "6.3", "Moving direct descriptors between deferred rings (Linux 6.3); without it plain descriptors are used.";
 }
 

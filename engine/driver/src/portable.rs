@@ -62,6 +62,10 @@ pub(crate) struct Portable {
     buffer: Box<[u8]>,
     shared: Arc<Shared>,
     counters: DriverCounters,
+    /// Nothing is accepted for now.
+    accepts_paused: bool,
+    /// Nothing is received and nothing that waits is sent for now.
+    paused: bool,
 }
 
 fn errno(error: rustix::io::Errno) -> i32 {
@@ -90,6 +94,8 @@ impl Portable {
             buffer: vec![0; limits::PORTABLE_BUFFER_BYTES].into(),
             shared,
             counters: DriverCounters::default(),
+            accepts_paused: false,
+            paused: false,
         })
     }
 
@@ -107,11 +113,15 @@ impl Portable {
 
     pub(crate) fn listen(&mut self, address: SocketAddr) -> io::Result<(ListenerId, SocketAddr)> {
         let (fd, bound) = socket::listen(address, SocketFlags::NONBLOCK)?;
+        Ok((self.add_listener(fd)?, bound))
+    }
+
+    fn add_listener(&mut self, fd: OwnedFd) -> io::Result<ListenerId> {
         let at = self.listeners.len();
         let token = Token(LISTENERS - at);
         self.poll.registry().register(&mut SourceFd(&fd.as_raw_fd()), token, Interest::READABLE)?;
         self.listeners.push(Some(Listener { fd, paused_until: None, queued: false }));
-        Ok((ListenerId(at as u16), bound))
+        Ok(ListenerId(at as u16))
     }
 
     pub(crate) fn stop_listening(&mut self, listener: ListenerId) {
@@ -247,7 +257,9 @@ impl Portable {
         on: &mut dyn FnMut(Event<'_>),
     ) -> io::Result<usize> {
         self.resume_accepts();
-        let idle = self.events.is_empty() && self.to_read.is_empty() && self.to_accept.is_empty();
+        let reads = !self.paused && !self.to_read.is_empty();
+        let accepts = !self.accepts_paused && !self.to_accept.is_empty();
+        let idle = self.events.is_empty() && !reads && !accepts;
         let mut timeout = match wait {
             Wait::Until(time) if idle => time,
             _ => Duration::ZERO,
@@ -323,7 +335,7 @@ impl Portable {
                 self.to_read.push_back(conn);
             }
         }
-        if event.is_writable() && self.backlogs.contains(conn) {
+        if event.is_writable() && self.backlogs.contains(conn) && !self.paused {
             self.send_backlog(conn);
         }
     }
@@ -414,7 +426,8 @@ impl Portable {
     }
 
     fn accept_all(&mut self) {
-        for _ in 0..self.to_accept.len() {
+        let turn = if self.accepts_paused { 0 } else { self.to_accept.len() };
+        for _ in 0..turn {
             let Some(at) = self.to_accept.pop_front() else { return };
             if let Some(listener) = self.listeners[at].as_mut() {
                 listener.queued = false;
@@ -470,7 +483,7 @@ impl Portable {
 
     /// One read for every socket that has something, in turn.
     fn read_all(&mut self, on: &mut dyn FnMut(Event<'_>)) -> usize {
-        let turn = self.to_read.len();
+        let turn = if self.paused { 0 } else { self.to_read.len() };
         for _ in 0..turn {
             let Some(conn) = self.to_read.pop_front() else { break };
             self.read_one(conn, on);
@@ -506,5 +519,80 @@ impl Portable {
                 on(Event::Failed { conn, errno: errno(error) });
             }
         }
+    }
+
+    /// Accept nothing more until [`Portable::resume`].
+    pub(crate) fn pause_accepts(&mut self) {
+        self.accepts_paused = true;
+    }
+
+    /// Receive nothing more, and send nothing that waits, until [`Portable::resume`].
+    pub(crate) fn stand(&mut self) {
+        (self.accepts_paused, self.paused) = (true, true);
+    }
+
+    /// Nothing is in flight by itself: only what is to be reported and what closes.
+    pub(crate) fn is_still(&self) -> bool {
+        self.events.is_empty() && self.sockets.iter().flatten().all(|socket| socket.state == State::Open)
+    }
+
+    /// Go on.
+    pub(crate) fn resume(&mut self) {
+        (self.accepts_paused, self.paused) = (false, false);
+        for listener in self.listeners.iter().flatten() {
+            // Another process may have needed it otherwise.
+            let _ = socket::set_blocking(&listener.fd, false);
+        }
+        for at in 0..self.sockets.len() {
+            let conn = ConnId(at as u32);
+            if self.backlogs.contains(conn) {
+                self.send_backlog(conn);
+            }
+        }
+        for at in 0..self.listeners.len() {
+            self.queue_accept(at);
+        }
+    }
+
+    /// A second descriptor of each connection.
+    pub(crate) fn export(&self, conns: &[ConnId]) -> Vec<io::Result<OwnedFd>> {
+        let one = |conn: &ConnId| match self.sockets.get(conn.index()).and_then(Option::as_ref) {
+            Some(socket) => socket.fd.try_clone(),
+            None => Err(io::Error::from_raw_os_error(libc::EBADF)),
+        };
+        conns.iter().map(one).collect()
+    }
+
+    /// What the socket has not taken.
+    pub(crate) fn unsent(&self, conn: ConnId) -> &[u8] {
+        self.backlogs.unsent(conn)
+    }
+
+    /// Take over a connection of another process, with what its socket had not taken. Only while paused.
+    pub(crate) fn adopt(&mut self, fd: OwnedFd, unsent: &[u8]) -> io::Result<ConnId> {
+        if !self.reserve() {
+            return Err(io::Error::from_raw_os_error(libc::ENFILE));
+        }
+        let conn = self.insert(fd, State::Open).inspect_err(|_| self.shared.release())?;
+        if !unsent.is_empty() && self.backlogs.keep(conn, unsent) {
+            self.counters.backlog_bytes = self.backlogs.total_bytes;
+            if let Some(socket) = self.socket(conn) {
+                socket.blocked = true;
+            }
+            self.events.push_back(Event::Blocked { conn });
+        }
+        Ok(conn)
+    }
+
+    /// Second descriptors of the listeners, in their order; `None`: it listens no more.
+    pub(crate) fn listeners(&self) -> io::Result<Vec<Option<OwnedFd>>> {
+        self.listeners.iter().map(|slot| slot.as_ref().map(|listener| listener.fd.try_clone()).transpose()).collect()
+    }
+
+    /// Listen with a listener of another process.
+    pub(crate) fn adopt_listener(&mut self, fd: OwnedFd) -> io::Result<(ListenerId, SocketAddr)> {
+        socket::set_blocking(&fd, false)?;
+        let bound = socket::local_address(&fd)?;
+        Ok((self.add_listener(fd)?, bound))
     }
 }

@@ -52,9 +52,20 @@ fn set_int(fd: &OwnedFd, level: i32, name: i32, value: i32) -> io::Result<()> {
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
-fn local_address(fd: &OwnedFd) -> io::Result<SocketAddr> {
+pub(crate) fn local_address(fd: &OwnedFd) -> io::Result<SocketAddr> {
     let address = rustix::net::getsockname(fd)?;
     SocketAddr::try_from(address).map_err(|_| io::Error::from_raw_os_error(libc::EAFNOSUPPORT))
+}
+
+/// Do calls on it wait? Shared by all descriptors of one socket, in all processes.
+pub(crate) fn set_blocking(fd: &OwnedFd, blocking: bool) -> io::Result<()> {
+    use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
+    let flags = fcntl_getfl(fd)?;
+    let wanted = if blocking { flags - OFlags::NONBLOCK } else { flags | OFlags::NONBLOCK };
+    if wanted != flags {
+        fcntl_setfl(fd, wanted)?;
+    }
+    Ok(())
 }
 
 /// Closing resets the connection instead of sending what waits.

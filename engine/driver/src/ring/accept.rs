@@ -27,9 +27,25 @@ pub(super) struct RingListener {
     paused_until: Option<Instant>,
 }
 
+impl RingListener {
+    /// Places whose accept is in flight.
+    pub(super) fn in_flight(&self) -> impl Iterator<Item = u16> {
+        (0..self.addresses.len() as u16).filter(|place| !self.free.contains(place))
+    }
+
+    /// Its descriptor while it listens.
+    pub(super) fn descriptor(&self) -> Option<&OwnedFd> {
+        (!self.stopped).then_some(&self.fd)
+    }
+}
+
 impl Ring {
     pub(crate) fn listen(&mut self, address: SocketAddr) -> std::io::Result<(ListenerId, SocketAddr)> {
         let (fd, bound) = socket::listen(address, SocketFlags::empty())?;
+        Ok((self.add_listener(fd), bound))
+    }
+
+    pub(super) fn add_listener(&mut self, fd: OwnedFd) -> ListenerId {
         let most = (self.slots.capacity as u32 / limits::ARRIVAL_SHARE).clamp(1, limits::ACCEPTS_IN_FLIGHT) as u16;
         let addresses = vec![RawAddress::EMPTY; usize::from(most)].into_boxed_slice();
         let at = self.listeners.len();
@@ -41,7 +57,7 @@ impl Ring {
             paused_until: None,
         });
         self.arm_accepts(at);
-        Ok((ListenerId(at as u16), bound))
+        ListenerId(at as u16)
     }
 
     pub(crate) fn stop_listening(&mut self, listener: ListenerId) {
@@ -59,8 +75,8 @@ impl Ring {
     ///
     /// Not one multishot accept: with direct descriptors the kernel closes what a full table cannot take, and how many
     /// it accepts in one go is bounded by nothing. An accept that owns its slot loses nobody (`docs/decisions/0006`).
-    fn arm_accepts(&mut self, at: usize) {
-        loop {
+    pub(super) fn arm_accepts(&mut self, at: usize) {
+        while !self.accepts_paused {
             let listener = &self.listeners[at];
             let Some(&place) = listener.free.last() else { return };
             if listener.stopped || listener.paused_until.is_some() {
@@ -109,7 +125,9 @@ impl Ring {
         } else {
             self.shared.release();
             // A peer that went away while it waited is no reason to stop accepting.
-            if !matches!(-result, libc::ECONNABORTED | libc::EPROTO | libc::EINTR | libc::EAGAIN) {
+            let went_away = matches!(-result, libc::ECONNABORTED | libc::EPROTO | libc::EINTR | libc::EAGAIN);
+            let is_cancelled = self.accepts_paused && -result == libc::ECANCELED;
+            if !went_away && !is_cancelled {
                 self.pause(at, -result);
             }
         }
@@ -136,7 +154,7 @@ impl Ring {
     }
 
     pub(super) fn resume_accepts(&mut self) {
-        if !self.has_paused_listener() || !self.has_room() {
+        if !self.has_paused_listener() || !self.has_room() || self.accepts_paused {
             return;
         }
         let now = Instant::now();

@@ -41,7 +41,7 @@ impl Ring {
 
     /// Put a descriptor into a slot of the table that is free here too: the kernel may have closed a connection whose
     /// completion has not been looked at, and its number belongs to it until then.
-    fn install(&mut self, fd: i32) -> io::Result<u32> {
+    pub(super) fn install(&mut self, fd: i32) -> io::Result<u32> {
         let mut taken = Vec::new();
         let found = loop {
             match self.install_anywhere(fd) {

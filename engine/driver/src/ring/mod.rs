@@ -4,6 +4,7 @@ mod accept;
 mod buffers;
 mod close;
 mod connect;
+mod handover;
 mod idle;
 mod receive;
 mod send;
@@ -69,6 +70,10 @@ pub(crate) struct Ring {
     /// Receives that complete at once were queued.
     takes: bool,
     listeners: Vec<RingListener>,
+    /// Nothing is accepted for now.
+    accepts_paused: bool,
+    /// Nothing is received and nothing waits to be sent for now.
+    paused: bool,
     /// Addresses that operations in flight read or write.
     addresses: HashMap<ConnId, Box<RawAddress>>,
     /// Transfers in flight: token and target.

@@ -22,20 +22,22 @@ pub(super) enum NextReceive {
 impl Ring {
     pub(crate) fn arm(&mut self, conn: ConnId, mode: Mode) {
         let slot = self.slots.get_mut(conn);
-        debug_assert!(!slot.has(flag::RECEIVING | flag::AWAITING), "{conn:?} is armed twice");
+        debug_assert!(!slot.has(flag::RECEIVING | flag::AWAITING | flag::HELD), "{conn:?} is armed twice");
         debug_assert_eq!(slot.state, SlotState::Open);
         match mode {
             Mode::Once => slot.flags &= !flag::STAYS,
             Mode::Multi => slot.flags |= flag::STAYS,
         }
-        if mode == Mode::Multi && self.idle == IdleReceive::Poll {
+        if self.paused {
+            slot.flags |= flag::HELD;
+        } else if mode == Mode::Multi && self.idle == IdleReceive::Poll {
             self.await_readable(conn);
         } else {
             self.submit_receive(conn);
         }
     }
 
-    fn submit_receive(&mut self, conn: ConnId) {
+    pub(super) fn submit_receive(&mut self, conn: ConnId) {
         let slot = self.slots.get_mut(conn);
         slot.flags |= flag::RECEIVING;
         let stays = slot.has(flag::STAYS);
@@ -126,6 +128,7 @@ impl Ring {
                 continue;
             }
             match next {
+                _ if self.paused => self.slots.get_mut(conn).flags |= flag::HELD,
                 NextReceive::Receive => self.submit_receive(conn),
                 NextReceive::Now => self.receive_now(conn),
                 NextReceive::Await => self.await_readable(conn),

@@ -110,9 +110,10 @@ impl Ring {
         self.poll_writable(conn);
     }
 
-    fn poll_writable(&mut self, conn: ConnId) {
+    pub(super) fn poll_writable(&mut self, conn: ConnId) {
+        let paused = self.paused;
         let slot = self.slots.get_mut(conn);
-        if slot.has(flag::POLLING) {
+        if slot.has(flag::POLLING) || (paused && !slot.has(flag::CLOSE)) {
             return;
         }
         slot.flags |= flag::POLLING;
@@ -128,6 +129,9 @@ impl Ring {
         let slot = *slot;
         if slot.has(flag::ABORT) {
             return self.close_if_quiet(conn);
+        }
+        if self.paused && !slot.has(flag::CLOSE) {
+            return;
         }
         if result < 0 && -result != libc::ECANCELED {
             return self.send_failed(conn, -result);

@@ -27,6 +27,7 @@ impl Ring {
         let capacity = if direct { wanted.min(limit as usize) } else { wanted.min(plain) };
         if direct {
             ring.submitter().register_files_sparse(capacity as u32)?;
+            features.fd_install &= supports(&ring, opcode::FixedFdInstall::CODE)?;
             if !has_socket_options(&ring)? {
                 features.getsockopt = false;
                 ring.submitter().unregister_files()?;
@@ -68,6 +69,8 @@ impl Ring {
             idle: parts.idle,
             takes: false,
             listeners: Vec::new(),
+            accepts_paused: false,
+            paused: false,
             addresses: Default::default(),
             leaving: Default::default(),
             backlogs: Default::default(),
@@ -111,11 +114,16 @@ fn build(options: &Options) -> io::Result<(IoUring, Features)> {
     }
 }
 
-/// Can the kernel set socket options through a ring? Tried on a socket of our own: a version number proves nothing.
-fn has_socket_options(ring: &IoUring) -> io::Result<bool> {
+/// Does the kernel know this operation?
+fn supports(ring: &IoUring, code: u8) -> io::Result<bool> {
     let mut probe = io_uring::Probe::new();
     ring.submitter().register_probe(&mut probe)?;
-    if !probe.is_supported(opcode::UringCmd16::CODE) {
+    Ok(probe.is_supported(code))
+}
+
+/// Can the kernel set socket options through a ring? Tried on a socket of our own: a version number proves nothing.
+fn has_socket_options(ring: &IoUring) -> io::Result<bool> {
+    if !supports(ring, opcode::UringCmd16::CODE)? {
         return Ok(false);
     }
     let (fd, _) = crate::socket::listen(([127, 0, 0, 1], 0).into(), rustix::net::SocketFlags::empty())?;

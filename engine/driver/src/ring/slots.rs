@@ -33,6 +33,8 @@ pub(super) mod flag {
     pub(crate) const BLOCKED: u8 = 32;
     /// A poll for readability is in flight.
     pub(crate) const AWAITING: u8 = 64;
+    /// A receive is due once the ring goes on.
+    pub(crate) const HELD: u8 = 128;
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -97,6 +99,20 @@ impl RingSlots {
         if plain {
             self.free.push(conn.0);
         }
+    }
+
+    /// Slots that were ever used.
+    pub(super) fn len(&self) -> usize {
+        self.table.len()
+    }
+
+    /// Is nothing of any connection in flight, and none half open or half closed?
+    pub(super) fn all_still(&self) -> bool {
+        self.table.iter().all(|slot| match slot.state {
+            SlotState::Free => true,
+            SlotState::Open => slot.is_quiet() && !slot.has(flag::CLOSE),
+            SlotState::Connecting | SlotState::Leaving | SlotState::Closing => false,
+        })
     }
 
     pub(super) fn get(&self, conn: ConnId) -> RingSlot {
