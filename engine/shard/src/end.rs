@@ -143,6 +143,10 @@ ends! {
         "The device will retry, and those that wait are served first; if it happens often, add cores.";
     AnswerFailed = 507, Server, "The server failed while it answered a request.",
         "Look at the server's log and report it: this is a bug.";
+    Replaced = 508, Operator, "The server was replaced by a newer one, and this connection could not go along.",
+        "Nothing to do: the device reconnects at once; what was in the middle of a handshake or a login ends like this.";
+    ReplacedUnread = 509, Operator, "The newer server could not read the state of this connection.",
+        "Nothing to do: the device reconnects; after a step over several versions this is expected.";
 }
 
 impl End {

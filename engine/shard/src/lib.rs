@@ -17,6 +17,7 @@ mod connection;
 mod device;
 mod effects;
 mod end;
+pub mod handover;
 mod http;
 mod ids;
 mod input;

@@ -117,6 +117,33 @@ pub const INFO_WAIT_MS: u64 = 1_000;
 pub const CARRY_BYTES: usize = linchpin_protocol::limits::MAX_BODY_BYTES + linchpin_protocol::blynk::HEADER_BYTES;
 /// Connections of one shard: a move names them in 20 bits.
 pub const SLOTS: u32 = 1 << 20;
+/// Bytes of output that a connection takes along to another process: what its driver may hold.
+pub const FREIGHT_UNSENT_BYTES: usize = 4 << 20;
+/// Frames that a connection takes along to another process.
+pub const FREIGHT_FRAMES: usize = 65_536;
+/// What a connection holds at most if it is to go to another process, bytes; one with more is ended instead.
+pub const FREIGHT_ROOM_BYTES: usize = 7 << 20;
+/// A connection's whole state on its way to another process, bytes.
+pub const FREIGHT_BYTES: usize = 8 << 20;
+/// Connections that go to another process together: below the 253 descriptors of one message.
+pub const BATCH_CONNECTIONS: usize = 128;
+/// States of a batch are gathered until they have so many bytes.
+pub const BATCH_BYTES: usize = 1 << 20;
+/// Longest message between two processes of a hand-over, bytes.
+pub const HANDOVER_MESSAGE_BYTES: usize = 16 << 20;
+/// Listeners that are handed over: below the 253 descriptors of one message.
+pub const HANDOVER_LISTENERS: usize = 16_384;
+/// A new process says that it could start within this time, ms.
+pub const HANDOVER_READY_MS: u64 = 30_000;
+/// Handshakes, logins and answers that are under way may end for so long, ms.
+pub const HANDOVER_SETTLE_MS: u64 = 2_000;
+/// Receives and sends in flight end within this time, ms.
+pub const HANDOVER_FREEZE_MS: u64 = 5_000;
+/// The new process opens the store and loads its shards within this time, ms: devices are silent meanwhile, and heartbeats
+/// of the default give up after 103 s.
+pub const HANDOVER_OPEN_MS: u64 = 60_000;
+/// The other process answers within this time while connections move, ms.
+pub const HANDOVER_ANSWER_MS: u64 = 20_000;
 /// Connections on their way to this shard at a time.
 pub const ARRIVALS: usize = 8_192;
 /// Bytes of unread input that a moving connection carries.
@@ -215,6 +242,9 @@ const _: () = assert!(ARENA_BYTES <= u32::MAX as usize && EFFECTS_RETAINED_BYTES
 const _: () = assert!(ADDRESS_BUCKETS.is_power_of_two() && WHEEL_SLOTS.is_power_of_two());
 const _: () = assert!(LOGIN_BUFFER_BYTES >= linchpin_protocol::limits::MAX_LOGIN_FRAME_BYTES);
 const _: () = assert!(LOGIN_BUFFER_BYTES <= CARGO_BYTES && CARGO_BYTES <= CARRY_BYTES);
+const _: () = assert!(BATCH_CONNECTIONS < 253, "SCM_RIGHTS takes so many");
+const _: () = assert!(BATCH_BYTES + FREIGHT_BYTES + 4_096 < HANDOVER_MESSAGE_BYTES, "the last freight of a batch fits");
+const _: () = assert!(FREIGHT_UNSENT_BYTES + CARRY_BYTES < FREIGHT_ROOM_BYTES);
 const _: () = assert!(HOME_TIMEOUT_MS < 6_000, "the C++ library gives up after 6 s");
 const _: () = assert!((LOGIN_TIMEOUT_MS as u64) < 6_000);
 const _: () = assert!(HEARTBEAT_MIN_S <= HEARTBEAT_S && HEARTBEAT_S <= HEARTBEAT_MAX_S);

@@ -1,6 +1,7 @@
 //! The world: time, network and the tick of every shard.
 
-pub mod store;
+pub mod handover;
+mod store;
 mod tick;
 
 use std::cmp::Reverse;

@@ -28,6 +28,20 @@ struct BridgeWrite {
 }
 
 impl Bridge {
+    /// One whose token is known.
+    pub(crate) const fn standing(pin: u8, target: DeviceId) -> Self {
+        Self { pin, target: Some(target), held: Vec::new() }
+    }
+
+    pub(crate) const fn pin(&self) -> u8 {
+        self.pin
+    }
+
+    /// The device that it stands for; `None` while its token is being looked up.
+    pub(crate) const fn target(&self) -> Option<DeviceId> {
+        self.target
+    }
+
     /// Memory behind the structure.
     pub(crate) fn heap_bytes(&self) -> usize {
         let values: usize = self.held.iter().map(|write| write.value.len()).sum();

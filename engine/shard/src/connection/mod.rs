@@ -11,5 +11,5 @@ mod timers;
 pub(crate) mod wheel;
 mod wire;
 
-pub(crate) use table::{Connection, Connections, NO_DEVICE, Peer, Phase, Ticks, gate};
+pub(crate) use table::{Connection, Connections, Extra, NO_DEVICE, Peer, Phase, Ticks, gate};
 pub(crate) use wire::{Exchange, Framing, Speech, Wire};

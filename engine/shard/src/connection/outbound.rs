@@ -5,6 +5,9 @@ use std::collections::VecDeque;
 use linchpin_protocol::blynk::Command;
 use linchpin_protocol::model::Pin;
 
+/// A frame that waits, for another process: newer frames with the same key replace it.
+pub(crate) type WaitingFrame = (Option<Pin>, Box<[u8]>);
+
 /// A frame that waits.
 #[derive(Debug)]
 struct Waiting {
@@ -85,6 +88,20 @@ impl Outbound {
     /// Append all frames to `out`, oldest first.
     pub(crate) fn drain_into(&mut self, out: &mut Vec<u8>) {
         while self.pop_into(out) {}
+    }
+
+    /// Take all frames out, oldest first, for another process.
+    pub(crate) fn take_all(&mut self) -> Vec<WaitingFrame> {
+        self.held_bytes = 0;
+        std::mem::take(&mut self.queue).into_iter().map(|waiting| (waiting.key, waiting.bytes)).collect()
+    }
+
+    /// Put back what [`Outbound::take_all`] gave.
+    pub(crate) fn refill(&mut self, frames: Vec<WaitingFrame>) {
+        for (key, bytes) in frames {
+            self.held_bytes += bytes.len() + OVERHEAD_BYTES;
+            self.queue.push_back(Waiting { key, bytes });
+        }
     }
 
     pub(crate) fn is_empty(&self) -> bool {

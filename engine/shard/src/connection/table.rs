@@ -39,6 +39,8 @@ pub(crate) enum Phase {
     Serving,
     /// Answered with a refusal; stays open a moment so that the client reads it.
     Refused(End),
+    /// Its state was given to the process that takes this one's place, or waits to come back.
+    Away,
     /// Ordered to close; nothing is sent or read any more.
     Closing,
 }
@@ -91,6 +93,8 @@ pub(crate) mod gate {
     pub(crate) const PACED: u8 = 2;
     /// Logged in, but its INFO is not answered yet: pushes wait.
     pub(crate) const QUIET: u8 = 4;
+    /// Every bit that there is.
+    pub(crate) const ALL: u8 = BLOCKED | PACED | QUIET;
 }
 
 /// State that few connections have.

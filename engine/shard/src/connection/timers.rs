@@ -104,7 +104,7 @@ impl Shard {
                 self.connections.wheel.set(slot, turn.now.mono.after(limits::CLOSING_MS));
             }
             // The driver answers these; nothing to do but wait.
-            Phase::Free | Phase::Leaving { .. } => {}
+            Phase::Free | Phase::Away | Phase::Leaving { .. } => {}
             Phase::Serving if due => self.expire_http(turn, slot),
             Phase::Opening | Phase::Handshake | Phase::Resolving { .. } | Phase::Refused(_) | Phase::Serving => {
                 self.connections.wheel.set(slot, connection.deadline.millis());

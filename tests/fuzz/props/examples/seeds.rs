@@ -26,6 +26,7 @@ fn main() -> io::Result<()> {
     write("device", &servers)?;
     mqtt()?;
     live()?;
+    handover()?;
     tls()
 }
 
@@ -53,6 +54,66 @@ fn live() -> io::Result<()> {
         write_as_they_are(target, &inputs)?;
     }
     Ok(())
+}
+
+/// A section as `protocol::pack` writes it.
+fn section(kind: u8, bytes: &[u8]) -> Vec<u8> {
+    [&[kind, 1][..], &(bytes.len() as u32).to_be_bytes(), bytes].concat()
+}
+
+/// Connections of every kind as version 1 writes them, and the messages that they travel in.
+fn handover() -> io::Result<()> {
+    let live = |device: u32, serving: u8| {
+        let mut head = vec![1];
+        head.extend_from_slice(&device.to_be_bytes());
+        head.push(serving);
+        head.extend_from_slice(&[0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 255, 255, 127, 0, 0, 1, 31, 144]);
+        head.extend_from_slice(&[0, 0, 0, 9, 0, 0, 1, 0, 0, 0, 0, 7, 0, 0, 0, 0, 0, 0, 0, 5, 0, 45, 4, 0, 2]);
+        head.extend_from_slice(b"\0\0\0\x02\x14\0\0\0\0\x01x\0\0\0\x07ver\x001.0");
+        // One frame waits, one bridge stands.
+        head.extend_from_slice(b"\0\0\0\x01\x01v\x07\0\0\0\x03abc\x01\x40\0\0\0\x09");
+        head
+    };
+    let keys12 = [&[1, 2, 1, 0, 64, 0, 64, 0, 0, 0, 0, 0, 0, 0, 0][..], &[3; 72], &[0; 8]].concat();
+    let keys13 = [&[1, 3, 2, 0, 16, 0, 64, 0, 0, 1, 0, 0, 0, 0, 0][..], &[7; 200], &[0; 8]].concat();
+    let mqtt = b"\0\0\0\0\0\x2d\0\0\0\0\xff\0\x29\x04\x01\0\0";
+    let speeches = [
+        (9, 0, section(b'B', &[2, 1])),
+        (9, 0, section(b'B', &[3, 0, 4, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 9])),
+        (9, 0, section(b'M', mqtt)),
+        (0, 1, section(b'H', &[1])),
+        (0, 0, section(0, &[])),
+        (0, 0, section(b'P', &[])),
+    ];
+    let framings =
+        [section(0, &[]), section(b'W', &[0, 0, 0, 0, 0, 255, 0, 1, 1, 2, 3, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0])];
+    let sealings = [section(0, &[]), section(b'D', &[1]), section(b'T', &keys12), section(b'T', &keys13)];
+    let mut inputs = BTreeSet::new();
+    for (device, serving, speech) in &speeches {
+        for framing in &framings {
+            for sealing in &sealings {
+                inputs.insert([&live(*device, *serving)[..], framing, speech, sealing].concat());
+            }
+        }
+    }
+    let freights: Vec<_> = inputs.iter().cloned().collect();
+    let message = |kind: u8, body: &[u8]| [&(body.len() as u32 + 1).to_be_bytes()[..], &[kind], body].concat();
+    inputs.insert([message(1, b"linchpin\0\x01\0\x01\0\0\0\x030.1"), message(3, &[]), message(6, &[])].concat());
+    inputs.insert([message(2, b"\0\x01\0\0\0\0\0\0\0\x07\0\0\0\x2a"), message(5, &[]), message(12, &[])].concat());
+    inputs.insert(message(4, b"\0\0\0\x01\x01\0\0\0\x0b127.0.0.1:0"));
+    inputs.insert(message(8, b"\0\0\0\x02\0\0\x01\xfd"));
+    inputs.insert(
+        [message(9, &[0; 8]), message(10, &[0; 8]), message(11, &[0; 16]), message(13, b"\0\0\0\x02no")].concat(),
+    );
+    for pair in freights.chunks(2) {
+        let mut body = (pair.len() as u32).to_be_bytes().to_vec();
+        for freight in pair {
+            body.extend_from_slice(&(freight.len() as u32).to_be_bytes());
+            body.extend_from_slice(freight);
+        }
+        inputs.insert(message(7, &body));
+    }
+    write_as_they_are("handover", &inputs)
 }
 
 /// The rows of the table of rules, and the recorded packets one by one.

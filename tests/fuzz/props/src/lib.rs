@@ -10,6 +10,7 @@
 mod cuts;
 mod device;
 mod frame;
+mod handover;
 mod http;
 mod live;
 mod mqtt;
@@ -20,6 +21,7 @@ mod websocket;
 
 pub use device::device;
 pub use frame::frame;
+pub use handover::handover;
 pub use http::http;
 pub use live::{live_ask, live_report};
 pub use mqtt::{mqtt_decode, mqtt_session};

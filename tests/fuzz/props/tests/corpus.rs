@@ -83,3 +83,18 @@ fn live_asks() {
 fn live_reports() {
     replay("live_report", props::live_report);
 }
+
+#[test]
+fn hand_overs() {
+    replay("handover", props::handover);
+}
+
+#[test]
+fn seeds_of_every_kind_of_connection_are_read() {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../corpus/handover");
+    let files = std::fs::read_dir(&dir).expect("the corpus is committed");
+    let freights = files.filter_map(|entry| std::fs::read(entry.expect("readable").path()).ok());
+    let read = freights.filter(|bytes| linchpin_shard::handover::Freight::unpack(bytes).is_ok()).count();
+    // What version 1 wrote: it stays readable for two versions.
+    assert!(read >= 25, "only {read} connections are read");
+}

@@ -8,6 +8,7 @@ mod events;
 mod first_bytes;
 mod full_lanes;
 mod groups;
+mod handovers;
 mod heartbeat;
 mod hoarders;
 mod http;

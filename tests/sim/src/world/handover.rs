@@ -1,0 +1,58 @@
+//! Connections that are written down and read again, as between two processes.
+
+use linchpin_shard::handover::{Freight, Readiness};
+use linchpin_tls::Claim;
+
+use super::{World, now_at};
+
+impl World {
+    /// Write down every connection that can travel, on all shards, and go on with what is read: what the shards had in
+    /// memory of them is gone. Returns how many travelled, and how many could not.
+    ///
+    /// # Panics
+    /// What was written cannot be read, or is not the same when it is written again.
+    pub fn hand_over(&mut self) -> (usize, usize) {
+        let now = now_at(self.now_ms);
+        let (mut moved, mut left) = (0, 0);
+        for shard in 0..self.nodes.len() {
+            let node = &mut self.nodes[shard];
+            let mut away = Vec::new();
+            for slot in node.shard.occupied() {
+                let is_ready = node.shard.readiness(slot) == Readiness::Ready;
+                match node.shard.depart(now, slot, Vec::new()) {
+                    Some(freight) => {
+                        assert!(is_ready);
+                        let mut bytes = Vec::new();
+                        freight.pack(&mut bytes);
+                        away.push((slot, bytes));
+                    }
+                    None => left += 1,
+                }
+            }
+            moved += away.len();
+            for (slot, bytes) in away {
+                let freight = Freight::unpack(&bytes).unwrap_or_else(|error| panic!("{error}"));
+                let mut again = Vec::new();
+                freight.pack(&mut again);
+                assert_eq!(again, bytes);
+                assert_eq!(node.shard.would_take(&freight), Ok(()));
+                node.shard.take_freight(now, slot, freight, Claim::Given, &mut node.fx);
+            }
+            self.carry_out(shard);
+        }
+        self.audit();
+        (moved, left)
+    }
+
+    /// End whatever cannot travel, on all shards.
+    pub fn end_unready(&mut self) -> usize {
+        let now = now_at(self.now_ms);
+        let mut ended = 0;
+        for shard in 0..self.nodes.len() {
+            let node = &mut self.nodes[shard];
+            ended += node.shard.end_unready(now, &mut node.fx);
+            self.carry_out(shard);
+        }
+        ended
+    }
+}
