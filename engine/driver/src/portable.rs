@@ -579,7 +579,7 @@ impl Portable {
             if let Some(socket) = self.socket(conn) {
                 socket.blocked = true;
             }
-            self.events.push_back(Event::Blocked { conn });
+            self.events.push_back(Event::Blocked { conn, bytes: unsent.len() });
         }
         Ok(conn)
     }

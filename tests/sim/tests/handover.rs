@@ -4,7 +4,7 @@
 
 use linchpin_protocol::model::Millis;
 use linchpin_shard::handover::{
-    FormatRange, HandoverMessage, HandoverStep, NewEffect, NewInput, NewSide, OldEffect, OldInput, OldSide, Outcome,
+    FormatRange, HandoverEnd, HandoverMessage, HandoverStep, NewEffect, NewInput, NewSide, OldEffect, OldInput, OldSide,
 };
 use linchpin_tls::Claim;
 
@@ -48,7 +48,7 @@ struct World {
     new_serves: bool,
     sent: usize,
     taken: Vec<usize>,
-    outcome: Option<Outcome>,
+    outcome: Option<HandoverEnd>,
     exit: Option<String>,
     lies: bool,
     breaks_new: bool,
@@ -276,7 +276,7 @@ impl World {
 fn without_mishap_everything_moves_and_one_is_refused_with_its_code() {
     let world = World::run(Mishap::Nothing, 0);
     let moved = CONNECTIONS as u64 - 1;
-    assert_eq!(world.outcome, Some(Outcome::Gone { moved, refused: vec![(509, 1)] }));
+    assert_eq!(world.outcome, Some(HandoverEnd::Gone { moved, refused: vec![(509, 1)] }));
     assert!(world.new_serves && world.new_has_store && !world.old_serves && !world.old_has_store);
     assert_eq!(world.taken.len(), CONNECTIONS - 1);
 }
@@ -290,12 +290,12 @@ fn whatever_fails_at_any_event_somebody_serves_or_everybody_knows() {
             let world = World::run(mishap, at);
             let said = format!("{mishap:?} at event {at}: {:?}, {:?}", world.outcome, world.exit);
             match (&world.outcome, world.old_alive) {
-                (Some(Outcome::Back { step, why }), true) => {
+                (Some(HandoverEnd::Back { step, why }), true) => {
                     steps.insert(*step);
                     assert!(!world.was_told && world.old_serves && world.old_has_store, "{said}");
                     assert!(!world.new_alive && !why.is_empty(), "{said}");
                 }
-                (Some(Outcome::Gone { moved, .. }), true) => {
+                (Some(HandoverEnd::Gone { moved, .. }), true) => {
                     assert_eq!(*moved, CONNECTIONS as u64 - 1, "{said}");
                     assert!(
                         !world.old_serves
@@ -304,7 +304,7 @@ fn whatever_fails_at_any_event_somebody_serves_or_everybody_knows() {
                     );
                 }
                 // Only after the point of no return, or if the store could not be opened again: started anew.
-                (Some(Outcome::Lost { .. }), true) => {
+                (Some(HandoverEnd::Lost { .. }), true) => {
                     assert!(!world.old_serves && (world.was_told || mishap == Mishap::OldBreaks), "{said}");
                 }
                 // The old process died. The new one has everything and goes on, or nothing and ends.
@@ -369,6 +369,8 @@ fn a_version_that_reads_other_formats_is_refused_at_once() {
     assert_eq!(fx, [OldEffect::Kill]);
     fx.clear();
     old.handle(Millis(2), OldInput::Reaped, &mut fx);
-    let [OldEffect::Finish(Outcome::Back { step: HandoverStep::Starting, why })] = &fx[..] else { panic!("{fx:?}") };
+    let [OldEffect::Finish(HandoverEnd::Back { step: HandoverStep::Starting, why })] = &fx[..] else {
+        panic!("{fx:?}")
+    };
     assert!(why.contains("9.0") && why.contains("90 to 91") && why.contains("restart"), "{why}");
 }

@@ -135,7 +135,7 @@ impl Ring {
         if !unsent.is_empty() && self.backlogs.keep(conn, unsent) {
             self.counters.backlog_bytes = self.backlogs.total_bytes;
             self.slots.get_mut(conn).flags |= flag::BLOCKED;
-            self.events.push_back(Event::Blocked { conn });
+            self.events.push_back(Event::Blocked { conn, bytes: unsent.len() });
         }
         Ok(conn)
     }

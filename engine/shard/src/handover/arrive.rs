@@ -41,20 +41,23 @@ impl Shard {
             self.connections.addresses.enter(&freight.peer.ip(), u32::MAX);
         }
         let (footing, firmware) = (freight.footing, freight.firmware.clone());
+        // Before its memory is charged: to whom and as what depends on these.
+        self.connections[slot].phase = match footing {
+            Footing::Live(_) => Phase::Live,
+            Footing::Opening => Phase::Opening,
+            Footing::Serving => Phase::Serving,
+        };
+        if let Footing::Live(device) = footing {
+            let Some(position) = self.devices.find(device) else {
+                self.connections[slot].phase = Phase::Opening;
+                return self.end(turn, slot, End::DeviceRemoved);
+            };
+            self.connections[slot].device = position;
+        }
         let was_heard = self.unload(turn, slot, freight, claim);
-        match footing {
-            Footing::Live(device) => {
-                let Some(position) = self.devices.find(device) else {
-                    return self.end(turn, slot, End::DeviceRemoved);
-                };
-                self.connections[slot].phase = Phase::Live;
-                self.connections[slot].device = position;
-                if is_new {
-                    self.settle_device(turn, slot, position, &firmware);
-                }
-            }
-            Footing::Opening => self.connections[slot].phase = Phase::Opening,
-            Footing::Serving => self.connections[slot].phase = Phase::Serving,
+        if let (Footing::Live(_), true) = (footing, is_new) {
+            let position = self.connections[slot].device;
+            self.settle_device(turn, slot, position, &firmware);
         }
         if !was_heard {
             return self.end(turn, slot, End::TlsRecord);

@@ -36,14 +36,19 @@ impl Pack for Exchange {
 
     fn write(&self, out: &mut Vec<u8>) {
         // Others do not travel: `Shard::readiness`.
-        out.push(u8::from(*self == Self::Reading { verified: true }));
+        let (verified, need) = match *self {
+            Self::Reading { verified, need } => (verified, need),
+            _ => (false, 0),
+        };
+        out.push(u8::from(verified));
+        out.extend_from_slice(&need.to_be_bytes());
     }
 
     fn read(version: u8, from: &mut PackReader<'_>) -> Result<Self, Unreadable> {
         if version != Self::VERSION {
             return Err(Unreadable::new(Self::NAME, "its version"));
         }
-        Ok(Self::Reading { verified: from.flag()? })
+        Ok(Self::Reading { verified: from.flag()?, need: from.u32()? })
     }
 }
 

@@ -31,4 +31,4 @@ pub use message::{
     FORMAT, FormatRange, HandoverMessage, MessageFault, OLDEST_FORMAT, SentListener, read_message, write_message,
 };
 pub use new::{NewEffect, NewInput, NewSide};
-pub use old::{HandoverStep, OldEffect, OldInput, OldSide, Outcome};
+pub use old::{HandoverEnd, HandoverStep, OldEffect, OldInput, OldSide};

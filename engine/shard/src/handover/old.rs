@@ -62,7 +62,7 @@ impl HandoverStep {
 
 /// How a hand-over ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub enum HandoverEnd {
     /// The new process serves: this one must end, and touch nothing.
     Gone {
         /// Connections that went.
@@ -143,7 +143,7 @@ pub enum OldEffect {
     /// Put everything back and go on.
     Resume(Claim),
     /// That was all.
-    Finish(Outcome),
+    Finish(HandoverEnd),
 }
 
 /// See the page of the folder.
@@ -297,7 +297,7 @@ impl OldSide {
         let why = match input {
             OldInput::Message(HandoverMessage::Running) => {
                 self.step = HandoverStep::Over;
-                let gone = Outcome::Gone { moved: self.taken, refused: std::mem::take(&mut self.refused) };
+                let gone = HandoverEnd::Gone { moved: self.taken, refused: std::mem::take(&mut self.refused) };
                 return fx.push(OldEffect::Finish(gone));
             }
             OldInput::Cut(why) => format!("the new process ended after it was told to go on: {why}"),
@@ -306,7 +306,7 @@ impl OldSide {
             _ => return,
         };
         self.step = HandoverStep::Over;
-        fx.push(OldEffect::Finish(Outcome::Lost { why }));
+        fx.push(OldEffect::Finish(HandoverEnd::Lost { why }));
     }
 
     fn fail(&mut self, now: Millis, why: String, fx: &mut Vec<OldEffect>) {
@@ -328,17 +328,17 @@ impl OldSide {
                 if step >= HandoverStep::Settling {
                     fx.push(OldEffect::Resume(Claim::TakenBack));
                 }
-                fx.push(OldEffect::Finish(Outcome::Back { step, why }));
+                fx.push(OldEffect::Finish(HandoverEnd::Back { step, why }));
             }
             OldInput::Broke(more) => {
                 let why = format!("{why}; and it cannot be taken back: {more}");
                 self.step = HandoverStep::Over;
-                fx.push(OldEffect::Finish(Outcome::Lost { why }));
+                fx.push(OldEffect::Finish(HandoverEnd::Lost { why }));
             }
             OldInput::Timer => {
                 let why = format!("{why}; and taking it back takes too long");
                 self.step = HandoverStep::Over;
-                fx.push(OldEffect::Finish(Outcome::Lost { why }));
+                fx.push(OldEffect::Finish(HandoverEnd::Lost { why }));
             }
             // The new process is being ended: what it says does not matter.
             _ => {}

@@ -10,9 +10,12 @@ impl Connection {
     /// The class in which its memory is charged.
     pub(crate) fn ledger_class(&self) -> LedgerClass {
         match self.phase {
-            Phase::Free | Phase::Opening | Phase::Resolving { .. } | Phase::Leaving { .. } | Phase::Refused(_) => {
-                LedgerClass::Opening
-            }
+            Phase::Free
+            | Phase::Opening
+            | Phase::Resolving { .. }
+            | Phase::Leaving { .. }
+            | Phase::Away
+            | Phase::Refused(_) => LedgerClass::Opening,
             Phase::Handshake => LedgerClass::Tls,
             Phase::Serving | Phase::Closing => LedgerClass::Http,
             Phase::Live => LedgerClass::Live,
@@ -41,7 +44,7 @@ impl Connection {
             Phase::Serving => {
                 !matches!(self.exchange(), Some(Exchange::Asking { .. } | Exchange::Verifying | Exchange::UnderWay))
             }
-            Phase::Free | Phase::Resolving { .. } | Phase::Leaving { .. } => false,
+            Phase::Free | Phase::Resolving { .. } | Phase::Leaving { .. } | Phase::Away => false,
         }
     }
 }

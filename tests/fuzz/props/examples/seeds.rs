@@ -81,7 +81,7 @@ fn handover() -> io::Result<()> {
         (9, 0, section(b'B', &[2, 1])),
         (9, 0, section(b'B', &[3, 0, 4, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 9])),
         (9, 0, section(b'M', mqtt)),
-        (0, 1, section(b'H', &[1])),
+        (0, 1, section(b'H', &[1, 0, 0, 0, 9])),
         (0, 0, section(0, &[])),
         (0, 0, section(b'P', &[])),
     ];
