@@ -29,7 +29,7 @@ struct BridgeWrite {
 
 impl Bridge {
     /// One whose token is known.
-    pub(crate) const fn standing(pin: u8, target: DeviceId) -> Self {
+    pub(crate) const fn standing(pin: u8, target: TokenRight) -> Self {
         Self { pin, target: Some(target), held: Vec::new() }
     }
 
@@ -38,7 +38,7 @@ impl Bridge {
     }
 
     /// The device that it stands for; `None` while its token is being looked up.
-    pub(crate) const fn target(&self) -> Option<DeviceId> {
+    pub(crate) const fn target(&self) -> Option<TokenRight> {
         self.target
     }
 

@@ -11,6 +11,7 @@ use linchpin_protocol::ws::Decoder;
 use linchpin_tls::Away;
 
 use super::freight::{Cover, Footing, Freight, Spans};
+use crate::TokenRight;
 use crate::connection::outbound::WaitingFrame;
 use crate::connection::{Exchange, Framing, Speech, gate};
 use crate::limits::{CARRY_BYTES, FREIGHT_FRAMES, FREIGHT_UNSENT_BYTES, INFO_BYTES};
@@ -158,9 +159,10 @@ impl Freight {
             put_bytes(out, bytes);
         }
         out.push(self.bridges.len() as u8);
-        for (pin, device) in &self.bridges {
+        for (pin, TokenRight { device, epoch }) in &self.bridges {
             out.push(*pin);
             out.extend_from_slice(&device.get().to_be_bytes());
+            out.extend_from_slice(&epoch.to_be_bytes());
         }
         self.framing.pack(out);
         self.speech.pack(out);
@@ -248,7 +250,7 @@ fn read_waiting(from: &mut PackReader<'_>) -> Result<Vec<WaitingFrame>, Unreadab
     Ok(waiting)
 }
 
-fn read_bridges(from: &mut PackReader<'_>) -> Result<Vec<(u8, DeviceId)>, Unreadable> {
+fn read_bridges(from: &mut PackReader<'_>) -> Result<Vec<(u8, TokenRight)>, Unreadable> {
     let count = usize::from(from.u8()?);
     if count > BRIDGES {
         return Err(unknown("the number of its bridges"));
@@ -256,7 +258,8 @@ fn read_bridges(from: &mut PackReader<'_>) -> Result<Vec<(u8, DeviceId)>, Unread
     let mut bridges = Vec::new();
     for _ in 0..count {
         let pin = from.u8()?;
-        bridges.push((pin, DeviceId::new(from.u32()?).ok_or(unknown("a device"))?));
+        let device = DeviceId::new(from.u32()?).ok_or(unknown("a device"))?;
+        bridges.push((pin, TokenRight { device, epoch: from.u16()? }));
     }
     Ok(bridges)
 }

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use linchpin_protocol::model::DeviceId;
 use linchpin_tls::Away;
 
+use crate::TokenRight;
 use crate::connection::outbound::WaitingFrame;
 use crate::connection::{Framing, Speech};
 
@@ -25,7 +26,7 @@ pub struct Freight {
     /// Frames that wait.
     pub(super) waiting: Vec<WaitingFrame>,
     /// Bridge pins and the devices that they stand for.
-    pub(super) bridges: Vec<(u8, DeviceId)>,
+    pub(super) bridges: Vec<(u8, TokenRight)>,
     /// What the device's firmware said of itself.
     pub(super) firmware: Box<[u8]>,
     pub(super) times: Spans,

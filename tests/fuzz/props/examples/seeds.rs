@@ -71,7 +71,7 @@ fn handover() -> io::Result<()> {
         head.extend_from_slice(&[0, 0, 0, 9, 0, 0, 1, 0, 0, 0, 0, 7, 0, 0, 0, 0, 0, 0, 0, 5, 0, 45, 4, 0, 2]);
         head.extend_from_slice(b"\0\0\0\x02\x14\0\0\0\0\x01x\0\0\0\x07ver\x001.0");
         // One frame waits, one bridge stands.
-        head.extend_from_slice(b"\0\0\0\x01\x01v\x07\0\0\0\x03abc\x01\x40\0\0\0\x09");
+        head.extend_from_slice(b"\0\0\0\x01\x01v\x07\0\0\0\x03abc\x01\x40\0\0\0\x09\0\x01");
         head
     };
     let keys12 = [&[1, 2, 1, 0, 64, 0, 64, 0, 0, 0, 0, 0, 0, 0, 0][..], &[3; 72], &[0; 8]].concat();

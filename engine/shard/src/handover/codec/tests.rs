@@ -60,7 +60,10 @@ fn freight() -> impl Strategy<Value = Freight> {
             speech,
             carry,
             waiting: waiting.into_iter().map(|(pin, bytes)| (pin.map(Pin::new_virtual), bytes.into())).collect(),
-            bridges: bridges.into_iter().map(|(pin, to)| (pin, device(to))).collect(),
+            bridges: bridges
+                .into_iter()
+                .map(|(pin, to)| (pin, TokenRight { device: device(to), epoch: to as u16 }))
+                .collect(),
             firmware: b"ver\x001.0".as_slice().into(),
             times: Spans { heard_ms, begun_ms, left_ms, paced_ms },
             frames,
