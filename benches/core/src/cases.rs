@@ -180,7 +180,17 @@ fn writes_of_many() -> Box<dyn FnMut()> {
 }
 
 fn pings() -> Box<dyn FnMut()> {
-    each(stream(1, |out, _| device::ping(out, 3)), World::new(0, 1, MANY), 5)
+    let (bytes, mut world) = (stream(1, |out, _| device::ping(out, 3)), World::new(0, 1, MANY));
+    let mut buffer = bytes.clone();
+    Box::new(move || {
+        // Devices ping seconds apart, not all the time at the same moment.
+        world.at_ms += 1_000;
+        for at in 0..MANY {
+            buffer.copy_from_slice(&bytes);
+            world.feed(at, &mut buffer);
+        }
+        assert_eq!(world.drain(), 5 * MANY);
+    })
 }
 
 /// Device 0 writes to device 1 over its bridge pin.

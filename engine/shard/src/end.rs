@@ -139,7 +139,7 @@ ends! {
         "Nothing to do: the device connects there.";
     CarryFull = 505, Operator, "The memory for unfinished input and waiting output of this shard is used up, and the connection's token or network held most of it.",
         "The device will retry; look for clients that send half frames or do not read, or add memory or shards.";
-    HandshakeBusy = 506, Operator, "The TLS handshake would have had to wait for longer than 2 seconds.",
+    HandshakeBusy = 506, Operator, "The TLS handshake would have had to wait too long to be of use, or gave way to an address with fewer.",
         "The device will retry, and those that wait are served first; if it happens often, add cores.";
     AnswerFailed = 507, Server, "The server failed while it answered a request.",
         "Look at the server's log and report it: this is a bug.";

@@ -110,7 +110,7 @@ mod tests {
             is_csv: true,
         };
         let all = vec![
-            What::Exists,
+            What::Upload(u32::MAX),
             What::Get([pin, Pin::new_virtual(0)].into()),
             What::GetAll,
             What::Update(vec![(pin, Box::new(*b"1\x00\xff"))]),
@@ -128,7 +128,7 @@ mod tests {
         // A new variant must come into the list above.
         for what in &all {
             match what {
-                What::Exists
+                What::Upload(_)
                 | What::Get(_)
                 | What::GetAll
                 | What::Update(_)

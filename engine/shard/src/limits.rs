@@ -4,6 +4,15 @@
 pub const MESSAGES_PER_SECOND: u32 = 50;
 /// Messages at once after a pause: the legacy server lets the first 100 of a burst pass.
 pub const MESSAGE_BURST: u32 = 100;
+/// Points of a batch that count as one message.
+pub const POINTS_PER_MESSAGE: usize = 16;
+/// Pins written at once that count as one message.
+pub const WRITES_PER_MESSAGE: usize = 8;
+/// Bytes of a long HTTP body that count as one message, before they are read.
+pub const BODY_BYTES_PER_MESSAGE: usize = 16 * 1024;
+/// PINGs and control frames of a WebSocket that come in quick succession have this part of the messages a second and at
+/// once: 10 and 50. Others are free.
+pub const PING_PARTS: [u32; 2] = [5, 2];
 /// At most one "quota" answer (status 1) in this time, as the legacy server does, ms.
 pub const QUOTA_NOTICE_MS: u64 = 60_000;
 /// More drops than this within [`FLOOD_WINDOW_MS`] end the connection.
@@ -189,6 +198,10 @@ pub const TABLE_BATCH: usize = 64;
 pub const ROOM_LOOK_MS: u64 = 250;
 /// A close that cannot finish, since the peer does not read what was sent last, becomes a reset after this time, ms.
 pub const CLOSING_MS: u64 = 10_000;
+/// More frames and packets a second than this of a shard's sessions bound the share of handshakes.
+pub const BUSY_FRAMES_PER_SECOND: u64 = 10_000;
+/// That is looked at this often while there are handshakes, ms.
+pub const LOAD_LOOK_MS: u64 = 50;
 /// A TLS record must be whole after this time, ms, counted from its first byte.
 pub const RECORD_MS: u64 = 5_000;
 /// Distinct device info blobs that a shard shares between devices of the same firmware.

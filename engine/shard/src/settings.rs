@@ -17,6 +17,8 @@ pub struct Settings {
     pub heartbeat_s: u32,
     /// Bytes that may wait for a device that does not read.
     pub outbound_bytes: u32,
+    /// Longest wait for a TLS handshake to begin, ms; whoever would wait longer is closed at once.
+    pub handshake_wait_ms: u32,
     /// Bytes of unfinished input, handshakes and waiting output of all connections of a shard.
     pub ledger_bytes: u32,
 }
@@ -30,6 +32,7 @@ impl Default for Settings {
             login_timeout_ms: limits::LOGIN_TIMEOUT_MS,
             heartbeat_s: limits::HEARTBEAT_S,
             outbound_bytes: limits::OUTBOUND_BYTES,
+            handshake_wait_ms: linchpin_tls::limits::HANDSHAKE_WAIT.as_millis() as u32,
             ledger_bytes: limits::LEDGER_BYTES as u32,
         }
     }

@@ -69,6 +69,8 @@ pub struct Shard {
     pub(crate) counters: Counters,
     /// When addresses with too many connections are looked for again.
     pub(crate) room_due_at: Millis,
+    /// The device that is being heard has not spoken for a moment: its next PING is free.
+    pub(crate) may_ping: bool,
     pub(crate) clock: StallClock,
     /// Message id of the last frame that the server itself sent.
     pub(crate) push_id: u16,
@@ -108,13 +110,16 @@ impl Shard {
             arrivals: Arrivals::default(),
             store: StoreLink::new(options.intake, options.replaying),
             wills: Wills::default(),
-            tls: options.tls.map(|tls| Box::new(SharedTls::new(tls, options.seed, now))),
+            tls: options
+                .tls
+                .map(|tls| Box::new(SharedTls::new(tls, options.settings.handshake_wait_ms, options.seed, now))),
             asks: Asks::default(),
             http: options.http,
             operator: Operations::new(options.shards),
             settings: options.settings,
             counters: Counters::default(),
             room_due_at: Millis(0),
+            may_ping: false,
             clock: StallClock { last_run: now.mono, grace_until: Millis(0), wall_offset_s: 0 },
             push_id: 0,
             scratch: Vec::new(),

@@ -63,6 +63,20 @@ pub(super) const SETTINGS: &[Setting] = &[
         what: "What may wait for a device that does not read.",
         field: |s| &mut s.outbound_bytes,
     },
+    Setting {
+        name: "ledger_bytes",
+        range: 16 << 20..=1 << 31,
+        unit: "bytes a shard",
+        what: "What unfinished input, TLS handshakes and waiting output of all connections may take.",
+        field: |s| &mut s.ledger_bytes,
+    },
+    Setting {
+        name: "handshake_wait_ms",
+        range: 100..=7_000,
+        unit: "ms",
+        what: "How long a client may wait for its TLS handshake to begin; Blynk's library gives up after 6 s.",
+        field: |s| &mut s.handshake_wait_ms,
+    },
 ];
 
 /// The setting of this name.

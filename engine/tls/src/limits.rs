@@ -103,8 +103,9 @@ pub const CHAIN_WARN_BYTES: usize = 4_096;
 /// Certificates that expire sooner than this draw a warning.
 pub const EXPIRY_WARN: Duration = Duration::from_secs(14 * 86_400);
 
-/// Handshakes of a shard at a time, each about 5 KiB: most of them only wait for a slow network.
-pub const HANDSHAKES: usize = 4_096;
+/// Handshakes of a shard at a time, each about 5 KiB: most of them only wait for a slow network. The shard's ledger has
+/// 80 MiB for them, and ends the oldest that waits for its peer of the address or network with most.
+pub const HANDSHAKES: usize = 16_384;
 
 /// Handshakes of one address at a time, waiting ones counted: a peer that begins many and ends none leaves room for others.
 pub const ADDRESS_HANDSHAKES: usize = 1_024;
@@ -124,8 +125,9 @@ pub const HANDSHAKE_HEAP_BYTES: usize = 5 * 1_024;
 /// A handshake that is not complete by then is closed: mobile networks need about three round trips of a second.
 pub const HANDSHAKE_DEADLINE: Duration = Duration::from_secs(8);
 
-/// Longest wait for a handshake to begin. Devices give up after 6 s, so a later start only costs.
-pub const HANDSHAKE_WAIT: Duration = Duration::from_secs(2);
+/// Longest wait for a handshake to begin, unless the operator says otherwise. Devices give up after 6 s and then pause for
+/// 5: whoever can be served before is not sent away, and a later start only costs.
+pub const HANDSHAKE_WAIT: Duration = Duration::from_millis(4_500);
 
 /// Clients that wait for their handshake to begin, per shard.
 pub const HANDSHAKES_WAITING: usize = 16_384;
@@ -148,6 +150,15 @@ pub const ADDRESS_BURST: u32 = 2_000;
 /// Handshakes a second that an address earns back.
 pub const ADDRESS_PER_SECOND: u32 = 200;
 
+/// Networks of so many leading bits have a rate of their own, [`NETWORK_SHARES`] times that of an address.
+pub const V4_NETWORK_BITS: u32 = 24;
+/// The same for IPv6: a customer has a /48 at most.
+pub const V6_NETWORK_BITS: u32 = 48;
+/// See [`V4_NETWORK_BITS`].
+pub const NETWORK_SHARES: u32 = 16;
+/// Buckets of the table of networks; a power of two.
+pub const NETWORK_BUCKETS: usize = 4_096;
+
 /// IPv6 addresses with this many equal leading bits are one owner.
 pub const V6_PREFIX_BITS: u32 = 64;
 
@@ -165,7 +176,8 @@ const _: () = assert!(HELLO_BYTES <= HANDSHAKE_BYTES, "a ClientHello is part of 
 const _: () = assert!(MIN_FRAGMENT_BYTES <= FRAGMENT_BYTES && FRAGMENT_BYTES <= MAX_PLAINTEXT_BYTES);
 const _: () = assert!(REKEY_MARGIN < GCM_RECORDS && GCM_RECORDS < CHACHA_RECORDS);
 const _: () = assert!(CACHED_KEYS.is_power_of_two() && SESSION_STRIPES.is_power_of_two());
-const _: () = assert!(HANDSHAKE_BUCKETS.is_power_of_two());
+const _: () = assert!(HANDSHAKE_BUCKETS.is_power_of_two() && NETWORK_BUCKETS.is_power_of_two());
+const _: () = assert!(ADDRESS_BURST as u64 * NETWORK_SHARES as u64 * 1_000 < u32::MAX as u64);
 const _: () = assert!(MAX_RECORD_BYTES <= ASSEMBLY_BYTES);
 const _: () = assert!(SESSION_IDS.is_multiple_of(SESSION_STRIPES));
 const _: () = assert!(HANDSHAKE_WAIT.as_millis() < HANDSHAKE_DEADLINE.as_millis());

@@ -37,8 +37,8 @@ pub type Writes = Vec<(Pin, Box<[u8]>)>;
 /// See [`Call`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum What {
-    /// Is the token good? Asked before a long body is read.
-    Exists,
+    /// Is the token good, and may a body of so many bytes follow? Asked before a long body is read.
+    Upload(u32),
     /// Latest values of pins, at least one.
     Get(Box<[Pin]>),
     /// All latest values.

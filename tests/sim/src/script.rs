@@ -77,6 +77,12 @@ impl Script {
     /// Connect from an address.
     pub fn connect_from(world: &mut World, address: [u8; 4]) -> Self {
         let conn = world.connect(address);
+        Self::over(conn)
+    }
+
+    /// Over a connection that was begun.
+    #[must_use]
+    pub fn over(conn: Conn) -> Self {
         Self { conn, received: Vec::new(), segments: Vec::new(), next_id: 1, tls: None }
     }
 

@@ -5,14 +5,16 @@ use linchpin_protocol::limits::MAX_BODY_BYTES;
 use linchpin_protocol::{Fault, Status};
 
 use crate::connection::{Phase, Ticks};
-use crate::device::quota::Verdict;
-use crate::{End, Shard, Slot, Turn, end};
+use crate::device::quota::{Bucket, Verdict};
+use crate::{End, Shard, Slot, Turn, end, limits};
 
 impl Shard {
     /// Bytes of a live connection, at any cut.
     pub(crate) fn feed(&mut self, turn: &mut Turn<'_>, slot: Slot, bytes: &mut [u8]) {
         let connection = &mut self.connections[slot];
-        connection.heard = Ticks::at(turn.now.mono);
+        let heard = Ticks::at(turn.now.mono);
+        self.may_ping = connection.heard != heard;
+        connection.heard = heard;
         let carry = if connection.carry.is_some() { self.connections.hold(slot, |c| c.carry.take()) } else { None };
         let Some(mut carry) = carry else {
             let used = self.whole(turn, slot, bytes);
@@ -85,7 +87,7 @@ impl Shard {
     /// The message quota: PING is exempt; frames beyond it are dropped, the device hears of it at most once a minute, and a flood ends the connection.
     fn within_quota(&mut self, turn: &mut Turn<'_>, slot: Slot, frame: Frame<'_>) -> bool {
         if frame.command == Command::Ping.number() {
-            return true;
+            return self.within_pings(turn, slot);
         }
         let record = &mut self.devices[self.connections[slot].device];
         if record.messages.take(turn.now.mono, self.settings.messages_per_second, self.settings.message_burst) {
@@ -96,6 +98,26 @@ impl Shard {
             Verdict::Silent => {}
             Verdict::Notice => self.respond(turn, slot, frame.id, Status::QuotaLimit),
             Verdict::End => self.end(turn, slot, End::Flood),
+        }
+        false
+    }
+
+    /// One PING for each moment in which the device spoke is free; more have a quota of their own. Beyond it silence, and a
+    /// flood ends the connection.
+    pub(crate) fn within_pings(&mut self, turn: &mut Turn<'_>, slot: Slot) -> bool {
+        if std::mem::take(&mut self.may_ping) {
+            return true;
+        }
+        let [rate, burst] = limits::PING_PARTS;
+        let (rate, burst) =
+            (self.settings.messages_per_second.div_ceil(rate), self.settings.message_burst.div_ceil(burst));
+        let rare = self.devices[self.connections[slot].device].rare_mut();
+        if rare.pings.get_or_insert_with(|| Bucket::full(burst, turn.now.mono)).take(turn.now.mono, rate, burst) {
+            return true;
+        }
+        self.counters.dropped += 1;
+        if rare.flood.on_drop(turn.now.mono) == Verdict::End {
+            self.end(turn, slot, End::Flood);
         }
         false
     }

@@ -27,6 +27,8 @@ pub(crate) struct Rare {
     pub(crate) flood: Flood,
     /// Properties or metadata changed since the store was given them.
     pub(crate) is_changed: bool,
+    /// Quota of PINGs in quick succession.
+    pub(crate) pings: Option<Bucket>,
     /// Quota of HTTP requests.
     pub(crate) requests: Option<Bucket>,
     /// Quota of what bridges of other devices write.

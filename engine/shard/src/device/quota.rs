@@ -2,19 +2,20 @@
 
 use linchpin_protocol::model::Millis;
 
-use crate::limits::{FLOOD_DROPS, FLOOD_WINDOW_MS, QUOTA_NOTICE_MS};
+use crate::limits::{FLOOD_DROPS, FLOOD_WINDOW_MS, POINTS_PER_MESSAGE, QUOTA_NOTICE_MS, WRITES_PER_MESSAGE};
 
-/// A token bucket in 8 bytes: thousandths of a message, and the time of the last look in ms (wraps after 49 days).
+/// A token bucket in 8 bytes: thousandths of a message, below zero what is owed, and the time of the last look in ms
+/// (wraps after 49 days).
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Bucket {
-    milli_tokens: u32,
+    milli_tokens: i32,
     seen_ms: u32,
 }
 
 impl Bucket {
     /// With its whole burst.
     pub(crate) fn full(burst: u32, now: Millis) -> Self {
-        Self { milli_tokens: burst.saturating_mul(1_000), seen_ms: now.0 as u32 }
+        Self { milli_tokens: full(burst) as i32, seen_ms: now.0 as u32 }
     }
 
     /// As one word, for tables that several threads count in.
@@ -24,7 +25,7 @@ impl Bucket {
 
     /// What [`Self::to_u64`] made.
     pub(crate) const fn from_u64(word: u64) -> Self {
-        Self { milli_tokens: (word >> 32) as u32, seen_ms: word as u32 }
+        Self { milli_tokens: (word >> 32) as i32, seen_ms: word as u32 }
     }
 
     /// `now`, but not before the last look: what [`Self::take`] must be given where clocks of several threads meet.
@@ -38,8 +39,8 @@ impl Bucket {
         // After 49 days of silence the difference is wrong, but then at most one refill is lost.
         let passed_ms = (now.0 as u32).wrapping_sub(self.seen_ms);
         let earned = u64::from(passed_ms) * u64::from(per_second);
-        let full = u64::from(burst.saturating_mul(1_000));
-        self.milli_tokens = (u64::from(self.milli_tokens) + earned).min(full) as u32;
+        let earned = i64::try_from(earned).unwrap_or(i64::MAX / 2);
+        self.milli_tokens = (i64::from(self.milli_tokens) + earned).min(full(burst)) as i32;
         self.seen_ms = now.0 as u32;
         let has = self.milli_tokens >= 1_000;
         if has {
@@ -47,6 +48,28 @@ impl Bucket {
         }
         has
     }
+
+    /// What was taken turned out to be so many messages more: the next ones wait until they are earned.
+    pub(crate) fn owe(&mut self, messages: usize) {
+        let milli = i32::try_from(messages.saturating_mul(1_000)).unwrap_or(i32::MAX);
+        self.milli_tokens = self.milli_tokens.saturating_sub(milli);
+    }
+}
+
+/// The burst in thousandths.
+const fn full(burst: u32) -> i64 {
+    let milli = burst as i64 * 1_000;
+    if milli < i32::MAX as i64 { milli } else { i32::MAX as i64 }
+}
+
+/// How many messages a batch of points is.
+pub(crate) const fn messages_of_points(points: usize) -> usize {
+    points.div_ceil(POINTS_PER_MESSAGE)
+}
+
+/// How many messages writes to so many pins are.
+pub(crate) const fn messages_of_writes(writes: usize) -> usize {
+    writes.div_ceil(WRITES_PER_MESSAGE)
 }
 
 /// What to do about a dropped message.
@@ -112,6 +135,22 @@ mod tests {
             let regained = (0..burst + 5).filter(|_| bucket.take(Millis(now), rate, burst)).count();
             prop_assert_eq!(regained as u32, burst);
         }
+    }
+
+    #[test]
+    fn what_is_owed_is_earned_first() {
+        let mut bucket = Bucket::full(100, Millis(0));
+        assert!(bucket.take(Millis(0), 50, 100));
+        bucket.owe(messages_of_points(10_000) - 1);
+        // 100 - 625 are owed: 10.5 s, and one more message.
+        assert!(!bucket.take(Millis(10_400), 50, 100));
+        assert!(bucket.take(Millis(10_600), 50, 100));
+        bucket.owe(usize::MAX);
+        bucket.owe(usize::MAX);
+        assert!(!bucket.take(Millis(20_000), 50, 100));
+        assert_eq!((messages_of_points(0), messages_of_points(16), messages_of_points(17)), (0, 1, 2));
+        assert_eq!((messages_of_writes(8), messages_of_writes(9)), (1, 2));
+        assert!(Bucket::full(u32::MAX, Millis(0)).take(Millis(0), u32::MAX, u32::MAX));
     }
 
     #[test]

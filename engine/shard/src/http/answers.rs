@@ -4,8 +4,9 @@ use linchpin_protocol::http::reply::{put_pin, put_string, put_value};
 use linchpin_protocol::http::{Call, Dialect, Reply, What};
 use linchpin_protocol::model::{DeviceId, Now, Pin, ValueKind, ValueRef};
 
-use crate::device::quota::Bucket;
+use crate::device::quota::{Bucket, messages_of_points, messages_of_writes};
 use crate::device::verbs::{Origin, Refused};
+use crate::limits::BODY_BYTES_PER_MESSAGE;
 use crate::{AwaitedKind, ConnRef, Effect, Intake, Shard, Turn};
 
 /// What an HTTP client is answered when a verb is refused.
@@ -27,6 +28,17 @@ fn refusal(dialect: Dialect, refused: Refused) -> Reply {
         | Refused::OtherTemplate => 400,
     };
     Reply::error(dialect, status, &refused.to_string())
+}
+
+/// How many messages a call is.
+fn messages_of(what: &What) -> usize {
+    match what {
+        // It pays for the body before that is read; the request pays for what it says.
+        What::Upload(bytes) => (*bytes as usize).div_ceil(BODY_BYTES_PER_MESSAGE),
+        What::Batch(_, points) => messages_of_points(points.len()),
+        What::Update(writes) => messages_of_writes(writes.len()),
+        _ => 1,
+    }
 }
 
 /// Nothing to say but that it was done.
@@ -65,8 +77,7 @@ impl Shard {
         if self.needs_tls(position) && !call.over_tls {
             return refuse(403, "The template of this device requires TLS: use https.");
         }
-        // Its body has not come: the quota is taken for the request itself.
-        if call.what != What::Exists && !self.within_http_quota(now, position) {
+        if !self.within_http_quota(now, position, messages_of(&call.what)) {
             return refuse(429, "Too many requests for this device: send fewer or several values in one.");
         }
         let reads = matches!(call.what, What::Get(_) | What::GetAll | What::Project);
@@ -85,7 +96,7 @@ impl Shard {
         let dialect = call.dialect;
         let origin = Origin::Http;
         Some(match &call.what {
-            What::Exists => Reply::empty(),
+            What::Upload(_) => Reply::empty(),
             What::Get(pins) => self.get(position, pins, dialect),
             What::GetAll => self.get_all(position),
             What::Update(writes) => done(dialect, self.write_all(turn, position, writes, origin)),
@@ -118,10 +129,13 @@ impl Shard {
     }
 
     /// HTTP has a quota of its own, so that a script cannot use up the device's.
-    fn within_http_quota(&mut self, now: Now, position: u32) -> bool {
+    fn within_http_quota(&mut self, now: Now, position: u32, messages: usize) -> bool {
         let (rate, burst) = (self.settings.messages_per_second, self.settings.message_burst);
         let bucket = self.devices[position].rare_mut().requests.get_or_insert_with(|| Bucket::full(burst, now.mono));
         let has = bucket.take(now.mono, rate, burst);
+        if has {
+            bucket.owe(messages.saturating_sub(1));
+        }
         self.counters.dropped += u64::from(!has);
         has
     }

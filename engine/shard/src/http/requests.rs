@@ -4,7 +4,7 @@ use linchpin_protocol::http::{
     Answer, BodyLength, Call, Dialect, Head, HttpFault, Next, Reply, Request, Route, What, next_head, route, token,
     with_body,
 };
-use linchpin_protocol::limits::HTTP_HEAD_BYTES;
+use linchpin_protocol::limits::{HTTP_BODY_BYTES, HTTP_HEAD_BYTES};
 use linchpin_protocol::model::Token;
 
 use super::asks::files::Place;
@@ -367,7 +367,11 @@ impl Shard {
         let is_verified = matches!(self.connections[slot].exchange(), Some(Exchange::Reading { verified: true, .. }));
         if rest.len() > HTTP_HEAD_BYTES && !is_verified {
             let over_tls = self.connections[slot].wire.tls.is_on();
-            let call = Call { dialect: Dialect::Current, what: What::Exists, over_tls };
+            let bytes = match head.body {
+                BodyLength::Known(len) => len,
+                BodyLength::Chunked => HTTP_BODY_BYTES,
+            };
+            let call = Call { dialect: Dialect::Current, what: What::Upload(bytes as u32), over_tls };
             let asked = match token(head) {
                 Some(token) => {
                     let digest = self.catalog.key.digest(&token).number();
@@ -408,8 +412,12 @@ impl Shard {
             }
             reply => {
                 let unknown = Reply::error(Dialect::Current, 400, "Invalid token.");
-                self.write_reply(turn, slot, reply.unwrap_or(&unknown), manner, "");
-                self.refuse(turn, slot, End::TokenUnknown);
+                let (end, fields) = match reply {
+                    None => (End::TokenUnknown, ""),
+                    Some(_) => (End::HttpDone, "Retry-After: 1\r\n"),
+                };
+                self.write_reply(turn, slot, reply.unwrap_or(&unknown), manner, fields);
+                self.refuse(turn, slot, end);
             }
         }
         false

@@ -42,6 +42,10 @@ impl Shard {
         self.counters.packets += 1;
         self.connections[slot].frames = self.connections[slot].frames.saturating_add(1);
         self.show_packet_received(turn, slot, packet);
+        // PINGREQ.
+        if packet.first >> 4 == 12 && !self.within_pings(turn, slot) {
+            return;
+        }
         let is_within = !is_counted(packet) || self.within_packet_quota(turn, slot);
         if !self.is_live(slot) {
             return;

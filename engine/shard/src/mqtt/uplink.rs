@@ -9,6 +9,7 @@ use linchpin_protocol::model::{Pin, ValueRef, is_known_property};
 use linchpin_protocol::mqtt::{Owed, Reason, StreamAsk, StreamPath, Uplink, payload};
 
 use super::declined::Declined;
+use crate::device::quota::{messages_of_points, messages_of_writes};
 use crate::device::verbs::{Origin, Refused};
 use crate::{End, Shard, Slot, Turn};
 
@@ -98,6 +99,7 @@ impl Shard {
             StreamAsk::Erase => self.erase(turn, position, pin)?,
             StreamAsk::Batch => {
                 let points = payload::timestamped(payload)?;
+                self.devices[position].messages.owe(messages_of_points(points.len()).saturating_sub(1));
                 self.batch(turn, position, pin, &points, Origin::Device)?;
             }
             StreamAsk::Property { name } => {
@@ -121,6 +123,7 @@ impl Shard {
             let pin = self.catalog.templates.pin_of(number, &name).ok_or(Declined::Name)?;
             writes.push((pin, value.into()));
         }
+        self.devices[position].messages.owe(messages_of_writes(writes.len()).saturating_sub(1));
         Ok(self.write_all(turn, position, &writes, Origin::Device)?)
     }
 
@@ -153,7 +156,10 @@ impl Shard {
         match (is_known, found.is_empty()) {
             (false, _) => Err(Declined::Topic),
             (true, true) => Err(Declined::Pointer),
-            (true, false) => Ok(self.write_all(turn, position, &found, Origin::Device)?),
+            (true, false) => {
+                self.devices[position].messages.owe(messages_of_writes(found.len()).saturating_sub(1));
+                Ok(self.write_all(turn, position, &found, Origin::Device)?)
+            }
         }
     }
 

@@ -12,7 +12,7 @@ use linchpin_tls::{Alert, ArrivalVerdict, Established, Fault, Greeting, Load, Pa
 
 use crate::connection::Phase;
 use crate::tls::{Greeted, Shaking, Stage, Stepped, Tls, since_start};
-use crate::{ConnRef, Effect, Effects, End, Receive, Shard, Slot, Turn};
+use crate::{ConnRef, Effect, Effects, End, Receive, Shard, Slot, Turn, limits};
 
 impl Shard {
     /// A ClientHello begins.
@@ -61,10 +61,11 @@ impl Shard {
     fn knock(&mut self, turn: &mut Turn<'_>, slot: Slot, resumes: bool) {
         let (asker, ip) = (self.asker(slot), self.connections[slot].peer.ip());
         let Some(secure) = self.tls.as_mut() else { return };
-        secure.admission.set_load(if self.counters.online > 0 { Load::Sessions } else { Load::Alone });
         match secure.admission.arrive(since_start(turn.now), asker, ip, resumes) {
             ArrivalVerdict::Start(pass) => self.let_in(asker, pass),
             ArrivalVerdict::Wait => {}
+            ArrivalVerdict::Instead(other) if self.is_current(other) => self.end(turn, other.slot, End::HandshakeBusy),
+            ArrivalVerdict::Instead(_) => {}
             ArrivalVerdict::Refuse(Refusal::Busy) => self.end(turn, slot, End::HandshakeBusy),
             ArrivalVerdict::Refuse(Refusal::Address) => self.end(turn, slot, End::HandshakesPerAddress),
         }
@@ -108,6 +109,7 @@ impl Shard {
     /// Make one step of one handshake; false: there is none to make. Report what it cost by [`Self::spent`].
     pub fn shake(&mut self, now: Now, fx: &mut Effects) -> bool {
         let turn = &mut Turn { now, fx };
+        self.note_load(turn.now);
         // If `spent` was not called, the last step counts as free.
         self.spent(Duration::ZERO);
         loop {
@@ -131,6 +133,20 @@ impl Shard {
         }
     }
 
+    /// Sessions that speak take what they need before a step is made; only where they speak much do handshakes leave more.
+    fn note_load(&mut self, now: Now) {
+        let Some(secure) = self.tls.as_mut() else { return };
+        let passed_ms = now.mono.since(secure.load_at);
+        if passed_ms < limits::LOAD_LOOK_MS {
+            return;
+        }
+        let spoken = self.counters.frames + self.counters.packets;
+        let per_second = (spoken - secure.spoken) * 1_000 / passed_ms;
+        let is_busy = per_second > limits::BUSY_FRAMES_PER_SECOND;
+        secure.admission.set_load(if is_busy { Load::Sessions } else { Load::Alone });
+        (secure.load_at, secure.spoken) = (now.mono, spoken);
+    }
+
     fn step(&mut self, turn: &mut Turn<'_>, asker: ConnRef) {
         let slot = asker.slot;
         let Some(secure) = self.tls.as_mut() else { return };
@@ -139,7 +155,8 @@ impl Shard {
             options.clock.set(turn.now.wall.seconds());
         }
         let Tls::Handshake(shaking) = self.connections.hold(slot, |c| std::mem::take(&mut c.wire.tls)) else { return };
-        let Shaking { pass, cost, stage, mutual, came } = *shaking;
+        let Shaking { mut pass, cost, stage, mutual, came } = *shaking;
+        secure.admission.begun(&mut pass);
         let acceptor = if mutual { options.mutual.as_ref() } else { Some(&options.acceptor) };
         let out = &mut secure.out;
         let progress = match (stage, acceptor) {

@@ -35,6 +35,9 @@ pub(crate) struct SharedTls {
     pub(crate) ready: VecDeque<ConnRef>,
     /// Whose step was made last, until its cost is reported.
     pub(crate) stepped: Option<Stepped>,
+    /// When it was last looked at how much sessions speak, and how much they had spoken.
+    pub(crate) load_at: Millis,
+    pub(crate) spoken: u64,
     /// Connections of which a part of a record has come: when it began.
     pub(crate) records: HashMap<Slot, Millis>,
     /// Reused by each call: bytes for the peer.
@@ -51,13 +54,17 @@ pub(crate) enum Stepped {
 }
 
 impl SharedTls {
-    pub(crate) fn new(options: TlsOptions, seed: [u8; 16], now: Now) -> Self {
+    pub(crate) fn new(options: TlsOptions, wait_ms: u32, seed: [u8; 16], now: Now) -> Self {
+        let mut admission = Admission::new(seed, since_start(now));
+        admission.set_wait(Duration::from_millis(u64::from(wait_ms)));
         Self {
             options,
             desk: Desk::default(),
-            admission: Admission::new(seed, since_start(now)),
+            admission,
             ready: VecDeque::new(),
             stepped: None,
+            load_at: now.mono,
+            spoken: 0,
             records: HashMap::new(),
             out: Vec::new(),
         }

@@ -336,7 +336,7 @@ mod tests {
             let options = ShardOptions {
                 id: ShardId(0),
                 shards: 1,
-                slots: 2,
+                slots: 8,
                 seed: [0; 16],
                 digest_key: [0; 32],
                 settings: Settings::default(),

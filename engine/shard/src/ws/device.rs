@@ -47,6 +47,7 @@ impl Shard {
                 Piece::Data(data) if is_opening => opening.extend_from_slice(data),
                 Piece::Data(data) => self.feed(turn, slot, data),
                 // A blocked peer gets no pong.
+                Piece::Ping(_) if !is_opening && !self.within_pings(turn, slot) => {}
                 Piece::Ping(payload) if self.connections[slot].gate & gate::BLOCKED == 0 => {
                     turn.fx.send(slot, |out| ws::pong(out, &payload));
                 }

@@ -147,7 +147,8 @@ fn a_record_that_drips_ends_and_one_in_time_does_not() {
 #[test]
 fn one_token_fills_its_share_and_not_the_ledger() {
     // 4 MiB for HTTP, 512 KiB a token.
-    let mut world = world_of(1, 2_000, memory(16 << 20));
+    let quota = Settings { messages_per_second: 10_000, message_burst: 10_000, ..memory(16 << 20) };
+    let mut world = world_of(1, 2_000, quota);
     let tokens: Vec<_> = (1..=3).map(|id| world.add_device(id, None)).collect();
     let head = |token: &Token| {
         format!(

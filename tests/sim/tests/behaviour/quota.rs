@@ -39,12 +39,44 @@ fn the_first_hundred_pass_the_rest_is_dropped_and_said_once() {
 }
 
 #[test]
-fn pings_are_free() {
+fn pings_are_free_unless_they_flood() {
     let (mut world, token) = world();
     let mut script = Script::introduced(&mut world, &token);
-    burst(&mut world, &mut script, 500, command::PING, b"");
-    assert_eq!(script.receive_all(&mut world).len(), 500);
-    assert_eq!(dropped(&mut world), 0);
+    world.run_ms(100);
+    burst(&mut world, &mut script, 51, command::PING, b"");
+    assert_eq!(script.receive_all(&mut world).len(), 51);
+    for _ in 0..600 {
+        world.run_ms(70);
+        script.expect_alive(&mut world);
+    }
+    assert_eq!(dropped(&mut world), 0, "calm ones are free");
+    burst(&mut world, &mut script, 240, command::PING, b"");
+    let answers = script.receive_all(&mut world).len();
+    assert!((50..60).contains(&answers), "{answers} of 240 at once");
+    burst(&mut world, &mut script, 100, command::PING, b"");
+    assert_eq!(ends(&world), [End::Flood]);
+}
+
+#[test]
+fn a_batch_counts_what_it_holds() {
+    let (mut world, token) = world();
+    let mut client = http::Client::connect(&mut world);
+    let points: Vec<String> = (1..=2_000).map(|n| format!("[{},{n}]", 1_789_990_000_000u64 + n)).collect();
+    let body = format!("[{}]", points.join(","));
+    let ask = |path: &str, body: &str| {
+        let target = format!("/external/api/{path}?token={}&pin=v1", token.expose());
+        let len = body.len();
+        format!(
+            "POST {target} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {len}\r\n\r\n{body}"
+        )
+    };
+    client.send(&mut world, &ask("batch/update", &body));
+    world.run_ms(200);
+    assert_eq!(client.answers(&mut world).iter().map(|answer| answer.0).collect::<Vec<_>>(), [200]);
+    // 125 messages and the body's three: of the first hundred nothing is left, and half a second is owed.
+    assert_eq!(client.ask(&mut world, &ask("batch/update", "[[1789990000000,1]]")).0, 429);
+    world.run_ms(1_000);
+    assert_eq!(client.ask(&mut world, &ask("batch/update", "[[1789990000000,1]]")).0, 200);
 }
 
 #[test]

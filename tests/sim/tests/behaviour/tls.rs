@@ -1,7 +1,7 @@
 //! TLS: the same devices, with every byte sealed.
 
 use linchpin_protocol::ws;
-use linchpin_shard::{End, Via};
+use linchpin_shard::{End, Settings, Via};
 use linchpin_sim::tls::shake_hands;
 use linchpin_sim::{Faults, Random};
 use linchpin_tls::{Connector, Fault, Layer, Version};
@@ -21,7 +21,8 @@ fn connector(world: &World, version: Version) -> Connector {
 
 /// Make a connection end in this way; returns the world.
 pub(super) fn provoke(end: End) -> World {
-    let mut world = secure_world(WorldOptions { shards: 1, slots: 20_000, ..WorldOptions::default() });
+    let settings = Settings { handshake_wait_ms: 100, ..Settings::default() };
+    let mut world = secure_world(WorldOptions { shards: 1, slots: 20_000, settings, ..WorldOptions::default() });
     let id = TemplateId::parse(b"TMPLsecure").expect("valid");
     world.add_template(&Template::new(id, "Lock".into(), Vec::new(), Vec::new()).with_tls_required(true));
     let token = world.add_device(1, Some(id));
