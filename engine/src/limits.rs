@@ -78,6 +78,24 @@ pub(crate) const LOG_LINES_QUEUED: usize = 4_096;
 pub(crate) const LOG_LINE_BYTES: usize = 4 * 1_024;
 /// At the end of the server, what is queued is written for at most this long.
 pub(crate) const LOG_END: Duration = Duration::from_millis(500);
+/// Receives and sends of a shard that is handed over end within this time.
+pub(crate) const STAND_STILL: Duration = Duration::from_secs(2);
+/// Room for a connection's state before it is written down, bytes: what is longer is rare, and holds no keys in front.
+pub(crate) const FREIGHT_RESERVE_BYTES: usize = 512;
+/// Connections that cannot go along to another process have so long to be told why.
+pub(crate) const LAST_WORDS: Duration = Duration::from_millis(50);
+/// A shard carries out an order of a hand-over within this time.
+pub(crate) const ORDER_TIMEOUT: Duration = Duration::from_secs(10);
+/// Rounds in which letters and commands that are under way come to their end before a hand-over.
+pub(crate) const LAST_ROUNDS: usize = 1_000;
+/// The control plane ends within this time before a hand-over: what it does with the store is over then.
+pub(crate) const CONTROL_END: Duration = Duration::from_secs(5);
+/// A store that another process has just closed is free within this time.
+pub(crate) const STORE_FREE: Duration = Duration::from_secs(20);
+/// It is tried again this often.
+pub(crate) const STORE_LOOK: Duration = Duration::from_millis(5);
+/// A hand-over that takes longer than all its steps together may ends the process: who supervises it starts it again.
+pub(crate) const HANDOVER_LIMIT: Duration = Duration::from_secs(300);
 /// After SIGTERM connections are drained for at most this long.
 pub(crate) const DRAIN_TIMEOUT: Duration = Duration::from_secs(20);
 /// Answer of the running server to a command of this program.

@@ -8,6 +8,7 @@ mod serve;
 mod store;
 mod tick;
 mod tls;
+mod upgrade;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

@@ -185,3 +185,14 @@ impl fmt::Display for Error {
 }
 
 impl std::error::Error for Error {}
+
+/// Said of a store whose lock is held.
+pub(crate) const OPEN_ELSEWHERE: &str = "another program has it open: stop that first";
+
+impl Error {
+    /// Is it only that another process has the store open?
+    #[must_use]
+    pub fn is_open_elsewhere(&self) -> bool {
+        matches!(self, Self::Open { reason, .. } if **reason == *OPEN_ELSEWHERE)
+    }
+}

@@ -17,6 +17,7 @@ use crate::disk::inventory::InventoryPhase;
 use crate::disk::inventory_writer::InventoryWriter;
 use crate::disk::rocks::{Rocks, live};
 use crate::disk::{durable, recovery};
+use crate::error::OPEN_ELSEWHERE;
 use crate::read::pool::Pool;
 use crate::read::reads::Reads;
 use crate::retire::expire;
@@ -49,10 +50,7 @@ fn no_store(layout: &Layout) -> Error {
 }
 
 fn locked(layout: &Layout, taken: Result<(), TryLockError>) -> Result<(), Error> {
-    taken.map_err(|_| Error::Open {
-        path: layout.folder.clone(),
-        reason: "another program has it open: stop that first".into(),
-    })
+    taken.map_err(|_| Error::Open { path: layout.folder.clone(), reason: OPEN_ELSEWHERE.into() })
 }
 
 fn lock(layout: &Layout) -> Result<File, Error> {

@@ -21,6 +21,7 @@ pub mod loader;
 mod monitor;
 mod people;
 mod registry;
+mod replacer;
 mod shards;
 mod start;
 
@@ -37,5 +38,6 @@ pub use monitor::status::{OF_SHARD, ShardFigures};
 pub use people::PeopleSettings;
 pub use registry::records::Keep;
 pub use registry::{DeviceEntry, Loaded, Made, NewDevices, Registry, RegistryError, TemplateEntry};
+pub use replacer::Replacer;
 pub use shards::{Answers, CommandLane, Shards, push_within};
 pub use start::{Control, Duties, start};

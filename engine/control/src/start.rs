@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
 
@@ -14,7 +15,7 @@ use crate::fleet::FleetDesk;
 use crate::http::{self, AskDesk, RouteOptions};
 use crate::people::{People, PeopleSettings};
 use crate::shards::Desired;
-use crate::{Facts, Registry, Shards, StartError, admin, backup, limits, monitor};
+use crate::{Facts, Registry, Replacer, Shards, StartError, admin, backup, limits, monitor};
 
 /// The running control plane. Its socket is removed and its threads end when this is dropped.
 pub struct Control {
@@ -40,6 +41,15 @@ impl Control {
         }
     }
 
+    /// End it, and wait for a while until what it was doing with the store is over and its sockets are closed: another
+    /// process will use both.
+    pub fn stop(mut self, within: Duration) {
+        let _ = std::fs::remove_file(&self.socket);
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_timeout(within);
+        }
+    }
+
     /// Where the metrics are.
     #[must_use]
     pub const fn metrics(&self) -> Option<SocketAddr> {
@@ -49,7 +59,9 @@ impl Control {
 
 impl Drop for Control {
     fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.socket);
+        if self.runtime.is_some() {
+            let _ = std::fs::remove_file(&self.socket);
+        }
         // What waits for the disk on its threads is not waited for: the store closes in order after it.
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_background();
@@ -66,6 +78,8 @@ pub struct Duties {
     pub people: PeopleSettings,
     /// Certificates that are ordered, and who serves them.
     pub ordering: Option<(Acme, Serve)>,
+    /// Replaces the running process; `None`: it cannot be.
+    pub replacer: Option<Arc<dyn Replacer>>,
 }
 
 impl std::fmt::Debug for Duties {
@@ -105,7 +119,7 @@ pub fn start(
         (admin::bind(socket)?, monitor)
     };
     let metrics = monitor.as_ref().and_then(|listener| listener.local_addr().ok());
-    let Duties { upkeep, people, ordering } = duties;
+    let Duties { upkeep, people, ordering, replacer } = duties;
     let acme = {
         let _inside = runtime.enter();
         ordering.map(|(acme, serve)| acme.start(serve)).transpose().map_err(StartError::Acme)?
@@ -120,7 +134,7 @@ pub fn start(
     let people = upkeep.as_ref().and_then(|upkeep| People::open(upkeep, people).transpose()).transpose().map_err(io)?;
     let fleet = registry.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take_fleet();
     let fleet = FleetDesk::new(fleet).map_err(io)?;
-    let desk = Arc::new(Desk { shards, registry, desired, upkeep, acme, people, facts, fleet });
+    let desk = Arc::new(Desk { shards, registry, desired, upkeep, acme, people, facts, fleet, replacer });
     {
         let _inside = runtime.enter();
         resume_moves(&desk);

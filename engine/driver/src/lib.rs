@@ -223,7 +223,7 @@ impl Driver {
         each!(&mut self.inner, inner => inner.stand());
     }
 
-    /// Is nothing in flight, no connection half closed, and everything that has happened reported?
+    /// Is nothing in flight but closes that wait for peers, and everything that has happened reported?
     #[must_use]
     pub fn is_still(&self) -> bool {
         each!(&self.inner, inner => inner.is_still())

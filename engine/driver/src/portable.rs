@@ -533,7 +533,7 @@ impl Portable {
 
     /// Nothing is in flight by itself: only what is to be reported and what closes.
     pub(crate) fn is_still(&self) -> bool {
-        self.events.is_empty() && self.sockets.iter().flatten().all(|socket| socket.state == State::Open)
+        self.events.is_empty() && self.sockets.iter().flatten().all(|socket| socket.state != State::Connecting)
     }
 
     /// Go on.

@@ -13,5 +13,6 @@ mod show;
 mod sim;
 mod store;
 mod top;
+mod upgrade;
 
 pub(crate) use run::run;

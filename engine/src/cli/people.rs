@@ -1,18 +1,11 @@
-//! What operators do with people, the audit log and an older store.
+//! What operators do with people and the audit log.
 
 use std::io::BufRead as _;
 
-use linchpin_control::request::{AccessWhy, AuditVerify, UpgradeFinalize, UserCreate, UserList};
+use linchpin_control::request::{AccessWhy, AuditVerify, UserCreate, UserList};
 
-use super::args::{AccessVerb, AdminVerb, AuditVerb, UpgradeVerb, UserVerb};
+use super::args::{AccessVerb, AdminVerb, AuditVerb, UserVerb};
 use super::failure::Failure;
-
-/// `linchpin upgrade`.
-pub(crate) fn upgrade(verb: &UpgradeVerb) -> Result<(), Failure> {
-    match verb {
-        UpgradeVerb::Finalize(at) => at.run(&UpgradeFinalize {}),
-    }
-}
 
 /// `linchpin audit`.
 pub(crate) fn audit(verb: AuditVerb) -> Result<(), Failure> {

@@ -11,7 +11,7 @@ use super::args::{ConfigVerb, Line, Verb};
 use super::device::{self, ask};
 use super::failure::Failure;
 use super::output::say;
-use super::{doctor, people, shell, show, store, top};
+use super::{doctor, people, shell, show, store, top, upgrade};
 use crate::config;
 use crate::serve::launch;
 
@@ -36,7 +36,7 @@ pub(crate) fn run() -> ExitCode {
         Verb::Store(verb) => store::store(verb),
         Verb::Backup(verb) => store::backup(verb),
         Verb::Org(verb) => store::org(verb),
-        Verb::Upgrade(verb) => people::upgrade(&verb),
+        Verb::Upgrade(flags) => upgrade::upgrade(flags),
         Verb::Audit(verb) => people::audit(verb),
         Verb::Access(verb) => people::access(verb),
         Verb::Admin(verb) => people::admin(verb),

@@ -2,12 +2,13 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel, sync_channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use linchpin_control::http::{AskDesk, ask_lane};
+use linchpin_control::http::{AskDesk, AskLane, ask_lane};
 use linchpin_control::{Answers, CommandLane, Registry, Shards};
 use linchpin_driver::{Backend, Choice, Options, Probe};
 use linchpin_shard::{Command, HttpOptions, Intake, LoginFailures, Settings, ShardId, ShardOptions};
@@ -21,7 +22,8 @@ use crate::tick::clock::TickClock;
 use crate::tick::command_lane::{self, ToShard};
 use crate::tick::doors::{Door, Doors};
 use crate::tick::lanes::Lanes;
-use crate::tick::thread::{self, Order, Seed, Told};
+use crate::tick::orders::{ShardAnswer, ShardOrder};
+use crate::tick::thread::{self, Endpoint, Order, Seed, Told};
 use crate::tls::ServerTls;
 
 /// Running shards.
@@ -35,6 +37,24 @@ pub(crate) struct Engine {
     threads: Vec<JoinHandle<()>>,
     /// Control's ends of the lanes of asks, until control takes them.
     desks: Vec<AskDesk>,
+    /// What it was told to listen at, in the same order.
+    configured: Vec<(Door, SocketAddr)>,
+    crews: Vec<Crew>,
+    answers: Answers,
+}
+
+/// The way to a shard's thread for orders of a hand-over, and back.
+struct Crew {
+    orders: Sender<ShardOrder>,
+    answers: Receiver<ShardAnswer>,
+}
+
+/// A listener of the process before.
+pub(crate) struct Inherited {
+    pub(crate) door: Door,
+    /// As it was configured there.
+    pub(crate) configured: SocketAddr,
+    pub(crate) fd: OwnedFd,
 }
 
 impl Engine {
@@ -55,6 +75,71 @@ impl Engine {
                 tracing::error!(shard = at, "the shard takes no commands; it was not told {back:?}");
             }
         }
+    }
+
+    /// How many shards there are.
+    pub(crate) fn shards(&self) -> u16 {
+        self.shards.len() as u16
+    }
+
+    /// What it was told to listen at.
+    pub(crate) fn configured(&self) -> &[(Door, SocketAddr)] {
+        &self.configured
+    }
+
+    /// Order one shard something, and wait until it has done it.
+    ///
+    /// # Errors
+    /// It does not answer in time.
+    pub(crate) fn order(&self, shard: usize, order: ShardOrder) -> io::Result<ShardAnswer> {
+        self.send_order(shard, order)?;
+        self.hear_answer(shard)
+    }
+
+    /// Order every shard the same, at the same time.
+    ///
+    /// # Errors
+    /// One does not answer in time.
+    pub(crate) fn order_all(&self, make: impl Fn() -> ShardOrder) -> io::Result<Vec<ShardAnswer>> {
+        let count = self.crews.len();
+        (0..count).try_for_each(|shard| self.send_order(shard, make()))?;
+        (0..count).map(|shard| self.hear_answer(shard)).collect()
+    }
+
+    /// The same for one shard, and not to wait.
+    pub(crate) fn send_order(&self, shard: usize, order: ShardOrder) -> io::Result<()> {
+        let gone = |_| io::Error::other(format!("the thread of shard {shard} has ended"));
+        self.crews[shard].orders.send(order).map_err(gone)?;
+        self.shards[shard].wake();
+        Ok(())
+    }
+
+    /// What a shard says to the oldest order that it was not heard about.
+    pub(crate) fn hear_answer(&self, shard: usize) -> io::Result<ShardAnswer> {
+        let late = |_| {
+            io::Error::other(format!("shard {shard} did not do what it was ordered in {:?}", limits::ORDER_TIMEOUT))
+        };
+        self.crews[shard].answers.recv_timeout(limits::ORDER_TIMEOUT).map_err(late)
+    }
+
+    /// New ways between shards and a new control plane: control's, and the shards' ends of the lanes of asks.
+    pub(crate) fn new_lanes(&mut self) -> (Shards, Vec<AskLane>) {
+        let mut asks = Vec::new();
+        self.desks.clear();
+        for shard in &self.shards {
+            let (lane, mut desk) = ask_lane();
+            let waker = shard.waker();
+            desk.set_wake(Arc::new(move || waker.wake_if_asleep()));
+            asks.push(lane);
+            self.desks.push(desk);
+        }
+        let lanes = self.shards.iter().map(|shard| Box::new(shard.clone()) as Box<dyn CommandLane>).collect();
+        (Shards::new(lanes, self.answers.clone()), asks)
+    }
+
+    /// The ways to the shards.
+    pub(crate) fn to_shards(&self) -> &[ToShard] {
+        &self.shards
     }
 
     /// End all threads, so that sockets close in order. The end of the process closes what is left.
@@ -106,6 +191,7 @@ struct Started {
     told: Receiver<Told>,
     sending: command_lane::Sending,
     desk: AskDesk,
+    crew: Crew,
 }
 
 /// Open all shards, load the registry and the store into them, bind the addresses and run. The second half of the answer is the
@@ -113,7 +199,13 @@ struct Started {
 ///
 /// # Errors
 /// See [`BootError`]. Threads that were started end by themselves.
-pub(crate) fn start(options: &EngineOptions, plan: ShardPlan<'_>) -> Result<(Engine, Shards), BootError> {
+///
+/// With `inherited`, connections of the process before are still to come: shards stand still until they are told to wake.
+pub(crate) fn start(
+    options: &EngineOptions,
+    plan: ShardPlan<'_>,
+    mut inherited: Option<Vec<Inherited>>,
+) -> Result<(Engine, Shards), BootError> {
     let mut driver = driver_options(options);
     let probe = linchpin_driver::probe(&driver, options.shards).map_err(BootError::Driver)?;
     // One back end for all: connections travel between like drivers only.
@@ -121,21 +213,28 @@ pub(crate) fn start(options: &EngineOptions, plan: ShardPlan<'_>) -> Result<(Eng
         Backend::IoUring => Choice::IoUring,
         Backend::Portable => Choice::Portable,
     };
-    match attempt(plan, &driver, options.shards, probe) {
+    match attempt(plan, &driver, options.shards, probe, &mut inherited) {
         // One ring could be opened and not all of them (locked memory): what `auto` promises still holds.
         Err(BootError::Driver(error)) if options.driver == Choice::Auto && driver.backend == Choice::IoUring => {
             tracing::warn!("{error}; starting on the portable back end instead");
             driver.backend = Choice::Portable;
             let probe = linchpin_driver::probe(&driver, options.shards).map_err(BootError::Driver)?;
-            attempt(plan, &driver, options.shards, probe)
+            attempt(plan, &driver, options.shards, probe, &mut inherited)
         }
         other => other,
     }
 }
 
-fn attempt(plan: ShardPlan<'_>, driver: &Options, shards: u16, probe: Probe) -> Result<(Engine, Shards), BootError> {
+fn attempt(
+    plan: ShardPlan<'_>,
+    driver: &Options,
+    shards: u16,
+    probe: Probe,
+    inherited: &mut Option<Vec<Inherited>>,
+) -> Result<(Engine, Shards), BootError> {
     let (answers, progress) = (Answers::default(), ShardProgress::new(shards));
-    let started = spawn_all(plan, driver, shards, &answers, &progress)?;
+    progress.set_orders(inherited.is_some());
+    let started = spawn_all(plan, driver, shards, &answers, &progress, inherited.is_some())?;
     let mut mailboxes = Vec::new();
     let mut wakers = Vec::new();
     for shard in &started {
@@ -144,14 +243,9 @@ fn attempt(plan: ShardPlan<'_>, driver: &Options, shards: u16, probe: Probe) -> 
         wakers.push(waker);
     }
     // The first shard chooses free ports, the others share them.
-    let (kinds, mut bound): (Vec<Door>, Vec<SocketAddr>) = plan.listen.doors().into_iter().unzip();
-    for shard in &started {
-        let _ = shard.order.send(Order::Listen(bound));
-        let Told::Listening(addresses) = hear(shard)? else { return Err(BootError::Shard(shard.id.0)) };
-        bound = addresses;
-    }
-    let mut threads = Vec::new();
-    let mut orders = Vec::new();
+    let configured = plan.listen.doors();
+    let bound = listen_all(&started, &configured, inherited.take().unwrap_or_default())?;
+    let (mut threads, mut orders, mut crews) = (Vec::new(), Vec::new(), Vec::new());
     let mut shards: Vec<ToShard> = Vec::new();
     let mut desks = Vec::new();
     for (mut shard, waker) in started.into_iter().zip(wakers) {
@@ -159,18 +253,47 @@ fn attempt(plan: ShardPlan<'_>, driver: &Options, shards: u16, probe: Probe) -> 
         shard.desk.set_wake(Arc::new(move || wakes.wake_if_asleep()));
         desks.push(shard.desk);
         threads.push(shard.thread);
+        crews.push(shard.crew);
         orders.push(shard.order);
         shards.push(shard.sending.with_waker(waker));
     }
     for order in orders {
         let _ = order.send(Order::Run(mailboxes.clone(), shards.clone()));
     }
-    if let Some(stored) = plan.stored {
-        stored.follow(&shards);
-    }
     let lanes = shards.iter().map(|shard| Box::new(shard.clone()) as Box<dyn CommandLane>).collect();
-    let bound = kinds.into_iter().zip(bound).collect();
-    Ok((Engine { bound, probe, progress, shards, threads, desks }, Shards::new(lanes, answers)))
+    let engine = Engine { bound, probe, progress, shards, threads, desks, configured, crews, answers: answers.clone() };
+    Ok((engine, Shards::new(lanes, answers)))
+}
+
+/// Let every shard listen: with the listeners of the process before where they fit, and at new ones. The first shard
+/// chooses free ports, the others share them. Returns where the first one listens.
+fn listen_all(
+    started: &[Started],
+    configured: &[(Door, SocketAddr)],
+    mut inherited: Vec<Inherited>,
+) -> Result<Vec<(Door, SocketAddr)>, BootError> {
+    let mut bound: Vec<SocketAddr> = configured.iter().map(|(_, address)| *address).collect();
+    for (at, shard) in started.iter().enumerate() {
+        let mut endpoints = Vec::new();
+        for (place, (door, address)) in configured.iter().enumerate() {
+            let fits = |it: &Inherited| it.door == *door && it.configured == *address;
+            let endpoint = match inherited.iter().position(fits) {
+                Some(found) => Endpoint::Inherited(inherited.remove(found).fd),
+                None => Endpoint::Bind(bound[place]),
+            };
+            endpoints.push((*door, endpoint));
+        }
+        // More shards before than now: whoever waits at their listeners must not wait in vain.
+        if at + 1 == started.len() {
+            let known = |it: &Inherited| configured.contains(&(it.door, it.configured));
+            let rest = std::mem::take(&mut inherited).into_iter().filter(known);
+            endpoints.extend(rest.map(|it| (it.door, Endpoint::Inherited(it.fd))));
+        }
+        let _ = shard.order.send(Order::Listen(endpoints));
+        let Told::Listening(addresses) = hear(shard)? else { return Err(BootError::Shard(shard.id.0)) };
+        bound = addresses.into_iter().take(configured.len()).collect();
+    }
+    Ok(configured.iter().map(|(door, _)| *door).zip(bound).collect())
 }
 
 fn spawn_all(
@@ -179,6 +302,7 @@ fn spawn_all(
     shards: u16,
     answers: &Answers,
     progress: &ShardProgress,
+    arrives: bool,
 ) -> Result<Vec<Started>, BootError> {
     let clock = TickClock::new();
     let kinds: Vec<Door> = plan.listen.doors().into_iter().map(|(door, _)| door).collect();
@@ -191,6 +315,8 @@ fn spawn_all(
         let (asks, desk) = ask_lane();
         let (order, orders) = channel();
         let (tell, told) = channel();
+        let (shard_orders, to_carry_out) = channel();
+        let (answers_orders, carried_out) = channel();
         let (loader, load) = sync_channel(limits::LOAD_CHUNKS);
         loaders.push(loader);
         let id = ShardId(at as u16);
@@ -222,10 +348,14 @@ fn spawn_all(
             progress: progress.clone(),
             orders,
             tell,
+            shard_orders: to_carry_out,
+            answers_orders,
+            arrives,
             pin_to: cores.get(at).copied(),
         };
         let thread = std::thread::Builder::new().name(format!("shard-{at}")).spawn(move || thread::run(seed));
-        started.push(Started { id, thread: thread.map_err(BootError::Io)?, order, told, sending, desk });
+        let crew = Crew { orders: shard_orders, answers: carried_out };
+        started.push(Started { id, thread: thread.map_err(BootError::Io)?, order, told, sending, desk, crew });
     }
     let keep = plan.stored.map(Stored::keep);
     load_all(plan.registry, keep.as_ref(), loaders).map_err(|error| BootError::Store(error.into()))?;
@@ -273,6 +403,11 @@ pub(crate) fn raise_descriptor_limit() {
             tracing::debug!(%error, "the soft limit of descriptors could not be raised");
         }
     }
+}
+
+/// Can the back end be opened here?
+pub(crate) fn try_driver(options: &EngineOptions) -> Result<(), BootError> {
+    linchpin_driver::probe(&driver_options(options), options.shards).map(drop).map_err(BootError::Driver)
 }
 
 /// Shards share a port by SO_REUSEPORT, which would let a second server share it too: ask without it first.

@@ -1,7 +1,7 @@
 //! A server, from its options to its end: what `dev` and `serve` share.
 
 mod announce;
-mod boot;
+pub(crate) mod boot;
 mod console;
 pub(crate) mod demo;
 mod dev;
@@ -11,24 +11,32 @@ pub(crate) mod log;
 mod notify;
 pub(crate) mod progress;
 pub(crate) mod ready;
+pub(crate) mod running;
 mod shutdown;
+mod watchdog;
 
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Instant;
 
 use linchpin_control::http;
-use linchpin_control::{Control, Duties, Facts, PeopleSettings, Registry};
+use linchpin_control::{Control, Facts, PeopleSettings, Registry, Replacer};
 use linchpin_shard::{Command, HttpOptions, Settings};
+use signal_hook::iterator::Signals;
 
 use crate::config::{self, Config, EngineOptions, Listen, StoreConfig};
 use crate::serve::boot::{Engine, ProcessKeys, ShardPlan};
 use crate::serve::error::ServeError;
 use crate::serve::ready::Ready;
+use crate::serve::running::{DeskParts, Running};
+use crate::serve::shutdown::SignalAsk;
 use crate::store::{Fill, Stored};
 use crate::tick::counters;
 use crate::tick::doors::Door;
+use crate::tick::orders::ShardOrder;
 use crate::tls::{Local, ServerTls, TlsConfig, open_tls};
+use crate::upgrade::{Ended, Incoming, UpgradeOrders, hand_over};
 
 /// What a server is started with.
 pub(crate) struct Server {
@@ -66,19 +74,63 @@ fn make_folder(path: &Path) -> Result<(), ServeError> {
     })
 }
 
-/// Start, say what runs in the ready file and to `announce`, and serve until a signal ends it.
+/// Start, say what runs in the ready file and to `announce`, and serve until a signal ends it, or another process serves in
+/// this one's place. A process that was started to take over does so.
 pub(crate) fn serve(server: Server, announce: impl FnOnce(&Ready)) -> Result<(), ServeError> {
     // First of all: whoever reads the ready file may end the server at once.
     let mut signals =
         shutdown::catch().map_err(|error| ServeError::Io(format!("signals cannot be caught: {error}")))?;
+    let incoming = Incoming::of_environment().map_err(|error| ServeError::Io(error.to_string()))?;
+    let Some(mut incoming) = incoming else {
+        let (running, reload) = start(server, announce, None)?;
+        return run(running, &mut signals, &reload);
+    };
+    let config_path = server.config_path.clone();
+    match start(server, announce, Some(&mut incoming)) {
+        Ok((running, reload)) => {
+            drop(incoming);
+            debug_assert_eq!(reload.config_path, config_path);
+            run(running, &mut signals, &reload)
+        }
+        Err(error) => {
+            incoming.broke(&error.to_string());
+            Err(error)
+        }
+    }
+}
+
+/// What SIGHUP needs.
+struct Reload {
+    config_path: Option<PathBuf>,
+    orders: UpgradeOrders,
+}
+
+/// From options to a server that runs.
+fn start(
+    server: Server,
+    announce: impl FnOnce(&Ready),
+    mut incoming: Option<&mut Incoming>,
+) -> Result<(Running, Reload), ServeError> {
     make_folder(&server.data_path)?;
     boot::raise_descriptor_limit();
     boot::disable_huge_pages();
     let started = Instant::now();
     let (mut http, routes) = (http_options(&server), http::RouteOptions { tests: server.test_routes });
-    let Server { listen, data_path, engine: options, settings, tls, store, fill, people, .. } = server;
-    check_alone(&data_path, &listen)?;
-    let stored = store.map(|config| Stored::open(&data_path, config)).transpose().map_err(ServeError::Store)?;
+    let inherited = match &mut incoming {
+        Some(incoming) => Some(incoming.prepare(|| could_start(&server)).map_err(ServeError::Io)?),
+        None => None,
+    };
+    let Server {
+        listen, data_path, engine: options, settings, tls, store, fill, people, ready_file, config_path, ..
+    } = server;
+    let stored = match &store {
+        Some(config) if inherited.is_some() => Some(Stored::open_when_free(&data_path, config)),
+        config => {
+            check_alone(&data_path, &listen)?;
+            config.clone().map(|config| Stored::open(&data_path, config))
+        }
+    };
+    let stored = stored.transpose().map_err(ServeError::Store)?;
     http.asks |= stored.as_ref().is_some_and(Stored::has_people);
     let keys = ProcessKeys::of(stored.as_ref()).map_err(|error| ServeError::Io(error.to_string()))?;
     let mut registry = registry(stored.as_ref(), options.shards, keys.digest)?;
@@ -96,34 +148,92 @@ pub(crate) fn serve(server: Server, announce: impl FnOnce(&Ready)) -> Result<(),
         tls: tls.as_deref(),
         http: &http,
     };
-    let (mut engine, lanes) = boot::start(&options, plan).map_err(ServeError::Boot)?;
+    let (mut engine, lanes) = boot::start(&options, plan, inherited).map_err(ServeError::Boot)?;
     say_where_state_is(stored.as_ref().map(|_| data_path.as_path()), &registry);
-    let socket = std::path::absolute(&data_path).unwrap_or(data_path).join("admin.sock");
-    let owner = rustix::process::getuid().as_raw();
-    let control = linchpin_control::start(
-        &socket,
-        owner,
-        listen.metrics,
-        lanes,
-        registry,
-        Duties { upkeep: stored.as_ref().map(Stored::upkeep), people, ordering },
-        facts(&engine, started),
-    )
-    .map_err(ServeError::Control)?;
-    control.answer_asks(routes, engine.take_desks());
-    let ready = Ready::new(&engine, &control, &socket, ca.as_deref(), &devices);
-    if let Some(path) = &server.ready_file {
+    let socket = std::path::absolute(&data_path).unwrap_or_else(|_| data_path.clone()).join("admin.sock");
+    let orders = UpgradeOrders::default();
+    let replacer: Option<Arc<dyn Replacer>> = stored.is_some().then(|| Arc::new(orders.clone()) as Arc<dyn Replacer>);
+    let facts = facts(&engine, started);
+    let desk = DeskParts { socket, metrics: listen.metrics, routes, people, facts, digest: keys.digest, replacer };
+    let control = desk.start(&mut engine, lanes, registry, stored.as_ref(), ordering).map_err(ServeError::Control)?;
+    if let Some(incoming) = incoming {
+        take_over(incoming, &engine, &orders)?;
+    }
+    if let Some(stored) = &stored {
+        stored.follow(engine.to_shards());
+    }
+    let ready = Ready::new(&engine, &control, &desk.socket, ca.as_deref(), &devices);
+    if let Some(path) = &ready_file {
         ready.write(path)?;
     }
     announce(&ready);
     drop((ready, devices));
     say_ready(&engine, &control);
     notify::ready();
-    let reload = || reload(server.config_path.as_deref(), &engine, tls.as_deref());
-    let ended = shutdown::wait(&mut signals, &engine, reload);
-    drop(control);
-    engine.stop();
-    if let Some(stored) = stored {
+    watchdog::start(&engine.progress);
+    let asks = Vec::new();
+    let running = Running { engine, control: Some(control), stored, tls, desk, store_config: store, data_path, asks };
+    Ok((running, Reload { config_path, orders }))
+}
+
+/// Take the connections of the process before, and let it go.
+fn take_over(incoming: &mut Incoming, engine: &Engine, orders: &UpgradeOrders) -> Result<(), ServeError> {
+    let arrival = incoming.take_over(engine).map_err(ServeError::Io)?;
+    let failed = |error: std::io::Error| ServeError::Io(error.to_string());
+    engine.order_all(|| ShardOrder::Wake(arrival.claim)).map_err(failed)?;
+    engine.progress.set_orders(false);
+    let report = incoming.running(&arrival);
+    tracing::info!(
+        moved = report.moved,
+        left = report.left,
+        pause_ms = report.pause_ms,
+        "upgrade: this process serves"
+    );
+    orders.set(report);
+    notify::took_over();
+    Ok(())
+}
+
+/// Could a server start with this? SignalAsk before the process before stands still.
+fn could_start(server: &Server) -> Result<(), String> {
+    if server.store.is_none() {
+        return Err("state is in memory only: it cannot be handed over".to_owned());
+    }
+    if let Some(tls) = &server.tls {
+        tls.check().map_err(|error| error.to_string())?;
+    }
+    boot::try_driver(&server.engine).map_err(|error| error.to_string())
+}
+
+/// Until a signal ends it, or another process serves in its place.
+fn run(mut running: Running, signals: &mut Signals, reload: &Reload) -> Result<(), ServeError> {
+    let ended = loop {
+        match shutdown::wait(signals, &running.engine) {
+            Ok(SignalAsk::Reload) => {
+                notify::reloading();
+                reload_all(reload.config_path.as_deref(), &running.engine, running.tls.as_deref());
+                notify::ready();
+            }
+            Ok(SignalAsk::Upgrade) => {
+                let Some(order) = reload.orders.take() else { continue };
+                match hand_over(&mut running, &order) {
+                    Ended::Back(report) => reload.orders.set(report),
+                    Ended::Gone => return Ok(()),
+                    Ended::Lost(why) => return Err(ServeError::Io(format!("the upgrade failed beyond repair: {why}"))),
+                }
+            }
+            Ok(SignalAsk::End) => {
+                reload.orders.refuse();
+                notify::stopping();
+                shutdown::drain(signals, &running.engine);
+                break Ok(());
+            }
+            Err(error) => break Err(error),
+        }
+    };
+    drop(running.control.take());
+    running.engine.stop();
+    if let Some(stored) = running.stored.take() {
         stored.close();
     }
     ended.map_err(|error| ServeError::Io(error.to_string()))
@@ -177,7 +287,7 @@ fn http_options(server: &Server) -> HttpOptions {
     }
 }
 
-/// May this server have its data directory and its ports? Asked before the store is opened: a second server would only hear
+/// May this server have its data directory and its ports? SignalAsk before the store is opened: a second server would only hear
 /// that the store is open somewhere, and one that cannot listen and is restarted for a weekend must not touch the store.
 fn check_alone(data_path: &Path, listen: &Listen) -> Result<(), ServeError> {
     let path = data_path.join("admin.sock");
@@ -198,7 +308,7 @@ fn say_where_state_is(data_path: Option<&Path>, registry: &Registry) {
 }
 
 /// New limits and certificates from the file; the old ones stay when it is wrong.
-fn reload(path: Option<&Path>, engine: &Engine, tls: Option<&ServerTls>) {
+fn reload_all(path: Option<&Path>, engine: &Engine, tls: Option<&ServerTls>) {
     let Some(path) = path else {
         tracing::info!("SIGHUP: there is no configuration file to reload (linchpin dev)");
         return reload_tls(tls, None);

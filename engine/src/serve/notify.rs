@@ -9,6 +9,16 @@ pub(crate) fn ready() {
     tell("READY=1");
 }
 
+/// It serves, in the place of the process that the manager knows.
+pub(crate) fn took_over() {
+    tell(&format!("MAINPID={}\nREADY=1", std::process::id()));
+}
+
+/// Every shard ticks.
+pub(crate) fn alive() {
+    tell("WATCHDOG=1");
+}
+
 /// It reads its configuration again; [`ready`] follows.
 pub(crate) fn reloading() {
     let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);

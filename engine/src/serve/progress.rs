@@ -12,10 +12,15 @@ pub(crate) struct ShardProgress(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
-    /// Connections by shard, written by their threads while a drain runs.
+    /// Connections by shard, written by their threads while they report.
     connections: Vec<AtomicUsize>,
-    draining: AtomicBool,
     over: AtomicBool,
+    /// Shards have orders, or will have some.
+    orders: AtomicBool,
+    /// Shards say when they tick and what they hold: a drain runs, or a watchdog is fed.
+    reporting: AtomicBool,
+    /// By shard: has it ticked since that was last asked?
+    ticked: Vec<AtomicBool>,
     failed: AtomicBool,
 }
 
@@ -23,17 +28,40 @@ impl ShardProgress {
     pub(crate) fn new(shards: u16) -> Self {
         Self(Arc::new(Shared {
             connections: (0..shards).map(|_| AtomicUsize::new(usize::MAX)).collect(),
-            draining: AtomicBool::new(false),
             over: AtomicBool::new(false),
+            orders: AtomicBool::new(false),
+            reporting: AtomicBool::new(false),
+            ticked: (0..shards).map(|_| AtomicBool::new(true)).collect(),
             failed: AtomicBool::new(false),
         }))
     }
 
-    /// One load a tick, a store only while a drain runs.
+    /// One load a tick, a store only while they report.
     pub(crate) fn report(&self, shard: ShardId, connections: usize) {
-        if self.0.draining.load(Ordering::Relaxed) {
+        if self.0.reporting.load(Ordering::Relaxed) {
             self.0.connections[shard.index()].store(connections, Ordering::Relaxed);
+            self.0.ticked[shard.index()].store(true, Ordering::Relaxed);
         }
+    }
+
+    /// Shards say from now on when they tick.
+    pub(crate) fn watch(&self) {
+        self.0.reporting.store(true, Ordering::Relaxed);
+    }
+
+    /// Has every shard ticked since this was last asked?
+    pub(crate) fn have_all_ticked(&self) -> bool {
+        self.0.ticked.iter().fold(true, |all, ticked| ticked.swap(false, Ordering::Relaxed) && all)
+    }
+
+    /// Must threads look for orders? One load a tick.
+    pub(crate) fn has_orders(&self) -> bool {
+        self.0.orders.load(Ordering::Relaxed)
+    }
+
+    /// From now on they look, or do not.
+    pub(crate) fn set_orders(&self, has_some: bool) {
+        self.0.orders.store(has_some, Ordering::SeqCst);
     }
 
     /// Must the threads end now?
@@ -61,7 +89,7 @@ impl ShardProgress {
 
     /// Shards count their connections from here on. Returns how many shards there are.
     pub(crate) fn begin_drain(&self) -> u32 {
-        self.0.draining.store(true, Ordering::Relaxed);
+        self.0.reporting.store(true, Ordering::Relaxed);
         self.0.connections.len() as u32
     }
 

@@ -12,6 +12,7 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::Instant;
 
 use linchpin_control::{Keep, Loaded, Upkeep};
 use linchpin_storage::{Settings, Store, Unseal, write_private};
@@ -61,6 +62,22 @@ pub(crate) struct Stored {
 }
 
 impl Stored {
+    /// The same for a store that another process is about to leave, or this one.
+    ///
+    /// # Errors
+    /// As with [`Stored::open`]; it is not free within [`limits::STORE_FREE`].
+    pub(crate) fn open_when_free(data_path: &Path, config: &StoreConfig) -> Result<Self, StoreError> {
+        let end = Instant::now() + limits::STORE_FREE;
+        loop {
+            match Self::open(data_path, config.clone()) {
+                Err(StoreError::Store(error)) if error.is_open_elsewhere() && Instant::now() < end => {
+                    std::thread::sleep(limits::STORE_LOOK);
+                }
+                opened => return opened,
+            }
+        }
+    }
+
     /// Open the store of a data directory; a new one is made if there is none.
     ///
     /// # Errors
@@ -133,11 +150,31 @@ impl Stored {
         restore::start(self.store.reads(), shards.to_vec());
     }
 
-    /// Write everything out and close. All shards must have ended.
-    pub(crate) fn close(self) {
+    /// Shards run, and know all that the store has: tell them what it takes from now on.
+    pub(crate) fn attend(&self, shards: &[ToShard]) {
+        self.changes.tell(shards.to_vec());
+    }
+
+    /// Write out what shards have handed over, and give back what waits for that. They must have no lane any more.
+    pub(crate) fn end_changes(self) -> ClosingStore {
         drop(self.changes);
         let _ = self.thread.join();
-        if let Err(error) = self.store.close() {
+        ClosingStore(self.store)
+    }
+
+    /// Write everything out and close. All shards must have ended.
+    pub(crate) fn close(self) {
+        self.end_changes().close();
+    }
+}
+
+/// A store that gets no changes any more.
+pub(crate) struct ClosingStore(Arc<Store>);
+
+impl ClosingStore {
+    /// Write everything out and close.
+    pub(crate) fn close(self) {
+        if let Err(error) = self.0.close() {
             tracing::error!(%error, "the store was not closed in order; the next start reads its logs");
         }
     }

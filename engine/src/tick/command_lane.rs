@@ -44,6 +44,11 @@ impl Sending {
 }
 
 impl ToShard {
+    /// What wakes the shard.
+    pub(crate) fn waker(&self) -> Waker {
+        self.waker.clone()
+    }
+
     /// Let the shard look at what others have changed.
     pub(crate) fn wake(&self) {
         self.waker.wake();

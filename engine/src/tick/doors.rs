@@ -19,6 +19,20 @@ pub(crate) enum Door {
     Proxied,
 }
 
+impl Door {
+    const ALL: [Self; 4] = [Self::Plain, Self::Tls, Self::Mutual, Self::Proxied];
+
+    /// Its number, for another process.
+    pub(crate) fn number(self) -> u8 {
+        self as u8
+    }
+
+    /// The one with this number.
+    pub(crate) fn from_number(number: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|door| door.number() == number)
+    }
+}
+
 /// The listeners of a shard in the order in which they were opened, and who may use those for load balancers.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Doors {

@@ -4,11 +4,14 @@ pub(crate) mod clock;
 pub(crate) mod command_lane;
 pub(crate) mod counters;
 pub(crate) mod doors;
+mod handover;
 pub(crate) mod lanes;
 mod log;
+pub(crate) mod orders;
 pub(crate) mod thread;
 mod times;
 
+use std::sync::mpsc::{Receiver, Sender};
 use std::time::{Duration, Instant};
 
 use linchpin_control::Answers;
@@ -28,6 +31,7 @@ use crate::tick::counters::EngineCounters;
 use crate::tick::doors::Doors;
 use crate::tick::lanes::Lanes;
 use crate::tick::log::ShardLog;
+use crate::tick::orders::{Handover, ShardAnswer, ShardOrder};
 use crate::tick::times::TickTimes;
 
 /// One shard with everything that its thread needs.
@@ -47,6 +51,10 @@ pub(crate) struct Core {
     pub(crate) log: ShardLog,
     pub(crate) doors: Doors,
     pub(crate) ticks: TickTimes,
+    /// What the main thread orders while the server is handed over.
+    pub(crate) orders: Receiver<ShardOrder>,
+    pub(crate) answers_orders: Sender<ShardAnswer>,
+    pub(crate) handover: Handover,
 }
 
 /// What a tick keeps for the next one, so that it allocates nothing.
@@ -99,14 +107,22 @@ impl Core {
     pub(crate) fn run(mut self) {
         let mut scratch = Scratch::default();
         loop {
-            if let Err(error) = self.tick(&mut scratch) {
-                tracing::error!(shard = self.id.0, %error, "the driver failed; this shard ends");
-                // What was handed over is stored all the same.
-                if let Some(store) = self.store.take() {
-                    store.end(&mut self.shard);
+            let goes_on = match self.progress.has_orders() {
+                true => self.follow_orders(&mut scratch),
+                false => Ok(true),
+            };
+            match goes_on.and_then(|goes_on| if goes_on { self.tick(&mut scratch).map(|()| true) } else { Ok(false) }) {
+                Ok(true) => {}
+                Ok(false) => return,
+                Err(error) => {
+                    tracing::error!(shard = self.id.0, %error, "the driver failed; this shard ends");
+                    // What was handed over is stored all the same.
+                    if let Some(store) = self.store.take() {
+                        store.end(&mut self.shard);
+                    }
+                    self.progress.shard_failed();
+                    return;
                 }
-                self.progress.shard_failed();
-                return;
             }
             self.progress.report(self.id, self.shard.connections());
             if self.progress.is_over() {
@@ -157,6 +173,18 @@ impl Core {
             self.shard.handle(now, Input::Timer, &mut scratch.fx);
         }
         self.shake_hands(now, &mut scratch.fx);
+        self.finish_tick(now, scratch);
+        self.pass_asks(now);
+        if let Some(store) = &mut self.store {
+            store.tick(now.mono, &mut self.shard);
+        }
+        self.lanes.deliver();
+        self.ticks.note(now.mono, begun.elapsed());
+        Ok(())
+    }
+
+    /// Seal and carry out what was decided, and what that caused.
+    fn finish_tick(&mut self, now: Now, scratch: &mut Scratch) {
         for _ in 0..limits::ROUNDS {
             self.shard.seal(now, &mut scratch.fx);
             self.carry_out(now.mono, scratch);
@@ -167,13 +195,6 @@ impl Core {
                 break;
             }
         }
-        self.pass_asks(now);
-        if let Some(store) = &mut self.store {
-            store.tick(now.mono, &mut self.shard);
-        }
-        self.lanes.deliver();
-        self.ticks.note(now.mono, begun.elapsed());
-        Ok(())
     }
 
     /// Parts of asks go to the control plane while the lane has room; it wakes this thread when there is more.

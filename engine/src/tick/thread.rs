@@ -1,6 +1,7 @@
 //! A shard's thread, from its first order to its end.
 
 use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
 use std::sync::mpsc::{Receiver, Sender};
 
 use linchpin_control::Answers;
@@ -14,14 +15,23 @@ use crate::store::StoreLane;
 use crate::tick::Core;
 use crate::tick::clock::TickClock;
 use crate::tick::command_lane::{FromControl, ToShard};
-use crate::tick::doors::Doors;
+use crate::tick::doors::{Door, Doors};
 use crate::tick::lanes::Lanes;
 use crate::tick::log::ShardLog;
+use crate::tick::orders::{Handover, ShardAnswer, ShardOrder};
 use crate::tick::times::TickTimes;
+
+/// Where a shard listens.
+pub(crate) enum Endpoint {
+    /// At this address.
+    Bind(SocketAddr),
+    /// With a listener of the process before.
+    Inherited(OwnedFd),
+}
 
 /// What the main thread tells a shard's thread while it starts.
 pub(crate) enum Order {
-    Listen(Vec<SocketAddr>),
+    Listen(Vec<(Door, Endpoint)>),
     Run(Vec<Mailbox>, Vec<ToShard>),
 }
 
@@ -49,6 +59,11 @@ pub(crate) struct Seed {
     pub(crate) progress: ShardProgress,
     pub(crate) orders: Receiver<Order>,
     pub(crate) tell: Sender<Told>,
+    /// What comes once it runs.
+    pub(crate) shard_orders: Receiver<ShardOrder>,
+    pub(crate) answers_orders: Sender<ShardAnswer>,
+    /// Its connections come from the process before: it serves once it is told to.
+    pub(crate) arrives: bool,
     pub(crate) pin_to: Option<usize>,
 }
 
@@ -98,11 +113,19 @@ fn open(seed: Seed) -> Result<Option<Core>, BootError> {
     if seed.tell.send(Told::Opened(driver.mailbox(), driver.waker())).is_err() {
         return Ok(None);
     }
-    let Ok(Order::Listen(addresses)) = seed.orders.recv() else { return Ok(None) };
+    if seed.arrives {
+        driver.pause();
+    }
+    let Ok(Order::Listen(endpoints)) = seed.orders.recv() else { return Ok(None) };
+    let mut doors = seed.doors;
+    doors.kinds = endpoints.iter().map(|(door, _)| *door).collect();
     let mut listeners: Vec<ListenerId> = Vec::new();
     let mut bound = Vec::new();
-    for address in addresses {
-        let (listener, at) = driver.listen(address).map_err(|source| BootError::Bind { address, source })?;
+    for (_, endpoint) in endpoints {
+        let (listener, at) = match endpoint {
+            Endpoint::Bind(address) => driver.listen(address).map_err(|source| BootError::Bind { address, source })?,
+            Endpoint::Inherited(fd) => driver.adopt_listener(fd).map_err(BootError::Io)?,
+        };
         listeners.push(listener);
         bound.push(at);
     }
@@ -129,8 +152,11 @@ fn open(seed: Seed) -> Result<Option<Core>, BootError> {
         clock: seed.clock,
         progress: seed.progress,
         log: ShardLog::new(id),
-        doors: seed.doors,
+        doors,
         ticks: TickTimes::default(),
+        orders: seed.shard_orders,
+        answers_orders: seed.answers_orders,
+        handover: if seed.arrives { Handover::arriving() } else { Handover::default() },
         id,
     }))
 }

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, SystemTime};
 
+use linchpin_control::acme::AcmeSettings;
 use linchpin_shard::TlsOptions;
 use linchpin_tls::pki_types::CertificateDer;
 use linchpin_tls::pki_types::pem::PemObject;
@@ -19,7 +20,7 @@ use linchpin_tls::{
 };
 
 pub(crate) use local::Local;
-pub(crate) use ordered::{AcmeConfig, TrustedRoot, open_tls};
+pub(crate) use ordered::{AcmeConfig, Ordering, TrustedRoot, open_tls, order_again};
 use tickets::TicketFile;
 use zeroize::Zeroizing;
 
@@ -288,6 +289,11 @@ impl ServerTls {
         self.revoked.replace(revoked);
         *current = config;
         Ok(())
+    }
+
+    /// What ordering needs; `None`: nothing is ordered.
+    pub(crate) fn acme_settings(&self) -> Result<Option<AcmeSettings>, TlsError> {
+        self.config.lock().unwrap_or_else(PoisonError::into_inner).acme_settings()
     }
 
     /// What authorities that check names get.

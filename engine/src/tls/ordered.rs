@@ -106,6 +106,11 @@ pub(crate) fn open_tls(
     Ok((Some(tls), ordering))
 }
 
+/// The orders of certificates anew, after the control plane that had them has ended.
+pub(crate) fn order_again(tls: &Arc<ServerTls>, keep: Option<&Keep>) -> Result<Option<Ordering>, TlsError> {
+    tls.acme_settings()?.map(|settings| order(settings, keep, tls)).transpose()
+}
+
 /// Serve what was ordered before, and let control order what is missing or due.
 fn order(settings: AcmeSettings, keep: Option<&Keep>, tls: &Arc<ServerTls>) -> Result<Ordering, TlsError> {
     let store = keep.map(|keep| Arc::clone(keep.store()));

@@ -8,7 +8,7 @@ use crate::backup::Upkeep;
 use crate::fleet::FleetDesk;
 use crate::people::People;
 use crate::shards::{Desired, Fact};
-use crate::{Code, CommandError, Facts, Keep, Registry, Shards, limits};
+use crate::{Code, CommandError, Facts, Keep, Registry, Replacer, Shards, limits};
 
 /// See the module's page.
 pub(crate) struct Desk {
@@ -25,6 +25,8 @@ pub(crate) struct Desk {
     pub(crate) facts: Facts,
     /// All devices, for lists.
     pub(crate) fleet: FleetDesk,
+    /// Replaces the running process; `None`: it cannot be.
+    pub(crate) replacer: Option<Arc<dyn Replacer>>,
 }
 
 fn failed_inside() -> CommandError {

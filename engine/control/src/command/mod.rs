@@ -23,6 +23,7 @@ mod store;
 mod table;
 mod tap;
 mod template;
+mod upgrade;
 
 pub(crate) use call::{CallOrigin, Extras, KnownCaller, RowCall, RowCaller};
 pub(crate) use desk::Desk;

@@ -106,11 +106,13 @@ impl RingSlots {
         self.table.len()
     }
 
-    /// Is nothing of any connection in flight, and none half open or half closed?
+    /// Is nothing of any connection in flight, and none half open? One that closes may wait for a peer that does not read.
     pub(super) fn all_still(&self) -> bool {
         self.table.iter().all(|slot| match slot.state {
             SlotState::Free => true,
-            SlotState::Open => slot.is_quiet() && !slot.has(flag::CLOSE),
+            SlotState::Open => {
+                slot.is_quiet() || (slot.has(flag::CLOSE) && !slot.has(flag::RECEIVING | flag::AWAITING))
+            }
             SlotState::Connecting | SlotState::Leaving | SlotState::Closing => false,
         })
     }

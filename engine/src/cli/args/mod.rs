@@ -14,7 +14,8 @@ use linchpin_tls::Layer;
 pub(crate) use self::at::{At, default_data};
 pub(crate) use self::device::{DeviceVerb, ExportArgs, Sim, TemplateVerb};
 pub(crate) use self::store::{
-    AccessVerb, AdminVerb, AuditVerb, BackupVerb, Erase, KeysVerb, OrgVerb, StoreVerb, UpgradeVerb, UserVerb, Where,
+    AccessVerb, AdminVerb, AuditVerb, BackupVerb, Erase, KeysVerb, OrgVerb, StoreVerb, Upgrade, UpgradeVerb, UserVerb,
+    Where,
 };
 use crate::config::{Assignment, EngineOptions};
 use crate::limits;
@@ -86,9 +87,8 @@ pub(crate) enum Verb {
     /// Backups: made while the server runs, checked and restored without it.
     #[command(subcommand)]
     Backup(BackupVerb),
-    /// From the store of an older version to this one.
-    #[command(subcommand)]
-    Upgrade(UpgradeVerb),
+    /// Replace the running server while its connections stand; `finalize`: let the store have what came later.
+    Upgrade(Upgrade),
     /// The audit log.
     #[command(subcommand)]
     Audit(AuditVerb),

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+use super::at::At;
+
 /// Which store.
 #[derive(Args)]
 pub(crate) struct Where {
@@ -116,6 +118,22 @@ pub(crate) enum BackupVerb {
         #[command(flatten)]
         at: Where,
     },
+}
+
+/// Replacing the running server, or what is to be done with its store afterwards.
+#[derive(Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(crate) struct Upgrade {
+    #[command(subcommand)]
+    pub(crate) verb: Option<UpgradeVerb>,
+    /// The program to start instead of the one that runs; else the file that it was started from, as it is now.
+    #[arg(long, value_name = "PATH")]
+    pub(crate) binary: Option<PathBuf>,
+    /// Only say how the last one went.
+    #[arg(long)]
+    pub(crate) status: bool,
+    #[command(flatten)]
+    pub(crate) at: At,
 }
 
 #[derive(Subcommand)]

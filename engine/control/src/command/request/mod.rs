@@ -10,6 +10,7 @@ mod sheet;
 mod status;
 mod store;
 mod template;
+mod upgrade;
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -47,6 +48,7 @@ pub use store::{
 pub use template::{
     AddedTemplate, StreamKind, StreamLine, TemplateAdd, TemplateList, TemplateSheet, TemplateShow, TopicLine,
 };
+pub use upgrade::{UpgradeBegin, UpgradeBegun, UpgradeLast, UpgradeReport, UpgradeState};
 
 /// A request: one row of [`super::TABLE`].
 pub trait Request: Serialize + DeserializeOwned + JsonSchema + Send + 'static {

@@ -2,7 +2,7 @@
 
 use crate::command::request::*;
 use crate::command::row::rows;
-use crate::command::{device, diary, erase, export, org, people, status, store, tap, template};
+use crate::command::{device, diary, erase, export, org, people, status, store, tap, template, upgrade};
 
 rows! {
     ask    Status         "status"           -> StatusAnswer:         ServerManage,   Look,   status::status;
@@ -22,6 +22,8 @@ rows! {
     ask    TemplateAdd    "template.add"     -> AddedTemplate:        TemplateEdit,   Change, template::add;
     store  OrgList        "org.list"         -> Vec<OrgLine>:         OrgView,        Look,   org::list;
     store  OrgAdd         "org.add"          -> OrgLine:              OrgCreate,      Change, org::add;
+    ask    UpgradeBegin   "upgrade.begin"    -> UpgradeBegun:         ServerManage,   Change, upgrade::begin;
+    ask    UpgradeLast    "upgrade.status"   -> UpgradeReport:        ServerManage,   Look,   upgrade::last;
     store  UpgradeFinalize "upgrade.finalize" -> FinalizedStore:      ServerManage,   Change, people::finalize;
     store  AuditVerify    "audit.verify"     -> Vec<VerifiedAudit>:   AuditView,      Look,   people::verify_audit;
     store  UserCreate     "user.create"      -> MadeUser:             UserInvite,     Change, people::create_user;
