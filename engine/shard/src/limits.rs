@@ -241,7 +241,7 @@ pub const WHEEL_SLOTS: usize = 1_024;
 pub const EXPIRE_PER_TICK: usize = 2_048;
 
 /// Structure: a connection in the shard's table, idle or not.
-pub const CONNECTION_BYTES: usize = 120;
+pub const CONNECTION_BYTES: usize = 112;
 /// Structure: a connection's links in the timer wheel.
 pub const TIMER_BYTES: usize = 8;
 /// Structure: a device's record at its home; its latest values are one allocation more.

@@ -43,8 +43,13 @@ enum State {
     /// Logged in.
     Live(Reads),
     /// Logged in, between the marks of a GROUP.
-    Grouped { reads: Reads, writes: u8, begun_s: u32, stamp: UnixMillis },
+    Grouped { reads: Reads, writes: u8, begun_s: u32, stamp: Stamp },
 }
+
+/// A time that needs to lie at a multiple of 4 bytes only: so do sessions, and what holds one has room beside it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(packed(4))]
+struct Stamp(UnixMillis);
 
 /// Turns the frames of one connection into [`Action`]s. A plain value of a few bytes that may travel between threads.
 #[derive(Debug, PartialEq, Eq)]
@@ -144,7 +149,7 @@ impl Session {
     fn hardware<'a>(&mut self, wall: UnixMillis, body: &'a [u8]) -> Result<Action<'a>, Fault> {
         self.expire_group(wall);
         let at = match self.0 {
-            State::Grouped { stamp, .. } => Some(stamp),
+            State::Grouped { stamp, .. } => Some(stamp.0),
             _ => None,
         };
         let action = body::hardware(body, at)?;
@@ -175,7 +180,7 @@ impl Session {
         if distance_ms > STAMP_RANGE_MS {
             return Err(Fault::StampRange { distance_ms, limit_ms: STAMP_RANGE_MS });
         }
-        self.0 = State::Grouped { reads, writes: 0, begun_s: short_seconds(wall), stamp };
+        self.0 = State::Grouped { reads, writes: 0, begun_s: short_seconds(wall), stamp: Stamp(stamp) };
         Ok(Action::Nothing)
     }
 

@@ -115,11 +115,19 @@ pub struct MqttSession {
     /// Those that wait for their answer.
     in_flight: u8,
     flags: u8,
+    usual: Usual,
     /// What is spoken. A field of its own: what it cannot be tells an enum of sessions its variants, without a byte more.
     level: Level,
-    /// One bit a usual filter: subscribed.
-    filters: u8,
-    /// One bit a usual filter: at QoS 1.
+}
+
+/// The usual filters, a bit each. Aligned, so that `level` comes after it: the other variants of an enum of sessions have
+/// the 20 bytes before.
+#[derive(Debug, Default, PartialEq, Eq)]
+#[repr(align(2))]
+struct Usual {
+    /// Subscribed.
+    subscribed: u8,
+    /// At QoS 1.
     at_qos1: u8,
 }
 

@@ -115,7 +115,7 @@ impl Shard {
             let _ = self.publish_values(turn, slot, pins.as_deref());
             return;
         }
-        let buff_in = usize::from(self.connections[slot].buff_in);
+        let buff_in = usize::from(self.connections[slot].wire.speech.announced().buff_in);
         let mut frames = std::mem::take(&mut self.scratch);
         frames.clear();
         let mut unsendable = 0;
@@ -173,13 +173,14 @@ impl Shard {
             self.respond(turn, slot, id, status_of(refused));
             return self.refuse(turn, slot, End::TemplateMismatch);
         }
-        let connection = &mut self.connections[slot];
-        if let Some(heartbeat_s) = pairs.heartbeat_s() {
-            connection.heartbeat_s = heartbeat_s.clamp(limits::HEARTBEAT_MIN_S, limits::HEARTBEAT_MAX_S) as u16;
-        }
-        if let Some(bytes) = pairs.buff_in() {
-            connection.buff_in = bytes.min(usize::from(u16::MAX)) as u16;
-        }
+        self.connections[slot].wire.speech.announce(|announced| {
+            if let Some(heartbeat_s) = pairs.heartbeat_s() {
+                announced.heartbeat_s = heartbeat_s.clamp(limits::HEARTBEAT_MIN_S, limits::HEARTBEAT_MAX_S) as u16;
+            }
+            if let Some(bytes) = pairs.buff_in() {
+                announced.buff_in = bytes.min(usize::from(u16::MAX)) as u16;
+            }
+        });
         self.respond(turn, slot, id, Status::Ok);
         self.info_answered(turn, slot);
     }

@@ -8,7 +8,7 @@ use linchpin_protocol::proxy::{self, Proxy};
 use linchpin_protocol::{Sniff, sniff};
 use linchpin_tls::{First, classify, fatal, refusal};
 
-use crate::connection::{Exchange, Peer, Phase, Speech};
+use crate::connection::{Announced, Exchange, Peer, Phase, Speech};
 use crate::tls::Tls;
 use crate::{Effect, End, Receive, Shard, Slot, Turn, Via, limits};
 
@@ -103,7 +103,7 @@ impl Shard {
             },
             _ if matches!(wire.tls, Tls::Due { .. }) => self.refuse_hello(turn, slot, bytes, End::TlsExpected),
             Sniff::Blynk => {
-                self.connections[slot].wire.speech = Speech::Blynk(Session::new());
+                self.connections[slot].wire.speech = Speech::Blynk(Session::new(), Announced::default());
                 self.login_bytes(turn, slot, bytes);
             }
             Sniff::Mqtt => self.connect_bytes(turn, slot, bytes),

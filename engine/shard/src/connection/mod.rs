@@ -12,4 +12,4 @@ pub(crate) mod wheel;
 mod wire;
 
 pub(crate) use table::{Connection, Connections, Extra, NO_DEVICE, Peer, Phase, Ticks, gate};
-pub(crate) use wire::{Exchange, Framing, Speech, Wire};
+pub(crate) use wire::{Announced, Exchange, Framing, Speech, Wire};

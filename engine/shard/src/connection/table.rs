@@ -137,10 +137,6 @@ pub(crate) struct Connection {
     pub(crate) phase: Phase,
     /// The peer.
     pub(crate) peer: Peer,
-    /// Announced heartbeat, s.
-    pub(crate) heartbeat_s: u16,
-    /// Announced receive buffer: a body must be shorter.
-    pub(crate) buff_in: u16,
     /// Bits of [`gate`].
     pub(crate) gate: u8,
 }
@@ -162,8 +158,6 @@ impl Connection {
             device: NO_DEVICE,
             phase: Phase::Free,
             peer: Peer { ip: [0; 16], port: 0 },
-            heartbeat_s: 0,
-            buff_in: 0,
             gate: 0,
         }
     }
@@ -207,7 +201,7 @@ impl Connection {
         if let Speech::Mqtt(session) = &self.wire.speech {
             return u64::from(session.keep_alive_s()) * 10 * KEEP_ALIVE_PERCENT;
         }
-        u64::from(self.heartbeat_s) * 1_000 * HEARTBEAT_NUMERATOR / HEARTBEAT_DENOMINATOR
+        u64::from(self.wire.speech.announced().heartbeat_s) * 1_000 * HEARTBEAT_NUMERATOR / HEARTBEAT_DENOMINATOR
     }
 }
 

@@ -1,9 +1,11 @@
 //! The layers of a connection, outermost first: TLS, framing, and what is spoken within.
 
 use linchpin_protocol::blynk::Session;
+use linchpin_protocol::limits::DEFAULT_BUFF_IN_BYTES;
 use linchpin_protocol::mqtt::MqttSession;
 use linchpin_protocol::ws::{Decoder, Role};
 
+use crate::limits;
 use crate::tls::Tls;
 
 /// See the module's page. Whatever a layer holds goes when the layer goes.
@@ -36,7 +38,7 @@ pub(crate) enum Speech {
     #[default]
     Unknown,
     /// The Blynk protocol: a device.
-    Blynk(Session),
+    Blynk(Session, Announced),
     /// MQTT: a device.
     Mqtt(MqttSession),
     /// HTTP: a client of the device API.
@@ -70,6 +72,21 @@ pub(crate) enum Exchange {
     UnderWay,
 }
 
+/// What a device of the Blynk protocol says of itself; the defaults until its INFO.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Announced {
+    /// Its heartbeat, s.
+    pub(crate) heartbeat_s: u16,
+    /// Its receive buffer, bytes: a body must be shorter.
+    pub(crate) buff_in: u16,
+}
+
+impl Default for Announced {
+    fn default() -> Self {
+        Self { heartbeat_s: limits::HEARTBEAT_S as u16, buff_in: DEFAULT_BUFF_IN_BYTES as u16 }
+    }
+}
+
 const _: () = assert!(size_of::<Wire>() == 48);
 
 impl Exchange {
@@ -100,8 +117,23 @@ impl Speech {
     /// The state of the Blynk protocol, if it is spoken.
     pub(crate) const fn session(&mut self) -> Option<&mut Session> {
         match self {
-            Self::Blynk(session) => Some(session),
+            Self::Blynk(session, _) => Some(session),
             Self::Proxy | Self::Unknown | Self::Mqtt(_) | Self::Http(_) => None,
+        }
+    }
+
+    /// What the device has announced, if the Blynk protocol is spoken; else the defaults.
+    pub(crate) fn announced(&self) -> Announced {
+        match self {
+            Self::Blynk(_, announced) => *announced,
+            Self::Proxy | Self::Unknown | Self::Mqtt(_) | Self::Http(_) => Announced::default(),
+        }
+    }
+
+    /// Change what the device has announced, if the Blynk protocol is spoken.
+    pub(crate) fn announce(&mut self, change: impl FnOnce(&mut Announced)) {
+        if let Self::Blynk(_, announced) = self {
+            change(announced);
         }
     }
 
@@ -109,7 +141,7 @@ impl Speech {
     pub(crate) const fn mqtt(&mut self) -> Option<&mut MqttSession> {
         match self {
             Self::Mqtt(session) => Some(session),
-            Self::Proxy | Self::Unknown | Self::Blynk(_) | Self::Http(_) => None,
+            Self::Proxy | Self::Unknown | Self::Blynk(..) | Self::Http(_) => None,
         }
     }
 
@@ -121,7 +153,7 @@ impl Speech {
     pub(crate) fn held_bytes(&self) -> usize {
         match self {
             Self::Mqtt(session) => session.heap_bytes(),
-            Self::Proxy | Self::Unknown | Self::Blynk(_) | Self::Http(_) => 0,
+            Self::Proxy | Self::Unknown | Self::Blynk(..) | Self::Http(_) => 0,
         }
     }
 
@@ -129,7 +161,7 @@ impl Speech {
     pub(crate) const fn exchange(&self) -> Option<Exchange> {
         match self {
             Self::Http(exchange) => Some(*exchange),
-            Self::Proxy | Self::Unknown | Self::Blynk(_) | Self::Mqtt(_) => None,
+            Self::Proxy | Self::Unknown | Self::Blynk(..) | Self::Mqtt(_) => None,
         }
     }
 }

@@ -6,7 +6,7 @@ use linchpin_tls::{Claim, Input, Opened, RecordLayer};
 use super::depart::ahead;
 use super::freight::{Cover, Footing, Freight};
 use crate::blynk::bridge::Bridge;
-use crate::connection::{Extra, Phase, Ticks, Wire, gate};
+use crate::connection::{Announced, Extra, Phase, Ticks, Wire, gate};
 use crate::device::SlotNiche;
 use crate::tls::Tls;
 use crate::{Effect, Effects, End, Receive, Shard, Slot, Turn, limits};
@@ -97,9 +97,11 @@ impl Shard {
         extra.outbound.refill(freight.waiting);
         extra.bridges = freight.bridges.into_iter().map(|(pin, target)| Bridge::standing(pin, target)).collect();
         extra.next_paced = now.after(u64::from(freight.times.paced_ms));
+        let said = Announced { heartbeat_s: freight.heartbeat_s, buff_in: freight.buff_in };
         let has_extra = !extra.outbound.is_empty() || !extra.bridges.is_empty() || freight.gate & gate::PACED != 0;
         self.connections.hold(slot, |c| {
             c.wire = Wire { tls, framing: freight.framing, speech: freight.speech };
+            c.wire.speech.announce(|announced| *announced = said);
             c.carry = (!freight.carry.is_empty()).then(|| Box::new(freight.carry));
             c.extra = has_extra.then(|| Box::new(extra));
         });
@@ -108,8 +110,6 @@ impl Shard {
         connection.begun = ago(freight.times.begun_ms);
         connection.deadline = ahead(turn.now, freight.times.left_ms);
         connection.frames = freight.frames;
-        connection.heartbeat_s = freight.heartbeat_s;
-        connection.buff_in = freight.buff_in;
         // The driver that holds what is unsent says `Drained` when it has left.
         let was_blocked = !freight.unsent.is_empty();
         connection.gate = freight.gate & !gate::BLOCKED | if was_blocked { gate::BLOCKED } else { 0 };

@@ -13,7 +13,7 @@ use linchpin_tls::Away;
 use super::freight::{Cover, Footing, Freight, Spans};
 use crate::TokenRight;
 use crate::connection::outbound::WaitingFrame;
-use crate::connection::{Exchange, Framing, Speech, gate};
+use crate::connection::{Announced, Exchange, Framing, Speech, gate};
 use crate::limits::{CARRY_BYTES, FREIGHT_FRAMES, FREIGHT_UNSENT_BYTES, INFO_BYTES};
 
 /// Of the fields. N - 1 and N - 2 are read, too, once there are such.
@@ -58,7 +58,7 @@ impl Speech {
         match self {
             Self::Unknown => section(out, PLAIN, 1, |_| {}),
             Self::Proxy => section(out, PROXY, 1, |_| {}),
-            Self::Blynk(session) => session.pack(out),
+            Self::Blynk(session, _) => session.pack(out),
             Self::Mqtt(session) => session.pack(out),
             Self::Http(exchange) => exchange.pack(out),
         }
@@ -67,7 +67,7 @@ impl Speech {
     fn unpack(from: &mut PackReader<'_>) -> Result<Self, Unreadable> {
         let (kind, _, _) = from.clone().section(NAME)?;
         Ok(match kind {
-            Session::KIND => Self::Blynk(Session::unpack(from)?),
+            Session::KIND => Self::Blynk(Session::unpack(from)?, Announced::default()),
             MqttSession::KIND => Self::Mqtt(MqttSession::unpack(from)?),
             Exchange::KIND => Self::Http(Exchange::unpack(from)?),
             PLAIN => empty(from, Self::Unknown)?,
@@ -227,7 +227,7 @@ impl Freight {
     /// Could a shard have made this? What stands where it does speaks what one there speaks, and has logged in.
     fn fits(&self) -> bool {
         match (&self.footing, &self.speech) {
-            (Footing::Live(_), Speech::Blynk(session)) => session.is_live(),
+            (Footing::Live(_), Speech::Blynk(session, _)) => session.is_live(),
             (Footing::Live(_), Speech::Mqtt(session)) => session.is_live() && !self.framing.is_websocket(),
             (Footing::Serving, Speech::Http(_)) => !self.framing.is_websocket(),
             (Footing::Opening, Speech::Unknown) => true,

@@ -134,6 +134,7 @@ impl Shard {
             paced_ms: span(extra.next_paced, now.mono),
         };
         connection.phase = Phase::Away;
+        let announced = speech.announced();
         let freight = Freight {
             peer: connection.peer.address(),
             unsent,
@@ -147,8 +148,8 @@ impl Shard {
             firmware,
             times,
             frames: connection.frames,
-            heartbeat_s: connection.heartbeat_s,
-            buff_in: connection.buff_in,
+            heartbeat_s: announced.heartbeat_s,
+            buff_in: announced.buff_in,
             gate: connection.gate,
         };
         self.connections.wheel.clear(slot);
@@ -165,7 +166,7 @@ fn of_layers(connection: &Connection) -> Readiness {
     let opens_bridge = |extra: &Extra| extra.bridges.iter().any(|bridge| bridge.target().is_none());
     let is_settled = match (&connection.wire.speech, connection.phase) {
         (Speech::Unknown | Speech::Proxy, Phase::Opening) => true,
-        (Speech::Blynk(session), Phase::Live) => session.is_live(),
+        (Speech::Blynk(session, _), Phase::Live) => session.is_live(),
         (Speech::Mqtt(session), Phase::Live) => session.is_live(),
         _ => false,
     };

@@ -2,10 +2,9 @@
 
 use linchpin_protocol::Status;
 use linchpin_protocol::blynk::codec;
-use linchpin_protocol::limits::DEFAULT_BUFF_IN_BYTES;
 use linchpin_protocol::model::Now;
 
-use crate::connection::{NO_DEVICE, Phase, Ticks, gate};
+use crate::connection::{Announced, NO_DEVICE, Phase, Ticks, gate};
 use crate::device::SlotNiche;
 use crate::{Effect, End, Receive, Shard, Slot, TokenRight, Turn, limits};
 
@@ -41,8 +40,7 @@ impl Shard {
         let connection = &mut self.connections[slot];
         connection.phase = Phase::Live;
         connection.device = position;
-        connection.heartbeat_s = heartbeat_s;
-        connection.buff_in = DEFAULT_BUFF_IN_BYTES as u16;
+        connection.wire.speech.announce(|announced| *announced = Announced { heartbeat_s, ..Announced::default() });
         connection.heard = Ticks::at(turn.now.mono);
         connection.deadline = Ticks::at(turn.now.mono.after(limits::INFO_WAIT_MS + limits::WHEEL_TICK_MS));
         connection.gate &= gate::BLOCKED;

@@ -1,6 +1,6 @@
 //! A Blynk session on its way to another process.
 
-use super::{Reads, Session, State};
+use super::{Reads, Session, Stamp, State};
 use crate::limits::GROUP_WRITES;
 use crate::model::UnixMillis;
 use crate::pack::{Pack, PackReader, Unreadable};
@@ -19,7 +19,7 @@ impl Pack for Session {
             State::Grouped { reads: how, writes, begun_s, stamp } => {
                 out.extend_from_slice(&[3, reads(how), writes]);
                 out.extend_from_slice(&begun_s.to_be_bytes());
-                out.extend_from_slice(&stamp.0.to_be_bytes());
+                out.extend_from_slice(&{ stamp.0 }.0.to_be_bytes());
             }
         }
     }
@@ -38,7 +38,7 @@ impl Pack for Session {
             2 => Ok(Self(State::Live(reads))),
             3 => {
                 let writes = from.u8()?;
-                let (begun_s, stamp) = (from.u32()?, UnixMillis(from.u64()?));
+                let (begun_s, stamp) = (from.u32()?, Stamp(UnixMillis(from.u64()?)));
                 if writes >= GROUP_WRITES {
                     return Err(Unreadable::new(Self::NAME, "the size of its group"));
                 }

@@ -1,7 +1,7 @@
 //! An MQTT session on its way to another process.
 
 use super::super::{Level, Qos};
-use super::{Extra, MqttSession, WillMessage};
+use super::{Extra, MqttSession, Usual, WillMessage};
 use crate::limits::{MQTT_FILTER_BYTES, MQTT_FILTERS, MQTT_WILL_BYTES};
 use crate::pack::{Pack, PackReader, Unreadable, put_bytes};
 
@@ -17,7 +17,14 @@ impl Pack for MqttSession {
             out.extend_from_slice(&number.to_be_bytes());
         }
         let level = self.level as u8;
-        out.extend_from_slice(&[self.receive_max, self.in_flight, self.flags, level, self.filters, self.at_qos1]);
+        out.extend_from_slice(&[
+            self.receive_max,
+            self.in_flight,
+            self.flags,
+            level,
+            self.usual.subscribed,
+            self.usual.at_qos1,
+        ]);
         out.push(u8::from(self.extra.is_some()));
         let Some(extra) = &self.extra else { return };
         out.push(u8::from(extra.will.is_some()));
@@ -45,7 +52,7 @@ impl Pack for MqttSession {
             5 => Level::V5,
             _ => return Err(Unreadable::new(Self::NAME, "its level")),
         };
-        let (filters, at_qos1) = (from.u8()?, from.u8()?);
+        let usual = Usual { subscribed: from.u8()?, at_qos1: from.u8()? };
         let extra = if from.flag()? { Some(Box::new(read_extra(from)?)) } else { None };
         Ok(Self {
             extra,
@@ -56,9 +63,8 @@ impl Pack for MqttSession {
             receive_max,
             in_flight,
             flags,
+            usual,
             level,
-            filters,
-            at_qos1,
         })
     }
 }

@@ -40,12 +40,12 @@ pub(super) fn covers(filter: &str, topic: &[&str]) -> bool {
 
 impl MqttSession {
     fn filter_count(&self) -> usize {
-        self.filters.count_ones() as usize + self.extra.as_ref().map_or(0, |extra| extra.named.len())
+        self.usual.subscribed.count_ones() as usize + self.extra.as_ref().map_or(0, |extra| extra.named.len())
     }
 
     fn is_known(&self, filter: &str) -> bool {
         match USUAL.iter().position(|usual| *usual == filter) {
-            Some(bit) => self.filters & 1 << bit != 0,
+            Some(bit) => self.usual.subscribed & 1 << bit != 0,
             None => self.extra.as_ref().is_some_and(|extra| extra.named.iter().any(|named| *named.0 == *filter)),
         }
     }
@@ -62,8 +62,9 @@ impl MqttSession {
         match USUAL.iter().position(|usual| *usual == filter) {
             Some(at) => {
                 let bit = 1 << at;
-                self.filters |= bit;
-                self.at_qos1 = if qos == Qos::AtMostOnce { self.at_qos1 & !bit } else { self.at_qos1 | bit };
+                self.usual.subscribed |= bit;
+                self.usual.at_qos1 =
+                    if qos == Qos::AtMostOnce { self.usual.at_qos1 & !bit } else { self.usual.at_qos1 | bit };
             }
             None => {
                 let named = &mut self.extra.get_or_insert_default().named;
@@ -79,7 +80,7 @@ impl MqttSession {
     fn remove(&mut self, filter: &str) -> bool {
         let was_known = self.is_known(filter);
         match USUAL.iter().position(|usual| *usual == filter) {
-            Some(at) => self.filters &= !(1 << at),
+            Some(at) => self.usual.subscribed &= !(1 << at),
             None => {
                 if let Some(extra) = &mut self.extra {
                     extra.named.retain(|named| *named.0 != *filter);
@@ -140,8 +141,9 @@ impl MqttSession {
 
     /// At which QoS does the client want this topic? `usual`: bits of the usual filters that cover it.
     pub(super) fn wanted(&self, usual: u8, topic: &[&str]) -> Option<Qos> {
-        let qos = if self.filters & self.at_qos1 & usual != 0 { Qos::AtLeastOnce } else { Qos::AtMostOnce };
-        let by_bits = (self.filters & usual != 0).then_some(qos);
+        let qos =
+            if self.usual.subscribed & self.usual.at_qos1 & usual != 0 { Qos::AtLeastOnce } else { Qos::AtMostOnce };
+        let by_bits = (self.usual.subscribed & usual != 0).then_some(qos);
         let named = self.extra.as_ref().map_or(&[][..], |extra| &extra.named);
         let by_name = named.iter().filter(|named| covers(&named.0, topic)).map(|named| named.1).max();
         by_bits.max(by_name)

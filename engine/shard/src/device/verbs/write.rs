@@ -185,7 +185,7 @@ impl Shard {
     fn check_buffer(&mut self, slot: Slot, pin: Option<Pin>, write: impl FnOnce(&mut Vec<u8>)) -> Result<(), Refused> {
         self.scratch.clear();
         write(&mut self.scratch);
-        let buff_in = self.connections[slot].buff_in;
+        let buff_in = self.connections[slot].wire.speech.announced().buff_in;
         if fits(self.scratch.len() - HEADER_BYTES, usize::from(buff_in)) {
             return Ok(());
         }

@@ -18,7 +18,7 @@ fn blynk() -> Speech {
     let login = Frame { command: Command::LoginOld.number(), id: 1, status_or_len: 32, body: token };
     session.on_frame(UnixMillis(1), login).expect("a login");
     session.accept();
-    Speech::Blynk(session)
+    Speech::Blynk(session, Announced::default())
 }
 
 fn tls(kind: u8) -> Cover {
