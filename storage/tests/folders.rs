@@ -37,3 +37,20 @@ fn a_store_that_others_may_write_into_or_own_is_not_opened() {
     close(open(&folder.0).expect("opens"));
     assert!(files(&path).iter().all(|path| path.extension().is_none_or(|end| end != "part")));
 }
+
+/// A server starts with the descriptors that are left of its limit.
+#[test]
+fn a_new_store_holds_few_descriptors() {
+    let folder = Folder::new("descriptors");
+    let store = open(&folder.0).expect("opens");
+    let held = || {
+        let own = std::fs::read_dir("/proc/self/fd").expect("descriptors").flatten();
+        own.filter_map(|entry| std::fs::read_link(entry.path()).ok()).filter(|path| path.starts_with(&folder.0)).count()
+    };
+    let at_first = held();
+    assert!(at_first <= 16, "{at_first} descriptors");
+    close(store);
+    let store = open(&folder.0).expect("opens again");
+    assert!(held() <= 16, "{} descriptors", held());
+    close(store);
+}

@@ -140,6 +140,16 @@ impl Glance {
     }
 }
 
+/// Make a database with these columns, and close it. RocksDB holds a descriptor of the folder for each column that it makes,
+/// and one for all that it finds.
+fn make(layout: &Layout, names: &[String], cache: &Cache, settings: &Settings) -> Result<(), Error> {
+    let options = |name: &String| {
+        ColumnFamilyDescriptor::new(name.clone(), column_options(cache, settings.write_buffer_bytes, false))
+    };
+    let made = Db::open_cf_descriptors(&database_options(layout, true), &layout.db, names.iter().map(options));
+    made.map(drop).map_err(|error| open_error(&layout.db, error))
+}
+
 impl Rocks {
     /// Open for writing. Compaction waits for [`Rocks::start_compaction`]: until the inventory knows this opening, no
     /// table may go away.
@@ -149,7 +159,8 @@ impl Rocks {
         clock: &Arc<TrustedClock>,
         create: bool,
     ) -> Result<Self, Error> {
-        let mut names = if layout.db.join("CURRENT").exists() { columns(layout)? } else { Vec::new() };
+        let is_new = !layout.db.join("CURRENT").exists();
+        let mut names = if is_new { Vec::new() } else { columns(layout)? };
         if create {
             let wanted = Family::ALL.iter().filter(|family| family.partition_days() == 0).map(|f| f.name().to_owned());
             names.extend(std::iter::once("default".to_owned()).chain(wanted));
@@ -157,6 +168,9 @@ impl Rocks {
             names.dedup();
         }
         let cache = Cache::new_lru_cache(limits::BLOCK_CACHE_BYTES);
+        if create && is_new {
+            make(layout, &names, &cache, settings)?;
+        }
         let descriptors = names
             .iter()
             .map(|name| {
