@@ -139,6 +139,9 @@ pub const TEMPLATE_ALIASES: usize = 256;
 /// Values of topics of the firmware's own that a template maps.
 pub const TEMPLATE_TOPICS: usize = 64;
 
+/// Metadata fields that a template names.
+pub const TEMPLATE_FIELDS: usize = 64;
+
 /// Longest topic that a template maps, bytes.
 pub const MAX_TOPIC_BYTES: usize = 128;
 

@@ -107,6 +107,7 @@ pub use read::export::{Export, ExportFormat, ExportQuery, TimeFormat};
 pub use read::figures::{FamilyFigures, StoreFigures};
 pub use read::query::{Granularity, Period, Query, Source};
 pub use read::reads::Reads;
+pub use read::zone::Zone;
 pub use schema::bytes::Shape;
 pub use seal::cipher::NonceWatch;
 pub use seal::harden::harden;

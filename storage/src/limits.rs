@@ -146,6 +146,7 @@ pub const CLIENT_ADDRESSES: usize = 5;
 pub const MAIL_FIELDS: usize = 16;
 /// Metadata fields of one template.
 pub const META_FIELDS: usize = 64;
+const _: () = assert!(META_FIELDS == linchpin_protocol::limits::TEMPLATE_FIELDS, "what shards check can be stored");
 /// Events of one template.
 pub const TEMPLATE_EVENTS: usize = 64;
 /// Tags of a device.

@@ -192,7 +192,8 @@ fn an_organization_may_keep_raw_points_for_less() {
         source: Source::Last,
         format: ExportFormat::Csv,
         time: TimeFormat::Ms,
-        ahead_minutes: 0,
+        zone: linchpin_storage::Zone::UTC,
+        events: false,
     };
     let text: Vec<u8> = store.export(export).expect("reads").flat_map(|piece| piece.expect("reads")).collect();
     assert_eq!(text.split(|byte| *byte == b'\n').count() - 2, 18 * 24, "exports hide it too");

@@ -199,7 +199,8 @@ fn questions_and_exports_say_the_same() {
                 source: Source::Average,
                 format,
                 time: TimeFormat::Ms,
-                ahead_minutes: 0,
+                zone: linchpin_storage::Zone::UTC,
+                events: false,
             };
             let pieces: Result<Vec<Vec<u8>>, _> = store.export(export).expect("reads").collect();
             let pieces = pieces.expect("reads");

@@ -4,7 +4,7 @@ use linchpin_protocol::http::Reply;
 use linchpin_protocol::model::{DeviceId, OrgId, Pin, Template, TemplateId};
 
 use crate::device::verbs::Refused;
-use crate::{AwaitedAnswer, ConnRef, Digest, End, EventId, Intake, Restored, Settings, TokenRight};
+use crate::{AwaitedAnswer, ConnRef, Digest, End, EventId, FieldAsk, Intake, Restored, Settings, TokenRight};
 
 /// The asker's number; comes back with the [`Report`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -77,6 +77,13 @@ pub enum Command {
         asker: ConnRef,
         /// The answer.
         reply: Box<Reply>,
+    },
+    /// What the store knows of a device, for a connection of this shard. Answered by nothing.
+    FieldAnswer {
+        /// What was asked.
+        ask: FieldAsk,
+        /// What there is.
+        value: Option<Box<str>>,
     },
     /// All that was handed over before an answer is committed, or could not be. Answered by nothing.
     Stored {

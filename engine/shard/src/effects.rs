@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use linchpin_protocol::http::History;
-use linchpin_protocol::model::{DeviceId, OrgId};
+use linchpin_protocol::model::{DeviceId, OrgId, Pin};
 
 use crate::{
-    AwaitedAnswer, Cargo, ConnRef, DeviceChange, End, Letter, LocalLetter, MoveId, Points, Receive, Report, RequestId,
-    ShardId, Slot,
+    AwaitedAnswer, Cargo, ConnRef, DeviceChange, End, FieldAsk, Letter, LocalLetter, MoveId, Points, Receive, Report,
+    RequestId, ShardId, Slot,
 };
 
 /// Bytes `start..end` of [`Effects::arena`] for one connection.
@@ -91,7 +91,13 @@ pub enum Effect {
         device: DeviceId,
         /// What is asked.
         ask: Box<History>,
+        /// Of which pins.
+        pins: Box<[Pin]>,
+        /// The asker speaks TLS: so do links.
+        over_tls: bool,
     },
+    /// Look a field of the device up, and answer with `Command::FieldAnswer` to the asker's shard.
+    Field(FieldAsk),
     /// A connection ended: for the log. The slot may still be closing.
     Ended {
         /// The connection.

@@ -92,7 +92,7 @@ pub enum Letter {
 
 #[cfg(test)]
 mod tests {
-    use linchpin_protocol::http::{Dialect, History, What};
+    use linchpin_protocol::http::{Dialect, FieldRef, History, HistoryOutput, PinRef, What};
     use linchpin_protocol::model::{DeviceId, PinKind};
 
     use super::*;
@@ -101,27 +101,33 @@ mod tests {
     fn calls() -> Vec<What> {
         let pin = Pin { kind: PinKind::Digital, index: 255 };
         let history = History {
-            pin,
+            pin: Some(PinRef::Stream(3)),
             period: "DAY".into(),
             granularity: "RAW_DATA".into(),
             source: "AVG".into(),
             format: "TS".into(),
-            ahead_minutes: -330,
-            is_csv: true,
+            zone: "America/New_York".into(),
+            output: HistoryOutput::File,
+            events: true,
+            host: "iot.example.com:8080".into(),
         };
         let all = vec![
             What::Upload(u32::MAX),
-            What::Get([pin, Pin::new_virtual(0)].into()),
+            What::Get([pin.into(), PinRef::Stream(7)].into()),
             What::GetAll,
-            What::Update(vec![(pin, Box::new(*b"1\x00\xff"))]),
-            What::Batch(pin, vec![(u64::MAX, Box::new(*b"")), (0, Box::new(*b"2.5"))]),
-            What::Property(pin, vec![("label".into(), Box::new(*b"a\0b"))]),
+            What::Update(vec![(pin.into(), Box::new(*b"1\x00\xff"))]),
+            What::Batch(pin.into(), vec![(u64::MAX, Box::new(*b"")), (0, Box::new(*b"2.5"))]),
+            What::Property(PinRef::Stream(u32::MAX), vec![("label".into(), Box::new(*b"a\0b"))]),
             What::IsConnected,
             What::IsAppConnected,
             What::LogEvent("hot".into(), "\u{1f525}".into()),
-            What::MetaGet("name".into()),
-            What::MetaSet("name".into(), "".into()),
+            What::MetaGet(FieldRef::Id(3)),
+            What::MetaSet(FieldRef::Name("name".into()), "".into()),
             What::History(Box::new(history)),
+            What::Provision(None),
+            What::Provision(Some("TMPL1".into())),
+            What::Notify,
+            What::Mail,
             What::Project,
             What::Clock,
         ];
@@ -140,6 +146,9 @@ mod tests {
                 | What::MetaGet(_)
                 | What::MetaSet(..)
                 | What::History(_)
+                | What::Provision(_)
+                | What::Notify
+                | What::Mail
                 | What::Project
                 | What::Clock => {}
             }

@@ -57,6 +57,7 @@ pub use mqtt::MESSAGE_CODES;
 pub use parcel::{Cargo, LocalLetter, Parcel};
 pub use settings::Settings;
 pub use shard::{Shard, ShardOptions};
+pub use store::identity::{FieldAsk, FieldWay, ReservedField};
 pub use store::{AwaitedAnswer, AwaitedKind, Change, DeviceChange, EventId, Intake, Points, Restored};
 pub use tls::TlsOptions;
 

@@ -5,7 +5,7 @@ use crate::limits;
 /// Settings of a shard. Every field has a default; the configuration file refuses values outside the ranges.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
-    /// Messages a second that a device may send on average; PING is exempt.
+    /// Messages a second that a device may send on average; PING has a bucket of its own.
     pub messages_per_second: u32,
     /// Messages that may come at once after a pause.
     pub message_burst: u32,

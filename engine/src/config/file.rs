@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use linchpin_control::Word as _;
 use linchpin_control::request::TemplateAdd;
 use linchpin_driver::{Choice, Descriptors, Features, IdleReceive};
-use linchpin_protocol::limits::{TEMPLATE_ALIASES, TEMPLATE_TOPICS};
+use linchpin_protocol::limits::{MAX_META_NAME_BYTES, TEMPLATE_ALIASES, TEMPLATE_FIELDS, TEMPLATE_TOPICS};
 use linchpin_protocol::model::{
-    Datastream, Network, Pin, SubstituteFault, Template, TemplateId, Token, TopicMapping, ValueKind,
+    Datastream, Network, Pin, SubstituteFault, Template, TemplateField, TemplateId, Token, TopicMapping, ValueKind,
 };
 use linchpin_shard::Settings;
 use serde::Deserialize;
@@ -109,6 +109,18 @@ struct TemplateTable {
     datastreams: Vec<DatastreamTable>,
     #[serde(default, rename = "topic")]
     topics: Vec<Spanned<TopicTable>>,
+    #[serde(default, rename = "field")]
+    fields: Vec<FieldTable>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FieldTable {
+    name: Spanned<String>,
+    id: Option<Spanned<i64>>,
+    #[serde(default)]
+    default: String,
+    by_device: Option<bool>,
 }
 
 #[derive(Deserialize)]
@@ -124,6 +136,7 @@ struct TopicTable {
 #[serde(deny_unknown_fields)]
 struct DatastreamTable {
     pin: Spanned<String>,
+    id: Option<Spanned<i64>>,
     name: String,
     #[serde(default)]
     aliases: Vec<Spanned<String>>,
@@ -349,8 +362,31 @@ fn template(source: &ConfigText<'_>, table: &TemplateTable) -> Result<Template, 
     }
     let events = table.events.iter().map(|event| event.as_str().into()).collect();
     let made = Template::new(id, table.name.as_str().into(), datastreams, events).with_tls_required(table.tls);
+    let made = made.with_fields(fields(source, table)?);
+    made.check_ids().map_err(|twice| source.error(table.id.span(), twice))?;
     let (aliases, topics) = (aliases(source, table, &made)?, topics(source, table, &made)?);
     Ok(made.with_aliases(aliases).with_topics(topics))
+}
+
+/// Metadata fields.
+fn fields(source: &ConfigText<'_>, table: &TemplateTable) -> Result<Vec<TemplateField>, ConfigError> {
+    if let Some(last) = table.fields.get(TEMPLATE_FIELDS) {
+        return Err(source.error(last.name.span(), format!("a template has {TEMPLATE_FIELDS} fields at most")));
+    }
+    let one = |field: &FieldTable| {
+        let (name, most) = (field.name.get_ref(), MAX_META_NAME_BYTES);
+        if name.is_empty() || name.len() > most {
+            let what = format!("a field's name has 1 to {most} bytes, not {}", name.len());
+            return Err(source.error(field.name.span(), what));
+        }
+        Ok(TemplateField {
+            id: source.within(field.id.as_ref(), "id", 1..=i64::from(u32::MAX), 0)?,
+            name: name.as_str().into(),
+            default: field.default.as_str().into(),
+            by_device: field.by_device.unwrap_or(true),
+        })
+    };
+    table.fields.iter().map(one).collect()
 }
 
 /// Other names of datastreams.
@@ -418,7 +454,8 @@ fn datastream(source: &ConfigText<'_>, table: &DatastreamTable) -> Result<Datast
         ("enum", ValueKind::Enum { count }),
     ];
     let kind = source.one_of(Some(&table.kind), "type", &kinds, ValueKind::Text)?;
-    let made = Datastream::new(pin, &table.name, kind, &table.unit, table.sync);
+    let id = source.within(table.id.as_ref(), "id", 1..=i64::from(u32::MAX), 0)?;
+    let made = Datastream::new(pin, &table.name, kind, &table.unit, table.sync).with_id(id);
     let fallback = match &table.fallback {
         Some(_) => Some(source.within(table.fallback.as_ref(), "fallback", 0..=9_999, 0)?),
         None => None,

@@ -62,6 +62,7 @@ fn tables() -> Vec<Table> {
         template(),
         datastream(),
         topic(),
+        field(),
         device(),
     ]
 }
@@ -349,6 +350,12 @@ fn template() -> Table {
 fn datastream() -> Table {
     let keys = vec![
         key("pin", "The pin.", "V0 to V255, D0 to D255 or A0 to A255; required", Shown::Required("\"V0\"")),
+        key(
+            "id",
+            "What dataStreamId means in the HTTP API: the id that it has in Blynk's cloud, for scripts that use it.",
+            "1 to 4294967295, each once in a template",
+            Shown::Example("the next one, which stays with the pin", "20"),
+        ),
         key("name", "For people, and for topics of MQTT.", "text; required", Shown::Required("\"Moisture\"")),
         key(
             "aliases",
@@ -405,6 +412,23 @@ fn topic() -> Table {
         key("pin", "What it sets.", "a pin of the template; required", Shown::Required("\"V0\"")),
     ];
     Table { head: "[[template.topic]]", what: "A topic of MQTT that the template maps.", is_example: true, keys }
+}
+
+fn field() -> Table {
+    let keys = vec![
+        key("name", "Its name.", "1 to 64 bytes; required", Shown::Required("\"Room\"")),
+        key(
+            "id",
+            "What metaFieldId means in the HTTP API.",
+            "1 to 4294967295, each once in a template",
+            Shown::Example("the next one, which stays with the name", "3"),
+        ),
+        key("default", "What a read gets while nothing was written.", "text", word("")),
+        key("by_device", "The device itself may write it.", "true or false", Shown::Default("true".to_owned())),
+    ];
+    let what = "A metadata field of the template above. With none its devices have any; else only these, Hotspot Name, \
+                Device UID and loc.latlon.";
+    Table { head: "[[template.field]]", what, is_example: true, keys }
 }
 
 fn device() -> Table {

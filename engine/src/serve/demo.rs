@@ -1,7 +1,7 @@
 //! What every `linchpin dev` server has: a template and three devices.
 
 use linchpin_control::NewDevices;
-use linchpin_protocol::model::{Datastream, Pin, Template, TemplateId, ValueKind};
+use linchpin_protocol::model::{Datastream, Pin, Template, TemplateField, TemplateId, ValueKind};
 
 /// The template that every dev server has.
 const TEMPLATE_ID: &[u8] = b"TMPLlinchpin";
@@ -20,6 +20,7 @@ pub(crate) fn devices() -> [NewDevices; 2] {
 /// The template of the demo.
 pub(crate) fn template() -> Template {
     let stream = |index, name, kind, unit, sync| Datastream::new(Pin::new_virtual(index), name, kind, unit, sync);
+    let field = |name: &str| TemplateField { id: 0, name: name.into(), default: "".into(), by_device: true };
     let datastreams = vec![
         stream(0, "Slider", ValueKind::Int { min: 0, max: 1_023 }, "", true),
         stream(1, "Counter", ValueKind::Int { min: 0, max: i64::from(i32::MAX) }, "s", false),
@@ -31,4 +32,5 @@ pub(crate) fn template() -> Template {
     // The id above is valid: a constant of this file, checked by the test below.
     let id = TemplateId::parse(TEMPLATE_ID).unwrap_or_else(|_| unreachable!("the demo template's id is valid"));
     Template::new(id, "Demo".into(), datastreams, vec!["hot".into(), "offline".into()])
+        .with_fields(vec![field("Room"), field("Serial Number")])
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use linchpin_control::{DeviceEntry, Keep, Made, NewDevices, Registry, RegistryError};
+use linchpin_control::{DeviceEntry, Keep, Made, NewDevices, Registry, RegistryError, TemplateEntry};
 use linchpin_protocol::model::{DeviceId, Template};
 
 use crate::config::DeviceConfig;
@@ -102,7 +102,12 @@ impl Fill {
 
 impl Filling<'_> {
     fn put(&mut self, template: Template) -> Result<(), FillError> {
-        if self.registry.template(template.id).is_some_and(|known| *known.template() == template) {
+        let is_same = |known: &TemplateEntry| {
+            let mut record = known.record.with_template(template.clone());
+            record.number(Some(&known.record));
+            record == known.record
+        };
+        if self.registry.template(template.id).is_some_and(is_same) {
             return Ok(());
         }
         let entry = self.registry.put_template(template)?;

@@ -2,28 +2,44 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use linchpin_protocol::http::{Content, Dialect, History, Reply};
-use linchpin_protocol::model::{DeviceId, OrgId};
+use linchpin_protocol::http::{Content, Dialect, History, HistoryOutput, Reply};
+use linchpin_protocol::model::{DeviceId, OrgId, Pin};
 use linchpin_storage::schema::DeviceKey;
-use linchpin_storage::{Error, ExportFormat, ExportQuery, Granularity, Period, Reads, Source, TimeFormat};
+use linchpin_storage::{Error, ExportFormat, ExportQuery, Granularity, Period, Reads, Source, TimeFormat, Zone};
 
 use crate::limits;
 
+/// A question, and of whom.
+pub(crate) struct HistoryAsk {
+    /// The device's organization.
+    pub(crate) org: OrgId,
+    /// The device.
+    pub(crate) device: DeviceId,
+    /// What is asked.
+    pub(crate) ask: History,
+    /// Of which pins.
+    pub(crate) pins: Box<[Pin]>,
+    /// The asker speaks TLS.
+    #[expect(dead_code, reason = "links follow")]
+    pub(crate) over_tls: bool,
+}
+
 /// The answer.
-pub(super) fn answer(reads: &Reads, org: OrgId, device: DeviceId, ask: &History) -> Reply {
-    let query = match query(DeviceKey::new(org, device), ask) {
+pub(super) fn answer(reads: &Reads, asked: &HistoryAsk) -> Reply {
+    let device = asked.device;
+    let query = match query(asked) {
         Ok(query) => query,
         Err(text) => return error(400, &text),
     };
     match text(reads, query) {
         Ok(Some(body)) => {
-            let content = if ask.is_csv { Content::Csv } else { Content::Json };
+            let content = if asked.ask.output == HistoryOutput::Csv { Content::Csv } else { Content::Json };
             Reply { status: 200, content, body: body.into(), allow: None }
         }
         Ok(None) => error(
             400,
             &format!(
-                "The answer has more than {} bytes: ask for a shorter period or a coarser granularityType.",
+                "The answer has more than {} bytes: ask for a shorter period, a coarser granularityType or output=FILE.",
                 limits::HISTORY_BYTES
             ),
         ),
@@ -41,7 +57,8 @@ fn error(status: u16, text: &str) -> Reply {
     Reply::error(Dialect::Current, status, text)
 }
 
-fn query(key: DeviceKey, ask: &History) -> Result<ExportQuery, String> {
+fn query(asked: &HistoryAsk) -> Result<ExportQuery, String> {
+    let (key, ask) = (DeviceKey::new(asked.org, asked.device), &asked.ask);
     let wrong = |name: &str, given: &str, known: &str| format!("{name} is one of {known}, not {given}.");
     let period = Period::parse(&ask.period)
         .ok_or_else(|| wrong("period", &ask.period, "HOUR, DAY, WEEK, MONTH, THREE_MONTHS"))?;
@@ -51,17 +68,25 @@ fn query(key: DeviceKey, ask: &History) -> Result<ExportQuery, String> {
         .ok_or_else(|| wrong("sourceType", &ask.source, "AVG, MIN, MAX, SUM, COUNT, LAST"))?;
     let time =
         TimeFormat::parse(&ask.format).ok_or_else(|| wrong("format", &ask.format, "TS, ISO, ISO_US, ISO_SIMPLE"))?;
+    let zone = Zone::parse(&ask.zone).ok_or_else(|| {
+        format!(
+            "tzName is the name of a time zone such as Europe/Kyiv, or a distance from UTC such as +03:00 (in a query \
+             %2B03:00), not {}.",
+            ask.zone
+        )
+    })?;
     let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64);
     Ok(ExportQuery {
         key,
-        pins: vec![ask.pin],
+        pins: asked.pins.to_vec(),
         from_ms: now_ms.saturating_sub(period.ms()),
         to_ms: now_ms,
         granularity,
         source,
-        format: if ask.is_csv { ExportFormat::Csv } else { ExportFormat::Json },
+        format: if ask.output == HistoryOutput::Json { ExportFormat::Json } else { ExportFormat::Csv },
         time,
-        ahead_minutes: ask.ahead_minutes,
+        zone,
+        events: ask.events,
     })
 }
 

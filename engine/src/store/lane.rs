@@ -5,14 +5,15 @@ use std::collections::{HashSet, VecDeque};
 use std::time::Duration;
 
 use linchpin_control::CommandLane;
-use linchpin_protocol::http::{Dialect, History, Reply};
-use linchpin_protocol::model::{DeviceId, Millis, OrgId, Pin};
-use linchpin_shard::{AwaitedAnswer, Change, Command, ConnRef, DeviceChange, Effects, Shard};
+use linchpin_protocol::http::{Dialect, Reply};
+use linchpin_protocol::model::{DeviceId, Millis, Pin};
+use linchpin_shard::{AwaitedAnswer, Change, Command, ConnRef, DeviceChange, Effects, FieldAsk, Shard};
 use linchpin_storage::{LaneFull, Reads, TelemetryLane, limits as storage};
 
 use super::changes::{Changes, Fence};
-use super::history;
+use super::history::HistoryAsk;
 use super::replies::Replies;
+use super::{field, history};
 use crate::limits;
 use crate::tick::command_lane::ToShard;
 use crate::tick::counters::EngineCounters;
@@ -179,19 +180,33 @@ impl StoreLane {
     }
 
     /// Ask for history, with what the device has written until now; the answer goes to the asker's shard.
-    pub(crate) fn ask(&mut self, asker: ConnRef, org: OrgId, device: DeviceId, ask: History) {
+    pub(crate) fn ask(&mut self, asker: ConnRef, ask: HistoryAsk) {
         // A full lane: what waits is missing in the answer.
         let _ = self.lane.close_batch();
         let to = self.shards[asker.shard.index()].clone();
         let replies = self.replies.clone();
         let late = to.clone();
         let job = move |reads: &Reads| {
-            let reply = Box::new(history::answer(reads, org, device, &ask));
+            let reply = Box::new(history::answer(reads, &ask));
             replies.give(to, Command::HistoryAnswer { asker, reply });
         };
         if let Err(error) = self.reads.submit(job) {
             let reply = Box::new(Reply::error(Dialect::Current, 503, &error.to_string()));
             self.replies.give(late, Command::HistoryAnswer { asker, reply });
+        }
+    }
+
+    /// Look a field of a device up; the answer goes to the asker's shard.
+    pub(crate) fn ask_field(&mut self, ask: FieldAsk) {
+        let to = self.shards[ask.asker.shard.index()].clone();
+        let replies = self.replies.clone();
+        let late = to.clone();
+        let job = move |reads: &Reads| {
+            let value = field::value(reads, ask.org, ask.device, ask.field);
+            replies.give(to, Command::FieldAnswer { ask, value });
+        };
+        if self.reads.submit(job).is_err() {
+            self.replies.give(late, Command::FieldAnswer { ask, value: None });
         }
     }
 

@@ -1,6 +1,7 @@
 //! The store in the process: opened before anything else, closed after everything else.
 
 mod changes;
+mod field;
 mod fill;
 mod history;
 mod lane;
@@ -24,6 +25,7 @@ use crate::tick::command_lane::ToShard;
 
 pub(crate) use changes::Changes;
 pub(crate) use fill::{Fill, FillError};
+pub(crate) use history::HistoryAsk;
 pub(crate) use lane::StoreLane;
 pub(crate) use load::load_all;
 use replies::Replies;

@@ -24,7 +24,7 @@ use linchpin_shard::{
 
 use crate::limits;
 use crate::serve::progress::ShardProgress;
-use crate::store::StoreLane;
+use crate::store::{HistoryAsk, StoreLane};
 use crate::tick::clock::TickClock;
 use crate::tick::command_lane::FromControl;
 use crate::tick::counters::EngineCounters;
@@ -274,9 +274,14 @@ impl Core {
                         store.await_stored(answer);
                     }
                 }
-                Effect::History { asker, org, device, ask } => {
+                Effect::History { asker, org, device, ask, pins, over_tls } => {
                     if let Some(store) = &mut self.store {
-                        store.ask(asker, org, device, *ask);
+                        store.ask(asker, HistoryAsk { org, device, ask: *ask, pins, over_tls });
+                    }
+                }
+                Effect::Field(ask) => {
+                    if let Some(store) = &mut self.store {
+                        store.ask_field(ask);
                     }
                 }
                 Effect::Ended { device, end, .. } => self.log.ended(now, device, end),

@@ -3,13 +3,17 @@
 use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 
-use crate::limits::{BATCH_POINTS, HTTP_WRITES, MAX_EVENT_CODE_BYTES, MAX_META_NAME_BYTES, MAX_VALUE_BYTES};
-use crate::model::{Pin, Token, is_known_property};
+use crate::limits::{
+    BATCH_POINTS, HTTP_WRITES, MAX_EVENT_CODE_BYTES, MAX_META_NAME_BYTES, MAX_TEMPLATE_ID_BYTES, MAX_VALUE_BYTES,
+};
+use crate::model::{TemplateId, Token, is_known_property};
 
 use super::head::MQTT_SUBPROTOCOL;
 use super::history::history;
-use super::{Head, History, Method, Reply, Request, Target, legacy};
+use super::pin_ref::{id_of, pin_of};
+use super::{FieldRef, Head, History, Method, PinRef, Reply, Request, Target, legacy};
 
 /// Which API was asked: they differ in how answers look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,7 +36,7 @@ pub struct Call {
 }
 
 /// Pins and their new values, several parts joined by NUL.
-pub type Writes = Vec<(Pin, Box<[u8]>)>;
+pub type Writes = Vec<(PinRef, Box<[u8]>)>;
 
 /// See [`Call`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,15 +44,15 @@ pub enum What {
     /// Is the token good, and may a body of so many bytes follow? Asked before a long body is read.
     Upload(u32),
     /// Latest values of pins, at least one.
-    Get(Box<[Pin]>),
+    Get(Box<[PinRef]>),
     /// All latest values.
     GetAll,
     /// Write pins: checked all first, then kept and sent to the device.
     Update(Writes),
     /// Points of one pin with their times, Unix ms.
-    Batch(Pin, Vec<(u64, Box<[u8]>)>),
+    Batch(PinRef, Vec<(u64, Box<[u8]>)>),
     /// Set properties of a pin.
-    Property(Pin, Vec<(Box<str>, Box<[u8]>)>),
+    Property(PinRef, Vec<(Box<str>, Box<[u8]>)>),
     /// Is the device connected?
     IsConnected,
     /// Is a watching app connected?
@@ -56,11 +60,17 @@ pub enum What {
     /// An event happened: code, description.
     LogEvent(Box<str>, Box<str>),
     /// Read a field of the metadata.
-    MetaGet(Box<str>),
+    MetaGet(FieldRef),
     /// Write a field of the metadata.
-    MetaSet(Box<str>, Box<str>),
+    MetaSet(FieldRef, Box<str>),
     /// Values of the past.
     History(Box<History>),
+    /// Is the token good, and does the device have this template? What a device asks before it logs in for the first time.
+    Provision(Option<Box<str>>),
+    /// Send a push notification to those who watch the device; legacy only.
+    Notify,
+    /// Send a mail; legacy only.
+    Mail,
     /// What a legacy client calls its project.
     Project,
     /// The server's time.
@@ -144,7 +154,12 @@ pub(super) fn methods(path: &str) -> &'static str {
         return "GET, HEAD, OPTIONS, POST";
     }
     let verb = path.split('/').nth(2).filter(|_| !path.starts_with(CURRENT));
-    if matches!(verb, Some("update" | "pin")) { "GET, HEAD, OPTIONS, PUT" } else { "GET, HEAD, OPTIONS" }
+    match verb {
+        Some("update") => "GET, HEAD, OPTIONS, PUT",
+        Some("pin") => "GET, HEAD, OPTIONS, POST, PUT",
+        Some("notify" | "email") => "OPTIONS, POST",
+        _ => "GET, HEAD, OPTIONS",
+    }
 }
 
 fn bad(message: &str) -> Reply {
@@ -164,6 +179,7 @@ fn current(path: &str, target: &Target<'_>, request: &Request<'_>) -> Result<Rou
         "data/get",
         "device/meta",
         "device/meta/update",
+        "provision",
     ];
     if !known.contains(&path) {
         let message = "There is no such path: see the device API's description for those that exist.";
@@ -182,11 +198,9 @@ fn current(path: &str, target: &Target<'_>, request: &Request<'_>) -> Result<Rou
         "update/property" => property(target)?,
         "isHardwareConnected" => What::IsConnected,
         "logEvent" => log_event(target)?,
-        "data/get" => {
-            let pin = named_pin(target)?.ok_or_else(wrong_pin)?;
-            What::History(Box::new(history(target, pin)?))
-        }
-        "device/meta" => What::MetaGet(meta_name(target)?),
+        "data/get" => What::History(Box::new(history(target, named_pin(target)?, request)?)),
+        "device/meta" => What::MetaGet(named_field(target)?),
+        "provision" => provision(target)?,
         _ => meta_set(target)?,
     };
     Ok(Route::Device { token, call: Call { dialect: Dialect::Current, what, over_tls: false } })
@@ -223,40 +237,38 @@ fn token_of(target: &Target<'_>, request: &Request<'_>) -> Result<Token, Reply> 
     Token::parse(&given).map_err(|_| bad("Invalid token."))
 }
 
-/// `v1`, `V1`, `d8`, `a0`.
-pub(super) fn pin_of(text: &[u8]) -> Option<Pin> {
-    let (letter, digits) = text.split_first()?;
-    digits.first().filter(|digit| digit.is_ascii_digit())?;
-    Pin::parse(letter.to_ascii_lowercase(), digits)
-}
-
-/// The pin that `dataStreamId` or `pin` names; a datastream's id is the number of its virtual pin.
-fn named_pin(target: &Target<'_>) -> Result<Option<Pin>, Reply> {
-    if let Some(id) = target.get("dataStreamId") {
-        return match id.first() {
-            Some(digit) if digit.is_ascii_digit() => {
-                Pin::parse(b'v', &id).map(Some).ok_or_else(|| bad("Wrong dataStreamId format."))
-            }
-            _ => Err(bad("Wrong dataStreamId format.")),
-        };
-    }
-    match target.get("pin") {
-        Some(pin) => pin_of(&pin).map(Some).ok_or_else(wrong_pin),
-        None => Ok(None),
-    }
-}
-
 fn wrong_pin() -> Reply {
     bad("Wrong pin format.")
 }
 
-fn pins(target: &Target<'_>) -> Result<Vec<Pin>, Reply> {
+/// What `dataStreamId` or `pin` names.
+fn named_pin(target: &Target<'_>) -> Result<Option<PinRef>, Reply> {
+    if let Some(id) = target.get("dataStreamId") {
+        return id_of(&id).map(|id| Some(PinRef::Stream(id))).ok_or_else(|| bad("Wrong dataStreamId format."));
+    }
+    match target.get("pin") {
+        Some(pin) => pin_of(&pin).map(|pin| Some(pin.into())).ok_or_else(wrong_pin),
+        None => Ok(None),
+    }
+}
+
+/// What `metaFieldId` or `metaFieldName` names.
+fn named_field(target: &Target<'_>) -> Result<FieldRef, Reply> {
+    let wrong = || bad("Wrong metaField format.");
+    if let Some(id) = target.get("metaFieldId") {
+        return id_of(&id).map(FieldRef::Id).ok_or_else(wrong);
+    }
+    let name = target.text("metaFieldName").filter(|name| !name.is_empty() && name.len() <= MAX_META_NAME_BYTES);
+    name.map(|name| FieldRef::Name(name.into())).ok_or_else(wrong)
+}
+
+fn pins(target: &Target<'_>) -> Result<Vec<PinRef>, Reply> {
     let mut found: Vec<_> = named_pin(target)?.into_iter().collect();
     for (key, _) in target.pairs() {
         if matches!(&*key, b"token" | b"dataStreamId" | b"pin") {
             continue;
         }
-        found.push(pin_of(&key).ok_or_else(wrong_pin)?);
+        found.push(pin_of(&key).ok_or_else(wrong_pin)?.into());
         check_count(found.len())?;
     }
     if found.is_empty() { Err(wrong_pin()) } else { Ok(found) }
@@ -273,12 +285,12 @@ fn check_count(count: usize) -> Result<(), Reply> {
 /// several parts.
 fn writes(target: &Target<'_>) -> Result<Writes, Reply> {
     let named = named_pin(target)?;
-    let mut found: Vec<(Pin, Vec<u8>)> = Vec::new();
+    let mut found: Vec<(PinRef, Vec<u8>)> = Vec::new();
     for (key, value) in target.assignments() {
         let pin = match &*key {
             b"token" | b"dataStreamId" | b"pin" => continue,
             b"value" => named.ok_or_else(wrong_pin)?,
-            key => pin_of(key).ok_or_else(wrong_pin)?,
+            key => pin_of(key).ok_or_else(wrong_pin)?.into(),
         };
         // `update?v1` is a slip for `get?v1`: it must not erase anything.
         let value = value.ok_or_else(|| bad(&format!("{pin} needs a value: {pin}=...; an empty one is {pin}=.")))?;
@@ -323,17 +335,32 @@ fn batch(target: &Target<'_>, request: &Request<'_>) -> Result<What, Reply> {
     }
     let pin = named_pin(target)?.ok_or_else(wrong_pin)?;
     let wrong = || bad("The body must be JSON: an array of [time in Unix ms, value], texts without NUL.");
-    let rows: Vec<(u64, serde_json::Value)> = serde_json::from_slice(&request.body).map_err(|_| wrong())?;
+    let rows: Vec<(u64, &RawValue)> = serde_json::from_slice(&request.body).map_err(|_| wrong())?;
     if rows.len() > BATCH_POINTS {
         return Err(bad("Too much data in batch. Maximum batch size is 10000 points."));
     }
     let mut points = Vec::with_capacity(rows.len());
     for (at, value) in rows {
-        let value = text_of(&value).ok_or_else(wrong)?;
+        let value = written(value).ok_or_else(wrong)?;
         check_value(&value)?;
         points.push((at, value.into()));
     }
     Ok(What::Batch(pin, points))
+}
+
+/// As [`text_of`], with numbers as their sender wrote them: `32.123960` stays that.
+fn written(json: &RawValue) -> Option<Vec<u8>> {
+    let text = json.get();
+    match text.as_bytes().first()? {
+        b'[' => {
+            let parts: Vec<&RawValue> = serde_json::from_str(text).ok()?;
+            let is_flat = !parts.is_empty() && parts.iter().all(|part| !part.get().starts_with('['));
+            let parts: Option<Vec<_>> = is_flat.then(|| parts.into_iter().map(written).collect())?;
+            Some(parts?.join(&0))
+        }
+        b'-' | b'0'..=b'9' if !text.contains(['e', 'E']) => Some(text.as_bytes().to_vec()),
+        _ => text_of(&serde_json::from_str(text).ok()?),
+    }
 }
 
 /// A JSON value as a pin has it: parts of an array are joined by NUL, so none may contain it.
@@ -385,18 +412,15 @@ fn log_event(target: &Target<'_>) -> Result<What, Reply> {
     Ok(What::LogEvent(code.into(), description.into()))
 }
 
-fn meta_name(target: &Target<'_>) -> Result<Box<str>, Reply> {
-    // Fields have names here, no numbers.
-    if let Some(id) = target.get("metaFieldId") {
-        let is_number = !id.is_empty() && id.iter().all(u8::is_ascii_digit);
-        return Err(bad(if is_number { "MetaField doesn't exist." } else { "Wrong metaField format." }));
-    }
-    let name = target.text("metaFieldName").filter(|name| !name.is_empty() && name.len() <= MAX_META_NAME_BYTES);
-    name.map(Into::into).ok_or_else(|| bad("Wrong metaField format."))
+/// `type` (MCU or NCP), `ver`, `build`, `fwType`, `blVer` and `boType` may stand there: what they say comes with INFO.
+fn provision(target: &Target<'_>) -> Result<What, Reply> {
+    let Some(id) = target.get("templateId") else { return Ok(What::Provision(None)) };
+    let wrong = || bad(&format!("A templateId has 1 to {MAX_TEMPLATE_ID_BYTES} letters, digits, - and _."));
+    TemplateId::parse(&id).map(|id| What::Provision(Some(id.as_str().into()))).map_err(|_| wrong())
 }
 
 fn meta_set(target: &Target<'_>) -> Result<What, Reply> {
-    let name = meta_name(target)?;
+    let name = named_field(target)?;
     let value = target.text("value").ok_or_else(|| bad("Wrong value."))?;
     check_value(value.as_bytes())?;
     Ok(What::MetaSet(name, value.into()))
@@ -404,8 +428,9 @@ fn meta_set(target: &Target<'_>) -> Result<What, Reply> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Next, next_request};
+    use super::super::{HistoryOutput, Next, next_request};
     use super::*;
+    use crate::model::Pin;
 
     const TOKEN: &str = "abcdefghijklmnopqrstuvwxyz012345";
 
@@ -429,26 +454,29 @@ mod tests {
         ask(&format!("GET /external/api/{path} HTTP/1.1\r\nHost: x\r\n\r\n"))
     }
 
-    fn v(index: u8) -> Pin {
-        Pin::new_virtual(index)
+    fn v(index: u8) -> PinRef {
+        Pin::new_virtual(index).into()
     }
 
     #[test]
     fn history_has_defaults_and_names_are_not_judged_here() {
         let Ok(What::History(plain)) = get("data/get?@&pin=v7") else { panic!("history") };
-        let names = [&plain.period, &plain.granularity, &plain.source, &plain.format].map(|name| &**name);
-        assert_eq!(names, ["MONTH", "RAW_DATA", "AVG", "TS"]);
-        assert_eq!((plain.pin, plain.ahead_minutes, plain.is_csv), (v(7), 0, false));
+        let names = [&plain.period, &plain.granularity, &plain.source, &plain.format, &plain.zone].map(|name| &**name);
+        assert_eq!(names, ["MONTH", "RAW_DATA", "AVG", "TS", "UTC"]);
+        assert_eq!((plain.pin, plain.output, plain.events), (Some(v(7)), HistoryOutput::Json, false));
+        assert_eq!(&*plain.host, "x", "where a link would lead");
         let path = "data/get?@&dataStreamId=7&period=day&granularityType=HOURLY&sourceType=MAX&format=ISO_US\
-                    &tzName=%2B02:00&output=csv";
+                    &tzName=America/New_York&output=csv&sendEvents=true";
         let Ok(What::History(full)) = get(path) else { panic!("history") };
-        let names = [&full.period, &full.granularity, &full.source, &full.format].map(|name| &**name);
-        assert_eq!(names, ["DAY", "HOURLY", "MAX", "ISO_US"]);
-        assert_eq!((full.pin, full.ahead_minutes, full.is_csv), (v(7), 120, true));
+        let names = [&full.period, &full.granularity, &full.source, &full.format, &full.zone].map(|name| &**name);
+        assert_eq!(names, ["DAY", "HOURLY", "MAX", "ISO_US", "America/New_York"]);
+        assert_eq!((full.pin, full.output, full.events), (Some(PinRef::Stream(7)), HistoryOutput::Csv, true));
+        let Ok(What::History(all)) = get("data/get/?@&output=FILE") else { panic!("history") };
+        assert_eq!((all.pin, all.output), (None, HistoryOutput::File));
         for (path, part) in [
-            ("data/get?@", "Wrong pin format."),
-            ("data/get?@&pin=v1&tzName=Europe/Kyiv", "tzName"),
-            ("data/get?@&pin=v1&output=ZIP", "JSON or CSV"),
+            ("data/get?@&pin=x1", "Wrong pin format."),
+            ("data/get?@&pin=v1&output=ZIP", "JSON, CSV or FILE, not ZIP"),
+            ("data/get?@&pin=v1&sendEvents=1", "true or false, not 1"),
             (&format!("data/get?@&pin=v1&period={}", "X".repeat(33)), "33"),
         ] {
             let refusal = get(path).expect_err(path);
@@ -461,16 +489,16 @@ mod tests {
         assert_eq!(get("get?@&v1"), Ok(What::Get([v(1)].into())));
         assert_eq!(
             get("get?@&V1&d8&a0"),
-            Ok(What::Get([v(1), pin_of(b"d8").expect("a pin"), pin_of(b"A0").expect("a pin")].into()))
+            Ok(What::Get([v(1), pin_of(b"d8").expect("a pin").into(), pin_of(b"A0").expect("a pin").into()].into()))
         );
-        assert_eq!(get("get?@&dataStreamId=7"), Ok(What::Get([v(7)].into())));
+        assert_eq!(get("get?@&dataStreamId=7"), Ok(What::Get([PinRef::Stream(7)].into())));
         assert_eq!(get("getAll?@"), Ok(What::GetAll));
         assert_eq!(get("getAll/?@"), Ok(What::GetAll), "the documentation writes it so, too");
         assert_eq!(get("update/?@&v1="), Ok(What::Update(vec![(v(1), Box::new([]))])));
         assert_eq!(get("batch/update/?@&v1=1"), Ok(What::Update(vec![(v(1), (*b"1").into())])));
         assert_eq!(get("update?@&v1=a%20b"), Ok(What::Update(vec![(v(1), (*b"a b").into())])));
         assert_eq!(get("update?@&pin=V1&value=24.1&value=52"), Ok(What::Update(vec![(v(1), (*b"24.1\x0052").into())])));
-        assert_eq!(get("update?dataStreamId=3&value=1&@"), Ok(What::Update(vec![(v(3), (*b"1").into())])));
+        assert_eq!(get("update?dataStreamId=3&value=1&@"), Ok(What::Update(vec![(PinRef::Stream(3), (*b"1").into())])));
         assert_eq!(
             get("batch/update?@&v1=1&v2=2"),
             Ok(What::Update(vec![(v(1), (*b"1").into()), (v(2), (*b"2").into())]))
@@ -481,10 +509,10 @@ mod tests {
         );
         assert_eq!(get("isHardwareConnected?@"), Ok(What::IsConnected));
         assert_eq!(get("logEvent?@&code=hot"), Ok(What::LogEvent("hot".into(), "".into())));
-        assert_eq!(get("device/meta?@&metaFieldName=Room"), Ok(What::MetaGet("Room".into())));
+        assert_eq!(get("device/meta?@&metaFieldName=Room"), Ok(What::MetaGet(FieldRef::Name("Room".into()))));
         assert_eq!(
             get("device/meta/update?@&metaFieldName=Room&value=2"),
-            Ok(What::MetaSet("Room".into(), "2".into()))
+            Ok(What::MetaSet(FieldRef::Name("Room".into()), "2".into()))
         );
     }
 
@@ -553,7 +581,8 @@ mod tests {
             ("logEvent?@", "Event code is not provided."),
             ("device/meta?@", "Wrong metaField format."),
             ("device/meta?@&metaFieldId=x", "Wrong metaField format."),
-            ("device/meta?@&metaFieldId=7", "MetaField doesn't exist."),
+            ("device/meta?@&metaFieldId=4294967296", "Wrong metaField format."),
+            ("provision?@&templateId=not%20one", "templateId"),
             ("device/meta/update?@&metaFieldName=Room", "Wrong value."),
         ] {
             let error = get(path).expect_err(path);

@@ -32,6 +32,8 @@ pub struct Head<'a> {
     pub method: Method,
     /// With what: path and query as received.
     pub target: &'a str,
+    /// `Host`, as received; in HTTP/1.0 it may be missing.
+    pub host: Option<&'a str>,
     /// May the connection be used again after the answer?
     pub keep_alive: bool,
     /// Token of `Authorization: Bearer`, if there is one.
@@ -61,6 +63,7 @@ pub(super) const MQTT_SUBPROTOCOL: &str = "mqtt";
 #[derive(Default)]
 struct Fields<'a> {
     hosts: u32,
+    host: Option<&'a str>,
     length: Option<usize>,
     chunked: bool,
     close: bool,
@@ -112,6 +115,7 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Option<Head<'_>>, HttpFault> {
     Ok(Some(Head {
         method: method(request.method.unwrap_or_default()),
         target: request.path.unwrap_or_default(),
+        host: found.host,
         keep_alive: if minor >= 1 { !found.close } else { found.keep_alive && !found.close },
         bearer: found.bearer,
         content_type: found.content_type,
@@ -164,6 +168,7 @@ fn note<'a>(found: &mut Fields<'a>, field: &httparse::Header<'a>) -> Result<(), 
         if !is_host_value(field.value) {
             return Err(HttpFault::Host);
         }
+        found.host = std::str::from_utf8(field.value).ok();
     } else if is("content-length") {
         let length = digits(field.value).ok_or(HttpFault::AmbiguousLength { what: "Content-Length is no number" })?;
         if found.length.replace(length).is_some() {

@@ -2,14 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Dialect, Reply, Target};
-use crate::model::Pin;
+use super::{Dialect, PinRef, Reply, Request, Target};
 
-/// Values of a pin over a time. Names are those of the API; what they stand for is known where history is kept.
+/// Values of a pin, or of all, over a time. Names are those of the API; what they stand for is known where history is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct History {
-    /// The pin.
-    pub pin: Pin,
+    /// The pin; `None`: all pins of the device.
+    pub pin: Option<PinRef>,
     /// How far back: `HOUR`, `DAY`, `WEEK`, `MONTH`, `THREE_MONTHS`.
     pub period: Box<str>,
     /// How fine: `RAW_DATA`, `MINUTE`, `HOURLY`, `DAILY`.
@@ -18,96 +17,93 @@ pub struct History {
     pub source: Box<str>,
     /// How times look: `TS`, `ISO`, `ISO_US`, `ISO_SIMPLE`.
     pub format: Box<str>,
-    /// Minutes that local times are ahead of UTC.
-    pub ahead_minutes: i32,
-    /// The body is CSV, not JSON.
-    pub is_csv: bool,
+    /// The zone of local times: its name as given.
+    pub zone: Box<str>,
+    /// What comes.
+    pub output: HistoryOutput,
+    /// Events too.
+    pub events: bool,
+    /// The host that was asked, for links.
+    pub host: Box<str>,
+}
+
+/// What a question about history is answered with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum HistoryOutput {
+    /// The values, as JSON.
+    Json,
+    /// The values, as CSV.
+    Csv,
+    /// A link to a file with the values.
+    File,
+    /// The same, as the legacy API has it: a redirect to the file.
+    LegacyFile,
 }
 
 /// Longest of the names, bytes.
 const NAME_BYTES: usize = 32;
-/// Local times differ from UTC by at most this, minutes.
-const ZONE_MINUTES: i32 = 14 * 60;
+/// Longest host, bytes: a name of DNS with a port.
+const HOST_BYTES: usize = 260;
 
 /// What a request asks, with the defaults of the API.
-pub(super) fn history(target: &Target<'_>, pin: Pin) -> Result<History, Reply> {
-    let name = |key: &str, default: &str| -> Result<Box<str>, Reply> {
-        match target.get(key) {
-            None => Ok(default.into()),
-            Some(name) if name.len() <= NAME_BYTES => std::str::from_utf8(&name)
-                .map(|name| name.to_ascii_uppercase().into())
-                .map_err(|_| wrong(&format!("{key} is no text."))),
-            Some(name) => Err(wrong(&format!("{key} has {NAME_BYTES} bytes at most, this one {}.", name.len()))),
-        }
+pub(super) fn history(target: &Target<'_>, pin: Option<PinRef>, request: &Request<'_>) -> Result<History, Reply> {
+    let name = |key: &str, default: &str| name(target, key, default).map(|name| name.to_ascii_uppercase().into());
+    let output: Box<str> = name("output", "JSON")?;
+    let output = match &*output {
+        "JSON" => HistoryOutput::Json,
+        "CSV" => HistoryOutput::Csv,
+        "FILE" => HistoryOutput::File,
+        _ => return Err(wrong(&format!("output is JSON, CSV or FILE, not {output}."))),
     };
-    let zone = name("tzName", "UTC")?;
-    let output = name("output", "JSON")?;
-    if !matches!(&*output, "JSON" | "CSV") {
-        return Err(wrong(&format!("output is JSON or CSV, not {output}.")));
-    }
+    let events: Box<str> = name("sendEvents", "false")?;
+    let events = match &*events {
+        "TRUE" => true,
+        "FALSE" => false,
+        _ => return Err(wrong(&format!("sendEvents is true or false, not {}.", events.to_ascii_lowercase()))),
+    };
     Ok(History {
         pin,
         period: name("period", "MONTH")?,
         granularity: name("granularityType", "RAW_DATA")?,
         source: name("sourceType", "AVG")?,
         format: name("format", "TS")?,
-        ahead_minutes: zone_minutes(&zone).ok_or_else(|| {
-            wrong(&format!("tzName is UTC or a distance from it such as +03:00 (in a query %2B03:00), not {zone}."))
-        })?,
-        is_csv: &*output == "CSV",
+        zone: self::name(target, "tzName", "UTC")?.into(),
+        output,
+        events,
+        host: host(request),
     })
+}
+
+/// All of a pin, as the legacy API gives it.
+pub(super) fn legacy_history(pin: PinRef, request: &Request<'_>) -> History {
+    History {
+        pin: Some(pin),
+        period: "THREE_MONTHS".into(),
+        granularity: "MINUTE".into(),
+        source: "AVG".into(),
+        format: "TS".into(),
+        zone: "UTC".into(),
+        output: HistoryOutput::LegacyFile,
+        events: false,
+        host: host(request),
+    }
+}
+
+fn host(request: &Request<'_>) -> Box<str> {
+    let host = request.head.host.filter(|host| host.len() <= HOST_BYTES && super::host_name(host.as_bytes()).is_some());
+    host.unwrap_or("localhost").into()
+}
+
+fn name(target: &Target<'_>, key: &str, default: &str) -> Result<String, Reply> {
+    match target.get(key) {
+        None => Ok(default.into()),
+        Some(name) if name.len() <= NAME_BYTES => {
+            std::str::from_utf8(&name).map(str::to_owned).map_err(|_| wrong(&format!("{key} is no text.")))
+        }
+        Some(name) => Err(wrong(&format!("{key} has {NAME_BYTES} bytes at most, this one {}.", name.len()))),
+    }
 }
 
 fn wrong(message: &str) -> Reply {
     Reply::error(Dialect::Current, 400, message)
-}
-
-/// `UTC`, `GMT`, `Z`, or one of them or nothing before `+3`, `-05:30`, `+0530`. Names of places would need their laws.
-fn zone_minutes(zone: &str) -> Option<i32> {
-    let rest = ["UTC", "GMT", "Z"].iter().find_map(|name| zone.strip_prefix(name)).unwrap_or(zone);
-    if rest.is_empty() {
-        return (!zone.is_empty()).then_some(0);
-    }
-    // A plus that was not escaped arrives as a space.
-    let (sign, digits) = match rest.split_at_checked(1)? {
-        ("+" | " ", digits) => (1, digits),
-        ("-", digits) => (-1, digits),
-        _ => return None,
-    };
-    let (hours, minutes) = match digits.split_once(':') {
-        Some(pair) => pair,
-        None if digits.len() == 4 => digits.split_at_checked(2)?,
-        None => (digits, "0"),
-    };
-    let number = |text: &str| {
-        (!text.is_empty() && text.len() <= 2 && text.bytes().all(|b| b.is_ascii_digit())).then(|| text.parse::<i32>())
-    };
-    let (hours, minutes) = (number(hours)?.ok()?, number(minutes)?.ok()?);
-    let ahead = hours * 60 + minutes;
-    (minutes < 60 && ahead <= ZONE_MINUTES).then_some(sign * ahead)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn zones_are_distances_from_utc() {
-        for (zone, minutes) in [
-            ("UTC", 0),
-            ("GMT", 0),
-            ("Z", 0),
-            ("+03:00", 180),
-            (" 03:00", 180),
-            ("UTC+3", 180),
-            ("GMT-05:30", -330),
-            ("-0930", -570),
-            ("+14", 840),
-        ] {
-            assert_eq!(zone_minutes(zone), Some(minutes), "{zone}");
-        }
-        for zone in ["", "EUROPE/KYIV", "+", "UTC+", "+3:60", "+15", "+1:2:3", "+ 3", "3", "+12345"] {
-            assert_eq!(zone_minutes(zone), None, "{zone}");
-        }
-    }
 }

@@ -1,9 +1,11 @@
 //! The legacy server's API: `/{token}/...`.
 
-use crate::limits::HTTP_WRITES;
+use crate::limits::{HTTP_WRITES, MAX_PUSH_CHARS};
 use crate::model::{Pin, Token, is_known_property};
 
-use super::api::{check_part, check_value, methods, pin_of, text_of};
+use super::api::{check_part, check_value, methods, text_of};
+use super::history::legacy_history;
+use super::pin_ref::pin_of;
 use super::{Call, Dialect, Method, Reply, Request, Route, Target, What};
 
 fn bad(message: &str) -> Reply {
@@ -20,12 +22,14 @@ pub(super) fn route(target: &Target<'_>, request: &Request<'_>) -> Result<Route,
     let rest: Vec<_> = segments.collect();
     let method = request.head.method;
     let is_get = matches!(method, Method::Get | Method::Head);
-    let known = matches!(verb, "get" | "update" | "pin" | "project" | "isHardwareConnected" | "isAppConnected" | "rtc");
-    if !known {
+    if !is_legacy_verb(verb) {
         return Err(Reply::error(Dialect::Legacy, 404, "There is no such path."));
     }
-    let is_put = method == Method::Put && matches!(verb, "update" | "pin");
-    if !is_get && !is_put {
+    let writes_pin =
+        method == Method::Put && matches!(verb, "update" | "pin") || method == Method::Post && verb == "pin";
+    let posts = matches!(verb, "notify" | "email");
+    let is_right = if posts { method == Method::Post } else { is_get || writes_pin };
+    if !is_right {
         return Err(Reply::wrong_method(Dialect::Legacy, methods(target.path)));
     }
     if request.head.bearer.is_some_and(|bearer| bearer != first) {
@@ -37,13 +41,46 @@ pub(super) fn route(target: &Target<'_>, request: &Request<'_>) -> Result<Route,
         ("isHardwareConnected", []) => What::IsConnected,
         ("isAppConnected", []) => What::IsAppConnected,
         ("rtc", []) => What::Clock,
-        ("update" | "pin", [pin]) if method == Method::Put => put(pin_in(pin)?, request)?,
+        ("notify", []) => notify(request)?,
+        ("email", []) => mail(request)?,
+        ("qr", []) => {
+            let text =
+                "Project codes were for the Blynk app of old, which no shop has any more: give the device's token.";
+            return Err(Reply::error(Dialect::Legacy, 410, text));
+        }
+        ("data", [pin]) => What::History(Box::new(legacy_history(pin_in(pin)?.into(), request))),
+        ("update" | "pin", [pin]) if writes_pin => put(pin_in(pin)?, request)?,
         ("update", [pin]) => update(pin_in(pin)?, target)?,
-        ("get" | "pin", [pin]) => What::Get([pin_in(pin)?].into()),
-        ("get" | "pin" | "update", _) => return Err(bad("Wrong pin format.")),
+        ("get" | "pin", [pin]) => What::Get([pin_in(pin)?.into()].into()),
+        ("get" | "pin" | "update" | "data", _) => return Err(bad("Wrong pin format.")),
         _ => return Err(Reply::error(Dialect::Legacy, 404, "There is no such path.")),
     };
     Ok(Route::Device { token, call: Call { dialect: Dialect::Legacy, what, over_tls: false } })
+}
+
+/// The second part of a legacy path, behind the token.
+pub(super) fn is_legacy_verb(verb: &str) -> bool {
+    let reads = ["get", "project", "isHardwareConnected", "isAppConnected", "rtc", "data", "qr"];
+    reads.contains(&verb) || matches!(verb, "update" | "pin" | "notify" | "email")
+}
+
+/// A JSON object, of which `name` is a text of 1 to `most` characters.
+fn has_text(object: &serde_json::Value, name: &str, most: usize) -> bool {
+    object.get(name).and_then(serde_json::Value::as_str).is_some_and(|text| (1..=most).contains(&text.chars().count()))
+}
+
+/// `{"body": TEXT}`.
+fn notify(request: &Request<'_>) -> Result<What, Reply> {
+    let object = serde_json::from_slice(&request.body).map_err(|_| bad("Wrong request format."))?;
+    let is_right = has_text(&object, "body", MAX_PUSH_CHARS);
+    if is_right { Ok(What::Notify) } else { Err(bad("Body is empty or larger than 255 chars.")) }
+}
+
+/// `{"to": ADDRESS, "subj": TEXT, "title": TEXT}`.
+fn mail(request: &Request<'_>) -> Result<What, Reply> {
+    let object = serde_json::from_slice(&request.body).map_err(|_| bad("Wrong request format."))?;
+    let is_right = ["to", "subj"].iter().all(|name| has_text(&object, name, usize::MAX));
+    if is_right { Ok(What::Mail) } else { Err(bad("Email body is wrong. Missing or empty fields 'to', 'subj'.")) }
 }
 
 fn pin_in(text: &str) -> Result<Pin, Reply> {
@@ -72,7 +109,7 @@ fn update(pin: Pin, target: &Target<'_>) -> Result<What, Reply> {
         check_part(Dialect::Legacy, &value)?;
         set.push((name.into(), value.into_owned().into()));
     }
-    if set.is_empty() { Err(bad("No pin for update provided.")) } else { Ok(What::Property(pin, set)) }
+    if set.is_empty() { Err(bad("No pin for update provided.")) } else { Ok(What::Property(pin.into(), set)) }
 }
 
 /// A JSON array of the value's parts.
@@ -87,7 +124,7 @@ fn put(pin: Pin, request: &Request<'_>) -> Result<What, Reply> {
 
 fn write(pin: Pin, value: Vec<u8>) -> Result<What, Reply> {
     check_value(&value).map_err(|reply| Reply { content: super::Content::Text, ..reply })?;
-    Ok(What::Update(vec![(pin, value.into())]))
+    Ok(What::Update(vec![(pin.into(), value.into())]))
 }
 
 #[cfg(test)]
@@ -110,7 +147,7 @@ mod tests {
 
     #[test]
     fn calls_of_the_legacy_api() {
-        let v1 = Pin::new_virtual(1);
+        let v1 = super::super::PinRef::Pin(Pin::new_virtual(1));
         let get = |path: &str| ask("GET", path, "");
         assert_eq!(get("/@/get/V1"), Ok(What::Get([v1].into())));
         assert_eq!(get("/@/pin/v1"), Ok(What::Get([v1].into())));
@@ -123,6 +160,11 @@ mod tests {
         assert_eq!(get("/@/isHardwareConnected"), Ok(What::IsConnected));
         assert_eq!(get("/@/isAppConnected"), Ok(What::IsAppConnected));
         assert_eq!(get("/@/rtc"), Ok(What::Clock));
+        let Ok(What::History(all)) = get("/@/data/V1") else { panic!("history") };
+        assert_eq!((all.pin, all.output, &*all.host), (Some(v1), super::super::HistoryOutput::LegacyFile, "x"));
+        assert_eq!(ask("POST", "/@/pin/v1", r#"["a"]"#), Ok(What::Update(vec![(v1, (*b"a").into())])));
+        assert_eq!(ask("POST", "/@/notify", r#"{"body":"hot"}"#), Ok(What::Notify));
+        assert_eq!(ask("POST", "/@/email", r#"{"to":"a@b.c","subj":"hot","title":""}"#), Ok(What::Mail));
         for path in ["/@/update/v1", "/@/pin/v1"] {
             assert_eq!(ask("PUT", path, r#"["a","b"]"#), Ok(What::Update(vec![(v1, (*b"a\0b").into())])));
         }
@@ -144,6 +186,13 @@ mod tests {
             ("PUT", "/@/update/v1", "{}", "400 Wrong request format."),
             ("PUT", "/@/update/v1", "[]", "400 No pin for update provided."),
             ("PUT", "/@/update/v1", "[[1]]", "400 Wrong request format."),
+            ("GET", "/@/data", "", "400 Wrong pin format."),
+            ("POST", "/@/notify", r#"{"body":""}"#, "400 Body is empty or larger than 255 chars."),
+            ("POST", "/@/notify", "body", "400 Wrong request format."),
+            ("POST", "/@/email", r#"{"to":"a@b.c"}"#, "400 Email body is wrong. Missing or empty fields 'to', 'subj'."),
+            ("GET", "/@/qr", "", "410 Project codes"),
+            ("GET", "/@/notify", "", "405"),
+            ("POST", "/@/update/v1", "[]", "405"),
             ("GET", "/@/nothing", "", "404 There is no such path."),
             ("DELETE", "/@/get/v1", "", "405"),
             ("PUT", "/@/get/v1", "[]", "405"),

@@ -23,11 +23,7 @@ pub fn is_page_path(path: &str) -> bool {
     let mut segments = path.split('/').skip(1);
     let (first, second) = (segments.next().unwrap_or_default(), segments.next());
     let is_served = matches!(first, "api" | "external" | "oauth2" | "scim" | ".well-known" | "assets" | "mqtt");
-    let is_legacy = Token::parse(first.as_bytes()).is_ok()
-        || matches!(
-            second,
-            Some("get" | "update" | "pin" | "project" | "isHardwareConnected" | "isAppConnected" | "rtc")
-        );
+    let is_legacy = Token::parse(first.as_bytes()).is_ok() || second.is_some_and(super::legacy::is_legacy_verb);
     path.starts_with('/') && !is_served && !is_legacy && !first.starts_with("websocket")
 }
 

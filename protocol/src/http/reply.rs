@@ -117,7 +117,8 @@ pub fn put_string(out: &mut String, text: &str) {
     out.push('"');
 }
 
-/// Append a value as JSON: a number where its datastream has numbers, else a string; several parts are an array.
+/// Append a value as JSON: a number where its datastream has numbers; without a datastream a number if it is written as
+/// JSON writes one; else a string. Several parts are an array.
 pub fn put_value(out: &mut String, kind: Option<ValueKind>, value: ValueRef<'_>) {
     let is_many = value.as_bytes().contains(&0);
     if is_many {
@@ -143,8 +144,28 @@ fn put_part(out: &mut String, kind: Option<ValueKind>, part: ValueRef<'_>) {
             // `{:?}` keeps ".0", so that a number of a decimal datastream always looks like one.
             let _ = write!(out, "{:?}", part.as_number().unwrap_or_default());
         }
+        None if is_json_number(part.as_bytes()) => out.push_str(&String::from_utf8_lossy(part.as_bytes())),
         _ => put_string(out, &String::from_utf8_lossy(part.as_bytes())),
     }
+}
+
+/// The longest value that is taken for a number, bytes: with more digits it is a name, and readers would round it.
+const NUMBER_BYTES: usize = 17;
+
+/// Is it a number as JSON writes it (RFC 8259, 6)? Not `007`, `+1`, `.5`, `1.`: such texts mean something.
+fn is_json_number(text: &[u8]) -> bool {
+    let digits = |text: &[u8]| text.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let rest = text.strip_prefix(b"-").unwrap_or(text);
+    let whole = digits(rest);
+    if whole == 0 || whole > 1 && rest[0] == b'0' || text.len() > NUMBER_BYTES {
+        return false;
+    }
+    let rest = match rest[whole..].strip_prefix(b".") {
+        None => &rest[whole..],
+        Some(fraction) if digits(fraction) > 0 => &fraction[digits(fraction)..],
+        Some(_) => return false,
+    };
+    rest.is_empty()
 }
 
 /// Append `"v1":` or, for other kinds, `"d8":`.
@@ -171,9 +192,16 @@ mod tests {
         assert_eq!(json(double, b"2"), "2.0");
         assert_eq!(json(double, b"1e300"), "1e300");
         assert_eq!(json(double, b"12\x0011.5"), "[12.0,11.5]");
-        assert_eq!(json(None, b"7"), "\"7\"");
+        for number in ["7", "-1", "0", "2.500", "-0.5", "12345678901234567"] {
+            assert_eq!(json(None, number.as_bytes()), number);
+        }
+        for text in ["", "-", "007", "1.", ".5", "+1", "1e3", "0x1", "1 ", "nan", "123456789012345678"] {
+            assert_eq!(json(None, text.as_bytes()), format!("\"{text}\""));
+        }
+        assert_eq!(json(Some(ValueKind::Text), b"7"), "\"7\"");
         assert_eq!(json(Some(ValueKind::Text), b"a\"\\\n\x01\xff"), "\"a\\\"\\\\\\n\\u0001\u{fffd}\"");
         assert_eq!(json(None, b"a\0"), "[\"a\",\"\"]");
+        assert_eq!(json(None, b"1\x00a"), "[1,\"a\"]");
         assert_eq!(json(int, b"old text"), "\"old text\"");
     }
 

@@ -40,6 +40,8 @@ pub enum ValueKind {
 /// A pin of a template: its name and what it takes.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Datastream {
+    /// Names it in the HTTP API, the same for ever within its template; 0: none was given yet, see [`Template::numbered`].
+    pub id: u32,
     /// Where it is.
     pub pin: Pin,
     /// For people and for the addresses of MQTT.
@@ -57,10 +59,16 @@ pub struct Datastream {
 }
 
 impl Datastream {
-    /// Without a default and a fallback.
+    /// Without an id, a default and a fallback.
     #[must_use]
     pub fn new(pin: Pin, name: &str, kind: ValueKind, unit: &str, sync: bool) -> Self {
-        Self { pin, name: name.into(), kind, unit: unit.into(), sync, default: None, fallback: None }
+        Self { id: 0, pin, name: name.into(), kind, unit: unit.into(), sync, default: None, fallback: None }
+    }
+
+    /// With an id of the maker's choice, such as the one that it has in Blynk's cloud; 0: none.
+    #[must_use]
+    pub fn with_id(self, id: u32) -> Self {
+        Self { id, ..self }
     }
 
     /// The same with a default and a fallback.
@@ -86,7 +94,7 @@ impl Datastream {
     }
 
     /// The value that is stored when this one is written here: itself, or as Blynk does, the nearest bound for a number
-    /// outside of them, and the fallback for a choice that does not exist.
+    /// outside of them, and the fallback for a choice that does not exist. Where numbers are, `true` and `false` are 1 and 0.
     ///
     /// # Errors
     /// [`Fault::ValueTooLong`]; [`Fault::ValueKind`] for the wrong type; [`Fault::ValueRange`] for a choice that does not
@@ -100,19 +108,19 @@ impl Datastream {
         match self.kind {
             ValueKind::Text => {}
             ValueKind::Int { min, max } => {
-                let number = value.as_integer().ok_or_else(|| self.wrong_kind("a whole number"))?;
+                let Some(number) = value.as_integer() else { return self.admit_word(bytes, "a whole number") };
                 if let Some(bound) = cropped(number, min, max) {
                     return Ok(Cow::Owned(bound.to_string().into_bytes()));
                 }
             }
             ValueKind::Double { min, max } => {
-                let number = value.as_number().ok_or_else(|| self.wrong_kind("a number"))?;
+                let Some(number) = value.as_number() else { return self.admit_word(bytes, "a number") };
                 if let Some(bound) = cropped(number, min, max) {
                     return Ok(Cow::Owned(bound.to_string().into_bytes()));
                 }
             }
             ValueKind::Enum { count } => {
-                let choice = value.as_integer().ok_or_else(|| self.wrong_kind("the number of a choice"))?;
+                let Some(choice) = value.as_integer() else { return self.admit_word(bytes, "the number of a choice") };
                 if !(0..i64::from(count)).contains(&choice) {
                     let fallback = self.fallback.ok_or_else(|| self.no_such_choice(choice, count))?;
                     return Ok(Cow::Owned(fallback.to_string().into_bytes()));
@@ -122,8 +130,14 @@ impl Datastream {
         Ok(Cow::Borrowed(bytes))
     }
 
-    fn wrong_kind(&self, wanted: &'static str) -> Fault {
-        Fault::ValueKind { pin: self.pin, wanted }
+    /// What is no number: a truth value may stand for one.
+    #[cold]
+    fn admit_word<'a>(&self, word: &[u8], wanted: &'static str) -> Result<Cow<'a, [u8]>, Fault> {
+        match word {
+            b"true" => self.admit(ValueRef(b"1")),
+            b"false" => self.admit(ValueRef(b"0")),
+            _ => Err(Fault::ValueKind { pin: self.pin, wanted }),
+        }
     }
 
     fn no_such_choice(&self, choice: i64, count: u32) -> Fault {
@@ -131,6 +145,42 @@ impl Datastream {
         Fault::ValueRange { pin: self.pin, value: Number::new(value), min: Number::new(min), max: Number::new(max) }
     }
 }
+
+/// Two of a template's that cannot be told apart.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AmbiguousTemplate {
+    /// Two datastreams with one id.
+    Stream(u32),
+    /// Two metadata fields with one id.
+    Field(u32),
+    /// Two metadata fields with one name, or one without a name or with a reserved one.
+    FieldName(Box<str>),
+}
+
+impl AmbiguousTemplate {
+    /// Which list of the template is wrong.
+    #[must_use]
+    pub const fn list(&self) -> &'static str {
+        match self {
+            Self::Stream(_) => "datastreams",
+            Self::Field(_) | Self::FieldName(_) => "fields",
+        }
+    }
+}
+
+impl fmt::Display for AmbiguousTemplate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Stream(id) => write!(f, "two datastreams have the id {id}: each needs its own"),
+            Self::Field(id) => write!(f, "two fields have the id {id}: each needs its own"),
+            Self::FieldName(name) => {
+                write!(f, "the field name {name:?} is empty, there twice, or reserved: give it another")
+            }
+        }
+    }
+}
+
+impl std::error::Error for AmbiguousTemplate {}
 
 /// A default or a fallback that a datastream cannot have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -176,6 +226,19 @@ fn cropped<T: PartialOrd + Copy>(number: T, min: T, max: T) -> Option<T> {
     }
 }
 
+/// A metadata field that the devices of a template have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TemplateField {
+    /// Names it in the HTTP API, the same for ever within its template; 0: none was given yet, see [`Template::numbered`].
+    pub id: u32,
+    /// Its name on the wire.
+    pub name: Box<str>,
+    /// What reads get while nothing was written; may be empty.
+    pub default: Box<str>,
+    /// May the device itself write it? Clients of the HTTP API may in any case.
+    pub by_device: bool,
+}
+
 /// A kind of device.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Template {
@@ -187,6 +250,8 @@ pub struct Template {
     pub datastreams: Vec<Datastream>,
     /// Codes of the events that its devices may log.
     pub events: Vec<Box<str>>,
+    /// The metadata fields that its devices have; empty: any.
+    pub fields: Vec<TemplateField>,
     /// Its devices are served over TLS only.
     pub requires_tls: bool,
     /// Other names of datastreams.
@@ -201,7 +266,41 @@ impl Template {
     pub fn new(id: TemplateId, name: Box<str>, mut datastreams: Vec<Datastream>, events: Vec<Box<str>>) -> Self {
         datastreams.sort_by_key(|datastream| datastream.pin);
         datastreams.dedup_by_key(|datastream| datastream.pin);
-        Self { id, name, datastreams, events, requires_tls: false, aliases: Vec::new(), topics: Vec::new() }
+        let (fields, aliases, topics) = (Vec::new(), Vec::new(), Vec::new());
+        Self { id, name, datastreams, events, fields, requires_tls: false, aliases, topics }
+    }
+
+    /// With these metadata fields and no others, at most `limits::TEMPLATE_FIELDS`; none: its devices have any.
+    #[must_use]
+    pub fn with_fields(self, fields: Vec<TemplateField>) -> Self {
+        Self { fields, ..self }
+    }
+
+    /// Gives an id to each datastream and field that has none: the one that the same pin or name had in `earlier`, which
+    /// this template takes the place of, else one above all that are or were in use. What has an id stays as it is.
+    #[must_use]
+    pub fn numbered(mut self, earlier: Option<&Self>) -> Self {
+        let known = earlier.map_or(&[][..], |earlier| &earlier.datastreams);
+        let mut last = known.iter().chain(&self.datastreams).map(|stream| stream.id).max().unwrap_or_default();
+        for at in 0..self.datastreams.len() {
+            let pin = self.datastreams[at].pin;
+            let before = known.iter().find(|stream| stream.pin == pin).map_or(0, |stream| stream.id);
+            let is_free = before != 0 && self.datastreams.iter().all(|stream| stream.id != before);
+            if self.datastreams[at].id == 0 {
+                self.datastreams[at].id = if is_free { before } else { next(&mut last) };
+            }
+        }
+        let known = earlier.map_or(&[][..], |earlier| &earlier.fields);
+        let mut last = known.iter().chain(&self.fields).map(|field| field.id).max().unwrap_or_default();
+        for at in 0..self.fields.len() {
+            let name = &self.fields[at].name;
+            let before = known.iter().find(|field| field.name == *name).map_or(0, |field| field.id);
+            let is_free = before != 0 && self.fields.iter().all(|field| field.id != before);
+            if self.fields[at].id == 0 {
+                self.fields[at].id = if is_free { before } else { next(&mut last) };
+            }
+        }
+        self
     }
 
     /// With other names of datastreams, at most `limits::TEMPLATE_ALIASES`: firmware that has an old one goes on.
@@ -230,12 +329,52 @@ impl Template {
         Self { requires_tls, ..self }
     }
 
+    /// Are ids and names of fields each there once?
+    ///
+    /// # Errors
+    /// The first that is not.
+    pub fn check_ids(&self) -> Result<(), AmbiguousTemplate> {
+        let twice = |ids: Vec<u32>| {
+            let mut seen = std::collections::BTreeSet::new();
+            ids.into_iter().find(|id| *id != 0 && !seen.insert(*id))
+        };
+        if let Some(id) = twice(self.datastreams.iter().map(|stream| stream.id).collect()) {
+            return Err(AmbiguousTemplate::Stream(id));
+        }
+        if let Some(id) = twice(self.fields.iter().map(|field| field.id).collect()) {
+            return Err(AmbiguousTemplate::Field(id));
+        }
+        let mut names = std::collections::BTreeSet::from(["", "Auth Token", "Device Name", "Device Owner"]);
+        match self.fields.iter().find(|field| !names.insert(&field.name)) {
+            Some(field) => Err(AmbiguousTemplate::FieldName(field.name.clone())),
+            None => Ok(()),
+        }
+    }
+
     /// The datastream on this pin.
     #[inline]
     #[must_use]
     pub fn datastream(&self, pin: Pin) -> Option<&Datastream> {
         let at = self.datastreams.binary_search_by_key(&pin, |datastream| datastream.pin).ok()?;
         self.datastreams.get(at)
+    }
+
+    /// The datastream with this id.
+    #[must_use]
+    pub fn datastream_by_id(&self, id: u32) -> Option<&Datastream> {
+        self.datastreams.iter().find(|stream| stream.id == id && id != 0)
+    }
+
+    /// The metadata field with this name.
+    #[must_use]
+    pub fn field(&self, name: &str) -> Option<&TemplateField> {
+        self.fields.iter().find(|field| *field.name == *name)
+    }
+
+    /// The metadata field with this id.
+    #[must_use]
+    pub fn field_by_id(&self, id: u32) -> Option<&TemplateField> {
+        self.fields.iter().find(|field| field.id == id && id != 0)
     }
 
     /// The value that is stored when this one is written to a device of this template: see [`Datastream::admit`].
@@ -252,6 +391,12 @@ impl Template {
     pub fn has_event(&self, code: &str) -> bool {
         code.starts_with(SYSTEM_EVENTS) || self.events.iter().any(|known| &**known == code)
     }
+}
+
+/// The next id. Four thousand million are not used up; then the last is given twice.
+fn next(last: &mut u32) -> u32 {
+    *last = last.saturating_add(1);
+    *last
 }
 
 #[cfg(test)]
@@ -326,6 +471,48 @@ mod tests {
         assert!(choice().with_substitutes(Some("1"), Some(0)).is_ok());
         let outside = choice().with_substitutes(None, Some(2));
         assert_eq!(outside, Err(SubstituteFault::NoSuchChoice { fallback: 2, count: 2 }));
+    }
+
+    #[test]
+    fn truth_values_are_numbers_where_numbers_are() {
+        for kind in
+            [ValueKind::Int { min: 0, max: 9 }, ValueKind::Double { min: 0.0, max: 9.0 }, ValueKind::Enum { count: 2 }]
+        {
+            becomes(kind, "true", "1");
+            becomes(kind, "false", "0");
+        }
+        becomes(ValueKind::Int { min: 5, max: 9 }, "true", "5");
+        becomes(ValueKind::Text, "true", "true");
+        assert!(admit(ValueKind::Int { min: 0, max: 9 }, b"True").is_err());
+    }
+
+    #[test]
+    fn ids_are_given_once_and_stay_with_their_pins() {
+        let id = TemplateId::parse(b"TMPL1").expect("valid");
+        let made = |pins: &[u8]| {
+            let streams = pins.iter().map(|pin| datastream(*pin, ValueKind::Text)).collect();
+            Template::new(id, "lamp".into(), streams, vec![])
+        };
+        let ids = |template: &Template| -> Vec<_> {
+            template.datastreams.iter().map(|stream| (stream.pin.index, stream.id)).collect()
+        };
+        let first = made(&[6, 1]).numbered(None);
+        assert_eq!(ids(&first), [(1, 1), (6, 2)]);
+        assert_eq!(first.clone().numbered(None), first, "what has an id stays as it is");
+        let second = made(&[1, 3]).numbered(Some(&first));
+        assert_eq!(ids(&second), [(1, 1), (3, 3)], "2 is not given again in the change that takes V6 away");
+        let mut chosen = made(&[1, 2, 6]);
+        chosen.datastreams[2].id = 1;
+        let chosen = chosen.numbered(Some(&first));
+        assert_eq!(ids(&chosen), [(1, 3), (2, 4), (6, 1)], "a chosen id is not taken from its pin");
+        assert_eq!(chosen.datastream_by_id(1).map(|stream| stream.pin.index), Some(6));
+        assert_eq!((chosen.datastream_by_id(0), chosen.datastream_by_id(2)), (None, None));
+        let field = |name: &str| TemplateField { id: 0, name: name.into(), default: "".into(), by_device: true };
+        let first = made(&[]).with_fields(vec![field("Room"), field("Floor")]).numbered(None);
+        let second = made(&[]).with_fields(vec![field("Floor"), field("House")]).numbered(Some(&first));
+        assert_eq!(second.fields.iter().map(|field| field.id).collect::<Vec<_>>(), [2, 3]);
+        assert_eq!(second.field_by_id(2), second.field("Floor"));
+        assert_eq!(second.field_by_id(0), None);
     }
 
     #[test]

@@ -11,7 +11,9 @@ mod token;
 mod value;
 
 pub use crate::fault::Status;
-pub use datastream::{Datastream, SYSTEM_EVENTS, SubstituteFault, Template, ValueKind};
+pub use datastream::{
+    AmbiguousTemplate, Datastream, SYSTEM_EVENTS, SubstituteFault, Template, TemplateField, ValueKind,
+};
 pub use ids::{DeviceId, OrgId, TemplateId};
 pub use mapping::TopicMapping;
 pub use network::Network;

@@ -1,18 +1,23 @@
 //! History as text, piece by piece: however much there is, a piece and not the whole is in memory.
 
+use std::fmt::Write as _;
+use std::ops::ControlFlow;
+
+use linchpin_protocol::http::reply::put_string;
 use linchpin_protocol::model::Pin;
 
 use crate::read::query::{Granularity, Query, Source};
 use crate::read::reads::Reads;
-use crate::schema::{DeviceKey, Sample};
+use crate::read::zone::Zone;
+use crate::schema::{DeviceKey, Event, EventKey, Sample};
 use crate::{Error, limits};
 
 /// What the text is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ExportFormat {
-    /// Lines of `time,pin,value` under a line with these names; RFC 4180.
+    /// Lines of `time,pin,value` under a line with these names; RFC 4180. With events `time,pin,value,event,description`.
     Csv,
-    /// One array of `{"time":...,"pin":"V1","value":1.5}`.
+    /// One array of `{"time":...,"pin":"V1","value":1.5}`, and of `{"time":...,"event":"hot","description":"..."}`.
     Json,
 }
 
@@ -23,7 +28,7 @@ pub enum TimeFormat {
     Ms,
     /// `2026-11-23T21:18:40.123Z`
     Iso,
-    /// `11/23/2026 21:18:40`
+    /// `11/23/26 09:18:40 PM`
     Us,
     /// `2026-11-23 21:18:40`
     Simple,
@@ -48,8 +53,10 @@ pub struct ExportQuery {
     pub format: ExportFormat,
     /// Which times.
     pub time: TimeFormat,
-    /// Minutes that local times are ahead of UTC, for [`TimeFormat::Us`] and [`TimeFormat::Simple`].
-    pub ahead_minutes: i32,
+    /// The zone of local times, for [`TimeFormat::Us`] and [`TimeFormat::Simple`].
+    pub zone: Zone,
+    /// Events too, behind the values.
+    pub events: bool,
 }
 
 /// The pieces of an export; ends after the first error.
@@ -100,13 +107,20 @@ impl Export {
         let mut any = match self.state {
             State::Over => return None,
             State::Begin => {
-                out.push_str(if self.query.format == ExportFormat::Csv { "time,pin,value\r\n" } else { "[" });
+                out.push_str(match (self.query.format, self.query.events) {
+                    (ExportFormat::Csv, false) => "time,pin,value\r\n",
+                    (ExportFormat::Csv, true) => "time,pin,value,event,description\r\n",
+                    (ExportFormat::Json, _) => "[",
+                });
                 false
             }
             State::Middle(any) => any,
         };
         while out.len() < limits::EXPORT_PIECE_BYTES {
             let Some(pin) = self.query.pins.get(self.at.0).copied() else {
+                if let Err(error) = self.write_events(any, &mut out) {
+                    return Some(Err(error));
+                }
                 out.push_str(if self.query.format == ExportFormat::Csv { "" } else { "]\n" });
                 self.state = State::Over;
                 return (!out.is_empty()).then(|| Ok(out.into_bytes()));
@@ -146,32 +160,66 @@ impl Export {
     }
 
     fn write(&self, pin: Pin, sample: Sample, any: bool, out: &mut String) {
-        use std::fmt::Write as _;
-        let ExportQuery { format, time, ahead_minutes, .. } = self.query;
-        let at = time.text(sample.at_ms, ahead_minutes);
+        let at = self.query.time.text(sample.at_ms, &self.query.zone);
         // Writing into a string does not fail.
-        let _ = match (format, time) {
-            (ExportFormat::Csv, _) => write!(out, "{at},{pin},{}\r\n", sample.value),
-            (ExportFormat::Json, time) => {
+        let _ = match (self.query.format, self.query.events) {
+            (ExportFormat::Csv, events) => {
+                write!(out, "{at},{pin},{}{}\r\n", sample.value, if events { ",," } else { "" })
+            }
+            (ExportFormat::Json, _) => {
+                let at = self.quoted_time(&at);
                 let part = if any { ",\n" } else { "" };
-                let quote = if time == TimeFormat::Ms { "" } else { "\"" };
-                write!(out, "{part}{{\"time\":{quote}{at}{quote},\"pin\":\"{pin}\",\"value\":{}}}", sample.value)
+                write!(out, "{part}{{\"time\":{at},\"pin\":\"{pin}\",\"value\":{}}}", sample.value)
             }
         };
     }
+
+    /// A time in JSON: a number, or a text.
+    fn quoted_time(&self, at: &str) -> String {
+        if self.query.time == TimeFormat::Ms { at.to_owned() } else { format!("\"{at}\"") }
+    }
+
+    /// The events of the time, the oldest first.
+    fn write_events(&self, mut any: bool, out: &mut String) -> Result<(), Error> {
+        let ExportQuery { key, from_ms, to_ms, format, time, ref zone, events, .. } = self.query;
+        if !events {
+            return Ok(());
+        }
+        let mut count = 0;
+        self.reads.scan_device::<Event>(key, |EventKey { at_ms, .. }, event| {
+            if at_ms > to_ms || count == limits::QUERY_POINTS {
+                return ControlFlow::Break(());
+            }
+            if at_ms < from_ms {
+                return ControlFlow::Continue(());
+            }
+            count += 1;
+            let at = time.text(at_ms, zone);
+            let Event { code, description, .. } = event;
+            let _ = match format {
+                ExportFormat::Csv => {
+                    let (code, description) = (csv_text(&code), csv_text(&description));
+                    write!(out, "{at},,,{code},{description}\r\n")
+                }
+                ExportFormat::Json => {
+                    let (at, part) = (self.quoted_time(&at), if any { ",\n" } else { "" });
+                    let _ = write!(out, "{part}{{\"time\":{at},\"event\":");
+                    put_string(out, &code);
+                    out.push_str(",\"description\":");
+                    put_string(out, &description);
+                    write!(out, "}}")
+                }
+            };
+            any = true;
+            ControlFlow::Continue(())
+        })
+    }
 }
 
-/// Year, month and day of a day since 1970, in the calendar of Gregory: years begin in March, so that the leap day is
-/// the last of its year.
-const fn date(day: u64) -> (u64, u64, u64) {
-    let day = day + 719_468;
-    let (era, of_era) = (day / 146_097, day % 146_097);
-    let year = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year + year / 4 - year / 100);
-    let month = (5 * of_year + 2) / 153;
-    let of_month = of_year - (153 * month + 2) / 5 + 1;
-    let (month, carry) = if month < 10 { (month + 3, 0) } else { (month - 9, 1) };
-    (era * 400 + year + carry, month, of_month)
+/// A text as RFC 4180 has it. One that a spreadsheet would take for a formula begins with an apostrophe.
+fn csv_text(text: &str) -> String {
+    let guard = if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { "'" } else { "" };
+    format!("\"{guard}{}\"", text.replace('"', "\"\""))
 }
 
 impl TimeFormat {
@@ -189,16 +237,19 @@ impl TimeFormat {
 
     /// A moment, ms since 1970, as text.
     #[must_use]
-    pub fn text(self, at_ms: u64, ahead_minutes: i32) -> String {
-        let local_ms = at_ms.saturating_add_signed(i64::from(ahead_minutes) * 60_000);
-        let shown_ms = if matches!(self, Self::Iso) { at_ms } else { local_ms };
-        let (seconds, ms) = (shown_ms / 1_000, shown_ms % 1_000);
-        let (year, month, day) = date(seconds / 86_400);
-        let (hour, minute, second) = (seconds / 3_600 % 24, seconds / 60 % 60, seconds % 60);
+    pub fn text(self, at_ms: u64, zone: &Zone) -> String {
+        let at = if self == Self::Iso { Zone::UTC.local(at_ms) } else { zone.local(at_ms) };
+        let (year, month, day) = (at.year(), at.month(), at.day());
+        let (hour, minute, second) = (at.hour(), at.minute(), at.second());
         match self {
             Self::Ms => at_ms.to_string(),
-            Self::Iso => format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{ms:03}Z"),
-            Self::Us => format!("{month:02}/{day:02}/{year:04} {hour:02}:{minute:02}:{second:02}"),
+            Self::Iso => {
+                format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{:03}Z", at.millisecond())
+            }
+            Self::Us => {
+                let (of_12, half) = ((hour + 11) % 12 + 1, if hour < 12 { "AM" } else { "PM" });
+                format!("{month:02}/{day:02}/{:02} {of_12:02}:{minute:02}:{second:02} {half}", year % 100)
+            }
             Self::Simple => format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}"),
         }
     }
@@ -209,13 +260,23 @@ mod tests {
     use super::*;
 
     #[test]
+    fn texts_of_csv_are_texts() {
+        assert_eq!(csv_text("too \"hot\", now"), "\"too \"\"hot\"\", now\"");
+        assert_eq!(csv_text("=1+1"), "\"'=1+1\"");
+    }
+
+    #[test]
     fn times_are_written_as_asked_for() {
         let at_ms = 1_795_468_720_123;
-        assert_eq!(TimeFormat::Ms.text(at_ms, 60), "1795468720123");
-        assert_eq!(TimeFormat::Iso.text(at_ms, 60), "2026-11-23T21:18:40.123Z");
-        assert_eq!(TimeFormat::Us.text(at_ms, 180), "11/24/2026 00:18:40");
-        assert_eq!(TimeFormat::Simple.text(at_ms, -60), "2026-11-23 20:18:40");
-        assert_eq!(TimeFormat::Simple.text(951_782_400_000, 0), "2000-02-29 00:00:00");
-        assert_eq!(TimeFormat::Simple.text(0, 0), "1970-01-01 00:00:00");
+        let zone = |name| Zone::parse(name).expect(name);
+        assert_eq!(TimeFormat::Ms.text(at_ms, &zone("+1")), "1795468720123");
+        assert_eq!(TimeFormat::Iso.text(at_ms, &zone("+1")), "2026-11-23T21:18:40.123Z");
+        assert_eq!(TimeFormat::Us.text(at_ms, &zone("+3")), "11/24/26 12:18:40 AM");
+        // The documentation's own example.
+        assert_eq!(TimeFormat::Us.text(1_554_896_741_000, &Zone::UTC), "04/10/19 11:45:41 AM");
+        assert_eq!(TimeFormat::Us.text(1_554_896_741_000, &zone("Europe/Kyiv")), "04/10/19 02:45:41 PM");
+        assert_eq!(TimeFormat::Simple.text(at_ms, &zone("-1")), "2026-11-23 20:18:40");
+        assert_eq!(TimeFormat::Simple.text(951_782_400_000, &Zone::UTC), "2000-02-29 00:00:00");
+        assert_eq!(TimeFormat::Simple.text(0, &Zone::UTC), "1970-01-01 00:00:00");
     }
 }

@@ -8,3 +8,4 @@ pub(crate) mod pool;
 pub(crate) mod query;
 pub(crate) mod reader;
 pub(crate) mod reads;
+pub(crate) mod zone;

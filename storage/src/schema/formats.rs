@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::path::PathBuf;
 
-use linchpin_protocol::model::{Datastream, DeviceId, Pin, Template, TemplateId, Token, TopicMapping, ValueKind};
+use linchpin_protocol::model::{
+    Datastream, DeviceId, Pin, Template, TemplateField, TemplateId, Token, TopicMapping, ValueKind,
+};
 use ring::hmac;
 use zeroize::Zeroizing;
 
@@ -159,11 +161,11 @@ fn templates(fixtures: &mut Fixtures) {
     let mut record = TemplateRecord::from(template.with_tls_required(true));
     fixtures.older("template-2", &record);
     fixtures.before("template-2", &record);
-    record.streams[0].id = 11;
+    record.template.datastreams[0].id = 11;
     record.template.datastreams[1].default = Some("4".into());
     record.template.datastreams[3].fallback = Some(2);
     fixtures.older("template-3", &record);
-    record.streams[0] = StreamSheet { alias: "note".into(), is_hidden: true, ..record.streams[0].clone() };
+    record.streams[0] = StreamSheet { alias: "note".into(), is_hidden: true, ..Default::default() };
     record.streams[2] = StreamSheet { decimals: Some(1), is_location: true, stale_after_s: 60, ..Default::default() };
     record.streams[3].labels = vec![("0".into(), "off".into()), ("1".into(), "on".into())];
     let field = MetaField {
@@ -192,6 +194,8 @@ fn templates(fixtures: &mut Fixtures) {
         offline_wait_s: 30,
         ..SheetRecord::default()
     };
+    let known = TemplateField { id: 3, name: "Room".into(), default: "Bath".into(), by_device: false };
+    record.template.fields = vec![known];
     fixtures.older("template-4", &record);
     let by = Some((OrgId::FIRST, 2));
     let version = TemplateVersion { at_ms: 5, by, note: "first".into(), record };

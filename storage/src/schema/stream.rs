@@ -7,8 +7,6 @@ use crate::schema::bytes::{Fields, Put as _, Shape};
 /// See the module's page.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct StreamSheet {
-    /// Its id in the HTTP API, the same for ever within its template; 0: none was given yet.
-    pub id: u32,
     /// Another name, for programs.
     pub alias: Box<str>,
     /// Digits behind the point that are shown.

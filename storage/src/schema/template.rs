@@ -1,9 +1,9 @@
 //! Templates.
 
 use linchpin_protocol::limits::{TEMPLATE_ALIASES, TEMPLATE_TOPICS};
-use linchpin_protocol::model::{Datastream, Pin, Template, TemplateId, TopicMapping, ValueKind};
+use linchpin_protocol::model::{Datastream, Pin, Template, TemplateField, TemplateId, TopicMapping, ValueKind};
 
-use super::{Family, Older, OrgId, Record, SheetRecord, StreamSheet, key_in_org, key_of, take};
+use super::{Family, FieldKind, MetaField, Older, OrgId, Record, SheetRecord, StreamSheet, key_in_org, key_of, take};
 use crate::schema::bytes::{Fields, Put as _, Shape};
 
 key_in_org!(
@@ -14,7 +14,7 @@ key_in_org!(
 /// A template as it is stored: what shards check values against, and what control adds to it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TemplateRecord {
-    /// What shards know.
+    /// What shards know, with the ids of datastreams. Its fields are those of the sheet: stored with the sheet.
     pub template: Template,
     /// What else there is of each datastream: one a datastream, in their order.
     pub streams: Vec<StreamSheet>,
@@ -26,19 +26,24 @@ impl From<Template> for TemplateRecord {
     /// Without anything besides.
     fn from(template: Template) -> Self {
         let streams = template.datastreams.iter().map(|_| StreamSheet::default()).collect();
-        Self { template, streams, sheet: SheetRecord::default() }
+        let sheet = SheetRecord { fields: meta_fields(&template, &[]), ..SheetRecord::default() };
+        Self { template, streams, sheet }
     }
 }
 
 impl TemplateRecord {
     /// The same with what shards check replaced: what else there is of a datastream stays with its pin, texts of events
-    /// stay with their codes.
+    /// stay with their codes. A template that names no metadata fields leaves them as they are.
     #[must_use]
-    pub fn with_template(&self, template: Template) -> Self {
+    pub fn with_template(&self, mut template: Template) -> Self {
+        if template.fields.is_empty() {
+            template.fields.clone_from(&self.template.fields);
+        }
         let sheet_of = |stream: &Datastream| self.stream(stream.pin).cloned().unwrap_or_default();
         let streams = template.datastreams.iter().map(sheet_of).collect();
         let mut sheet = self.sheet.clone();
         sheet.events.retain(|event| template.has_event(&event.code));
+        sheet.fields = meta_fields(&template, &self.sheet.fields);
         Self { template, streams, sheet }
     }
 
@@ -52,25 +57,33 @@ impl TemplateRecord {
     /// Give each datastream and each metadata field that has none an id that none had before: those of `known`, the version
     /// before, go on by pin and by name.
     pub fn number(&mut self, known: Option<&Self>) {
-        let pins = self.template.datastreams.iter().map(|stream| stream.pin);
-        for (sheet, pin) in self.streams.iter_mut().zip(pins) {
-            sheet.id = known.and_then(|known| known.stream(pin)).map_or(sheet.id, |sheet| sheet.id);
-        }
-        for field in &mut self.sheet.fields {
-            let same = |before: &&super::MetaField| before.name == field.name;
-            field.id = known.and_then(|known| known.sheet.fields.iter().find(same)).map_or(0, |before| before.id);
-        }
-        let used = |record: &Self| {
-            let streams = record.streams.iter().map(|sheet| sheet.id);
-            streams.chain(record.sheet.fields.iter().map(|field| field.id)).max().unwrap_or(0)
-        };
-        let next = used(self).max(known.map_or(0, used)) + 1;
-        let streams = self.streams.iter_mut().map(|sheet| &mut sheet.id);
-        let all = streams.chain(self.sheet.fields.iter_mut().map(|field| &mut field.id));
-        for (id, free) in all.filter(|id| **id == 0).zip(next..) {
-            *id = free;
-        }
+        self.template.fields = template_fields(&self.sheet.fields);
+        self.template = self.template.clone().numbered(known.map(|known| &known.template));
+        self.sheet.fields = meta_fields(&self.template, &self.sheet.fields);
     }
+}
+
+/// The fields of a template as they are stored; what else there is of those that are known stays with their names.
+fn meta_fields(template: &Template, known: &[MetaField]) -> Vec<MetaField> {
+    let one = |field: &TemplateField| {
+        let TemplateField { id, name, default, by_device } = field.clone();
+        match known.iter().find(|known| known.name == name) {
+            Some(known) => MetaField { id, default, by_device, ..known.clone() },
+            None => {
+                MetaField { id, name, kind: FieldKind::Text, more: "".into(), default, is_required: false, by_device }
+            }
+        }
+    };
+    template.fields.iter().map(one).collect()
+}
+
+/// What shards know of them.
+fn template_fields(fields: &[MetaField]) -> Vec<TemplateField> {
+    let one = |field: &MetaField| {
+        let MetaField { id, name, default, by_device, .. } = field.clone();
+        TemplateField { id, name, default, by_device }
+    };
+    fields.iter().map(one).collect()
 }
 
 const INT: u8 = 1;
@@ -147,8 +160,8 @@ fn put_template(template: &Template, out: &mut Vec<u8>) {
 }
 
 /// Id 4, flags 1 (1 a default, 2 a fallback), default bytes, fallback 4.
-fn put_letter(id: u32, datastream: &Datastream, out: &mut Vec<u8>) {
-    out.put_u32(id);
+fn put_letter(datastream: &Datastream, out: &mut Vec<u8>) {
+    out.put_u32(datastream.id);
     out.put_u8(u8::from(datastream.default.is_some()) | u8::from(datastream.fallback.is_some()) << 1);
     if let Some(default) = &datastream.default {
         out.put_bytes(default.as_bytes());
@@ -158,18 +171,18 @@ fn put_letter(id: u32, datastream: &Datastream, out: &mut Vec<u8>) {
     }
 }
 
-/// The ids; defaults and fallbacks go to the datastreams.
-fn take_letters(fields: &mut Fields<'_>, template: &mut Template) -> Result<Vec<StreamSheet>, Shape> {
-    let one = |datastream: &mut Datastream| {
-        let (id, flags) = (fields.u32()?, fields.u8()?);
+/// Ids, defaults and fallbacks of the datastreams.
+fn take_letters(fields: &mut Fields<'_>, template: &mut Template) -> Result<(), Shape> {
+    for datastream in &mut template.datastreams {
+        datastream.id = fields.u32()?;
+        let flags = fields.u8()?;
         if flags > 3 {
             return Err(Shape);
         }
         datastream.default = if flags & 1 != 0 { Some(fields.text()?.into()) } else { None };
         datastream.fallback = if flags & 2 != 0 { Some(fields.u32()?) } else { None };
-        Ok(StreamSheet { id, ..StreamSheet::default() })
-    };
-    template.datastreams.iter_mut().map(one).collect()
+    }
+    Ok(())
 }
 
 /// Count, then name and pin of each other name; count, then topic, pointer and pin of each topic.
@@ -201,24 +214,26 @@ fn take_names(fields: &mut Fields<'_>, template: &mut Template) -> Result<(), Sh
 fn take_front(fields: &mut Fields<'_>) -> Result<(Template, Vec<StreamSheet>), Shape> {
     let template = take_template(fields)?;
     let mut template = take_tls(fields, template)?;
-    let streams = take_letters(fields, &mut template)?;
+    take_letters(fields, &mut template)?;
+    let streams = template.datastreams.iter().map(|_| StreamSheet::default()).collect();
     Ok((template, streams))
 }
 
 /// As version 3, which the letter of Blynk's documents needs.
 fn take_third(bytes: &[u8]) -> Result<TemplateRecord, Shape> {
     let mut fields = Fields(bytes);
-    let (template, streams) = take_front(&mut fields)?;
+    let (template, _) = take_front(&mut fields)?;
     fields.end()?;
-    Ok(TemplateRecord { template, streams, sheet: SheetRecord::default() })
+    Ok(template.into())
 }
 
 /// As version 4: no other names, topics and layout; labels are those of the choices in their order.
 fn take_fourth(bytes: &[u8]) -> Result<TemplateRecord, Shape> {
     let mut fields = Fields(bytes);
-    let (template, mut streams) = take_front(&mut fields)?;
+    let (mut template, mut streams) = take_front(&mut fields)?;
     streams.iter_mut().try_for_each(|sheet| sheet.take_fourth(&mut fields))?;
     let sheet = SheetRecord::take_fourth(&mut fields)?;
+    template.fields = template_fields(&sheet.fields);
     fields.end()?;
     Ok(TemplateRecord { template, streams, sheet })
 }
@@ -250,7 +265,12 @@ impl Record for TemplateRecord {
         Family::Outbox,
         (2, |record, out| {
             put_template(&record.template, out);
-            let is_plain = |stream: &Datastream| stream.default.is_none() && stream.fallback.is_none();
+            // Ids that the next start would give again need not be said.
+            let mut ids = 1..;
+            let is_plain = |stream: &Datastream| {
+                let next = ids.next().unwrap_or_default();
+                stream.default.is_none() && stream.fallback.is_none() && (stream.id == 0 || stream.id == next)
+            };
             record.sheet == SheetRecord::default()
                 && record.streams.iter().all(|sheet| *sheet == StreamSheet::default())
                 && record.template.datastreams.iter().all(is_plain)
@@ -263,9 +283,7 @@ impl Record for TemplateRecord {
         put_template(&self.template, out);
         // As many as there are datastreams, whatever was filled in.
         let none = StreamSheet::default();
-        for (at, datastream) in self.template.datastreams.iter().enumerate() {
-            put_letter(self.streams.get(at).map_or(0, |sheet| sheet.id), datastream, out);
-        }
+        self.template.datastreams.iter().for_each(|datastream| put_letter(datastream, out));
         for at in 0..self.template.datastreams.len() {
             self.streams.get(at).unwrap_or(&none).put(out);
         }
@@ -278,6 +296,7 @@ impl Record for TemplateRecord {
         let (mut template, mut streams) = take_front(&mut fields)?;
         streams.iter_mut().try_for_each(|sheet| sheet.take(&mut fields))?;
         let sheet = SheetRecord::take(&mut fields)?;
+        template.fields = template_fields(&sheet.fields);
         take_names(&mut fields, &mut template)?;
         fields.end()?;
         Ok(Self { template, streams, sheet })

@@ -27,7 +27,7 @@ fn matrix(back_end: BackEnd, shards: u16) {
         wire.send_parts(command::HARDWARE, &["vw", "2", "21.5"]);
         wire.expect_pong();
         assert_eq!(http.api(device, "get?v2"), ok("21.5"));
-        assert_eq!(http.api(device, "getAll"), ok(&format!(r#"{{"v1":"value {n}","v2":"21.5"}}"#)));
+        assert_eq!(http.api(device, "getAll"), ok(&format!(r#"{{"v1":"value {n}","v2":21.5}}"#)));
 
         let legacy = |call: &str| format!("/{}/{call}", device.token);
         assert_eq!(http.ask("PUT", &legacy("update/V3"), "", br#"["a","b"]"#), ok(""));

@@ -322,6 +322,14 @@ impl World {
         self.order(asker.shard, Command::HistoryAnswer { asker, reply: Box::new(reply) });
     }
 
+    /// Answer all questions for fields that only the store knows.
+    pub fn tell_fields(&mut self, value: Option<&str>) {
+        for ask in std::mem::take(&mut self.store.fields) {
+            self.order(ask.asker.shard, Command::FieldAnswer { ask, value: value.map(Into::into) });
+        }
+        self.run_ms(30);
+    }
+
     /// The store has committed all that answers wait for, or could not.
     pub fn give_answers_back(&mut self, is_stored: bool) {
         for answer in std::mem::take(&mut self.store.awaited) {

@@ -3,7 +3,7 @@
 use linchpin_protocol::model::Pin;
 use linchpin_shard::{Command, Report, home_of};
 use linchpin_storage::schema::DeviceKey;
-use linchpin_storage::{ExportFormat, ExportQuery};
+use linchpin_storage::{ExportFormat, ExportQuery, Zone};
 use tokio::sync::mpsc;
 
 use super::desk::Desk;
@@ -71,6 +71,7 @@ fn query(asked: &DeviceExport, key: DeviceKey) -> ExportQuery {
             ExportedAs::Json => ExportFormat::Json,
         },
         time: asked.format.0,
-        ahead_minutes: 0,
+        zone: Zone::UTC,
+        events: false,
     }
 }

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 
 use linchpin_protocol::model::OrgId;
 use linchpin_storage::schema::{Device, DeviceKey, Org};
-use linchpin_storage::{Error, Settings, TimeFormat, Unseal, backup};
+use linchpin_storage::{Error, Settings, TimeFormat, Unseal, Zone, backup};
 
 use super::request::{
     AcceptedClock, BackupCreate, BackupList, BackupVerify, CheckedBackup, EraseDevice, EraseOrg, ErasedDevice,
@@ -149,7 +149,7 @@ pub(super) fn verify(upkeep: &Upkeep, _: &StoreVerify) -> Result<VerifiedStore, 
 
 pub(super) fn accept_clock(upkeep: &Upkeep, _: &StoreAcceptClock) -> Result<AcceptedClock, CommandError> {
     let accepted_ms = upkeep.keep().store().accept_clock()?;
-    Ok(AcceptedClock { accepted_ms, accepted: TimeFormat::Iso.text(accepted_ms, 0) })
+    Ok(AcceptedClock { accepted_ms, accepted: TimeFormat::Iso.text(accepted_ms, &Zone::UTC) })
 }
 
 pub(super) fn backup_create(upkeep: &Upkeep, asked: &BackupCreate) -> Result<MadeBackup, CommandError> {

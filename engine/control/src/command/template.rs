@@ -37,13 +37,18 @@ pub(super) async fn add(desk: &Desk, asked: TemplateAdd) -> Result<AddedTemplate
 }
 
 fn template(asked: TemplateAdd) -> Result<Template, CommandError> {
-    let TemplateAdd { template, name, tls, datastreams, events, topics } = asked;
+    let TemplateAdd { template, name, tls, datastreams, events, topics, fields } = asked;
     let count = datastreams.len();
     let names: Vec<_> = datastreams.iter().map(|line| (line.pin.0, line.aliases.clone())).collect();
     let datastreams = datastreams.into_iter().map(Datastream::try_from).collect::<Result<_, _>>();
     let datastreams = datastreams.map_err(|fault| CommandError::new(Code::Refused, fault.to_string()))?;
     let events = events.into_iter().map(Into::into).collect();
-    let template = Template::new(template.0, name.into(), datastreams, events).with_tls_required(tls);
+    let fields = fields.into_iter().map(Into::into).collect();
+    let template =
+        Template::new(template.0, name.into(), datastreams, events).with_tls_required(tls).with_fields(fields);
+    if let Err(twice) = template.check_ids() {
+        return Err(CommandError::parameter(twice.list(), &twice.to_string()));
+    }
     if template.datastreams.len() < count {
         return Err(CommandError::parameter("datastreams", "one datastream a pin"));
     }
@@ -93,9 +98,10 @@ mod tests {
                 {"pin": "V1", "name": "Load", "kind": {"type": "double", "min": 0.0, "max": 1.5}},
                 {"pin": "V2", "name": "Mode", "kind": {"type": "enum", "count": 3}, "default": "1", "fallback": 0},
                 {"pin": "V3", "name": "Note", "kind": {"type": "text"}},
-                {"pin": "V4", "name": "Any", "kind": {"type": "int"}},
+                {"pin": "V4", "name": "Any", "kind": {"type": "int"}, "id": 20},
             ],
             "topics": [{"topic": "tele/pump", "pointer": "/speed", "pin": "V0"}, {"topic": "any", "pin": "V4"}],
+            "fields": [{"name": "Room", "id": 7, "default": "Bath"}, {"name": "Serial", "by_device": false}],
         });
         let made = read_template(asked).expect("good");
         let again = serde_json::to_value(TemplateAdd::from(&made)).expect("JSON");
@@ -112,6 +118,14 @@ mod tests {
             (json!({"template": "T", "streams": []}), "streams"),
             (json!({"template": "T", "name": "x".repeat(limits::NAME_BYTES + 1)}), "name"),
             (json!({"template": "T", "datastreams": [{"pin": "V0"}]}), "kind"),
+            (json!({"template": "T", "fields": [{"name": ""}]}), "fields"),
+            (json!({"template": "T", "fields": [{"name": "a"}, {"name": "a"}]}), "fields"),
+            (json!({"template": "T", "fields": [{"name": "a", "id": 1}, {"name": "b", "id": 1}]}), "fields"),
+            (
+                json!({"template": "T", "datastreams": [
+                    {"pin": "V0", "id": 3, "kind": {"type": "text"}}, {"pin": "V1", "id": 3, "kind": {"type": "text"}}]}),
+                "datastreams",
+            ),
             (json!({"template": "T", "datastreams": [{"pin": "V0", "kind": {"type": "float"}}]}), "kind"),
             (json!({"template": "T", "datastreams": [{"pin": "V0", "kind": {"type": "enum"}}]}), "count"),
             (json!({"template": "T", "datastreams": [{"pin": "V0", "kind": {"type": "enum", "count": 0}}]}), "kind"),

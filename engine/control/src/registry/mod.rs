@@ -52,7 +52,11 @@ impl Registry {
     /// With what the store knows, which keeps the tokens too.
     #[must_use]
     pub fn stored(shards: u16, digest_key: [u8; 32], loaded: Loaded) -> Self {
-        let Loaded { templates, devices, last_device, last_template, fleet } = loaded;
+        let Loaded { mut templates, devices, last_device, last_template, fleet } = loaded;
+        for entry in &mut templates {
+            // Records of older versions have no ids: the same order gives the same ones at each start.
+            entry.record.number(None);
+        }
         let last_id = devices.last().map_or(0, |last| last.id.get()).max(last_device);
         let last_template = templates.last().map_or(0, |last| last.number).max(last_template);
         Self {
@@ -84,10 +88,16 @@ impl Registry {
             return Err(RegistryError::TemplateIsWritten(template.id));
         }
         Ok(match known {
-            Some(known) => TemplateEntry { record: known.record.with_template(template), ..known },
+            Some(known) => {
+                let mut record = known.record.with_template(template);
+                record.number(Some(&known.record));
+                TemplateEntry { record, ..known }
+            }
             None => {
                 self.last_template += 1;
-                TemplateEntry { number: self.last_template, org: OrgId::FIRST, record: template.into() }
+                let mut record = TemplateRecord::from(template);
+                record.number(None);
+                TemplateEntry { number: self.last_template, org: OrgId::FIRST, record }
             }
         })
     }

@@ -5,6 +5,7 @@ use linchpin_protocol::model::{Pin, UnixMillis, ValueRef};
 use linchpin_protocol::{Action, ClockQuery, InfoPairs, PinList, Status, SyncPins};
 
 use crate::device::verbs::{Origin, Refused};
+use crate::store::identity::FieldWay;
 use crate::{AwaitedKind, End, Shard, Slot, Turn, limits};
 
 /// What a device is answered when a verb is refused.
@@ -16,6 +17,9 @@ pub(crate) fn status_of(refused: Refused) -> Status {
         Refused::NotStored | Refused::StoreFailed => Status::ServerError,
         Refused::PropertiesFull | Refused::MetadataFull => Status::NotAllowed,
         Refused::NothingThere => Status::NoData,
+        Refused::FieldIsReserved => Status::NotAllowed,
+        Refused::NoPlace | Refused::NoSuchStream(_) => Status::IllegalCommandBody,
+        Refused::EndsClient => Status::DeviceNotInNetwork,
         Refused::EventTooSoon | Refused::EventsUsedUp => Status::QuotaLimit,
         Refused::OtherTemplate => Status::InvalidToken,
     }
@@ -50,7 +54,7 @@ impl Shard {
             Action::MetaGet { name } => self.meta_get(turn, slot, id, name),
             Action::MetaSet { name, value } => {
                 self.begin_verb();
-                let done = self.set_metadata(position, name, value);
+                let done = self.set_metadata(position, name, value, Origin::Device);
                 self.respond_done(turn, slot, id, done);
             }
             Action::BridgeInit { slot: bridge_pin, token } => self.bridge_init(turn, slot, id, bridge_pin, &token),
@@ -191,7 +195,11 @@ impl Shard {
     }
 
     fn meta_get(&mut self, turn: &mut Turn<'_>, slot: Slot, id: u16, name: &str) {
-        match self.metadata(self.connections[slot].device, name) {
+        let position = self.connections[slot].device;
+        if self.asks_identity(turn, position, name, (self.conn_ref(slot), FieldWay::Frame(id))) {
+            return;
+        }
+        match self.metadata(position, name) {
             Ok(value) => {
                 let value = value.to_owned();
                 self.answer(turn, slot, |out| internal::meta_answer(out, id, name, &value));

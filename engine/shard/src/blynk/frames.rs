@@ -84,7 +84,8 @@ impl Shard {
         }
     }
 
-    /// The message quota: PING is exempt; frames beyond it are dropped, the device hears of it at most once a minute, and a flood ends the connection.
+    /// The message quota, and that of PING: frames beyond it are dropped, the device hears of it at most once a minute, and
+    /// a flood ends the connection. A PING that comes alone, as of a healthy device, costs nothing.
     fn within_quota(&mut self, turn: &mut Turn<'_>, slot: Slot, frame: Frame<'_>) -> bool {
         if frame.command == Command::Ping.number() {
             return self.within_pings(turn, slot);

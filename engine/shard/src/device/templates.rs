@@ -17,6 +17,7 @@ struct Known {
 
 impl Known {
     fn new(template: Template) -> Self {
+        let template = template.numbered(None);
         let own = template.datastreams.iter().map(|stream| (stream.name.clone(), stream.pin));
         let mut names: Vec<_> = own.chain(template.aliases.iter().cloned()).filter(|it| !it.0.is_empty()).collect();
         // Stable: a datastream's own name comes before another's alias.

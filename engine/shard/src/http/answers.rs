@@ -1,12 +1,14 @@
 //! The device API at a device's home: calls of HTTP clients, wherever their connection is, as verbs.
 
 use linchpin_protocol::http::reply::{put_pin, put_string, put_value};
-use linchpin_protocol::http::{Call, Dialect, Reply, What};
+use linchpin_protocol::http::{Call, Dialect, FieldRef, Reply, What};
 use linchpin_protocol::model::{DeviceId, Now, Pin, ValueKind, ValueRef};
 
+use super::named::kind_name;
 use crate::device::quota::{Bucket, messages_of_points, messages_of_writes};
 use crate::device::verbs::{Origin, Refused};
 use crate::limits::BODY_BYTES_PER_MESSAGE;
+use crate::store::identity::FieldWay;
 use crate::{AwaitedKind, ConnRef, Effect, Intake, Shard, Turn};
 
 /// What an HTTP client is answered when a verb is refused.
@@ -14,12 +16,19 @@ fn refusal(dialect: Dialect, refused: Refused) -> Reply {
     let status = match refused {
         Refused::Fault(fault) => return Reply::refused(dialect, fault),
         Refused::NothingThere => return Reply::error(dialect, 400, "MetaField doesn't exist."),
+        Refused::NoSuchStream(id) => {
+            let text = format!("Requested dataStream doesn't exist: the template has none with the id {id}.");
+            return Reply::error(dialect, 400, &text);
+        }
         Refused::NoSuchEvent => {
             return Reply::error(dialect, 400, "Can't find Event with this code in Product template");
         }
         Refused::NotStored | Refused::StoreFailed => 503,
         Refused::EventTooSoon | Refused::EventsUsedUp => 429,
+        Refused::FieldIsReserved => 403,
         Refused::Time(_)
+        | Refused::NoPlace
+        | Refused::EndsClient
         | Refused::TooLarge { .. }
         | Refused::Offline
         | Refused::Unsubscribed
@@ -97,35 +106,68 @@ impl Shard {
         let origin = Origin::Http;
         Some(match &call.what {
             What::Upload(_) => Reply::empty(),
-            What::Get(pins) => self.get(position, pins, dialect),
+            What::Get(pins) => {
+                match pins.iter().map(|pin| self.pin_meant(position, *pin)).collect::<Result<Vec<_>, _>>() {
+                    Ok(pins) => self.get(position, &pins, dialect),
+                    Err(refused) => refusal(dialect, refused),
+                }
+            }
             What::GetAll => self.get_all(position),
-            What::Update(writes) => done(dialect, self.write_all(turn, position, writes, origin)),
-            What::Batch(pin, points) => match self.batch(turn, position, *pin, points, origin) {
-                Ok(()) => Reply::text("OK"),
-                Err(refused) => refusal(dialect, refused),
-            },
+            What::Update(writes) => {
+                let meant = self.pins_meant(position, writes);
+                done(dialect, meant.and_then(|writes| self.write_all(turn, position, &writes, origin)))
+            }
+            What::Batch(pin, points) => {
+                match self.pin_meant(position, *pin).and_then(|pin| self.batch(turn, position, pin, points, origin)) {
+                    Ok(()) => Reply::text("OK"),
+                    Err(refused) => refusal(dialect, refused),
+                }
+            }
             What::Property(pin, set) => {
                 let set = set.iter().map(|(name, value)| (&**name, &**value));
-                done(dialect, self.set_properties(position, std::iter::once(*pin), &set))
+                let pin = self.pin_meant(position, *pin);
+                done(dialect, pin.and_then(|pin| self.set_properties(position, std::iter::once(pin), &set)))
             }
             What::IsConnected => Reply::json(self.devices[position].slot.is_some().to_string()),
             // There are no watching apps yet.
             What::IsAppConnected => Reply::json("false".to_owned()),
             What::LogEvent(code, description) => done(dialect, self.log_event(turn, position, code, description)),
-            What::MetaGet(name) => match self.metadata(position, name) {
-                Ok(value) => Reply::text(value),
-                Err(refused) => refusal(dialect, refused),
-            },
-            What::MetaSet(name, value) => done(dialect, self.set_metadata(position, name, value)),
+            What::MetaGet(field) => return self.read_field(turn, position, field, asker),
+            What::MetaSet(field, value) => {
+                let name = self.field_meant(position, field).map(str::to_owned);
+                done(dialect, name.and_then(|name| self.set_metadata(position, &name, value, origin)))
+            }
+            What::Provision(template) => self.provision(position, template.as_deref()),
+            // There is nobody to send to: the words are those of the legacy server.
+            What::Notify => Reply::error(dialect, 400, "No notification widget."),
+            What::Mail => Reply::error(dialect, 400, "No email widget."),
             What::Project => self.project(position),
             What::Clock => Reply::json(format!("[\"{}\"]", turn.now.wall.seconds())),
             What::History(ask) => {
+                let pins = match ask.pin.map(|pin| self.pin_meant(position, pin)).transpose() {
+                    Ok(Some(pin)) => [pin].into(),
+                    Ok(None) => self.pins_with_history(position).into(),
+                    Err(refused) => return Some(refusal(dialect, refused)),
+                };
                 let device = &self.devices[position];
-                let (org, device) = (device.org, device.id);
-                turn.fx.push(Effect::History { asker, org, device, ask: ask.clone() });
+                let (org, device, over_tls) = (device.org, device.id, call.over_tls);
+                turn.fx.push(Effect::History { asker, org, device, ask: ask.clone(), pins, over_tls });
                 return None;
             }
         })
+    }
+
+    /// A field of the metadata; `None`: the store is asked.
+    fn read_field(&self, turn: &mut Turn<'_>, position: u32, field: &FieldRef, asker: ConnRef) -> Option<Reply> {
+        let dialect = Dialect::Current;
+        let name = match self.field_meant(position, field) {
+            Ok(name) => name,
+            Err(refused) => return Some(refusal(dialect, refused)),
+        };
+        if self.asks_identity(turn, position, name, (asker, FieldWay::Http)) {
+            return None;
+        }
+        Some(self.metadata(position, name).map_or_else(|refused| refusal(dialect, refused), Reply::text))
     }
 
     /// HTTP has a quota of its own, so that a script cannot use up the device's.
@@ -193,11 +235,7 @@ impl Shard {
         );
         for (at, (pin, value)) in self.read_all(position).enumerate() {
             let comma = if at > 0 { "," } else { "" };
-            let kind = match pin.kind.letter() {
-                b'v' => "VIRTUAL",
-                b'd' => "DIGITAL",
-                _ => "ANALOG",
-            };
+            let kind = kind_name(pin.kind);
             json += &format!("{comma}{{\"pinType\":\"{kind}\",\"pin\":{},\"value\":", pin.index);
             put_string(&mut json, &String::from_utf8_lossy(value));
             json.push('}');

@@ -2,4 +2,5 @@
 
 pub(crate) mod answers;
 pub(crate) mod asks;
+mod named;
 pub(crate) mod requests;

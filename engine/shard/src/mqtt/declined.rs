@@ -92,7 +92,9 @@ impl Declined {
             Self::Name | Self::Refused(Refused::Fault(Fault::NoDatastream { .. })) => 602,
             Self::Refused(Refused::NotStored | Refused::StoreFailed) | Self::Busy => 605,
             Self::Refused(Refused::EventTooSoon | Refused::EventsUsedUp) | Self::Quota => 604,
-            Self::Refused(Refused::NothingThere | Refused::NoSuchEvent) | Self::NoPlace => 606,
+            Self::Refused(Refused::NothingThere | Refused::NoSuchEvent | Refused::NoSuchStream(_)) | Self::NoPlace => {
+                606
+            }
             Self::Refused(_) | Self::Empty | Self::EventTooLong | Self::MetaTooLong | Self::Property => 603,
             Self::Payload(_) | Self::NotText | Self::Pointer => 607,
             Self::Unsubscribed => 608,

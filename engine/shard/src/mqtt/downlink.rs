@@ -6,7 +6,8 @@ use linchpin_protocol::mqtt::{Downlink, Published, Qos, payload};
 use super::declined::Declined;
 use crate::connection::{Connection, Ticks, gate};
 use crate::device::templates::PinName;
-use crate::device::verbs::{Delivery, Refused};
+use crate::device::verbs::{Delivery, PLACE, Refused};
+use crate::store::identity::FieldWay;
 use crate::{Push, Shard, Slot, Turn, limits};
 
 /// Write a message for a connection that speaks MQTT. One that a newer one may replace while the socket is full has no id
@@ -142,6 +143,9 @@ impl Shard {
         let position = self.connections[slot].device;
         let mut done = Ok(());
         for name in payload::names(payload)? {
+            if self.asks_identity(turn, position, name, (self.conn_ref(slot), FieldWay::Mqtt)) {
+                continue;
+            }
             let answer = match self.metadata(position, name) {
                 Ok(value) => {
                     let value = value.to_owned();
@@ -152,6 +156,24 @@ impl Shard {
             done = done.and(answer);
         }
         done
+    }
+
+    /// What the store knows of a field.
+    pub(crate) fn publish_field(&mut self, turn: &mut Turn<'_>, slot: Slot, name: &str, value: Option<&str>) {
+        let done = match value {
+            Some(value) => self.publish(turn, slot, None, Downlink::Meta { name }, value.as_bytes()),
+            None => Err(Refused::NothingThere.into()),
+        };
+        if let Err(declined) = done {
+            self.diag(turn, slot, declined);
+        }
+    }
+
+    /// `get/loc/all`.
+    pub(super) fn answer_place(&mut self, turn: &mut Turn<'_>, slot: Slot) -> Result<(), Declined> {
+        let position = self.connections[slot].device;
+        let place = self.metadata(position, PLACE).map_err(|_| Declined::NoPlace)?.replacen(' ', ",", 1);
+        self.publish(turn, slot, None, Downlink::Place, place.as_bytes())
     }
 
     /// `get/utc/all/json`.

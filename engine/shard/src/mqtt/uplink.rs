@@ -49,7 +49,7 @@ impl Shard {
                     Uplink::SyncAll => self.sync_mqtt(turn, slot, None),
                     Uplink::MetaGet => self.answer_metadata(turn, slot, payload),
                     Uplink::Clock => self.answer_clock(turn, slot),
-                    _ => Err(Declined::NoPlace),
+                    _ => self.answer_place(turn, slot),
                 }
             }
         }
@@ -140,7 +140,7 @@ impl Shard {
         if name.len() > MAX_META_NAME_BYTES || value.len() > MAX_META_VALUE_BYTES {
             return Err(Declined::MetaTooLong);
         }
-        Ok(self.set_metadata(position, name, value)?)
+        Ok(self.set_metadata(position, name, value, Origin::Device)?)
     }
 
     /// A topic of the firmware's own, which the template maps to datastreams.

@@ -25,6 +25,7 @@ impl Shard {
                 return;
             }
             Command::HistoryAnswer { asker, reply } => return self.replied(turn, asker, Some(reply)),
+            Command::FieldAnswer { ask, value } => return self.field_found(turn, ask, value.as_deref()),
             Command::Stored { answer, is_stored } => return self.stored(turn, answer, is_stored),
             Command::Configure(settings) => {
                 self.settings = *settings;
@@ -137,6 +138,13 @@ impl Shard {
         }))
     }
 
+    /// Does the firmware say that Blynk's library for Python runs there?
+    fn is_python(&self, position: u32) -> bool {
+        let firmware = self.devices[position].firmware.map(|blob| self.catalog.firmware.get(blob));
+        let mut pairs = firmware.into_iter().flat_map(|raw| InfoPairs::new(raw).iter());
+        pairs.any(|(key, value)| key == "dev" && (value.starts_with("python") || value.ends_with("-py")))
+    }
+
     fn push_to(&mut self, turn: &mut Turn<'_>, id: DeviceId, push: &Push) -> Report {
         let Some(position) = self.devices.find(id) else { return Report::NoSuchDevice };
         let done = match push {
@@ -154,6 +162,7 @@ impl Shard {
             Push::Ping => self.send_frame(turn, position, codec::ping),
             Push::Ota { url } => self.send_frame(turn, position, |out, id| internal::ota(out, id, url)),
             Push::Reboot => self.send_frame(turn, position, internal::reboot),
+            Push::Debug { .. } if self.is_python(position) => Err(Refused::EndsClient),
             Push::Debug { text } => self.send_frame(turn, position, |out, id| codec::debug(out, id, text)),
         };
         done.map_or_else(report_of, |()| Report::Done)

@@ -1,10 +1,12 @@
-//! Answers that wait until the store has committed what they acknowledge.
+//! Answers that wait for the store: until it has committed what they acknowledge, or has looked up what they say.
 
 use linchpin_protocol::Status;
+use linchpin_protocol::blynk::internal;
 use linchpin_protocol::http::{Dialect, Reply};
 use linchpin_protocol::mqtt::Owed;
 
 use crate::device::verbs::Refused;
+use crate::store::identity::{FieldAsk, FieldWay};
 use crate::{ConnRef, Effect, Intake, Shard, Slot, Turn};
 
 /// An answer that says "done", to be given when all changes that were handed over before it are committed. Plain data: the
@@ -72,6 +74,25 @@ impl Shard {
                 let done = if is_stored { Ok(()) } else { Err(Refused::NotStored.into()) };
                 self.acknowledge(turn, slot, owed, done);
             }
+        }
+    }
+
+    /// What the store knows, for a connection of this shard; `None`: there is nothing.
+    pub(crate) fn field_found(&mut self, turn: &mut Turn<'_>, ask: FieldAsk, value: Option<&str>) {
+        if !self.is_current(ask.asker) {
+            return;
+        }
+        let (slot, name) = (ask.asker.slot, ask.field.name());
+        match (ask.way, value) {
+            (FieldWay::Frame(id), Some(value)) => {
+                self.answer(turn, slot, |out| internal::meta_answer(out, id, name, value));
+            }
+            (FieldWay::Frame(id), None) => self.respond(turn, slot, id, Status::NoData),
+            (FieldWay::Http, value) => {
+                let none = || Reply::error(Dialect::Current, 400, "MetaField doesn't exist.");
+                self.replied(turn, ask.asker, Some(Box::new(value.map_or_else(none, Reply::text))));
+            }
+            (FieldWay::Mqtt, value) => self.publish_field(turn, slot, name, value),
         }
     }
 }

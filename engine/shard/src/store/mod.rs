@@ -2,6 +2,7 @@
 
 mod awaited;
 mod change;
+pub(crate) mod identity;
 mod intake;
 mod parked;
 mod points;

@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 
 use linchpin_protocol::http::History;
-use linchpin_protocol::model::{DeviceId, OrgId, Pin, UnixMillis};
-use linchpin_shard::{AwaitedAnswer, Change, ConnRef, DeviceChange, DeviceView, Effects, End, EventId, Restored};
+use linchpin_protocol::model::{DeviceId, Pin, UnixMillis};
+use linchpin_shard::{
+    AwaitedAnswer, Change, ConnRef, DeviceChange, DeviceView, Effects, End, EventId, FieldAsk, Restored,
+};
 
 /// Values of a pin: when, value.
 type Written = Vec<(u64, Box<[u8]>)>;
@@ -27,7 +29,9 @@ pub struct Store {
     /// Leave them there: the disk is slow.
     pub is_slow: bool,
     /// Questions about history, unanswered.
-    pub asked: Vec<(ConnRef, OrgId, DeviceId, History)>,
+    pub asked: Vec<(ConnRef, DeviceId, History, Box<[Pin]>)>,
+    /// Questions for fields that only the store knows, unanswered.
+    pub fields: Vec<FieldAsk>,
 }
 
 impl Store {

@@ -207,7 +207,8 @@ impl World {
             Effect::Report { to, report } => drop(self.reports.insert(to.0, report)),
             Effect::Store(change) => self.store.take(*change),
             Effect::AnswerStored(answer) => self.store.awaited.push(answer),
-            Effect::History { asker, org, device, ask } => self.store.asked.push((asker, org, device, *ask)),
+            Effect::History { asker, device, ask, pins, .. } => self.store.asked.push((asker, device, *ask, pins)),
+            Effect::Field(ask) => self.store.fields.push(ask),
             Effect::Ended { device, end, slot } => {
                 self.note(&[3, shard as u64, u64::from(slot.0), u64::from(end.number())]);
                 self.ends.push((device, end));

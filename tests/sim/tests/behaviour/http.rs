@@ -53,11 +53,11 @@ impl Client {
     }
 }
 
-fn ok(body: &str) -> (u16, String) {
+pub(crate) fn ok(body: &str) -> (u16, String) {
     (200, body.to_owned())
 }
 
-fn error(text: &str) -> (u16, String) {
+pub(crate) fn error(text: &str) -> (u16, String) {
     (400, format!("{{\"error\":{{\"message\":\"{text}\"}}}}"))
 }
 
@@ -74,13 +74,13 @@ fn values_are_written_read_and_reach_the_device() {
         assert_eq!(script.receive(&mut world).expect("told at once").body, b"vw\x001\0hello world");
         script.ask(&mut world, command::HARDWARE, b"vw\x002\x0042");
         assert_eq!(client.get(&mut world, &api("get?v1&")), ok("hello world"));
-        assert_eq!(client.get(&mut world, &api("get?v1&v2&")), ok(r#"{"v1":"hello world","v2":"42"}"#));
-        assert_eq!(client.get(&mut world, &api("getAll?")), ok(r#"{"v1":"hello world","v2":"42"}"#));
+        assert_eq!(client.get(&mut world, &api("get?v1&v2&")), ok(r#"{"v1":"hello world","v2":42}"#));
+        assert_eq!(client.get(&mut world, &api("getAll?")), ok(r#"{"v1":"hello world","v2":42}"#));
         assert_eq!(client.get(&mut world, &api("isHardwareConnected?")), ok("true"));
         assert_eq!(client.get(&mut world, &api("get?v9&")), error("V9 has no value yet."));
         assert_eq!(client.get(&mut world, &api("update?pin=V3&value=24.5&value=52&")), ok(""));
         assert_eq!(script.receive(&mut world).expect("told at once").body, b"vw\x003\x0024.5\x0052");
-        assert_eq!(client.get(&mut world, &api("get?v3&")), ok(r#"["24.5","52"]"#));
+        assert_eq!(client.get(&mut world, &api("get?v3&")), ok("[24.5,52]"));
         world.close(script.conn);
         world.run_ms(50);
         assert_eq!(client.get(&mut world, &api("isHardwareConnected?")), ok("false"));

@@ -163,8 +163,8 @@ fn history_is_asked_at_home_and_answered_later() {
         world.send(conn, format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n").as_bytes());
         world.run_ms(30);
         assert!(world.read(conn).is_none(), "nothing was found yet");
-        let (asker, _, asked, ask) = world.store.asked.pop().expect("asked once");
-        assert_eq!((asked, ask.pin, &*ask.period), (id(device), Pin::new_virtual(3), "DAY"));
+        let (asker, asked, ask, pins) = world.store.asked.pop().expect("asked once");
+        assert_eq!((asked, &*pins, &*ask.period), (id(device), &[Pin::new_virtual(3)][..], "DAY"));
         world.tell(asker, Reply::json("[]".to_owned()));
         world.run_ms(30);
         let text = String::from_utf8_lossy(&world.read(conn).expect("an answer")).into_owned();

@@ -14,6 +14,7 @@ mod hoarders;
 mod http;
 mod introduction;
 mod keeping;
+mod letter;
 mod limits;
 mod login;
 mod mqtt;

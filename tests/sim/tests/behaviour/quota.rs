@@ -38,6 +38,7 @@ fn the_first_hundred_pass_the_rest_is_dropped_and_said_once() {
     assert_eq!(script.receive_all(&mut world).len(), 1);
 }
 
+/// C13 too: a healthy client's pings cost it nothing; one that pings all the time is bounded, and seen.
 #[test]
 fn pings_are_free_unless_they_flood() {
     let (mut world, token) = world();

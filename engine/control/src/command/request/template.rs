@@ -2,8 +2,10 @@
 
 use std::num::NonZeroU32;
 
-use linchpin_protocol::limits::TEMPLATE_TOPICS;
-use linchpin_protocol::model::{Datastream, Pin, SubstituteFault, Template, TemplateId, TopicMapping, ValueKind};
+use linchpin_protocol::limits::{MAX_META_NAME_BYTES, MAX_META_VALUE_BYTES, TEMPLATE_FIELDS, TEMPLATE_TOPICS};
+use linchpin_protocol::model::{
+    Datastream, Pin, SubstituteFault, Template, TemplateField, TemplateId, TopicMapping, ValueKind,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -43,6 +45,10 @@ pub struct TemplateAdd {
     /// Codes of the events that its devices may log.
     #[serde(default)]
     pub events: Vec<String>,
+    /// Metadata fields that its devices have; none: any.
+    #[serde(default)]
+    #[schemars(length(max = TEMPLATE_FIELDS))]
+    pub fields: Vec<FieldLine>,
     /// Topics of MQTT of the firmware's own.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = TEMPLATE_TOPICS))]
@@ -87,6 +93,47 @@ pub struct TemplateSheet {
     /// Topics of MQTT of the firmware's own.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub topics: Vec<TopicLine>,
+    /// Metadata fields that its devices have; none: any.
+    pub fields: Vec<FieldLine>,
+}
+
+/// A metadata field.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FieldLine {
+    /// Its name, once in a template.
+    #[schemars(length(min = 1, max = MAX_META_NAME_BYTES))]
+    pub name: String,
+    /// `metaFieldId` of the HTTP API; 0 or none: the next one is given, and stays.
+    #[serde(default)]
+    pub id: u32,
+    /// What a read gets while nothing was written.
+    #[serde(default)]
+    #[schemars(length(max = MAX_META_VALUE_BYTES))]
+    pub default: String,
+    /// May the device itself write it?
+    #[serde(default = "FieldLine::by_device")]
+    pub by_device: bool,
+}
+
+impl FieldLine {
+    const fn by_device() -> bool {
+        true
+    }
+}
+
+impl From<&TemplateField> for FieldLine {
+    fn from(field: &TemplateField) -> Self {
+        let TemplateField { id, name, default, by_device } = field;
+        Self { name: name.as_ref().into(), id: *id, default: default.as_ref().into(), by_device: *by_device }
+    }
+}
+
+impl From<FieldLine> for TemplateField {
+    fn from(line: FieldLine) -> Self {
+        let FieldLine { name, id, default, by_device } = line;
+        Self { id, name: name.into(), default: default.into(), by_device }
+    }
 }
 
 /// What a pin takes.
@@ -95,6 +142,9 @@ pub struct TemplateSheet {
 pub struct StreamLine {
     /// Such as `V7`.
     pub pin: Plain<Pin>,
+    /// `dataStreamId` of the HTTP API; 0 or none: the next one is given, and stays.
+    #[serde(default)]
+    pub id: u32,
     /// For people.
     #[serde(default)]
     pub name: String,
@@ -192,6 +242,7 @@ impl From<&Datastream> for StreamLine {
     fn from(stream: &Datastream) -> Self {
         Self {
             pin: stream.pin.into(),
+            id: stream.id,
             name: stream.name.as_ref().into(),
             aliases: Vec::new(),
             unit: stream.unit.as_ref().into(),
@@ -207,8 +258,9 @@ impl TryFrom<StreamLine> for Datastream {
     type Error = SubstituteFault;
 
     fn try_from(line: StreamLine) -> Result<Self, SubstituteFault> {
-        let StreamLine { pin, name, aliases: _, unit, sync, kind, default, fallback } = line;
-        Self::new(pin.0, &name, kind.into(), &unit, sync).with_substitutes(default.as_deref(), fallback)
+        let StreamLine { pin, id, name, aliases: _, unit, sync, kind, default, fallback } = line;
+        let made = Self::new(pin.0, &name, kind.into(), &unit, sync).with_id(id);
+        made.with_substitutes(default.as_deref(), fallback)
     }
 }
 
@@ -234,13 +286,14 @@ impl From<&Template> for TemplateSheet {
             datastreams: template.datastreams.iter().map(|stream| line(template, stream)).collect(),
             events: template.events.iter().map(|code| code.as_ref().into()).collect(),
             topics: template.topics.iter().map(TopicLine::from).collect(),
+            fields: template.fields.iter().map(FieldLine::from).collect(),
         }
     }
 }
 
 impl From<&Template> for TemplateAdd {
     fn from(template: &Template) -> Self {
-        let TemplateSheet { name, tls, datastreams, events, topics, .. } = template.into();
-        Self { template: template.id.into(), name, tls, datastreams, events, topics }
+        let TemplateSheet { name, tls, datastreams, events, topics, fields, .. } = template.into();
+        Self { template: template.id.into(), name, tls, datastreams, events, topics, fields }
     }
 }

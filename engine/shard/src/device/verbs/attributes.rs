@@ -1,4 +1,4 @@
-//! Properties, metadata, events, and what the firmware says of itself.
+//! Properties, events, and what the firmware says of itself.
 
 use linchpin_protocol::model::{Pin, Template};
 use linchpin_protocol::{Fault, InfoPairs};
@@ -43,34 +43,6 @@ impl Shard {
         if rare.attributes.remove_property(pin, name) {
             self.attributes_changed(position);
         }
-        Ok(())
-    }
-
-    /// A field of the metadata.
-    pub(crate) fn metadata(&self, position: u32, name: &str) -> Result<&str, Refused> {
-        let rare = self.devices[position].rare.as_ref();
-        rare.and_then(|rare| rare.attributes.metadata(name)).ok_or(Refused::NothingThere)
-    }
-
-    /// Set a field of the metadata.
-    pub(crate) fn set_metadata(&mut self, position: u32, name: &str, value: &str) -> Result<(), Refused> {
-        self.takes_changes()?;
-        let set = self.devices[position].rare_mut().attributes.set_metadata(name, value);
-        set.map_err(|_| Refused::MetadataFull)?;
-        self.attributes_changed(position);
-        Ok(())
-    }
-
-    /// Set fields, or remove those without a value: all of them or none.
-    pub(crate) fn describe_at(
-        &mut self,
-        position: u32,
-        fields: &[(Box<str>, Option<Box<str>>)],
-    ) -> Result<(), Refused> {
-        self.takes_changes()?;
-        let set = self.devices[position].rare_mut().attributes.describe(fields);
-        set.map_err(|_| Refused::MetadataFull)?;
-        self.attributes_changed(position);
         Ok(())
     }
 

@@ -16,11 +16,13 @@
 //! | `send_frame` | a frame to the device that changes nothing here |
 
 mod attributes;
+mod metadata;
 mod read;
 mod refused;
 mod write;
 
 use linchpin_protocol::model::Pin;
+pub(crate) use metadata::PLACE;
 pub use refused::Refused;
 
 /// Who asks.

@@ -35,6 +35,14 @@ pub enum Refused {
     MetadataFull,
     /// There is no such field, or no such open event.
     NothingThere,
+    /// The field is set by people: its device, or no client of the device API, may not.
+    FieldIsReserved,
+    /// The value of `loc.latlon` is no place.
+    NoPlace,
+    /// The template has no datastream with this id.
+    NoSuchStream(u32),
+    /// The device's library ends its connection at such a message.
+    EndsClient,
     /// The template has no event with this code.
     NoSuchEvent,
     /// The same event came less than `limits::EVENT_REPEAT_MS` ago.
@@ -75,6 +83,16 @@ impl fmt::Display for Refused {
             }
             Self::MetadataFull => {
                 write!(f, "The device has {METADATA} meta fields, as many as it may have: change those.")
+            }
+            Self::FieldIsReserved => f.write_str("This field is set by people, not with the device's token."),
+            Self::NoPlace => f.write_str(
+                "A place is its latitude (-90 to 90) and its longitude (-180 to 180) in degrees, such as 50.45,30.52.",
+            ),
+            Self::NoSuchStream(id) => {
+                write!(f, "The template has no datastream with the id {id}: `linchpin template show` lists them.")
+            }
+            Self::EndsClient => {
+                f.write_str("Not sent: Blynk's libraries for Python end the connection when they get a debug message.")
             }
             Self::NothingThere => f.write_str("There is no such field or open event: check the name."),
             Self::NoSuchEvent => f.write_str("The template has no event with this code: add it or check the code."),
