@@ -75,7 +75,9 @@ impl Library {
         matches!(self, Self::BlynkLibrary | Self::BlynkLibraryWebSocket | Self::BlynkLibrarySsl)
     }
 
-    const fn is_tls(self) -> bool {
+    /// Does it speak TLS?
+    #[must_use]
+    pub const fn is_tls(self) -> bool {
         matches!(self, Self::BlynkLibrarySsl | Self::BlynklibSsl)
     }
 
@@ -145,6 +147,19 @@ impl Client {
             return Self::start_trusting(library, server, device, &server.ca());
         }
         Self::spawn(library.command(), library, server.address(), device)
+    }
+
+    /// Start it as this device, with another way to the server.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    #[must_use]
+    pub fn start_at(library: Library, server: &Server, device: &Device, address: SocketAddr) -> Self {
+        let mut command = library.command();
+        if library.is_tls() {
+            command.env("LINCHPIN_CA", server.ca());
+        }
+        Self::spawn(command, library, address, device)
     }
 
     /// Start one that speaks TLS and trusts this authority (PEM).

@@ -18,5 +18,10 @@ pub const POLL: Duration = Duration::from_millis(50);
 /// From SIGTERM to the end of the binary.
 pub const STOP: Duration = Duration::from_secs(20);
 
+/// Between two looks of a proxy for a new connection.
+pub const PROXY_TICK: Duration = Duration::from_millis(2);
+/// Pieces of 16 KiB that are on their way in a proxy, a direction.
+pub const PROXY_PIECES: usize = 1_024;
+
 const _: () = assert!(SILENCE.as_secs() > 15, "a client that gave up must show");
 const _: () = assert!(RECONNECT.as_secs() > 15 + 10, "a client may take its own time");
