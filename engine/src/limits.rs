@@ -48,6 +48,8 @@ pub(crate) const CHANGES_BATCH: usize = 1_024;
 pub(crate) const CHANGES_TICK: Duration = Duration::from_millis(50);
 /// Longest answer about history, bytes.
 pub(crate) const HISTORY_BYTES: usize = 256 << 10;
+/// Files of history that are made at a time: each takes a reader of the store for seconds.
+pub(crate) const EXPORTS_AT_A_TIME: usize = 2;
 /// An answer about history is offered to a shard for so long.
 pub(crate) const REPLY_WITHIN: Duration = Duration::from_secs(1);
 /// Answers about history that wait for shards whose lanes are full; of more the askers' deadlines answer.

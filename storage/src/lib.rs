@@ -119,4 +119,5 @@ pub use store::Store;
 pub use upgrade::Upgraded;
 pub use write::batch::Batch;
 pub use write::committer::Class;
+pub use write::files::{FileDraft, FileName, FileRefused, FileShelf, NoFileName};
 pub use write::writer::Writer;

@@ -144,6 +144,24 @@ pub const ACCOUNT_LINKS: usize = 8;
 pub const CLIENT_ADDRESSES: usize = 5;
 /// Fields of one mail.
 pub const MAIL_FIELDS: usize = 16;
+/// Bytes of a piece of a file: what is in memory of one that is read or written.
+pub const FILE_PIECE_BYTES: usize = 64 << 10;
+/// Longest name of a file, bytes.
+pub const FILE_NAME_BYTES: usize = 100;
+/// Bytes of a file that is uploaded.
+pub const UPLOAD_BYTES: u64 = 5 << 20;
+/// Files that a device may have uploaded.
+pub const FILES_PER_DEVICE: usize = 10;
+/// Files that the devices of an organization may have uploaded.
+pub const FILES_PER_ORG: usize = 1_000;
+/// Bytes of an export that waits in a file, before it is compressed: as many as it may have after.
+pub const EXPORT_BYTES: u64 = 64 << 20;
+/// Exports to files of a device in 24 h.
+pub const EXPORTS_PER_DAY: usize = 10;
+/// Exports to files of an organization in 24 h.
+pub const EXPORTS_PER_ORG: usize = 200;
+/// The link of an export works for so long, ms; a file that is not whole after it is deleted.
+pub const EXPORT_MS: u64 = 60 * 60 * 1_000;
 /// Metadata fields of one template.
 pub const META_FIELDS: usize = 64;
 const _: () = assert!(META_FIELDS == linchpin_protocol::limits::TEMPLATE_FIELDS, "what shards check can be stored");
@@ -167,6 +185,7 @@ pub const OPEN_PIN_BYTES: usize = 136;
 
 const _: () = assert!(VALUE_BYTES + SEAL_BYTES + KEY_BYTES < BATCH_BYTES);
 const _: () = assert!(BATCH_BYTES <= GROUP_BYTES);
+const _: () = assert!(FILE_PIECE_BYTES <= VALUE_BYTES, "a piece is a record");
 const _: () = assert!(
     2 * RESERVE_BUFFERS * WRITE_BUFFER_BYTES as u64 >= WRITE_BUFFERS_BYTES as u64,
     "reserve and ballast hold what RocksDB has not written yet"

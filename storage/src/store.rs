@@ -14,6 +14,7 @@ use crate::shared::Inner;
 use crate::threads::{Ticking, ticking};
 use crate::write::batch::Batch;
 use crate::write::committer::Class;
+use crate::write::files::FileShelf;
 use crate::write::writer::Writer;
 use crate::{Error, limits};
 
@@ -59,6 +60,12 @@ impl Store {
     #[must_use]
     pub fn writer(&self) -> Writer {
         self.writer.clone()
+    }
+
+    /// The way to files.
+    #[must_use]
+    pub fn files(&self) -> FileShelf {
+        FileShelf::new(self.reads.clone(), self.writer.clone())
     }
 
     /// A lane for one shard's telemetry.

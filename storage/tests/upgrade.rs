@@ -6,9 +6,10 @@ use std::path::Path;
 
 use linchpin_protocol::model::Pin;
 use linchpin_storage::schema::{
-    Event, Family, Grant, GrantKey, IndexEntry, Org, OrgState, RoleKey, RoleRecord, TemplateKey, TemplateRecord,
+    Event, Family, FileKind, Grant, GrantKey, IndexEntry, Org, OrgState, RoleKey, RoleRecord, TemplateKey,
+    TemplateRecord,
 };
-use linchpin_storage::{Class, Error, Granularity, Query, Settings, Source, Store, WallClock};
+use linchpin_storage::{Class, Error, FileRefused, Granularity, Query, Settings, Source, Store, WallClock};
 use world::{Folder, check_devices, close, copy, device_key, key, org, token};
 
 /// Shortly after the fixture was made, ms since 1970.
@@ -75,6 +76,21 @@ fn an_older_store_serves_as_before_until_it_is_upgraded() {
     check(&store);
     assert!(!store.present().has_people());
     assert!(matches!(put_role(&store), Err(Error::NotUpgraded { family: "role" })));
+    let begun = store.files().begin(device_key(1, 2), FileKind::Upload, "a", THEN_MS);
+    assert!(matches!(begun, Err(FileRefused::Store(Error::NotUpgraded { family: "file_piece" }))));
+    // Ids of datastreams that each start gives again are not said; others would be.
+    let key = TemplateKey::new(org(1), 1);
+    let mut template = store.get::<TemplateRecord>(&key).expect("reads").expect("is there");
+    template.number(None);
+    let put = |record: &TemplateRecord| {
+        let mut batch = store.batch();
+        batch.put(&key, record).map(|()| store.commit(Class::A, batch).expect("commits"))
+    };
+    assert!(put(&template).is_ok());
+    let mut chosen = template.clone();
+    chosen.template.datastreams[0].id = 20;
+    assert!(matches!(put(&chosen), Err(Error::NotUpgraded { .. })));
+    check(&store);
     let branch = store.get::<Org>(&org(2)).expect("reads").expect("is there");
     // What the older program can say is written as it says it; what it cannot is refused and changes nothing.
     put_org(&store, &branch).expect("as before");

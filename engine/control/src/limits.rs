@@ -22,6 +22,8 @@ pub const ADMIN_WRITE: Duration = Duration::from_secs(30);
 pub const WATCHED_FRAMES: usize = 1_024;
 /// Datastreams of a template.
 pub const DATASTREAMS: usize = 768;
+/// What a form with a file may have besides it, bytes.
+pub const FORM_BYTES: u64 = 64 << 10;
 /// Templates of the process.
 pub const TEMPLATES: usize = 1_000;
 /// Requests to the metrics' listener that are answered at a time.

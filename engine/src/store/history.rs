@@ -2,35 +2,26 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use linchpin_protocol::http::{Content, Dialect, History, HistoryOutput, Reply};
-use linchpin_protocol::model::{DeviceId, OrgId, Pin};
+use linchpin_protocol::http::{Content, Dialect, HistoryOutput, Reply};
 use linchpin_storage::schema::DeviceKey;
-use linchpin_storage::{Error, ExportFormat, ExportQuery, Granularity, Period, Reads, Source, TimeFormat, Zone};
+use linchpin_storage::{
+    Error, ExportFormat, ExportQuery, FileShelf, Granularity, Period, Reads, Source, TimeFormat, Zone,
+};
 
+use super::asked::HistoryAsk;
+use super::export_file::{ExportsUnderWay, link};
 use crate::limits;
 
-/// A question, and of whom.
-pub(crate) struct HistoryAsk {
-    /// The device's organization.
-    pub(crate) org: OrgId,
-    /// The device.
-    pub(crate) device: DeviceId,
-    /// What is asked.
-    pub(crate) ask: History,
-    /// Of which pins.
-    pub(crate) pins: Box<[Pin]>,
-    /// The asker speaks TLS.
-    #[expect(dead_code, reason = "links follow")]
-    pub(crate) over_tls: bool,
-}
-
 /// The answer.
-pub(super) fn answer(reads: &Reads, asked: &HistoryAsk) -> Reply {
+pub(super) fn answer(reads: &Reads, files: (&FileShelf, &ExportsUnderWay), asked: &HistoryAsk) -> Reply {
     let device = asked.device;
     let query = match query(asked) {
         Ok(query) => query,
         Err(text) => return error(400, &text),
     };
+    if matches!(asked.ask.output, HistoryOutput::File | HistoryOutput::LegacyFile) {
+        return link(reads, files, asked, query);
+    }
     match text(reads, query) {
         Ok(Some(body)) => {
             let content = if asked.ask.output == HistoryOutput::Csv { Content::Csv } else { Content::Json };

@@ -2,16 +2,18 @@
 //! history to the store's readers. Never waits.
 
 use std::collections::{HashSet, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
 use linchpin_control::CommandLane;
 use linchpin_protocol::http::{Dialect, Reply};
 use linchpin_protocol::model::{DeviceId, Millis, Pin};
 use linchpin_shard::{AwaitedAnswer, Change, Command, ConnRef, DeviceChange, Effects, FieldAsk, Shard};
-use linchpin_storage::{LaneFull, Reads, TelemetryLane, limits as storage};
+use linchpin_storage::{FileShelf, LaneFull, Reads, TelemetryLane, limits as storage};
 
+use super::asked::HistoryAsk;
 use super::changes::{Changes, Fence};
-use super::history::HistoryAsk;
+use super::export_file::ExportsUnderWay;
 use super::replies::Replies;
 use super::{field, history};
 use crate::limits;
@@ -35,6 +37,9 @@ pub(crate) struct StoreLane {
     lines: Vec<DeviceChange>,
     lost_lines: u64,
     reads: Reads,
+    files: FileShelf,
+    /// Files of history that all shards' askers wait for.
+    under_way: Arc<ExportsUnderWay>,
     shards: Vec<ToShard>,
     replies: Replies<ToShard>,
     /// Removals that are answered once all before them is with the store.
@@ -42,7 +47,12 @@ pub(crate) struct StoreLane {
 }
 
 impl StoreLane {
-    pub(super) fn new(lane: TelemetryLane, changes: Changes, reads: Reads, replies: Replies<ToShard>) -> Self {
+    pub(super) fn new(
+        lane: TelemetryLane,
+        changes: Changes,
+        (reads, files, under_way): (Reads, FileShelf, Arc<ExportsUnderWay>),
+        replies: Replies<ToShard>,
+    ) -> Self {
         Self {
             lane,
             due: None,
@@ -54,6 +64,8 @@ impl StoreLane {
             lines: Vec::new(),
             lost_lines: 0,
             reads,
+            files,
+            under_way,
             shards: Vec::new(),
             replies,
             fences: VecDeque::new(),
@@ -186,8 +198,9 @@ impl StoreLane {
         let to = self.shards[asker.shard.index()].clone();
         let replies = self.replies.clone();
         let late = to.clone();
+        let (files, under_way) = (self.files.clone(), Arc::clone(&self.under_way));
         let job = move |reads: &Reads| {
-            let reply = Box::new(history::answer(reads, &ask));
+            let reply = Box::new(history::answer(reads, (&files, &under_way), &ask));
             replies.give(to, Command::HistoryAnswer { asker, reply });
         };
         if let Err(error) = self.reads.submit(job) {

@@ -1,6 +1,8 @@
 //! The store in the process: opened before anything else, closed after everything else.
 
+mod asked;
 mod changes;
+mod export_file;
 mod field;
 mod fill;
 mod history;
@@ -23,9 +25,9 @@ use crate::config::StoreConfig;
 use crate::limits;
 use crate::tick::command_lane::ToShard;
 
+pub(crate) use asked::HistoryAsk;
 pub(crate) use changes::Changes;
 pub(crate) use fill::{Fill, FillError};
-pub(crate) use history::HistoryAsk;
 pub(crate) use lane::StoreLane;
 pub(crate) use load::load_all;
 use replies::Replies;
@@ -61,6 +63,7 @@ pub(crate) struct Stored {
     thread: JoinHandle<()>,
     upkeep: Upkeep,
     replies: Replies<ToShard>,
+    under_way: Arc<export_file::ExportsUnderWay>,
 }
 
 impl Stored {
@@ -102,7 +105,7 @@ impl Stored {
             .map_err(|error| StoreError::Key(format!("no thread for the store could be started: {error}")))?;
         let replies = Replies::start()
             .map_err(|error| StoreError::Key(format!("no thread for the store could be started: {error}")))?;
-        Ok(Self { store, changes, thread, upkeep, replies })
+        Ok(Self { store, changes, thread, upkeep, replies, under_way: Arc::default() })
     }
 
     /// The store for the control plane.
@@ -143,7 +146,8 @@ impl Stored {
     /// # Errors
     /// The store is closed.
     pub(crate) fn lane(&self) -> Result<StoreLane, StoreError> {
-        Ok(StoreLane::new(self.store.telemetry_lane()?, self.changes.clone(), self.store.reads(), self.replies.clone()))
+        let reading = (self.store.reads(), self.store.files(), Arc::clone(&self.under_way));
+        Ok(StoreLane::new(self.store.telemetry_lane()?, self.changes.clone(), reading, self.replies.clone()))
     }
 
     /// Shards run: tell them what the store takes, and what the journal of the last run adds to what they know.

@@ -11,6 +11,8 @@ pub fn is_control_path(path: &str) -> bool {
         Some(b'a') => is_below("/api/"),
         Some(b'o') => is_below("/oauth2/"),
         Some(b's') => is_below("/scim/"),
+        // Files are its business, too: their bodies are long, and they wait for the disk.
+        Some(b'e') => is_below("/external/files/") || matches!(path, "/external/api/upload" | "/external/api/upload/"),
         Some(b'.') => is_below("/.well-known/") && !is_below("/.well-known/acme-challenge/"),
         _ => false,
     }
@@ -33,6 +35,9 @@ mod tests {
 
     #[test]
     fn paths_have_one_owner() {
+        for control in ["/external/files/7-1-x/a.png", "/external/api/upload", "/external/api/upload/"] {
+            assert!(is_control_path(control) && !is_page_path(control), "{control}");
+        }
         for control in ["/api/v1/ping", "/api/", "/oauth2/token", "/scim/v2/Users", "/.well-known/security.txt"] {
             assert!(is_control_path(control) && !is_page_path(control), "{control}");
         }

@@ -15,7 +15,7 @@ use crate::write::committer::{Class, waiting};
 use crate::{Error, limits};
 
 /// Families with records of a device, whose keys begin with organization and device.
-const OF_DEVICE: [Family; 10] = [
+const OF_DEVICE: [Family; 12] = [
     Family::Device,
     Family::Latest,
     Family::Property,
@@ -26,6 +26,8 @@ const OF_DEVICE: [Family; 10] = [
     Family::Hour,
     Family::Day,
     Family::Share,
+    Family::File,
+    Family::FilePiece,
 ];
 /// Those of them that hold what the device has reported.
 const OF_REPORTS: [Family; 6] = [Family::Latest, Family::Event, Family::Raw, Family::Minute, Family::Hour, Family::Day];

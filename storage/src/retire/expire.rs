@@ -15,6 +15,7 @@ use crate::store::Store;
 use crate::threads::{Ticking, ticking};
 use crate::write::batch::EncodedWrites;
 use crate::write::committer::{Class, waiting};
+use crate::write::files::sweep_files;
 use crate::{Error, Problem, limits};
 
 /// Is every moment of the partition over?
@@ -34,7 +35,7 @@ pub(crate) fn start(inner: Arc<Inner>) -> Result<Ticking, Error> {
         let now = inner.clock.uptime_ms();
         if is_due(now, looked, limits::RETENTION_TICK_S) {
             looked = Some(now);
-            if let Err(error) = inner.expire() {
+            if let Err(error) = inner.expire().and_then(|_| sweep_files(&inner)) {
                 tracing::warn!(%error, "what is over could not be deleted: it is tried again in an hour");
             }
         }
@@ -225,6 +226,7 @@ impl Store {
     pub fn drop_old(&self) -> Result<usize, Error> {
         self.inner.check_writable()?;
         let dropped = self.inner.expire()?;
+        sweep_files(&self.inner)?;
         for family in [Family::Event, Family::Diary] {
             let Some(column) = self.inner.rocks.column(family, 0) else { continue };
             self.inner.rocks.db.flush_cf(&column)?;

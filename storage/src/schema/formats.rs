@@ -18,10 +18,10 @@ use crate::schema::journal::{Point, pack, put_point, take_point, unpack};
 use crate::schema::{
     self, Account, AcmeAccount, AcmeLine, AcmeOrder, AcmeRecord, Actor, AddressRange, Attribute, AuditEntry, AuditFace,
     AuditObject, AuditOutcome, ClientKind, ClientRecord, Consent, Counter, Device, DiaryKind, DiaryRecord, Event,
-    EventSeverity, EventSheet, Families, FieldKind, Grain, Grant, Invite, InviteKind, Latest, LatestValue, MetaField,
-    Org, OrgId, OrgKind, OrgPolicy, OrgState, OutboxMail, PersonSession, Properties, Record, Refresh, Resolution,
-    RoleRecord, Row, Sample, ServedCertificate, SessionKind, ShareRecord, SheetRecord, StaticState, StaticToken,
-    StreamSheet, TemplateRecord, TemplateVersion, User, chunk, key::hex, rollup,
+    EventSeverity, EventSheet, Families, FieldKind, FileKind, FilePiece, FileRecord, Grain, Grant, Invite, InviteKind,
+    Latest, LatestValue, MetaField, Org, OrgId, OrgKind, OrgPolicy, OrgState, OutboxMail, PersonSession, Properties,
+    Record, Refresh, Resolution, RoleRecord, Row, Sample, ServedCertificate, SessionKind, ShareRecord, SheetRecord,
+    StaticState, StaticToken, StreamSheet, TemplateRecord, TemplateVersion, User, chunk, key::hex, rollup,
 };
 use crate::seal::keyring::Keyring;
 use crate::seal::unseal::Unseal;
@@ -142,6 +142,18 @@ fn records(fixtures: &mut Fixtures) {
     fixtures.record("diary-1", &DiaryRecord { kind: DiaryKind::Offline, reason: "silent".into() });
     people(fixtures);
     templates(fixtures);
+    let file = FileRecord {
+        kind: FileKind::Upload,
+        name: "photo.png".into(),
+        media: "image/png".into(),
+        len: 70_000,
+        made_ms: 5,
+        expires_ms: 0,
+        secret: [7; 32],
+        is_whole: true,
+    };
+    fixtures.record("file-1", &file);
+    fixtures.record("file_piece-1", &FilePiece(b"\x89PNG"[..].into()));
 }
 
 fn templates(fixtures: &mut Fixtures) {

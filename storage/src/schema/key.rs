@@ -65,6 +65,10 @@ pub enum Family {
     AuditFace = 26,
     /// Mail that is to be sent.
     Outbox = 27,
+    /// What devices upload, and exports that wait to be fetched.
+    File = 28,
+    /// Pieces of them.
+    FilePiece = 29,
     /// Accounts with authorities, and orders of certificates.
     Acme = 30,
     /// Certificates that were ordered, with their keys.
@@ -73,7 +77,7 @@ pub enum Family {
 
 impl Family {
     /// All, in the order of their numbers.
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 31] = [
         Self::Meta,
         Self::Org,
         Self::Template,
@@ -101,6 +105,8 @@ impl Family {
         Self::Consent,
         Self::AuditFace,
         Self::Outbox,
+        Self::File,
+        Self::FilePiece,
         Self::Acme,
         Self::Certificate,
     ];
@@ -142,6 +148,8 @@ impl Family {
             Self::Consent => "consent",
             Self::AuditFace => "audit_face",
             Self::Outbox => "outbox",
+            Self::File => "file",
+            Self::FilePiece => "file_piece",
             Self::Acme => "acme",
             Self::Certificate => "certificate",
         }

@@ -10,6 +10,7 @@ mod consent;
 mod device;
 mod event;
 mod families;
+mod file;
 #[cfg(test)]
 pub(crate) mod formats;
 mod grant;
@@ -41,6 +42,7 @@ pub use consent::{Consent, ConsentKey};
 pub use device::{Device, DeviceKey};
 pub use event::{DiaryKey, DiaryKind, DiaryRecord, Event, EventKey, Resolution};
 pub use families::Families;
+pub use file::{FileKey, FileKind, FilePiece, FileRecord, PieceKey};
 pub use grant::{Grant, GrantKey, RoleKey, RoleRecord, ShareKey, ShareRecord};
 pub use index::{Digest, IndexEntry, IndexKind};
 pub use invite::{Invite, InviteKey, InviteKind};

@@ -210,6 +210,14 @@ impl Batch {
         Ok(())
     }
 
+    /// Remove all records of a kind from one key on and before another.
+    pub(crate) fn delete_below<R: Record>(&mut self, from: &R::Key, before: &R::Key) -> Result<(), Error> {
+        self.sealing.families().need(R::FAMILY)?;
+        within("a batch", self.len_bytes() + 4 * limits::KEY_BYTES, self.limit_bytes)?;
+        self.writes.delete_range(R::FAMILY, 0, from.bytes().as_ref(), before.bytes().as_ref());
+        Ok(())
+    }
+
     /// Let a digest stand for something.
     ///
     /// # Errors

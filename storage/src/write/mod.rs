@@ -2,6 +2,7 @@
 
 pub(crate) mod batch;
 pub(crate) mod committer;
+pub(crate) mod files;
 pub(crate) mod mark;
 pub(crate) mod poison;
 pub(crate) mod space;

@@ -35,6 +35,11 @@ fn failed_inside() -> CommandError {
 
 impl Desk {
     /// Who exists. For moments: never held while something is waited for.
+    /// The store; `None`: state is in memory only.
+    pub(crate) fn keep(&self) -> Option<Keep> {
+        self.upkeep.as_ref().map(|upkeep| upkeep.keep().clone())
+    }
+
     pub(crate) fn registry(&self) -> MutexGuard<'_, Registry> {
         self.registry.lock().unwrap_or_else(PoisonError::into_inner)
     }

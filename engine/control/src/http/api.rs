@@ -14,6 +14,7 @@ use serde_json::Value;
 use tokio::sync::mpsc;
 
 use super::caller::{caller, origin};
+use super::files::files;
 use super::parameters::parameters;
 use super::problem::problem;
 use super::routes::{RouteOptions, routes};
@@ -24,7 +25,7 @@ use crate::{Code, CommandError, limits};
 /// What answers asks: the routes of the table, and who is whose.
 pub(crate) fn front(desk: Arc<Desk>, options: RouteOptions) -> Front {
     let owners = Arc::clone(&desk);
-    let router = routes(options).merge(api(desk));
+    let router = routes(options).merge(files(Arc::clone(&desk))).merge(api(desk));
     Front::new(router, Arc::new(move |ask| owner(&owners, ask)))
 }
 

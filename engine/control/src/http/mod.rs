@@ -12,6 +12,7 @@
 mod admission;
 mod api;
 mod caller;
+mod files;
 mod inbox;
 mod lane;
 mod parameters;

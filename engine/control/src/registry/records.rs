@@ -9,7 +9,7 @@ use linchpin_storage::schema::{
     Counter, CounterName, Device, DeviceKey, DiaryKind, DiaryRecord, IndexEntry, Org, ShareRecord, TemplateKey,
     TemplateRecord,
 };
-use linchpin_storage::{Batch, Class, Error, Store};
+use linchpin_storage::{Batch, Class, Error, FileShelf, Store};
 
 use crate::access::{Permission, Permissions};
 use crate::clock::now_ms;
@@ -27,6 +27,12 @@ impl Keep {
     #[must_use]
     pub const fn new(store: Arc<Store>) -> Self {
         Self { store }
+    }
+
+    /// The way to files.
+    #[must_use]
+    pub fn files(&self) -> FileShelf {
+        self.store.files()
     }
 
     /// The store itself.

@@ -290,6 +290,8 @@ impl Shard {
     fn reply(&mut self, turn: &mut Turn<'_>, slot: Slot, reply: &Reply, manner: Manner) -> bool {
         let fields = match (reply.status, &reply.allow) {
             (_, Some(allow)) => &format!("Allow: {allow}\r\n"),
+            // The body says where, too.
+            (301, _) => &format!("Location: {}\r\n", String::from_utf8_lossy(&reply.body)),
             (426, _) => "Upgrade: websocket\r\n",
             (429 | 503, _) => "Retry-After: 1\r\n",
             _ => "",
