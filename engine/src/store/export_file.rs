@@ -10,8 +10,6 @@ use linchpin_protocol::http::reply::put_string;
 use linchpin_protocol::http::{Dialect, HistoryOutput, Reply};
 use linchpin_storage::schema::FileKind;
 use linchpin_storage::{Error, ExportQuery, FileDraft, FileName, FileRefused, FileShelf, Reads, limits as storage};
-use zip::ZipWriter;
-use zip::write::SimpleFileOptions;
 
 use super::asked::HistoryAsk;
 use crate::limits;
@@ -75,31 +73,19 @@ fn write(
     query: ExportQuery,
 ) -> Result<(FileName, String), Refusal> {
     let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64);
-    let inner = format!("device-{}.csv", asked.device);
-    let is_legacy = asked.ask.output == HistoryOutput::LegacyFile;
-    let name = if is_legacy { format!("{inner}.gz") } else { format!("device-{}.zip", asked.device) };
+    let name = format!("device-{}.csv.gz", asked.device);
     let draft = files.begin(query.key, FileKind::Export, &name, now_ms).map_err(|why| refusal(&why))?;
-    let sink = Sink { draft, refused: None };
-    if is_legacy {
-        let mut gzip = GzEncoder::new(sink, Compression::fast());
-        let done = pour(reads, query, &mut gzip);
-        let sink = gzip.finish().map_err(|_| broken())?;
-        return finish(done, sink, "application/gzip", name);
-    }
-    let mut archive = ZipWriter::new_stream(sink);
-    let options = SimpleFileOptions::default().compression_level(Some(1)).large_file(false);
-    archive.start_file(inner, options).map_err(|_| broken())?;
-    let done = pour(reads, query, &mut archive);
-    let sink = archive.finish().map_err(|_| broken())?.into_inner();
-    finish(done, sink, "application/zip", name)
-}
-
-fn finish(done: Result<(), Refusal>, sink: Sink, media: &str, name: String) -> Result<(FileName, String), Refusal> {
+    let mut gzip = GzEncoder::new(Sink { draft: Some(draft), refused: None }, Compression::fast());
+    let done = pour(reads, query, &mut gzip);
+    // The end of the archive may not find room any more: why it was refused is known all the same.
+    let _ = gzip.try_finish();
+    let sink = std::mem::replace(gzip.get_mut(), Sink { draft: None, refused: None });
     if let Some(why) = sink.refused {
         return Err(refusal(&why));
     }
     done?;
-    Ok((sink.draft.finish(media).map_err(|why| refusal(&why))?, name))
+    let draft = sink.draft.ok_or_else(broken)?;
+    Ok((draft.finish("application/gzip").map_err(|why| refusal(&why))?, name))
 }
 
 /// All pieces of the export.
@@ -156,15 +142,17 @@ fn refusal(why: &FileRefused) -> Refusal {
 
 /// A file as something that is written to.
 struct Sink {
-    draft: FileDraft,
+    /// `None` once it was taken out.
+    draft: Option<FileDraft>,
     refused: Option<FileRefused>,
 }
 
 impl Write for Sink {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match self.draft.write(bytes) {
-            Ok(()) => Ok(bytes.len()),
-            Err(why) => {
+        match self.draft.as_mut().map(|draft| draft.write(bytes)) {
+            Some(Ok(())) => Ok(bytes.len()),
+            None => Err(io::Error::other("the file is whole")),
+            Some(Err(why)) => {
                 self.refused.get_or_insert(why);
                 Err(io::Error::other("the file is not taken"))
             }

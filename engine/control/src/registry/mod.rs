@@ -109,9 +109,10 @@ impl Registry {
     pub(crate) fn reserve_record(
         &mut self,
         org: OrgId,
-        record: TemplateRecord,
+        mut record: TemplateRecord,
     ) -> Result<TemplateEntry, RegistryError> {
         let id = record.template.id;
+        record.number(self.template(id).map(|known| known.record.clone()).as_ref());
         if self.template(id).is_some_and(|known| known.org != org) {
             return Err(RegistryError::TemplateIsTaken(id));
         }

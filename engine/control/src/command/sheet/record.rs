@@ -103,7 +103,6 @@ fn stream_of(line: SheetStream) -> Result<(Datastream, StreamSheet), CommandErro
         .with_substitutes(line.default.as_deref(), line.fallback)
         .map_err(|fault| wrong("streams", &format!("datastreams with a default of their own ({pin}: {fault})")))?;
     let sheet = StreamSheet {
-        id: 0,
         alias: line.alias.into(),
         decimals: line.decimals.filter(|decimals| *decimals < 16),
         labels: line.labels.into_iter().map(|label| (label.value.into(), label.text.into())).collect(),
@@ -257,7 +256,7 @@ fn line_of(template: &Template, stream: &Datastream, sheet: &StreamSheet) -> She
     };
     let of_it = template.aliases.iter().filter(|(_, pin)| *pin == stream.pin);
     SheetStream {
-        id: sheet.id,
+        id: stream.id,
         name: stream.name.to_string(),
         alias: sheet.alias.to_string(),
         aliases: of_it.map(|(name, _)| name.to_string()).collect(),
@@ -411,10 +410,13 @@ mod tests {
         fewer.number(Some(&first));
         let mut more = made(lines());
         more.number(Some(&fewer));
-        let of = |record: &TemplateRecord, index| record.stream(Pin::new_virtual(index)).map(|sheet| sheet.id);
+        let of = |record: &TemplateRecord, index| {
+            record.template.datastream(Pin::new_virtual(index)).map(|stream| stream.id)
+        };
         assert_eq!(of(&more, 1), of(&first, 1));
         assert_ne!(of(&more, 2), None);
-        assert!(first.streams.iter().all(|sheet| Some(sheet.id) != of(&more, 2)) || of(&fewer, 5) == of(&first, 5));
+        let earlier = &first.template.datastreams;
+        assert!(earlier.iter().all(|stream| Some(stream.id) != of(&more, 2)) || of(&fewer, 5) == of(&first, 5));
     }
 
     #[test]
