@@ -84,6 +84,9 @@ pub const CHUNK_POINTS: usize = 1_024;
 pub const CHUNK_SPAN_MS: u64 = 3_600_000;
 /// Points that are collected in memory at once (16 bytes each); beyond that all are written out.
 pub const OPEN_SAMPLES: usize = 16_000_000;
+/// Devices and pins that are open at once, bytes beside their samples; beyond that all are stored and forgotten, before
+/// their hour is over.
+pub const OPEN_BYTES: usize = 512 << 20;
 /// Collected points of several devices are stored in batches of about this size, bytes.
 pub const STORE_BYTES: usize = 256 << 10;
 /// Devices of one such batch; small, because lanes wait while it is made.
@@ -179,9 +182,9 @@ pub const AUDIT_CHANGES: usize = 64;
 pub const SWEEP_RECORDS: usize = 512;
 
 /// Structure: a device in the collector, while a value of it is younger than what was stored.
-pub const OPEN_DEVICE_BYTES: usize = 72;
+pub const OPEN_DEVICE_BYTES: usize = 64;
 /// Structure: a pin of such a device, besides its samples.
-pub const OPEN_PIN_BYTES: usize = 136;
+pub const OPEN_PIN_BYTES: usize = 72;
 
 const _: () = assert!(VALUE_BYTES + SEAL_BYTES + KEY_BYTES < BATCH_BYTES);
 const _: () = assert!(BATCH_BYTES <= GROUP_BYTES);

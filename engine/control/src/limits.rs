@@ -28,6 +28,12 @@ pub const FORM_BYTES: u64 = 64 << 10;
 pub const TEMPLATES: usize = 1_000;
 /// Requests to the metrics' listener that are answered at a time.
 pub const METRICS_CONNECTIONS: usize = 16;
+/// Connections to the metrics' listener; further ones wait in the kernel.
+pub const METRICS_SEATS: usize = 64;
+/// From the beginning of a connection to it, or from one answer to the next, until the answer to its request.
+pub const METRICS_REQUEST: Duration = Duration::from_secs(10);
+/// The metrics' listener waits so long after an accept that failed.
+pub const METRICS_BACKOFF: Duration = Duration::from_millis(100);
 /// Devices that one command adds: their tokens are one answer of about 90 bytes each.
 pub const ADD_DEVICES: u32 = 100_000;
 /// Devices of the process.

@@ -123,7 +123,8 @@ mod tests {
             "# Metrics\n\nPrometheus text format at `http://ADDRESS/metrics`; `listen.metrics` in the configuration or `linchpin dev \
              --metrics` sets the address, which is of this machine only. Every shard counts for itself and answers each scrape; \
              sum over `shard` for the process. `/healthz` answers 200 while the process serves; `/readyz` answers 200 when every \
-             shard answers, and 503 while the server is being drained. `packaging/grafana-dashboard.json` shows them.\n\nThis page \
+             shard answers, and 503 while the server is being drained, or with a line for what is full or has failed: the disk, \
+             the connection table. Connections that ask for another host than this machine get 421. `packaging/grafana-dashboard.json` shows them.\n\nThis page \
              is made from the lists of counters: `engine/control/src/monitor/status.rs` (a shard), `engine/src/tick/counters.rs` \
              (the thread around it), `engine/control/src/monitor/metrics/store.rs` (the store). `linchpin status --json` answers \
              those of shards by the names in the second column. `LINCHPIN_BLESS=1 cargo test -p linchpin metrics` writes it.\n\n\

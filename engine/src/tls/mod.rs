@@ -90,9 +90,15 @@ impl TlsConfig {
     /// Read everything that the server would read.
     ///
     /// # Errors
-    /// A file cannot be read or used.
+    /// A file cannot be read or used, or its certificate is not valid now: a server would start with it, and devices would
+    /// refuse it.
     pub(crate) fn check(&self) -> Result<(), TlsError> {
-        self.identities()?;
+        let now_s = now_s();
+        for (at, identity) in self.identities()?.iter().enumerate() {
+            if let Some(warning) = identity.untimely(now_s) {
+                return Err(wrong(self.chain_path(at), warning));
+            }
+        }
         self.client_roots()?;
         self.trusted_roots()?;
         self.revoked_list().map(drop)
@@ -109,6 +115,14 @@ impl TlsConfig {
                 files.iter().map(|(chain, key)| self.identity(chain, key, now_s)).collect()
             }
             CertificateSource::Local(local) => Ok(vec![local.identity(now_s)?]),
+        }
+    }
+
+    /// Where the chain of the `at`th of [`Self::identities`] came from.
+    fn chain_path(&self, at: usize) -> &Path {
+        match &self.source {
+            CertificateSource::Files(files) => files.get(at).map_or(Path::new("certificate"), |(chain, _)| chain),
+            CertificateSource::Local(local) => local.certificate_path(),
         }
     }
 
@@ -180,6 +194,8 @@ fn fingerprint(text: &str) -> Option<[u8; 32]> {
 pub(crate) struct ServerTls {
     config: Mutex<TlsConfig>,
     certificates: Arc<Certificates>,
+    /// Certificates from files that are served.
+    from_files: Mutex<Vec<Identity>>,
     /// Certificates that were ordered; served behind those from files.
     ordered: Mutex<Vec<Identity>>,
     /// For listeners without and with clients' certificates: what one remembers is nothing to the other.
@@ -210,13 +226,15 @@ impl ServerTls {
         ticket_key: Option<Zeroizing<[u8; 32]>>,
     ) -> Result<Arc<Self>, TlsError> {
         let clock = Clock::new(now_s());
-        let identities = config.with_placeholder(config.identities()?)?;
+        let from_files = config.identities()?;
+        let identities = config.with_placeholder(from_files.clone())?;
         let certificates = Certificates::new(identities).map_err(|fault| TlsError(fault.to_string()))?;
         let revoked = Revoked::default();
         revoked.replace(config.revoked_list()?);
         let store = || Arc::new(SessionIds::new(limits::SESSION_IDS, clock.clone()));
         let tls = Arc::new(Self {
             certificates: Arc::new(certificates),
+            from_files: Mutex::new(from_files),
             ordered: Mutex::default(),
             session_ids: [store(), store()],
             revoked,
@@ -277,15 +295,18 @@ impl ServerTls {
         .map_err(failed)
     }
 
-    /// Read certificates and revoked fingerprints again; connections that stand keep what they were let in with.
+    /// Read certificates and revoked fingerprints again; connections that stand keep what they were let in with. Certificates
+    /// that have ended are refused while one is served that has not.
     ///
     /// # Errors
-    /// A file cannot be read or used; then everything stays as it was.
+    /// A file cannot be read or used, or its certificate has ended; then everything stays as it was.
     pub(crate) fn reload(&self, config: Option<TlsConfig>) -> Result<(), TlsError> {
         let mut current = self.config.lock().unwrap_or_else(PoisonError::into_inner);
         let config = config.unwrap_or_else(|| current.clone());
         let (identities, revoked) = (config.identities()?, config.revoked_list()?);
-        self.replace(&config, identities)?;
+        self.check_dates(&config, &identities)?;
+        self.replace(&config, identities.clone())?;
+        *self.from_files.lock().unwrap_or_else(PoisonError::into_inner) = identities;
         self.revoked.replace(revoked);
         *current = config;
         Ok(())
@@ -296,6 +317,23 @@ impl ServerTls {
         self.config.lock().unwrap_or_else(PoisonError::into_inner).acme_settings()
     }
 
+    /// A certificate that devices refuse does not take the place of one that they accept.
+    fn check_dates(&self, config: &TlsConfig, fresh: &[Identity]) -> Result<(), TlsError> {
+        let now_s = now_s();
+        let running = self.from_files.lock().unwrap_or_else(PoisonError::into_inner);
+        if running.iter().all(|identity| identity.untimely(now_s).is_some()) {
+            return Ok(());
+        }
+        for (at, identity) in fresh.iter().enumerate() {
+            let is_served = running.iter().any(|served| served.chain() == identity.chain());
+            match identity.untimely(now_s) {
+                Some(warning) if !is_served => return Err(wrong(config.chain_path(at), warning)),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
     /// What authorities that check names get.
     pub(crate) fn challenges(&self) -> Arc<Challenges> {
         Arc::clone(&self.challenges)
@@ -304,10 +342,11 @@ impl ServerTls {
     /// Serve these ordered certificates from the next handshake on, behind those from files.
     ///
     /// # Errors
-    /// A file cannot be read or used; then everything stays as it was.
+    /// They cannot be used; then everything stays as it was.
     pub(crate) fn serve_ordered(&self, identities: Vec<Identity>) -> Result<(), TlsError> {
         let current = self.config.lock().unwrap_or_else(PoisonError::into_inner);
-        let from_files = current.identities()?;
+        // Files are read at a reload only: a renewal must not take in what somebody is about to change.
+        let from_files = self.from_files.lock().unwrap_or_else(PoisonError::into_inner).clone();
         *self.ordered.lock().unwrap_or_else(PoisonError::into_inner) = identities;
         self.replace(&current, from_files)
     }

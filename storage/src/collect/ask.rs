@@ -42,6 +42,8 @@ pub(crate) struct Collected {
     pub(crate) at_risk: Arc<AtRisk>,
     /// Raw points given up because neither disk nor memory had room for them.
     pub(crate) given_up: AtomicU64,
+    /// Memory of devices that are open, with their pins and samples.
+    pub(crate) open_bytes: AtomicU64,
     /// Points of organizations without a key, or outside the time that is retained.
     pub(crate) refused: AtomicU64,
     pub(crate) is_replayed: AtomicBool,

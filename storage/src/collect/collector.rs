@@ -55,6 +55,8 @@ pub(crate) struct Collector {
     pub(crate) storing: Storing,
     /// Samples in memory.
     pub(crate) samples: usize,
+    /// Memory of open devices and pins beside their samples.
+    pub(crate) open_bytes: usize,
     /// The wall clock as of this round.
     pub(crate) now_ms: u64,
     /// Points before and behind are refused, ms since 1970.
@@ -80,6 +82,7 @@ impl Collector {
             record: Vec::new(),
             storing: Storing::default(),
             samples: 0,
+            open_bytes: 0,
             now_ms: 0,
             retained_ms: (0, u64::MAX),
         }
@@ -143,6 +146,7 @@ impl Collector {
                 let is_meant = |key: DeviceKey| device.map_or(key.org == org, |device| device == key);
                 self.devices.retain(|_, open| !is_meant(open.key));
                 self.samples = self.devices.values().map(OpenDevice::samples).sum();
+                self.open_bytes = self.devices.values().map(OpenDevice::held_bytes).sum();
                 let _ = done.try_send(result);
             }
             Ask::Latest(key, done) => {
@@ -228,10 +232,14 @@ impl Collector {
             self.inner.collected.refused.fetch_add(1, Ordering::Relaxed);
             return false;
         }
-        let open = match self.devices.entry(slot) {
-            Entry::Occupied(entry) => entry.into_mut(),
+        let (open, held_bytes) = match self.devices.entry(slot) {
+            Entry::Occupied(entry) => {
+                let open = entry.into_mut();
+                let held_bytes = open.held_bytes();
+                (open, held_bytes)
+            }
             Entry::Vacant(entry) => match self.inner.open_device(key) {
-                Ok(open) => entry.insert(open),
+                Ok(open) => (entry.insert(open), 0),
                 Err(error) => {
                     self.inner.collected.refused.fetch_add(1, Ordering::Relaxed);
                     if matches!(error, Error::Erased { .. } | Error::Key { .. }) {
@@ -247,10 +255,19 @@ impl Collector {
         let before = open.samples();
         open.apply(number, point, &mut self.next_chunk, self.retained_ms.1);
         self.samples += open.samples() - before;
+        self.open_bytes += open.held_bytes() - held_bytes;
         if was_clean && open.dirty_from != 0 {
             self.storing.dirty.push_back((number, self.now_ms, slot));
         }
         true
+    }
+
+    /// What is open of a device is not needed any more.
+    pub(crate) fn close_device(&mut self, slot: u64) {
+        if let Some(open) = self.devices.remove(&slot) {
+            self.samples -= open.samples();
+            self.open_bytes -= open.held_bytes();
+        }
     }
 
     /// Seal and hand over the journal records of the newest number.

@@ -3,12 +3,14 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, TryRecvError};
 use std::time::{Duration, Instant};
 
 use crate::collect::ask::OutcomeSender;
 use crate::collect::collector::Collector;
 use crate::collect::open_device::OpenDevice;
+use crate::schema::chunk::Sample;
 use crate::schema::{Family, KeyBytes};
 use crate::seal::cipher::{Fresh, Sealer};
 use crate::write::batch::{Batch, EncodedWrites};
@@ -78,11 +80,13 @@ impl Storing {
 
 impl Collector {
     fn is_crowded(&self) -> bool {
-        self.samples > limits::OPEN_SAMPLES
+        self.samples > limits::OPEN_SAMPLES || self.open_bytes > limits::OPEN_BYTES
     }
 
     /// Do what can be done without waiting.
     pub(crate) fn advance(&mut self, now: u64) {
+        let open_bytes = self.open_bytes + self.samples * size_of::<Sample>();
+        self.inner.collected.open_bytes.store(open_bytes as u64, Ordering::Relaxed);
         if let Some(result) = self.storing.poll(false) {
             self.stored(&result);
         }
@@ -122,7 +126,7 @@ impl Collector {
                     let given_up: usize = self.devices.values_mut().map(OpenDevice::coalesce).sum();
                     self.samples -= given_up;
                     let counter = &self.inner.collected.given_up;
-                    counter.fetch_add(given_up as u64, std::sync::atomic::Ordering::Relaxed);
+                    counter.fetch_add(given_up as u64, Ordering::Relaxed);
                 }
             }
         }
@@ -198,10 +202,9 @@ impl Collector {
                     tracing::error!(%error, points = before, "points of a device could not be stored");
                 }
                 let refused = &self.inner.collected.refused;
-                refused.fetch_add(before as u64, std::sync::atomic::Ordering::Relaxed);
+                refused.fetch_add(before as u64, Ordering::Relaxed);
                 batch.rewind(mark);
-                self.devices.remove(slot);
-                self.samples -= before;
+                self.close_device(*slot);
                 continue;
             }
             open.stored(up_to);
@@ -259,8 +262,7 @@ impl Collector {
                 if self.replay.is_some() {
                     self.forgotten.push(slot);
                 }
-                self.samples -= open.samples();
-                self.devices.remove(&slot);
+                self.close_device(slot);
             }
         }
     }
@@ -300,12 +302,12 @@ impl Collector {
     pub(crate) fn make_room(&mut self) -> Result<(), Error> {
         while self.is_crowded() {
             self.settle_pending()?;
-            let before = self.samples;
+            let before = (self.samples, self.open_bytes);
             let chosen = self.choose(self.now_ms);
             self.store(&chosen);
             self.settle_pending()?;
             self.evict(self.now_ms);
-            if self.samples >= before && chosen.is_empty() {
+            if (self.samples, self.open_bytes) == before && chosen.is_empty() {
                 break;
             }
         }

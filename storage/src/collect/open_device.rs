@@ -1,5 +1,7 @@
 //! Devices whose points are not all in chunks yet.
 
+use std::num::NonZeroU64;
+
 use linchpin_protocol::model::{Pin, ValueRef};
 
 use crate::read::reader::{Reader, broken};
@@ -10,56 +12,91 @@ use crate::schema::{DeviceKey, Family, KeyBytes, Latest, LatestValue};
 use crate::write::batch::Batch;
 use crate::{Error, Problem, limits};
 
-/// A pin with its latest value, its chunk and the rows that are not in roll-ups yet.
-struct OpenPin {
-    pin: Pin,
-    latest: Vec<u8>,
-    latest_ms: u64,
-    /// Start and number of the chunk, once it has a point.
-    chunk: Option<(u64, u64)>,
-    samples: Vec<Sample>,
-    /// Has the chunk changed since it was stored?
-    is_dirty: bool,
-    /// Rows by minute since the last store, sorted.
-    minutes: Vec<Row>,
-    /// Chunks that take no more points.
-    finished: Vec<(u64, u64, Vec<Sample>)>,
+/// A value: most are short, and there are many. 16 bytes, and nothing behind them up to [`SHORT_BYTES`].
+enum OpenValue {
+    Short(u8, [u8; SHORT_BYTES]),
+    #[allow(clippy::box_collection, reason = "two words would make each short value 24 bytes")]
+    Long(Box<Vec<u8>>),
 }
+
+const SHORT_BYTES: usize = 14;
+const _: () = assert!(size_of::<OpenValue>() == 16);
+
+impl OpenValue {
+    fn new(value: &[u8]) -> Self {
+        let mut short = [0; SHORT_BYTES];
+        match short.get_mut(..value.len()) {
+            Some(bytes) => {
+                bytes.copy_from_slice(value);
+                Self::Short(value.len() as u8, short)
+            }
+            None => Self::Long(Box::new(value.to_vec())),
+        }
+    }
+
+    fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Short(len, bytes) => &bytes[..usize::from(*len)],
+            Self::Long(bytes) => bytes,
+        }
+    }
+}
+
+/// A chunk that takes no more points: start, number, its samples and how many of them are stored.
+type FinishedChunk = (u64, NonZeroU64, Vec<Sample>, u16);
+
+/// What few pins have.
+#[derive(Default)]
+struct RarePin {
+    /// Chunks that take no more points and are not stored as a whole.
+    finished: Vec<FinishedChunk>,
+    /// Rows by minute of points that were given up, sorted.
+    minutes: Vec<Row>,
+}
+
+/// A pin with its latest value and its chunk. Rows by minute are made of the samples when they are stored: there are as
+/// many open pins as pins that were written in the last hour.
+struct OpenPin {
+    latest: OpenValue,
+    latest_ms: u64,
+    /// The number of the chunk, once it has a point; it starts with its first sample.
+    chunk: Option<NonZeroU64>,
+    samples: Vec<Sample>,
+    rare: Option<Box<RarePin>>,
+    pin: Pin,
+    /// So many of the samples are stored.
+    stored: u16,
+}
+
+const _: () = assert!(limits::CHUNK_POINTS <= u16::MAX as usize);
 
 /// Room for one more: most pins are written once or a few times before they are stored, and there are many pins.
 fn grow<T>(list: &mut Vec<T>) {
     if list.len() == list.capacity() {
-        list.reserve_exact(list.len() / 2 + 1);
+        list.reserve_exact(if list.len() < 8 { 1 } else { list.len() / 2 });
     }
 }
 
 impl OpenPin {
     fn new(pin: Pin) -> Self {
-        let (latest, samples, minutes, finished) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        Self { pin, latest, latest_ms: 0, chunk: None, samples, is_dirty: false, minutes, finished }
+        let latest = OpenValue::new(b"");
+        Self { latest, latest_ms: 0, chunk: None, samples: Vec::new(), rare: None, pin, stored: 0 }
+    }
+
+    fn is_dirty(&self) -> bool {
+        usize::from(self.stored) < self.samples.len()
     }
 
     /// `false`: another chunk was begun, one that is stored as a whole may be forgotten.
     fn sample(&mut self, sample: Sample, next_chunk: &mut u64) -> bool {
-        match self.minutes.last_mut() {
-            // Nearly always the minute of the point before.
-            Some(row) if sample.at_ms.wrapping_sub(row.start_ms) < Grain::Minute.row_ms() => {
-                row.add(&Row::of(Grain::Minute, sample));
-            }
-            _ => {
-                grow(&mut self.minutes);
-                rollup::merge(&mut self.minutes, &Row::of(Grain::Minute, sample));
-            }
-        }
         let hour = |at_ms: u64| at_ms / limits::CHUNK_SPAN_MS;
-        let fits = self.chunk.is_some_and(|(start_ms, _)| hour(start_ms) == hour(sample.at_ms))
+        let fits = self.samples.first().is_some_and(|first| hour(first.at_ms) == hour(sample.at_ms))
             && self.samples.len() < limits::CHUNK_POINTS;
         if !fits {
             self.finish();
-            self.chunk = Some((sample.at_ms, *next_chunk));
+            self.chunk = NonZeroU64::new(*next_chunk);
             *next_chunk += 1;
         }
-        self.is_dirty = true;
         grow(&mut self.samples);
         self.samples.push(sample);
         fits
@@ -67,13 +104,43 @@ impl OpenPin {
 
     /// Let the chunk take no more points.
     fn finish(&mut self) {
-        if let Some((start_ms, number)) = self.chunk.take() {
-            let samples = std::mem::take(&mut self.samples);
-            if self.is_dirty {
-                self.finished.push((start_ms, number, samples));
-            }
-            self.is_dirty = false;
+        let is_dirty = self.is_dirty();
+        let (samples, stored) = (std::mem::take(&mut self.samples), std::mem::take(&mut self.stored));
+        if let (Some(number), Some(first), true) = (self.chunk.take(), samples.first(), is_dirty) {
+            let finished = (first.at_ms, number, samples, stored);
+            self.rare.get_or_insert_default().finished.push(finished);
         }
+    }
+
+    fn finished(&self) -> &[FinishedChunk] {
+        self.rare.as_ref().map_or(&[], |rare| &rare.finished)
+    }
+
+    fn sample_count(&self) -> usize {
+        self.samples.len() + self.finished().iter().map(|(.., samples, _)| samples.len()).sum::<usize>()
+    }
+
+    /// Rows by minute of all that is not stored, sorted.
+    fn minutes(&self) -> Vec<Row> {
+        let mut minutes = self.rare.as_ref().map_or_else(Vec::new, |rare| rare.minutes.clone());
+        let finished = self.finished().iter().flat_map(|(.., samples, stored)| &samples[usize::from(*stored)..]);
+        for sample in finished.chain(&self.samples[usize::from(self.stored)..]) {
+            let row = Row::of(Grain::Minute, *sample);
+            match minutes.last_mut() {
+                // Nearly always the minute of the point before.
+                Some(last) if last.start_ms == row.start_ms => last.add(&row),
+                _ => rollup::merge(&mut minutes, &row),
+            }
+        }
+        minutes
+    }
+
+    /// Give up the samples.
+    fn coalesce(&mut self) {
+        let minutes = self.minutes();
+        let finished = Vec::new();
+        self.rare = (!minutes.is_empty()).then(|| Box::new(RarePin { finished, minutes }));
+        (self.chunk, self.samples, self.stored) = (None, Vec::new(), 0);
     }
 }
 
@@ -87,9 +154,9 @@ pub(crate) struct OpenDevice {
     pub(crate) dirty_from: u64,
     newest_ms: u64,
     /// Samples in memory.
-    samples: usize,
+    samples: u32,
     /// The hour under which it stands among those whose points are all stored; 0 if it does not.
-    listed_hour: u64,
+    listed_hour: u32,
 }
 
 const _: () = assert!(size_of::<OpenDevice>() == limits::OPEN_DEVICE_BYTES);
@@ -100,7 +167,7 @@ impl OpenDevice {
     pub(crate) fn load(reader: Reader<'_>, key: DeviceKey) -> Result<Self, Error> {
         let stored: Latest = reader.get(&key)?.unwrap_or_default();
         let pins = stored.values.into_iter().map(|(pin, latest)| OpenPin {
-            latest: latest.value.into_vec(),
+            latest: OpenValue::new(&latest.value),
             latest_ms: latest.at_ms,
             ..OpenPin::new(pin)
         });
@@ -138,8 +205,7 @@ impl OpenDevice {
         let open = &mut self.pins[at];
         if point.at_ms >= open.latest_ms || open.latest_ms > latest_ms {
             open.latest_ms = point.at_ms;
-            open.latest.clear();
-            open.latest.extend_from_slice(point.value);
+            open.latest = OpenValue::new(point.value);
         }
         if let Some(value) = ValueRef(point.value).as_number() {
             if open.sample(Sample { at_ms: point.at_ms, value }, next_chunk) {
@@ -157,27 +223,28 @@ impl OpenDevice {
 
     /// Samples in memory.
     pub(crate) const fn samples(&self) -> usize {
-        self.samples
+        self.samples as usize
+    }
+
+    /// Memory beside the samples, about.
+    pub(crate) const fn held_bytes(&self) -> usize {
+        size_of::<Self>() + self.pins.len() * size_of::<OpenPin>()
     }
 
     fn count(&mut self) {
-        let finished = |open: &OpenPin| open.finished.iter().map(|(.., samples)| samples.len()).sum::<usize>();
-        self.samples = self.pins.iter().map(|open| open.samples.len() + finished(open)).sum();
+        self.samples = self.pins.iter().map(OpenPin::sample_count).sum::<usize>() as u32;
     }
 
     /// Its latest values.
     pub(crate) fn latest(&self, applied: u64) -> Latest {
-        let value = |open: &OpenPin| LatestValue { value: open.latest.as_slice().into(), at_ms: open.latest_ms };
+        let value = |open: &OpenPin| LatestValue { value: open.latest.bytes().into(), at_ms: open.latest_ms };
         Latest { applied, values: self.pins.iter().map(|open| (open.pin, value(open))).collect() }
     }
 
     /// Give up raw points: latest values and rows by minute stay. Returns how many.
     pub(crate) fn coalesce(&mut self) -> usize {
         let count = self.samples();
-        for open in &mut self.pins {
-            (open.chunk, open.is_dirty) = (None, false);
-            (open.samples, open.finished) = (Vec::new(), Vec::new());
-        }
+        self.pins.iter_mut().for_each(OpenPin::coalesce);
         self.samples = 0;
         count
     }
@@ -185,12 +252,14 @@ impl OpenDevice {
     /// The hour of its newest point, unless it is listed under that already.
     pub(crate) fn newly_clean(&mut self) -> Option<u64> {
         let hour = self.newest_ms / limits::CHUNK_SPAN_MS;
-        (std::mem::replace(&mut self.listed_hour, hour) != hour).then_some(hour)
+        // 2^32 hours are half a million years; a later time is of no use to anybody.
+        let before = std::mem::replace(&mut self.listed_hour, hour as u32);
+        (before != hour as u32).then_some(hour)
     }
 
     /// It stands under this hour, and the hour is over: may it be forgotten?
     pub(crate) fn may_go(&mut self, hour: u64) -> bool {
-        if self.listed_hour != hour {
+        if self.listed_hour != hour as u32 {
             return false;
         }
         self.listed_hour = 0;
@@ -202,14 +271,16 @@ impl OpenDevice {
         batch.put(&self.key, &self.latest(up_to))?;
         let mut scratch = Vec::new();
         for open in &self.pins {
-            for (start_ms, number, samples) in &open.finished {
-                put_chunk(self.key, open.pin, (*start_ms, *number), samples, batch, &mut scratch)?;
+            for (start_ms, number, samples, _) in open.finished() {
+                put_chunk(self.key, open.pin, (*start_ms, number.get()), samples, batch, &mut scratch)?;
             }
-            if let (Some(chunk), true) = (open.chunk, open.is_dirty) {
+            if let (Some(number), Some(first), true) = (open.chunk, open.samples.first(), open.is_dirty()) {
+                let chunk = (first.at_ms, number.get());
                 put_chunk(self.key, open.pin, chunk, &open.samples, batch, &mut scratch)?;
             }
+            let minutes = open.minutes();
             for grain in Grain::ALL {
-                put_rows(reader, self.key, open.pin, grain, &open.minutes, batch, &mut scratch)?;
+                put_rows(reader, self.key, open.pin, grain, &minutes, batch, &mut scratch)?;
             }
         }
         Ok(())
@@ -220,9 +291,8 @@ impl OpenDevice {
         self.applied = up_to;
         self.dirty_from = 0;
         for open in &mut self.pins {
-            open.is_dirty = false;
-            open.finished = Vec::new();
-            open.minutes.clear();
+            open.stored = open.samples.len() as u16;
+            open.rare = None;
         }
         self.count();
     }

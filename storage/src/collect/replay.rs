@@ -261,7 +261,7 @@ impl Collector {
     fn complete(&mut self, slot: u64) {
         if self.devices.get(&slot).is_some_and(|open| !open.is_newer()) {
             // Its stored records have all of it.
-            self.devices.remove(&slot);
+            self.close_device(slot);
         } else {
             self.listeners.iter_mut().for_each(|listener| listener.add(slot));
         }

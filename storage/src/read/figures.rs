@@ -38,6 +38,8 @@ pub struct StoreFigures {
     pub refused_points: u64,
     /// Raw points given up because neither disk nor memory had room.
     pub given_up_points: u64,
+    /// Memory of devices whose points are not all in finished chunks: structures of devices and pins, and samples.
+    pub open_bytes: u64,
     /// Age of the oldest telemetry that a power cut would lose, ms; 0 if there is none.
     pub unsynced_ms: u64,
     /// The epoch of the inventory.
@@ -101,6 +103,7 @@ impl Reads {
             unjournaled_batches: collected.at_risk.failed(),
             refused_points: collected.refused.load(Ordering::Relaxed),
             given_up_points: collected.given_up.load(Ordering::Relaxed),
+            open_bytes: collected.open_bytes.load(Ordering::Relaxed),
             unsynced_ms: collected.at_risk.oldest_ms(),
             epoch: self.inner.inventory.epoch(),
             clock_ahead_s: self.inner.clock.ahead_s(),

@@ -81,6 +81,18 @@ fn health_tells_alive_and_ready_apart() {
     assert_eq!(http.get("/healthz").status, 200);
     assert_eq!(http.get("/readyz").body, "ok, 2 shards\n");
     assert_eq!(http.get("/nothing").status, 404);
+    // A page in a browser of this machine that has its own name lead here.
+    let host = |host: &str| {
+        let mut http = Http::connect(address);
+        http.send(format!("GET /metrics HTTP/1.1\r\nHost: {host}\r\n\r\n").as_bytes());
+        http.receive().status
+    };
+    for foreign in ["evil.example", "localhost.evil.example", "192.0.2.7", "evil.example:9100"] {
+        assert_eq!(host(foreign), 421, "{foreign}");
+    }
+    for own in ["localhost", "127.0.0.1:9100", "[::1]:9100", "LOCALHOST:80"] {
+        assert_eq!(host(own), 200, "{own}");
+    }
     assert!(server.operate(&["drain"]).2.success());
     assert_eq!(http.get("/healthz").status, 200);
     assert_eq!(http.get("/readyz").status, 503);

@@ -64,8 +64,18 @@ impl Issued {
     }
 
     fn server(&self, name: &str) -> (String, String) {
-        let made = self.authority.server(&[name], self.now_s, 10 * DAY).expect("a certificate");
+        self.server_from(name, self.now_s)
+    }
+
+    /// Valid for 10 days from `unix_s` on.
+    fn server_from(&self, name: &str, unix_s: u64) -> (String, String) {
+        let made = self.authority.server(&[name], unix_s, 10 * DAY).expect("a certificate");
         (made.chain_pem, made.key_pem.to_string())
+    }
+
+    fn write_server(&self, (chain, key): &(String, String)) {
+        self.write("chain.pem", chain);
+        self.write("key.pem", key);
     }
 
     fn client(&self) -> Identity {
@@ -158,6 +168,34 @@ fn new_files_are_taken_at_sighup_and_broken_ones_are_not() {
     eventually(EFFECT, "the new one is warned of", || server.log().contains("not valid for localhost").then_some(()));
     eventually(EFFECT, "the new one is taken", || server.log().contains("certificates reloaded").then_some(()));
     assert!(!serves(&server, "tls", &trust), "the new certificate is for another name");
+}
+
+#[test]
+fn a_certificate_that_is_not_valid_replaces_none_that_is() {
+    let issued = Issued::new();
+    let server = Server::serve(&issued.config()).start();
+    let trust = Trust::new(&issued.path("ca.pem"));
+    let expired = issued.server_from("localhost", issued.now_s - 20 * DAY.as_secs());
+    issued.write_server(&expired);
+    server.signal(Signal::HUP);
+    eventually(EFFECT, "the log says why", || server.log().contains("chain.pem: expired 9 days ago").then_some(()));
+    assert!(server.log().contains("the old ones stay") && serves(&server, "tls", &trust), "the valid one stays");
+    let (status, said) = check(&issued.config());
+    assert!(status == Some(78) && said.contains("expired 9 days ago; renew it now"), "{said}");
+    issued.write_server(&issued.server_from("localhost", issued.now_s + 20 * DAY.as_secs()));
+    server.signal(Signal::HUP);
+    eventually(EFFECT, "the log says why", || server.log().contains("chain.pem: becomes valid in").then_some(()));
+    assert!(serves(&server, "tls", &trust));
+    let (status, said) = check(&issued.config());
+    assert!(status == Some(78) && said.contains("check this machine's clock"), "{said}");
+    // A server that has nothing better starts, and takes whatever is newer.
+    issued.write_server(&expired);
+    let server = Server::serve(&issued.config()).start();
+    assert!(server.log().contains("expired 9 days ago") && !serves(&server, "tls", &trust));
+    issued.write_server(&issued.server("localhost"));
+    server.signal(Signal::HUP);
+    eventually(EFFECT, "the valid one is taken", || server.log().contains("certificates reloaded").then_some(()));
+    assert!(serves(&server, "tls", &trust));
 }
 
 /// Ends of `linchpin check` with this configuration: status and what it says.

@@ -1,15 +1,17 @@
 //! The listener for monitoring, on this machine only: `/metrics`, `/healthz`, `/readyz`.
 
 pub(crate) mod figure;
+mod guard;
 pub mod metrics;
 pub(crate) mod status;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::State;
+use axum::extract::{Request, State};
 use axum::http::{StatusCode, header};
+use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use tokio::net::TcpListener;
@@ -17,6 +19,8 @@ use tokio::sync::Semaphore;
 
 use crate::command::{Desk, figures};
 use crate::limits;
+use crate::monitor::status::ShardFigures;
+use guard::GuardedListener;
 
 /// Bind its address.
 pub(crate) fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
@@ -38,9 +42,24 @@ pub(crate) async fn serve(listener: TcpListener, desk: Arc<Desk>) {
         .route("/metrics", get(page))
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
+        .layer(from_fn(local_host_only))
         .with_state(monitor);
-    if let Err(error) = axum::serve(listener, router).await {
+    if let Err(error) = axum::serve(GuardedListener::new(listener), router).await {
         tracing::error!(%error, "the metrics are not served any more");
+    }
+}
+
+/// A page of a browser on this machine reaches this address, too, under a name of its own that leads here: only names of
+/// this machine are answered.
+async fn local_host_only(request: Request, next: Next) -> Response {
+    let is_local = |host: &str| {
+        host.eq_ignore_ascii_case("localhost") || host.parse::<IpAddr>().is_ok_and(|ip| ip.to_canonical().is_loopback())
+    };
+    match request.headers().get(header::HOST) {
+        Some(host) if !linchpin_protocol::http::host_name(host.as_bytes()).is_some_and(is_local) => {
+            (StatusCode::MISDIRECTED_REQUEST, "ask for localhost: metrics are for this machine\n").into_response()
+        }
+        _ => next.run(request).await,
     }
 }
 
@@ -60,16 +79,38 @@ async fn page(State(monitor): State<Monitor>) -> Response {
     }
 }
 
-/// Ready = every shard answers, and none is being drained.
+/// Ready = every shard answers, none is being drained, and what devices bring can be stored and taken in. What is full is
+/// said, each in a line.
 async fn ready(State(monitor): State<Monitor>) -> Response {
     let Ok(_seat) = monitor.seats.try_acquire() else { return busy() };
     match figures(&monitor.desk).await {
         Ok(shards) if shards.iter().any(|one| one.shard.draining) => {
             (StatusCode::SERVICE_UNAVAILABLE, "the server is being drained\n").into_response()
         }
-        Ok(shards) => format!("ok, {} shards\n", shards.len()).into_response(),
+        Ok(shards) => match full(&monitor.desk, &shards) {
+            lines if lines.is_empty() => format!("ok, {} shards\n", shards.len()).into_response(),
+            lines => (StatusCode::SERVICE_UNAVAILABLE, lines).into_response(),
+        },
         Err(error) => (StatusCode::SERVICE_UNAVAILABLE, format!("{error}\n")).into_response(),
     }
+}
+
+/// What keeps the server from taking what devices bring; empty: nothing.
+fn full(desk: &Desk, shards: &[ShardFigures]) -> String {
+    let store = desk.upkeep.as_ref().map(|upkeep| upkeep.keep().store().figures());
+    let connections: u64 = shards.iter().map(|one| one.shard.connections).sum();
+    let lines = [
+        (
+            store.as_ref().is_some_and(|store| store.is_poisoned),
+            "the disk has failed: nothing is stored until a restart\n",
+        ),
+        (
+            store.as_ref().is_some_and(|store| store.is_full),
+            "the disk is full: changes are refused until there is space\n",
+        ),
+        (connections >= desk.facts.capacity, "the connection table is full: devices wait until others leave\n"),
+    ];
+    lines.iter().filter(|(is, _)| *is).map(|(_, line)| *line).collect()
 }
 
 fn busy() -> Response {

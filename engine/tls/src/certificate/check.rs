@@ -69,6 +69,13 @@ impl std::fmt::Display for Warning {
 }
 
 impl Identity {
+    /// What is wrong with its dates at `unix_s`: devices refuse it. `None`: all certificates of the chain are valid.
+    #[must_use]
+    pub fn untimely(&self, unix_s: u64) -> Option<Warning> {
+        let is_untimely = |warning: &Warning| matches!(warning, Warning::Expired(_) | Warning::NotYetValid(_));
+        self.check(unix_s, &[]).warnings.into_iter().find(is_untimely)
+    }
+
     /// Check it for use at `unix_s` under `names`, which may be DNS names or addresses.
     #[must_use]
     pub fn check(&self, unix_s: u64, names: &[&str]) -> CertificateCheck {

@@ -27,7 +27,92 @@ fn main() -> io::Result<()> {
     mqtt()?;
     live()?;
     handover()?;
+    proxies()?;
+    bodies()?;
+    ticket_files()?;
     tls()
+}
+
+/// Headers of both families, cut at each place, with each byte changed, and without an address.
+fn proxies() -> io::Result<()> {
+    let mut inputs = BTreeSet::new();
+    for client in ["192.0.2.1:50000", "[2001:db8::7]:443"] {
+        let client: std::net::SocketAddr = client.parse().map_err(io::Error::other)?;
+        let mut header = Vec::new();
+        linchpin_protocol::proxy::write(&mut header, client, client);
+        header.extend_from_slice(b"behind it");
+        for at in 0..header.len() {
+            inputs.insert(header[..at].to_vec());
+            let mut other = header.clone();
+            other[at] ^= 0x21;
+            inputs.insert(other);
+        }
+        inputs.insert(header);
+    }
+    write_as_they_are("proxy", &inputs)
+}
+
+/// Batches, updates and queries, good and bad.
+fn bodies() -> io::Result<()> {
+    const JSON: [&str; 22] = [
+        "[[1700000000000,1]]",
+        "[[1700000000000,1.5],[1700000000001,-2e3]]",
+        "[[1700000000000,\"on\"]]",
+        "[]",
+        "[[]]",
+        "[[1]]",
+        "[[1,2,3]]",
+        "[[-1,2]]",
+        "[[1e30,2]]",
+        "[[1700000000000,null]]",
+        "[[1700000000000,[1]]]",
+        "[[1700000000000,\"a\\u0000b\"]]",
+        "[\"1\"]",
+        "[\"1\",\"2\"]",
+        "[1,2]",
+        "{}",
+        "{\"a\":1}",
+        "[[[[[[[[[[[[",
+        "\"",
+        "[[1700000000000,1]",
+        "[[1700000000000,99999999999999999999999999999]]",
+        "\u{1f525}",
+    ];
+    const QUERIES: [&str; 12] = [
+        "v1=1",
+        "v1=1&v2=2",
+        "pin=v1&value=%31",
+        "dataStreamId=1&value=1",
+        "v1",
+        "v1=%00",
+        "v1=%",
+        "v256=1",
+        "v1=1&v1=2",
+        "token=x&v1=1",
+        "v1=+&V1=2",
+        "batch=a,b",
+    ];
+    let mut inputs = BTreeSet::new();
+    for text in JSON {
+        inputs.insert([&[0], text.as_bytes()].concat());
+        inputs.insert([&[1], text.as_bytes()].concat());
+    }
+    for text in QUERIES {
+        inputs.insert([&[2], text.as_bytes()].concat());
+        inputs.insert([&[2], text.repeat(40).as_bytes()].concat());
+    }
+    write_as_they_are("body", &inputs)
+}
+
+/// Bytes as they are, and changes of good files.
+fn ticket_files() -> io::Result<()> {
+    let mut inputs = BTreeSet::new();
+    for n in 0..40u8 {
+        inputs.insert(vec![n * 6 | 1]);
+        inputs.insert(vec![n * 6 | 1, n, 1 << (n % 8)]);
+        inputs.insert([&[n * 2][..], &vec![n; usize::from(n) * 4]].concat());
+    }
+    write_as_they_are("ticket_file", &inputs)
 }
 
 /// The golden messages of live sockets in both encodings, whole, cut, and with each of their first bytes changed.

@@ -7,6 +7,7 @@
 //!
 //! The first byte of an input chooses the cuts, the others are the stream; for packets of MQTT it chooses version and side.
 
+mod body;
 mod cuts;
 mod device;
 mod frame;
@@ -15,10 +16,13 @@ mod http;
 mod live;
 mod mqtt;
 mod mqtt_differential;
+mod proxy;
 mod session;
+mod ticket;
 mod tls;
 mod websocket;
 
+pub use body::body;
 pub use device::device;
 pub use frame::frame;
 pub use handover::handover;
@@ -26,6 +30,8 @@ pub use http::http;
 pub use live::{live_ask, live_report};
 pub use mqtt::{mqtt_decode, mqtt_session};
 pub use mqtt_differential::mqtt_differential;
+pub use proxy::proxy;
 pub use session::session;
+pub use ticket::ticket_file;
 pub use tls::{tls_hello, tls_open, tls_seal};
 pub use websocket::websocket;

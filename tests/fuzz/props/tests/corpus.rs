@@ -98,3 +98,18 @@ fn seeds_of_every_kind_of_connection_are_read() {
     // What version 1 wrote: it stays readable for two versions.
     assert!(read >= 25, "only {read} connections are read");
 }
+
+#[test]
+fn proxy_headers() {
+    replay("proxy", props::proxy);
+}
+
+#[test]
+fn bodies_and_queries() {
+    replay("body", props::body);
+}
+
+#[test]
+fn files_of_ticket_keys() {
+    replay("ticket_file", props::ticket_file);
+}

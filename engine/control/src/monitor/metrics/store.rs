@@ -59,6 +59,7 @@ pub(super) const OF_STORE: &[Single<StoreFigures>] = &[
     counter("linchpin_store_lost_points_total", "Values left out of history: disk and memory had no room.", |f| {
         f.given_up_points as f64
     }),
+    gauge("linchpin_store_open_bytes", "Memory of values that are collected into chunks now.", |f| f.open_bytes as f64),
     counter("linchpin_store_unjournaled_batches_total", "Journal batches that the disk did not take.", |f| {
         f.unjournaled_batches as f64
     }),
