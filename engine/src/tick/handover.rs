@@ -102,8 +102,11 @@ impl Core {
         let now = self.clock.now();
         let Self { driver, shard, lanes, commands, doors, .. } = self;
         let fx = &mut scratch.fx;
-        let mut count = driver.poll(Wait::Until(Duration::from_millis(1)), &mut || false, &mut |event| {
+        // That somebody woke this thread is nothing that happened.
+        let mut count = 0;
+        driver.poll(Wait::Until(Duration::from_millis(1)), &mut || false, &mut |event| {
             if let Some(input) = input(event, doors) {
+                count += 1;
                 shard.handle(now, input, fx);
             }
         })?;
