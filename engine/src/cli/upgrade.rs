@@ -24,7 +24,7 @@ pub(super) fn upgrade(flags: Upgrade) -> Result<(), Failure> {
     if status {
         return print(&at, &client::ask(&socket, &UpgradeLast {}).map_err(Failure::general)?, text);
     }
-    let binary = binary.map(absolute).transpose()?;
+    let binary = binary.as_deref().map(absolute).transpose()?;
     let attempt = client::ask(&socket, &UpgradeBegin { binary }).map_err(Failure::general)?.it.attempt;
     let report = wait(&socket, attempt)?;
     print(&at, &report, text)?;
@@ -34,8 +34,8 @@ pub(super) fn upgrade(flags: Upgrade) -> Result<(), Failure> {
     }
 }
 
-fn absolute(path: PathBuf) -> Result<PathBuf, Failure> {
-    std::path::absolute(&path).map_err(|error| Failure::General(format!("{}: {error}", path.display())))
+fn absolute(path: &Path) -> Result<PathBuf, Failure> {
+    std::path::absolute(path).map_err(|error| Failure::General(format!("{}: {error}", path.display())))
 }
 
 /// Ask whichever process serves until the attempt is over. In between nobody answers for a moment.

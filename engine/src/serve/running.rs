@@ -73,9 +73,11 @@ fn strange() -> io::Error {
 
 impl Running {
     /// Connections that are in the middle of something.
-    pub(crate) fn unsettled(&self, order: ShardOrder) -> io::Result<usize> {
-        let stop = matches!(order, ShardOrder::StopAccepting);
-        let make = || if stop { ShardOrder::StopAccepting } else { ShardOrder::CountUnsettled };
+    pub(crate) fn unsettled(&self) -> io::Result<usize> {
+        self.count_unsettled(|| ShardOrder::CountUnsettled)
+    }
+
+    fn count_unsettled(&self, make: impl Fn() -> ShardOrder) -> io::Result<usize> {
         self.engine.order_all(make)?.into_iter().try_fold(0, |sum, answer| match answer {
             ShardAnswer::Unsettled(count) => Ok(sum + count),
             _ => Err(strange()),
@@ -86,7 +88,7 @@ impl Running {
     /// come back to the new one.
     pub(crate) fn settle(&mut self) -> io::Result<usize> {
         self.engine.progress.set_orders(true);
-        let unsettled = self.unsettled(ShardOrder::StopAccepting)?;
+        let unsettled = self.count_unsettled(|| ShardOrder::StopAccepting)?;
         let can_export = self.engine.order_all(|| ShardOrder::CanExport)?;
         if can_export.iter().any(|answer| matches!(answer, ShardAnswer::Still(false))) {
             tracing::warn!("this kernel gives no descriptors of direct ones: connections are ended at a pace instead");

@@ -124,7 +124,7 @@ impl Old<'_> {
                 Ok((message, _)) => return OldInput::Message(message),
                 Err(Unheard::Cut(why)) => return OldInput::Cut(why),
                 Err(Unheard::Silent) if is_settling && !left.is_zero() => {
-                    if self.running.unsettled(ShardOrder::CountUnsettled).is_ok_and(|count| count == 0) {
+                    if self.running.unsettled().is_ok_and(|count| count == 0) {
                         return OldInput::Settled;
                     }
                 }
