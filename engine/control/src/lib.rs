@@ -19,6 +19,7 @@ pub mod http;
 pub mod limits;
 pub mod loader;
 mod monitor;
+mod outgoing;
 mod people;
 mod registry;
 mod replacer;

@@ -188,8 +188,20 @@ pub const PAGE: usize = 500;
 pub const ROLES: usize = 64;
 /// API keys and OAuth clients of one organization.
 pub const CLIENTS: usize = 256;
+/// Keys of one person for their own programs.
+pub const PERSONAL_KEYS: usize = 32;
+/// Invitations of one organization that nobody has accepted yet.
+pub const INVITES: usize = 500;
+/// A link that sets the server up ends after this, ms.
+pub const SETUP_MS: u64 = 1_800_000;
+/// Recovery codes of a person.
+pub const RECOVERY_CODES: usize = 10;
+/// Mails that are written as files and not fetched: older ones go.
+pub const MAIL_FILES: usize = 1_000;
 /// An invitation ends after this, ms.
 pub const INVITE_MS: u64 = 7 * 86_400_000;
+/// Who forgot a password is sent another link after this, ms.
+pub const RESET_PAUSE_MS: u64 = 300_000;
 /// A link that resets a password ends after this, ms.
 pub const RESET_MS: u64 = 1_800_000;
 

@@ -1,13 +1,16 @@
 //! People in the running server: their records, the door they come in by, and the threads that hash their passwords.
 
-use std::sync::Arc;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use linchpin_storage::KeyLabel;
 
-use crate::account::{HashPool, PoolPlan};
+use crate::account::{EmailAddress, GivenSecret, HashPool, PoolPlan, SecretKind};
 use crate::backup::Upkeep;
-use crate::loader::Loader;
+use crate::limits;
 use crate::loader::sign_in::SignInDoor;
+use crate::loader::{Loader, LoaderFault};
+use crate::outgoing::{self, Mail, MailFolder, MailKind, MailWay as _};
 
 /// How people sign in.
 #[derive(Clone, Debug, Default)]
@@ -16,6 +19,10 @@ pub struct PeopleSettings {
     pub public_url: Option<Box<str>>,
     /// Does a known browser have a count of failed sign-ins of its own instead of its address's?
     pub own_count: bool,
+    /// Mails, as long as there is no way to a mail server: `DATA/mail`.
+    pub mail_path: Option<PathBuf>,
+    /// Where the link stands that sets the server up, while there is nobody: `DATA/bootstrap`.
+    pub setup_path: Option<PathBuf>,
     /// May browsers sign in over plain HTTP from elsewhere than this machine?
     pub plain_from_lan: bool,
 }
@@ -27,6 +34,15 @@ pub(crate) struct People {
     pool: Arc<HashPool>,
     door: SignInDoor,
     settings: PeopleSettings,
+    outgoing: Option<MailFolder>,
+    setup: Mutex<Option<SetupSecret>>,
+}
+
+/// The secret that sets the server up.
+#[derive(Debug)]
+struct SetupSecret {
+    secret: GivenSecret,
+    until_ms: u64,
 }
 
 impl People {
@@ -49,7 +65,86 @@ impl People {
         getrandom::fill(&mut seed).map_err(|_| std::io::Error::other("the operating system gave no random bytes"))?;
         let seed = u64::from_ne_bytes(seed);
         let door = SignInDoor::new(Arc::clone(&loader), Arc::clone(&pool), seed, settings.own_count);
-        Ok(Some(Self { loader, pool, door, settings }))
+        let outgoing = settings.mail_path.as_deref().map(MailFolder::new);
+        Ok(Some(Self { loader, pool, door, settings, outgoing, setup: Mutex::default() }))
+    }
+
+    fn setup(&self) -> MutexGuard<'_, Option<SetupSecret>> {
+        self.setup.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A link that sets the server up; the one before ends. `None`: there is somebody already.
+    ///
+    /// # Errors
+    /// There are no random bytes.
+    pub(crate) fn renew_setup(&self, now_ms: u64) -> Result<Option<(String, u64)>, LoaderFault> {
+        if !self.loader.is_empty() {
+            *self.setup() = None;
+            self.forget_setup_file();
+            return Ok(None);
+        }
+        let (secret, until_ms) = (GivenSecret::fresh(SecretKind::Invite)?, now_ms + limits::SETUP_MS);
+        let link = format!("{}/welcome#{}", self.public_url(), secret.expose());
+        *self.setup() = Some(SetupSecret { secret, until_ms });
+        if let Some(path) = &self.settings.setup_path
+            && let Err(error) = linchpin_storage::write_private(path, format!("{link}\n").as_bytes())
+        {
+            tracing::warn!(%error, "the link that sets the server up was not written to {}", path.display());
+        }
+        Ok(Some((link, until_ms)))
+    }
+
+    fn forget_setup_file(&self) {
+        if let Some(path) = &self.settings.setup_path {
+            let _ = std::fs::remove_file(path);
+        }
+    }
+
+    /// Use the link that sets the server up: of two at once one gets through. What `job` refuses leaves it as it was.
+    ///
+    /// # Errors
+    /// [`LoaderFault::Spent`], or what the job says.
+    pub(crate) fn use_setup<T>(
+        &self,
+        given: &str,
+        now_ms: u64,
+        job: impl FnOnce() -> Result<T, LoaderFault>,
+    ) -> Result<T, LoaderFault> {
+        let mut setup = self.setup();
+        let is_right = setup.as_ref().is_some_and(|setup| {
+            let wanted = setup.secret.expose();
+            let same = wanted.len() == given.len()
+                && wanted.bytes().zip(given.bytes()).fold(0, |sum, (a, b)| sum | (a ^ b)) == 0;
+            same && now_ms < setup.until_ms
+        });
+        if !is_right {
+            return Err(LoaderFault::Spent);
+        }
+        let done = job()?;
+        *setup = None;
+        self.forget_setup_file();
+        Ok(done)
+    }
+
+    /// Is this the secret of the link? It is not used up by that.
+    pub(crate) fn knows_setup(&self, given: &str, now_ms: u64) -> bool {
+        let looked: Result<(), LoaderFault> = self.use_setup(given, now_ms, || Err(LoaderFault::Missing));
+        matches!(looked, Err(LoaderFault::Missing))
+    }
+
+    /// What links begin with.
+    pub(crate) fn public_url(&self) -> &str {
+        self.settings.public_url.as_deref().unwrap_or("http://localhost")
+    }
+
+    /// Send a mail with the link of a secret; without a way to send it is lost, and the log says so. Blocks for the disk.
+    pub(crate) fn send(&self, kind: MailKind, to: EmailAddress, secret: &GivenSecret, (now_ms, until_ms): (u64, u64)) {
+        let link = outgoing::link(self.public_url(), kind, secret.expose(), &to);
+        let mail = Mail { kind, to, link, until_ms };
+        let sent = self.outgoing.as_ref().map_or(Ok(()), |outgoing| outgoing.send(&mail, now_ms));
+        if let Err(error) = sent {
+            tracing::error!(%error, ?kind, "a mail was lost: ask for it again");
+        }
     }
 
     /// Their records.

@@ -15,7 +15,7 @@ use crate::fleet::FleetDesk;
 use crate::http::{self, AskDesk, RouteOptions};
 use crate::people::{People, PeopleSettings};
 use crate::shards::Desired;
-use crate::{Facts, Registry, Replacer, Shards, StartError, admin, backup, limits, monitor};
+use crate::{Facts, Registry, Replacer, Shards, StartError, admin, backup, clock, limits, monitor};
 
 /// The running control plane. Its socket is removed and its threads end when this is dropped.
 pub struct Control {
@@ -48,6 +48,26 @@ impl Control {
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_timeout(within);
         }
+    }
+
+    /// A link that sets the server up, good once and for half an hour; `None`: somebody can sign in already, or the store has
+    /// no room for people.
+    #[must_use]
+    pub fn setup_link(&self) -> Option<String> {
+        let people = self.desk.people.as_ref()?;
+        match people.renew_setup(clock::now_ms()) {
+            Ok(made) => made.map(|(link, _)| link),
+            Err(error) => {
+                tracing::error!(%error, "no link to set the server up was made: `linchpin admin bootstrap` makes one");
+                None
+            }
+        }
+    }
+
+    /// Are there routes for people?
+    #[must_use]
+    pub fn has_people(&self) -> bool {
+        self.desk.people.is_some()
     }
 
     /// Where the metrics are.
@@ -131,7 +151,12 @@ pub fn start(
         let _inside = runtime.enter();
         desired.spawn();
     }
-    let people = upkeep.as_ref().and_then(|upkeep| People::open(upkeep, people).transpose()).transpose().map_err(io)?;
+    let people = upkeep
+        .as_ref()
+        .and_then(|upkeep| People::open(upkeep, people).transpose())
+        .transpose()
+        .map_err(io)?
+        .map(Arc::new);
     let fleet = registry.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take_fleet();
     let fleet = FleetDesk::new(fleet).map_err(io)?;
     let desk = Arc::new(Desk { shards, registry, desired, upkeep, acme, people, facts, fleet, replacer });

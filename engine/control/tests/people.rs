@@ -41,8 +41,8 @@ fn an_older_store_is_upgraded_and_gets_its_first_person() {
     let made = eve.carry_out(&upkeep).expect("is made");
     let again = create("EVE@example.com", "staff", "a lamp in the harbour").carry_out(&upkeep).expect_err("taken");
     assert_eq!(again.code, Code::Conflict);
-    let list = UserList { org: 1 }.carry_out(&upkeep).expect("lists");
-    assert_eq!((list.len(), list[0].user, &*list[0].role, &*list[0].state), (1, made.user, "Admin", "active"));
+    let list = UserList { org: 1, after: None, limit: None }.carry_out(&upkeep).expect("lists").items;
+    assert_eq!((list.len(), list[0].id, &*list[0].role_name, &*list[0].state), (1, made.user, "Admin", "active"));
     let why = |org, permission: &str| {
         let (email, permission) = ("eve@example.com".to_owned(), permission.to_owned());
         AccessWhy { email, org, permission }.carry_out(&upkeep).expect("explains").reasons

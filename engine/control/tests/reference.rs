@@ -52,6 +52,43 @@ fn the_page_of_commands_is_what_the_table_says() {
     assert!(written == page, "docs/admin.md is old: LINCHPIN_BLESS=1 cargo test -p linchpin-control --test reference");
 }
 
+#[test]
+fn the_published_openapi_is_what_the_server_serves() {
+    let document = linchpin_control::http::openapi();
+    let text = serde_json::to_string_pretty(&document).expect("JSON") + "\n";
+    let path = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/openapi.json"));
+    if std::env::var_os("LINCHPIN_BLESS").is_some() {
+        std::fs::write(&path, &text).expect("writes the document");
+    }
+    let written = std::fs::read_to_string(path).unwrap_or_default();
+    assert!(
+        written == text,
+        "docs/openapi.json is old: LINCHPIN_BLESS=1 cargo test -p linchpin-control --test reference"
+    );
+    // Every reference leads somewhere, and every parameter of a path is there.
+    fn references(value: &Value, found: &mut Vec<String>) {
+        match value {
+            Value::Object(fields) => {
+                found.extend(fields.get("$ref").and_then(Value::as_str).map(str::to_owned));
+                fields.values().for_each(|value| references(value, found));
+            }
+            Value::Array(items) => items.iter().for_each(|value| references(value, found)),
+            _ => {}
+        }
+    }
+    let mut found = Vec::new();
+    references(&document, &mut found);
+    assert!(found.iter().all(|path| document.pointer(path.trim_start_matches('#')).is_some()), "{found:?}");
+    for (path, operations) in document["paths"].as_object().expect("paths") {
+        for (method, operation) in operations.as_object().expect("operations") {
+            let named = operation["parameters"].as_array().expect("a list").iter().filter(|one| one["in"] == "path");
+            let named: Vec<_> = named.filter_map(|one| one["name"].as_str()).collect();
+            let wanted: Vec<_> = path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}')).collect();
+            assert_eq!(named, wanted, "{method} {path}");
+        }
+    }
+}
+
 fn command(page: &mut String, row: &Row) {
     let shapes = row.shapes();
     let parameters = shapes.parameters.as_value();

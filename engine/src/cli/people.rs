@@ -2,9 +2,16 @@
 
 use std::io::BufRead as _;
 
-use linchpin_control::request::{AccessWhy, AuditVerify, UserCreate, UserList};
+use linchpin_control::request::{
+    AccessWhy, AuditVerify, GrantSet, InviteList, InviteRevoke, KeyList, KeyRevoke, OrgList, OrgResume, OrgSuspend,
+    RoleList, SetupRenew, UserCreate, UserList, UserLogout, UserRemove, UserResetFactor, UserResume, UserSessions,
+    UserSuspend,
+};
 
-use super::args::{AccessVerb, AdminVerb, AuditVerb, UserVerb};
+use super::args::{
+    AccessVerb, AdminOrgVerb, AdminVerb, AuditVerb, InOrg, InviteVerb, KeyVerb, OfUser, RoleVerb, SessionVerb, UserVerb,
+};
+use super::device::ask;
 use super::failure::Failure;
 
 /// `linchpin audit`.
@@ -29,7 +36,24 @@ pub(crate) fn access(verb: AccessVerb) -> Result<(), Failure> {
 
 /// `linchpin admin`.
 pub(crate) fn admin(verb: AdminVerb) -> Result<(), Failure> {
-    let AdminVerb::User(verb) = verb;
+    match verb {
+        AdminVerb::User(verb) => user(verb),
+        AdminVerb::Org(AdminOrgVerb::List(at)) => at.run(&OrgList {}),
+        AdminVerb::Org(AdminOrgVerb::Suspend(InOrg { org, at })) => at.run(&OrgSuspend { org }),
+        AdminVerb::Org(AdminOrgVerb::Resume(InOrg { org, at })) => at.run(&OrgResume { org }),
+        AdminVerb::Role(RoleVerb::List(InOrg { org, at })) => at.run(&RoleList { org }),
+        AdminVerb::Session(SessionVerb::List(OfUser { user, of })) => of.at.run(&UserSessions { org: of.org, user }),
+        AdminVerb::Session(SessionVerb::End(OfUser { user, of })) => of.at.run(&UserLogout { org: of.org, user }),
+        AdminVerb::Invite(InviteVerb::List(InOrg { org, at })) => at.run(&InviteList { org }),
+        AdminVerb::Invite(InviteVerb::Revoke { invite, of }) => of.at.run(&InviteRevoke { org: of.org, invite }),
+        AdminVerb::Key(KeyVerb::List(InOrg { org, at })) => at.run(&KeyList { org }),
+        AdminVerb::Key(KeyVerb::Revoke { key, of }) => of.at.run(&KeyRevoke { org: of.org, key }),
+        AdminVerb::Bootstrap(at) => ask(&at, &SetupRenew {}, |made| format!("{}\n", made.link)),
+    }
+}
+
+/// `linchpin admin user`.
+fn user(verb: UserVerb) -> Result<(), Failure> {
     match verb {
         UserVerb::Create { org, role, email, name, password_stdin: _, at } => {
             let mut line = String::new();
@@ -37,6 +61,13 @@ pub(crate) fn admin(verb: AdminVerb) -> Result<(), Failure> {
             let password = line.trim_end_matches(['\r', '\n']).to_owned();
             at.run(&UserCreate { org, role, email, name, password })
         }
-        UserVerb::List { org, at } => at.run(&UserList { org }),
+        UserVerb::List(InOrg { org, at }) => at.run(&UserList { org, after: None, limit: None }),
+        UserVerb::Suspend(OfUser { user, of }) => of.at.run(&UserSuspend { org: of.org, user }),
+        UserVerb::Resume(OfUser { user, of }) => of.at.run(&UserResume { org: of.org, user }),
+        UserVerb::ResetFactor(OfUser { user, of }) => of.at.run(&UserResetFactor { org: of.org, user }),
+        UserVerb::MakeAdmin(OfUser { user, of }) => {
+            of.at.run(&GrantSet { org: of.org, user, role: 1, below: true, until: None })
+        }
+        UserVerb::Remove(OfUser { user, of }) => of.at.run(&UserRemove { org: of.org, user }),
     }
 }

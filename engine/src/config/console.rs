@@ -28,7 +28,7 @@ pub(super) fn people(source: &ConfigText<'_>, table: &ConsoleTable) -> Result<Pe
     };
     let ways = [("loopback", false), ("lan", true)];
     let plain_from_lan = source.one_of(table.plain.as_ref(), "plain", &ways, false)?;
-    Ok(PeopleSettings { public_url, own_count: table.known_browsers, plain_from_lan })
+    Ok(PeopleSettings { public_url, own_count: table.known_browsers, plain_from_lan, ..PeopleSettings::default() })
 }
 
 /// `https://NAME` or `https://NAME:PORT`, and nothing behind it.

@@ -26,8 +26,21 @@ struct Announcement<'a> {
 
 /// The sections in the order in which they are printed, with an empty line between two. One that has nothing to say says
 /// `None`.
-const SECTIONS: [fn(&Announcement<'_>) -> Option<String>; 12] =
-    [devices, arduino, python, node, mqtt, curl, commands, reach, tls_trust, tls_arduino, tls_others, tls_curl];
+const SECTIONS: [fn(&Announcement<'_>) -> Option<String>; 13] = [
+    devices,
+    first_person,
+    arduino,
+    python,
+    node,
+    mqtt,
+    curl,
+    commands,
+    reach,
+    tls_trust,
+    tls_arduino,
+    tls_others,
+    tls_curl,
+];
 
 /// Print all sections. `data_path`: the data directory, if commands do not find it by themselves.
 pub(crate) fn announce(ready: &Ready, data_path: Option<&Path>, local: Option<&Local>) {
@@ -82,6 +95,20 @@ fn devices(about: &Announcement<'_>) -> Option<String> {
         out.push_str(&format!("  device {}  {}  {template}\n", device.id, device.token.0.expose()));
     }
     Some(out)
+}
+
+fn first_person(about: &Announcement<'_>) -> Option<String> {
+    let link = about.ready.setup.as_deref()?;
+    let plain = if about.is_loopback {
+        ""
+    } else {
+        "People of your network may sign in over http too: anybody on the way can read the session then.\n"
+    };
+    Some(format!(
+        "Nobody can sign in yet. This link sets the server up, once and within 30 minutes:\n\x20 {link}\n\
+         (another one: linchpin admin bootstrap{})\n{plain}",
+        about.data
+    ))
 }
 
 fn arduino(about: &Announcement<'_>) -> Option<String> {

@@ -12,6 +12,7 @@ mod notify;
 pub(crate) mod progress;
 pub(crate) mod ready;
 pub(crate) mod running;
+mod setup;
 mod shutdown;
 mod watchdog;
 
@@ -153,7 +154,7 @@ fn start(
     let socket = std::path::absolute(&data_path).unwrap_or_else(|_| data_path.clone()).join("admin.sock");
     let orders = UpgradeOrders::default();
     let replacer: Option<Arc<dyn Replacer>> = stored.is_some().then(|| Arc::new(orders.clone()) as Arc<dyn Replacer>);
-    let facts = facts(&engine, started);
+    let (facts, people) = (facts(&engine, started), setup::people(people, &data_path, &engine));
     let desk = DeskParts { socket, metrics: listen.metrics, routes, people, facts, digest: keys.digest, replacer };
     let control = desk.start(&mut engine, lanes, registry, stored.as_ref(), ordering).map_err(ServeError::Control)?;
     if let Some(incoming) = incoming {
@@ -162,7 +163,8 @@ fn start(
     if let Some(stored) = &stored {
         stored.follow(engine.to_shards());
     }
-    let ready = Ready::new(&engine, &control, &desk.socket, ca.as_deref(), &devices);
+    let mut ready = Ready::new(&engine, &control, &desk.socket, ca.as_deref(), &devices);
+    (ready.api, ready.setup) = setup::links(&control, desk.people.public_url.as_deref());
     if let Some(path) = &ready_file {
         ready.write(path)?;
     }

@@ -38,6 +38,12 @@ pub(crate) struct Ready {
     /// Address of metrics and health.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) metrics: Option<SocketAddr>,
+    /// Base URL of the API, such as `http://127.0.0.1:8080/api/v1`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) api: Option<String>,
+    /// While nobody can sign in: a link that sets the server up, good once and for half an hour. A secret.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) setup: Option<String>,
     /// Absolute path of the certificate of the server's own authority, PEM.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) ca: Option<PathBuf>,
@@ -55,6 +61,8 @@ impl Ready {
             mutual: first(Door::Mutual),
             proxied: first(Door::Proxied),
             metrics: control.metrics(),
+            api: None,
+            setup: None,
             ca: ca.map(|path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned())),
         }
     }
@@ -84,6 +92,8 @@ impl Ready {
             mutual: None,
             proxied: None,
             metrics: None,
+            api: None,
+            setup: None,
             ca: None,
         }
     }

@@ -3,11 +3,13 @@
 //! The harness is that of the compatibility tests. Like them, these build the binary first.
 
 pub mod authority;
+mod browser;
 pub mod hostile;
 mod http;
 mod people;
 mod random;
 
+pub use browser::{ApiAnswer, Browser, password_hash, totp};
 pub use http::{Http, Reply};
 pub use people::{Answered, SignedIn, create_person};
 pub use random::Random;

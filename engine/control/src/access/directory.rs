@@ -46,6 +46,15 @@ impl Directory {
         }
     }
 
+    /// An organization is gone: its roles, the memberships in it, and all memberships of those who were at home there.
+    pub fn forget_org(&mut self, org: OrgId) {
+        self.roles.retain(|(at, _), _| *at != org);
+        self.grants.retain(|(home, _), grants| {
+            grants.retain(|(at, _)| *at != org);
+            *home != org && !grants.is_empty()
+        });
+    }
+
     /// What a role is in an organization: its own, else that of the nearest above, else the built-in one. With the epoch.
     #[must_use]
     pub fn role(&self, org: OrgId, number: u16) -> Option<(RoleSets, u32)> {
@@ -54,6 +63,12 @@ impl Directory {
             Some(role) if number != BuiltIn::Admin as u16 => Some((RoleSets::stored(role), role.epoch)),
             _ => BuiltIn::of_number(number).map(|role| (role.sets(), 0)),
         }
+    }
+
+    /// Where the role of an organization is defined; `None`: it is as it is built in.
+    #[must_use]
+    pub fn role_at(&self, org: OrgId, number: u16) -> Option<OrgId> {
+        self.tree.path(org).map(|(id, _)| id).find(|id| self.roles.contains_key(&(*id, number)))
     }
 
     /// The name of a role in an organization.

@@ -31,4 +31,4 @@ pub use pool::{HashPool, NewPasswordFault, PoolFigures, PoolFull, PoolPlan};
 pub use refresh::{RefreshUse, TokenMint, TokenName};
 pub use secret::{GivenSecret, SecretKind};
 pub use session::{LiveSession, SessionDigest, SessionTable, Whose};
-pub use throttle::{AttemptEnd, Blocked, BlockedBy, Throttle};
+pub use throttle::{Attempt, AttemptEnd, Blocked, BlockedBy, Throttle};

@@ -28,6 +28,47 @@ pub enum ObjectKind {
     Event = 10,
 }
 
+impl ObjectKind {
+    /// All of them.
+    pub const ALL: [Self; 11] = [
+        Self::Org,
+        Self::User,
+        Self::Role,
+        Self::Session,
+        Self::Client,
+        Self::Invite,
+        Self::Device,
+        Self::Template,
+        Self::Static,
+        Self::Server,
+        Self::Event,
+    ];
+
+    /// The one with this number.
+    #[must_use]
+    pub fn of_number(number: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| *kind as u8 == number)
+    }
+
+    /// Its name in lists and exports.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Org => "organization",
+            Self::User => "person",
+            Self::Role => "role",
+            Self::Session => "session",
+            Self::Client => "key",
+            Self::Invite => "link",
+            Self::Device => "device",
+            Self::Template => "template",
+            Self::Static => "static token",
+            Self::Server => "server",
+            Self::Event => "event",
+        }
+    }
+}
+
 macro_rules! actions {
     ($($variant:ident = $number:literal, $name:literal;)+) => {
         /// What was done.

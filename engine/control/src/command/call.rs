@@ -7,7 +7,8 @@ use linchpin_storage::schema::{Actor, OrgId};
 
 use super::needs::Needs;
 use crate::access::role::Giver;
-use crate::access::{PersonRef, Right, Scope};
+use crate::access::scope::check;
+use crate::access::{Directory, Permission, PersonRef, Right, Scope, ScopeReach};
 use crate::account::{GivenSecret, LiveSession};
 use crate::audit::{AuditAction, By, Note, ObjectKind};
 use crate::loader::{Asker, Loader, LoaderFault};
@@ -102,8 +103,10 @@ pub(crate) struct Extras {
     pub(crate) cookies: Vec<String>,
     /// What pages send in `X-Linchpin-Csrf` from now on.
     pub(crate) csrf: Option<String>,
-    /// What follows is no JSON but this media type, as a file of this name; each item is a text.
-    pub(crate) file: Option<(&'static str, String)>,
+    /// What follows is a file of this name.
+    pub(crate) file_name: Option<String>,
+    /// What follows is no JSON but of this media type; each item is a text.
+    pub(crate) media: Option<&'static str>,
 }
 
 /// One call of a row.
@@ -202,6 +205,23 @@ impl RowCall {
             RowCaller::Operator => Giver::ALL,
             RowCaller::Stranger => Giver::NONE,
         })
+    }
+
+    /// Does the caller have this role, as the organization defines it?
+    pub(crate) fn holds(&self, org: OrgId, role: u16) -> bool {
+        matches!(&self.caller, RowCaller::Known(known) if known.asker.standing.holds(org, role))
+    }
+
+    /// Would the caller be admitted? For parts of an answer; what is read goes through [`RowCall::scope`].
+    pub(crate) fn may_see(&self, org: OrgId, permission: Permission, directory: &Directory) -> bool {
+        match &self.caller {
+            RowCaller::Operator => true,
+            RowCaller::Stranger => false,
+            RowCaller::Known(known) => {
+                let standing = &known.asker.standing;
+                check(standing, org, &directory.tree, permission, self.now_ms) == Ok(ScopeReach::Org)
+            }
+        }
     }
 
     /// As the audit log has them.

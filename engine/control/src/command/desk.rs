@@ -21,7 +21,7 @@ pub(crate) struct Desk {
     /// Certificates that are ordered; `None`: none is.
     pub(crate) acme: Option<AcmeDesk>,
     /// People, and how they sign in; `None`: there is no room for them.
-    pub(crate) people: Option<People>,
+    pub(crate) people: Option<Arc<People>>,
     pub(crate) facts: Facts,
     /// All devices, for lists.
     pub(crate) fleet: FleetDesk,
@@ -109,7 +109,7 @@ impl Desk {
     ///
     /// # Errors
     /// There is no room for them.
-    pub(crate) fn people(&self) -> Result<&People, CommandError> {
+    pub(crate) fn people(&self) -> Result<&Arc<People>, CommandError> {
         let text = "this server holds no people: it has no store, or `linchpin upgrade finalize` has not run";
         self.people.as_ref().ok_or_else(|| CommandError::new(Code::Refused, text))
     }

@@ -1,19 +1,16 @@
 //! Commands about people, the audit log, and the upgrade that makes room for both. They need the store only.
 
 use std::ops::ControlFlow;
-use std::sync::Arc;
 
 use linchpin_protocol::model::OrgId;
 use linchpin_storage::KeyLabel;
 use linchpin_storage::schema::{AccountState, Actor, Org};
 
-use super::call::RowCall;
-use super::needs::Needs;
 use super::request::{
     AccessReasons, AccessWhy, AuditVerify, CheckpointLine, FinalizedStore, MadeUser, UpgradeFinalize, UserCreate,
-    UserLine, UserList, VerifiedAudit,
+    VerifiedAudit,
 };
-use crate::access::{Assurance, BuiltIn, Permission, Scope, Standing, explain, right};
+use crate::access::{Assurance, BuiltIn, Permission, Standing, explain};
 use crate::account::{EmailAddress, PasswordInput, pool};
 use crate::audit::{By, Checkpoint, Signer, verify};
 use crate::backup::Upkeep;
@@ -31,7 +28,7 @@ pub(super) fn finalize(upkeep: &Upkeep, _: &UpgradeFinalize) -> Result<Finalized
     Ok(FinalizedStore { made: made.into_iter().map(str::to_owned).collect() })
 }
 
-fn checkpoint_line(point: &Checkpoint) -> Result<CheckpointLine, CommandError> {
+pub(super) fn checkpoint_line(point: &Checkpoint) -> Result<CheckpointLine, CommandError> {
     serde_json::from_value(point.to_json()).map_err(|error| CommandError::new(Code::Store, error.to_string()))
 }
 
@@ -94,36 +91,6 @@ pub(super) fn create_user(upkeep: &Upkeep, asked: &UserCreate) -> Result<MadeUse
     let new = NewPerson { email, name: asked.name.as_str().into(), role, below, password };
     let (org, user) = loader.create_person(By::operator(), org(asked.org)?, &new, now_ms())?;
     Ok(MadeUser { org: org.get(), user })
-}
-
-pub(super) fn list_users(upkeep: &Upkeep, asked: &UserList) -> Result<Vec<UserLine>, CommandError> {
-    let loader = upkeep.loader()?;
-    let scope: Scope<right::UserView> =
-        RowCall::operator(Some(Arc::clone(&loader)), Needs::In(&[Permission::UserView])).scope(org(asked.org)?)?;
-    let (mut lines, mut after) = (Vec::new(), None);
-    loop {
-        let page = loader.people(&scope, after, limits::PAGE)?;
-        let Some((last, _)) = page.last() else { return Ok(lines) };
-        after = Some(last.id);
-        for (person, grant) in &page {
-            let state = match person.account.state {
-                AccountState::Pending => "pending",
-                AccountState::Active => "active",
-                AccountState::Suspended => "suspended",
-            };
-            let role = loader.directory().role_name(scope.org(), grant.role).unwrap_or_default();
-            lines.push(UserLine {
-                org: person.id.0.get(),
-                user: person.id.1,
-                email: person.user.email.to_string(),
-                name: person.user.name.to_string(),
-                role: role.into(),
-                state: state.to_owned(),
-                second_factor: person.account.has_factor(),
-                sessions: loader.sessions_of(person.id)?.len() as u64,
-            });
-        }
-    }
 }
 
 pub(super) fn why(upkeep: &Upkeep, asked: &AccessWhy) -> Result<AccessReasons, CommandError> {

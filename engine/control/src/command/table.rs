@@ -9,7 +9,14 @@ use crate::{Code, CommandError};
 
 /// All commands.
 pub static TABLE: LazyLock<Vec<&'static Row>> = LazyLock::new(|| {
-    let subjects = [rows::operator::ROWS, rows::session::ROWS, rows::fleet::ROWS];
+    let subjects = [
+        rows::operator::ROWS,
+        rows::session::ROWS,
+        rows::me::ROWS,
+        rows::members::ROWS,
+        rows::tree::ROWS,
+        rows::fleet::ROWS,
+    ];
     subjects.into_iter().flatten().collect()
 });
 

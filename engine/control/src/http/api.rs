@@ -7,7 +7,7 @@ use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::{FromRequestParts, RawPathParams, Request};
 use axum::http::{HeaderValue, Method, Response, StatusCode, header};
-use axum::routing::{MethodFilter, MethodRouter, on};
+use axum::routing::{MethodFilter, MethodRouter, get, on};
 use futures_core::Stream;
 use linchpin_shard::AskStart;
 use serde_json::Value;
@@ -15,6 +15,7 @@ use tokio::sync::mpsc;
 
 use super::caller::{caller, origin};
 use super::files::files;
+use super::openapi::openapi;
 use super::parameters::parameters;
 use super::problem::problem;
 use super::routes::{RouteOptions, routes};
@@ -68,7 +69,9 @@ fn api(desk: Arc<Desk>) -> Router {
     let all = places
         .into_iter()
         .fold(Router::new(), |router, (path, place)| router.route(path, place.fallback(wrong(Code::MethodNotAllowed))));
-    all.fallback(wrong(Code::UnknownCommand))
+    let document = openapi().to_string();
+    let document = move || async move { finished(once_text(document), 0) };
+    all.route("/api/v1/openapi.json", get(document)).fallback(wrong(Code::UnknownCommand))
 }
 
 /// A number for a request; 0 is none.
@@ -125,22 +128,28 @@ async fn answer(desk: &Desk, row: &'static Row, request: Request, number: u64) -
     let is_head = parts.method == Method::HEAD;
     match outcome {
         Outcome::Answer(value) => Ok(with_extras(once(&value, is_head), &extras)),
-        Outcome::Stream(stream) => Ok(with_extras(streamed(stream, extras.file.clone()), &extras)),
+        Outcome::Stream(stream) => Ok(with_extras(streamed(stream, &extras), &extras)),
     }
 }
 
 fn once(value: &Value, is_head: bool) -> Response<Body> {
-    let mut response = Response::new(Body::empty());
     if value.is_null() {
+        let mut response = Response::new(Body::empty());
         *response.status_mut() = StatusCode::NO_CONTENT;
         return response;
     }
-    let text = value.to_string();
+    let mut response = once_text(value.to_string());
+    if is_head {
+        *response.body_mut() = Body::empty();
+    }
+    response
+}
+
+fn once_text(text: String) -> Response<Body> {
+    let mut response = Response::new(Body::empty());
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(text.len()));
-    if !is_head {
-        *response.body_mut() = Body::from(text);
-    }
+    *response.body_mut() = Body::from(text);
     response
 }
 
@@ -162,9 +171,9 @@ fn with_extras(mut response: Response<Body>, extras: &Extras) -> Response<Body> 
 }
 
 /// Items, a JSON line each, or a file's text; they end when the client goes away.
-fn streamed(mut stream: Streamed, file: Option<(&'static str, String)>) -> Response<Body> {
+fn streamed(mut stream: Streamed, extras: &Extras) -> Response<Body> {
     let (send, pieces) = mpsc::channel::<Result<Bytes, std::io::Error>>(limits::EXPORT_PIECES);
-    let is_text = file.is_some();
+    let is_text = extras.media.is_some();
     tokio::spawn(async move {
         while let Some(item) = stream.items.next_json().await {
             let piece = item.map_err(std::io::Error::other).map(|item| match item {
@@ -178,10 +187,13 @@ fn streamed(mut stream: Streamed, file: Option<(&'static str, String)>) -> Respo
         }
     });
     let mut response = Response::new(Body::from_stream(Pieces(pieces)));
-    let media = file.as_ref().map_or("application/x-ndjson", |(media, _)| media);
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(media));
-    let name = file.and_then(|(_, name)| HeaderValue::try_from(format!("attachment; filename=\"{name}\"")).ok());
-    name.map(|name| response.headers_mut().insert(header::CONTENT_DISPOSITION, name));
+    let headers = response.headers_mut();
+    let media = extras.media.unwrap_or("application/x-ndjson");
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media));
+    let name = extras.file_name.as_ref().map(|name| format!("attachment; filename=\"{name}\""));
+    if let Some(Ok(name)) = name.map(HeaderValue::try_from) {
+        headers.insert(header::CONTENT_DISPOSITION, name);
+    }
     response
 }
 

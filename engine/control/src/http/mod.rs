@@ -15,6 +15,7 @@ mod caller;
 mod files;
 mod inbox;
 mod lane;
+mod openapi;
 mod parameters;
 mod problem;
 mod routes;
@@ -23,6 +24,7 @@ mod serve;
 pub use admission::Owner;
 pub(crate) use api::front;
 pub use lane::{AskDesk, AskLane, Wake, ask_lane};
+pub use openapi::openapi;
 pub use routes::{RouteOptions, routes};
 pub use serve::{AskClient, Front, OwnerOf};
 

@@ -30,7 +30,13 @@ pub(super) async fn parameters(
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec());
     let query = Target::parse(target);
     let query = query.pairs().map(|(name, value)| Some((text(&name).ok()?, text(&value).ok()?)));
-    for pair in path.iter().cloned().map(Some).chain(query) {
+    // A body may have a field of the same name: then the request calls that of the path `in_NAME`.
+    let of_path = |(name, value): &(String, String)| {
+        let own = format!("in_{name}");
+        let is_own = schema.get("properties").is_some_and(|all| all.get(&own).is_some());
+        Some((if is_own { own } else { name.clone() }, value.clone()))
+    };
+    for pair in path.iter().map(of_path).chain(query) {
         count += 1;
         let (name, value) = pair
             .filter(|_| count <= API_PARAMETERS)
@@ -164,6 +170,21 @@ mod tests {
         let error = read(&[("org", "7")], "/x", "application/json", "{\"org\": 8}").expect_err("twice");
         assert_eq!((error.code, error.field.as_deref()), (Code::BadParameter, Some("org")));
         assert!(read(&[], "/x?q=1&q=2", "", "").is_err());
+    }
+
+    #[test]
+    fn a_path_and_a_body_may_have_a_name_in_common() {
+        let value = json!({"properties": {"in_org": {"type": "integer"}, "org": {"type": "array"}}});
+        let schema: Schema = value.try_into().expect("a schema");
+        let mut headers = HeaderMap::new();
+        headers.insert(header::CONTENT_TYPE, "application/json".parse().expect("a value"));
+        let path = [("org".to_owned(), "7".to_owned())];
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        let body = Body::from("{\"org\": [\"device.view\"]}");
+        let got = runtime.block_on(parameters(&schema, &path, "/x", (&headers, body))).expect("good");
+        assert_eq!(got, json!({"in_org": 7, "org": ["device.view"]}));
+        let body = Body::from("{\"in_org\": 8}");
+        assert!(runtime.block_on(parameters(&schema, &path, "/x", (&headers, body))).is_err());
     }
 
     #[test]

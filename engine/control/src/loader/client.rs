@@ -34,6 +34,21 @@ pub struct ClientAsked {
     pub requests_per_minute: u32,
 }
 
+impl ClientAsked {
+    /// Is it within what a record takes?
+    pub(super) fn check(&self) -> Result<(), LoaderFault> {
+        let most = linchpin_storage::limits::NAME_BYTES;
+        if self.name.is_empty() || self.name.len() > most || self.name.chars().any(char::is_control) {
+            return Err(LoaderFault::field("name", format!("1 to {most} bytes without control characters")));
+        }
+        if self.from.len() > linchpin_storage::limits::ADDRESS_RANGES {
+            let most = linchpin_storage::limits::ADDRESS_RANGES;
+            return Err(LoaderFault::field("from", format!("at most {most} ranges")));
+        }
+        Ok(())
+    }
+}
+
 /// Tokens as OAuth answers them.
 #[derive(Debug)]
 pub struct GivenTokens {
@@ -58,14 +73,7 @@ impl Loader {
         now_ms: u64,
     ) -> Result<(u32, GivenSecret), LoaderFault> {
         let org = scope.org();
-        let most = linchpin_storage::limits::NAME_BYTES;
-        if asked.name.is_empty() || asked.name.len() > most || asked.name.chars().any(char::is_control) {
-            return Err(LoaderFault::field("name", format!("1 to {most} bytes without control characters")));
-        }
-        if asked.from.len() > linchpin_storage::limits::ADDRESS_RANGES {
-            let most = linchpin_storage::limits::ADDRESS_RANGES;
-            return Err(LoaderFault::field("from", format!("at most {most} ranges")));
-        }
+        asked.check()?;
         giver.may_make_key(asked.sets)?;
         let mut change = self.ledger.change(by_of(scope), &[org], now_ms);
         if self.clients(org)?.len() >= limits::CLIENTS {
@@ -101,7 +109,7 @@ impl Loader {
         Ok((number, secret))
     }
 
-    fn clients(&self, org: OrgId) -> Result<Vec<(u32, ClientRecord)>, LoaderFault> {
+    pub(super) fn clients(&self, org: OrgId) -> Result<Vec<(u32, ClientRecord)>, LoaderFault> {
         let mut found = Vec::new();
         self.store.scan_org::<ClientRecord>(org, |key, client| {
             found.push((key.client(), client));
@@ -115,7 +123,15 @@ impl Loader {
     /// # Errors
     /// The store cannot be read.
     pub fn list_clients(&self, scope: &Scope<right::KeyManage>) -> Result<Vec<(u32, ClientRecord)>, LoaderFault> {
-        self.clients(scope.org())
+        let mut all = self.clients(scope.org())?;
+        all.retain(|(_, client)| client.kind != ClientKind::Personal);
+        Ok(all)
+    }
+
+    /// One of the organization's own; those of its people are theirs.
+    fn client_of(&self, org: OrgId, number: u32) -> Result<ClientRecord, LoaderFault> {
+        let record = self.store.get::<ClientRecord>(&ClientKey::new(org, number))?;
+        record.filter(|client| client.kind != ClientKind::Personal).ok_or(LoaderFault::Missing)
     }
 
     /// Give a key or client another secret; the one before ends at once, and so do its tokens.
@@ -133,7 +149,7 @@ impl Loader {
         let digest = self.store.client_digest(secret.expose().as_bytes());
         let mut change = self.ledger.change(by_of(scope), &[org], now_ms);
         let key = ClientKey::new(org, number);
-        let mut record = self.store.get::<ClientRecord>(&key)?.ok_or(LoaderFault::Missing)?;
+        let mut record = self.client_of(org, number)?;
         change.batch.delete_index(&Digest::Client(record.digest))?;
         record.digest = digest.long().unwrap_or_default();
         record.epoch += 1;
@@ -152,7 +168,7 @@ impl Loader {
         let org = scope.org();
         let mut change = self.ledger.change(by_of(scope), &[org], now_ms);
         let key = ClientKey::new(org, number);
-        let record = self.store.get::<ClientRecord>(&key)?.ok_or(LoaderFault::Missing)?;
+        let record = self.client_of(org, number)?;
         change.batch.delete::<ClientRecord>(&key)?;
         change.batch.delete_index(&Digest::Client(record.digest))?;
         change.commit(org, Note::new(AuditAction::KeyRevoke, ObjectKind::Client, number, &record.name))?;
@@ -216,20 +232,32 @@ impl Loader {
             Some(live) => live,
             None => {
                 let Some(entry) = self.store.lookup(&digest)? else { return Ok(None) };
-                let stamp = self.epochs.stamp([Changed::Key(entry.org, entry.number)]);
+                let mut stamp = self.epochs.stamp([Changed::Key(entry.org, entry.number)]);
                 let client = self.good_client(entry.org, entry.number, now_ms)?;
                 let Some(client) = client.filter(|client| client.digest == short && client.kind != ClientKind::OAuth)
                 else {
                     return Ok(None);
                 };
-                // Its ranges are looked at for each request, below.
-                let anywhere = ClientRecord { from: Box::default(), ..client.clone() };
-                let asker = Self::client_asker(entry.org, entry.number, &anywhere, RoleSets::ALL, address, request);
-                let Some(asker) = asker else { return Ok(None) };
+                let standing = if client.kind == ClientKind::Personal {
+                    self.personal_standing(&client, (entry.org, entry.number))?
+                } else {
+                    // Its ranges are looked at for each request, below.
+                    let anywhere = ClientRecord { from: Box::default(), ..client.clone() };
+                    let asker = Self::client_asker(entry.org, entry.number, &anywhere, RoleSets::ALL, address, request);
+                    asker.map(|asker| asker.standing)
+                };
+                let Some(standing) = standing else { return Ok(None) };
+                // What ends the person's rights ends their keys' too.
+                if let Some((home, user)) = client.person {
+                    stamp = self.epochs.stamp([Changed::Key(entry.org, entry.number), Changed::Person(home, user)]);
+                    if self.personal_standing(&client, (entry.org, entry.number))?.is_none() {
+                        return Ok(None);
+                    }
+                }
                 let until_ms = if client.until_ms == 0 { u64::MAX } else { client.until_ms };
                 let owner = (entry.org, entry.number);
                 let live = Arc::new(
-                    LiveSession::new(None, owner, (until_ms, 0), asker.standing, stamp, now_ms).with_from(client.from),
+                    LiveSession::new(None, owner, (until_ms, 0), standing, stamp, now_ms).with_from(client.from),
                 );
                 self.sessions.put(short, Arc::clone(&live));
                 live
@@ -239,6 +267,9 @@ impl Loader {
             return Ok(None);
         }
         let _ = live.touch(now_ms);
+        if let Some(id) = live.standing.person {
+            return Ok(Some(self.personal_asker(&live, id, address, request)));
+        }
         let mut standing = live.standing.clone();
         (standing.address, standing.request) = (address, request);
         Ok(Some(Asker { standing, agent: Box::default() }))

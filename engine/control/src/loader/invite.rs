@@ -50,6 +50,9 @@ impl Loader {
         let role = self.directory().role(org, asked.role);
         let (sets, role_epoch) = role.ok_or(LoaderFault::field("role", "a role of the organization"))?;
         giver.may_assign(sets, asked.below)?;
+        if self.invites(scope, now_ms)?.len() >= limits::INVITES {
+            return Err(LoaderFault::Full { what: "invitations of an organization", limit: limits::INVITES });
+        }
         let (secret, number) =
             (GivenSecret::fresh(SecretKind::Invite)?, self.numbers.next(&self.store, CounterName::Invite)?);
         let digest = self.store.invite_digest(secret.expose().as_bytes());
@@ -74,6 +77,21 @@ impl Loader {
         let note = Note::new(AuditAction::InviteCreate, ObjectKind::Invite, number, "").with("role", "", asked.role);
         change.commit(org, note)?;
         Ok(MadeInvite { number, secret })
+    }
+
+    /// Invitations of the organization that are still good, by number; no secret is among it.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn invites(&self, scope: &Scope<right::UserInvite>, now_ms: u64) -> Result<Vec<(u32, Invite)>, LoaderFault> {
+        let mut found = Vec::new();
+        self.store.scan_org::<Invite>(scope.org(), |key, invite| {
+            if invite.kind == InviteKind::Member && now_ms < invite.until_ms {
+                found.push((key.number(), invite));
+            }
+            std::ops::ControlFlow::Continue(())
+        })?;
+        Ok(found)
     }
 
     /// Take an invitation back.
@@ -202,6 +220,68 @@ impl Loader {
         change.batch.put_index(&digest, &IndexEntry { org: id.0, number })?;
         change.commit(id.0, Note::new(AuditAction::UserReset, ObjectKind::User, id.1, &person.user.name))?;
         Ok((EmailAddress::parse(&person.user.email)?, secret))
+    }
+
+    /// A reset link for whoever has this address and may sign in; `None`: nobody, or they have had one a moment ago.
+    ///
+    /// # Errors
+    /// The store.
+    pub fn forgotten(
+        &self,
+        by: By,
+        email: &EmailAddress,
+        now_ms: u64,
+    ) -> Result<Option<(EmailAddress, GivenSecret)>, LoaderFault> {
+        use linchpin_storage::schema::AccountState;
+        let Some(person) = self.find_person(email)? else { return Ok(None) };
+        if person.account.state != AccountState::Active || self.has_fresh_reset(person.id, now_ms)? {
+            return Ok(None);
+        }
+        self.reset_link(by, person.id, now_ms).map(Some)
+    }
+
+    /// Was a link sent within the last minutes? A mailbox is not to be flooded by strangers.
+    fn has_fresh_reset(&self, id: PersonRef, now_ms: u64) -> Result<bool, LoaderFault> {
+        let mut is_fresh = false;
+        self.store.scan_org::<Invite>(id.0, |_, invite| {
+            is_fresh |= invite.kind == InviteKind::Reset
+                && invite.user == id.1
+                && now_ms < invite.made_ms.saturating_add(limits::RESET_PAUSE_MS);
+            std::ops::ControlFlow::Continue(())
+        })?;
+        Ok(is_fresh)
+    }
+
+    /// A reset link for a member whose home is the organization of the scope.
+    ///
+    /// # Errors
+    /// [`LoaderFault`]: who may do more than the asker is not theirs to reset.
+    pub fn reset_person(
+        &self,
+        scope: &Scope<right::UserReset>,
+        giver: &Giver,
+        id: PersonRef,
+        now_ms: u64,
+    ) -> Result<(EmailAddress, GivenSecret), LoaderFault> {
+        self.member_at_home(scope.org(), id)?;
+        self.may_touch_person(giver, scope.org(), id)?;
+        self.reset_link(by_of(scope), id, now_ms)
+    }
+
+    /// Take the second factor of a member away whose home is the organization of the scope.
+    ///
+    /// # Errors
+    /// [`LoaderFault`]: who may do more than the asker is not theirs to reset.
+    pub fn reset_factor(
+        &self,
+        scope: &Scope<right::UserReset>,
+        giver: &Giver,
+        id: PersonRef,
+        now_ms: u64,
+    ) -> Result<(), LoaderFault> {
+        self.member_at_home(scope.org(), id)?;
+        self.may_touch_person(giver, scope.org(), id)?;
+        self.edit_account(by_of(scope), id, super::person::AccountEdit::FactorRemove, now_ms)
     }
 
     fn void_resets(&self, change: &mut crate::audit::AuditedChange<'_>, id: PersonRef) -> Result<(), LoaderFault> {

@@ -10,6 +10,8 @@
 //! |---|---|
 //! | [`person`] | people and their accounts |
 //! | [`session`] | sessions: opened, found, ended |
+//! | [`profile`] | what people change of themselves, and what they agreed to |
+//! | `leave` | people who are removed, or move |
 //! | [`role`] | roles and memberships |
 //! | [`org`] | organizations: made, changed, moved, suspended |
 //! | [`invite`] | links that are good once |
@@ -19,18 +21,26 @@
 //! | [`event`] | events: listed, resolved |
 //! | [`transfer`] | devices that go to another organization |
 //! | [`static_token`] | devices that are claimed by a code |
+//! | [`client`], `personal` | API keys, OAuth clients and their tokens; keys of people |
+//! | [`history`] | pages of the audit log; cursors |
+//! | `setup` | the first person |
 //! | [`sign_in`] | the door: throttle, password, factor, session |
 
 pub mod client;
 pub mod device;
 pub mod event;
 pub mod fault;
+pub mod history;
 pub mod invite;
+mod leave;
 mod numbers;
 pub mod org;
 pub mod person;
+mod personal;
+pub mod profile;
 pub mod role;
 pub mod session;
+mod setup;
 pub mod sign_in;
 pub mod static_token;
 pub mod template;
@@ -64,6 +74,8 @@ pub struct Loader {
     numbers: Numbers,
     /// Of digests of addresses and recovery codes.
     marking: hmac::Key,
+    /// Of cursors.
+    cursors: hmac::Key,
 }
 
 /// Somebody with a request, as loaders need them: what they may do and how they are written down.
@@ -127,6 +139,7 @@ impl Loader {
             marks,
             numbers: Numbers::default(),
             marking: hmac::Key::new(hmac::HMAC_SHA256, &*store.labelled_key(KeyLabel::Address)),
+            cursors: hmac::Key::new(hmac::HMAC_SHA256, &*store.labelled_key(KeyLabel::Cursor)),
             store,
         })
     }

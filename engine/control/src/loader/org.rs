@@ -20,7 +20,7 @@ pub struct OrgEdit {
     pub locale: Option<Box<str>>,
 }
 
-fn name_fits(name: &str) -> Result<(), LoaderFault> {
+pub(super) fn name_fits(name: &str) -> Result<(), LoaderFault> {
     let most = linchpin_storage::limits::NAME_BYTES;
     if !name.is_empty() && name.len() <= most && !name.chars().any(char::is_control) {
         return Ok(());
@@ -37,6 +37,58 @@ impl Loader {
         self.store.get::<Org>(&scope.org())?.ok_or(LoaderFault::Missing)
     }
 
+    /// The organizations below the one of the scope, by number, behind one: those right below, or all of them.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn orgs_below(
+        &self,
+        scope: &Scope<right::OrgView>,
+        all: bool,
+        after: Option<OrgId>,
+        limit: usize,
+    ) -> Result<Vec<(OrgId, Org)>, LoaderFault> {
+        let mut ids: Vec<OrgId> = {
+            let directory = self.directory();
+            let tree = &directory.tree;
+            if all { tree.below(scope.org()) } else { tree.children(scope.org()).map(|(id, _)| id).collect() }
+        };
+        ids.retain(|id| after.is_none_or(|after| *id > after));
+        ids.sort_unstable();
+        let mut found = Vec::new();
+        for id in ids.into_iter().take(limit.min(crate::limits::PAGE)) {
+            // One that is erased this moment is left out.
+            found.extend(self.store.get::<Org>(&id)?.map(|org| (id, org)));
+        }
+        Ok(found)
+    }
+
+    /// May the organization of the scope be deleted: nothing is below it, and it is not the first?
+    ///
+    /// # Errors
+    /// [`LoaderFault::Tree`].
+    pub fn check_delete_org(&self, scope: &Scope<right::OrgDelete>) -> Result<(), LoaderFault> {
+        Ok(self.directory().tree.check_remove(scope.org())?)
+    }
+
+    /// The organization of the scope was erased from the store with all that it had: nobody has rights by it any more. Written
+    /// down in the one above.
+    ///
+    /// # Errors
+    /// The entry cannot be written.
+    pub(crate) fn org_deleted(&self, scope: &Scope<right::OrgDelete>, now_ms: u64) -> Result<(), LoaderFault> {
+        let org = scope.org();
+        let parent = self.directory().tree.get(org).and_then(|node| node.parent).unwrap_or(OrgId::FIRST);
+        self.change_directory(|directory| {
+            directory.forget_org(org);
+            directory.tree.remove(org);
+        });
+        self.sessions.end(Whose::Org(org));
+        self.epochs.bump(Changed::Roles(org));
+        let change = self.ledger.change(by_of(scope), &[parent], now_ms);
+        Ok(change.commit(parent, Note::new(AuditAction::OrgDelete, ObjectKind::Org, org.get(), ""))?)
+    }
+
     /// Make an organization below the one of the scope.
     ///
     /// # Errors
@@ -44,10 +96,9 @@ impl Loader {
     pub fn create_org(
         &self,
         scope: &Scope<right::OrgCreate>,
-        name: &str,
-        kind: OrgKind,
+        (name, kind, policy): (&str, OrgKind, OrgPolicy),
         now_ms: u64,
-    ) -> Result<OrgId, LoaderFault> {
+    ) -> Result<(OrgId, Org), LoaderFault> {
         name_fits(name)?;
         let parent = scope.org();
         // One at a time: the number is taken and written in this change.
@@ -57,12 +108,12 @@ impl Loader {
         let org = u32::try_from(next).ok().and_then(OrgId::new);
         let org = org.ok_or(LoaderFault::Full { what: "organizations", limit: u32::MAX as usize })?;
         self.store.add_org(org)?;
-        let record = Org { kind, ..Org::new(name, Some((parent, depth - 1)), now_ms) };
+        let record = Org { kind, policy, ..Org::new(name, Some((parent, depth - 1)), now_ms) };
         change.batch.put(&org, &record)?;
         change.batch.put(&CounterName::Org, &Counter(next + 1))?;
         change.commit(parent, Note::new(AuditAction::OrgCreate, ObjectKind::Org, org.get(), name))?;
         self.change_directory(|directory| directory.tree.put(org, &record));
-        Ok(org)
+        Ok((org, record))
     }
 
     fn edit(

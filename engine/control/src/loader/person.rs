@@ -48,13 +48,15 @@ pub enum AccountEdit {
     FactorConfirm(u64, Vec<[u8; 32]>),
     /// No second factor any more.
     FactorRemove,
+    /// Other recovery codes: their digests.
+    Recovery(Vec<[u8; 32]>),
     /// May not sign in.
     Suspend,
     /// May sign in again.
     Resume,
 }
 
-fn name_fits(name: &str) -> Result<(), LoaderFault> {
+pub(super) fn name_fits(name: &str) -> Result<(), LoaderFault> {
     let fits = name.len() <= linchpin_storage::limits::NAME_BYTES && !name.chars().any(char::is_control);
     let expected = || format!("at most {} bytes without control characters", linchpin_storage::limits::NAME_BYTES);
     if fits { Ok(()) } else { Err(LoaderFault::field("name", expected())) }
@@ -209,6 +211,13 @@ impl Loader {
                 (account.totp_confirmed, account.totp_step, account.recovery) = (true, step, recovery);
                 (AuditAction::FactorSet, true)
             }
+            AccountEdit::Recovery(digests) => {
+                if !account.has_factor() {
+                    return Err(LoaderFault::Conflict("there is no second factor that the codes could stand for"));
+                }
+                account.recovery = digests;
+                (AuditAction::FactorSet, false)
+            }
             AccountEdit::FactorRemove => {
                 (account.totp, account.totp_confirmed, account.recovery) = (Zeroizing::default(), false, Vec::new());
                 (AuditAction::FactorRemove, true)
@@ -254,13 +263,40 @@ impl Loader {
                 "this person's home is another organization: end their membership instead",
             ));
         }
+        self.may_touch_person(giver, scope.org(), id)?;
         let held = self.directory().memberships(id);
-        held.iter().filter(|member| member.org == scope.org()).try_for_each(|member| giver.may_touch(member.sets))?;
         if suspend && held.iter().any(|member| member.org == scope.org() && member.role == 1) {
             self.check_last_admin(scope.org(), id)?;
         }
         let edit = if suspend { AccountEdit::Suspend } else { AccountEdit::Resume };
         self.edit_account(by_of(scope), id, edit, now_ms)
+    }
+
+    /// Nobody touches who may do more than they may themselves.
+    pub(super) fn may_touch_person(
+        &self,
+        giver: &crate::access::role::Giver,
+        org: OrgId,
+        id: PersonRef,
+    ) -> Result<(), LoaderFault> {
+        let held = self.directory().memberships(id);
+        held.iter().filter(|member| member.org == org).try_for_each(|member| Ok(giver.may_touch(member.sets)?))
+    }
+
+    /// End all sessions of a member whose home is this organization.
+    ///
+    /// # Errors
+    /// [`LoaderFault`].
+    pub fn log_out(
+        &self,
+        scope: &Scope<right::UserSuspend>,
+        giver: &crate::access::role::Giver,
+        id: PersonRef,
+        now_ms: u64,
+    ) -> Result<(), LoaderFault> {
+        self.member_at_home(scope.org(), id)?;
+        self.may_touch_person(giver, scope.org(), id)?;
+        self.end_sessions(by_of(scope), id, now_ms).map(drop)
     }
 
     pub(super) fn check_last_admin(&self, org: OrgId, leaves: PersonRef) -> Result<(), LoaderFault> {
@@ -288,6 +324,24 @@ impl Loader {
         let note = Note::new(AuditAction::StepUp, ObjectKind::User, id.1, &person.user.name).with("by", "", what);
         change.commit(id.0, note)?;
         Ok(true)
+    }
+
+    /// The step of the first code of a factor that waits to be confirmed; `None`: it is wrong. [`AccountEdit::FactorConfirm`]
+    /// takes it.
+    ///
+    /// # Errors
+    /// [`LoaderFault::Conflict`]: none waits.
+    pub fn first_code(&self, id: PersonRef, text: &str, now_ms: u64) -> Result<Option<u64>, LoaderFault> {
+        let account = self.myself(id)?.account;
+        if account.totp.is_empty() || account.totp_confirmed {
+            return Err(LoaderFault::Conflict("there is no second factor that waits to be confirmed"));
+        }
+        // A recovery code cannot be right: there are none yet.
+        let found = totp::check(&Account { recovery: Vec::new(), ..account }, text, &[0; 32], now_ms);
+        Ok(match found {
+            Some(FactorFound::Step(step)) => Some(step),
+            _ => None,
+        })
     }
 
     /// The digest under which a recovery code of a person is stored.

@@ -24,7 +24,44 @@ fn list(sets: RoleSets) -> String {
     format!("own {:?}, organization {:?}", sets.own, sets.org)
 }
 
+/// A role as an organization has it.
+#[derive(Clone, Debug)]
+pub struct RoleFound {
+    /// Its number.
+    pub number: u16,
+    /// Its name.
+    pub name: Box<str>,
+    /// What it allows.
+    pub sets: RoleSets,
+    /// Is it one that every organization has?
+    pub is_built_in: bool,
+    /// Does an organization above define it?
+    pub is_inherited: bool,
+    /// Members who have it.
+    pub members: usize,
+}
+
 impl Loader {
+    /// The roles that can be given in the organization, by number.
+    #[must_use]
+    pub fn roles(&self, scope: &Scope<right::RoleView>) -> Vec<RoleFound> {
+        let org = scope.org();
+        let directory = self.directory();
+        let members = directory.members(org);
+        let one = |number: u16| {
+            let (sets, _) = directory.role(org, number)?;
+            Some(RoleFound {
+                number,
+                name: directory.role_name(org, number)?,
+                sets,
+                is_built_in: BuiltIn::of_number(number).is_some(),
+                is_inherited: directory.role_at(org, number).is_some_and(|at| at != org),
+                members: members.iter().filter(|(_, grant)| grant.role == number).count(),
+            })
+        };
+        directory.roles(org).into_iter().filter_map(one).collect()
+    }
+
     /// Make or change a role of the organization. `holds`: the asker has it themselves.
     ///
     /// # Errors

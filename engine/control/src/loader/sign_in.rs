@@ -12,7 +12,7 @@ use super::session::NewSession;
 use super::{Asker, Loader, LoaderFault};
 use crate::access::{Assurance, PersonRef};
 use crate::account::{
-    AttemptEnd, Blocked, EmailAddress, GivenSecret, HashPool, LiveSession, PasswordInput, PoolFull, Throttle,
+    Attempt, AttemptEnd, Blocked, EmailAddress, GivenSecret, HashPool, LiveSession, PasswordInput, PoolFull, Throttle,
 };
 use crate::audit::{AuditAction, By, Note, ObjectKind};
 
@@ -164,6 +164,24 @@ impl SignInDoor {
         })
     }
 
+    /// Count a try of somebody with a session, before anything is looked at.
+    ///
+    /// # Errors
+    /// [`SignInFault::Blocked`].
+    pub(crate) async fn attempt(&self, asker: &Asker, now_ms: u64) -> Result<Attempt, SignInFault> {
+        let id = asker.standing.person.ok_or(LoaderFault::Missing)?;
+        let person = self.blocking(move |loader| loader.myself(id)).await?;
+        let account = self.loader.email_key(&EmailAddress::parse(&person.user.email).map_err(LoaderFault::from)?);
+        let short = u128::from_be_bytes(*account.first_chunk().unwrap_or(&[0; 16]));
+        self.throttle().begin(now_ms, asker.standing.address, short, None, true).map_err(SignInFault::Blocked)
+    }
+
+    /// What came of it.
+    pub(crate) fn attempted(&self, attempt: Attempt, is_right: bool, now_ms: u64) {
+        let end = if is_right { AttemptEnd::Passed } else { AttemptEnd::Failed };
+        self.throttle().end(now_ms, attempt, end);
+    }
+
     /// Let somebody with a session prove again who they are, by their password or a code. It is counted as a sign-in is: a
     /// stolen session gets no more guesses.
     ///
@@ -177,10 +195,7 @@ impl SignInDoor {
     ) -> Result<Assurance, SignInFault> {
         let id = asker.standing.person.ok_or(LoaderFault::Missing)?;
         let person = self.blocking(move |loader| loader.myself(id)).await?;
-        let account = self.loader.email_key(&EmailAddress::parse(&person.user.email).map_err(LoaderFault::from)?);
-        let short = u128::from_be_bytes(*account.first_chunk().unwrap_or(&[0; 16]));
-        let begun = self.throttle().begin(now_ms, asker.standing.address, short, None, true);
-        let attempt = begun.map_err(SignInFault::Blocked)?;
+        let attempt = self.attempt(asker, now_ms).await?;
         let outcome = match given {
             Ok(input) => {
                 let stored = Some(person.account.password.clone());

@@ -2,6 +2,7 @@
 
 mod at;
 mod device;
+mod people;
 mod store;
 
 use std::net::{IpAddr, SocketAddr};
@@ -13,9 +14,11 @@ use linchpin_tls::Layer;
 
 pub(crate) use self::at::{At, default_data};
 pub(crate) use self::device::{DeviceVerb, ExportArgs, Sim, TemplateVerb};
+pub(crate) use self::people::{
+    AdminOrgVerb, AdminVerb, InOrg, InviteVerb, KeyVerb, OfUser, RoleVerb, SessionVerb, UserVerb,
+};
 pub(crate) use self::store::{
-    AccessVerb, AdminVerb, AuditVerb, BackupVerb, Erase, KeysVerb, OrgVerb, StoreVerb, Upgrade, UpgradeVerb, UserVerb,
-    Where,
+    AccessVerb, AuditVerb, BackupVerb, Erase, KeysVerb, OrgVerb, StoreVerb, Upgrade, UpgradeVerb, Where,
 };
 use crate::config::{Assignment, EngineOptions};
 use crate::limits;

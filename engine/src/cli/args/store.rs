@@ -174,45 +174,6 @@ pub(crate) enum AccessVerb {
 }
 
 #[derive(Subcommand)]
-pub(crate) enum AdminVerb {
-    /// People.
-    #[command(subcommand)]
-    User(UserVerb),
-}
-
-#[derive(Subcommand)]
-pub(crate) enum UserVerb {
-    /// Make a person who may sign in.
-    Create {
-        /// Their organization.
-        #[arg(long, value_name = "NUMBER", default_value_t = 1)]
-        org: u32,
-        /// admin, staff, user, viewer, installer, or a number.
-        #[arg(long)]
-        role: String,
-        /// Their e-mail address.
-        #[arg(long)]
-        email: String,
-        /// For people.
-        #[arg(long, default_value = "")]
-        name: String,
-        /// The password is the first line of the standard input.
-        #[arg(long, required = true)]
-        password_stdin: bool,
-        #[command(flatten)]
-        at: Where,
-    },
-    /// Members of an organization.
-    List {
-        /// The organization.
-        #[arg(long, value_name = "NUMBER", default_value_t = 1)]
-        org: u32,
-        #[command(flatten)]
-        at: Where,
-    },
-}
-
-#[derive(Subcommand)]
 pub(crate) enum OrgVerb {
     /// All organizations.
     List(Where),

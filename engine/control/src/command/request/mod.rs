@@ -1,8 +1,14 @@
 //! What can be asked of the control plane, and how it is answered: the same types on both sides of the admin socket.
 //! Unknown fields are refused. The comments of fields are the text of docs/admin.md.
 
+mod audit;
 mod device;
 mod fleet;
+mod key;
+mod link;
+mod list;
+mod me;
+mod member;
 mod org;
 mod people;
 mod session;
@@ -10,12 +16,17 @@ mod sheet;
 mod status;
 mod store;
 mod template;
+mod tree;
 mod upgrade;
 
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+pub use audit::{
+    AuditEntryLine, AuditExport, AuditExportBegun, AuditHead, AuditHeadAnswer, AuditList, PermissionLine,
+    PermissionList,
+};
 pub use device::{
     Delivered, DeviceAdd, DeviceDiary, DeviceExport, DeviceFull, DeviceLine, DeviceList, DevicePush, DeviceRemove,
     DeviceShow, DeviceTap, DeviceToken, DeviceWrite, DiaryLine, EventLine, ExportBegun, ExportPiece, ExportedAs, Frame,
@@ -28,10 +39,25 @@ pub use fleet::{
     FleetToken, FleetTokenReplace, FleetTokenShow, FleetUnclaim, FleetValue, FleetValues, FleetWrite, FleetWritten,
     Listed, ShareEnd, ShareLine, ShareList, ShareSet, SortOrder, WriteResult,
 };
+pub use key::{KeyCreate, KeyKindName, KeyLine, KeyList, KeyRevoke, KeyRotate, MadeKey, OauthToken, OauthTokens};
+pub use link::{
+    InviteAccept, LinkedPerson, PasswordForgot, PasswordReset, SetupAnswer, SetupLink, SetupOpen, SetupRenew,
+    SetupState,
+};
+pub use list::ListPage;
+pub use me::{
+    ConsentLine, FactorBegin, FactorConfirm, FactorRemove, FactorSecret, MeEdit, MePassword, MyConsentSet, MyConsents,
+    MyKeyCreate, MyKeyRevoke, MyKeys, MySession, MySessionEnd, MySessions, MySessionsEnd, RecoveryCodes, RecoveryRenew,
+};
+pub use member::{
+    GrantSet, InviteCreate, InviteLine, InviteList, InviteRevoke, MadeInvitation, RoleLine, RoleList, RolePut,
+    RoleRemove, UserEdit, UserLine, UserList, UserLogout, UserMove, UserRemove, UserReset, UserResetFactor, UserResume,
+    UserSessions, UserShow, UserSuspend,
+};
 pub use org::{OrgAdd, OrgLine, OrgList};
 pub use people::{
     AccessReasons, AccessWhy, AuditVerify, CheckpointLine, FinalizedStore, MadeUser, UpgradeFinalize, UserCreate,
-    UserLine, UserList, VerifiedAudit,
+    VerifiedAudit,
 };
 pub use session::{Me, MeShow, MyGrant, MyPerson, ServerFacts, SessionAnswer, SessionEnd, SessionOpen, SessionStepUp};
 pub use sheet::{
@@ -47,6 +73,10 @@ pub use store::{
 };
 pub use template::{
     AddedTemplate, StreamKind, StreamLine, TemplateAdd, TemplateList, TemplateSheet, TemplateShow, TopicLine,
+};
+pub use tree::{
+    OrgChange, OrgChildren, OrgCreate, OrgDelete, OrgKindName, OrgMove, OrgResume, OrgSheet, OrgShow, OrgSuspend,
+    PolicySheet,
 };
 pub use upgrade::{UpgradeBegin, UpgradeBegun, UpgradeLast, UpgradeReport, UpgradeState};
 

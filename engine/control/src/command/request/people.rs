@@ -96,35 +96,6 @@ pub struct MadeUser {
     pub user: u32,
 }
 
-/// Members of an organization.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct UserList {
-    /// The organization.
-    pub org: u32,
-}
-
-/// A member of an organization.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-pub struct UserLine {
-    /// Their home.
-    pub org: u32,
-    /// Their number there.
-    pub user: u32,
-    /// Their e-mail address.
-    pub email: String,
-    /// For people.
-    pub name: String,
-    /// The name of their role in the organization that was asked about.
-    pub role: String,
-    /// pending, active or suspended.
-    pub state: String,
-    /// Do they have a second factor?
-    pub second_factor: bool,
-    /// Their sessions.
-    pub sessions: u64,
-}
-
 /// May somebody do something in an organization, and why?
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

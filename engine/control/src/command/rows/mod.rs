@@ -1,5 +1,8 @@
 //! The rows of the table, a file a subject.
 
 pub(super) mod fleet;
+pub(super) mod me;
+pub(super) mod members;
 pub(super) mod operator;
 pub(super) mod session;
+pub(super) mod tree;

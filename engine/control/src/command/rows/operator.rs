@@ -27,7 +27,6 @@ rows! {
     store  UpgradeFinalize "upgrade.finalize" -> FinalizedStore:      ServerManage,   Change, people::finalize;
     store  AuditVerify    "audit.verify"     -> Vec<VerifiedAudit>:   AuditView,      Look,   people::verify_audit;
     store  UserCreate     "user.create"      -> MadeUser:             UserInvite,     Change, people::create_user;
-    store  UserList       "user.list"        -> Vec<UserLine>:        UserView,       Look,   people::list_users;
     store  AccessWhy      "access.why"       -> AccessReasons:        UserView,       Look,   people::why;
     store  KeysStatus     "keys.status"      -> Keyring:              ServerManage,   Look,   store::keys_status;
     store  KeysRotate     "keys.rotate"      -> Rotated:              ServerManage,   Change, store::keys_rotate;

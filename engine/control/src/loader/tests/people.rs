@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use linchpin_storage::schema::{Grant, OrgKind};
+use linchpin_storage::schema::{Grant, OrgKind, OrgPolicy};
 use zeroize::Zeroizing;
 
 use super::{HERE, World, email, org};
@@ -195,7 +195,8 @@ fn threat_3_moving_takes_two_rights_and_makes_no_circle() {
     world.loader.move_org(&leave, &enter, world.now).expect("both agree");
     let again = world.asker(chief);
     assert_eq!(world.loader.admit::<right::OrgView>(&again, org(4), world.now).err(), Some(Denial::Unseen));
-    let made = world.loader.create_org(&world.scope(&root, 4), "Below", OrgKind::Branch, world.now).expect("is made");
+    let new = ("Below", OrgKind::Branch, OrgPolicy::default());
+    let (made, _) = world.loader.create_org(&world.scope(&root, 4), new, world.now).expect("is made");
     assert!(world.loader.directory().tree.is_within(made, org(3)));
     // The store says the same.
     let reloaded = crate::loader::Loader::open(Arc::clone(&world.store)).expect("opens");
