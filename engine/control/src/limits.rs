@@ -68,6 +68,12 @@ pub const META_VALUE_BYTES: usize = 512;
 pub const EVENT_CODE_BYTES: usize = 50;
 /// Longest text of an event in a template, bytes.
 pub const EVENT_TEXT_BYTES: usize = 300;
+/// A device that was made for a board vanishes after this without a login, ms.
+pub const PENDING_MS: u64 = 3_600_000;
+/// Static tokens that are made at once.
+pub const STATIC_TOGETHER: usize = 1_000;
+/// Host names that unmodified firmware takes, bytes.
+pub const EDGENT_HOST_BYTES: usize = 33;
 /// Points of one line of a chart.
 pub const CHART_POINTS: usize = 4_000;
 /// Longest name of a device, bytes.

@@ -10,7 +10,7 @@ use tokio::runtime::{Builder, Runtime};
 use crate::acme::{Acme, Serve};
 use crate::backup::Upkeep;
 use crate::command::Desk;
-use crate::command::fleet::resume_moves;
+use crate::command::fleet::{follow_boards, resume_moves};
 use crate::fleet::FleetDesk;
 use crate::http::{self, AskDesk, RouteOptions};
 use crate::people::{People, PeopleSettings};
@@ -163,6 +163,7 @@ pub fn start(
     {
         let _inside = runtime.enter();
         resume_moves(&desk);
+        tokio::spawn(follow_boards(Arc::clone(&desk)));
     }
     if let Some(monitor) = monitor {
         runtime.spawn(monitor::serve(monitor, Arc::clone(&desk)));

@@ -52,7 +52,7 @@ export interface History { from_ms: number; to_ms: number; series: { pin: string
 export interface DiaryEntry { at_ms: number; kind: 'online' | 'offline' | 'refused' | 'note'; code: number; sentence: string; fix: string | null; address: string | null; lasted_ms: number | null }
 /** GET O/events, also with ?device= */
 export interface DeviceEvent {
-  id: number; device: number; device_name: string; at_ms: number; level: 'info' | 'warning' | 'critical' | 'content' | 'system';
+  id: number | string; device: number; device_name: string; at_ms: number; level: 'info' | 'warning' | 'critical' | 'content' | 'system';
   code: string; title: string; text: string; resolved_ms: number | null; resolved_by: string | null; note: string | null;
 }
 /** GET O/attempts */

@@ -137,6 +137,7 @@ actions! {
     ShareRemove = 79, "device.unshare";
     DeviceClaim = 80, "device.claim";
     StaticCreate = 81, "static.create";
+    DeviceExport = 82, "device.export";
     TemplateEdit = 90, "template.edit";
     TemplateDelete = 91, "template.delete";
     EventResolve = 100, "event.resolve";

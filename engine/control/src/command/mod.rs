@@ -17,6 +17,7 @@ mod needs;
 mod org;
 mod people;
 pub(crate) mod plain;
+mod platform;
 pub mod request;
 mod row;
 mod rows;

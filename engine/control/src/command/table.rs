@@ -16,6 +16,8 @@ pub static TABLE: LazyLock<Vec<&'static Row>> = LazyLock::new(|| {
         rows::members::ROWS,
         rows::tree::ROWS,
         rows::fleet::ROWS,
+        rows::platform::ROWS,
+        rows::claim::ROWS,
     ];
     subjects.into_iter().flatten().collect()
 });

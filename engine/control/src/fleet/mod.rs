@@ -98,6 +98,8 @@ pub struct Fleet {
     fields: Interned<Box<str>>,
     /// Devices that are shared with a person.
     shares: Shares,
+    /// Devices that waited for their board when this was loaded.
+    waiting: HashMap<DeviceId, (OrgId, u64)>,
 }
 
 /// A device as somebody looks at it.
@@ -159,6 +161,11 @@ impl Fleet {
     pub fn row_bytes(&self) -> usize {
         let rows: usize = self.orgs.values().map(Vec::capacity).sum();
         rows * size_of::<Row>() + self.homes.capacity() * size_of::<u32>()
+    }
+
+    /// Devices that waited for their board when this was loaded, with their organization and until when.
+    pub(crate) fn take_waiting(&mut self) -> HashMap<DeviceId, (OrgId, u64)> {
+        std::mem::take(&mut self.waiting)
     }
 
     /// The organization of a device.
@@ -254,6 +261,11 @@ impl Fleet {
             self.homes.resize(at + 1, 0);
         }
         self.homes[at] = org.get();
+        if record.pending_until_ms > 0 {
+            self.waiting.insert(device, (org, record.pending_until_ms));
+        } else {
+            self.waiting.remove(&device);
+        }
     }
 
     /// The number of a set of tags. Each tag is used once by each set, not by each device.
@@ -292,6 +304,7 @@ impl Fleet {
         self.take(device);
         self.describe(device, &[]);
         self.unshare_all(device);
+        self.waiting.remove(&device);
     }
 
     /// All devices of an organization are gone.

@@ -17,11 +17,14 @@ use super::caller::{caller, origin};
 use super::files::files;
 use super::openapi::openapi;
 use super::parameters::parameters;
-use super::problem::problem;
+use super::problem::{problem, problem_at};
 use super::routes::{RouteOptions, routes};
 use super::{AskClient, Front, Owner};
 use crate::command::{Desk, Extras, Outcome, Row, RowCall, Streamed, TABLE};
 use crate::{Code, CommandError, limits};
+
+/// Where Blynk's Platform API is.
+const PLATFORM: &str = "/api/v1/organization/";
 
 /// What answers asks: the routes of the table, and who is whose.
 pub(crate) fn front(desk: Arc<Desk>, options: RouteOptions) -> Front {
@@ -90,7 +93,8 @@ async fn take(desk: &Desk, row: &'static Row, request: Request) -> Response<Body
             if error.code.status() >= 500 {
                 tracing::warn!(command = row.name, request = format!("{number:016x}"), %error, "a request failed");
             }
-            problem(&error, number)
+            let is_platform = row.route.is_some_and(|route| route.path.starts_with(PLATFORM));
+            problem_at(&error, number, is_platform)
         }
     };
     finished(response, number)

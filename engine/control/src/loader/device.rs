@@ -8,7 +8,7 @@ use linchpin_storage::schema::{Actor, Counter, CounterName, Device, DeviceKey, I
 use super::{Loader, LoaderFault, by_of};
 use crate::access::role::Giver;
 use crate::access::{Permissions, PersonRef, Right, RoleSets, Scope, ScopeReach, right};
-use crate::audit::{AuditAction, Note, ObjectKind};
+use crate::audit::{AuditAction, By, Note, ObjectKind};
 use crate::limits;
 
 /// What may be changed of a device; `None`: it stays.
@@ -275,6 +275,29 @@ impl Loader {
         let note = Note::new(AuditAction::TokenReplace, ObjectKind::Device, device.get(), &after.name);
         change.commit(key.org(), note)?;
         Ok(ReplacedToken { old: before.token, device: after })
+    }
+
+    /// A device without template takes the one that its firmware names; it waits for its board no more. For the server itself.
+    ///
+    /// # Errors
+    /// [`LoaderFault`].
+    pub(crate) fn adopt_template(
+        &self,
+        org: OrgId,
+        device: DeviceId,
+        template: TemplateId,
+        now_ms: u64,
+    ) -> Result<Option<Device>, LoaderFault> {
+        let mut change = self.ledger.change(By::system(), &[org], now_ms);
+        let key = DeviceKey::new(org, device);
+        let Some(before) = self.store.get::<Device>(&key)?.filter(|known| known.template.is_none()) else {
+            return Ok(None);
+        };
+        let after = Device { template: Some(template), pending_until_ms: 0, ..before };
+        change.batch.put(&key, &after)?;
+        let note = Note::new(AuditAction::DeviceEdit, ObjectKind::Device, device.get(), &after.name);
+        change.commit(org, note.with("template", "", template.as_str()))?;
+        Ok(Some(after))
     }
 
     /// With whom a device is shared.

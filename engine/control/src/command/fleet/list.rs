@@ -10,6 +10,7 @@ use linchpin_shard::{Command, DeviceGlance, Report, home_of};
 use crate::access::{ScopeReach, right};
 use crate::command::call::RowCall;
 use crate::command::desk::Desk;
+use crate::command::plain::Plain;
 use crate::command::request::{
     FleetColumns, FleetCounts, FleetList, FleetPage, FleetShow, FleetSort, FleetTags, SortOrder,
 };
@@ -37,7 +38,7 @@ pub(super) fn template_faces(desk: &Desk) -> HashMap<TemplateId, TemplateFace> {
 }
 
 /// The organization, and those below it if asked for, each as far as the caller sees devices there.
-pub(super) async fn scopes(
+pub(in crate::command) async fn scopes(
     desk: &Desk,
     call: &Arc<RowCall>,
     org: OrgId,
@@ -59,38 +60,50 @@ pub(super) async fn scopes(
     .await
 }
 
+/// A filter of what was asked for.
+pub(super) fn filter_of(
+    q: &str,
+    show: Option<FleetShow>,
+    template: &str,
+    tag: &[String],
+    ids: &[Plain<DeviceId>],
+) -> Result<DeviceFilter, CommandError> {
+    let template = match template {
+        "" => None,
+        id => {
+            let wrong = |_| CommandError::parameter("template", "a template id").about("template");
+            Some(TemplateId::parse(id.as_bytes()).map_err(wrong)?)
+        }
+    };
+    let mut ids: Vec<DeviceId> = ids.iter().map(|id| id.0).collect();
+    ids.sort_unstable();
+    Ok(DeviceFilter {
+        words: q.to_lowercase().split_whitespace().map(str::to_owned).collect(),
+        show: match show {
+            None | Some(FleetShow::All) => Show::All,
+            Some(FleetShow::Online) => Show::Online,
+            Some(FleetShow::Offline) => Show::Offline,
+            Some(FleetShow::Never) => Show::Never,
+            Some(FleetShow::Trouble) => Show::Trouble,
+        },
+        template,
+        tags: tag.iter().map(|tag| tag.as_str().into()).collect(),
+        ids,
+        ..DeviceFilter::default()
+    })
+}
+
 impl FleetList {
     fn filter(&self, org: OrgId) -> Result<DeviceFilter, CommandError> {
-        let template = match self.template.as_str() {
-            "" => None,
-            id => {
-                let wrong = |_| CommandError::parameter("template", "a template id").about("template");
-                Some(TemplateId::parse(id.as_bytes()).map_err(wrong)?)
-            }
-        };
         let field = |text: &String| {
             let (name, value) = text.split_once('=')?;
             Some((name.trim().into(), value.trim().into()))
         };
         let metadata = self.meta.iter().map(field).collect::<Option<_>>();
         let wrong = || CommandError::parameter("meta", "NAME=VALUE, several with commas between").about("meta");
-        let mut ids: Vec<DeviceId> = self.ids.iter().map(|id| id.0).collect();
-        ids.sort_unstable();
-        Ok(DeviceFilter {
-            words: self.q.to_lowercase().split_whitespace().map(str::to_owned).collect(),
-            show: match self.show {
-                None | Some(FleetShow::All) => Show::All,
-                Some(FleetShow::Online) => Show::Online,
-                Some(FleetShow::Offline) => Show::Offline,
-                Some(FleetShow::Never) => Show::Never,
-                Some(FleetShow::Trouble) => Show::Trouble,
-            },
-            template,
-            tags: self.tag.iter().map(|tag| tag.as_str().into()).collect(),
-            metadata: metadata.ok_or_else(wrong)?,
-            owner: self.owner.map(|user| (org, user)),
-            ids,
-        })
+        let owner = self.owner.map(|user| (org, user));
+        let filter = filter_of(&self.q, self.show, &self.template, &self.tag, &self.ids)?;
+        Ok(DeviceFilter { metadata: metadata.ok_or_else(wrong)?, owner, ..filter })
     }
 
     fn order(&self) -> (DeviceSort, bool) {

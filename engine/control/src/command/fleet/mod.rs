@@ -6,9 +6,12 @@
 mod access;
 mod batch;
 mod bulk;
+mod claim;
+mod flows;
 mod list;
 mod moves;
 mod one;
+mod pending;
 mod reports;
 
 use std::sync::Arc;
@@ -19,10 +22,15 @@ use linchpin_storage::schema::Device;
 pub(in crate::command) use access::{end_share, list_shares, replace_token, set_share, show_token};
 pub(in crate::command) use batch::batch;
 pub(in crate::command) use bulk::bulk;
-pub(in crate::command) use list::{list, tags};
+pub(in crate::command) use claim::{claim, list_static, make_static, provision, provision_again};
+pub(in crate::command) use flows::{export_fleet, export_history, wire};
+pub(in crate::command) use list::{list, scopes, tags};
 pub(crate) use moves::resume_moves;
 pub(in crate::command) use moves::{move_one, unclaim};
-pub(in crate::command) use one::{change, device_values, give_template, make, name_of as people_name, remove, show};
+pub(in crate::command) use one::{
+    change, device_values, give_template, make, name_of as people_name, remove, set_field, set_owner, show, view,
+};
+pub(crate) use pending::follow as follow_boards;
 pub(in crate::command) use reports::{attempts, chart, diary, erase, values, write};
 
 use super::call::RowCall;
@@ -35,7 +43,7 @@ use crate::{CommandError, DeviceEntry};
 ///
 /// # Errors
 /// They may not, or it is missing: the same for whoever may not see it.
-async fn held<P: Right + 'static>(
+pub(in crate::command) async fn held<P: Right + 'static>(
     desk: &Desk,
     call: &Arc<RowCall>,
     org: OrgId,

@@ -104,7 +104,7 @@ pub(in crate::command) async fn make(
 }
 
 /// What the home of a device knows of it.
-pub(super) async fn view(desk: &Desk, device: DeviceId) -> Result<DeviceView, CommandError> {
+pub(in crate::command) async fn view(desk: &Desk, device: DeviceId) -> Result<DeviceView, CommandError> {
     let ask = |request| Command::Device { request, device };
     match desk.shards.ask(home_of(device, desk.shards.count()), ask).await? {
         Report::Device(view) => Ok(*view),
@@ -344,4 +344,44 @@ pub(in crate::command) async fn give_template(
         })
         .await?;
     publish(desk, org, device, &record).await
+}
+
+/// Set the owner of a device: somebody of its organization.
+pub(in crate::command) async fn set_owner(
+    desk: &Desk,
+    call: &Arc<RowCall>,
+    org: OrgId,
+    device: DeviceId,
+    owner: Option<u32>,
+) -> Result<(), CommandError> {
+    let record = desk
+        .with_people(call, move |call| {
+            let scope = call.scope::<right::DeviceEdit>(org)?;
+            let edit = DeviceEdit { owner: Some(owner.map(|user| (org, user))), ..DeviceEdit::default() };
+            Ok(call.loader()?.edit_device(&scope, device, edit, call.now_ms())?.1)
+        })
+        .await?;
+    publish(desk, org, device, &record).await
+}
+
+/// Set one field of a device's metadata.
+pub(in crate::command) async fn set_field(
+    desk: &Desk,
+    call: &Arc<RowCall>,
+    org: OrgId,
+    device: DeviceId,
+    (name, value): (Box<str>, String),
+) -> Result<(), CommandError> {
+    let before: BTreeMap<String, String> =
+        view(desk, device).await?.metadata.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
+    let mut after = before.clone();
+    let old = after.insert(name.to_string(), value.clone()).unwrap_or_default();
+    describe(desk, device, &before, &after).await?;
+    desk.with_people(call, move |call| {
+        let scope = call.scope::<right::DeviceEdit>(org)?;
+        let changes = [(&*name, old.as_str(), value.as_str())];
+        Ok(call.loader()?.note_device(&scope, device, (AuditAction::DeviceEdit, &changes), call.now_ms())?)
+    })
+    .await?;
+    Ok(())
 }

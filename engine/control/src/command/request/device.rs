@@ -288,19 +288,19 @@ pub struct DeviceExport {
 }
 
 impl DeviceExport {
-    const fn period() -> Plain<Period> {
+    pub(super) const fn period() -> Plain<Period> {
         Plain(Period::Month)
     }
 
-    const fn granularity() -> Plain<Granularity> {
+    pub(super) const fn granularity() -> Plain<Granularity> {
         Plain(Granularity::Raw)
     }
 
-    const fn source() -> Plain<Source> {
+    pub(super) const fn source() -> Plain<Source> {
         Plain(Source::Average)
     }
 
-    const fn format() -> Plain<TimeFormat> {
+    pub(super) const fn format() -> Plain<TimeFormat> {
         Plain(TimeFormat::Iso)
     }
 }

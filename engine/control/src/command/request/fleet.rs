@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 
 use linchpin_protocol::model::{DeviceId, OrgId, Pin, TemplateId, Token};
+use linchpin_storage::{Granularity, Period, Source, TimeFormat};
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
+use super::{DeviceExport, ExportedAs};
 use crate::command::plain::Plain;
 use crate::limits;
 
@@ -662,4 +664,96 @@ pub struct AttemptLine {
     pub code: u16,
     /// How many.
     pub count: u32,
+}
+
+/// History of a device as a file. Words are those of `/external/api/data/get`.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FleetHistory {
+    /// The organization.
+    pub org: Plain<OrgId>,
+    /// The device.
+    pub device: Plain<DeviceId>,
+    /// Only these pins; all without it.
+    #[serde(default)]
+    #[schemars(length(max = linchpin_storage::limits::LATEST_PINS))]
+    pub pins: Vec<Plain<Pin>>,
+    /// How far back.
+    #[serde(default = "DeviceExport::period")]
+    pub period: Plain<Period>,
+    /// From this moment on instead, Unix ms.
+    #[serde(default)]
+    pub from_ms: Option<u64>,
+    /// Up to this moment, Unix ms; now without it.
+    #[serde(default)]
+    pub to_ms: Option<u64>,
+    /// How fine.
+    #[serde(default = "DeviceExport::granularity")]
+    pub granularity: Plain<Granularity>,
+    /// Which value of a row.
+    #[serde(default = "DeviceExport::source")]
+    pub source: Plain<Source>,
+    /// How times look, in UTC.
+    #[serde(default = "DeviceExport::format")]
+    pub format: Plain<TimeFormat>,
+    /// What the text is.
+    #[serde(default)]
+    pub output: ExportedAs,
+}
+
+/// The frames of a device as they come and go, without its secrets.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FleetWire {
+    /// The organization.
+    pub org: Plain<OrgId>,
+    /// The device.
+    pub device: Plain<DeviceId>,
+    /// For how long at most, s.
+    #[serde(default = "a_minute")]
+    #[schemars(range(min = 1, max = linchpin_shard::limits::TAP_S))]
+    pub seconds: u32,
+}
+
+const fn a_minute() -> u32 {
+    60
+}
+
+/// The devices of an organization as lines of CSV.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FleetExport {
+    /// The organization.
+    pub org: Plain<OrgId>,
+    /// `csv`, the only one.
+    #[serde(default)]
+    pub format: Option<String>,
+    /// Words that name, id, template's name or tags contain.
+    #[serde(default)]
+    #[schemars(length(max = 200))]
+    pub q: String,
+    /// Which states.
+    #[serde(default)]
+    pub show: Option<FleetShow>,
+    /// Of this template only; empty: of any.
+    #[serde(default)]
+    #[schemars(length(max = 16))]
+    pub template: String,
+    /// With all of these tags.
+    #[serde(default)]
+    pub tag: Vec<String>,
+    /// Only these.
+    #[serde(default)]
+    #[schemars(length(max = limits::DEVICE_PAGE))]
+    pub ids: Vec<Plain<DeviceId>>,
+    /// Also of the organizations below.
+    #[serde(default)]
+    pub below: bool,
+}
+
+/// Lines follow.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct FleetExported {
+    /// How many devices.
+    pub devices: usize,
 }

@@ -2,6 +2,7 @@
 //! Unknown fields are refused. The comments of fields are the text of docs/admin.md.
 
 mod audit;
+mod claim;
 mod device;
 mod fleet;
 mod key;
@@ -11,6 +12,7 @@ mod me;
 mod member;
 mod org;
 mod people;
+mod platform;
 mod session;
 mod sheet;
 mod status;
@@ -27,6 +29,10 @@ pub use audit::{
     AuditEntryLine, AuditExport, AuditExportBegun, AuditHead, AuditHeadAnswer, AuditList, PermissionLine,
     PermissionList,
 };
+pub use claim::{
+    ClaimDevice, ClaimedDevice, ProvisionAgain, ProvisionMake, Provisioned, StaticList, StaticMade, StaticMake,
+    StaticPair,
+};
 pub use device::{
     Delivered, DeviceAdd, DeviceDiary, DeviceExport, DeviceFull, DeviceLine, DeviceList, DevicePush, DeviceRemove,
     DeviceShow, DeviceTap, DeviceToken, DeviceWrite, DiaryLine, EventLine, ExportBegun, ExportPiece, ExportedAs, Frame,
@@ -34,10 +40,11 @@ pub use device::{
 };
 pub use fleet::{
     AttemptLine, AttemptList, FleetBatch, FleetBatchDone, FleetBulk, FleetBulkLine, FleetChange, FleetChart,
-    FleetCharted, FleetColumns, FleetCounts, FleetDiary, FleetDiaryLine, FleetErase, FleetList, FleetMade, FleetMake,
-    FleetMove, FleetPage, FleetRemove, FleetSeries, FleetSheet, FleetShow, FleetShowOne, FleetSort, FleetTags,
-    FleetToken, FleetTokenReplace, FleetTokenShow, FleetUnclaim, FleetValue, FleetValues, FleetWrite, FleetWritten,
-    Listed, ShareEnd, ShareLine, ShareList, ShareSet, SortOrder, WriteResult,
+    FleetCharted, FleetColumns, FleetCounts, FleetDiary, FleetDiaryLine, FleetErase, FleetExport, FleetExported,
+    FleetHistory, FleetList, FleetMade, FleetMake, FleetMove, FleetPage, FleetRemove, FleetSeries, FleetSheet,
+    FleetShow, FleetShowOne, FleetSort, FleetTags, FleetToken, FleetTokenReplace, FleetTokenShow, FleetUnclaim,
+    FleetValue, FleetValues, FleetWire, FleetWrite, FleetWritten, Listed, ShareEnd, ShareLine, ShareList, ShareSet,
+    SortOrder, WriteResult,
 };
 pub use key::{KeyCreate, KeyKindName, KeyLine, KeyList, KeyRevoke, KeyRotate, MadeKey, OauthToken, OauthTokens};
 pub use link::{
@@ -58,6 +65,13 @@ pub use org::{OrgAdd, OrgLine, OrgList};
 pub use people::{
     AccessReasons, AccessWhy, AuditVerify, CheckpointLine, FinalizedStore, MadeUser, UpgradeFinalize, UserCreate,
     VerifiedAudit,
+};
+pub use platform::{
+    PlatformClear, PlatformConnected, PlatformDevice, PlatformDeviceCreate, PlatformDeviceDelete, PlatformDeviceEdit,
+    PlatformDeviceLine, PlatformDeviceShow, PlatformDevices, PlatformHardware, PlatformHistory, PlatformLifecycle,
+    PlatformMetaField, PlatformMetaFieldSet, PlatformMetaFields, PlatformOnline, PlatformOwnerRemove, PlatformPage,
+    PlatformPoint, PlatformTag, PlatformTags, PlatformTemplate, PlatformTemplates, PlatformTransfer, PlatformValue,
+    PlatformValueSet, PlatformValues, PlatformValuesSet,
 };
 pub use session::{Me, MeShow, MyGrant, MyPerson, ServerFacts, SessionAnswer, SessionEnd, SessionOpen, SessionStepUp};
 pub use sheet::{

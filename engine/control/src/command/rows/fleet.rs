@@ -11,6 +11,12 @@ rows! {
         Change, fleet::batch => "POST" "/api/v1/orgs/{org}/devices/batch";
     web FleetBulk "fleet.bulk" -> Listed<FleetBulkLine>: DeviceBatch & DeviceCreate, Change, fleet::bulk
         => "POST" "/api/v1/orgs/{org}/devices/bulk";
+    flow FleetExport "fleet.export" -> FleetExported [String]: DeviceExport & DeviceView, Reveal, fleet::export_fleet
+        => "GET" "/api/v1/orgs/{org}/devices/export";
+    flow FleetHistory "fleet.export-history" -> ExportBegun [String]: DeviceExport, Reveal, fleet::export_history
+        => "GET" "/api/v1/orgs/{org}/devices/{device}/export";
+    flow FleetWire "fleet.wire" -> TapBegun [Frame]: DeviceDiagnose, Reveal, fleet::wire
+        => "GET" "/api/v1/orgs/{org}/devices/{device}/wire";
     web FleetTags "fleet.tags" -> Vec<String>: DeviceView, Look, fleet::tags => "GET" "/api/v1/orgs/{org}/tags";
     web AttemptList "fleet.attempts" -> Listed<AttemptLine>: DeviceCreate, Look, fleet::attempts
         => "GET" "/api/v1/orgs/{org}/attempts";

@@ -1,8 +1,10 @@
 //! The rows of the table, a file a subject.
 
+pub(super) mod claim;
 pub(super) mod fleet;
 pub(super) mod me;
 pub(super) mod members;
 pub(super) mod operator;
+pub(super) mod platform;
 pub(super) mod session;
 pub(super) mod tree;
