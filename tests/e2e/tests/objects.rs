@@ -221,3 +221,162 @@ fn people_see_what_is_theirs() {
     assert_eq!(user.good("PUT", &format!("{path}/values/V0"), Some(json!({"value": "1"})))["result"], "kept");
     user.refused("DELETE", &path, None, 403);
 }
+
+#[test]
+fn a_device_is_claimed_by_its_code_and_a_board_finds_its_template() {
+    let server = Server::dev().shards(2).start();
+    let admin = signed_in(&server, 1, "admin", "eve@example.com");
+    let (template, _, _) = pump(&admin);
+    let user = signed_in(&server, 1, "user", "bob@example.com");
+    let made = admin.good("POST", "/orgs/1/static", Some(json!({"template": template, "count": 2, "name": "Box"})));
+    let pair = &made["items"][0];
+    // A board that is tried out in the factory is served.
+    let mut wire = Wire::login(server.address(), text(pair, "token"));
+    wire.expect_pong();
+    let qr = text(pair, "qr").to_owned();
+    assert!(qr.starts_with("sqr_") && qr.ends_with("+1"), "{}", qr.len());
+    assert_eq!(user.refused("POST", "/claim", Some(json!({"code": "sqr_nothing"})), 410)["code"], "E0613");
+    let claimed = user.good("POST", "/claim", Some(json!({"code": qr})));
+    assert_eq!((claimed["id"].clone(), text(&claimed, "name")), (pair["device"].clone(), "Box 1"));
+    assert_eq!(user.refused("POST", "/claim", Some(json!({"code": qr})), 410)["code"], "E0613", "once");
+    assert_eq!(user.good("GET", "/orgs/1/devices", None)["columns"]["id"], json!([claimed["id"]]));
+    let listed = admin.good("GET", "/orgs/1/static", None);
+    let states: Vec<&str> =
+        listed["items"].as_array().expect("a list").iter().map(|pair| text(pair, "state")).collect();
+    assert_eq!(states, ["claimed", "unclaimed"]);
+
+    let waiting = user.good("POST", "/orgs/1/provision", Some(json!({"name": "New board"})));
+    let path = format!("/orgs/1/devices/{}", waiting["device"]);
+    assert_eq!(user.good("GET", &path, None)["template"], Value::Null);
+    let mut board = Wire::login(server.address(), text(&waiting, "token"));
+    board.expect_status(command::INTERNAL, &["ver", "1.3.2", "tmpl", &template, "dev", "ESP32"], 200);
+    board.expect_status(command::INTERNAL, &["meta", "set", "Hotspot Name", "attic"], 200);
+    eventually(EFFECT, "it takes the template that its firmware names", || {
+        (user.good("GET", &path, None)["template"] == template.as_str()).then_some(())
+    });
+}
+
+#[test]
+fn programs_of_blynks_platform_api_find_their_shapes() {
+    let server = Server::dev().shards(2).start();
+    let admin = signed_in(&server, 1, "admin", "eve@example.com");
+    let (template, device, path) = pump(&admin);
+    let api = |method: &str, call: &str, body: Option<Value>| admin.ask(method, &format!("/organization{call}"), body);
+    let id: u32 = device.id.parse().expect("a number");
+    let page = api("GET", "/devices?page=0&size=100", None).body;
+    let listed =
+        page["content"].as_array().expect("a list").iter().any(|line| line["id"] == id && line["name"] == "Cellar");
+    assert!(listed && page["totalElements"].as_u64() >= Some(1), "{page}");
+    let sheet = admin.good("GET", &format!("/orgs/1/templates/{template}"), None);
+    let stream = sheet["streams"][0]["id"].clone();
+    let set = api("POST", "/device/datastream", Some(json!({"deviceId": id, "dataStreamId": stream, "value": 42})));
+    assert_eq!(set.status, 204, "{}", set.text);
+    assert_eq!(api("GET", &format!("/device/datastreams?deviceId={id}&pins=v0"), None).body, json!({"v0": 42}));
+    let full = api("GET", &format!("/device?deviceId={id}"), None).body;
+    assert_eq!((text(&full, "token"), &full["dataStreamValues"][0]["value"]), (device.token.as_str(), &json!(42)));
+    assert_eq!(api("GET", &format!("/device/online?deviceId={id}"), None).body, json!({"connected": false}));
+    let field = sheet["metadata"][0]["id"].clone();
+    let set =
+        api("POST", "/device/metafield", Some(json!({"deviceId": id, "metaFieldId": field, "newValue": "Attic"})));
+    assert_eq!(set.status, 204, "{}", set.text);
+    let fields = api("GET", &format!("/device/metafield?deviceId={id}"), None).body;
+    assert_eq!((&fields[0]["name"], &fields[0]["value"]["value"]), (&json!("Room"), &json!("Attic")));
+    let points = eventually(EFFECT, "the point is in the history", || {
+        let page = api("GET", &format!("/device/datastream/history?deviceId={id}&pin=v0"), None).body;
+        (page["totalElements"] == 1).then_some(page)
+    });
+    assert_eq!(points["content"][0]["value"], 42.0);
+    let made = api("POST", "/device/create", Some(json!({"templateId": template, "name": "Second"})));
+    assert_eq!((made.status, text(&made.body, "name")), (201, "Second"), "{}", made.text);
+    assert_eq!(api("DELETE", &format!("/device?deviceId={}", made.body["id"]), None).status, 204);
+    // Foreign and missing read the same, as Blynk says it.
+    let gone = api("GET", "/device?deviceId=4000000", None);
+    let wanted = "Device with identifier 4000000 is not found or belong to another organization.";
+    assert_eq!((gone.status, text(&gone.body["error"], "message")), (404, wanted));
+    assert!(api("GET", "/templates", None).body.to_string().contains(&template));
+    drop(path);
+}
+
+#[test]
+fn files_of_history_and_of_the_fleet() {
+    let server = Server::dev().start();
+    let admin = signed_in(&server, 1, "admin", "eve@example.com");
+    let (_, _, path) = pump(&admin);
+    admin.good("PATCH", &path, Some(json!({"name": "=1+1"})));
+    admin.good("PUT", &format!("{path}/values/V0"), Some(json!({"value": "7"})));
+    let fleet = admin.ask("GET", "/orgs/1/devices/export?format=csv&tag=cellar", None);
+    assert_eq!(fleet.field("content-type"), Some("text/csv; charset=utf-8"));
+    assert!(fleet.text.lines().count() == 2 && fleet.text.contains("\"'=1+1\""), "{}", fleet.text);
+    let history = eventually(EFFECT, "the point is in the file", || {
+        let file = admin.ask("GET", &format!("{path}/export?output=CSV&format=TS"), None);
+        (file.text.lines().count() == 2).then_some(file.text)
+    });
+    assert!(history.ends_with(",V0,7\r\n"), "{history}");
+    let chart = admin.good("GET", &format!("{path}/history?pins=V0,V1&points=10"), None);
+    assert_eq!((&chart["series"][0]["last"], &chart["series"][1]["last"]), (&json!([7.0]), &json!([])));
+}
+
+#[test]
+fn a_sibling_sees_nothing_until_a_device_is_given_to_it() {
+    let server = Server::dev().shards(2).start();
+    let admin = signed_in(&server, 1, "admin", "eve@example.com");
+    let (template, device, path) = pump(&admin);
+    let org = |name: &str| {
+        let made = admin.good("POST", "/orgs/1/orgs", Some(json!({"name": name, "kind": "business"})));
+        made["id"].as_u64().expect("a number") as u32
+    };
+    let (north, south) = (org("North"), org("South"));
+    let (northern, southern) =
+        (signed_in(&server, north, "admin", "nora@example.com"), signed_in(&server, south, "admin", "sam@example.com"));
+    for other in [&northern, &southern] {
+        // Not in the list, not by its id in the other organization's path, not in one's own path, not in a batch.
+        assert_eq!(
+            other.good(
+                "GET",
+                &format!("/orgs/{}/devices", if std::ptr::eq(other, &northern) { north } else { south }),
+                None
+            )["total"],
+            0
+        );
+        other.refused("GET", &path, None, 404);
+        other.refused("GET", "/orgs/1/devices", None, 404);
+    }
+    northern.refused("GET", &format!("/orgs/{north}/devices/{}", device.id), None, 404);
+    northern.refused(
+        "PUT",
+        &format!("/orgs/{north}/devices/{}/values/V0", device.id),
+        Some(json!({"value": "1"})),
+        404,
+    );
+    northern.refused("GET", &format!("/orgs/{north}/devices/{}/token", device.id), None, 404);
+    let batch = json!({"devices": [device.id.parse::<u32>().expect("a number")], "add_tags": ["x"]});
+    northern.refused("POST", &format!("/orgs/{north}/devices/batch"), Some(batch), 404);
+
+    let mut wire = Wire::login(server.address(), &device.token);
+    for n in 0..5 {
+        wire.send_parts(command::HARDWARE, &["vw", "1", &n.to_string()]);
+    }
+    wire.expect_pong();
+    // The template is not given to it yet.
+    assert_eq!(admin.refused("POST", &format!("{path}/move"), Some(json!({"to": north})), 409)["code"], "E0611");
+    admin.good("POST", &format!("/orgs/1/templates/{template}/publish"), Some(json!({"published": true})));
+    admin.good("POST", &format!("{path}/move"), Some(json!({"to": north})));
+    admin.refused("GET", &path, None, 404);
+    let there = format!("/orgs/{north}/devices/{}", device.id);
+    assert_eq!(northern.good("GET", &there, None)["name"], "Cellar");
+    southern.refused("GET", &there, None, 404);
+    // Its connection stands, and what it writes goes on where it is now.
+    wire.send_parts(command::HARDWARE, &["vw", "1", "5"]);
+    wire.expect_pong();
+    eventually(EFFECT, "its history is there", || {
+        let chart = northern.good("GET", &format!("{there}/history?pins=V1&points=4000"), None);
+        let last = chart["series"][0]["last"].as_array().expect("a list").last().cloned();
+        let max = chart["series"][0]["max"].as_array().expect("a list").len();
+        (last == Some(json!(5.0)) && max >= 2).then_some(())
+    });
+    // Bridges between organizations are refused.
+    let made = southern.good("POST", &format!("/orgs/{south}/devices"), Some(json!({"name": "Other"})));
+    let mut other = Wire::login(server.address(), text(&made, "token"));
+    other.expect_status(command::BRIDGE, &["64", "i", &device.token], 200);
+    other.expect_status(command::BRIDGE, &["64", "vw", "1", "9"], 6);
+}
