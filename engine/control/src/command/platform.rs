@@ -109,7 +109,7 @@ fn stream_values(view: &DeviceView, entry: Option<&TemplateEntry>) -> Vec<Platfo
         let stream = entry.and_then(|entry| entry.template().datastream(*pin));
         let sheet = entry.and_then(|entry| entry.record.stream(*pin));
         PlatformValue {
-            data_stream_id: sheet.map_or(0, |sheet| sheet.id),
+            data_stream_id: stream.map_or(0, |stream| stream.id),
             pin: pin_name(*pin),
             data_stream_label: stream.map_or_else(|| pin_name(*pin), |stream| stream.name.to_string()),
             data_stream_alias: sheet.map(|sheet| sheet.alias.to_string()).unwrap_or_default(),
@@ -280,8 +280,7 @@ async fn pins_of(
     let entry = template_of(desk, &record);
     let pin_of = |id: &u32| {
         let entry = entry.as_ref()?;
-        let at = entry.record.streams.iter().position(|sheet| sheet.id == *id)?;
-        entry.template().datastreams.get(at).map(|stream| stream.pin)
+        entry.template().datastreams.iter().find(|stream| stream.id == *id).map(|stream| stream.pin)
     };
     let no_stream = || CommandError::new(Code::NotFound, "DataStream is not found.");
     let pins = ids.iter().map(|id| pin_of(id).ok_or_else(no_stream)).collect::<Result<_, _>>()?;

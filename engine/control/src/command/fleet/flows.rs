@@ -49,7 +49,10 @@ pub(in crate::command) async fn export_history(
         ExportedAs::Csv => ("text/csv; charset=utf-8", "csv"),
         ExportedAs::Json => ("application/json", "json"),
     };
-    call.extras(|extras| extras.file = Some((media, format!("device-{id}.{ending}"))));
+    call.extras(|extras| {
+        extras.media = Some(media);
+        extras.file_name = Some(format!("device-{id}.{ending}"));
+    });
     Ok((begun, Texts(pieces)))
 }
 
@@ -115,7 +118,10 @@ pub(in crate::command) async fn export_fleet(
     let head = "id,organization,name,template,template_name,state,seen_ms,tags\r\n".to_owned();
     let lines: Vec<String> =
         std::iter::once(head).chain(page.devices.iter().map(|device| line(device, &faces))).collect();
-    call.extras(|extras| extras.file = Some(("text/csv; charset=utf-8", "devices.csv".to_owned())));
+    call.extras(|extras| {
+        extras.media = Some("text/csv; charset=utf-8");
+        extras.file_name = Some("devices.csv".to_owned());
+    });
     Ok((FleetExported { devices: page.devices.len() }, Lines(lines.into_iter())))
 }
 
