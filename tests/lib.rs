@@ -249,22 +249,25 @@ pub fn limits_page(files: &[(String, String)]) -> String {
     page + &structures + &bounds
 }
 
-/// `docs/errors.md` from the catalogue of ends.
+/// The entries of a catalogue, `macro! { .. }` in a source.
+fn entries<'a>(source: &'a str, begins: &str) -> Result<impl Iterator<Item = &'a str>, String> {
+    let table = source.split_once(begins).and_then(|(_, rest)| rest.split_once("\n}\n"));
+    let table = table.ok_or_else(|| format!("no {} }} in the file", begins.trim()))?.0;
+    let entries = table.split(";\n").map(|entry| entry.trim().trim_end_matches(';'));
+    Ok(entries.filter(|entry| !entry.is_empty()))
+}
+
+/// `docs/errors.md` from the catalogues of ends and of what live sockets are refused.
 ///
 /// # Errors
-/// The catalogue could not be read.
-pub fn errors_page(source: &str) -> Result<String, String> {
-    let table = source
-        .split_once("\nends! {\n")
-        .and_then(|(_, rest)| rest.split_once("\n}\n"))
-        .ok_or("no ends! { } in the file")?
-        .0;
+/// A catalogue could not be read.
+pub fn errors_page(ends: &str, refusals: &str) -> Result<String, String> {
     let mut page = String::from(
         "# How connections end\n\nEvery end has a code that never changes its meaning; `linchpin explain CODE` says the same. \
          This page is generated from `engine/shard/src/end.rs` (`LINCHPIN_BLESS=1 cargo test -p linchpin-tests`).\n\n\
          | code | what happened | what to do | who |\n|---|---|---|---|\n",
     );
-    for entry in table.split(";\n").map(|entry| entry.trim().trim_end_matches(';')).filter(|entry| !entry.is_empty()) {
+    for entry in entries(ends, "\nends! {\n")? {
         let (name, rest) = entry.split_once(" = ").ok_or_else(|| format!("no code in {entry:?}"))?;
         let (code, rest) = rest.split_once(", ").ok_or_else(|| format!("no blame for {name}"))?;
         let (blame, rest) = rest.split_once(", ").ok_or_else(|| format!("no text for {name}"))?;
@@ -273,6 +276,16 @@ pub fn errors_page(source: &str) -> Result<String, String> {
             return Err(format!("no sentence or fix for {name}"));
         };
         page += &format!("| E{code:0>4} | {what} | {fix} | {} |\n", blame.to_lowercase());
+    }
+    page += "\n## What a live socket is refused\n\nThe socket goes on. From `engine/shard/src/live/refusal.rs`.\n\n\
+             | code | what happened | what to do |\n|---|---|---|\n";
+    for entry in entries(refusals, "\nrefusals! {\n")? {
+        let texts: Vec<&str> = entry.split('"').collect();
+        let code = entry.split_once(" = ").and_then(|(_, rest)| rest.split_once(',')).map(|(code, _)| code);
+        let (Some(code), Some(what), Some(fix)) = (code, texts.get(1), texts.get(3)) else {
+            return Err(format!("no code, sentence or fix in {entry:?}"));
+        };
+        page += &format!("| E{code:0>4} | {what} | {fix} |\n");
     }
     Ok(page)
 }

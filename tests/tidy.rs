@@ -186,10 +186,11 @@ fn docs_list_every_limit() {
 
 #[test]
 fn docs_list_every_end() {
-    let page = rules::errors_page(&read("engine/shard/src/end.rs")).expect("a catalogue");
+    let (ends, refusals) = (read("engine/shard/src/end.rs"), read("engine/shard/src/live/refusal.rs"));
+    let page = rules::errors_page(&ends, &refusals).expect("two catalogues");
     assert!(page.lines().count() > 25, "{page}");
     expect_page("docs/errors.md", &page);
-    assert!(rules::errors_page("nothing").is_err());
+    assert!(rules::errors_page("nothing", &refusals).is_err() && rules::errors_page(&ends, "nothing").is_err());
 }
 
 #[test]

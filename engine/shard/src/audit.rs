@@ -33,6 +33,11 @@ impl Shard {
             return Err(format!("{serving} connections have an ask under way, {} asks stand", self.asks.len()));
         }
         self.asks.audit()?;
+        let watching = self.connections.iter().filter(|(_, c)| c.phase == Phase::Watching).map(|(slot, _)| slot);
+        if !watching.eq(self.live.slots()) || self.live.len() as u64 != self.counters.live_sockets {
+            return Err("live sockets and connections that watch are not the same".to_owned());
+        }
+        self.live.audit()?;
         if self.connections.addresses.counted() != self.connections.used as u64 {
             return Err(format!(
                 "{} connections, {} counted by address",

@@ -4,6 +4,7 @@ use linchpin_protocol::http::Reply;
 use linchpin_protocol::model::{DeviceId, OrgId, Pin, Template, TemplateId};
 
 use crate::device::verbs::Refused;
+use crate::live::Revocation;
 use crate::{AwaitedAnswer, ConnRef, Digest, End, EventId, FieldAsk, Intake, Restored, Settings, TokenRight};
 
 /// The asker's number; comes back with the [`Report`].
@@ -208,6 +209,13 @@ pub enum Command {
         /// What to send.
         push: Push,
     },
+    /// Rights have ended (to every shard): live sockets that had them end before the answer.
+    RevokeRights {
+        /// Where to answer.
+        request: RequestId,
+        /// Whose, and which.
+        revocation: Revocation,
+    },
     /// Stop taking logins and end all connections, at most `per_second` of them a second; devices that understand it
     /// are told where to go first.
     Drain {
@@ -388,6 +396,16 @@ pub struct ShardStatus {
     pub asks_under_way: u64,
     /// Bytes that they hold.
     pub ask_bytes: u64,
+    /// Live sockets.
+    pub live_sockets: u64,
+    /// Devices that they watch.
+    pub live_watched: u64,
+    /// Devices of this shard that are watched, counted once a watching shard.
+    pub live_watchers: u64,
+    /// Memory of live sockets and of what is known of the devices that they watch, bytes.
+    pub live_bytes: u64,
+    /// Times that a live socket was told something.
+    pub live_flushes: u64,
     /// Frames that were not sent because the device's receive buffer is too small for them.
     pub unsendable: u64,
     /// Successful logins.

@@ -61,6 +61,10 @@ ends! {
         "Look at the device's network; if its processor is slow, let it resume sessions or use an ECDSA certificate.";
     RecordTimeout = 108, Network, "A TLS record was not whole 5 seconds after its first byte.",
         "Look at the client's network; if it is slow let the client send smaller records.";
+    LiveClosed = 110, Nobody, "A page closed its live socket.",
+        "Nothing to do: pages close and open them as they are shown.";
+    LiveSilent = 111, Network, "Nothing was heard from a live socket for 75 seconds.",
+        "Look at the network of whoever watches; their page connects again by itself.";
     ChallengeAnswered = 119, Nobody, "An authority has seen the certificate of its challenge, and the connection is over.",
         "Nothing to do: the server's certificates are ordered like this.";
     FrameTooLarge = 201, Device, "A frame announced a body longer than the server takes.",
@@ -93,6 +97,8 @@ ends! {
         "Check the client's library; MQTT 5 clients hear the reason, and `device tap` shows the packets.";
     MqttVersion = 216, Device, "The client speaks neither MQTT 3.1.1 nor 5.",
         "Set the client to protocol level 4 (3.1.1) or 5.";
+    LiveFault = 217, Device, "A message on a live socket breaks the rules of its encoding, or is too long.",
+        "Load the console again; for a script, see docs/live.md.";
     TokenShape = 301, Device, "The token in the login is not 32 characters of A-Z, a-z, 0-9, - and _.",
         "Copy the token again; it has exactly 32 characters.";
     TokenUnknown = 302, Device, "No device has the token of the login.",
@@ -115,6 +121,8 @@ ends! {
         "Use the user name device and the device's 32-character token as the password.";
     MqttClientId = 311, Device, "The MQTT client id is longer than 64 characters, or empty without a clean session.",
         "Use a shorter client id, or set clean session.";
+    LiveRevoked = 312, Nobody, "The rights of a live socket have ended or changed.",
+        "Nothing to do: the page comes back with the rights that there are now, or asks to sign in.";
     Flood = 401, Device, "The device kept sending far more messages than its quota after being told.",
         "Send fewer messages (use a BlynkTimer, never virtualWrite in loop()), or raise limits.messages_per_second.";
     AddressCap = 402, Operator, "Too many connections from one address.",
@@ -129,6 +137,10 @@ ends! {
         "Let clients finish what they send and read their answers, or open fewer connections at a time.";
     Crowded = 407, Operator, "The connection had not logged in, the table was nearly full, and its network had most connections that had not.",
         "The client may connect again; if it happens often, raise the descriptor limit (LimitNOFILE).";
+    LiveSlow = 408, Network, "A live socket was not read for 30 seconds.",
+        "Look at the network of whoever watches; their page connects again by itself.";
+    LiveCrowded = 409, Operator, "Live sockets hold as much as they may, and this person's hold most of it.",
+        "Close pages that nobody looks at; a script should watch less, or on fewer sockets.";
     HomeFull = 501, Operator, "The shard that owns the device has no free connection slot.",
         "Raise the descriptor limit (LimitNOFILE) or the number of shards.";
     Busy = 502, Operator, "The server was too busy to resolve the login in time.",
@@ -153,7 +165,7 @@ impl End {
     /// Did the server decide it, so that it may say goodbye?
     #[must_use]
     pub(crate) const fn is_ours(self) -> bool {
-        !matches!(self, End::PeerClosed | End::PeerReset)
+        !matches!(self, End::PeerClosed | End::PeerReset | End::LiveClosed)
     }
 
     /// The number in the code.

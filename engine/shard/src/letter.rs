@@ -5,6 +5,7 @@ use linchpin_protocol::http::{Call, Reply};
 use linchpin_protocol::model::{OrgId, Pin};
 use serde::{Deserialize, Serialize};
 
+use crate::live::LiveLetter;
 use crate::{ConnRef, Digest, HoldingRow, TokenRight};
 
 /// Why a token is looked up; travels with the question and comes back with the answer.
@@ -88,6 +89,8 @@ pub enum Letter {
         /// What to answer.
         status: Status,
     },
+    /// About live sockets.
+    Live(Box<LiveLetter>),
 }
 
 #[cfg(test)]
@@ -156,6 +159,67 @@ mod tests {
         all
     }
 
+    fn live_letters(asker: ConnRef) -> Vec<LiveLetter> {
+        use crate::live::*;
+        use linchpin_protocol::model::OrgId;
+        let (device, pin, org) = (DeviceId::new(7).expect("not 0"), Pin::new_virtual(255), OrgId::FIRST);
+        let wanted = DeviceWanted { pins: PinSet::ALL, every: [pin].into_iter().collect(), ..DeviceWanted::default() };
+        let card = Card { org, is_online: true, since_ms: u64::MAX, code: 103 };
+        let news = News {
+            cards: vec![CardRow { device, card: Some(card), is_fresh: true }],
+            loose: vec![CardRow { device, card: None, is_fresh: false }],
+            values: vec![NewsRow { device, pin, at_ms: 1, bytes: Some((0, 3)) }],
+            bytes: vec![0, 255, 7],
+            properties: vec![(device, vec![(pin, "label".into(), Box::new(*b"\xff"))])],
+            happened: vec![
+                Happened::Event { device, org, at_ms: 1, number: 2, code: "hot".into(), text: "".into() },
+                Happened::Value { device, pin, at_ms: 1, value: Box::new(*b"") },
+                Happened::Frame {
+                    device,
+                    at_ms: 1,
+                    is_sent: true,
+                    command: 20,
+                    message: 65_535,
+                    body: Box::new(*b"\0"),
+                },
+            ],
+            skipped: 9,
+            members: vec![org],
+            attempts: vec![AttemptRow { address: [127, 0, 0, 1].into(), code: 302, at_ms: 1, count: 4 }],
+            reached: u64::MAX,
+        };
+        let all = vec![
+            LiveLetter::Watch { number: 1, devices: vec![(device, wanted)] },
+            LiveLetter::WatchOrgs { orgs: vec![(org, OrgWanted::default())], attempts: true },
+            LiveLetter::News(Box::new(news)),
+            LiveLetter::Members { asker, set: 1, number: 2, orgs: vec![org] },
+            LiveLetter::MembersAre { asker, set: 1, number: 2, total: 1, devices: vec![device] },
+            LiveLetter::Write {
+                asker,
+                request: 1,
+                device,
+                pin,
+                value: Box::new(*b"1"),
+                orgs: vec![org],
+                is_own: false,
+            },
+            LiveLetter::Wrote { asker, request: 1, wrote: Wrote::Refused(601) },
+        ];
+        // A new variant must come into the list above.
+        for letter in &all {
+            match letter {
+                LiveLetter::Watch { .. }
+                | LiveLetter::WatchOrgs { .. }
+                | LiveLetter::News(_)
+                | LiveLetter::Members { .. }
+                | LiveLetter::MembersAre { .. }
+                | LiveLetter::Write { .. }
+                | LiveLetter::Wrote { .. } => {}
+            }
+        }
+        all
+    }
+
     fn letters() -> Vec<Letter> {
         let asker = ConnRef { shard: ShardId(513), slot: Slot(u32::MAX), serial: 7 };
         let digest = Digest([0xa5; 16]);
@@ -190,6 +254,7 @@ mod tests {
         ));
         let statuses = (0..=u16::MAX).filter_map(Status::from_code);
         all.extend(statuses.map(|status| Letter::Answer { asker, id: 0, status }));
+        all.extend(live_letters(asker).into_iter().map(|letter| Letter::Live(Box::new(letter))));
         for letter in &all {
             match letter {
                 Letter::Resolve { .. }
@@ -198,7 +263,8 @@ mod tests {
                 | Letter::Ask { .. }
                 | Letter::Reply { .. }
                 | Letter::Holdings(_)
-                | Letter::Answer { .. } => {}
+                | Letter::Answer { .. }
+                | Letter::Live(_) => {}
             }
         }
         all

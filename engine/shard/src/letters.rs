@@ -20,6 +20,7 @@ impl Shard {
             Letter::Ask { digest, right, asker, call } => self.asked(turn, digest, right, asker, call),
             Letter::Reply { asker, reply } => self.replied(turn, asker, reply),
             Letter::Holdings(rows) => self.holdings_reported(turn, from, rows),
+            Letter::Live(letter) => self.live_letter(turn, from, *letter),
         }
     }
 
@@ -41,8 +42,8 @@ impl Shard {
     }
 
     /// A letter that could not leave.
-    pub(crate) fn undelivered(&mut self, turn: &mut Turn<'_>, letter: &Letter) {
-        match *letter {
+    pub(crate) fn undelivered(&mut self, turn: &mut Turn<'_>, to: ShardId, letter: Letter) {
+        match letter {
             Letter::Resolve { asker, purpose: Purpose::Login, .. } if self.is_current(asker) => {
                 self.end(turn, asker.slot, End::Busy);
             }
@@ -50,7 +51,8 @@ impl Shard {
                 self.bridge_opened(turn, asker.slot, id, bridge_pin, Err(Status::ServerError));
             }
             Letter::Bridge { asker, id, .. } => self.late_answer(turn, asker, id, Status::ServerError),
-            Letter::Ask { asker, ref call, .. } => self.ask_failed(turn, asker, call.dialect),
+            Letter::Ask { asker, call, .. } => self.ask_failed(turn, asker, call.dialect),
+            Letter::Live(letter) => self.live_undelivered(turn, to, *letter),
             // The asker gives up by its own deadline.
             Letter::Resolve { .. } | Letter::Resolved { .. } | Letter::Answer { .. } | Letter::Reply { .. } => {}
             // The next report says it again.

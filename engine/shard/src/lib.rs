@@ -25,6 +25,7 @@ mod ledger;
 mod letter;
 mod letters;
 pub mod limits;
+mod live;
 mod login;
 mod mqtt;
 mod operator;
@@ -52,6 +53,10 @@ pub use ledger::class::LedgerClass;
 pub use ledger::elsewhere::HoldingRow;
 pub use ledger::owner::PayerPrefix;
 pub use letter::{Letter, Purpose};
+pub use live::{
+    AttemptRow, Card, CardRow, DeviceWanted, Happened, LiveGrant, LiveLetter, LiveOwner, LiveRefusal, LiveRights,
+    LiveScope, News, NewsRow, OrgWanted, PinSet, PropertyRows, Revocation, WhoseRights, Wrote,
+};
 pub use login::index::digest;
 pub use mqtt::MESSAGE_CODES;
 pub use parcel::{Cargo, LocalLetter, Parcel};

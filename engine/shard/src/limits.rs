@@ -63,6 +63,48 @@ pub const ASK_BYTES_PER_SECOND: u64 = 1_024;
 pub const ASK_GRACE_MS: u64 = 16_000;
 /// When the server stops, answers have so long, ms; then 503.
 pub const ASK_DRAIN_MS: u64 = 5_000;
+/// Live sockets of a shard; beyond, the person with most pays.
+pub const LIVE_SOCKETS: usize = 16_384;
+/// Live sockets take at most this part of the connection table: one in so many.
+pub const LIVE_SOCKETS_PART: usize = 2;
+/// Memory of a shard's live sockets and of what is known of the devices that they watch, bytes; beyond, the same.
+pub const LIVE_BYTES: usize = 128 << 20;
+/// Organizations of one grant.
+pub const LIVE_SCOPES: usize = 1_024;
+/// Devices of one grant that are the person's own, beyond those of its organizations.
+pub const LIVE_OWN_DEVICES: usize = 2_000;
+/// Values are told a live socket at most this often, ms.
+pub const LIVE_FLUSH_MS: u64 = 100;
+/// Bytes of one flush, about; a device's values are never parted. What is left follows with the next.
+pub const LIVE_FLUSH_BYTES: usize = 128 * 1024;
+/// Bytes of one letter of news, about; what is left follows with the next tick.
+pub const LIVE_NEWS_BYTES: usize = 256 * 1024;
+/// Devices of one letter that says what is watched.
+pub const LIVE_WATCH_DEVICES: usize = 512;
+/// A letter about live sockets that found no room is made again after this time, ms.
+pub const LIVE_LANE_MS: u64 = 10;
+/// A watch is said to have changed at most this often, ms.
+pub const LIVE_CHANGED_MS: u64 = 1_000;
+/// A live socket hears the server's time this often, ms.
+pub const LIVE_TICK_MS: u64 = 5_000;
+/// Of so many of those times, one comes with a ping that browsers answer.
+pub const LIVE_PING_ROUNDS: u32 = 4;
+/// A live socket from which nothing was heard for so long is over, ms.
+pub const LIVE_SILENCE_MS: u64 = 75_000;
+/// A live socket that does not read is ended after this time, ms.
+pub const LIVE_BLOCKED_MS: u64 = 30_000;
+/// When a page comes back that the server has ended, at the earliest, ms.
+pub const LIVE_RETRY_MS: u32 = 1_000;
+/// Reports that wait for a live socket that does not read: answers to what it asks all the same.
+pub const LIVE_WAITING: usize = 256;
+/// Values a second that one live socket may write.
+pub const LIVE_WRITES_PER_SECOND: u32 = 20;
+/// Values at once that it may write after a pause.
+pub const LIVE_WRITE_BURST: u32 = 40;
+/// Sockets that watch one device, up to which an end of a watch narrows what its home tells.
+pub const LIVE_NARROWED: usize = 64;
+/// Revocations that a shard remembers for grants under way.
+pub const LIVE_REVOCATIONS: usize = 256;
 /// Connection ends that all shards together remember, shared out evenly; the oldest of a shard is forgotten first.
 pub const DIARY_ENTRIES: usize = 65_536;
 /// Connection ends that one shard remembers, at least and at most.
@@ -252,6 +294,8 @@ pub const DEVICE_POSITION_BYTES: usize = 8;
 pub const TOKEN_BYTES: usize = 20;
 
 const _: () = assert!(ARENA_BYTES <= u32::MAX as usize && EFFECTS_RETAINED_BYTES < ARENA_BYTES);
+const _: () = assert!(LIVE_BLOCKED_MS > LIVE_TICK_MS && LIVE_SILENCE_MS > 2 * LIVE_TICK_MS * LIVE_PING_ROUNDS as u64);
+const _: () = assert!(LIVE_FLUSH_BYTES >= VALUES_BYTES, "a device's values fit into a flush");
 const _: () = assert!(ADDRESS_BUCKETS.is_power_of_two() && WHEEL_SLOTS.is_power_of_two());
 const _: () = assert!(LOGIN_BUFFER_BYTES >= linchpin_protocol::limits::MAX_LOGIN_FRAME_BYTES);
 const _: () = assert!(LOGIN_BUFFER_BYTES <= CARGO_BYTES && CARGO_BYTES <= CARRY_BYTES);

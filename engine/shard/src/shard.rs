@@ -10,6 +10,7 @@ use crate::device::Devices;
 use crate::device::catalog::Catalog;
 use crate::http::asks::admit::HttpOptions;
 use crate::http::asks::table::Asks;
+use crate::live::Live;
 use crate::login::arrive::Arrivals;
 use crate::mqtt::will::Wills;
 use crate::operator::Operations;
@@ -63,6 +64,8 @@ pub struct Shard {
     pub(crate) tls: Option<Box<SharedTls>>,
     /// Requests that the control plane answers.
     pub(crate) asks: Asks,
+    /// Live sockets, and who watches the devices that live here.
+    pub(crate) live: Live,
     /// What HTTP needs beside the device APIs.
     pub(crate) http: HttpOptions,
     pub(crate) operator: Operations,
@@ -114,6 +117,7 @@ impl Shard {
                 .tls
                 .map(|tls| Box::new(SharedTls::new(tls, options.settings.handshake_wait_ms, options.seed, now))),
             asks: Asks::default(),
+            live: Live::default(),
             http: options.http,
             operator: Operations::new(options.shards),
             settings: options.settings,
@@ -150,7 +154,7 @@ impl Shard {
             Input::MoveFailed { id, slot } => self.move_failed(turn, id, slot),
             Input::Letter { from, letter } => self.letter(turn, from, letter),
             Input::LocalLetter { letter, .. } => self.local_letter(turn, letter),
-            Input::Undelivered { parcel: Parcel::Letter(letter), .. } => self.undelivered(turn, &letter),
+            Input::Undelivered { to, parcel: Parcel::Letter(letter) } => self.undelivered(turn, to, letter),
             Input::Undelivered { parcel: Parcel::Local(letter), .. } => self.undelivered_local(turn, &letter),
             Input::Answer { ask, part } => self.answer_part(turn, ask, part),
             Input::Command(command) => self.command(turn, command),

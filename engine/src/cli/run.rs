@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::{CommandFactory as _, Parser as _};
 use linchpin_control::request::{Drain, Status};
-use linchpin_shard::{End, MESSAGE_CODES};
+use linchpin_shard::{End, LiveRefusal, MESSAGE_CODES};
 
 use super::args::{ConfigVerb, Line, Verb};
 use super::device::{self, ask};
@@ -60,6 +60,10 @@ fn explain(code: &str) -> Result<(), Failure> {
     let number = code.get(1..).and_then(|digits| digits.parse().ok()).filter(|_| code.starts_with(['e', 'E']));
     if let Some((number, what, fix)) = MESSAGE_CODES.iter().find(|it| Some(it.0) == number) {
         println!("E{number:04}: {what}\nWhat to do: {fix}");
+        return Ok(());
+    }
+    if let Some(refusal) = LiveRefusal::ALL.iter().find(|refusal| Some(refusal.number()) == number) {
+        println!("{refusal}: {}\nWhat to do: {}", refusal.what(), refusal.fix());
         return Ok(());
     }
     let Some(end) = End::ALL.iter().find(|end| end.to_string().eq_ignore_ascii_case(code)) else {

@@ -36,6 +36,8 @@ pub enum WsFault {
     TooBig,
     /// A text message: the Blynk stream is binary.
     Text,
+    /// A binary message: this stream is text.
+    Binary,
     /// A close frame with one byte of code, or a code that must not be sent.
     CloseCode,
     /// The reason in a close frame is not UTF-8.
@@ -48,7 +50,7 @@ impl WsFault {
     pub const fn code(self) -> CloseCode {
         match self {
             Self::TooBig => CloseCode::TooBig,
-            Self::Text => CloseCode::Unsupported,
+            Self::Text | Self::Binary => CloseCode::Unsupported,
             Self::CloseText => CloseCode::Payload,
             _ => CloseCode::Protocol,
         }
@@ -67,7 +69,8 @@ impl fmt::Display for WsFault {
             Self::Fragment => f.write_str("messages in parts must not be mixed; check the client"),
             Self::Length => f.write_str("a length is not in its shortest form; check the client"),
             Self::TooBig => write!(f, "a frame has {WS_PAYLOAD_BYTES} bytes at most; send several"),
-            Self::Text => f.write_str("the Blynk stream travels in binary frames; send those"),
+            Self::Text => f.write_str("what is spoken here travels in binary frames; send those"),
+            Self::Binary => f.write_str("what is spoken here travels in text frames; send those"),
             Self::CloseText => f.write_str("the reason in a close frame is not UTF-8; check the client"),
             Self::CloseCode => f.write_str("a close frame has a code that must not be sent; check the client"),
         }
@@ -108,6 +111,10 @@ pub struct Decoder {
     left: u64,
     /// Payload of a control frame so far.
     control: Vec<u8>,
+    /// Data frames are text, not binary.
+    is_text: bool,
+    /// The reader looks at whole messages: the end of each is a piece, if an empty one.
+    by_message: bool,
 }
 
 impl Decoder {
@@ -124,7 +131,23 @@ impl Decoder {
             mask: [0; 4],
             left: 0,
             control: Vec::new(),
+            is_text: false,
+            by_message: false,
         }
+    }
+
+    /// The same for messages, of text or binary: [`Self::is_at_end`] says where each ends.
+    #[must_use]
+    pub const fn of_messages(role: Role, is_text: bool) -> Self {
+        let mut decoder = Self::new(role);
+        (decoder.is_text, decoder.by_message) = (is_text, true);
+        decoder
+    }
+
+    /// Has the message ended with the piece before?
+    #[must_use]
+    pub const fn is_at_end(&self) -> bool {
+        self.kind.is_none() && !self.in_message
     }
 
     /// Memory behind the structure.
@@ -165,7 +188,7 @@ impl Decoder {
                     if is_done {
                         self.in_message = !self.is_last;
                     }
-                    if !payload.is_empty() {
+                    if !payload.is_empty() || self.by_message && is_done && self.is_last {
                         return Ok((Piece::Data(payload), rest));
                     }
                 }
@@ -244,9 +267,10 @@ impl Decoder {
             {
                 Err(WsFault::Control)
             }
-            FrameKind::Text => Err(WsFault::Text),
+            FrameKind::Text if !self.is_text => Err(WsFault::Text),
+            FrameKind::Binary if self.is_text => Err(WsFault::Binary),
             FrameKind::Continuation if !self.in_message => Err(WsFault::Fragment),
-            FrameKind::Binary if self.in_message => Err(WsFault::Fragment),
+            FrameKind::Binary | FrameKind::Text if self.in_message => Err(WsFault::Fragment),
             _ => Ok(()),
         }
     }
@@ -379,6 +403,47 @@ mod tests {
         assert_eq!(whole(&bytes), Ok(want.clone()));
         let mut single: Vec<_> = bytes.iter().map(|byte| vec![*byte]).collect();
         assert_eq!(read(&mut Decoder::new(Role::Server), &mut single), Ok(want));
+    }
+
+    #[test]
+    fn messages_end_where_they_end() {
+        for kind in [FrameKind::Binary, FrameKind::Text] {
+            let first = kind as u8;
+            let mut bytes = Vec::new();
+            client_frame(&mut bytes, kind, b"one", [1; 4]);
+            // In parts, the last of them empty, with a ping in between.
+            fragment(&mut bytes, first, b"two");
+            client_frame(&mut bytes, FrameKind::Ping, b"", [2; 4]);
+            fragment(&mut bytes, 0x80, b"");
+            client_frame(&mut bytes, kind, b"", [3; 4]);
+            client_frame(&mut bytes, kind, b"four", [4; 4]);
+            for size in [1, 3, bytes.len()] {
+                let mut decoder = Decoder::of_messages(Role::Server, kind == FrameKind::Text);
+                let (mut messages, mut open) = (Vec::new(), Vec::new());
+                for part in bytes.clone().chunks_mut(size) {
+                    let mut rest = part;
+                    loop {
+                        let (piece, after) = decoder.next(rest).expect("well formed");
+                        match piece {
+                            Piece::Data(data) => {
+                                open.extend_from_slice(data);
+                                if decoder.is_at_end() {
+                                    messages.push(String::from_utf8(std::mem::take(&mut open)).expect("text"));
+                                }
+                            }
+                            Piece::End => break,
+                            _ => {}
+                        }
+                        rest = after;
+                    }
+                }
+                assert_eq!(messages, ["one", "two", "", "four"], "read {size} by {size}");
+            }
+        }
+        let mut text = Vec::new();
+        client_frame(&mut text, FrameKind::Binary, b"x", [1; 4]);
+        let mut decoder = Decoder::of_messages(Role::Server, true);
+        assert_eq!(decoder.next(&mut text).expect_err("text is wanted"), WsFault::Binary);
     }
 
     #[test]

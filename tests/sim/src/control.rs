@@ -2,13 +2,14 @@
 //!
 //! Paths say what is done: `/api/v1/ping`; `/api/stream?N` answers N bytes in chunks and `/api/sized?N` with their length;
 //! `/api/sink` reads its body and answers its length and sum; `/api/echo` answers with its body as it comes; `/api/refuse`
+//! `/api/v1/live?N` grants the live socket that was agreed on as number N, or answers 401; `/api/refuse`
 //! answers 413 without reading; `/api/panic` fails at once, `/api/break?N` after N bytes; `/api/silent` never answers.
 
 use std::collections::{BTreeMap, VecDeque};
 
 use linchpin_protocol::http::BodyLength;
 use linchpin_shard::limits::{ASK_CHUNK_BYTES, ASK_CREDIT_BYTES};
-use linchpin_shard::{AnswerPart, AnswerStart, AskPart, AskRef, AskStart};
+use linchpin_shard::{AnswerPart, AnswerStart, AskPart, AskRef, AskStart, LiveGrant};
 
 use crate::Random;
 
@@ -38,6 +39,8 @@ struct Task {
     sent: usize,
     has_begun: bool,
     is_over: bool,
+    /// Its live socket may see this much.
+    grant: Option<LiveGrant>,
 }
 
 /// The control plane of one shard.
@@ -53,6 +56,10 @@ pub struct SimControl {
     pub begun: u64,
     /// Asks that the shard cancelled.
     pub cancelled: u64,
+    /// What live sockets are granted, by the number in their address.
+    pub grants: BTreeMap<usize, LiveGrant>,
+    /// Number of the last revocation.
+    pub stamp: u64,
     /// The last asks that began, for tests that look at what travels.
     pub seen: Vec<AskStart>,
 }
@@ -123,7 +130,12 @@ impl SimControl {
             if self.seen.len() > 1_000 {
                 self.seen.remove(0);
             }
-            let earlier = self.tasks.insert(key, Task::new(name, *ask));
+            let mut task = Task::new(name, *ask);
+            task.grant = self.grants.get(&task.number).filter(|_| task.ask.wants_live).cloned();
+            if let Some(grant) = &mut task.grant {
+                grant.stamp = self.stamp;
+            }
+            let earlier = self.tasks.insert(key, task);
             assert!(earlier.is_none(), "{name:?} begins twice");
             return;
         }
@@ -165,6 +177,7 @@ impl Task {
             sent: 0,
             has_begun: false,
             is_over: false,
+            grant: None,
         }
     }
 
@@ -191,6 +204,12 @@ impl Task {
             "/api/break" => self.stream(Some(self.number + 1_000), random),
             "/api/sink" => self.sink(random),
             "/api/echo" => self.echo(random),
+            "/api/v1/live" if self.grant.is_some() => {
+                self.is_over = true;
+                self.grant.take().map(|grant| AnswerPart::Grant(Box::new(grant)))
+            }
+            "/api/v1/live" if !self.has_begun => Some(self.start(401, Some(0))),
+            "/api/v1/live" => Some(self.end()),
             "/api/panic" => self.fail(),
             "/api/refuse" if !self.has_begun => Some(self.start(413, Some(0))),
             "/api/refuse" => Some(self.end()),

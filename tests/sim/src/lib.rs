@@ -9,6 +9,7 @@ pub mod client;
 pub mod control;
 pub mod driver;
 pub mod fleet;
+pub mod live;
 pub mod mqtt;
 pub mod mqtt_client;
 pub mod random;
@@ -18,6 +19,7 @@ pub mod world;
 
 pub use asker::{Asker, HttpAnswer};
 pub use client::{Client, Kind};
+pub use live::Page;
 pub use mqtt::{Heard, MqttLogin, MqttScript};
 pub use random::Random;
 pub use script::{Frame, Script};

@@ -11,8 +11,9 @@ use std::time::Duration;
 
 use linchpin_protocol::model::{DeviceId, Millis, Now, OrgId, Template, TemplateId, Token, UnixMillis};
 use linchpin_shard::{
-    Command, ConnRef, Effects, End, HttpOptions, Input, Intake, LoginFailures, Parcel, Report, RequestId, Settings,
-    Shard, ShardId, ShardOptions, Slot, TappedFrame, TokenRight, Via, digest, home_of, index_owner_of,
+    Command, ConnRef, Effects, End, HttpOptions, Input, Intake, LiveGrant, LoginFailures, Parcel, Report, RequestId,
+    Revocation, Settings, Shard, ShardId, ShardOptions, Slot, TappedFrame, TokenRight, Via, WhoseRights, digest,
+    home_of, index_owner_of,
 };
 
 use linchpin_protocol::http::Reply;
@@ -298,12 +299,14 @@ impl World {
 
     /// Make a device with this token.
     pub fn add_device_with(&mut self, id: u32, template: Option<TemplateId>, token: &Token) {
+        self.add_device_of(OrgId::FIRST, id, template, token);
+    }
+
+    /// Make a device of an organization, with this token.
+    pub fn add_device_of(&mut self, org: OrgId, id: u32, template: Option<TemplateId>, token: &Token) {
         let device = device_id(id);
         let digest = digest(&self.key, token);
-        self.order(
-            home_of(device, self.shards()),
-            Command::AddDevice { device, org: OrgId::FIRST, template, token_epoch: 0 },
-        );
+        self.order(home_of(device, self.shards()), Command::AddDevice { device, org, template, token_epoch: 0 });
         self.order(
             index_owner_of(&digest, self.shards()),
             Command::IndexToken { digest, right: TokenRight { device, epoch: 0 } },
@@ -389,6 +392,27 @@ impl World {
         let view = self.view(device);
         let value = view.values.iter().find(|v| v.0 == linchpin_protocol::model::Pin::new_virtual(pin))?;
         Some(String::from_utf8_lossy(&value.1).into_owned())
+    }
+
+    /// Live sockets whose address has this number may see this much, from now on.
+    pub fn grant(&mut self, number: usize, grant: &LiveGrant) {
+        for node in &mut self.nodes {
+            node.control.grants.insert(number, grant.clone());
+        }
+    }
+
+    /// Rights end: all shards know of it when this returns.
+    pub fn revoke(&mut self, who: WhoseRights, signs_out: bool) {
+        let number = self.nodes[0].control.stamp + 1;
+        for shard in 0..self.shards() {
+            let request = RequestId(self.next_request);
+            self.next_request += 1;
+            self.nodes[usize::from(shard)].control.stamp = number;
+            let revocation = Revocation { number, who, signs_out };
+            self.order(ShardId(shard), Command::RevokeRights { request, revocation });
+            let report = self.reports.remove(&request.0);
+            assert!(matches!(report, Some(Report::Done)), "revocations are answered at once: {report:?}");
+        }
     }
 
     /// The control plane of a shard.
@@ -555,6 +579,8 @@ impl World {
         for (at, status) in self.status().into_iter().enumerate() {
             assert_eq!((status.connections, status.online, status.ledger_bytes), (0, 0, 0), "shard {at}: {status:?}");
             assert_eq!((status.asks_under_way, status.ask_bytes), (0, 0), "shard {at}: {status:?}");
+            let live = (status.live_sockets, status.live_watched, status.live_watchers, status.live_bytes);
+            assert_eq!(live, (0, 0, 0, 0), "shard {at}: {status:?}");
             assert_eq!(self.nodes[at].driver.used(), 0, "shard {at} leaked a slot: {:?}", self.nodes[at].driver);
         }
     }

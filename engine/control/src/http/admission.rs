@@ -119,6 +119,7 @@ mod tests {
             peer: ([127, 0, 0, 1], 1).into(),
             over_tls: false,
             body: BodyLength::Known(body),
+            wants_live: false,
         }
     }
 

@@ -12,7 +12,7 @@ use axum::body::{Body, Bytes, HttpBody};
 use axum::http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
 use linchpin_protocol::http as wire;
 use linchpin_shard::limits::ASK_CHUNK_BYTES;
-use linchpin_shard::{AnswerPart, AnswerStart, AskPart, AskRef, AskStart};
+use linchpin_shard::{AnswerPart, AnswerStart, AskPart, AskRef, AskStart, LiveGrant};
 use tokio::task::JoinHandle;
 use tower_service::Service;
 
@@ -27,6 +27,8 @@ pub struct AskClient {
     pub peer: std::net::SocketAddr,
     /// It speaks TLS.
     pub over_tls: bool,
+    /// It asks for a live socket: a response with a [`LiveGrant`] among its extensions grants it.
+    pub wants_live: bool,
 }
 
 /// Finds out whose an ask is, before anything else is done for it. Quick: no disk, no lock that is held for long.
@@ -177,7 +179,10 @@ impl Answering {
 
     /// Write the answer.
     async fn write(&self, response: Response<Body>) {
-        let (parts, mut body) = response.into_parts();
+        let (mut parts, mut body) = response.into_parts();
+        if let Some(grant) = parts.extensions.remove::<LiveGrant>() {
+            return self.send(AnswerPart::Grant(Box::new(grant))).await;
+        }
         let said = parts.headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
         let len_bytes = said.or_else(|| body.size_hint().exact());
         let own = [header::CONTENT_LENGTH, header::TRANSFER_ENCODING, header::CONNECTION];
@@ -290,6 +295,7 @@ fn request_of(ask: &AskStart, inbox: &Arc<Inbox>) -> Result<Request<Body>, Statu
     if let wire::BodyLength::Known(len @ 1..) = ask.body {
         request.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(len));
     }
-    request.extensions_mut().insert(AskClient { peer: ask.peer, over_tls: ask.over_tls });
+    let AskStart { peer, over_tls, wants_live, .. } = *ask;
+    request.extensions_mut().insert(AskClient { peer, over_tls, wants_live });
     Ok(request)
 }

@@ -32,6 +32,7 @@ struct Got {
     credit: usize,
     is_over: bool,
     has_failed: bool,
+    grant: Option<linchpin_shard::LiveGrant>,
 }
 
 impl Played {
@@ -52,7 +53,7 @@ impl Played {
         let head = b"GET / HTTP/1.1\r\nHost: localhost\r\nCookie: a=b\r\n\r\n";
         let fields = ListedFields::of_head(head).expect("a head");
         let peer = ([127, 0, 0, 1], 9).into();
-        let ask = AskStart { method, target: target.into(), fields, peer, over_tls: true, body };
+        let ask = AskStart { method, target: target.into(), fields, peer, over_tls: true, body, wants_live: false };
         self.push(name, AskPart::Start(Box::new(ask)));
         name
     }
@@ -90,6 +91,7 @@ impl Played {
                 }
                 AnswerPart::End => got.is_over = true,
                 AnswerPart::Failed => got.has_failed = true,
+                AnswerPart::Grant(grant) => got.grant = Some(*grant),
             }
         });
     }

@@ -122,6 +122,36 @@ pub const OF_SHARD: &[Counter<ShardStatus>] = &[
         "Memory of HTTP requests under way: bytes of bodies that wait.",
         |s: &ShardStatus| number(s.ask_bytes),
     ),
+    Counter::gauge(
+        "live_sockets",
+        "linchpin_live_sockets",
+        "Live sockets: pages and scripts that watch.",
+        |s: &ShardStatus| number(s.live_sockets),
+    ),
+    Counter::gauge(
+        "live_watched",
+        "linchpin_live_watched_devices",
+        "Devices, wherever they live, that live sockets of the shard watch.",
+        |s: &ShardStatus| number(s.live_watched),
+    ),
+    Counter::gauge(
+        "live_watchers",
+        "linchpin_live_watchers",
+        "Devices of the shard that are watched, counted once a watching shard.",
+        |s: &ShardStatus| number(s.live_watchers),
+    ),
+    Counter::gauge(
+        "live_bytes",
+        "linchpin_live_bytes",
+        "Memory of live sockets and of what is known of the devices that they watch.",
+        |s: &ShardStatus| number(s.live_bytes),
+    ),
+    Counter::total(
+        "live_flushes",
+        "linchpin_live_flushes_total",
+        "Times that a live socket was told of changes.",
+        |s: &ShardStatus| number(s.live_flushes),
+    ),
     Counter::total(
         "unsendable",
         "linchpin_unsendable_frames_total",

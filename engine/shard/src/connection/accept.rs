@@ -45,6 +45,14 @@ impl Shard {
         match connection.phase {
             Phase::Handshake => self.handshake_bytes(turn, slot, bytes),
             Phase::Live | Phase::Opening if is_sealed => self.sealed_bytes(turn, slot, bytes),
+            Phase::Watching => {
+                // Armed by the ask that it began as: from now on it stays armed.
+                if self.is_armed_by_ask(slot) {
+                    self.forget_armed(slot);
+                    turn.fx.push(Effect::Arm { slot, receive: Receive::Stay });
+                }
+                if is_sealed { self.sealed_bytes(turn, slot, bytes) } else { self.plain_bytes(turn, slot, bytes) }
+            }
             phase @ (Phase::Serving | Phase::Refused(_)) => {
                 self.ask_received(turn, slot);
                 if is_sealed && phase == Phase::Serving {
@@ -65,6 +73,7 @@ impl Shard {
                 self.websocket_bytes(turn, slot, bytes);
             }
             Phase::Live => self.feed(turn, slot, bytes),
+            Phase::Watching => self.live_bytes(turn, slot, bytes),
             Phase::Opening => self.opening(turn, slot, bytes),
             Phase::Serving => match connection.exchange() {
                 Some(Exchange::Reading { .. }) => self.http_bytes(turn, slot, bytes),

@@ -13,11 +13,16 @@ impl Shard {
         let was_blocked = connection.gate & gate::BLOCKED != 0;
         let position = connection.device;
         let was_live = connection.is_live();
-        if connection.phase == Phase::Serving {
+        let connection_phase = connection.phase;
+        if connection_phase == Phase::Serving {
             self.leave_ask(slot);
+        }
+        if connection_phase == Phase::Watching {
+            self.leave_watching(turn, slot);
         }
         let device = (position != NO_DEVICE).then(|| self.devices[position].id);
         self.write_diary(turn.now, slot, end);
+        self.tell_attempt(turn.now, slot, end);
         if was_live {
             self.leave_live(turn, slot, end);
         }
@@ -73,6 +78,7 @@ impl Shard {
             Some(Phase::Serving) if end == End::PeerClosed && self.awaits_request(slot) => {
                 self.end(turn, slot, End::HttpDone);
             }
+            Some(Phase::Watching) if end == End::PeerClosed => self.end(turn, slot, End::LiveClosed),
             Some(_) => self.end(turn, slot, end),
         }
     }

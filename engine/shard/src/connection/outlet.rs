@@ -90,7 +90,7 @@ impl Shard {
     pub(crate) fn emit(&mut self, turn: &mut Turn<'_>, slot: Slot, write: impl FnOnce(&mut Vec<u8>)) {
         let connection = &self.connections[slot];
         let is_wrapped = connection.wire.framing.is_websocket();
-        if !is_wrapped && self.operator.taps.is_empty() {
+        if !is_wrapped && !self.shows_frames() {
             turn.fx.send(slot, write);
             return;
         }
@@ -120,6 +120,7 @@ impl Shard {
         if self.has_ask(slot) {
             self.ask_step(turn, slot, |ask, now, out| ask.blocked(now.mono, out));
         }
+        self.live_blocked(turn, slot);
     }
 
     pub(crate) fn drained(&mut self, turn: &mut Turn<'_>, slot: Slot) {
@@ -132,6 +133,7 @@ impl Shard {
         if self.has_ask(slot) {
             self.ask_step(turn, slot, |ask, now, out| ask.drained(now.mono, out));
         }
+        self.live_drained(turn, slot);
     }
 
     /// An answer that another shard decided.

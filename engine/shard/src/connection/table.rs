@@ -14,7 +14,7 @@ use crate::{End, ShardId, Slot};
 
 /// Where a connection stands. Transitions: `Free -> Opening -> Resolving -> (Leaving | Live | Refused) -> Closing ->
 /// Free`, and at home `Free -> Live | Refused`. TLS: `Opening -> Handshake -> Opening`. HTTP: `Opening -> Serving ->
-/// (Refused | Closing)`, and back to `Opening` when it becomes a WebSocket. What it speaks is in [`Wire`].
+/// (Watching | Refused | Closing)`, and back to `Opening` when it becomes a device's WebSocket. What it speaks is in [`Wire`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Phase {
     /// No connection in this slot.
@@ -37,6 +37,8 @@ pub(crate) enum Phase {
     Live,
     /// A client that asks without being a device: HTTP.
     Serving,
+    /// A person's live socket.
+    Watching,
     /// Answered with a refusal; stays open a moment so that the client reads it.
     Refused(End),
     /// Its state was given to the process that takes this one's place, or waits to come back.

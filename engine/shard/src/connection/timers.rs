@@ -20,6 +20,8 @@ pub(crate) enum Timer {
     Wills,
     /// Asks have credit to give, or bytes of a file to write.
     Asks,
+    /// Live sockets: pages, homes and shards are to be told something.
+    Live,
     /// A TLS handshake that waits for its turn may begin; the tick asks for it with [`Shard::shake`].
     Handshakes,
     /// A report on who holds most.
@@ -27,13 +29,14 @@ pub(crate) enum Timer {
 }
 
 impl Timer {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::Connections,
         Self::Arrivals,
         Self::Taps,
         Self::Drain,
         Self::Wills,
         Self::Asks,
+        Self::Live,
         Self::Handshakes,
         Self::Holdings,
     ];
@@ -55,6 +58,7 @@ impl Shard {
             Timer::Drain => self.operator.drain.as_ref().map(|drain| drain.next),
             Timer::Wills => self.wills.deadline(),
             Timer::Asks => self.asks.soon_at(),
+            Timer::Live => self.live.due_at(),
             Timer::Handshakes => self.handshake_deadline(),
             Timer::Holdings => self.connections.ledger.report_at(),
         }
@@ -71,6 +75,7 @@ impl Shard {
                 Timer::Drain => self.drain_some(turn),
                 Timer::Wills => self.expire_wills(turn),
                 Timer::Asks => self.asks_due(turn),
+                Timer::Live => self.live_due(turn),
                 Timer::Handshakes => {}
                 Timer::Holdings => self.report_holdings(turn),
             }
@@ -106,7 +111,13 @@ impl Shard {
             // The driver answers these; nothing to do but wait.
             Phase::Free | Phase::Away | Phase::Leaving { .. } => {}
             Phase::Serving if due => self.expire_http(turn, slot),
-            Phase::Opening | Phase::Handshake | Phase::Resolving { .. } | Phase::Refused(_) | Phase::Serving => {
+            Phase::Watching if due => self.live_tick(turn, slot),
+            Phase::Opening
+            | Phase::Handshake
+            | Phase::Resolving { .. }
+            | Phase::Refused(_)
+            | Phase::Serving
+            | Phase::Watching => {
                 self.connections.wheel.set(slot, connection.deadline.millis());
             }
         }

@@ -43,6 +43,8 @@ pub(crate) enum Speech {
     Mqtt(MqttSession),
     /// HTTP: a client of the device API.
     Http(Exchange),
+    /// Messages of a live socket: a person's page.
+    Live,
 }
 
 /// Where an HTTP connection stands.
@@ -100,6 +102,11 @@ impl Framing {
         Self::WebSocket(Box::new(Decoder::new(Role::Server)))
     }
 
+    /// A WebSocket whose messages are looked at whole.
+    pub(crate) fn messages(is_text: bool) -> Self {
+        Self::WebSocket(Box::new(Decoder::of_messages(Role::Server, is_text)))
+    }
+
     pub(crate) const fn is_websocket(&self) -> bool {
         matches!(self, Self::WebSocket(_))
     }
@@ -118,7 +125,7 @@ impl Speech {
     pub(crate) const fn session(&mut self) -> Option<&mut Session> {
         match self {
             Self::Blynk(session, _) => Some(session),
-            Self::Proxy | Self::Unknown | Self::Mqtt(_) | Self::Http(_) => None,
+            Self::Proxy | Self::Unknown | Self::Mqtt(_) | Self::Http(_) | Self::Live => None,
         }
     }
 
@@ -126,7 +133,7 @@ impl Speech {
     pub(crate) fn announced(&self) -> Announced {
         match self {
             Self::Blynk(_, announced) => *announced,
-            Self::Proxy | Self::Unknown | Self::Mqtt(_) | Self::Http(_) => Announced::default(),
+            Self::Proxy | Self::Unknown | Self::Mqtt(_) | Self::Http(_) | Self::Live => Announced::default(),
         }
     }
 
@@ -141,7 +148,7 @@ impl Speech {
     pub(crate) const fn mqtt(&mut self) -> Option<&mut MqttSession> {
         match self {
             Self::Mqtt(session) => Some(session),
-            Self::Proxy | Self::Unknown | Self::Blynk(..) | Self::Http(_) => None,
+            Self::Proxy | Self::Unknown | Self::Blynk(..) | Self::Http(_) | Self::Live => None,
         }
     }
 
@@ -153,7 +160,7 @@ impl Speech {
     pub(crate) fn held_bytes(&self) -> usize {
         match self {
             Self::Mqtt(session) => session.heap_bytes(),
-            Self::Proxy | Self::Unknown | Self::Blynk(..) | Self::Http(_) => 0,
+            Self::Proxy | Self::Unknown | Self::Blynk(..) | Self::Http(_) | Self::Live => 0,
         }
     }
 
@@ -161,7 +168,7 @@ impl Speech {
     pub(crate) const fn exchange(&self) -> Option<Exchange> {
         match self {
             Self::Http(exchange) => Some(*exchange),
-            Self::Proxy | Self::Unknown | Self::Blynk(..) | Self::Mqtt(_) => None,
+            Self::Proxy | Self::Unknown | Self::Blynk(..) | Self::Mqtt(_) | Self::Live => None,
         }
     }
 }

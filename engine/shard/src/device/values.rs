@@ -56,6 +56,11 @@ impl Values {
         Ok(true)
     }
 
+    /// Memory behind the structure.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        self.0.len()
+    }
+
     /// Forget the value of `pin`; false if there was none.
     pub(crate) fn remove(&mut self, pin: Pin) -> bool {
         let (place, is_known) = self.find(pin);

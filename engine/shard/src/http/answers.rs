@@ -129,8 +129,8 @@ impl Shard {
                 done(dialect, pin.and_then(|pin| self.set_properties(position, std::iter::once(pin), &set)))
             }
             What::IsConnected => Reply::json(self.devices[position].slot.is_some().to_string()),
-            // There are no watching apps yet.
-            What::IsAppConnected => Reply::json("false".to_owned()),
+            // Whoever watches it in a page does what an app did.
+            What::IsAppConnected => Reply::json(self.live.home.is_watched(self.devices[position].id).to_string()),
             What::LogEvent(code, description) => done(dialect, self.log_event(turn, position, code, description)),
             What::MetaGet(field) => return self.read_field(turn, position, field, asker),
             What::MetaSet(field, value) => {

@@ -25,9 +25,9 @@ impl Connections {
         self.staying() * 16 >= self.slots() * FULL_SIXTEENTHS
     }
 
-    /// Those that have not logged in. Neither the newcomer nor who waits for the server makes room.
+    /// Those that have not logged in; live sockets have, and a bound of their own. Neither the newcomer nor who waits for the server makes room.
     fn strangers(&self, newcomer: Slot) -> Vec<Holding<Slot>> {
-        let strangers = self.iter().filter(|(_, c)| !matches!(c.phase, Phase::Live | Phase::Closing));
+        let strangers = self.iter().filter(|(_, c)| !matches!(c.phase, Phase::Live | Phase::Watching | Phase::Closing));
         strangers
             .map(|(key, c)| Holding {
                 key,
@@ -44,7 +44,8 @@ impl Shard {
     /// A connection has come: is there room for the next, and does nobody hold more than a stranger may?
     pub(crate) fn look_for_room(&mut self, turn: &mut Turn<'_>, newcomer: Slot) {
         let connections = &self.connections;
-        let strangers = connections.staying().saturating_sub(self.counters.online as usize);
+        let known = self.counters.online + self.counters.live_sockets;
+        let strangers = connections.staying().saturating_sub(known as usize);
         // The common case: few have not logged in.
         if !connections.is_full() && strangers * STRANGER_SHARES <= connections.slots() {
             return;

@@ -17,7 +17,7 @@ impl Connection {
             | Phase::Away
             | Phase::Refused(_) => LedgerClass::Opening,
             Phase::Handshake => LedgerClass::Tls,
-            Phase::Serving | Phase::Closing => LedgerClass::Http,
+            Phase::Serving | Phase::Watching | Phase::Closing => LedgerClass::Http,
             Phase::Live => LedgerClass::Live,
         }
     }
@@ -34,7 +34,7 @@ impl Connection {
     /// Does it wait for its peer? Whoever waits for the server is no hoarder.
     pub(crate) fn awaits_peer(&self) -> bool {
         match self.phase {
-            Phase::Opening | Phase::Refused(_) | Phase::Closing | Phase::Live => true,
+            Phase::Opening | Phase::Refused(_) | Phase::Closing | Phase::Live | Phase::Watching => true,
             Phase::Handshake => match &self.wire.tls {
                 Tls::Greeting(greeted) => !greeted.greeting.is_complete(),
                 Tls::Handshake(shaking) => shaking.awaits_peer(),

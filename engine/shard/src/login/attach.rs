@@ -35,6 +35,7 @@ impl Shard {
         self.counters.logins += 1;
         self.revoke_will(position);
         self.operator.changed.note(position);
+        self.tell_presence(turn.now, position);
 
         let heartbeat_s = self.settings.heartbeat_s.min(limits::HEARTBEAT_MAX_S) as u16;
         let connection = &mut self.connections[slot];
@@ -76,6 +77,7 @@ impl Shard {
             record.seen_s = now.wall.seconds() as u32;
             record.last_end = Some(end);
             self.operator.changed.note(position);
+            self.tell_presence(now, position);
         }
     }
 }

@@ -15,10 +15,19 @@ impl Shard {
                 let number = template.map_or(0, |id| self.catalog.templates.number(id));
                 self.devices.add(device, org, number, turn.now.mono, &self.settings);
                 self.revoke(turn, device, token_epoch);
+                if let Some(position) = self.devices.find(device) {
+                    self.tell_all(turn.now, position, true);
+                }
                 return;
             }
             Command::IndexToken { digest, right } => return self.catalog.tokens.put(digest, right),
-            Command::Restore { device, restored } => return self.restore(turn.now, device, *restored),
+            Command::Restore { device, restored } => {
+                self.restore(turn.now, device, *restored);
+                if let Some(position) = self.devices.find(device) {
+                    self.tell_all(turn.now, position, false);
+                }
+                return;
+            }
             Command::Replayed => return self.replayed(turn),
             Command::Intake(intake) => {
                 self.store.intake = intake;
@@ -47,6 +56,10 @@ impl Shard {
             Command::ForgetReports { request, device } => (request, self.forget_reports(device)),
             Command::ForgetEvent { request, device, id } => (request, self.forget_event(device, id)),
             Command::Revoke { request, device, token_epoch } => (request, self.revoke(turn, device, token_epoch)),
+            Command::RevokeRights { request, revocation } => {
+                self.revoke_rights(turn, revocation);
+                (request, Report::Done)
+            }
             Command::UnindexToken(digest) => return self.catalog.tokens.remove(&digest),
         };
         turn.fx.push(Effect::Report { to, report });
@@ -59,6 +72,7 @@ impl Shard {
         }
         self.revoke_will(position);
         self.devices.remove(id);
+        self.tell_all(turn.now, position, true);
         Report::Done
     }
 
@@ -81,6 +95,11 @@ impl Shard {
             asks_refused: self.counters.asks_refused,
             asks_under_way: self.asks.len() as u64,
             ask_bytes: self.asks.held_bytes() as u64,
+            live_sockets: self.live.len() as u64,
+            live_watched: self.live.watched() as u64,
+            live_watchers: self.live.home.len() as u64,
+            live_bytes: self.live.held_bytes() as u64,
+            live_flushes: self.live.flushes(),
             unsendable: self.counters.unsendable,
             logins: self.counters.logins,
             handshakes_full: self.counters.handshakes[0],

@@ -27,6 +27,8 @@ pub(crate) struct Counters {
     pub(crate) asks: u64,
     /// See `asks`.
     pub(crate) asks_refused: u64,
+    /// Live sockets now.
+    pub(crate) live_sockets: u64,
     /// Successful logins.
     pub(crate) logins: u64,
     /// Frames that the quota dropped.
@@ -53,6 +55,7 @@ impl Default for Counters {
             requests: 0,
             asks: 0,
             asks_refused: 0,
+            live_sockets: 0,
             logins: 0,
             dropped: 0,
             moved_out: 0,

@@ -81,7 +81,7 @@ impl Shard {
             self.catalog.firmware.retain(firmware);
         }
         let ring = match end {
-            End::HttpDone | End::HttpIdle => &mut self.operator.diary.exchanges,
+            End::HttpDone | End::HttpIdle | End::LiveClosed => &mut self.operator.diary.exchanges,
             _ => &mut self.operator.diary.ends,
         };
         if ring.len() == ring.capacity()

@@ -66,6 +66,10 @@ impl Shard {
                 }
                 true
             }
+            Phase::Watching => {
+                self.end_live(turn, slot, End::Drained, None);
+                true
+            }
             Phase::Opening | Phase::Handshake | Phase::Resolving { .. } | Phase::Serving => {
                 self.end(turn, slot, End::Drained);
                 true

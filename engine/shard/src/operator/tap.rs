@@ -43,22 +43,22 @@ impl Shard {
     }
 
     /// A frame of the device, if it is tapped.
-    pub(crate) fn show_received(&self, turn: &mut Turn<'_>, slot: Slot, frame: Frame<'_>) {
-        if !self.operator.taps.is_empty() {
+    pub(crate) fn show_received(&mut self, turn: &mut Turn<'_>, slot: Slot, frame: Frame<'_>) {
+        if self.shows_frames() {
             self.show(turn, slot, false, frame);
         }
     }
 
     /// A packet of the device, if it is tapped.
-    pub(crate) fn show_packet_received(&self, turn: &mut Turn<'_>, slot: Slot, packet: RawPacket<'_>) {
-        if !self.operator.taps.is_empty() {
+    pub(crate) fn show_packet_received(&mut self, turn: &mut Turn<'_>, slot: Slot, packet: RawPacket<'_>) {
+        if self.shows_frames() {
             self.show_packet(turn, slot, false, packet);
         }
     }
 
     /// Whole frames or packets for the device, if it is tapped.
-    pub(crate) fn show_sent(&self, turn: &mut Turn<'_>, slot: Slot, mut frames: &[u8]) {
-        if self.operator.taps.is_empty() {
+    pub(crate) fn show_sent(&mut self, turn: &mut Turn<'_>, slot: Slot, mut frames: &[u8]) {
+        if !self.shows_frames() {
             return;
         }
         if self.is_mqtt(slot) {
@@ -74,13 +74,13 @@ impl Shard {
         }
     }
 
-    fn show(&self, turn: &mut Turn<'_>, slot: Slot, is_sent: bool, frame: Frame<'_>) {
+    fn show(&mut self, turn: &mut Turn<'_>, slot: Slot, is_sent: bool, frame: Frame<'_>) {
         let Frame { command, id, status_or_len, .. } = frame;
         let make = || TappedFrame { is_sent, is_mqtt: false, command, id, status_or_len, body: redacted(frame) };
         self.show_to_taps(turn, slot, make);
     }
 
-    fn show_packet(&self, turn: &mut Turn<'_>, slot: Slot, is_sent: bool, packet: RawPacket<'_>) {
+    fn show_packet(&mut self, turn: &mut Turn<'_>, slot: Slot, is_sent: bool, packet: RawPacket<'_>) {
         let status_or_len = u16::try_from(packet.body.len()).unwrap_or(u16::MAX);
         let make = || TappedFrame {
             is_sent,
@@ -93,7 +93,7 @@ impl Shard {
         self.show_to_taps(turn, slot, make);
     }
 
-    fn show_to_taps(&self, turn: &mut Turn<'_>, slot: Slot, make: impl Fn() -> TappedFrame) {
+    fn show_to_taps(&mut self, turn: &mut Turn<'_>, slot: Slot, make: impl Fn() -> TappedFrame) {
         let device = self.connections[slot].device;
         if device == NO_DEVICE {
             return;
@@ -101,6 +101,7 @@ impl Shard {
         for tap in self.operator.taps.iter().filter(|tap| tap.device == device) {
             turn.fx.push(Effect::Report { to: tap.to, report: Report::Frame(Box::new(make())) });
         }
+        self.tell_frame(turn.now, slot, make);
     }
 }
 

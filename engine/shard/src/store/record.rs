@@ -39,6 +39,7 @@ impl Shard {
     /// Properties or metadata of a device changed: the tick asks for them with [`Shard::next_changed`].
     pub(crate) fn attributes_changed(&mut self, position: u32) {
         self.operator.changed.note(position);
+        self.tell_properties(position);
         let rare = self.devices[position].rare_mut();
         if self.store.intake != Intake::Memory && !std::mem::replace(&mut rare.is_changed, true) {
             self.store.changed.push_back(position);
@@ -78,6 +79,7 @@ impl Shard {
     ) -> Result<(), EventRefused> {
         let id = self.entry_id(turn.now);
         self.devices[position].rare_mut().attributes.log_event(code, description, turn.now, id.number)?;
+        self.tell_event(turn.now, position, id, code, description);
         if self.store.intake != Intake::Memory {
             self.store_change(turn, position, Change::Event { id, code: code.into(), description: description.into() });
             self.must_await();

@@ -14,7 +14,8 @@ impl Shard {
         let mut input = Input::new(bytes);
         // Before the login everything of one read is taken together: the connection is armed once for it.
         let mut gathered = Vec::new();
-        let is_live = self.connections[slot].phase == Phase::Live;
+        let stays = |phase| matches!(phase, Phase::Live | Phase::Watching);
+        let is_live = stays(self.connections[slot].phase);
         let mut is_new = false;
         let awaited_rest = self.connections[slot].wire.tls.awaits_rest();
         loop {
@@ -54,7 +55,7 @@ impl Shard {
                 }
                 Err(fault) => return self.tls_failed(turn, slot, &fault, false),
             }
-            if self.connections.get(slot).is_none_or(|c| c.phase != Phase::Live) && is_live {
+            if self.connections.get(slot).is_none_or(|c| !stays(c.phase)) && is_live {
                 return self.flush_out(turn, slot);
             }
         }

@@ -38,6 +38,9 @@ fn provoke(end: End) -> World {
         End::RecordTimeout | End::ShareFull | End::Crowded => hoarders::provoke(end),
         End::AnswerFailed => failed(),
         End::Replaced => replaced(),
+        End::LiveClosed | End::LiveSilent | End::LiveFault | End::LiveRevoked | End::LiveSlow | End::LiveCrowded => {
+            live_ends::provoke(end)
+        }
         _ => logged_in(end),
     }
 }

@@ -16,6 +16,7 @@ mod introduction;
 mod keeping;
 mod letter;
 mod limits;
+mod live_ends;
 mod login;
 mod mqtt;
 mod notifications;

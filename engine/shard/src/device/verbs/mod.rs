@@ -36,6 +36,8 @@ pub(crate) enum Origin {
     Http,
     /// An operator: as [`Origin::Http`].
     Operator,
+    /// A person on a live socket: as [`Origin::Http`].
+    Person,
 }
 
 /// Where a write that was carried out has gone.

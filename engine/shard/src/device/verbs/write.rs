@@ -101,6 +101,7 @@ impl Shard {
         }
         if self.devices[position].values.remove(pin) {
             self.store_point(turn, position, pin, turn.now.wall, b"");
+            self.tell_erased(turn, position, pin);
         }
         Ok(())
     }
@@ -117,7 +118,7 @@ impl Shard {
 
     /// May a write of others be acknowledged, and will the device take it?
     fn check_delivery(&mut self, position: u32, write: &Admitted<'_>, origin: Origin) -> Result<(), Refused> {
-        if origin == Origin::Http && self.store.intake == Intake::Nothing {
+        if matches!(origin, Origin::Http | Origin::Person) && self.store.intake == Intake::Nothing {
             return Err(Refused::StoreFailed);
         }
         match self.devices[position].connection() {
@@ -160,11 +161,15 @@ impl Shard {
         Ok(())
     }
 
-    /// Where live watchers and rules will learn of a new latest value: the only place that knows of all of them. Without
-    /// any it costs nothing.
-    fn latest_changed(&mut self, _turn: &mut Turn<'_>, change: LatestChange<'_>) {
+    /// Where live watchers learn of a new latest value, and rules will: the only place that knows of all of them. Without
+    /// any it costs one look.
+    #[inline]
+    fn latest_changed(&mut self, turn: &mut Turn<'_>, change: LatestChange<'_>) {
         debug_assert!(self.devices[change.position].values.get(change.pin).is_some_and(|(v, _)| v == change.value));
         debug_assert!(change.origin != Origin::Bridge || self.devices[change.position].connection().is_some());
+        if !self.live.home.is_idle() {
+            self.tell_value(turn, change);
+        }
     }
 
     /// Send a frame that changes nothing here. `write` appends it under a message id.
@@ -204,7 +209,7 @@ impl Shard {
 fn put_frame(out: &mut Vec<u8>, id: u16, write: &Admitted<'_>, origin: Origin) {
     match origin {
         Origin::Bridge => codec::bridge(out, id, write.pin, &write.value),
-        Origin::Device | Origin::Http | Origin::Operator => {
+        Origin::Device | Origin::Http | Origin::Operator | Origin::Person => {
             codec::hardware_write(out, id, write.pin, &write.value);
         }
     }

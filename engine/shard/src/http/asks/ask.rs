@@ -4,7 +4,8 @@ use std::net::SocketAddr;
 
 use linchpin_protocol::http::{BodyLength, ListedFields, Method};
 
-use crate::ConnRef;
+use crate::ids::ConnRef;
+use crate::live::LiveGrant;
 
 /// Names one ask: late answers find a connection that ended, or went on to another ask, by neither of its numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -30,6 +31,8 @@ pub struct AskStart {
     pub over_tls: bool,
     /// How long its body is.
     pub body: BodyLength,
+    /// It asks for a live socket, in a way that can be granted with [`AnswerPart::Grant`].
+    pub wants_live: bool,
 }
 
 impl AskStart {
@@ -69,6 +72,8 @@ pub enum AnswerPart {
     End,
     /// There is no answer, or no more of it: a bug of the server.
     Failed,
+    /// Instead of all others: the connection becomes a live socket that may see this much.
+    Grant(Box<LiveGrant>),
 }
 
 /// The head of an answer.

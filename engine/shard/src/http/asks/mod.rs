@@ -10,10 +10,9 @@
 //! the receiver gives, so that whoever does not read stops whoever writes: control gives credit for bytes that its
 //! handler has read, the shard for bytes that the socket has taken.
 //!
-//! **A live socket of the console** (`GET` with `Upgrade: websocket` on a control path) will begin here too: `begin_ask`
-//! passes it on like any ask, control's answer grants it (a new `AnswerPart` beside `Start`), and only then, after the
-//! connection's serial and the grant's epoch were looked at again, the shard writes the 101 and the connection leaves
-//! `Exchange::UnderWay` for a speech of its own. Until then such a request is answered as what it is, a GET.
+//! **A live socket of the console** (`GET /api/v1/live` with `Upgrade: websocket`) begins here too: it is passed on like any
+//! ask, control grants it with [`AnswerPart::Grant`] in the place of an answer, and only then, after the connection's serial
+//! and the revocations since were looked at, the shard writes the 101 and the connection is `live`'s.
 
 pub(crate) mod admit;
 mod answering;
@@ -35,12 +34,13 @@ use problem::Problem;
 use under_way::{AskEnd, AskOut, UnderWay};
 
 use crate::connection::{Exchange, Phase, Ticks, gate};
+use crate::live::Granted;
 use crate::{Effect, End, Receive, Shard, Slot, Turn, limits};
 
 impl Shard {
     /// A request for the control plane: `bytes` begin with its head. The ask takes all of them.
     pub(super) fn begin_ask(&mut self, turn: &mut Turn<'_>, slot: Slot, head: &Head<'_>, bytes: &[u8]) {
-        let ask = match self.ask_of(slot, head, bytes) {
+        let mut ask = match self.ask_of(slot, head, bytes) {
             Ok(ask) => Box::new(ask),
             Err(problem) => return self.refuse_ask(turn, slot, problem, head),
         };
@@ -55,6 +55,7 @@ impl Shard {
         }
         self.counters.asks += 1;
         let name = self.asks.name(self.id, slot, self.connections[slot].serial);
+        self.wish_live(slot, name, head, &mut ask);
         let under_way = UnderWay::begin(turn.now.mono, name, ask, Manner::of(head), head.expects_continue);
         self.connections[slot].serve(Exchange::UnderWay);
         self.asks.insert(slot, ip, under_way, false);
@@ -77,7 +78,8 @@ impl Shard {
         let target = admit::target_of(head.method, head.target)?;
         let (peer, is_tls) = (connection.peer.address(), connection.wire.tls.is_on());
         let (peer, over_tls) = self.http.client(peer, is_tls, &mut fields).map_err(Problem::Malformed)?;
-        Ok(AskStart { method: head.method, target: target.into(), fields, peer, over_tls, body: head.body })
+        let (method, body) = (head.method, head.body);
+        Ok(AskStart { method, target: target.into(), fields, peer, over_tls, body, wants_live: false })
     }
 
     /// Answer a request that does not become an ask, and close.
@@ -89,9 +91,24 @@ impl Shard {
 
     /// A part of an answer. Late ones, whose ask is over, are nobody's.
     pub(crate) fn answer_part(&mut self, turn: &mut Turn<'_>, name: AskRef, part: AnswerPart) {
-        if self.asks.get(name.conn.slot).is_some_and(|ask| ask.name() == name) {
-            self.ask_step(turn, name.conn.slot, |ask, now, out| ask.answered(now.mono, part, out));
+        let slot = name.conn.slot;
+        if self.asks.get(slot).is_none_or(|ask| ask.name() != name) {
+            return;
         }
+        let AnswerPart::Grant(grant) = part else {
+            return self.ask_step(turn, slot, |ask, now, out| ask.answered(now.mono, part, out));
+        };
+        match self.granted(turn, name, *grant) {
+            Granted::Begun => {}
+            Granted::Stale => self.ask_step(turn, slot, |ask, _, out| ask.refuse(Problem::Busy, out)),
+            Granted::Crowded => self.ask_step(turn, slot, |ask, _, out| ask.refuse(Problem::Crowded, out)),
+            Granted::Bug => self.ask_step(turn, slot, |ask, _, out| ask.refuse(Problem::Failed, out)),
+        }
+    }
+
+    /// The ask becomes something else: what was received behind its head.
+    pub(crate) fn take_ask(&mut self, slot: Slot) -> Option<Vec<u8>> {
+        self.asks.remove(slot).map(UnderWay::into_rest)
     }
 
     /// The next part for the control plane; `None`: there is nothing. To be called while the lane has room.
@@ -244,5 +261,6 @@ impl Shard {
     pub(crate) fn forget_asks(&mut self, slot: Slot) {
         self.asks.armed.remove(&slot);
         self.asks.ended.remove(&slot);
+        self.forget_wish(slot);
     }
 }

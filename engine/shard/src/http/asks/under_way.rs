@@ -221,7 +221,8 @@ impl UnderWay {
                 let ended = self.answer.end(now, &mut out.wire);
                 self.check(ended, out);
             }
-            AnswerPart::Failed => {
+            // A grant is no part of an answer: `answer_part` takes it.
+            AnswerPart::Failed | AnswerPart::Grant(_) => {
                 self.source = Source::Control { is_over: true };
                 self.fail(out);
             }

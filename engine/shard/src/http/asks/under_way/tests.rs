@@ -33,6 +33,7 @@ impl Bench {
             peer: ([127, 0, 0, 1], 5).into(),
             over_tls: false,
             body: length,
+            wants_live: false,
         };
         let now = Millis(1_000);
         let name = AskRef { conn, number: 1 };

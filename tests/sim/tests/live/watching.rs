@@ -1,0 +1,211 @@
+//! What a page is told, and when.
+
+use linchpin_protocol::live::{LiveAsk, LivePresence, LiveReport, LiveSelection, LiveValue, Subjects, WatchedPins};
+use linchpin_protocol::model::Pin;
+use linchpin_protocol::mqtt::Level;
+use linchpin_shard::{End, LiveRights};
+use linchpin_sim::{MqttLogin, MqttScript, Script};
+
+use super::*;
+
+#[test]
+fn a_snapshot_comes_first_and_then_what_changes() {
+    for is_json in [false, true] {
+        let (mut world, tokens) = world();
+        let mut devices: Vec<Script> = tokens.iter().map(|token| Script::introduced(&mut world, token)).collect();
+        for (at, device) in devices.iter_mut().enumerate() {
+            device.ask(&mut world, command::HARDWARE, format!("vw\x001\0{at}").as_bytes());
+        }
+        let mut page = Page::open(&mut world, 1, is_json);
+        let wanted: Vec<u32> = (1..=9).rev().collect();
+        page.watch(&mut world, 3, &wanted, &[]);
+        page.run(&mut world, 300);
+        assert_eq!(page.snapshots.get(&3), Some(&wanted), "in the order of the watch");
+        let at = page.reports.iter().position(|(_, report)| matches!(report, LiveReport::Snapshot { .. }));
+        let before = &page.reports[..at.expect("it came")];
+        let rows = before.iter().map(|(_, report)| match report {
+            LiveReport::Values { rows } => rows.len(),
+            LiveReport::Presence { rows } => rows.len(),
+            _ => 0,
+        });
+        assert_eq!(rows.sum::<usize>(), 18, "a value and the presence of each, before the snapshot's end");
+        for id in 1..=9 {
+            assert_eq!(page.value(id, 1), Some((id - 1).to_string()));
+            assert_eq!(page.presence[&id], LivePresence::Online);
+        }
+        // A burst: the newest value within the pace, not each of them.
+        let told = page.reports.len();
+        for n in 0..50 {
+            devices[4].send(&mut world, command::HARDWARE, format!("vw\x001\0{n}.5").as_bytes());
+            page.run(&mut world, 2);
+        }
+        page.run(&mut world, 200);
+        assert_eq!(page.value(5, 1).as_deref(), Some("49.5"));
+        let flushes = page.reports.len() - told;
+        assert!((2..=4).contains(&flushes), "100 ms of writes were told in {flushes} reports");
+        // It goes, and the page hears why.
+        world.abort(devices[4].conn);
+        page.run(&mut world, 200);
+        let rows = page.reports.iter().rev().find_map(|(_, report)| match report {
+            LiveReport::Presence { rows } => Some(rows[0]),
+            _ => None,
+        });
+        let row = rows.expect("it was told");
+        assert_eq!((row.device, row.state, row.code), (5, LivePresence::Offline, End::PeerReset.number()));
+        assert!(world.wall_ms().abs_diff(row.since_ms) < 2_000);
+    }
+}
+
+#[test]
+fn only_what_is_watched_is_told() {
+    let (mut world, tokens) = world();
+    let mut device = Script::introduced(&mut world, &tokens[0]);
+    let mut other = Script::introduced(&mut world, &tokens[1]);
+    let mut page = Page::open(&mut world, 1, false);
+    page.watch(&mut world, 1, &[1], &[5]);
+    page.run(&mut world, 200);
+    device.ask(&mut world, command::HARDWARE, b"vw\x005\x001");
+    device.ask(&mut world, command::HARDWARE, b"vw\x006\x001");
+    other.ask(&mut world, command::HARDWARE, b"vw\x005\x001");
+    page.run(&mut world, 300);
+    assert_eq!(page.values.len(), 1, "{:?}", page.values);
+    // More pins by a second watch, which ends again.
+    page.watch(&mut world, 2, &[1], &[6]);
+    page.run(&mut world, 300);
+    assert_eq!(page.value(1, 6).as_deref(), Some("1"));
+    page.say(&mut world, &LiveAsk::Unwatch { set: 2 });
+    page.run(&mut world, 100);
+    device.ask(&mut world, command::HARDWARE, b"vw\x006\x002");
+    device.ask(&mut world, command::HARDWARE, b"vw\x005\x002");
+    page.run(&mut world, 300);
+    assert_eq!((page.value(1, 5).as_deref(), page.value(1, 6).as_deref()), (Some("2"), Some("1")));
+    assert_eq!(world.status().iter().map(|status| status.live_watchers).sum::<u64>(), 1);
+    page.say(&mut world, &LiveAsk::Unwatch { set: 1 });
+    page.run(&mut world, 100);
+    assert_eq!(world.status().iter().map(|status| status.live_watchers).sum::<u64>(), 0);
+}
+
+#[test]
+fn a_value_that_is_erased_and_a_property_that_is_set_are_told() {
+    let (mut world, tokens) = world();
+    let mut device = Script::introduced(&mut world, &tokens[2]);
+    device.ask(&mut world, command::HARDWARE, b"vw\x001\x007");
+    device.ask(&mut world, command::PROPERTY, b"1\0label\0Pump");
+    let mut page = Page::open(&mut world, 1, false);
+    page.watch(&mut world, 1, &[3], &[1]);
+    page.run(&mut world, 200);
+    let property = |page: &Page| {
+        page.reports.iter().rev().find_map(|(_, report)| match report {
+            LiveReport::Property { name, value, .. } => Some((name.clone(), value.clone())),
+            _ => None,
+        })
+    };
+    assert_eq!(property(&page), Some(("label".into(), LiveValue::Bytes(b"Pump".to_vec()))));
+    device.ask(&mut world, command::PROPERTY, b"1\0label\0Valve");
+    page.run(&mut world, 200);
+    assert_eq!(property(&page), Some(("label".into(), LiveValue::Bytes(b"Valve".to_vec()))));
+    let login = MqttLogin::new(Level::V5);
+    let mut mqtt = MqttScript::login(&mut world, &login, &tokens[2]);
+    assert_eq!(mqtt.confirm(&mut world, "ds/V1/erase", ""), 0);
+    page.run(&mut world, 300);
+    assert_eq!(page.values.get(&(3, Pin::new_virtual(1))), Some(&LiveValue::Nothing));
+}
+
+#[test]
+fn events_frames_and_every_value_come_in_their_order() {
+    let (mut world, tokens) = world();
+    let mut device = Script::introduced(&mut world, &tokens[0]);
+    let mut page = Page::open(&mut world, 1, false);
+    let what = Subjects { values: true, events: true, frames: true, ..Subjects::default() };
+    let (select, pins) = (LiveSelection::Devices(vec![1]), WatchedPins::Some(Vec::new()));
+    page.say(&mut world, &LiveAsk::Watch { set: 1, what, select, pins, every: vec![Pin::new_virtual(9)] });
+    page.run(&mut world, 200);
+    for n in 0..10 {
+        device.send(&mut world, command::HARDWARE, format!("vw\x009\0line {n}").as_bytes());
+    }
+    device.ask(&mut world, command::EVENT_LOG, b"hot\0Too hot");
+    page.run(&mut world, 300);
+    let lines = page.reports.iter().filter_map(|(_, report)| match report {
+        LiveReport::Values { rows } => Some(String::from_utf8_lossy(&rows[0].value.to_bytes()?).into_owned()),
+        _ => None,
+    });
+    let lines: Vec<_> = lines.collect();
+    assert_eq!(lines, (0..10).map(|n| format!("line {n}")).collect::<Vec<_>>());
+    let has = |page: &Page, wanted: &dyn Fn(&LiveReport) -> bool| page.reports.iter().any(|(_, report)| wanted(report));
+    assert!(has(
+        &page,
+        &|report| matches!(report, LiveReport::Event { code, text, .. } if code == "hot" && text == "Too hot")
+    ));
+    assert!(has(
+        &page,
+        &|report| matches!(report, LiveReport::Frame { command: 20, body, .. } if body.ends_with(b"line 3"))
+    ));
+    // A ring of 64, and the rest is counted.
+    for n in 0..90 {
+        device.send(&mut world, command::HARDWARE, format!("vw\x009\0{n}").as_bytes());
+    }
+    page.run(&mut world, 500);
+    assert!(has(&page, &|report| matches!(report, LiveReport::Skipped { set: 1, count } if *count > 0)));
+}
+
+#[test]
+fn a_whole_organization_is_watched_with_those_below_it() {
+    let (mut world, _) = world();
+    world.grant(1, &grant(&[(1, LiveRights::ALL), (2, LiveRights::VIEW), (3, LiveRights(0))]));
+    let token = |id: u8| Token::from_random(&[id; 24]);
+    world.add_device_of(org(2), 20, None, &token(20));
+    world.add_device_of(org(3), 30, None, &token(30));
+    let mut page = Page::open(&mut world, 1, false);
+    page.watch_org(&mut world, 4, 1, all());
+    page.run(&mut world, 300);
+    let wanted: Vec<u32> = (1..=9).chain([20]).collect();
+    assert_eq!(page.snapshots.get(&4), Some(&wanted), "not of organization 3, which may not be seen");
+    let mut device = Script::introduced(&mut world, &token(20));
+    device.ask(&mut world, command::HARDWARE, b"vw\x001\x008");
+    page.run(&mut world, 300);
+    assert_eq!((page.value(20, 1).as_deref(), page.presence[&20]), (Some("8"), LivePresence::Online));
+    // One more device: the watch would find something else now.
+    world.add_device_of(org(2), 21, None, &token(21));
+    page.run(&mut world, 1_500);
+    assert!(page.reports.iter().any(|(_, report)| matches!(report, LiveReport::Changed { set: 4 })));
+    page.watch_org(&mut world, 5, 3, all());
+    page.run(&mut world, 100);
+    assert!(page.reports.iter().any(|(_, report)| matches!(report, LiveReport::Refused { set: 5, code: 710 })));
+}
+
+#[test]
+fn failed_logins_are_shown_to_operators_and_to_their_own_address() {
+    let (mut world, _) = world();
+    world.grant(2, &grant(&[(2, LiveRights::ALL)]));
+    let attempts = Subjects { attempts: true, ..Subjects::default() };
+    let mut operator = Page::open(&mut world, 1, false);
+    operator.watch_org(&mut world, 1, 1, attempts);
+    let mut maker = Page::open(&mut world, 2, false);
+    maker.watch_org(&mut world, 1, 2, attempts);
+    for address in [[127, 0, 0, 77], [127, 0, 0, 78], [127, 0, 0, 78]] {
+        let conn = world.connect(address);
+        let login = linchpin_sim::script::frame(command::LOGIN, 1, Token::from_random(&[99; 24]).expose().as_bytes());
+        world.send(conn, &login);
+        world.run_ms(1_500);
+    }
+    operator.run(&mut world, 300);
+    maker.run(&mut world, 300);
+    let seen = |page: &Page| {
+        let rows = page.reports.iter().filter_map(|(_, report)| match report {
+            LiveReport::Attempt { address, code, count, .. } => Some((address.clone(), (*code, *count))),
+            _ => None,
+        });
+        rows.collect::<std::collections::BTreeMap<_, _>>()
+    };
+    let unknown = End::TokenUnknown.number();
+    assert_eq!(
+        seen(&operator),
+        [("127.0.0.77".to_owned(), (unknown, 1)), ("127.0.0.78".to_owned(), (unknown, 2))].into()
+    );
+    assert_eq!(seen(&maker), [("127.0.0.77".to_owned(), (unknown, 1))].into(), "theirs alone");
+    // Who comes later sees those of before.
+    let mut late = Page::open(&mut world, 1, false);
+    late.watch_org(&mut world, 1, 1, attempts);
+    late.run(&mut world, 300);
+    assert_eq!(seen(&late), seen(&operator));
+}
