@@ -177,6 +177,12 @@ pub const API_PARAMETERS: usize = 64;
 /// Longest stream of the test routes, bytes.
 pub const TEST_STREAM_BYTES: usize = 1 << 30;
 
+/// Tickets for live sockets that were given and not used.
+pub(crate) const LIVE_TICKETS: usize = 1_024;
+/// A ticket for a live socket is good for so long, s.
+pub(crate) const LIVE_TICKET_S: u64 = 30;
+/// A shard that does not know yet of rights that have ended is told again after this time.
+pub(crate) const REVOKE_AGAIN: Duration = Duration::from_millis(50);
 const _: () = assert!(ASKS_WITH_BODIES <= ASKS_UNDER_WAY / 4 && STRANGERS_ASKS <= ASKS_UNDER_WAY * 3 / 4);
 const _: () = assert!(ASKS_PER_OWNER <= ASKS_WITH_BODIES);
 const _: () = assert!(KEEP_BATCH_BYTES + 4_096 <= linchpin_storage::limits::BATCH_BYTES);

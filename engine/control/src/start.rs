@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tokio::runtime::{Builder, Runtime};
+use linchpin_shard::Command;
+use tokio::runtime::{Builder, Handle, Runtime};
 
 use crate::acme::{Acme, Serve};
 use crate::backup::Upkeep;
@@ -163,6 +164,7 @@ pub fn start(
     {
         let _inside = runtime.enter();
         resume_moves(&desk);
+        pass_on_ended_rights(&desk, runtime.handle());
         tokio::spawn(follow_boards(Arc::clone(&desk)));
     }
     if let Some(monitor) = monitor {
@@ -173,4 +175,26 @@ pub fn start(
     }
     runtime.spawn(admin::serve(listener, Arc::clone(&desk), owner));
     Ok(Control { socket: socket.into(), metrics, runtime: Some(runtime), desk })
+}
+
+/// Live sockets go by rights that shards were told of: let every shard know of each that has ended.
+fn pass_on_ended_rights(desk: &Arc<Desk>, runtime: &Handle) {
+    let Some(people) = &desk.people else { return };
+    let (runtime, shards) = (runtime.clone(), Arc::clone(&desk.shards));
+    let ended = Arc::downgrade(people.loader().ended());
+    people.loader().ended().set_pass_on(move |revocation| {
+        let (shards, ended) = (Arc::clone(&shards), ended.clone());
+        runtime.spawn(async move {
+            for shard in shards.all() {
+                let ask = |request| Command::RevokeRights { request, revocation };
+                while let Err(error) = shards.ask(shard, ask).await {
+                    tracing::warn!(shard = shard.0, %error, "a shard does not know yet of rights that have ended");
+                    tokio::time::sleep(limits::REVOKE_AGAIN).await;
+                }
+            }
+            if let Some(ended) = ended.upgrade() {
+                ended.passed_on();
+            }
+        });
+    });
 }

@@ -116,7 +116,8 @@ fn start(
     boot::raise_descriptor_limit();
     boot::disable_huge_pages();
     let started = Instant::now();
-    let (mut http, routes) = (http_options(&server), http::RouteOptions { tests: server.test_routes });
+    let routes = http::RouteOptions { tests: server.test_routes, console_build: linchpin_console::BUILD };
+    let mut http = http_options(&server);
     let inherited = match &mut incoming {
         Some(incoming) => Some(incoming.prepare(|| could_start(&server)).map_err(ServeError::Io)?),
         None => None,

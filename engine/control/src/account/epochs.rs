@@ -4,10 +4,13 @@
 //! store was read. Whoever changes one of those writes the store first, then counts up, then answers: from that answer on
 //! no request goes by the old rights. Things share counters; a change of another one costs a load, nothing else.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use linchpin_shard::WhoseRights;
 use linchpin_storage::schema::OrgId;
 
+use super::ended::{EndedRights, live_user};
 use crate::limits;
 
 /// What may change.
@@ -41,15 +44,22 @@ pub struct Stamp(Box<[(u16, u32)]>);
 #[derive(Debug)]
 pub struct Epochs {
     slots: Box<[AtomicU32]>,
+    ended: Arc<EndedRights>,
 }
 
 impl Default for Epochs {
     fn default() -> Self {
-        Self { slots: (0..limits::EPOCH_SLOTS).map(|_| AtomicU32::new(0)).collect() }
+        Self::new(Arc::default())
     }
 }
 
 impl Epochs {
+    /// That tell `ended` of each change.
+    #[must_use]
+    pub fn new(ended: Arc<EndedRights>) -> Self {
+        Self { slots: (0..limits::EPOCH_SLOTS).map(|_| AtomicU32::new(0)).collect(), ended }
+    }
+
     /// Of these things as they are now: take it before the store is read.
     #[must_use]
     pub fn stamp(&self, of: impl IntoIterator<Item = Changed>) -> Stamp {
@@ -69,6 +79,12 @@ impl Epochs {
     /// It was changed, and the store says so: standings that were made before are not used any more.
     pub fn bump(&self, changed: Changed) {
         self.slots[changed.slot()].fetch_add(1, Ordering::AcqRel);
+        let who = match changed {
+            Changed::Person(org, user) => WhoseRights::Person { org, user: live_user(user, false) },
+            Changed::Key(org, number) => WhoseRights::Person { org, user: live_user(number, true) },
+            Changed::Roles(org) => WhoseRights::Org(org),
+        };
+        self.ended.tell(who, false);
     }
 }
 

@@ -10,8 +10,10 @@
 //! | [`known`] | marks of browsers, tokens against forged requests |
 //! | [`secret`], [`refresh`] | secrets with their prefixes; tokens of OAuth clients and their rotation |
 //! | [`session`], [`epochs`] | sessions in memory; whether their rights are still those |
+//! | [`ended`] | rights that have ended, for live sockets |
 
 pub mod email;
+pub mod ended;
 pub mod epochs;
 pub mod known;
 pub mod password;
@@ -24,6 +26,7 @@ pub mod totp;
 mod weak;
 
 pub use email::{EmailAddress, EmailFault};
+pub use ended::EndedRights;
 pub use epochs::{Changed, Epochs, Stamp};
 pub use known::Marks;
 pub use password::{HashCost, PasswordInput};

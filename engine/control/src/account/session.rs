@@ -6,8 +6,10 @@ use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
+use linchpin_shard::WhoseRights;
 use linchpin_storage::schema::{AddressRange, OrgId, SessionKey};
 
+use super::ended::{EndedRights, live_user};
 use crate::access::Standing;
 use crate::limits;
 
@@ -105,6 +107,16 @@ pub enum Whose {
 }
 
 impl Whose {
+    /// As live sockets name them.
+    const fn rights(self) -> WhoseRights {
+        match self {
+            Self::Session(key) => WhoseRights::Session { org: key.org(), user: key.user(), session: key.session() },
+            Self::Person(org, user) => WhoseRights::Person { org, user: live_user(user, false) },
+            Self::Key(org, number) => WhoseRights::Person { org, user: live_user(number, true) },
+            Self::Org(org) => WhoseRights::Org(org),
+        }
+    }
+
     fn has(&self, session: &LiveSession) -> bool {
         match self {
             Self::Session(key) => session.key == Some(*key),
@@ -119,9 +131,16 @@ impl Whose {
 #[derive(Debug, Default)]
 pub struct SessionTable {
     sessions: RwLock<HashMap<SessionDigest, Arc<LiveSession>>>,
+    ended: Arc<EndedRights>,
 }
 
 impl SessionTable {
+    /// That tells `ended` of each end.
+    #[must_use]
+    pub fn new(ended: Arc<EndedRights>) -> Self {
+        Self { sessions: RwLock::default(), ended }
+    }
+
     /// The session of this digest, if it was used lately.
     #[must_use]
     pub fn get(&self, digest: &SessionDigest) -> Option<Arc<LiveSession>> {
@@ -156,7 +175,10 @@ impl SessionTable {
             }
             !ends
         });
-        before - sessions.len()
+        let ended = before - sessions.len();
+        drop(sessions);
+        self.ended.tell(whose.rights(), true);
+        ended
     }
 
     /// How many are in memory.

@@ -188,6 +188,21 @@ impl Fleet {
         Some(&mut rows[at])
     }
 
+    /// Devices of an organization that a person owns.
+    #[must_use]
+    pub fn owned_in(&self, org: OrgId, person: PersonRef) -> Vec<DeviceId> {
+        let Some(number) = self.people.number(&person) else { return Vec::new() };
+        let rows = self.orgs.get(&org).into_iter().flatten();
+        rows.filter(|row| row.owner == number).map(|row| row.id).collect()
+    }
+
+    /// Devices that are shared with a person and may be seen.
+    #[must_use]
+    pub fn shared_with(&self, person: PersonRef, now_ms: u64) -> Vec<DeviceId> {
+        let shares = self.shares.get(&person).into_iter().flatten();
+        shares.filter(|(_, until_ms)| **until_ms == 0 || now_ms < **until_ms).map(|(device, _)| *device).collect()
+    }
+
     /// One device.
     #[must_use]
     pub fn device(&self, device: DeviceId) -> Option<FleetDevice> {

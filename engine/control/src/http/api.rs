@@ -15,6 +15,7 @@ use tokio::sync::mpsc;
 
 use super::caller::{caller, origin};
 use super::files::files;
+use super::live::live;
 use super::openapi::openapi;
 use super::parameters::parameters;
 use super::problem::{problem, problem_at};
@@ -29,7 +30,10 @@ const PLATFORM: &str = "/api/v1/organization/";
 /// What answers asks: the routes of the table, and who is whose.
 pub(crate) fn front(desk: Arc<Desk>, options: RouteOptions) -> Front {
     let owners = Arc::clone(&desk);
-    let router = routes(options).merge(files(Arc::clone(&desk))).merge(api(desk));
+    let router = routes(options)
+        .merge(files(Arc::clone(&desk)))
+        .merge(live(Arc::clone(&desk), options.console_build))
+        .merge(api(desk));
     Front::new(router, Arc::new(move |ask| owner(&owners, ask)))
 }
 
@@ -41,7 +45,7 @@ fn owner(desk: &Desk, ask: &AskStart) -> Owner {
     let headers =
         fields.filter_map(|field| Some((field.name.parse().ok()?, HeaderValue::from_bytes(&field.value).ok()?)));
     let headers = headers.collect();
-    let origin = origin(&headers, AskClient { peer: ask.peer, over_tls: ask.over_tls }, 0);
+    let origin = origin(&headers, AskClient { peer: ask.peer, over_tls: ask.over_tls, wants_live: ask.wants_live }, 0);
     let session = origin.session.and_then(|token| people.loader().session_in_memory(&token));
     session.map_or(stranger, Owner::Session)
 }
@@ -127,7 +131,13 @@ async fn answer(desk: &Desk, row: &'static Row, request: Request, number: u64) -
     row.let_in(&call)?;
     let target = parts.uri.to_string();
     let parameters = parameters(&row.shapes().parameters, &path, &target, (&parts.headers, body)).await?;
+    let ended = people.loader().ended().last();
     let outcome = row.run(desk, &call, parameters).await?;
+    // An answer is a promise: what it has ended is ended on every shard.
+    let rights = people.loader().ended();
+    if rights.last() != ended && !rights.settled(limits::ANSWER_TIMEOUT).await {
+        tracing::warn!("not every shard goes by the new rights yet; they are told until they do");
+    }
     let extras = call.take_extras();
     let is_head = parts.method == Method::HEAD;
     match outcome {

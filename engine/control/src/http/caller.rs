@@ -137,15 +137,19 @@ fn check_page(headers: &HeaderMap, origin: &CallOrigin) -> Result<(), CommandErr
     if text(headers, "sec-fetch-site").is_some_and(|site| !matches!(site, "same-origin" | "none")) {
         return Err(forged("Sec-Fetch-Site"));
     }
-    let Some(page) = headers.get(header::ORIGIN) else { return Ok(()) };
+    if headers.get(header::ORIGIN).is_none() || is_own_page(headers, origin) { Ok(()) } else { Err(forged("Origin")) }
+}
+
+/// Does the page that sent it say that it is ours?
+pub(super) fn is_own_page(headers: &HeaderMap, origin: &CallOrigin) -> bool {
+    let Some(page) = headers.get(header::ORIGIN) else { return false };
     let scheme = if origin.over_tls { "https://" } else { "http://" };
     let host = text(headers, "host").unwrap_or_default();
-    let is_own = page.to_str().ok().and_then(|page| page.strip_prefix(scheme)).is_some_and(|page| {
+    page.to_str().ok().and_then(|page| page.strip_prefix(scheme)).is_some_and(|page| {
         let name = |host: &str| host_name(host.as_bytes()).map(str::to_ascii_lowercase);
         let port = |host: &str| host.rsplit_once(':').and_then(|(_, port)| port.parse::<u16>().ok());
         name(page).is_some() && name(page) == name(host) && port(page) == port(host)
-    });
-    if is_own { Ok(()) } else { Err(forged("Origin")) }
+    })
 }
 
 #[cfg(test)]
@@ -157,7 +161,7 @@ mod tests {
     }
 
     fn origin_of(lines: &[(&'static str, &str)], over_tls: bool) -> CallOrigin {
-        origin(&headers(lines), AskClient { peer: ([127, 0, 0, 1], 9).into(), over_tls }, 1)
+        origin(&headers(lines), AskClient { peer: ([127, 0, 0, 1], 9).into(), over_tls, wants_live: false }, 1)
     }
 
     #[test]

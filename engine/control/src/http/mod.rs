@@ -15,6 +15,7 @@ mod caller;
 mod files;
 mod inbox;
 mod lane;
+mod live;
 mod openapi;
 mod parameters;
 mod problem;

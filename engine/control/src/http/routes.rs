@@ -22,6 +22,8 @@ pub struct RouteOptions {
     /// Also those that only tests need: `GET /api/v1/test/stream`, `PUT /api/v1/test/sink`, `POST /api/v1/test/echo`,
     /// `GET /api/v1/test/client` and `/api/v1/test/panic`.
     pub tests: bool,
+    /// Build of the console that is served.
+    pub console_build: &'static str,
 }
 
 /// All routes of the control plane.

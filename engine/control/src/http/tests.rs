@@ -114,7 +114,7 @@ impl Played {
 }
 
 fn tests() -> Router {
-    routes(RouteOptions { tests: true })
+    routes(RouteOptions { tests: true, ..RouteOptions::default() })
 }
 
 #[test]

@@ -54,7 +54,7 @@ use linchpin_storage::{Error, KeyLabel, Store};
 use ring::hmac;
 
 use crate::access::{Denial, Directory, Right, Scope, Standing, Tree, admit};
-use crate::account::{EmailAddress, Epochs, Marks, SessionTable, TokenMint};
+use crate::account::{EmailAddress, EndedRights, Epochs, Marks, SessionTable, TokenMint};
 use crate::audit::{By, Ledger};
 
 pub use fault::LoaderFault;
@@ -67,6 +67,7 @@ pub struct Loader {
     store: Arc<Store>,
     ledger: Ledger,
     directory: RwLock<Directory>,
+    ended: Arc<EndedRights>,
     epochs: Epochs,
     sessions: SessionTable,
     mint: TokenMint,
@@ -105,6 +106,12 @@ fn by_of<P: Right>(scope: &Scope<P>) -> By {
 }
 
 impl Loader {
+    /// Rights that have ended, for those who go by them elsewhere.
+    #[must_use]
+    pub const fn ended(&self) -> &Arc<EndedRights> {
+        &self.ended
+    }
+
     /// On an open store that has room for people.
     ///
     /// # Errors
@@ -130,11 +137,13 @@ impl Loader {
         let key = |label| store.labelled_key(label);
         let (mint, marks) =
             (TokenMint::new(&key(KeyLabel::Token)), Marks::new(&key(KeyLabel::Known), &key(KeyLabel::Csrf)));
+        let ended: Arc<EndedRights> = Arc::default();
         Ok(Self {
             ledger: Ledger::new(Arc::clone(&store)),
             directory: RwLock::new(directory),
-            epochs: Epochs::default(),
-            sessions: SessionTable::default(),
+            epochs: Epochs::new(Arc::clone(&ended)),
+            sessions: SessionTable::new(Arc::clone(&ended)),
+            ended,
             mint,
             marks,
             numbers: Numbers::default(),

@@ -56,7 +56,8 @@ impl Pack for Exchange {
 impl Speech {
     fn pack(&self, out: &mut Vec<u8>) {
         match self {
-            Self::Unknown => section(out, PLAIN, 1, |_| {}),
+            // A live socket does not travel: its page comes back by itself.
+            Self::Unknown | Self::Live => section(out, PLAIN, 1, |_| {}),
             Self::Proxy => section(out, PROXY, 1, |_| {}),
             Self::Blynk(session, _) => session.pack(out),
             Self::Mqtt(session) => session.pack(out),

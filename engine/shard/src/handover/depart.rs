@@ -40,6 +40,8 @@ impl Shard {
                 Some(Exchange::Reading { .. }) if !self.has_stream_ended(slot) => Readiness::Ready,
                 _ => Readiness::Soon,
             },
+            // Its page comes back by itself, and what it watches is told anew.
+            Phase::Watching => Readiness::Never,
             Phase::Handshake | Phase::Resolving { .. } | Phase::Leaving { .. } | Phase::Refused(_) | Phase::Closing => {
                 Readiness::Soon
             }

@@ -109,6 +109,7 @@ pub(in crate::command) async fn set_share(
     // Lists show what somebody may see.
     let sees = permissions.has(crate::access::Permission::DeviceView);
     desk.fleet.lock().share(device, person, sees.then_some(until_ms));
+    people_see_other_devices(desk, person);
     Ok(())
 }
 
@@ -126,5 +127,13 @@ pub(in crate::command) async fn end_share(
     };
     desk.with_people(&call, end).await?;
     desk.fleet.lock().share(device, person, None);
+    people_see_other_devices(desk, person);
     Ok(())
+}
+
+/// Live sockets of a person were granted for devices that are not those any more.
+fn people_see_other_devices(desk: &Desk, (org, user): crate::access::PersonRef) {
+    if let Some(people) = &desk.people {
+        people.loader().ended().tell(linchpin_shard::WhoseRights::Person { org, user }, false);
+    }
 }
