@@ -1,6 +1,7 @@
 //! `linchpin`: a self-hosted server for Blynk devices.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "the command line talks to people")]
 
+mod cause;
 mod cli;
 mod config;
 mod limits;

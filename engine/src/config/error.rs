@@ -5,21 +5,34 @@ use std::ops::Range;
 use std::path::Path;
 
 /// A mistake in the configuration; the program ends with status 78.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct ConfigError(String);
+#[derive(Debug)]
+pub(crate) struct ConfigError {
+    text: String,
+    /// The file could not be read.
+    source: Option<std::io::Error>,
+}
 
 impl ConfigError {
-    pub(crate) fn unreadable(path: &Path, source: &std::io::Error) -> Self {
-        Self(format!("{}: {source}: give a readable file with --config", path.display()))
+    const fn new(text: String) -> Self {
+        Self { text, source: None }
+    }
+
+    pub(crate) fn unreadable(path: &Path, source: std::io::Error) -> Self {
+        let text = format!("{}: {source}: give a readable file with --config", path.display());
+        Self { text, source: Some(source) }
     }
 
     pub(crate) fn too_long(path: &Path, length: u64) -> Self {
-        Self(format!("{}: {length} bytes are too many, {} are allowed", path.display(), crate::limits::CONFIG_BYTES))
+        Self::new(format!(
+            "{}: {length} bytes are too many, {} are allowed",
+            path.display(),
+            crate::limits::CONFIG_BYTES
+        ))
     }
 
     /// At a place in the file: `path:line:column: what`, the line, and a caret under the place.
     pub(crate) fn at(path: &Path, text: &str, place: Option<Range<usize>>, what: &str) -> Self {
-        let Some(place) = place else { return Self(format!("{}: {what}", path.display())) };
+        let Some(place) = place else { return Self::new(format!("{}: {what}", path.display())) };
         let start = place.start.min(text.len());
         let line_start = text[..start].rfind('\n').map_or(0, |at| at + 1);
         let line_end = text[line_start..].find('\n').map_or(text.len(), |at| line_start + at);
@@ -31,7 +44,7 @@ impl ConfigError {
         let gap: String = text[line_start..start].chars().map(|c| if c == '\t' { c } else { ' ' }).collect();
         let (margin, carets) = (number.to_string(), "^".repeat(width));
         let blank = " ".repeat(margin.len());
-        Self(format!(
+        Self::new(format!(
             "{}:{number}:{column}: {what}\n {blank} |\n {margin} | {}\n {blank} | {gap}{carets}",
             path.display(),
             without_tokens(line)
@@ -59,7 +72,13 @@ fn without_tokens(line: &str) -> String {
 
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.text)
+    }
+}
+
+impl std::error::Error for ConfigError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.source.as_ref().map(|source| source as _)
     }
 }
 

@@ -136,11 +136,11 @@ pub(crate) fn template_request(path: &Path) -> Result<linchpin_control::request:
 }
 
 fn read_text(path: &Path) -> Result<String, ConfigError> {
-    let length = std::fs::metadata(path).map_err(|source| ConfigError::unreadable(path, &source))?.len();
+    let length = std::fs::metadata(path).map_err(|source| ConfigError::unreadable(path, source))?.len();
     if length > crate::limits::CONFIG_BYTES {
         return Err(ConfigError::too_long(path, length));
     }
-    std::fs::read_to_string(path).map_err(|source| ConfigError::unreadable(path, &source))
+    std::fs::read_to_string(path).map_err(|source| ConfigError::unreadable(path, source))
 }
 
 /// The known word that is most like the unknown one, if it is like one at all: at most a third of it must change, where

@@ -1,9 +1,11 @@
 //! Why a server does not start or ends.
 
+use std::error::Error;
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 
+use crate::cause::Cause;
 use crate::cli::failure::Failure;
 use crate::limits;
 use crate::store::{FillError, StoreError};
@@ -52,6 +54,18 @@ impl fmt::Display for BootError {
     }
 }
 
+impl Error for BootError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Driver(source) => Some(source),
+            Self::Bind { source, .. } | Self::Io(source) => Some(source),
+            Self::Store(source) => Some(source),
+            Self::Tls(source) => Some(source),
+            Self::Shard(_) => None,
+        }
+    }
+}
+
 /// Why a server ended with an error.
 #[derive(Debug)]
 pub(crate) enum ServeError {
@@ -60,7 +74,21 @@ pub(crate) enum ServeError {
     Store(StoreError),
     Fill(FillError),
     Control(linchpin_control::StartError),
-    Io(String),
+    /// The server before this one does not hand its connections over.
+    Handover(Cause),
+    /// A file, a folder or a signal: what it is about, what the operating system or the store said, and what to do.
+    Io {
+        what: String,
+        source: Cause,
+        advice: &'static str,
+    },
+}
+
+impl ServeError {
+    /// Connections are not handed over, for this reason.
+    pub(crate) fn handover(why: impl fmt::Display) -> Self {
+        Self::Handover(why.to_string().into())
+    }
 }
 
 impl fmt::Display for ServeError {
@@ -71,7 +99,22 @@ impl fmt::Display for ServeError {
             Self::Store(error) => error.fmt(f),
             Self::Fill(error) => error.fmt(f),
             Self::Control(error) => error.fmt(f),
-            Self::Io(text) => f.write_str(text),
+            Self::Handover(cause) => cause.fmt(f),
+            Self::Io { what, source, advice: "" } => write!(f, "{what}: {source}"),
+            Self::Io { what, source, advice } => write!(f, "{what}: {source}; {advice}"),
+        }
+    }
+}
+
+impl Error for ServeError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Boot(source) => Some(source),
+            Self::Tls(source) => Some(source),
+            Self::Store(source) => Some(source),
+            Self::Fill(source) => Some(source),
+            Self::Control(source) => Some(source),
+            Self::Handover(source) | Self::Io { source, .. } => Some(&**source),
         }
     }
 }
@@ -79,7 +122,7 @@ impl fmt::Display for ServeError {
 impl From<ServeError> for Failure {
     fn from(error: ServeError) -> Self {
         match error {
-            ServeError::Fill(FillError::Config(text)) => Self::Config(text),
+            ServeError::Fill(error @ FillError::Config { .. }) => Self::Config(error.to_string()),
             other => Self::general(other),
         }
     }

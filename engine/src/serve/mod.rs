@@ -28,7 +28,7 @@ use signal_hook::iterator::Signals;
 
 use crate::config::{self, Config, EngineOptions, Listen, StoreConfig};
 use crate::serve::boot::{Engine, ProcessKeys, ShardPlan};
-use crate::serve::error::ServeError;
+use crate::serve::error::{BootError, ServeError};
 use crate::serve::ready::Ready;
 use crate::serve::running::{DeskParts, Running};
 use crate::serve::shutdown::SignalAsk;
@@ -63,15 +63,17 @@ pub(crate) struct Server {
 /// The data directory, for its owner only.
 fn make_folder(path: &Path) -> Result<(), ServeError> {
     let made = if path.is_dir() {
-        return linchpin_storage::check_folder(path).map_err(|error| ServeError::Io(error.to_string()));
+        return linchpin_storage::check_folder(path).map_err(|error| ServeError::Store(error.into()));
     } else {
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path).and_then(|()| {
             // Parents keep the mode that they had; this one is private whatever the umask says.
             std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o700))
         })
     };
-    made.map_err(|error| {
-        ServeError::Io(format!("data directory {}: {error}; choose another one with --data", path.display()))
+    made.map_err(|error| ServeError::Io {
+        what: format!("data directory {}", path.display()),
+        source: error.into(),
+        advice: "choose another one with --data",
     })
 }
 
@@ -79,9 +81,8 @@ fn make_folder(path: &Path) -> Result<(), ServeError> {
 /// this one's place. A process that was started to take over does so.
 pub(crate) fn serve(server: Server, announce: impl FnOnce(&Ready)) -> Result<(), ServeError> {
     // First of all: whoever reads the ready file may end the server at once.
-    let mut signals =
-        shutdown::catch().map_err(|error| ServeError::Io(format!("signals cannot be caught: {error}")))?;
-    let incoming = Incoming::of_environment().map_err(|error| ServeError::Io(error.to_string()))?;
+    let mut signals = shutdown::catch().map_err(of_signals)?;
+    let incoming = Incoming::of_environment().map_err(ServeError::handover)?;
     let Some(mut incoming) = incoming else {
         let (running, reload) = start(server, announce, None)?;
         return run(running, &mut signals, &reload);
@@ -119,7 +120,7 @@ fn start(
     let routes = http::RouteOptions { tests: server.test_routes, console_build: linchpin_console::BUILD };
     let mut http = http_options(&server);
     let inherited = match &mut incoming {
-        Some(incoming) => Some(incoming.prepare(|| could_start(&server)).map_err(ServeError::Io)?),
+        Some(incoming) => Some(incoming.prepare(|| could_start(&server)).map_err(ServeError::handover)?),
         None => None,
     };
     let Server {
@@ -134,7 +135,7 @@ fn start(
     };
     let stored = stored.transpose().map_err(ServeError::Store)?;
     http.asks |= stored.as_ref().is_some_and(Stored::has_people);
-    let keys = ProcessKeys::of(stored.as_ref()).map_err(|error| ServeError::Io(error.to_string()))?;
+    let keys = ProcessKeys::of(stored.as_ref()).map_err(|error| ServeError::Boot(BootError::Io(error)))?;
     let mut registry = registry(stored.as_ref(), options.shards, keys.digest)?;
     let keep = stored.as_ref().map(Stored::keep);
     let devices = fill.make(&mut registry, keep.as_ref()).map_err(ServeError::Fill)?;
@@ -181,8 +182,8 @@ fn start(
 
 /// Take the connections of the process before, and let it go.
 fn take_over(incoming: &mut Incoming, engine: &Engine, orders: &UpgradeOrders) -> Result<(), ServeError> {
-    let arrival = incoming.take_over(engine).map_err(ServeError::Io)?;
-    let failed = |error: std::io::Error| ServeError::Io(error.to_string());
+    let arrival = incoming.take_over(engine).map_err(ServeError::handover)?;
+    let failed = |error: std::io::Error| ServeError::Boot(BootError::Io(error));
     engine.order_all(|| ShardOrder::Wake(arrival.claim)).map_err(failed)?;
     engine.progress.set_orders(false);
     let report = incoming.running(&arrival);
@@ -222,7 +223,9 @@ fn run(mut running: Running, signals: &mut Signals, reload: &Reload) -> Result<(
                 match hand_over(&mut running, &order) {
                     Ended::Back(report) => reload.orders.set(report),
                     Ended::Gone => return Ok(()),
-                    Ended::Lost(why) => return Err(ServeError::Io(format!("the upgrade failed beyond repair: {why}"))),
+                    Ended::Lost(why) => {
+                        return Err(ServeError::handover(format!("the upgrade failed beyond repair: {why}")));
+                    }
                 }
             }
             Ok(SignalAsk::End) => {
@@ -239,7 +242,11 @@ fn run(mut running: Running, signals: &mut Signals, reload: &Reload) -> Result<(
     if let Some(stored) = running.stored.take() {
         stored.close();
     }
-    ended.map_err(|error| ServeError::Io(error.to_string()))
+    ended.map_err(|error| ServeError::Boot(BootError::Io(error)))
+}
+
+fn of_signals(error: std::io::Error) -> ServeError {
+    ServeError::Io { what: "signals cannot be caught".to_owned(), source: error.into(), advice: "" }
 }
 
 /// Who exists, from the store if there is one.

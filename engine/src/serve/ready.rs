@@ -11,6 +11,7 @@ use linchpin_control::{Control, Made};
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::cause::Cause;
 use crate::serve::boot::Engine;
 use crate::serve::error::ServeError;
 use crate::tick::doors::Door;
@@ -72,11 +73,13 @@ impl Ready {
     /// # Errors
     /// It cannot be written: the text names it and the flag.
     pub(crate) fn write(&self, path: &Path) -> Result<(), ServeError> {
-        let failed = |error: String| {
-            ServeError::Io(format!("ready file {}: {error}; choose another one with --ready-file", path.display()))
+        let failed = |source: Cause| ServeError::Io {
+            what: format!("ready file {}", path.display()),
+            source,
+            advice: "choose another one with --ready-file",
         };
-        let text = serde_json::to_string(self).map_err(|error| failed(error.to_string()))?;
-        linchpin_storage::write_private(path, text.as_bytes()).map_err(|error| failed(error.to_string()))
+        let text = serde_json::to_string(self).map_err(|error| failed(error.into()))?;
+        linchpin_storage::write_private(path, text.as_bytes()).map_err(|error| failed(error.into()))
     }
 }
 

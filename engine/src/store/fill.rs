@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use linchpin_control::{DeviceEntry, Keep, Made, NewDevices, Registry, RegistryError, TemplateEntry};
 use linchpin_protocol::model::{DeviceId, Template};
 
+use crate::cause::Cause;
 use crate::config::DeviceConfig;
 use crate::serve::demo;
 
@@ -34,17 +35,40 @@ pub(crate) enum Fill {
 pub(crate) enum FillError {
     /// The store cannot be read or written.
     Store(linchpin_storage::Error),
-    /// The file asks for something impossible.
-    Config(String),
-    /// Something else.
-    Other(String),
+    /// A device of the file asks for something impossible.
+    Config { path: PathBuf, name: String, source: RegistryError },
+    /// The registry does not take it.
+    Registry(RegistryError),
+    /// The file of tokens cannot be written.
+    Tokens { path: PathBuf, source: Cause },
+    /// The store knows a device, but not its record.
+    NoRecord(DeviceId),
+    /// The registry made no device.
+    NoDevice,
 }
 
 impl fmt::Display for FillError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Store(error) => error.fmt(f),
-            Self::Config(text) | Self::Other(text) => f.write_str(text),
+            Self::Config { path, name, source } => write!(f, "{}: device {name:?}: {source}", path.display()),
+            Self::Registry(source) => source.fmt(f),
+            Self::Tokens { path, source } => {
+                write!(f, "{}: {source}; choose another file with --tokens-out", path.display())
+            }
+            Self::NoRecord(device) => write!(f, "device {device} has no record in the store"),
+            Self::NoDevice => f.write_str("no device was made"),
+        }
+    }
+}
+
+impl std::error::Error for FillError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Store(source) => Some(source),
+            Self::Config { source, .. } | Self::Registry(source) => Some(source),
+            Self::Tokens { source, .. } => Some(&**source),
+            Self::NoRecord(_) | Self::NoDevice => None,
         }
     }
 }
@@ -57,7 +81,7 @@ impl From<linchpin_storage::Error> for FillError {
 
 impl From<RegistryError> for FillError {
     fn from(error: RegistryError) -> Self {
-        Self::Other(error.to_string())
+        Self::Registry(error)
     }
 }
 
@@ -83,10 +107,8 @@ impl Fill {
                 let more = NewDevices { count: more, ..NewDevices::default() };
                 let others = filling.dev_devices(demo::DEVICES, &[more])?;
                 if let Some(path) = tokens_out {
-                    linchpin_storage::write_private(&path, token_lines(&others).as_bytes()).map_err(|error| {
-                        let text = format!("{}: {error}; choose another file with --tokens-out", path.display());
-                        FillError::Other(text)
-                    })?;
+                    linchpin_storage::write_private(&path, token_lines(&others).as_bytes())
+                        .map_err(|error| FillError::Tokens { path: path.clone(), source: error.into() })?;
                 }
                 Ok(shown)
             }
@@ -147,14 +169,14 @@ impl Filling<'_> {
             (None, Some(keep)) => keep.token(&entry)?,
             (token, _) => token,
         };
-        let missing = || FillError::Other(format!("device {} has no record in the store", entry.id));
+        let missing = || FillError::NoRecord(entry.id);
         Ok(Made { token: token.ok_or_else(missing)?, entry })
     }
 
     /// A device of the file: found by its token if it has one, else by its name.
     fn file_device(&mut self, path: &std::path::Path, device: DeviceConfig) -> Result<Made, FillError> {
         let DeviceConfig { name, template, token } = device;
-        let wrong = |error: RegistryError| FillError::Config(format!("{}: device {name:?}: {error}", path.display()));
+        let wrong = |source: RegistryError| FillError::Config { path: path.to_owned(), name: name.clone(), source };
         let known = match (token, self.keep) {
             (Some(token), Some(keep)) => keep.find(&token)?.and_then(|id| self.registry.device(id)),
             (None, Some(_)) => {
@@ -180,7 +202,7 @@ impl Filling<'_> {
             None => {
                 let new = NewDevices { template, name: name.clone(), ..NewDevices::default() };
                 let made = self.registry.add(&new).map_err(wrong)?;
-                made.into_iter().next().ok_or_else(|| FillError::Other("no device was made".to_owned()))?
+                made.into_iter().next().ok_or_else(|| FillError::NoDevice)?
             }
         };
         self.named.push(made.entry.id);

@@ -11,16 +11,17 @@ mod load;
 mod replies;
 mod restore;
 
-use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Instant;
+use std::{fmt, io};
 
 use linchpin_control::{Keep, Loaded, Upkeep};
 use linchpin_storage::{Settings, Store, Unseal, write_private};
 use zeroize::Zeroizing;
 
+use crate::cause::Cause;
 use crate::config::StoreConfig;
 use crate::limits;
 use crate::tick::command_lane::ToShard;
@@ -38,14 +39,27 @@ pub(crate) enum StoreError {
     /// The store itself.
     Store(linchpin_storage::Error),
     /// The key file cannot be made.
-    Key(String),
+    Key { path: PathBuf, source: Cause },
+    /// The operating system gives no thread.
+    Thread(io::Error),
 }
 
 impl fmt::Display for StoreError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Store(error) => error.fmt(f),
-            Self::Key(text) => f.write_str(text),
+            Self::Key { path, source } => write!(f, "the key file {}: {source}", path.display()),
+            Self::Thread(source) => write!(f, "no thread for the store could be started: {source}"),
+        }
+    }
+}
+
+impl std::error::Error for StoreError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Store(source) => Some(source),
+            Self::Key { source, .. } => Some(&**source),
+            Self::Thread(source) => Some(source),
         }
     }
 }
@@ -101,10 +115,8 @@ impl Stored {
             tracing::warn!("the store was made by an older version: `linchpin upgrade finalize` makes room for people");
         }
         let upkeep = Upkeep::new(Keep::new(Arc::clone(&store)), config.unseal, config.backup);
-        let (changes, thread) = changes::start(store.writer(), store.reads())
-            .map_err(|error| StoreError::Key(format!("no thread for the store could be started: {error}")))?;
-        let replies = Replies::start()
-            .map_err(|error| StoreError::Key(format!("no thread for the store could be started: {error}")))?;
+        let (changes, thread) = changes::start(store.writer(), store.reads()).map_err(StoreError::Thread)?;
+        let replies = Replies::start().map_err(StoreError::Thread)?;
         Ok(Self { store, changes, thread, upkeep, replies, under_way: Arc::default() })
     }
 
@@ -211,9 +223,9 @@ fn make_key(path: &Path, data_path: &Path) -> Result<(), StoreError> {
     if path.exists() || crate::config::store_folder(data_path).exists() {
         return Ok(());
     }
-    let failed = |what: &dyn fmt::Display| StoreError::Key(format!("the key file {}: {what}", path.display()));
+    let failed = |source: Cause| StoreError::Key { path: path.to_owned(), source };
     let mut key = Zeroizing::new([0; 32]);
-    getrandom::fill(&mut *key).map_err(|_| failed(&"the operating system gave no random bytes"))?;
+    getrandom::fill(&mut *key).map_err(|_| failed("the operating system gave no random bytes".into()))?;
     // On the disk before anything is sealed with it.
-    write_private(path, &*key).map_err(|error| failed(&error))
+    write_private(path, &*key).map_err(|error| failed(error.into()))
 }

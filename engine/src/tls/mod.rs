@@ -1,10 +1,10 @@
 //! TLS of the whole process: certificates, ticket keys, and what each shard gets of them.
 
+mod error;
 mod local;
 mod ordered;
 mod tickets;
 
-use std::fmt;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -19,6 +19,8 @@ use linchpin_tls::{
     SessionIds, SetupFault, Tickets, limits,
 };
 
+pub(crate) use error::TlsError;
+use error::{read, wrong};
 pub(crate) use local::Local;
 pub(crate) use ordered::{AcmeConfig, Ordering, TrustedRoot, open_tls, order_again};
 use tickets::TicketFile;
@@ -48,24 +50,6 @@ pub(crate) struct TlsConfig {
     pub(crate) acme: Option<AcmeConfig>,
     /// Roots that devices have.
     pub(crate) device_roots: Vec<TrustedRoot>,
-}
-
-/// What keeps TLS from being set up; names the file.
-#[derive(Debug)]
-pub(crate) struct TlsError(String);
-
-impl fmt::Display for TlsError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-fn wrong(path: &Path, what: impl fmt::Display) -> TlsError {
-    TlsError(format!("{}: {what}", path.display()))
-}
-
-fn read(path: &Path) -> Result<Vec<u8>, TlsError> {
-    std::fs::read(path).map_err(|error| wrong(path, error))
 }
 
 pub(crate) fn now_s() -> u64 {
@@ -228,7 +212,7 @@ impl ServerTls {
         let clock = Clock::new(now_s());
         let from_files = config.identities()?;
         let identities = config.with_placeholder(from_files.clone())?;
-        let certificates = Certificates::new(identities).map_err(|fault| TlsError(fault.to_string()))?;
+        let certificates = Certificates::new(identities).map_err(TlsError::new)?;
         let revoked = Revoked::default();
         revoked.replace(config.revoked_list()?);
         let store = || Arc::new(SessionIds::new(limits::SESSION_IDS, clock.clone()));
@@ -275,7 +259,7 @@ impl ServerTls {
         store: usize,
         roots: Option<Vec<CertificateDer<'static>>>,
     ) -> Result<Acceptor, TlsError> {
-        let failed = |fault: SetupFault| TlsError(fault.to_string());
+        let failed = |fault: SetupFault| TlsError::new(fault);
         let mut all = self.tickets.lock().unwrap_or_else(PoisonError::into_inner);
         let ring = all.file.ring();
         let tickets = Arc::new(Tickets::new(policy, ring.current(), ring.previous()).map_err(failed)?);
@@ -354,7 +338,7 @@ impl ServerTls {
     fn replace(&self, config: &TlsConfig, mut identities: Vec<Identity>) -> Result<(), TlsError> {
         identities.extend(self.ordered.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned());
         let identities = config.with_placeholder(identities)?;
-        self.certificates.replace(identities).map_err(|fault| TlsError(fault.to_string()))
+        self.certificates.replace(identities).map_err(TlsError::new)
     }
 
     /// Go on to a new ticket key when its epoch has come.
@@ -382,7 +366,7 @@ impl ServerTls {
             }
         };
         let thread = std::thread::Builder::new().name("ticket-keys".to_owned()).spawn(run);
-        thread.map(drop).map_err(|error| TlsError(error.to_string()))
+        thread.map(drop).map_err(TlsError::new)
     }
 }
 

@@ -78,7 +78,7 @@ impl TlsConfig {
     pub(super) fn with_placeholder(&self, identities: Vec<Identity>) -> Result<Vec<Identity>, TlsError> {
         let Some(acme) = self.acme.as_ref().filter(|_| identities.is_empty()) else { return Ok(identities) };
         tracing::warn!("no certificate is there yet: devices with TLS are refused by themselves until one is ordered");
-        let failed = |fault: SetupFault| TlsError(fault.to_string());
+        let failed = |fault: SetupFault| TlsError::new(fault);
         let now_s = now_s();
         let authority =
             LocalAuthority::make("Linchpin: no certificate yet", now_s, PLACEHOLDER_LIFETIME).map_err(failed)?;
@@ -115,7 +115,7 @@ pub(crate) fn order_again(tls: &Arc<ServerTls>, keep: Option<&Keep>) -> Result<O
 fn order(settings: AcmeSettings, keep: Option<&Keep>, tls: &Arc<ServerTls>) -> Result<Ordering, TlsError> {
     let store = keep.map(|keep| Arc::clone(keep.store()));
     let acme = Acme::load(settings, store, tls.challenges())
-        .map_err(|why| TlsError(format!("ordered certificates: {why}")))?;
+        .map_err(|why| TlsError::new(format!("ordered certificates: {why}")))?;
     tls.serve_ordered(acme.identities())?;
     let tls = Arc::clone(tls);
     Ok((acme, Arc::new(move |identities| tls.serve_ordered(identities).map_err(|error| error.to_string()))))

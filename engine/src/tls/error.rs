@@ -1,0 +1,45 @@
+//! What keeps TLS from being set up.
+
+use std::error::Error;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use crate::cause::Cause;
+
+/// See the module's page; names the file, if it is about one.
+#[derive(Debug)]
+pub(crate) struct TlsError {
+    path: Option<PathBuf>,
+    cause: Cause,
+}
+
+impl TlsError {
+    /// Of no file.
+    pub(super) fn new(cause: impl Into<Cause>) -> Self {
+        Self { path: None, cause: cause.into() }
+    }
+}
+
+impl fmt::Display for TlsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.path {
+            Some(path) => write!(f, "{}: {}", path.display(), self.cause),
+            None => self.cause.fmt(f),
+        }
+    }
+}
+
+impl Error for TlsError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&*self.cause)
+    }
+}
+
+/// Something is wrong with this file.
+pub(super) fn wrong(path: &Path, cause: impl Into<Cause>) -> TlsError {
+    TlsError { path: Some(path.to_owned()), cause: cause.into() }
+}
+
+pub(super) fn read(path: &Path) -> Result<Vec<u8>, TlsError> {
+    std::fs::read(path).map_err(|error| wrong(path, error))
+}
