@@ -36,7 +36,7 @@ impl Control {
     /// Answer the asks of all shards, on the worker threads.
     pub fn answer_asks(&self, options: RouteOptions, desks: Vec<AskDesk>) {
         let Some(runtime) = &self.runtime else { return };
-        let front = http::front(Arc::clone(&self.desk), options);
+        let front = http::front(&self.desk, options);
         for desk in desks {
             runtime.spawn(front.clone().serve(desk));
         }

@@ -173,7 +173,6 @@ fn start(
     announce(&ready);
     drop((ready, devices));
     say_ready(&engine, &control);
-    notify::ready();
     watchdog::start(&engine.progress);
     let asks = Vec::new();
     let running = Running { engine, control: Some(control), stored, tls, desk, store_config: store, data_path, asks };
@@ -267,6 +266,7 @@ fn say_ready(engine: &Engine, control: &Control) {
     if let Some(address) = control.metrics() {
         tracing::info!("metrics at http://{address}/metrics");
     }
+    notify::ready();
 }
 
 /// What `linchpin status` says of the server itself.

@@ -80,7 +80,7 @@ impl TlsConfig {
         let now_s = now_s();
         for (at, identity) in self.identities()?.iter().enumerate() {
             if let Some(warning) = identity.untimely(now_s) {
-                return Err(wrong(&self.chain_path(at), warning));
+                return Err(wrong(&self.chain_path(at), warning.to_string()));
             }
         }
         self.client_roots()?;
@@ -311,7 +311,7 @@ impl ServerTls {
         for (at, identity) in fresh.iter().enumerate() {
             let is_served = running.iter().any(|served| served.chain() == identity.chain());
             match identity.untimely(now_s) {
-                Some(warning) if !is_served => return Err(wrong(&config.chain_path(at), warning)),
+                Some(warning) if !is_served => return Err(wrong(&config.chain_path(at), warning.to_string())),
                 _ => {}
             }
         }

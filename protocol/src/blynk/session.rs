@@ -48,7 +48,7 @@ enum State {
 
 /// A time that needs to lie at a multiple of 4 bytes only: so do sessions, and what holds one has room beside it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(packed(4))]
+#[repr(Rust, packed(4))]
 struct Stamp(UnixMillis);
 
 /// Turns the frames of one connection into [`Action`]s. A plain value of a few bytes that may travel between threads.

@@ -117,8 +117,8 @@ fn sessions_are_by_cookie_and_only_for_our_own_page() {
     assert_eq!(signed.field("cache-control"), Some("no-store"));
     let json_body = "Content-Type: application/json".to_owned();
     let change = Some("{\"name\": \"Mallory\"}");
-    eve.ask_raw("PATCH", "/api/v1/me", &[json_body.clone()], change).expect_problem(403, "E0606");
-    let other = [json_body.clone(), "Origin: http://evil.example".to_owned()];
+    eve.ask_raw("PATCH", "/api/v1/me", std::slice::from_ref(&json_body), change).expect_problem(403, "E0606");
+    let other = [json_body, "Origin: http://evil.example".to_owned()];
     eve.ask_raw("PATCH", "/api/v1/me", &other, change).expect_problem(403, "E0606");
     let form = ["Content-Type: text/plain".to_owned()];
     let answer = eve.ask_raw("POST", "/api/v1/session", &form, Some("{}"));

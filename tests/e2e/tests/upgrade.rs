@@ -1,5 +1,7 @@
 //! A running server is replaced by another process, and no device notices: every client checks its own stream byte by byte.
 
+#![allow(clippy::print_stderr, reason = "the report of a test")]
+
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::os::unix::fs::PermissionsExt as _;
@@ -220,7 +222,7 @@ impl Drop for EndOfAll<'_> {
             let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<i32>().ok()) else { continue };
             let line = std::fs::read(entry.path().join("cmdline")).unwrap_or_default();
             let args: Vec<&[u8]> = line.split(|byte| *byte == 0).collect();
-            let is_server = args.get(1) == Some(&&b"dev"[..]) && args.iter().any(|arg| *arg == data.as_bytes());
+            let is_server = args.get(1) == Some(&&b"dev"[..]) && args.contains(&data.as_bytes());
             if is_server
                 && pid.to_string() != first
                 && let Some(pid) = rustix::process::Pid::from_raw(pid)

@@ -55,12 +55,11 @@ pub(super) fn list(call: &RowCall, asked: &UserList) -> Result<ListPage<UserLine
     let org = org_of(asked.org)?;
     let (scope, loader) = (call.scope::<right::UserView>(org)?, call.loader()?);
     let after = asked.after.as_deref().map(|text| loader.read_cursor::<8>(org, "users", text)).transpose()?;
-    let after =
-        after.map(|key| u64::from_be_bytes(key)).and_then(|key| Some((OrgId::new((key >> 32) as u32)?, key as u32)));
+    let after = after.map(u64::from_be_bytes).and_then(|key| Some((OrgId::new((key >> 32) as u32)?, key as u32)));
     let limit = asked.limit.map_or(limits::PAGE, |limit| limit as usize);
     let page = loader.people(&scope, after, limit)?;
     let next = page.last().filter(|_| page.len() == limit).map(|(person, _)| {
-        let key = u64::from(person.id.0.get()) << 32 | u64::from(person.id.1);
+        let key = (u64::from(person.id.0.get()) << 32) | u64::from(person.id.1);
         loader.cursor(org, "users", &key.to_be_bytes())
     });
     let items = page.iter().map(|(person, grant)| line(call, org, person, *grant));

@@ -17,13 +17,17 @@ use crate::{Code, CommandError};
 /// Something that is ready later.
 pub(crate) type Later<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
+/// A function of a row with this answer, from JSON.
+type RowFunction<T> =
+    for<'a> fn(&'static Schema, &'a Desk, &'a Arc<RowCall>, Value) -> Later<'a, Result<T, CommandError>>;
+
 /// The function of a row, from JSON to JSON.
 #[derive(Clone, Copy)]
 pub(crate) enum Run {
     /// Answered once.
-    Once(for<'a> fn(&'static Schema, &'a Desk, &'a Arc<RowCall>, Value) -> Later<'a, Result<Value, CommandError>>),
+    Once(RowFunction<Value>),
     /// Answered, and items follow.
-    Follow(for<'a> fn(&'static Schema, &'a Desk, &'a Arc<RowCall>, Value) -> Later<'a, Result<Streamed, CommandError>>),
+    Follow(RowFunction<Streamed>),
 }
 
 /// What follows an answer. It ends when this is dropped.

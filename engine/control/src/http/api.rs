@@ -28,11 +28,11 @@ use crate::{Code, CommandError, limits};
 const PLATFORM: &str = "/api/v1/organization/";
 
 /// What answers asks: the routes of the table, and who is whose.
-pub(crate) fn front(desk: Arc<Desk>, options: RouteOptions) -> Front {
-    let owners = Arc::clone(&desk);
+pub(crate) fn front(desk: &Arc<Desk>, options: RouteOptions) -> Front {
+    let owners = Arc::clone(desk);
     let router = routes(options)
-        .merge(files(Arc::clone(&desk)))
-        .merge(live(Arc::clone(&desk), options.console_build))
+        .merge(files(Arc::clone(desk)))
+        .merge(live(Arc::clone(desk), options.console_build))
         .merge(api(desk));
     Front::new(router, Arc::new(move |ask| owner(&owners, ask)))
 }
@@ -51,7 +51,7 @@ fn owner(desk: &Desk, ask: &AskStart) -> Owner {
 }
 
 /// All rows that have a place over HTTP.
-fn api(desk: Arc<Desk>) -> Router {
+fn api(desk: &Arc<Desk>) -> Router {
     let mut places: BTreeMap<&str, MethodRouter> = BTreeMap::new();
     for row in TABLE.iter().copied() {
         let Some(route) = row.route else { continue };
@@ -62,7 +62,7 @@ fn api(desk: Arc<Desk>) -> Router {
             "PATCH" => MethodFilter::PATCH,
             _ => MethodFilter::DELETE,
         };
-        let desk = Arc::clone(&desk);
+        let desk = Arc::clone(desk);
         let take = move |request: Request| {
             let desk = Arc::clone(&desk);
             async move { take(&desk, row, request).await }

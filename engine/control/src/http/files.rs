@@ -162,7 +162,7 @@ async fn read_form(
     key: DeviceKey,
 ) -> Result<(FileDraft, &'static str), Refusal> {
     loop {
-        let field = form.next_field().await.map_err(broken)?;
+        let field = form.next_field().await.map_err(|fault| broken(&fault))?;
         let Some(mut field) = field else { return refused(400, "The form has no field upfile with a file.") };
         if field.name() != Some("upfile") {
             continue;
@@ -172,7 +172,7 @@ async fn read_form(
         let mut draft = blocking(move || Ok(shelf.begin(key, FileKind::Upload, &name, now_ms())?)).await?;
         let mut media = None;
         let mut waiting: Vec<u8> = Vec::new();
-        while let Some(bytes) = field.chunk().await.map_err(broken)? {
+        while let Some(bytes) = field.chunk().await.map_err(|fault| broken(&fault))? {
             waiting.extend_from_slice(&bytes);
             if waiting.len() >= storage::FILE_PIECE_BYTES {
                 media.get_or_insert_with(|| media_of(&waiting));
@@ -193,7 +193,7 @@ async fn written(mut draft: FileDraft, piece: Vec<u8>) -> Result<FileDraft, Refu
     .await
 }
 
-fn broken(fault: multer::Error) -> Refusal {
+fn broken(fault: &multer::Error) -> Refusal {
     match fault {
         multer::Error::StreamSizeExceeded { .. } | multer::Error::FieldSizeExceeded { .. } => {
             FileRefused::TooLarge(storage::UPLOAD_BYTES).into()

@@ -26,7 +26,6 @@ pub(super) async fn parameters(
         bytes if bytes.is_empty() => Map::new(),
         bytes => body_of(schema, headers, &bytes)?,
     };
-    let mut count = 0;
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec());
     let query = Target::parse(target);
     let query = query.pairs().map(|(name, value)| Some((text(&name).ok()?, text(&value).ok()?)));
@@ -36,10 +35,9 @@ pub(super) async fn parameters(
         let is_own = schema.get("properties").is_some_and(|all| all.get(&own).is_some());
         Some((if is_own { own } else { name.clone() }, value.clone()))
     };
-    for pair in path.iter().map(of_path).chain(query) {
-        count += 1;
+    for (count, pair) in path.iter().map(of_path).chain(query).enumerate() {
         let (name, value) = pair
-            .filter(|_| count <= API_PARAMETERS)
+            .filter(|_| count < API_PARAMETERS)
             .ok_or_else(|| CommandError::new(Code::BadParameter, "the query is no UTF-8, or is too long"))?;
         let value = typed(schema, &name, value);
         if found.insert(name.clone(), value).is_some() {

@@ -149,7 +149,7 @@ impl Loader {
             .may_assign(role.ok_or(LoaderFault::field("role", "a role of the new organization"))?.0, grant.below)?;
         let (new, keys) = ((to, id.1), self.delete_belongings(&mut change, id)?);
         person.account.epoch += 1;
-        let user = User { role: grant.role, account: person.account.to_bytes(), ..person.user.clone() };
+        let user = User { role: grant.role, account: person.account.to_bytes(), ..person.user };
         change.batch.delete::<User>(&UserKey::new(from, id.1))?;
         change.batch.put(&UserKey::new(to, id.1), &user)?;
         change.batch.put_index(&self.store.email_digest(&user.email), &IndexEntry { org: to, number: id.1 })?;

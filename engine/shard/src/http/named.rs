@@ -6,6 +6,9 @@ use linchpin_protocol::model::{Pin, PinKind};
 use crate::Shard;
 use crate::device::verbs::Refused;
 
+/// A pin and what goes with it.
+type PinValue = (Pin, Box<[u8]>);
+
 impl Shard {
     /// The pin that is meant.
     pub(super) fn pin_meant(&self, position: u32, named: PinRef) -> Result<Pin, Refused> {
@@ -24,7 +27,7 @@ impl Shard {
         &self,
         position: u32,
         named: impl IntoIterator<Item = &'a (PinRef, Box<[u8]>)>,
-    ) -> Result<Vec<(Pin, Box<[u8]>)>, Refused> {
+    ) -> Result<Vec<PinValue>, Refused> {
         named.into_iter().map(|(pin, value)| Ok((self.pin_meant(position, *pin)?, value.clone()))).collect()
     }
 

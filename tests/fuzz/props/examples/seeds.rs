@@ -108,8 +108,8 @@ fn bodies() -> io::Result<()> {
 fn ticket_files() -> io::Result<()> {
     let mut inputs = BTreeSet::new();
     for n in 0..40u8 {
-        inputs.insert(vec![n * 6 | 1]);
-        inputs.insert(vec![n * 6 | 1, n, 1 << (n % 8)]);
+        inputs.insert(vec![(n * 6) | 1]);
+        inputs.insert(vec![(n * 6) | 1, n, 1 << (n % 8)]);
         inputs.insert([&[n * 2][..], &vec![n; usize::from(n) * 4]].concat());
     }
     write_as_they_are("ticket_file", &inputs)
