@@ -89,8 +89,9 @@ fn connects(library: Library, server: &Server, proxy: &SlowProxy, device: &Devic
 }
 
 /// The recorded programs of the C++ library, which is on no registry: login and INFO are answered before any value comes.
-fn cpp_programs(server: &Server, proxy: &SlowProxy, device: &Device) {
-    for name in ["cpp-linux-0.6.1", "cpp-linux-1.0.1", "cpp-linux-1.4.0"] {
+/// Each has a device of its own: one device may log in ten times at once.
+fn cpp_programs(server: &Server, proxy: &SlowProxy, devices: &[Device]) {
+    for (name, device) in ["cpp-linux-0.6.1", "cpp-linux-1.0.1", "cpp-linux-1.4.0"].into_iter().zip(devices) {
         under_fire(server, device, |_| {
             let mut wire = Wire::connect(proxy.address());
             let mut said = recorded(name).into_iter().filter(|(from, _)| *from != From::Server).map(|(_, bytes)| {
@@ -133,9 +134,9 @@ fn far_away(back_end: BackEnd) {
         Library::BlynkLibrarySsl,
         Library::BlynklibSsl,
     ];
-    let server = Server::dev().back_end(back_end).shards(2).devices(libraries.len() as u32 + 3).start();
+    let server = Server::dev().back_end(back_end).shards(2).devices(libraries.len() as u32 + 5).start();
     let devices = server.more_devices();
-    let (others, mine) = devices.split_at(3);
+    let (others, mine) = devices.split_at(5);
     for one_way in ONE_WAY_MS.map(Duration::from_millis) {
         let plain = SlowProxy::start(server.address(), one_way);
         let tls = SlowProxy::start(server.tls_address(), one_way);
@@ -146,9 +147,9 @@ fn far_away(back_end: BackEnd) {
                     let server = &server;
                     scope.spawn(move || connects(library, server, proxy, device));
                 }
-                scope.spawn(|| cpp_programs(&server, &plain, &others[0]));
-                scope.spawn(|| mosquitto(&server, plain.address(), None, &others[1]));
-                scope.spawn(|| mosquitto(&server, tls.address(), Some(&server.ca()), &others[2]));
+                scope.spawn(|| cpp_programs(&server, &plain, &others[2..]));
+                scope.spawn(|| mosquitto(&server, plain.address(), None, &others[0]));
+                scope.spawn(|| mosquitto(&server, tls.address(), Some(&server.ca()), &others[1]));
             });
         }
     }

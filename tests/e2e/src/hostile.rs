@@ -85,7 +85,8 @@ const BEFORE_LOGIN: &[(&str, Maker)] = &[
         let mut bytes = r.bytes(len);
         bytes[0] = 0x16;
         bytes[1] = r.pick(&[0, 1, 2, 4, 9, 0xff]);
-        (bytes, Outcome::End(Vec::new()))
+        // A record of a version that does not exist: a fatal alert, protocol_version.
+        (bytes, Outcome::End(vec![21, 3, 3, 0, 2, 2, 70]))
     }),
 ];
 
