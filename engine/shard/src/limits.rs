@@ -234,6 +234,8 @@ pub const STRANGERS_PART: usize = 2;
 pub const STRANGER_SHARES: usize = 32;
 /// See [`STRANGER_SHARES`].
 pub const STRANGERS_OF_ONE: usize = 1_024;
+/// A connection that has asked nothing yet makes room only after this time, ms: its first bytes may wait to be read.
+pub const NEWCOMER_MS: u64 = 250;
 /// One look at the table gives back one place in so many.
 pub const TABLE_BATCH: usize = 64;
 /// While the table is not crowded, addresses beyond their share are looked for this often, ms.

@@ -72,6 +72,8 @@ pub struct Shard {
     pub(crate) counters: Counters,
     /// When addresses with too many connections are looked for again.
     pub(crate) room_due_at: Millis,
+    /// When room on a full table is looked for again.
+    pub(crate) room_again_at: Option<Millis>,
     /// The device that is being heard has not spoken for a moment: its next PING is free.
     pub(crate) may_ping: bool,
     pub(crate) clock: StallClock,
@@ -123,6 +125,7 @@ impl Shard {
             settings: options.settings,
             counters: Counters::default(),
             room_due_at: Millis(0),
+            room_again_at: None,
             may_ping: false,
             clock: StallClock { last_run: now.mono, grace_until: Millis(0), wall_offset_s: 0 },
             push_id: 0,

@@ -31,7 +31,7 @@ impl Shard {
             return self.end(turn, slot, End::Drained);
         }
         turn.fx.push(Effect::Arm { slot, receive: Receive::Once });
-        self.look_for_room(turn, slot);
+        self.look_for_room(turn);
     }
 
     /// This shard's share of the address cap: the kernel spreads the connections of an address over the shards.

@@ -26,6 +26,8 @@ pub(crate) enum Timer {
     Handshakes,
     /// A report on who holds most.
     Holdings,
+    /// A full table had nobody who could make room.
+    Room,
 }
 
 impl Timer {
@@ -39,6 +41,7 @@ impl Timer {
         Self::Live,
         Self::Handshakes,
         Self::Holdings,
+        Self::Room,
     ];
 }
 
@@ -61,6 +64,7 @@ impl Shard {
             Timer::Live => self.live.due_at(),
             Timer::Handshakes => self.handshake_deadline(),
             Timer::Holdings => self.connections.ledger.report_at(),
+            Timer::Room => self.room_again_at,
         }
     }
 
@@ -78,6 +82,7 @@ impl Shard {
                 Timer::Live => self.live_due(turn),
                 Timer::Handshakes => {}
                 Timer::Holdings => self.report_holdings(turn),
+                Timer::Room => self.look_again(turn),
             }
         }
     }

@@ -3,9 +3,11 @@
 //! Looked at when a connection is accepted, since that is when one is missing. The table itself says who is there, so an
 //! idle connection costs nothing here; a look gives back many places at once, so that it is paid seldom.
 
+use linchpin_protocol::model::Now;
+
 use super::choice::{Holding, who_gives_back};
 use super::owner::{Payer, PayerPrefix};
-use crate::connection::{Connections, Phase};
+use crate::connection::{Connection, Connections, Exchange, Phase};
 use crate::limits::{FULL_SIXTEENTHS, ROOM_LOOK_MS, STRANGER_SHARES, STRANGERS_PART, TABLE_BATCH};
 use crate::{End, Shard, Slot, Turn, limits};
 
@@ -25,8 +27,13 @@ impl Connections {
         self.staying() * 16 >= self.slots() * FULL_SIXTEENTHS
     }
 
-    /// Those that have not logged in; live sockets have, and a bound of their own. Neither the newcomer nor who waits for the server makes room.
-    fn strangers(&self, newcomer: Slot) -> Vec<Holding<Slot>> {
+    /// Those that have not logged in; live sockets have, and a bound of their own. Neither newcomers, whose first bytes may wait to be read, nor who waits for the
+    /// server makes room: on a table full of devices those who come wait until their time is over.
+    fn strangers(&self, now: Now) -> Vec<Holding<Slot>> {
+        let is_settled = |c: &Connection| {
+            let is_idle = c.carry.is_none() && matches!(c.exchange(), Some(Exchange::Reading { .. }));
+            is_idle || c.begun.millis().after(limits::NEWCOMER_MS) <= now.mono
+        };
         let strangers = self.iter().filter(|(_, c)| !matches!(c.phase, Phase::Live | Phase::Watching | Phase::Closing));
         strangers
             .map(|(key, c)| Holding {
@@ -34,7 +41,7 @@ impl Connections {
                 payer: Payer::Address(c.peer.ip()),
                 amount: 1,
                 since: u64::from(c.serial),
-                may_end: key != newcomer && c.awaits_peer(),
+                may_end: c.awaits_peer() && is_settled(c),
             })
             .collect()
     }
@@ -42,7 +49,7 @@ impl Connections {
 
 impl Shard {
     /// A connection has come: is there room for the next, and does nobody hold more than a stranger may?
-    pub(crate) fn look_for_room(&mut self, turn: &mut Turn<'_>, newcomer: Slot) {
+    pub(crate) fn look_for_room(&mut self, turn: &mut Turn<'_>) {
         let connections = &self.connections;
         let known = self.counters.online + self.counters.live_sockets;
         let strangers = connections.staying().saturating_sub(known as usize);
@@ -55,11 +62,19 @@ impl Shard {
             return;
         }
         self.room_due_at = turn.now.mono.after(ROOM_LOOK_MS);
-        self.make_room(turn, strangers, newcomer);
+        self.make_room(turn, strangers);
+    }
+
+    /// Room was looked for in vain: look again.
+    pub(crate) fn look_again(&mut self, turn: &mut Turn<'_>) {
+        if self.room_again_at.is_some_and(|at| at <= turn.now.mono) {
+            self.room_again_at = None;
+            self.look_for_room(turn);
+        }
     }
 
     #[cold]
-    fn make_room(&mut self, turn: &mut Turn<'_>, strangers: usize, newcomer: Slot) {
+    fn make_room(&mut self, turn: &mut Turn<'_>, strangers: usize) {
         let slots = self.connections.slots();
         let batch = (slots / TABLE_BATCH).max(1);
         let half = slots / STRANGERS_PART;
@@ -67,10 +82,13 @@ impl Shard {
         if self.connections.is_full() {
             need = need.max(batch);
         }
-        let mut held = self.connections.strangers(newcomer);
+        let mut held = self.connections.strangers(turn.now);
         let mut ended = who_gives_back(&held, |_| 0, need as u64);
         held.retain(|holding| !ended.contains(&holding.key));
         ended.extend(beyond_share(&held, (slots / STRANGER_SHARES).max(limits::STRANGERS_OF_ONE) as u64));
+        // Nobody may come who could ask again: newcomers that stay silent make room a moment later.
+        let lacks_room = self.connections.is_full() && ended.is_empty();
+        self.room_again_at = lacks_room.then(|| turn.now.mono.after(ROOM_LOOK_MS));
         for slot in ended {
             self.end(turn, slot, End::Crowded);
         }

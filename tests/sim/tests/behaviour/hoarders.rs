@@ -30,7 +30,9 @@ pub(super) fn provoke(end: End) -> World {
     }
     for _ in 0..20 {
         let conn = world.connect([127, 0, 0, 1]);
-        world.send(conn, format!("GET /x HTTP/1.1\r\nHost: x\r\nX: {}", "y".repeat(4_000)).as_bytes());
+        let filler = if end == End::Crowded { "\r\n\r\n".to_owned() } else { "y".repeat(4_000) };
+        world.send(conn, format!("GET /x HTTP/1.1\r\nHost: x\r\nX: {filler}").as_bytes());
+        world.run_ms(5);
     }
     world.run_ms(6_000);
     world
@@ -317,4 +319,28 @@ fn a_hoarder_on_sixteen_shards_is_one() {
     assert!(held > 32 << 10, "{held}: more ended than must be");
     assert!(ends(&world).iter().all(|end| *end == End::ShareFull), "{:?}", ends(&world));
     assert!(!is_ended(&mut world, bystander));
+}
+
+#[test]
+fn on_a_table_full_of_devices_those_who_come_wait() {
+    let mut world = world_of(1, 32, Settings::default());
+    let tokens: Vec<_> = (1..=60).map(|id| world.add_device(id, None)).collect();
+    // All connect at once, and log in at once: as many as fit are served, and nobody is sent away for the next.
+    let mut devices: Vec<_> = tokens
+        .iter()
+        .map(|token| {
+            let mut script = Script::connect(&mut world);
+            script.send(&mut world, command::LOGIN, token.expose().as_bytes());
+            script
+        })
+        .collect();
+    world.run_ms(500);
+    let served: Vec<usize> = (0..60).filter(|at| devices[*at].receive(&mut world).is_some()).collect();
+    assert!(served.len() >= 31, "{served:?}; ends {:?}", ends(&world));
+    assert_eq!(ends(&world), [], "who waits in the kernel is no hoarder");
+    world.close(devices[served[0]].conn);
+    world.close(devices[served[1]].conn);
+    world.run_ms(500);
+    let late = (0..60).filter(|at| !served.contains(at) && devices[*at].receive(&mut world).is_some()).count();
+    assert_eq!(late, 2, "their places are taken by those who waited");
 }
