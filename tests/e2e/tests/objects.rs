@@ -245,14 +245,14 @@ fn a_device_is_claimed_by_its_code_and_a_board_finds_its_template() {
         listed["items"].as_array().expect("a list").iter().map(|pair| text(pair, "state")).collect();
     assert_eq!(states, ["claimed", "unclaimed"]);
 
-    let waiting = user.good("POST", "/orgs/1/provision", Some(json!({"name": "New board"})));
+    let waiting = admin.good("POST", "/orgs/1/provision", Some(json!({"name": "New board"})));
     let path = format!("/orgs/1/devices/{}", waiting["device"]);
-    assert_eq!(user.good("GET", &path, None)["template"], Value::Null);
+    assert_eq!(admin.good("GET", &path, None)["template"], Value::Null);
     let mut board = Wire::login(server.address(), text(&waiting, "token"));
     board.expect_status(command::INTERNAL, &["ver", "1.3.2", "tmpl", &template, "dev", "ESP32"], 200);
     board.expect_status(command::INTERNAL, &["meta", "set", "Hotspot Name", "attic"], 200);
     eventually(EFFECT, "it takes the template that its firmware names", || {
-        (user.good("GET", &path, None)["template"] == template.as_str()).then_some(())
+        (admin.good("GET", &path, None)["template"] == template.as_str()).then_some(())
     });
 }
 

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use linchpin_protocol::model::{DeviceId, OrgId};
+use linchpin_protocol::model::{DeviceId, OrgId, TemplateId};
 
 use super::follow::{Follower, NamedTemplate};
 use super::{Cursor, Fleet};
@@ -18,6 +18,8 @@ pub(crate) struct FleetDesk {
     cursor: Cursor,
     /// Devices that wait for their board, with their organization and until when.
     waiting: Mutex<HashMap<DeviceId, (OrgId, u64)>>,
+    /// What the firmware of these names, whoever asked the homes.
+    named: Mutex<HashMap<DeviceId, TemplateId>>,
 }
 
 impl FleetDesk {
@@ -29,7 +31,13 @@ impl FleetDesk {
         let waiting = Mutex::new(fleet.take_waiting());
         let mut key = [0; 32];
         getrandom::fill(&mut key).map_err(|_| std::io::Error::other("the operating system gave no random bytes"))?;
-        Ok(Self { fleet: Mutex::new(fleet), follower: Follower::default(), cursor: Cursor::new(&key), waiting })
+        Ok(Self {
+            fleet: Mutex::new(fleet),
+            follower: Follower::default(),
+            cursor: Cursor::new(&key),
+            waiting,
+            named: Mutex::default(),
+        })
     }
 
     /// The index. For as long as a list takes: never held while something is waited for.
@@ -57,11 +65,20 @@ impl FleetDesk {
         &self.cursor
     }
 
-    /// Bring it up to date. Returns devices without a template whose firmware names one.
+    /// Devices that wait and whose firmware has named a template since this was last asked.
+    pub(crate) fn take_named(&self) -> HashMap<DeviceId, TemplateId> {
+        std::mem::take(&mut *self.named.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Bring it up to date.
     ///
     /// # Errors
     /// A shard does not answer.
-    pub(crate) async fn refresh(&self, shards: &Shards) -> Result<Vec<NamedTemplate>, CommandError> {
-        self.follower.refresh(shards, &self.fleet).await
+    pub(crate) async fn refresh(&self, shards: &Shards) -> Result<(), CommandError> {
+        let found: Vec<NamedTemplate> = self.follower.refresh(shards, &self.fleet).await?;
+        let waiting = self.waiting();
+        let found = found.into_iter().filter(|(device, _)| waiting.contains_key(device));
+        self.named.lock().unwrap_or_else(PoisonError::into_inner).extend(found);
+        Ok(())
     }
 }

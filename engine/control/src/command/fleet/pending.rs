@@ -30,7 +30,8 @@ async fn look(desk: &Desk) -> Result<(), CommandError> {
     if waiting.is_empty() {
         return Ok(());
     }
-    for (device, template) in desk.fleet.refresh(&desk.shards).await? {
+    desk.fleet.refresh(&desk.shards).await?;
+    for (device, template) in desk.fleet.take_named() {
         if let Some((org, _)) = waiting.get(&device) {
             adopt(desk, *org, device, template).await?;
         }
