@@ -553,9 +553,10 @@ mod tests {
             let said = parse(&format!("{before}{}\nno_such_key = 1\n", table.head)).expect_err("an unknown key");
             let taken: BTreeSet<_> = said.split('`').skip(3).step_by(2).map(str::to_owned).collect();
             // Tables in a table have entries of their own.
-            let inner: Vec<_> = ["[[template]] datastream", "[[template]] topic", "[[template]] field", "[acme] fallback"]
-                .map(|inner| inner.split_once(' '))
-                .into();
+            let inner: Vec<_> =
+                ["[[template]] datastream", "[[template]] topic", "[[template]] field", "[acme] fallback"]
+                    .map(|inner| inner.split_once(' '))
+                    .into();
             let is_inner = |name: &String| inner.contains(&Some((table.head, name.as_str())));
             let taken: BTreeSet<_> = taken.into_iter().filter(|name| !is_inner(name)).collect();
             // A table may be shown in two ways.

@@ -27,7 +27,8 @@ impl Connections {
         self.staying() * 16 >= self.slots() * FULL_SIXTEENTHS
     }
 
-    /// Those that have not logged in; live sockets have, and a bound of their own. Neither newcomers, whose first bytes may wait to be read, nor who waits for the
+    /// Those that have not logged in; live sockets have, and a bound of their own. Neither newcomers, whose first bytes may
+    /// wait to be read, nor who waits for the
     /// server makes room: on a table full of devices those who come wait until their time is over.
     fn strangers(&self, now: Now) -> Vec<Holding<Slot>> {
         let is_settled = |c: &Connection| {
