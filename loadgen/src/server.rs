@@ -64,7 +64,7 @@ fn page(address: SocketAddr) -> std::io::Result<String> {
     let patience = Duration::from_millis(limits::PROBE_MS);
     let mut stream = TcpStream::connect_timeout(&address, patience)?;
     stream.set_read_timeout(Some(patience))?;
-    stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: metrics\r\nConnection: close\r\n\r\n")?;
+    stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
     let mut text = String::new();
     stream.take(limits::METRICS_BYTES).read_to_string(&mut text)?;
     Ok(text)

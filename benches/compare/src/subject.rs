@@ -146,7 +146,7 @@ impl Running {
     pub(crate) fn longest_tick_us(&self) -> Option<f64> {
         let mut stream = TcpStream::connect_timeout(&self.metrics?, PATIENCE).ok()?;
         stream.set_read_timeout(Some(PATIENCE)).ok()?;
-        stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: bench\r\nConnection: close\r\n\r\n").ok()?;
+        stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").ok()?;
         let mut text = String::new();
         stream.read_to_string(&mut text).ok()?;
         let lines = text.lines().filter(|line| line.starts_with("linchpin_tick_max_seconds"));

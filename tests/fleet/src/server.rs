@@ -130,7 +130,7 @@ impl Server {
     pub fn scrape(&self) -> String {
         use std::io::{Read, Write};
         let mut socket = std::net::TcpStream::connect(self.metrics).expect("the metrics");
-        socket.write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").expect("asks");
+        socket.write_all(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").expect("asks");
         let mut text = String::new();
         socket.read_to_string(&mut text).expect("an answer");
         text
