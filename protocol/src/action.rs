@@ -239,7 +239,18 @@ impl<'a> InfoPairs<'a> {
     /// The value of the first pair with this key.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&'a str> {
-        self.iter().find_map(|(found, value)| (found == key).then_some(value))
+        // Keys are compared as bytes: only the value that is asked for is looked at as text.
+        let mut fields = self.0.split(|byte| *byte == 0);
+        while let Some(found) = fields.next() {
+            let value = fields.next().unwrap_or_default();
+            if found == key.as_bytes()
+                && !key.is_empty()
+                && let Ok(text) = std::str::from_utf8(value)
+            {
+                return Some(text);
+            }
+        }
+        None
     }
 
     /// `h-beat`: seconds between pings of the device, as it says; not 0.

@@ -55,7 +55,7 @@
 //! // A shard's telemetry never waits.
 //! let mut lane = store.telemetry_lane()?;
 //! let pin = Pin::new_virtual(0);
-//! lane.write(org, key.device, pin, now_ms(), b"21.5").unwrap();
+//! lane.write(org, key.device(), pin, now_ms(), b"21.5").unwrap();
 //! lane.close_batch().unwrap();
 //!
 //! // History is read by threads of the store's.

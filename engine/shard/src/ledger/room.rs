@@ -88,7 +88,8 @@ impl Shard {
         held.retain(|holding| !ended.contains(&holding.key));
         ended.extend(beyond_share(&held, (slots / STRANGER_SHARES).max(limits::STRANGERS_OF_ONE) as u64));
         // Nobody may come who could ask again: newcomers that stay silent make room a moment later.
-        let lacks_room = self.connections.is_full() && ended.is_empty();
+        // A table of devices alone has nobody to look for until the next one comes.
+        let lacks_room = self.connections.is_full() && ended.is_empty() && strangers > 0;
         self.room_again_at = lacks_room.then(|| turn.now.mono.after(ROOM_LOOK_MS));
         for slot in ended {
             self.end(turn, slot, End::Crowded);
