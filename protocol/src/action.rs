@@ -240,9 +240,10 @@ impl<'a> InfoPairs<'a> {
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&'a str> {
         // Keys are compared as bytes: only the value that is asked for is looked at as text.
-        let mut fields = self.0.split(|byte| *byte == 0);
-        while let Some(found) = fields.next() {
-            let value = fields.next().unwrap_or_default();
+        let (mut rest, mut is_last) = (self.0, false);
+        while !is_last {
+            let found = field(&mut rest, &mut is_last);
+            let value = field(&mut rest, &mut is_last);
             if found == key.as_bytes()
                 && !key.is_empty()
                 && let Ok(text) = std::str::from_utf8(value)
@@ -292,6 +293,35 @@ impl<'a> InfoPairs<'a> {
     #[must_use]
     pub fn library(&self) -> Option<&'a str> {
         ["blynk", "ver"].iter().find_map(|key| self.get(key))
+    }
+}
+
+/// Take the next field off; fields end at a zero byte. Eight bytes are looked at at once: every login asks for three.
+fn field<'a>(rest: &mut &'a [u8], is_last: &mut bool) -> &'a [u8] {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGHS: u64 = 0x8080_8080_8080_8080;
+    let bytes = *rest;
+    let mut at = 0;
+    while let Some(chunk) = bytes.get(at..).and_then(|left| left.first_chunk::<8>()) {
+        let word = u64::from_le_bytes(*chunk);
+        let zeros = word.wrapping_sub(ONES) & !word & HIGHS;
+        if zeros != 0 {
+            let end = at + (zeros.trailing_zeros() / 8) as usize;
+            *rest = &bytes[end + 1..];
+            return &bytes[..end];
+        }
+        at += 8;
+    }
+    let left = &bytes[at..];
+    match left.iter().position(|byte| *byte == 0) {
+        Some(zero) => {
+            *rest = &left[zero + 1..];
+            &bytes[..at + zero]
+        }
+        None => {
+            (*rest, *is_last) = (&[], true);
+            bytes
+        }
     }
 }
 

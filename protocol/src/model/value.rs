@@ -28,6 +28,9 @@ impl<'a> ValueRef<'a> {
     /// As a number: one part, decimal, finite. `None` for anything else.
     #[must_use]
     pub fn as_number(self) -> Option<f64> {
+        if let Some(number) = short_decimal(self.0) {
+            return Some(number);
+        }
         let text = self.as_str()?;
         // `f64::from_str` also takes "inf", "NaN" and the like, which no sketch means as a number.
         let is_decimal = text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'+' | b'-' | b'.' | b'e' | b'E'));
@@ -45,6 +48,40 @@ impl<'a> ValueRef<'a> {
         let number = self.as_number()?;
         (number.fract() == 0.0 && number.abs() <= EXACT).then_some(number as i64)
     }
+}
+
+/// What devices mostly send, such as `7`, `-3` and `21.50`: at most 15 digits with at most one point between them. Both the
+/// digits and the power of ten are exact as `f64` then, so their quotient is the nearest number, as the parser's is.
+#[inline]
+fn short_decimal(bytes: &[u8]) -> Option<f64> {
+    const POWERS: [f64; 16] = [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15];
+    let (is_negative, digits) = match bytes {
+        [b'-', digits @ ..] => (true, digits),
+        digits => (false, digits),
+    };
+    if digits.is_empty()
+        || digits.len() > 16
+        || !digits[0].is_ascii_digit()
+        || !digits[digits.len() - 1].is_ascii_digit()
+    {
+        return None;
+    }
+    let (mut number, mut behind, mut has_point) = (0_u64, 0, false);
+    for byte in digits {
+        match byte {
+            b'0'..=b'9' => {
+                number = number * 10 + u64::from(byte - b'0');
+                behind += usize::from(has_point);
+            }
+            b'.' if !has_point => has_point = true,
+            _ => return None,
+        }
+    }
+    if digits.len() - usize::from(has_point) > 15 {
+        return None;
+    }
+    let number = number as f64 / POWERS[behind];
+    Some(if is_negative { -number } else { number })
 }
 
 impl<'a> From<&'a [u8]> for ValueRef<'a> {
@@ -92,6 +129,24 @@ impl fmt::Debug for Number {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn short_decimals_are_what_the_parser_makes_of_them() {
+        let texts = ["7", "-3", "21.50", "0", "-0", "0.1", "999999999999999", "-12345.6789012345", "0.00000000000001"];
+        for text in texts {
+            let parsed: f64 = text.parse().expect(text);
+            assert_eq!(short_decimal(text.as_bytes()).map(f64::to_bits), Some(parsed.to_bits()), "{text}");
+        }
+        for n in 0..20_000_u64 {
+            let (whole, behind) = (n * 7_919 % 100_003, n * 104_729 % 1_000_000);
+            let text = format!("{whole}.{behind:06}");
+            let parsed: f64 = text.parse().expect("a number");
+            assert_eq!(short_decimal(text.as_bytes()).map(f64::to_bits), Some(parsed.to_bits()), "{text}");
+        }
+        for text in ["", "-", ".5", "5.", "1.2.3", "+1", "1e3", "1234567890123456", "--1", "1 ", "1-"] {
+            assert_eq!(short_decimal(text.as_bytes()), None, "{text}");
+        }
+    }
 
     #[test]
     fn several_values_are_joined_by_nul() {

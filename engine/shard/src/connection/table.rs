@@ -7,9 +7,10 @@ use linchpin_protocol::model::Millis;
 use super::address::AddressTable;
 use super::outbound::Outbound;
 use super::wheel::Wheel;
-use super::wire::{Exchange, Speech, Wire};
+use super::wire::{Exchange, Framing, Speech, Wire};
 use crate::blynk::bridge::Bridge;
 use crate::ledger::ShardLedger;
+use crate::tls::Tls;
 use crate::{End, ShardId, Slot};
 
 /// Where a connection stands. Transitions: `Free -> Opening -> Resolving -> (Leaving | Live | Refused) -> Closing ->
@@ -165,7 +166,21 @@ impl Connection {
     }
 
     /// Bytes that this connection holds beyond its fixed structure: its cell of the ledger.
+    #[inline]
     pub(crate) fn cell_bytes(&self) -> usize {
+        // Most devices: in the clear, with nothing carried and nothing rare.
+        if self.carry.is_none()
+            && self.extra.is_none()
+            && let Wire { tls: Tls::Off, framing: Framing::Stream, speech: Speech::Blynk(..) | Speech::Unknown } =
+                &self.wire
+        {
+            return 0;
+        }
+        self.rare_cell_bytes()
+    }
+
+    #[inline(never)]
+    fn rare_cell_bytes(&self) -> usize {
         let carry = self.carry.as_ref().map_or(0, |c| c.capacity() + size_of::<Vec<u8>>());
         let extra = self.extra.as_ref().map_or(0, |e| {
             let bridges = e.bridges.capacity() * size_of::<Bridge>();

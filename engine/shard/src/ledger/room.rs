@@ -28,23 +28,21 @@ impl Connections {
     }
 
     /// Those that have not logged in; live sockets have, and a bound of their own. Neither newcomers, whose first bytes may
-    /// wait to be read, nor who waits for the
-    /// server makes room: on a table full of devices those who come wait until their time is over.
-    fn strangers(&self, now: Now) -> Vec<Holding<Slot>> {
-        let is_settled = |c: &Connection| {
+    /// wait to be read, nor who waits for the server makes room: on a table full of devices those who come wait until
+    /// their time is over.
+    fn strangers(&self, now: Now) -> impl Iterator<Item = Holding<Slot>> {
+        let is_settled = move |c: &Connection| {
             let is_idle = c.carry.is_none() && matches!(c.exchange(), Some(Exchange::Reading { .. }));
             is_idle || c.begun.millis().after(limits::NEWCOMER_MS) <= now.mono
         };
         let strangers = self.iter().filter(|(_, c)| !matches!(c.phase, Phase::Live | Phase::Watching | Phase::Closing));
-        strangers
-            .map(|(key, c)| Holding {
-                key,
-                payer: Payer::Address(c.peer.ip()),
-                amount: 1,
-                since: u64::from(c.serial),
-                may_end: c.awaits_peer() && is_settled(c),
-            })
-            .collect()
+        strangers.map(move |(key, c)| Holding {
+            key,
+            payer: Payer::Address(c.peer.ip()),
+            amount: 1,
+            since: u64::from(c.serial),
+            may_end: c.awaits_peer() && is_settled(c),
+        })
     }
 }
 
@@ -63,6 +61,11 @@ impl Shard {
             return;
         }
         self.room_due_at = turn.now.mono.after(ROOM_LOOK_MS);
+        if strangers == 0 {
+            // A table of devices alone: there is nobody to search it for.
+            self.room_again_at = Some(turn.now.mono.after(ROOM_LOOK_MS));
+            return;
+        }
         self.make_room(turn, strangers);
     }
 
@@ -83,13 +86,16 @@ impl Shard {
         if self.connections.is_full() {
             need = need.max(batch);
         }
-        let mut held = self.connections.strangers(turn.now);
+        if !self.connections.strangers(turn.now).any(|holding| holding.may_end) {
+            self.room_again_at = self.connections.is_full().then(|| turn.now.mono.after(ROOM_LOOK_MS));
+            return;
+        }
+        let mut held: Vec<_> = self.connections.strangers(turn.now).collect();
         let mut ended = who_gives_back(&held, |_| 0, need as u64);
         held.retain(|holding| !ended.contains(&holding.key));
         ended.extend(beyond_share(&held, (slots / STRANGER_SHARES).max(limits::STRANGERS_OF_ONE) as u64));
         // Nobody may come who could ask again: newcomers that stay silent make room a moment later.
-        // A table of devices alone has nobody to look for until the next one comes.
-        let lacks_room = self.connections.is_full() && ended.is_empty() && strangers > 0;
+        let lacks_room = self.connections.is_full() && ended.is_empty();
         self.room_again_at = lacks_room.then(|| turn.now.mono.after(ROOM_LOOK_MS));
         for slot in ended {
             self.end(turn, slot, End::Crowded);
