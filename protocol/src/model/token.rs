@@ -32,9 +32,14 @@ impl Token {
         }
     }
 
-    /// The token made of these random bytes.
+    /// The token made of these random bytes. It does not begin with `-`: every program would take it for a flag.
     #[must_use]
     pub fn from_random(seed: &[u8; TOKEN_SEED_BYTES]) -> Self {
+        let mut seed = *seed;
+        // 62 of the alphabet is the minus.
+        if seed[0] >> 2 == 62 {
+            seed[0] ^= 0x80;
+        }
         let mut token = [b'-'; TOKEN_BYTES];
         let written = URL_SAFE_NO_PAD.encode_slice(seed, &mut token);
         debug_assert_eq!(written, Ok(TOKEN_BYTES), "24 bytes are 32 characters of base64");
@@ -60,6 +65,15 @@ mod tests {
     use super::*;
 
     const TEXT: &[u8] = b"abcdefghijklmnopqrstuvwxyz012345";
+
+    #[test]
+    fn no_new_token_looks_like_a_flag() {
+        for first in 0..=255 {
+            let mut seed = [0xf8; TOKEN_SEED_BYTES];
+            seed[0] = first;
+            assert!(!Token::from_random(&seed).expose().starts_with('-'), "{first}");
+        }
+    }
 
     #[test]
     fn takes_32_characters_and_white_space_around_them() {

@@ -268,14 +268,22 @@ fn a_proxy_in_front_passes_everything_on() {
     expect_rest(&server);
 }
 
-/// Without the flag there is no route for anybody.
+/// Without the flag strangers find the ping and the doors of people, which ask who they are; nothing of the tests.
 #[test]
-fn no_route_is_open() {
+fn no_route_of_the_tests_is_open() {
     let server = Server::dev().shards(1).devices(1).start();
     let base = format!("http://{}", server.address());
-    for path in ["/api/v1/ping", "/api/v1/test/stream?bytes=1", "/oauth2/token", "/scim/v2/Users", "/.well-known/x"] {
+    let expected = [
+        ("/api/v1/ping", "200"),
+        ("/api/v1/me", "401"),
+        ("/api/v1/orgs/1/devices", "401"),
+        ("/api/v1/test/stream?bytes=1", "404"),
+        ("/scim/v2/Users", "404"),
+        ("/.well-known/x", "404"),
+    ];
+    for (path, wanted) in expected {
         let code = fetch(&["-o", "/dev/null", "-w", "%{http_code}", &format!("{base}{path}")]);
-        assert_eq!(code, "404", "{path}");
+        assert_eq!(code, wanted, "{path}");
     }
     assert_eq!(field(&server.ask(&["status"]), "asks"), 0);
 }

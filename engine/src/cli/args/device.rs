@@ -130,7 +130,7 @@ pub(crate) struct Sim {
     #[arg(long, value_name = "HOST:PORT", required_unless_present = "ready_file")]
     pub(crate) server: Option<String>,
     /// The device's token; better in a file.
-    #[arg(long, conflicts_with = "token_file")]
+    #[arg(long, conflicts_with = "token_file", allow_hyphen_values = true)]
     pub(crate) token: Option<String>,
     /// File with the device's token.
     #[arg(long, value_name = "FILE")]

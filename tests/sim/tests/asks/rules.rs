@@ -81,7 +81,7 @@ fn what_travels_is_a_list_and_every_method_does() {
     let mut client = Asker::connect(&mut world, [127, 0, 0, 1]);
     client.ask(&mut world, "BREW", "/api/v1/ping", "", b"");
     run(&mut world, &mut client, 20);
-    assert_eq!(statuses(&client), [501]);
+    assert_eq!(statuses(&client), [405]);
     let mut twice = Asker::connect(&mut world, [127, 0, 0, 1]);
     twice.ask(&mut world, "GET", "/api/v1/ping", "Cookie: a\r\nCookie: b\r\n", b"");
     run(&mut world, &mut twice, 20);

@@ -34,7 +34,7 @@ impl Problem {
             Self::Malformed(fault) => fault.status(),
             Self::ForeignHost => 421,
             Self::NoFile => 404,
-            Self::Method => 501,
+            Self::Method => 405,
             Self::SlowBody => 408,
             Self::Failed => 500,
             Self::Busy | Self::Crowded | Self::Stopping => 503,
