@@ -238,7 +238,8 @@ fn in_memory_nothing_is_kept_and_it_says_so() {
 
 #[test]
 fn history_is_exported_whole() {
-    let server = Server::dev().shards(2).start();
+    // A batch of 9,000 points takes 563 of the quota.
+    let server = Server::dev().shards(2).option("--set", "message_burst=10000").start();
     let device = server.devices()[1].clone();
     let mut http = Http::connect(server.address());
     let now_ms =
