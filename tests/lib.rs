@@ -3,6 +3,8 @@
 
 use std::collections::BTreeSet;
 
+use tree::units;
+
 pub mod tree;
 
 /// What each crate of ours may use of ours. Tests and benches may use anything.
@@ -210,16 +212,30 @@ impl Limit {
 #[must_use]
 pub fn limits(source: &str) -> Vec<Limit> {
     let mut meaning = String::new();
-    let mut found = Vec::new();
+    let (mut found, mut unfinished) = (Vec::new(), None);
     for line in source.lines() {
         if let Some(text) = line.strip_prefix("///") {
             meaning += text;
             continue;
         }
+        if let Some(open) = unfinished.as_mut() {
+            let Limit { value, .. }: &mut Limit = open;
+            *value = format!("{value} {}", line.trim());
+            if line.trim_end().ends_with(';') {
+                *value = value.trim_end_matches(';').replace("[ ", "[").replace(", ]", "]");
+                found.extend(unfinished.take());
+            }
+            continue;
+        }
         let code = line.strip_prefix("pub(crate) const ").or_else(|| line.strip_prefix("pub const "));
         if let Some((name, rest)) = code.and_then(|code| code.split_once(':')) {
             let value = rest.split_once('=').map_or("", |(_, value)| value).trim().trim_end_matches(';');
-            found.push(Limit { name: name.to_owned(), value: value.to_owned(), meaning: meaning.trim().to_owned() });
+            let limit = Limit { name: name.to_owned(), value: value.to_owned(), meaning: meaning.trim().to_owned() };
+            if line.trim_end().ends_with(';') {
+                found.push(limit);
+            } else {
+                unfinished = Some(limit);
+            }
         }
         meaning.clear();
     }
@@ -237,13 +253,16 @@ pub fn limits_page(files: &[(String, String)]) -> String {
          (`LINCHPIN_BLESS=1 cargo test -p linchpin-tests`).\n\n## Bytes of each connection and device\n\nWhat is kept for \
          each, asserted at compile time: a structure that grows does not build before this page says so.\n",
     );
-    let (mut structures, mut bounds) = (String::from("\n| name | bytes | what |\n|---|---|---|\n"), String::new());
-    for (path, source) in files {
+    let all: Vec<_> = files.iter().map(|(path, source)| (path, limits(source))).collect();
+    let known = units::numbers(all.iter().flat_map(|(_, found)| found).map(|one| (&*one.name, &*one.value)));
+    let (mut structures, mut bounds) = (String::from("\n| name | size | what |\n|---|---|---|\n"), String::new());
+    for (path, found) in all {
         bounds += &format!("\n## {path}\n\n| name | value | what |\n|---|---|---|\n");
-        for Limit { name, value, meaning } in limits(source) {
+        for Limit { name, value, meaning } in found {
             let of = if meaning.starts_with(STRUCTURE) { &mut structures } else { &mut bounds };
             let what = meaning.strip_prefix(STRUCTURE).unwrap_or(&meaning).replace('|', "\\|");
-            *of += &format!("| `{name}` | `{value}` | {what} |\n");
+            let value = units::in_words(&name, &value, &known).replace('|', "\\|");
+            *of += &format!("| `{name}` | {value} | {what} |\n");
         }
     }
     page + &structures + &bounds

@@ -4,6 +4,7 @@ pub mod circles;
 pub mod decisions;
 pub mod names;
 pub mod paths;
+pub mod units;
 
 /// Is this a source file of the product, without its tests?
 #[must_use]

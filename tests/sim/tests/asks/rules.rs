@@ -82,6 +82,8 @@ fn what_travels_is_a_list_and_every_method_does() {
     client.ask(&mut world, "BREW", "/api/v1/ping", "", b"");
     run(&mut world, &mut client, 20);
     assert_eq!(statuses(&client), [405]);
+    let head = &client.answers[0].head;
+    assert!(head.contains("Allow: GET, HEAD, POST,"), "RFC 9110 wants the field: {head}");
     let mut twice = Asker::connect(&mut world, [127, 0, 0, 1]);
     twice.ask(&mut world, "GET", "/api/v1/ping", "Cookie: a\r\nCookie: b\r\n", b"");
     run(&mut world, &mut twice, 20);

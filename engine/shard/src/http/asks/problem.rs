@@ -75,11 +75,13 @@ impl Problem {
         let mut body = format!("{{\"status\":{},\"code\":\"{}\",\"detail\":", self.status(), self.end());
         put_string(&mut body, &self.detail());
         body.push('}');
-        let more = if self.status() == 503 {
-            "Content-Type: application/problem+json\r\nCache-Control: no-store\r\nRetry-After: 1\r\n"
-        } else {
-            "Content-Type: application/problem+json\r\nCache-Control: no-store\r\n"
+        let own = match self.status() {
+            503 => "Retry-After: 1\r\n",
+            // What is asked beyond these is not looked at: which of them a path takes, its own answer says.
+            405 => "Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n",
+            _ => "",
         };
+        let more = &format!("Content-Type: application/problem+json\r\nCache-Control: no-store\r\n{own}");
         let length = AnswerLength::Known(body.len() as u64);
         AnswerHead { status: self.status(), length, keep_alive: false, fields: &[], more }.write(wire);
         if !head_only {
