@@ -9,7 +9,7 @@ use linchpin_storage::schema::{Event, EventSeverity};
 use super::call::RowCall;
 use super::desk::Desk;
 use super::fleet::people_name;
-use super::request::{HappeningLine, HappeningList, HappeningResolve, Listed};
+use super::request::{HappeningLine, HappeningList, HappeningResolve, ListPage};
 use crate::access::right;
 use crate::loader::event::{EventFilter, EventRef};
 use crate::{Code, CommandError, TemplateEntry};
@@ -63,7 +63,7 @@ pub(super) async fn list(
     desk: &Desk,
     call: Arc<RowCall>,
     asked: HappeningList,
-) -> Result<Listed<HappeningLine>, CommandError> {
+) -> Result<ListPage<HappeningLine>, CommandError> {
     let before = match asked.after.as_deref() {
         None | Some("") => None,
         Some(text) => {
@@ -85,7 +85,7 @@ pub(super) async fn list(
         })
         .await?;
     let next = found.last().filter(|_| is_more).map(|(name, _)| text_of(*name));
-    Ok(Listed { items: found.iter().map(|(name, event)| line(desk, &call, *name, event)).collect(), next })
+    Ok(ListPage { items: found.iter().map(|(name, event)| line(desk, &call, *name, event)).collect(), next })
 }
 
 pub(super) async fn resolve(

@@ -9,7 +9,7 @@ use crate::access::{Permissions, right};
 use crate::command::call::RowCall;
 use crate::command::desk::Desk;
 use crate::command::request::{
-    FleetToken, FleetTokenReplace, FleetTokenShow, Listed, ShareEnd, ShareLine, ShareList, ShareSet,
+    FleetToken, FleetTokenReplace, FleetTokenShow, ListPage, ShareEnd, ShareLine, ShareList, ShareSet,
 };
 use crate::loader::device::{DeviceShare, ReplacedToken};
 use crate::shards::Fact;
@@ -65,7 +65,7 @@ pub(in crate::command) async fn list_shares(
     desk: &Desk,
     call: Arc<RowCall>,
     asked: ShareList,
-) -> Result<Listed<ShareLine>, CommandError> {
+) -> Result<ListPage<ShareLine>, CommandError> {
     let (org, device) = (asked.org.0, asked.device.0);
     let list = move |call: &RowCall| {
         let scope = call.scope::<right::DeviceEdit>(org)?;
@@ -85,7 +85,7 @@ pub(in crate::command) async fn list_shares(
         };
         Ok(shares.iter().map(line).collect())
     };
-    Ok(Listed::all(desk.with_people(&call, list).await?))
+    Ok(ListPage::whole(desk.with_people(&call, list).await?))
 }
 
 pub(in crate::command) async fn set_share(

@@ -9,7 +9,7 @@ use super::{check_template, one};
 use crate::access::right;
 use crate::command::call::RowCall;
 use crate::command::desk::Desk;
-use crate::command::request::{FleetBulk, FleetBulkLine, Listed};
+use crate::command::request::{FleetBulk, FleetBulkLine, ListPage};
 use crate::{Code, CommandError, limits};
 
 /// A line that can be made, or why not.
@@ -69,7 +69,7 @@ pub(in crate::command) async fn bulk(
     desk: &Desk,
     call: Arc<RowCall>,
     asked: FleetBulk,
-) -> Result<Listed<FleetBulkLine>, CommandError> {
+) -> Result<ListPage<FleetBulkLine>, CommandError> {
     let org = asked.org.0;
     let admit = move |call: &RowCall| {
         call.scope::<right::DeviceBatch>(org)?;
@@ -93,7 +93,7 @@ pub(in crate::command) async fn bulk(
         lines.push(FleetBulkLine { line, id: None, token: None, error });
     }
     if wanted.is_empty() {
-        return Ok(Listed::all(lines));
+        return Ok(ListPage::whole(lines));
     }
     let made = one::make_all(desk, &call, org, wanted).await?;
     for ((place, fields), (id, device)) in places.into_iter().zip(made) {
@@ -107,7 +107,7 @@ pub(in crate::command) async fn bulk(
     if lines.iter().all(|line| line.id.is_none()) {
         return Err(CommandError::new(Code::BadParameter, "no line could be made").about("csv"));
     }
-    Ok(Listed::all(lines))
+    Ok(ListPage::whole(lines))
 }
 
 #[cfg(test)]

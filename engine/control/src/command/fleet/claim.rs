@@ -10,7 +10,7 @@ use crate::access::right;
 use crate::command::call::{RowCall, RowCaller};
 use crate::command::desk::Desk;
 use crate::command::request::{
-    ClaimDevice, ClaimedDevice, FleetTokenReplace, Listed, ProvisionAgain, ProvisionMake, Provisioned, StaticList,
+    ClaimDevice, ClaimedDevice, FleetTokenReplace, ListPage, ProvisionAgain, ProvisionMake, Provisioned, StaticList,
     StaticMade, StaticMake, StaticPair,
 };
 use crate::{Code, CommandError, limits};
@@ -19,7 +19,7 @@ pub(in crate::command) async fn make_static(
     desk: &Desk,
     call: Arc<RowCall>,
     asked: StaticMake,
-) -> Result<Listed<StaticMade>, CommandError> {
+) -> Result<ListPage<StaticMade>, CommandError> {
     let StaticMake { org, template, count, name } = asked;
     let org = org.0;
     let admit = move |call: &RowCall| {
@@ -50,14 +50,14 @@ pub(in crate::command) async fn make_static(
         claim: pair.claim.to_string(),
         qr: format!("{}+{org}", pair.claim),
     };
-    Ok(Listed::all(pairs.iter().zip(&devices).map(line).collect()))
+    Ok(ListPage::whole(pairs.iter().zip(&devices).map(line).collect()))
 }
 
 pub(in crate::command) async fn list_static(
     desk: &Desk,
     call: Arc<RowCall>,
     asked: StaticList,
-) -> Result<Listed<StaticPair>, CommandError> {
+) -> Result<ListPage<StaticPair>, CommandError> {
     let StaticList { org, after, limit } = asked;
     let org = org.0;
     let found = desk
@@ -81,7 +81,7 @@ pub(in crate::command) async fn list_static(
             made_ms: pair.made_ms,
         }
     });
-    Ok(Listed { items: items.collect(), next })
+    Ok(ListPage { items: items.collect(), next })
 }
 
 pub(in crate::command) async fn claim(

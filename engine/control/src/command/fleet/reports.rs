@@ -16,7 +16,7 @@ use crate::command::desk::Desk;
 use crate::command::diary::diary as ends_of;
 use crate::command::request::{
     AttemptLine, AttemptList, DeviceDiary, FleetChart, FleetCharted, FleetDiary, FleetDiaryLine, FleetErase,
-    FleetSeries, FleetValue, FleetValues, FleetWrite, FleetWritten, Listed, WriteResult,
+    FleetSeries, FleetValue, FleetValues, FleetWrite, FleetWritten, ListPage, WriteResult,
 };
 use crate::{Code, CommandError, limits};
 
@@ -136,7 +136,7 @@ pub(in crate::command) async fn diary(
     desk: &Desk,
     call: Arc<RowCall>,
     asked: FleetDiary,
-) -> Result<Listed<FleetDiaryLine>, CommandError> {
+) -> Result<ListPage<FleetDiaryLine>, CommandError> {
     let device = asked.device;
     held::<right::DeviceDiagnose>(desk, &call, asked.org.0, device.0).await?;
     let ends = ends_of(desk, DeviceDiary { device: Some(device), limit: limits::DIARY_LINES }).await?;
@@ -162,7 +162,7 @@ pub(in crate::command) async fn diary(
         address: line.peer,
         lasted_ms: line.lasted_s.map(|seconds| u64::from(seconds) * 1_000),
     }));
-    Ok(Listed::all(lines))
+    Ok(ListPage::whole(lines))
 }
 
 /// Nobody knows whose an unknown token is, so only those see them who manage the server.
@@ -170,12 +170,12 @@ pub(in crate::command) async fn attempts(
     desk: &Desk,
     call: Arc<RowCall>,
     asked: AttemptList,
-) -> Result<Listed<AttemptLine>, CommandError> {
+) -> Result<ListPage<AttemptLine>, CommandError> {
     let org = asked.org.0;
     desk.with_people(&call, move |call| call.scope::<right::DeviceCreate>(org).map(drop)).await?;
     let mut lines: Vec<AttemptLine> = Vec::new();
     if org != OrgId::FIRST {
-        return Ok(Listed::all(lines));
+        return Ok(ListPage::whole(lines));
     }
     for shard in desk.shards.all() {
         let ask = |request| Command::Diary { request, device: None, limit: limits::DIARY_LINES };
@@ -192,5 +192,5 @@ pub(in crate::command) async fn attempts(
         }
     }
     lines.sort_by_key(|line| std::cmp::Reverse(line.at_ms));
-    Ok(Listed::all(lines))
+    Ok(ListPage::whole(lines))
 }

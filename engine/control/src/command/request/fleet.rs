@@ -629,22 +629,6 @@ pub struct FleetTags {
     pub org: Plain<OrgId>,
 }
 
-/// A list that may go on.
-#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
-pub struct Listed<T> {
-    /// A page of it.
-    pub items: Vec<T>,
-    /// Where the next page begins; null: this was the last.
-    pub next: Option<String>,
-}
-
-impl<T> Listed<T> {
-    /// All of it.
-    pub(crate) const fn all(items: Vec<T>) -> Self {
-        Self { items, next: None }
-    }
-}
-
 /// Logins with unknown tokens, by address: for those who manage the server.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

@@ -5,9 +5,9 @@ use crate::command::request::*;
 use crate::command::row::rows;
 
 rows! {
-    web StaticMake "static.make" -> Listed<StaticMade>: DeviceBatch & DeviceCreate, Reveal, fleet::make_static
+    web StaticMake "static.make" -> ListPage<StaticMade>: DeviceBatch & DeviceCreate, Reveal, fleet::make_static
         => "POST" "/api/v1/orgs/{org}/static";
-    web StaticList "static.list" -> Listed<StaticPair>: DeviceBatch, Look, fleet::list_static
+    web StaticList "static.list" -> ListPage<StaticPair>: DeviceBatch, Look, fleet::list_static
         => "GET" "/api/v1/orgs/{org}/static";
     web ClaimDevice "claim" -> ClaimedDevice: Myself, Change, fleet::claim => "POST" "/api/v1/claim";
     web ProvisionMake "provision.make" -> Provisioned: DeviceCreate, Reveal, fleet::provision

@@ -12,7 +12,7 @@ use super::call::RowCall;
 use super::desk::Desk;
 use super::fleet::{self, people_name};
 use super::request::{
-    Listed, SheetAnswer, SheetKind, SheetList, SheetMake, SheetPublish, SheetRemove, SheetRestore, SheetSave,
+    ListPage, SheetAnswer, SheetKind, SheetList, SheetMake, SheetPublish, SheetRemove, SheetRestore, SheetSave,
     SheetShow, SheetStream, SheetSummary, SheetVersionLine, SheetVersionShow, SheetVersions,
 };
 use crate::access::{Right, right};
@@ -52,7 +52,7 @@ pub(super) async fn list(
     desk: &Desk,
     call: Arc<RowCall>,
     asked: SheetList,
-) -> Result<Listed<SheetSummary>, CommandError> {
+) -> Result<ListPage<SheetSummary>, CommandError> {
     let org = asked.org.0;
     let all: Vec<TemplateEntry> = desk.registry().template_entries().cloned().collect();
     let seen = desk
@@ -77,7 +77,7 @@ pub(super) async fn list(
             streams: template.datastreams.len(),
         }
     };
-    Ok(Listed::all(seen.iter().map(line).collect()))
+    Ok(ListPage::whole(seen.iter().map(line).collect()))
 }
 
 pub(super) async fn show(desk: &Desk, call: Arc<RowCall>, asked: SheetShow) -> Result<SheetAnswer, CommandError> {
@@ -226,7 +226,7 @@ pub(super) async fn versions(
     desk: &Desk,
     call: Arc<RowCall>,
     asked: SheetVersions,
-) -> Result<Listed<SheetVersionLine>, CommandError> {
+) -> Result<ListPage<SheetVersionLine>, CommandError> {
     let (org, id) = (asked.org.0, asked.template.0);
     let entry = seen::<right::TemplateView>(desk, &call, org, id).await?;
     let lines = desk
@@ -243,7 +243,7 @@ pub(super) async fn versions(
             Ok(std::iter::once(now).chain(old.iter().map(|(number, old)| line(*number, &old.record))).collect())
         })
         .await?;
-    Ok(Listed::all(lines))
+    Ok(ListPage::whole(lines))
 }
 
 async fn version(
