@@ -11,8 +11,8 @@ use serde_json::{Value, json};
 
 use super::call::{RowCall, RowCaller};
 use super::desk::Desk;
-use super::fleet;
 use super::request::*;
+use super::{fleet, sheet};
 use crate::access::{ScopeReach, right};
 use crate::fleet::{DeviceFilter, DeviceSort};
 use crate::{Code, CommandError, TemplateEntry};
@@ -375,15 +375,7 @@ pub(super) async fn templates(
     call: Arc<RowCall>,
     asked: PlatformTemplates,
 ) -> Result<PlatformPage<PlatformTemplate>, CommandError> {
-    let org = own_org(&call);
-    let all: Vec<TemplateEntry> = desk.registry().template_entries().cloned().collect();
-    let seen = desk
-        .with_people(&call, move |call| {
-            let scope = call.scope::<right::TemplateView>(org)?;
-            let loader = call.loader()?;
-            Ok(all.into_iter().filter(|entry| loader.sees_template(&scope, entry)).collect::<Vec<_>>())
-        })
-        .await?;
+    let seen = sheet::templates_seen(desk, &call, own_org(&call)).await?;
     let line = |entry: &TemplateEntry| PlatformTemplate {
         id: entry.number,
         template_id: entry.template().id.as_str().to_owned(),

@@ -4,6 +4,8 @@ use std::cmp::Ordering;
 use std::sync::Arc;
 
 use linchpin_protocol::model::{DeviceId, OrgId, TemplateId};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use super::page::{CursorKey, SortKey};
 use super::{Fleet, FleetDevice, Row};
@@ -25,8 +27,9 @@ pub enum Show {
     Trouble,
 }
 
-/// In which order; of equal ones the smaller id comes first.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// By what devices are sorted; of equal ones the smaller id comes first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
 pub enum DeviceSort {
     /// By name, without regard to the case of letters.
     #[default]

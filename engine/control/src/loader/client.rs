@@ -11,7 +11,7 @@ use linchpin_storage::schema::{
 
 use super::{Asker, Loader, LoaderFault, by_of};
 use crate::access::role::Giver;
-use crate::access::{Assurance, Membership, RoleSets, Scope, Standing, right};
+use crate::access::{Assurance, Membership, PersonRef, RoleSets, Scope, Standing, right};
 use crate::account::refresh::{self, RefreshUse};
 use crate::account::{Changed, GivenSecret, LiveSession, SecretKind, TokenName, Whose};
 use crate::audit::{AuditAction, By, Note, ObjectKind};
@@ -35,6 +35,33 @@ pub struct ClientAsked {
 }
 
 impl ClientAsked {
+    /// The record of a new key, never used yet.
+    pub(super) fn record(
+        self,
+        digest: [u8; 32],
+        person: Option<PersonRef>,
+        made_by: Option<PersonRef>,
+        now_ms: u64,
+    ) -> ClientRecord {
+        ClientRecord {
+            kind: self.kind,
+            name: self.name,
+            digest,
+            person,
+            made_by,
+            own: self.sets.own.bits(),
+            org: self.sets.org.bits(),
+            epoch: 1,
+            is_off: false,
+            made_ms: now_ms,
+            until_ms: self.until_ms,
+            used_ms: 0,
+            used_from: Vec::new(),
+            from: self.from,
+            requests_per_minute: self.requests_per_minute,
+        }
+    }
+
     /// Is it within what a record takes?
     pub(super) fn check(&self) -> Result<(), LoaderFault> {
         let most = linchpin_storage::limits::NAME_BYTES;
@@ -86,23 +113,7 @@ impl Loader {
             Actor::Person(home, user) => Some((home, user)),
             _ => None,
         };
-        let record = ClientRecord {
-            kind: asked.kind,
-            name: asked.name,
-            digest: digest.long().unwrap_or_default(),
-            person: None,
-            made_by,
-            own: asked.sets.own.bits(),
-            org: asked.sets.org.bits(),
-            epoch: 1,
-            is_off: false,
-            made_ms: now_ms,
-            until_ms: asked.until_ms,
-            used_ms: 0,
-            used_from: Vec::new(),
-            from: asked.from,
-            requests_per_minute: asked.requests_per_minute,
-        };
+        let record = asked.record(digest.long().unwrap_or_default(), None, made_by, now_ms);
         change.batch.put(&ClientKey::new(org, number), &record)?;
         change.batch.put_index(&digest, &IndexEntry { org, number })?;
         change.commit(org, Note::new(AuditAction::KeyCreate, ObjectKind::Client, number, &record.name))?;

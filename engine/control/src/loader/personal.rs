@@ -41,23 +41,8 @@ impl Loader {
         let (secret, number) =
             (GivenSecret::fresh(SecretKind::Key)?, self.numbers.next(&self.store, CounterName::Client)?);
         let digest = self.store.client_digest(secret.expose().as_bytes());
-        let record = ClientRecord {
-            kind: ClientKind::Personal,
-            name: asked.name,
-            digest: digest.long().unwrap_or_default(),
-            person: Some(id),
-            made_by: Some(id),
-            own: asked.sets.own.bits(),
-            org: asked.sets.org.bits(),
-            epoch: 1,
-            is_off: false,
-            made_ms: now_ms,
-            until_ms: asked.until_ms,
-            used_ms: 0,
-            used_from: Vec::new(),
-            from: asked.from,
-            requests_per_minute: asked.requests_per_minute,
-        };
+        let asked = ClientAsked { kind: ClientKind::Personal, ..asked };
+        let record = asked.record(digest.long().unwrap_or_default(), Some(id), Some(id), now_ms);
         change.batch.put(&ClientKey::new(id.0, number), &record)?;
         change.batch.put_index(&digest, &IndexEntry { org: id.0, number })?;
         change.commit(id.0, Note::new(AuditAction::KeyCreate, ObjectKind::Client, number, &record.name))?;

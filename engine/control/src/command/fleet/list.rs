@@ -11,9 +11,7 @@ use crate::access::{ScopeReach, right};
 use crate::command::call::RowCall;
 use crate::command::desk::Desk;
 use crate::command::plain::Plain;
-use crate::command::request::{
-    FleetColumns, FleetCounts, FleetList, FleetPage, FleetShow, FleetSort, FleetTags, SortOrder,
-};
+use crate::command::request::{FleetColumns, FleetCounts, FleetList, FleetPage, FleetShow, FleetTags, SortOrder};
 use crate::fleet::{DeviceFilter, DeviceSort, FleetDevice, FoundPage, Show};
 use crate::{Code, CommandError};
 
@@ -107,15 +105,7 @@ impl FleetList {
     }
 
     fn order(&self) -> (DeviceSort, bool) {
-        let sort = match self.sort {
-            None | Some(FleetSort::Name) => DeviceSort::Name,
-            Some(FleetSort::State) => DeviceSort::State,
-            Some(FleetSort::Template) => DeviceSort::Template,
-            Some(FleetSort::Seen) => DeviceSort::Seen,
-            Some(FleetSort::Created) => DeviceSort::Created,
-            Some(FleetSort::Id) => DeviceSort::Id,
-        };
-        (sort, self.order == Some(SortOrder::Desc))
+        (self.sort.unwrap_or_default(), self.order == Some(SortOrder::Desc))
     }
 }
 

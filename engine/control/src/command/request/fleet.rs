@@ -9,6 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use super::{DeviceExport, ExportedAs};
 use crate::command::plain::Plain;
+use crate::fleet::DeviceSort;
 use crate::limits;
 
 /// A field that is there, be it null: null takes away what was set, a field that is not there leaves it.
@@ -56,7 +57,7 @@ pub struct FleetList {
     pub ids: Vec<Plain<DeviceId>>,
     /// In which order.
     #[serde(default)]
-    pub sort: Option<FleetSort>,
+    pub sort: Option<DeviceSort>,
     /// Which way.
     #[serde(default)]
     pub order: Option<SortOrder>,
@@ -86,24 +87,6 @@ pub enum FleetShow {
     Never,
     /// Their last connection ended in a way that somebody should look at.
     Trouble,
-}
-
-/// By what devices are sorted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum FleetSort {
-    /// By name.
-    Name,
-    /// Online, offline, never here.
-    State,
-    /// By the template's name.
-    Template,
-    /// The last heard first.
-    Seen,
-    /// The newest first.
-    Created,
-    /// By id.
-    Id,
 }
 
 /// Which way.

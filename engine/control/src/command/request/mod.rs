@@ -42,9 +42,8 @@ pub use fleet::{
     AttemptLine, AttemptList, FleetBatch, FleetBatchDone, FleetBulk, FleetBulkLine, FleetChange, FleetChart,
     FleetCharted, FleetColumns, FleetCounts, FleetDiary, FleetDiaryLine, FleetErase, FleetExport, FleetExported,
     FleetHistory, FleetList, FleetMade, FleetMake, FleetMove, FleetPage, FleetRemove, FleetSeries, FleetSheet,
-    FleetShow, FleetShowOne, FleetSort, FleetTags, FleetToken, FleetTokenReplace, FleetTokenShow, FleetUnclaim,
-    FleetValue, FleetValues, FleetWire, FleetWrite, FleetWritten, ShareEnd, ShareLine, ShareList, ShareSet, SortOrder,
-    WriteResult,
+    FleetShow, FleetShowOne, FleetTags, FleetToken, FleetTokenReplace, FleetTokenShow, FleetUnclaim, FleetValue,
+    FleetValues, FleetWire, FleetWrite, FleetWritten, ShareEnd, ShareLine, ShareList, ShareSet, SortOrder, WriteResult,
 };
 pub use key::{KeyCreate, KeyKindName, KeyLine, KeyList, KeyRevoke, KeyRotate, MadeKey, OauthToken, OauthTokens};
 pub use link::{

@@ -48,20 +48,27 @@ fn answered(desk: &Desk, call: &RowCall, entry: &TemplateEntry) -> SheetAnswer {
     answer(entry.org, &entry.record, desk.fleet.lock().with_template(&entry.template().id))
 }
 
+/// The templates that the caller may see in an organization.
+pub(super) async fn templates_seen(
+    desk: &Desk,
+    call: &Arc<RowCall>,
+    org: OrgId,
+) -> Result<Vec<TemplateEntry>, CommandError> {
+    let all: Vec<TemplateEntry> = desk.registry().template_entries().cloned().collect();
+    desk.with_people(call, move |call| {
+        let scope = call.scope::<right::TemplateView>(org)?;
+        let loader = call.loader()?;
+        Ok(all.into_iter().filter(|entry| loader.sees_template(&scope, entry)).collect())
+    })
+    .await
+}
+
 pub(super) async fn list(
     desk: &Desk,
     call: Arc<RowCall>,
     asked: SheetList,
 ) -> Result<ListPage<SheetSummary>, CommandError> {
-    let org = asked.org.0;
-    let all: Vec<TemplateEntry> = desk.registry().template_entries().cloned().collect();
-    let seen = desk
-        .with_people(&call, move |call| {
-            let scope = call.scope::<right::TemplateView>(org)?;
-            let loader = call.loader()?;
-            Ok(all.into_iter().filter(|entry| loader.sees_template(&scope, entry)).collect::<Vec<_>>())
-        })
-        .await?;
+    let seen = templates_seen(desk, &call, asked.org.0).await?;
     let fleet = desk.fleet.lock();
     let line = |entry: &TemplateEntry| {
         let (template, sheet) = (entry.template(), &entry.record.sheet);
