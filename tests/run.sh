@@ -31,14 +31,14 @@ clippy() { cargo clippy --workspace --all-targets --quiet -- -D warnings; }
 build() { cargo build --package linchpin --package loadgen --package linchpin-bench-runtimes; }
 # The driver, the codec, the shard, the control plane, storage, the corpus of the fuzzers and the tree's own rules.
 units() {
-    cargo test --workspace --exclude linchpin-sim --exclude linchpin-compat --exclude linchpin-e2e \
+    cargo test --no-fail-fast --workspace --exclude linchpin-sim --exclude linchpin-compat --exclude linchpin-e2e \
         --exclude linchpin-loadgen-tests
 }
-sim() { cargo test --package linchpin-sim; }
-compat() { cargo test --package linchpin-compat; }
-e2e() { cargo test --package linchpin-e2e; }
+sim() { cargo test --no-fail-fast --package linchpin-sim; }
+compat() { cargo test --no-fail-fast --package linchpin-compat; }
+e2e() { cargo test --no-fail-fast --package linchpin-e2e; }
 # One after the other: a generator that shares the machine with another judges its own runs invalid.
-loadgen() { cargo test --package linchpin-loadgen-tests -- --test-threads=1; }
+loadgen() { cargo test --no-fail-fast --package linchpin-loadgen-tests -- --test-threads=1; }
 # Instructions and allocations of the hot paths: a release build, since that is what is counted.
 budgets() {
     cargo build --release --locked --package linchpin-bench-core --bin budgets

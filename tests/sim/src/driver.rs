@@ -82,12 +82,18 @@ impl SimDriver {
         Self { capacity, ..Self::default() }
     }
 
+    /// Is there a free slot?
+    #[must_use]
+    pub fn has_room(&self) -> bool {
+        self.used() + self.resting < self.capacity
+    }
+
     /// Put a socket into a free slot.
     ///
     /// # Errors
     /// The table is full; the socket is given back.
     pub fn insert(&mut self, socket: Socket) -> Result<Slot, Socket> {
-        if self.used() + self.resting >= self.capacity {
+        if !self.has_room() {
             return Err(socket);
         }
         let busy: Vec<Slot> = self

@@ -61,12 +61,10 @@ impl Shard {
             return;
         }
         self.room_due_at = turn.now.mono.after(ROOM_LOOK_MS);
-        if strangers == 0 {
-            // A table of devices alone: there is nobody to search it for.
-            self.room_again_at = Some(turn.now.mono.after(ROOM_LOOK_MS));
-            return;
+        // A table of devices alone is not searched: nobody in it could go.
+        if strangers > 0 {
+            self.make_room(turn, strangers);
         }
-        self.make_room(turn, strangers);
     }
 
     /// Room was looked for in vain: look again.
