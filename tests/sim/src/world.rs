@@ -558,7 +558,7 @@ impl World {
             due.map(|at| at.max(node.paused_until))
         });
         // A slot that has become free takes who waits in the kernel: the driver needs no timer of the shard for it.
-        let has_place = |conn: &Conn| self.nodes[self.shard_of(*conn)].driver.has_room();
+        let has_place = |conn: &Conn| self.nodes[self.accepting_shard(*conn)].driver.has_room();
         let accepts = self.backlog.iter().any(has_place).then(|| self.now_ms + 1);
         ticks.chain(travel).chain(accepts).min()
     }
@@ -651,14 +651,14 @@ impl World {
     }
 
     /// The shard that the kernel's hash of the addresses gives a connection to.
-    fn shard_of(&self, conn: Conn) -> usize {
+    fn accepting_shard(&self, conn: Conn) -> usize {
         (conn as u64).wrapping_mul(0x9E37_79B9) as usize % self.nodes.len()
     }
 
     fn accept(&mut self) {
         for _ in 0..self.backlog.len() {
             let Some(conn) = self.backlog.pop_front() else { return };
-            let shard = self.shard_of(conn);
+            let shard = self.accepting_shard(conn);
             match self.nodes[shard].driver.insert(Socket::new(conn)) {
                 Ok(slot) => {
                     self.wires[conn].place = Some((shard, slot));
