@@ -19,7 +19,7 @@ use rand_pcg::Pcg64Mcg;
 use linchpin_bench_compare::report::{Head, lines, markdown};
 use linchpin_bench_compare::results::{Measurement, Results};
 use row::{ROWS, Row};
-use subject::{Programs, SUBJECTS, may_go_first};
+use subject::{BEFORE, Programs, SUBJECTS, may_go_first};
 
 /// Linchpin beside other runtimes, on one core each for the server and for the load.
 ///
@@ -108,6 +108,9 @@ struct Run {
     /// Folder of linchpin, loadgen and bench-runtimes; default: that of this program.
     #[arg(long, value_name = "FOLDER")]
     programs: Option<PathBuf>,
+    /// Another build of linchpin, as one more server named `before`: the ratio to it is what the changes since cost.
+    #[arg(long, value_name = "FILE")]
+    before: Option<PathBuf>,
 }
 
 /// What is still to be measured in a round, shuffled.
@@ -120,6 +123,7 @@ fn steps<'a>(run: &'a Run, results: &Results, round: u32) -> Vec<(Row, &'a str)>
         let mut subjects: Vec<&str> = SUBJECTS.into_iter().collect();
         subjects.retain(|name| run.subjects.is_empty() || run.subjects.iter().any(|wanted| wanted == name));
         subjects.retain(|name| !row.is_ours_only || *name == SUBJECTS[0]);
+        subjects.extend(run.before.is_some().then_some(BEFORE));
         subjects.shuffle(&mut random);
         let is_open = |name: &&str| !results.has(row.name, name, round, row.devices);
         steps.extend(subjects.into_iter().filter(is_open).map(|name| (row, name)));
@@ -127,15 +131,16 @@ fn steps<'a>(run: &'a Run, results: &Results, round: u32) -> Vec<(Row, &'a str)>
     steps
 }
 
-fn programs(folder: Option<&Path>, allow_debug_build: bool) -> Result<Programs, String> {
+fn programs(run: &Run) -> Result<Programs, String> {
     let own = std::env::current_exe().map_err(|error| format!("the path of this program: {error}"))?;
-    let folder = folder.or(own.parent()).unwrap_or(Path::new("."));
+    let folder = run.programs.as_deref().or(own.parent()).unwrap_or(Path::new("."));
     let find = |name: &str| {
         let path = folder.join(name);
         if path.is_file() { Ok(path) } else { Err(format!("{} is missing: cargo build --release", path.display())) }
     };
     Ok(Programs {
-        allow_debug_build,
+        allow_debug_build: run.allow_debug_build,
+        before: run.before.clone(),
         goes_first: may_go_first(),
         linchpin: find("linchpin")?,
         loadgen: find("loadgen")?,
@@ -146,7 +151,7 @@ fn programs(folder: Option<&Path>, allow_debug_build: bool) -> Result<Programs, 
 /// False if something of it does not count.
 fn measure(run: &Run) -> Result<bool, String> {
     let [server, load] = run.cpus[..] else { return Err("--cpus takes two: server,load".to_owned()) };
-    let programs = programs(run.programs.as_deref(), run.allow_debug_build)?;
+    let programs = programs(run)?;
     if !programs.goes_first {
         eprintln!("SCHED_FIFO is not allowed here (chrt): other programs on these CPUs count");
     }

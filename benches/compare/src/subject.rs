@@ -13,6 +13,9 @@ use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 /// All of them; the first is ours.
 pub(crate) const SUBJECTS: [&str; 7] = ["linchpin", "ring", "epoll", "tokio", "tokio-uring", "monoio", "monoio-defer"];
 
+/// Another build of ours, to see what a change costs.
+pub(crate) const BEFORE: &str = "before";
+
 /// How long a server may take to start or to end.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -25,6 +28,7 @@ pub(crate) struct Programs {
     /// it is nearly always busy, and the kernel holds up for 50 ms of each second who is.
     pub(crate) goes_first: bool,
     pub(crate) linchpin: PathBuf,
+    pub(crate) before: Option<PathBuf>,
     pub(crate) runtimes: PathBuf,
     pub(crate) loadgen: PathBuf,
 }
@@ -101,8 +105,12 @@ impl Programs {
         std::fs::create_dir_all(&folder).map_err(wrong)?;
         let (ready, tokens, log) = (folder.join("ready"), folder.join("tokens"), folder.join("log"));
         let mut command;
-        if subject == SUBJECTS[0] {
-            command = self.command(&self.linchpin, rings);
+        let ours = match subject {
+            BEFORE => self.before.as_deref(),
+            name => (name == SUBJECTS[0]).then_some(self.linchpin.as_path()),
+        };
+        if let Some(program) = ours {
+            command = self.command(program, rings);
             // With its store. No quota may refuse what the others do not count.
             command.args(["dev", "--plain", "127.0.0.1:0", "--tls", "off", "--shards", &rings.to_string()]);
             command.args(["--set", "messages_per_second=100000", "--set", "message_burst=100000"]);
@@ -116,7 +124,7 @@ impl Programs {
         let file = File::create(&log).map_err(wrong)?;
         command.stdout(file.try_clone().map_err(wrong)?).stderr(file);
         let child = spawn_on(cpu, &mut command)?;
-        let tokens = (subject == SUBJECTS[0]).then_some(tokens);
+        let tokens = ours.map(|_| tokens);
         let mut running = Running { child, folder, address: ([127, 0, 0, 1], 0).into(), metrics: None, tokens };
         let told = running.wait_ready(&ready).ok_or_else(|| {
             format!("{subject} does not listen; it said: {}", std::fs::read_to_string(&log).unwrap_or_default())
