@@ -1,6 +1,6 @@
 //! The terminal: text, colour where it is wanted, and a line a second where nobody looks at a screen.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 
 use crate::report::series::{self, SeriesPoint};
 use crate::report::table::time;
@@ -14,18 +14,6 @@ pub(crate) fn say(text: &str) {
 /// Write to standard error.
 pub(crate) fn warn(text: &str) {
     let _ = writeln!(io::stderr(), "{text}");
-}
-
-/// May colours be used?
-pub(crate) fn has_colour() -> bool {
-    std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()) && io::stderr().is_terminal()
-}
-
-/// Is there a screen for a live view?
-pub(crate) fn has_screen() -> bool {
-    io::stderr().is_terminal()
-        && io::stdin().is_terminal()
-        && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
 }
 
 /// A line a second on standard error.

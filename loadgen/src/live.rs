@@ -1,6 +1,6 @@
 //! The live view on a terminal: redrawn five times a second by the thread that collects; workers never wait for it.
 
-use std::io::{self, Stderr};
+use std::io::{self, IsTerminal, Stderr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -19,6 +19,18 @@ use crate::report::table::time;
 use crate::run::{RunGlance, Watch};
 use crate::scenario::ScenarioPhase;
 
+/// May colours be used?
+fn may_colour() -> bool {
+    std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()) && io::stderr().is_terminal()
+}
+
+/// Is there a screen for a live view?
+fn has_screen() -> bool {
+    io::stderr().is_terminal()
+        && io::stdin().is_terminal()
+        && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
+}
+
 /// The screen; it is given back when dropped.
 pub(crate) struct Screen {
     terminal: Terminal<CrosstermBackend<Stderr>>,
@@ -28,12 +40,15 @@ pub(crate) struct Screen {
 
 impl Screen {
     /// Take the screen; `None` if the terminal cannot do that.
-    pub(crate) fn open(has_colour: bool, interrupted: Arc<AtomicBool>) -> Option<Self> {
+    pub(crate) fn open(interrupted: Arc<AtomicBool>) -> Option<Self> {
+        if !has_screen() {
+            return None;
+        }
         enable_raw_mode().ok()?;
         let mut out = io::stderr();
         crossterm::execute!(out, EnterAlternateScreen).ok()?;
         let terminal = Terminal::new(CrosstermBackend::new(out)).ok()?;
-        Some(Self { terminal, has_colour, interrupted })
+        Some(Self { terminal, has_colour: may_colour(), interrupted })
     }
 
     /// In raw mode Ctrl-C is a key.

@@ -7,6 +7,7 @@ mod environment;
 mod exit;
 mod host;
 mod limits;
+#[cfg(feature = "tui")]
 mod live;
 mod plan;
 mod prepare;

@@ -3,15 +3,16 @@
 use std::path::PathBuf;
 
 use crate::cli::{How, Quick, RunArgs, SchemaOf, Task};
-use crate::compare::target::TargetServer;
-use crate::console::{self, Lines, Quiet, say};
+use crate::compare::{self, target::TargetServer};
+use crate::console::{Lines, Quiet, say};
 use crate::exit::{EndCode, Exit};
+#[cfg(feature = "tui")]
+use crate::live;
 use crate::prepare::{prepare, resolve};
 use crate::report::{RunOutcome, files, outcome, table};
 use crate::run::{RunEnd, Setup, Watch, run};
 use crate::scenario::{Scenario, file};
 use crate::slo::Slo;
-use crate::{compare, live};
 
 /// Do what the command line says.
 pub(crate) fn obey(verb: Task) -> Result<EndCode, Exit> {
@@ -127,11 +128,13 @@ pub(crate) fn watcher(how: &How, setup: &Setup) -> Box<dyn Watch> {
     if how.quiet {
         return Box::new(Quiet);
     }
+    #[cfg(feature = "tui")]
     if !how.no_tui
-        && console::has_screen()
-        && let Some(screen) = live::Screen::open(console::has_colour(), setup.interrupted.clone())
+        && let Some(screen) = live::Screen::open(setup.interrupted.clone())
     {
         return Box::new(screen);
     }
+    #[cfg(not(feature = "tui"))]
+    let _ = (how.no_tui, setup);
     Box::new(Lines)
 }

@@ -61,6 +61,8 @@ impl HttpFault {
     }
 }
 
+impl std::error::Error for HttpFault {}
+
 impl fmt::Display for HttpFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -2,6 +2,7 @@
 
 mod place;
 mod plan;
+#[cfg(feature = "s3")]
 mod s3;
 mod schedule;
 mod upkeep;

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use linchpin_storage::backup::{BackupTarget, FolderTarget};
 
+#[cfg(feature = "s3")]
 use super::s3::S3Target;
 use crate::CommandError;
 
@@ -72,7 +73,13 @@ impl BackupPlace {
     pub(crate) fn open(&self) -> Result<Box<dyn BackupTarget>, CommandError> {
         match self {
             Self::Folder(path) => Ok(Box::new(FolderTarget::new(path))),
+            #[cfg(feature = "s3")]
             Self::S3 { bucket, prefix } => Ok(Box::new(S3Target::open(bucket, prefix)?)),
+            #[cfg(not(feature = "s3"))]
+            Self::S3 { .. } => Err(CommandError::new(
+                crate::Code::Backup,
+                format!("this build knows no {self}: build with --features s3, or name a folder"),
+            )),
         }
     }
 }
