@@ -176,7 +176,7 @@ impl StoreLane {
         self.owed.retain(|(device, pin)| {
             // A removed device owes nothing.
             let Some((org, at, value)) = shard.latest(*device, *pin) else { return false };
-            is_full = is_full || lane.write(org, *device, *pin, at.0, value).is_err();
+            is_full = is_full || lane.write(org, *device, *pin, at.0, &value).is_err();
             is_full
         });
         let is_over = !is_full && lane.close_batch().is_ok();

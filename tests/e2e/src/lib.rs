@@ -6,10 +6,12 @@ pub mod authority;
 mod browser;
 pub mod hostile;
 mod http;
+mod mqtt;
 mod people;
 mod random;
 
 pub use browser::{ApiAnswer, Browser, password_hash, totp};
 pub use http::{Http, Reply};
+pub use mqtt::Mqtt;
 pub use people::{Answered, SignedIn, create_person};
 pub use random::Random;

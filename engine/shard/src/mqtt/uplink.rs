@@ -96,6 +96,8 @@ impl Shard {
                 let write = (pin, checked(payload)?, turn.now.wall);
                 let _ = self.write(turn, position, write, Origin::Device)?;
             }
+            // What would be erased is not known yet.
+            StreamAsk::Erase if self.store.parked.is_some() => return Err(Declined::Busy),
             StreamAsk::Erase => self.erase(turn, position, pin)?,
             StreamAsk::Batch => {
                 let points = payload::timestamped(payload)?;

@@ -66,7 +66,7 @@ pub struct EventId {
 /// What a device had when the server was last stopped, or what its journal adds to that.
 #[derive(Debug, Default)]
 pub struct Restored {
-    /// Pin, raw value, when it was written. A newer value of the same pin stays.
+    /// Pin, its point as the store was given it, when it was written or erased. A newer one of the same pin stays.
     pub values: Vec<(Pin, Box<[u8]>, UnixMillis)>,
     /// Pin, name, raw value.
     pub properties: Vec<(Pin, Box<str>, Box<[u8]>)>,

@@ -2,6 +2,7 @@
 
 mod awaited;
 mod change;
+mod form;
 pub(crate) mod identity;
 mod intake;
 mod parked;

@@ -28,7 +28,7 @@ impl Points {
         self.list.push(Point { org, device, pin, at, start, end: self.bytes.len() as u32 });
     }
 
-    /// Organization, device, pin, time of the write, raw value.
+    /// Organization, device, pin, time of the write, raw value; see `form` for empty and erased ones.
     pub fn iter(&self) -> impl Iterator<Item = (OrgId, DeviceId, Pin, UnixMillis, &[u8])> {
         self.list.iter().map(|point| {
             let value = &self.bytes[point.start as usize..point.end as usize];

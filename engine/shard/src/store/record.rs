@@ -2,6 +2,7 @@
 
 use linchpin_protocol::model::{Now, Pin, UnixMillis};
 
+use super::form::{ERASED, is_plain, stored};
 use crate::device::attributes::EventRefused;
 use crate::device::verbs::Refused;
 use crate::{Change, DeviceChange, Effect, End, EventId, Intake, Shard, Turn};
@@ -21,7 +22,20 @@ impl Shard {
     pub(crate) fn store_point(&self, turn: &mut Turn<'_>, position: u32, pin: Pin, at: UnixMillis, value: &[u8]) {
         if matches!(self.store.intake, Intake::All | Intake::Points) {
             let device = &self.devices[position];
-            turn.fx.points.push(device.org, device.id, pin, at, value);
+            let (org, id) = (device.org, device.id);
+            if is_plain(value) {
+                turn.fx.points.push(org, id, pin, at, value);
+            } else {
+                turn.fx.points.push(org, id, pin, at, &stored(value));
+            }
+        }
+    }
+
+    /// Store that a value was erased.
+    pub(crate) fn store_erased(&self, turn: &mut Turn<'_>, position: u32, pin: Pin, at: UnixMillis) {
+        if matches!(self.store.intake, Intake::All | Intake::Points) {
+            let device = &self.devices[position];
+            turn.fx.points.push(device.org, device.id, pin, at, ERASED);
         }
     }
 

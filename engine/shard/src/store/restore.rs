@@ -1,8 +1,11 @@
 //! State of the last run: it comes back from the store, and reads wait for it.
 
+use std::borrow::Cow;
+
 use linchpin_protocol::limits::STAMP_RANGE_MS;
 use linchpin_protocol::model::{DeviceId, Now, OrgId, Pin, UnixMillis};
 
+use super::form::{ERASED, stored, value_of};
 use super::parked::Parked;
 use crate::device::attributes::Attributes;
 use crate::{ConnRef, Restored, Shard, Slot, Turn};
@@ -39,15 +42,8 @@ impl Shard {
         for (pin, value, at) in restored.values {
             // Further ahead than any client may say: a wrong clock dated it, and it must not win over all values to come.
             let at = if at.0 > now.wall.0 + STAMP_RANGE_MS { now.wall } else { at };
-            // Of equally new ones the one of this run is the last. A value that does not fit was stored under larger limits.
-            if device.values.get(pin).is_none_or(|(_, known)| known.0 < at.0) {
-                if value.is_empty() {
-                    // It was erased.
-                    device.values.remove(pin);
-                    continue;
-                }
-                let _ = device.values.put(pin, &value, at);
-            }
+            // A value that does not fit was stored under larger limits.
+            let _ = device.values.restore(pin, value_of(&value), at);
         }
         if restored.properties.is_empty() && restored.metadata.is_empty() && restored.events.is_empty() {
             return;
@@ -64,10 +60,12 @@ impl Shard {
         }
     }
 
-    /// The latest value of a pin, for the tick that owes it to the store.
+    /// The latest point of a pin, for the tick that owes it to the store.
     #[must_use]
-    pub fn latest(&self, device: DeviceId, pin: Pin) -> Option<(OrgId, UnixMillis, &[u8])> {
+    pub fn latest(&self, device: DeviceId, pin: Pin) -> Option<(OrgId, UnixMillis, Cow<'_, [u8]>)> {
         let device = &self.devices[self.devices.find(device)?];
-        device.values.get(pin).map(|(value, at)| (device.org, at, value))
+        let at = device.values.stamp(pin)?;
+        let point = device.values.get(pin).map_or(Cow::Borrowed(ERASED), |(value, _)| stored(value));
+        Some((device.org, at, point))
     }
 }

@@ -91,7 +91,7 @@ impl Shard {
         Ok(())
     }
 
-    /// Forget the latest value of a pin. The store gets an empty value in its place.
+    /// Forget the latest value of a pin: no older one comes back.
     pub(crate) fn erase(&mut self, turn: &mut Turn<'_>, position: u32, pin: Pin) -> Result<(), Refused> {
         if self.template_of(position).is_some_and(|template| template.datastream(pin).is_none()) {
             return Err(Fault::NoDatastream { pin }.into());
@@ -99,8 +99,8 @@ impl Shard {
         if self.store.intake == Intake::Nothing {
             return Err(Refused::StoreFailed);
         }
-        if self.devices[position].values.remove(pin) {
-            self.store_point(turn, position, pin, turn.now.wall, b"");
+        if let Some(at) = self.devices[position].values.erase(pin, turn.now.wall) {
+            self.store_erased(turn, position, pin, at);
             self.tell_erased(turn, position, pin);
         }
         Ok(())
