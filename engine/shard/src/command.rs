@@ -28,7 +28,7 @@ pub enum Push {
     },
     /// `INTERNAL dbg reboot`.
     Reboot,
-    /// `PING`, or `downlink/ping` at QoS 1: any answer shows that the device is there.
+    /// `downlink/ping` at QoS 1: its answer shows that the device is there. No PING is ever sent by the Blynk wire.
     Ping,
     /// `DEBUG_PRINT` text, or `downlink/diag`.
     Debug {
@@ -224,6 +224,8 @@ pub enum Command {
         /// Pace; at least 1.
         per_second: u32,
     },
+    /// Write the wills that wait for their delay: this process ends, and connections stay.
+    WriteWills,
 }
 
 /// The answer to a [`Command`].

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use linchpin_driver::{ConnId, Wait};
 use linchpin_shard::handover::Freight;
-use linchpin_shard::{End, Input, Slot, limits as shard};
+use linchpin_shard::{Command, End, Input, Slot, limits as shard};
 use linchpin_tls::Claim;
 use zeroize::Zeroizing;
 
@@ -85,6 +85,7 @@ impl Core {
         self.handover.stands = true;
         self.driver.pause();
         let end = Instant::now() + limits::STAND_STILL;
+        self.shard.handle(self.clock.now(), Input::Command(Command::WriteWills), &mut scratch.fx);
         loop {
             let was_busy = self.still_tick(scratch)?;
             if !was_busy && self.driver.is_still() {

@@ -46,11 +46,6 @@ pub fn bridge(out: &mut Vec<u8>, id: u16, pin: Pin, value: &[u8]) {
     write_pin(out, Command::Bridge, server_id(id), None, pin, value);
 }
 
-/// PING: the device answers with OK.
-pub fn ping(out: &mut Vec<u8>, id: u16) {
-    header(out, Command::Ping, server_id(id), 0);
-}
-
 /// INTERNAL with these fields. Devices compare the first 4 bytes of the body, so a key of 3 letters keeps its NUL even
 /// when nothing follows.
 pub fn internal(out: &mut Vec<u8>, id: u16, parts: &[&[u8]]) {

@@ -157,6 +157,7 @@ pub(super) fn methods(path: &str) -> &'static str {
     match verb {
         Some("update") => "GET, HEAD, OPTIONS, PUT",
         Some("pin") => "GET, HEAD, OPTIONS, POST, PUT",
+        Some("extra") => "OPTIONS, PUT",
         Some("notify" | "email") => "OPTIONS, POST",
         _ => "GET, HEAD, OPTIONS",
     }
@@ -308,14 +309,15 @@ fn writes(target: &Target<'_>) -> Result<Writes, Reply> {
         return Err(wrong_pin());
     }
     for (_, value) in &found {
-        check_value(value)?;
+        check_value(Dialect::Current, value)?;
     }
     Ok(found.into_iter().map(|(pin, value)| (pin, value.into())).collect())
 }
 
-pub(super) fn check_value(value: &[u8]) -> Result<(), Reply> {
+pub(super) fn check_value(dialect: Dialect, value: &[u8]) -> Result<(), Reply> {
     if value.len() > MAX_VALUE_BYTES {
-        return Err(bad(&format!("A value has {MAX_VALUE_BYTES} bytes at most, this one {}.", value.len())));
+        let text = format!("A value has {MAX_VALUE_BYTES} bytes at most, this one {}.", value.len());
+        return Err(Reply::error(dialect, 400, &text));
     }
     Ok(())
 }
@@ -342,14 +344,14 @@ fn batch(target: &Target<'_>, request: &Request<'_>) -> Result<What, Reply> {
     let mut points = Vec::with_capacity(rows.len());
     for (at, value) in rows {
         let value = written(value).ok_or_else(wrong)?;
-        check_value(&value)?;
+        check_value(Dialect::Current, &value)?;
         points.push((at, value.into()));
     }
     Ok(What::Batch(pin, points))
 }
 
 /// As [`text_of`], with numbers as their sender wrote them: `32.123960` stays that.
-fn written(json: &RawValue) -> Option<Vec<u8>> {
+pub(crate) fn written(json: &RawValue) -> Option<Vec<u8>> {
     let text = json.get();
     match text.as_bytes().first()? {
         b'[' => {
@@ -387,7 +389,7 @@ fn property(target: &Target<'_>) -> Result<What, Reply> {
         }
         let name = std::str::from_utf8(&key).ok().filter(|name| is_known_property(name));
         let name = name.ok_or_else(|| bad("Wrong property name."))?;
-        check_value(&value)?;
+        check_value(Dialect::Current, &value)?;
         check_part(Dialect::Current, &value)?;
         if value.is_empty() {
             return Err(bad("A property needs a value."));
@@ -422,7 +424,7 @@ fn provision(target: &Target<'_>) -> Result<What, Reply> {
 fn meta_set(target: &Target<'_>) -> Result<What, Reply> {
     let name = named_field(target)?;
     let value = target.text("value").ok_or_else(|| bad("Wrong value."))?;
-    check_value(value.as_bytes())?;
+    check_value(Dialect::Current, value.as_bytes())?;
     Ok(What::MetaSet(name, value.into()))
 }
 

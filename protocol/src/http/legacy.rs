@@ -1,9 +1,12 @@
 //! The legacy server's API: `/{token}/...`.
 
-use crate::limits::{HTTP_WRITES, MAX_PUSH_CHARS};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use crate::limits::{BATCH_POINTS, HTTP_WRITES, MAX_PUSH_CHARS};
 use crate::model::{Pin, Token, is_known_property};
 
-use super::api::{check_part, check_value, methods, text_of};
+use super::api::{check_part, check_value, methods, written};
 use super::history::legacy_history;
 use super::pin_ref::pin_of;
 use super::{Call, Dialect, Method, Reply, Request, Route, Target, What};
@@ -27,8 +30,11 @@ pub(super) fn route(target: &Target<'_>, request: &Request<'_>) -> Result<Route,
     }
     let writes_pin =
         method == Method::Put && matches!(verb, "update" | "pin") || method == Method::Post && verb == "pin";
-    let posts = matches!(verb, "notify" | "email");
-    let is_right = if posts { method == Method::Post } else { is_get || writes_pin };
+    let is_right = match verb {
+        "notify" | "email" => method == Method::Post,
+        "extra" => method == Method::Put,
+        _ => is_get || writes_pin,
+    };
     if !is_right {
         return Err(Reply::wrong_method(Dialect::Legacy, methods(target.path)));
     }
@@ -50,9 +56,10 @@ pub(super) fn route(target: &Target<'_>, request: &Request<'_>) -> Result<Route,
         }
         ("data", [pin]) => What::History(Box::new(legacy_history(pin_in(pin)?.into(), request))),
         ("update" | "pin", [pin]) if writes_pin => put(pin_in(pin)?, request)?,
+        ("extra", ["pin", pin]) => extra(pin_in(pin)?, request)?,
         ("update", [pin]) => update(pin_in(pin)?, target)?,
         ("get" | "pin", [pin]) => What::Get([pin_in(pin)?.into()].into()),
-        ("get" | "pin" | "update" | "data", _) => return Err(bad("Wrong pin format.")),
+        ("get" | "pin" | "update" | "data" | "extra", _) => return Err(bad("Wrong pin format.")),
         _ => return Err(Reply::error(Dialect::Legacy, 404, "There is no such path.")),
     };
     Ok(Route::Device { token, call: Call { dialect: Dialect::Legacy, what, over_tls: false } })
@@ -61,7 +68,7 @@ pub(super) fn route(target: &Target<'_>, request: &Request<'_>) -> Result<Route,
 /// The second part of a legacy path, behind the token.
 pub(super) fn is_legacy_verb(verb: &str) -> bool {
     let reads = ["get", "project", "isHardwareConnected", "isAppConnected", "rtc", "data", "qr"];
-    reads.contains(&verb) || matches!(verb, "update" | "pin" | "notify" | "email")
+    reads.contains(&verb) || matches!(verb, "update" | "pin" | "extra" | "notify" | "email")
 }
 
 /// A JSON object, of which `name` is a text of 1 to `most` characters.
@@ -105,7 +112,7 @@ fn update(pin: Pin, target: &Target<'_>) -> Result<What, Reply> {
         if value.is_empty() || set.len() >= HTTP_WRITES {
             return Err(bad("No properties for update provided."));
         }
-        check_value(&value)?;
+        check_value(Dialect::Legacy, &value)?;
         check_part(Dialect::Legacy, &value)?;
         set.push((name.into(), value.into_owned().into()));
     }
@@ -114,16 +121,42 @@ fn update(pin: Pin, target: &Target<'_>) -> Result<What, Reply> {
 
 /// A JSON array of the value's parts.
 fn put(pin: Pin, request: &Request<'_>) -> Result<What, Reply> {
-    let value: serde_json::Value = serde_json::from_slice(&request.body).map_err(|_| bad("Wrong request format."))?;
-    if value.as_array().is_some_and(Vec::is_empty) {
+    let wrong = || bad("Wrong request format.");
+    let parts: Vec<&RawValue> = serde_json::from_slice(&request.body).map_err(|_| wrong())?;
+    if parts.is_empty() {
         return Err(bad("No pin for update provided."));
     }
-    let parts = value.as_array().and_then(|_| text_of(&value)).ok_or_else(|| bad("Wrong request format."))?;
-    write(pin, parts)
+    let value: &RawValue = serde_json::from_slice(&request.body).map_err(|_| wrong())?;
+    write(pin, written(value).ok_or_else(wrong)?)
+}
+
+/// A value of another time.
+#[derive(Deserialize)]
+struct ExtraPoint<'a> {
+    /// Unix ms.
+    timestamp: u64,
+    #[serde(borrow)]
+    value: &'a RawValue,
+}
+
+/// A JSON array of values and their times.
+fn extra(pin: Pin, request: &Request<'_>) -> Result<What, Reply> {
+    let wrong = || bad("Wrong request format.");
+    let rows: Vec<ExtraPoint<'_>> = serde_json::from_slice(&request.body).map_err(|_| wrong())?;
+    if !(1..=BATCH_POINTS).contains(&rows.len()) {
+        return Err(if rows.is_empty() { bad("No pin for update provided.") } else { wrong() });
+    }
+    let mut points = Vec::with_capacity(rows.len());
+    for row in rows {
+        let value = written(row.value).ok_or_else(wrong)?;
+        check_value(Dialect::Legacy, &value)?;
+        points.push((row.timestamp, value.into()));
+    }
+    Ok(What::Batch(pin.into(), points))
 }
 
 fn write(pin: Pin, value: Vec<u8>) -> Result<What, Reply> {
-    check_value(&value).map_err(|reply| Reply { content: super::Content::Text, ..reply })?;
+    check_value(Dialect::Legacy, &value)?;
     Ok(What::Update(vec![(pin.into(), value.into())]))
 }
 
@@ -166,8 +199,11 @@ mod tests {
         assert_eq!(ask("POST", "/@/notify", r#"{"body":"hot"}"#), Ok(What::Notify));
         assert_eq!(ask("POST", "/@/email", r#"{"to":"a@b.c","subj":"hot","title":""}"#), Ok(What::Mail));
         for path in ["/@/update/v1", "/@/pin/v1"] {
-            assert_eq!(ask("PUT", path, r#"["a","b"]"#), Ok(What::Update(vec![(v1, (*b"a\0b").into())])));
+            assert_eq!(ask("PUT", path, r#"["a",1.50]"#), Ok(What::Update(vec![(v1, (*b"a\x001.50").into())])));
         }
+        let points = r#"[{"timestamp":5,"value":1.50},{"value":"a","timestamp":4}]"#;
+        let points = ask("PUT", "/@/extra/pin/v1", points);
+        assert_eq!(points, Ok(What::Batch(v1, vec![(5, (*b"1.50").into()), (4, (*b"a").into())])));
     }
 
     #[test]
@@ -187,6 +223,11 @@ mod tests {
             ("PUT", "/@/update/v1", "[]", "400 No pin for update provided."),
             ("PUT", "/@/update/v1", "[[1]]", "400 Wrong request format."),
             ("GET", "/@/data", "", "400 Wrong pin format."),
+            ("PUT", "/@/extra/pin/x1", "[]", "400 Wrong pin format."),
+            ("PUT", "/@/extra/v1", "[]", "400 Wrong pin format."),
+            ("PUT", "/@/extra/pin/v1", "[]", "400 No pin for update provided."),
+            ("PUT", "/@/extra/pin/v1", r#"[{"value":1}]"#, "400 Wrong request format."),
+            ("GET", "/@/extra/pin/v1", "", "405"),
             ("POST", "/@/notify", r#"{"body":""}"#, "400 Body is empty or larger than 255 chars."),
             ("POST", "/@/notify", "body", "400 Wrong request format."),
             ("POST", "/@/email", r#"{"to":"a@b.c"}"#, "400 Email body is wrong. Missing or empty fields 'to', 'subj'."),

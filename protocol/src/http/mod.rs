@@ -22,7 +22,7 @@ mod request;
 mod target;
 mod write;
 
-pub(crate) use api::text_of;
+pub(crate) use api::{text_of, written};
 pub use api::{Call, Dialect, Route, What, Writes, route, token};
 pub use asset::{Asset, AssetForm, AssetTable, CacheClass, is_known_etag, wants_html};
 pub use body::{BodyDecoder, BodyLength, BodyPart};

@@ -1,7 +1,11 @@
 //! Payloads that are more than a value.
 
+use std::collections::BTreeMap;
+
+use serde_json::value::RawValue;
+
 use crate::blynk::internal::push_iso;
-use crate::http::text_of;
+use crate::http::{text_of, written};
 use crate::limits::{BATCH_POINTS, MAX_VALUE_BYTES, MQTT_LISTED_NAMES};
 use crate::model::UnixMillis;
 
@@ -33,8 +37,12 @@ pub type Named = (String, Vec<u8>);
 /// A time in Unix ms and a raw value.
 pub type Timed = (u64, Box<[u8]>);
 
-fn value(json: &serde_json::Value) -> Option<Vec<u8>> {
-    text_of(json).filter(|value| (1..=MAX_VALUE_BYTES).contains(&value.len()))
+fn checked(value: Vec<u8>) -> Option<Vec<u8>> {
+    (1..=MAX_VALUE_BYTES).contains(&value.len()).then_some(value)
+}
+
+fn value(json: &RawValue) -> Option<Vec<u8>> {
+    written(json).and_then(checked)
 }
 
 /// `batch_ds`: names and values, in the order of the names.
@@ -42,11 +50,11 @@ fn value(json: &serde_json::Value) -> Option<Vec<u8>> {
 /// # Errors
 /// It is no JSON object of values, or it has none, or too many.
 pub fn batch(payload: &[u8]) -> Result<Vec<Named>, PayloadFault> {
-    let object: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(payload).map_err(|_| BATCH)?;
+    let object: BTreeMap<String, &RawValue> = serde_json::from_slice(payload).map_err(|_| BATCH)?;
     if !(1..=MQTT_LISTED_NAMES).contains(&object.len()) {
         return Err(BATCH);
     }
-    object.into_iter().map(|(name, json)| value(&json).map(|value| (name, value)).ok_or(BATCH)).collect()
+    object.into_iter().map(|(name, json)| value(json).map(|value| (name, value)).ok_or(BATCH)).collect()
 }
 
 /// `ds/NAME/timestamped_batch`: times in Unix ms and values.
@@ -54,7 +62,7 @@ pub fn batch(payload: &[u8]) -> Result<Vec<Named>, PayloadFault> {
 /// # Errors
 /// It is no JSON array of them, or it is empty, or too long.
 pub fn timestamped(payload: &[u8]) -> Result<Vec<Timed>, PayloadFault> {
-    let rows: Vec<(u64, serde_json::Value)> = serde_json::from_slice(payload).map_err(|_| TIMESTAMPED)?;
+    let rows: Vec<(u64, &RawValue)> = serde_json::from_slice(payload).map_err(|_| TIMESTAMPED)?;
     if !(1..=BATCH_POINTS).contains(&rows.len()) {
         return Err(TIMESTAMPED);
     }
@@ -110,7 +118,7 @@ pub fn pointed(payload: &[u8], pointer: &str) -> Option<Vec<u8>> {
         return (1..=MAX_VALUE_BYTES).contains(&payload.len()).then(|| payload.to_vec());
     }
     let json: serde_json::Value = serde_json::from_slice(payload).ok()?;
-    value(json.pointer(pointer)?)
+    text_of(json.pointer(pointer)?).and_then(checked)
 }
 
 /// `downlink/utc/all/json`: time and zone. Devices have no place yet, so the zone is UTC.
@@ -135,9 +143,9 @@ mod tests {
 
     #[test]
     fn batches_are_objects_of_values() {
-        let found = batch(br#"{"Temperature":23.1,"On":true,"Place":[1.5,-2],"Text":"a"}"#).expect("a batch");
+        let found = batch(br#"{"Temperature":23.10,"On":true,"Place":[1.5,-2],"Text":"a"}"#).expect("a batch");
         let pairs: Vec<_> = found.iter().map(|(name, value)| (name.as_str(), &value[..])).collect();
-        let expected = [("On", &b"1"[..]), ("Place", b"1.5\0-2"), ("Temperature", b"23.1"), ("Text", b"a")];
+        let expected = [("On", &b"1"[..]), ("Place", b"1.5\0-2"), ("Temperature", b"23.10"), ("Text", b"a")];
         assert_eq!(pairs, expected);
         let long = format!(r#"{{"a":"{}"}}"#, "x".repeat(MAX_VALUE_BYTES + 1));
         for bad in ["", "{}", "[]", r#"{"a":{}}"#, r#"{"a":null}"#, r#"{"a":""}"#, "{\"a\":1}x", long.as_str()] {

@@ -111,6 +111,7 @@ pub(super) async fn push(desk: &Desk, asked: DevicePush) -> Result<Delivered, Co
         }
         Pushed::Reboot => Push::Reboot,
         Pushed::Debug => Push::Debug { text: pushed_text("text", text)?.into() },
+        Pushed::Ping => Push::Ping,
     };
     send(desk, device.0, push).await
 }

@@ -16,10 +16,10 @@ pub(crate) fn status_of(refused: Refused) -> Status {
         Refused::Offline | Refused::Unsubscribed => Status::DeviceNotInNetwork,
         Refused::NotStored | Refused::StoreFailed => Status::ServerError,
         Refused::PropertiesFull | Refused::MetadataFull => Status::NotAllowed,
-        Refused::NothingThere => Status::NoData,
+        Refused::NothingThere | Refused::TokenIsSecret => Status::NoData,
         Refused::FieldIsReserved => Status::NotAllowed,
         Refused::NoPlace | Refused::NoSuchStream(_) => Status::IllegalCommandBody,
-        Refused::EndsClient => Status::DeviceNotInNetwork,
+        Refused::EndsClient | Refused::PingsItself => Status::DeviceNotInNetwork,
         Refused::EventTooSoon | Refused::EventsUsedUp => Status::QuotaLimit,
         Refused::OtherTemplate => Status::InvalidToken,
     }
@@ -204,7 +204,6 @@ impl Shard {
                 let value = value.to_owned();
                 self.answer(turn, slot, |out| internal::meta_answer(out, id, name, &value));
             }
-            // "Auth Token" too: the server has only a keyed digest of it, and the device has it already.
             Err(refused) => self.respond(turn, slot, id, status_of(refused)),
         }
     }

@@ -27,8 +27,10 @@ fn refusal(dialect: Dialect, refused: Refused) -> Reply {
         Refused::EventTooSoon | Refused::EventsUsedUp => 429,
         Refused::FieldIsReserved => 403,
         Refused::Time(_)
+        | Refused::TokenIsSecret
         | Refused::NoPlace
         | Refused::EndsClient
+        | Refused::PingsItself
         | Refused::TooLarge { .. }
         | Refused::Offline
         | Refused::Unsubscribed
@@ -119,7 +121,8 @@ impl Shard {
             }
             What::Batch(pin, points) => {
                 match self.pin_meant(position, *pin).and_then(|pin| self.batch(turn, position, pin, points, origin)) {
-                    Ok(()) => Reply::text("OK"),
+                    Ok(()) if dialect == Dialect::Current => Reply::text("OK"),
+                    Ok(()) => Reply::empty(),
                     Err(refused) => refusal(dialect, refused),
                 }
             }

@@ -92,9 +92,10 @@ impl Declined {
             Self::Name | Self::Refused(Refused::Fault(Fault::NoDatastream { .. })) => 602,
             Self::Refused(Refused::NotStored | Refused::StoreFailed) | Self::Busy => 605,
             Self::Refused(Refused::EventTooSoon | Refused::EventsUsedUp) | Self::Quota => 604,
-            Self::Refused(Refused::NothingThere | Refused::NoSuchEvent | Refused::NoSuchStream(_)) | Self::NoPlace => {
-                606
-            }
+            Self::Refused(
+                Refused::NothingThere | Refused::TokenIsSecret | Refused::NoSuchEvent | Refused::NoSuchStream(_),
+            )
+            | Self::NoPlace => 606,
             Self::Refused(_) | Self::Empty | Self::EventTooLong | Self::MetaTooLong | Self::Property => 603,
             Self::Payload(_) | Self::NotText | Self::Pointer => 607,
             Self::Unsubscribed => 608,
@@ -108,7 +109,7 @@ impl Declined {
         match self {
             Self::Topic | Self::Name | Self::WillTopic => Reason::TopicNameInvalid,
             Self::Refused(
-                Refused::Fault(Fault::NoDatastream { .. }) | Refused::NoSuchEvent | Refused::NothingThere,
+                Refused::Fault(Fault::NoDatastream { .. }) | Refused::NoSuchEvent | Refused::NothingThere | Refused::TokenIsSecret,
             ) => Reason::TopicNameInvalid,
             Self::Refused(Refused::EventTooSoon | Refused::EventsUsedUp) | Self::Quota => Reason::QuotaExceeded,
             Self::Refused(Refused::OtherTemplate) => Reason::NotAuthorized,

@@ -105,7 +105,16 @@ impl Shard {
 
     /// Write the wills whose delay is over.
     pub(crate) fn expire_wills(&mut self, turn: &mut Turn<'_>) {
-        while let Some((position, will)) = self.wills.pop_due(turn.now.mono) {
+        self.write_wills_until(turn, turn.now.mono);
+    }
+
+    /// Write all wills that wait: this process ends, and the next one does not know of them.
+    pub(crate) fn write_wills(&mut self, turn: &mut Turn<'_>) {
+        self.write_wills_until(turn, Millis::NEVER);
+    }
+
+    fn write_wills_until(&mut self, turn: &mut Turn<'_>, until: Millis) {
+        while let Some((position, will)) = self.wills.pop_due(until) {
             self.carry_will(turn, position, &will);
         }
     }

@@ -40,7 +40,11 @@ impl Shard {
                 self.settings = *settings;
                 return;
             }
-            Command::Drain { redirect, per_second } => return self.start_drain(turn.now, redirect, per_second),
+            Command::Drain { redirect, per_second } => {
+                self.write_wills(turn);
+                return self.start_drain(turn.now, redirect, per_second);
+            }
+            Command::WriteWills => return self.write_wills(turn),
             Command::Status(to) => (to, Report::Status(Box::new(self.status()))),
             Command::Devices { request, after, limit } => (request, Report::Devices(self.rows(after, limit))),
             Command::Device { request, device } => (request, self.view(device)),
@@ -178,7 +182,9 @@ impl Shard {
             other if let Some(slot) = self.devices[position].connection().filter(|slot| self.is_mqtt(*slot)) => {
                 self.push_mqtt(turn, slot, other)
             }
-            Push::Ping => self.send_frame(turn, position, codec::ping),
+            // Two libraries end the connection at a PING of the server.
+            Push::Ping if self.devices[position].connection().is_some() => Err(Refused::PingsItself),
+            Push::Ping => Err(Refused::Offline),
             Push::Ota { url } => self.send_frame(turn, position, |out, id| internal::ota(out, id, url)),
             Push::Reboot => self.send_frame(turn, position, internal::reboot),
             Push::Debug { .. } if self.is_python(position) => Err(Refused::EndsClient),

@@ -112,6 +112,8 @@ pub(crate) enum PushArgument {
     Reboot,
     /// Print a text.
     Debug,
+    /// Say that it is there: for devices that speak MQTT.
+    Ping,
 }
 
 impl From<PushArgument> for Pushed {
@@ -120,6 +122,7 @@ impl From<PushArgument> for Pushed {
             PushArgument::Ota => Self::Ota,
             PushArgument::Reboot => Self::Reboot,
             PushArgument::Debug => Self::Debug,
+            PushArgument::Ping => Self::Ping,
         }
     }
 }

@@ -125,6 +125,10 @@ fn pushes_are_what_every_library_takes() {
         assert_eq!((got.command, got.body.as_slice()), (number, body));
         assert_ne!(got.id, 0);
     }
+    // Rule 3, whatever the operator wants.
+    let refused = world.ask(1, |request, device| Command::Push { request, device, push: Push::Ping });
+    assert!(matches!(refused, linchpin_shard::Report::Rejected(linchpin_shard::Refused::PingsItself)), "{refused:?}");
+    script.expect_nothing(&mut world);
 }
 
 /// What a device's buffer cannot hold is not sent: the library would drop the connection.

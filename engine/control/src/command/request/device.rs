@@ -216,6 +216,8 @@ pub enum Pushed {
     Reboot,
     /// A line for its debug output.
     Debug,
+    /// An answer, which shows that it is there: only devices that speak MQTT give one.
+    Ping,
 }
 
 /// How connections ended lately, newest first, and what to do about it.

@@ -5,6 +5,8 @@ use crate::device::attributes::AttributesFull;
 use crate::store::identity::{FieldAsk, FieldWay, ReservedField};
 use crate::{ConnRef, Effect, Intake, Shard, Turn};
 
+/// What Blynk calls the secret of a device.
+const TOKEN: &str = "Auth Token";
 /// Where the device is: latitude and longitude.
 pub(crate) const PLACE: &str = "loc.latlon";
 /// What firmware sets by itself when it was provisioned; every template has them.
@@ -13,6 +15,9 @@ const OF_FIRMWARE: [&str; 2] = ["Hotspot Name", "Device UID"];
 impl Shard {
     /// A field of the metadata: what was written, else the template's default.
     pub(crate) fn metadata(&self, position: u32, name: &str) -> Result<&str, Refused> {
+        if name == TOKEN {
+            return Err(Refused::TokenIsSecret);
+        }
         let rare = self.devices[position].rare.as_ref();
         if let Some(written) = rare.and_then(|rare| rare.attributes.metadata(name)) {
             return Ok(written);
@@ -47,7 +52,7 @@ impl Shard {
         value: &str,
         origin: Origin,
     ) -> Result<(), Refused> {
-        if ReservedField::of_name(name).is_some() || name == "Auth Token" {
+        if ReservedField::of_name(name).is_some() || name == TOKEN {
             return Err(Refused::FieldIsReserved);
         }
         let fields = self.template_of(position).map_or(&[][..], |template| &template.fields);

@@ -35,6 +35,8 @@ pub enum Refused {
     MetadataFull,
     /// There is no such field, or no such open event.
     NothingThere,
+    /// The token was asked for: only a digest of it is known.
+    TokenIsSecret,
     /// The field is set by people: its device, or no client of the device API, may not.
     FieldIsReserved,
     /// The value of `loc.latlon` is no place.
@@ -43,6 +45,8 @@ pub enum Refused {
     NoSuchStream(u32),
     /// The device's library ends its connection at such a message.
     EndsClient,
+    /// Devices on the Blynk wire are not pinged: they ping.
+    PingsItself,
     /// The template has no event with this code.
     NoSuchEvent,
     /// The same event came less than `limits::EVENT_REPEAT_MS` ago.
@@ -94,7 +98,13 @@ impl fmt::Display for Refused {
             Self::EndsClient => {
                 f.write_str("Not sent: Blynk's libraries for Python end the connection when they get a debug message.")
             }
+            Self::PingsItself => f.write_str(
+                "Not sent: this device speaks Blynk, in which devices ping and some libraries break when the server does.",
+            ),
             Self::NothingThere => f.write_str("There is no such field or open event: check the name."),
+            Self::TokenIsSecret => {
+                f.write_str("The server keeps a digest of the Auth Token only: the device has the token already.")
+            }
             Self::NoSuchEvent => f.write_str("The template has no event with this code: add it or check the code."),
             Self::EventTooSoon => f.write_str("The same event came less than a second ago: log it less often."),
             Self::EventsUsedUp => {

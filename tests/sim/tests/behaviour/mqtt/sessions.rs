@@ -89,6 +89,37 @@ fn silence_before_the_login_ends_at_its_deadline() {
 }
 
 #[test]
+fn a_client_has_32_filters_and_hears_that_there_are_no_more() {
+    for (level, refused) in [(Level::V4, 0x80), (Level::V5, 0x97)] {
+        let (mut world, token, _) = mqtt_world();
+        let mut script = MqttScript::login(&mut world, &MqttLogin::new(level), &token);
+        for n in 0..32 {
+            assert_eq!(script.subscribe(&mut world, &format!("downlink/ds/a{n}"), 1), 1, "filter {n}");
+            // Each is a message of the quota.
+            world.run_ms(20);
+        }
+        assert_eq!(script.subscribe(&mut world, "downlink/ds/one more", 0), refused);
+        assert_eq!(script.subscribe(&mut world, "downlink/ds/a7", 0), 0, "one that it has may change");
+    }
+}
+
+#[test]
+fn silence_of_one_and_a_half_keep_alives_ends_it() {
+    for (level, last) in [(Level::V4, None), (Level::V5, Some(0x8d))] {
+        let (mut world, token, _) = mqtt_world();
+        let login = MqttLogin { keep_alive_s: 10, ..MqttLogin::new(level) };
+        let mut script = MqttScript::login(&mut world, &login, &token);
+        world.run_ms(14_000);
+        assert!(script.hear(&mut world).is_empty() && !script.is_over(&mut world));
+        world.run_ms(2_000);
+        let heard = script.hear(&mut world);
+        assert_eq!(heard.first().map(|it| (it.kind, it.code)), last.map(|code| ("DISCONNECT", code)), "{heard:?}");
+        assert!(script.is_over(&mut world));
+        assert_eq!(ends(&world), [End::HeartbeatMissed]);
+    }
+}
+
+#[test]
 fn a_template_that_requires_tls_refuses_plain_logins() {
     for (level, code) in [(Level::V4, 5), (Level::V5, 0x87)] {
         let (mut world, token, _) = mqtt_world();

@@ -86,6 +86,26 @@ fn who_is_sent_elsewhere_or_removed_was_not_lost() {
     }
 }
 
+/// The next process does not know of it: rather too early than never.
+#[test]
+fn a_will_that_waits_is_written_when_the_process_ends() {
+    let orders: [fn() -> Command; 2] = [|| Command::Drain { redirect: None, per_second: 1 }, || Command::WriteWills];
+    for order in orders {
+        let (mut world, token, _) = mqtt_world();
+        let login = with_will(Level::V5, "ds/Message", "late", 600);
+        let script = MqttScript::login(&mut world, &login, &token);
+        world.abort(script.conn);
+        world.run_ms(1_000);
+        assert_eq!(world.value(1, 1), None);
+        world.order_all(order);
+        world.run_ms(50);
+        assert_eq!(world.value(1, 1).as_deref(), Some("late"));
+        let device = world.view(1).row.id;
+        assert_eq!(world.store.points[&(device, 1)].len(), 1, "and the store has it");
+        assert!(world.status().iter().all(|it| it.will_bytes == 0));
+    }
+}
+
 #[test]
 fn a_will_to_nowhere_is_said_at_the_login() {
     for topic in ["home/door", "get/ds/all", "info/mcu"] {
