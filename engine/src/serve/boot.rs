@@ -412,8 +412,8 @@ pub(crate) fn try_driver(options: &EngineOptions) -> Result<(), BootError> {
 
 /// Shards share a port by SO_REUSEPORT, which would let a second server share it too: ask without it first.
 pub(crate) fn check_free(listen: &Listen) -> Result<(), BootError> {
-    for (_, address) in listen.doors().into_iter().filter(|(_, address)| address.port() != 0) {
-        std::net::TcpListener::bind(address).map(drop).map_err(|source| BootError::Bind { address, source })?;
+    for (door, address) in listen.doors().into_iter().filter(|(_, address)| address.port() != 0) {
+        std::net::TcpListener::bind(address).map(drop).map_err(|source| BootError::Bind { door, address, source })?;
     }
     Ok(())
 }

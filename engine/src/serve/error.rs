@@ -9,6 +9,7 @@ use crate::cause::Cause;
 use crate::cli::failure::Failure;
 use crate::limits;
 use crate::store::{FillError, StoreError};
+use crate::tick::doors::Door;
 use crate::tls::TlsError;
 
 /// Why the engine does not start.
@@ -17,7 +18,7 @@ pub(crate) enum BootError {
     /// The back end cannot be opened.
     Driver(linchpin_driver::OpenError),
     /// An address cannot be bound.
-    Bind { address: SocketAddr, source: io::Error },
+    Bind { door: Door, address: SocketAddr, source: io::Error },
     /// A thread or random bytes are missing.
     Io(io::Error),
     /// The store cannot be read.
@@ -34,18 +35,22 @@ impl fmt::Display for BootError {
             Self::Driver(source) => {
                 write!(f, "{source}. Use --driver portable (or driver = \"portable\") to start without it")
             }
-            Self::Bind { address, source } if source.kind() == io::ErrorKind::AddrInUse => write!(
+            Self::Bind { door, address, source } if source.kind() == io::ErrorKind::AddrInUse => write!(
                 f,
-                "{address} is in use by another program: choose another port with --plain {}:{}, or any free one with port 0",
+                "{address} is in use by another program: choose another port with {} {}:{}, or any free one with port 0",
+                door.flag(),
                 address.ip(),
                 address.port().wrapping_add(1).max(1024)
             ),
-            Self::Bind { address, source } if source.kind() == io::ErrorKind::PermissionDenied => write!(
+            Self::Bind { door, address, source } if source.kind() == io::ErrorKind::PermissionDenied => write!(
                 f,
-                "{address} may not be bound: ports below 1024 need CAP_NET_BIND_SERVICE, others do not (--plain {}:8080)",
+                "{address} may not be bound: ports below 1024 need CAP_NET_BIND_SERVICE, others do not ({} {}:8080)",
+                door.flag(),
                 address.ip()
             ),
-            Self::Bind { address, source } => write!(f, "{address} cannot be bound: {source}; see --plain"),
+            Self::Bind { door, address, source } => {
+                write!(f, "{address} cannot be bound: {source}; see {}", door.flag())
+            }
             Self::Io(source) => write!(f, "{source}"),
             Self::Tls(error) => write!(f, "{error}"),
             Self::Store(error) => write!(f, "{error}"),

@@ -39,7 +39,7 @@ pub(crate) fn dev(flags: Dev) -> Result<(), Failure> {
         connections: flags.connections,
     };
     let data_path = flags.data.clone().unwrap_or_else(default_data);
-    let tls = flags.tls.address(any);
+    let tls = flags.tls.address(any, plain);
     let mut settings = Settings::default();
     flags.set.iter().for_each(|assignment| assignment.apply(&mut settings));
     let lan = dev::address_for_boards().filter(|_| flags.lan);

@@ -27,6 +27,16 @@ impl Door {
         self as u8
     }
 
+    /// What says where it is: a flag of `linchpin dev`, or a key of the configuration.
+    pub(crate) const fn flag(self) -> &'static str {
+        match self {
+            Self::Plain => "--plain",
+            Self::Tls => "--tls",
+            Self::Mutual => "listen.mutual",
+            Self::Proxied => "listen.proxied",
+        }
+    }
+
     /// The one with this number.
     pub(crate) fn from_number(number: u8) -> Option<Self> {
         Self::ALL.into_iter().find(|door| door.number() == number)

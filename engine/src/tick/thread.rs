@@ -121,9 +121,11 @@ fn open(seed: Seed) -> Result<Option<Core>, BootError> {
     doors.kinds = endpoints.iter().map(|(door, _)| *door).collect();
     let mut listeners: Vec<ListenerId> = Vec::new();
     let mut bound = Vec::new();
-    for (_, endpoint) in endpoints {
+    for (door, endpoint) in endpoints {
         let (listener, at) = match endpoint {
-            Endpoint::Bind(address) => driver.listen(address).map_err(|source| BootError::Bind { address, source })?,
+            Endpoint::Bind(address) => {
+                driver.listen(address).map_err(|source| BootError::Bind { door, address, source })?
+            }
             Endpoint::Inherited(fd) => driver.adopt_listener(fd).map_err(BootError::Io)?,
         };
         listeners.push(listener);

@@ -96,6 +96,13 @@ impl Start {
         self
     }
 
+    /// Leave a flag with a value out.
+    #[must_use]
+    pub fn without(mut self, flag: &str) -> Self {
+        self.options.retain(|(earlier, _)| *earlier != flag);
+        self
+    }
+
     /// A flag without a value.
     #[must_use]
     pub fn flag(mut self, flag: &'static str) -> Self {

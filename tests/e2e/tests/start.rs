@@ -82,6 +82,21 @@ fn a_busy_port_names_the_flag_that_helps() {
     let Err((status, log)) = start.option("--plain", &address).try_start() else { panic!("{address} is busy") };
     assert_eq!(status.code(), Some(1), "{log}");
     assert!(log.contains(&address) && log.contains("--plain"), "names the address and the flag: {log}");
+    let Err((status, log)) = Server::dev().option("--tls", &address).try_start() else { panic!("{address} is busy") };
+    assert_eq!(status.code(), Some(1), "{log}");
+    assert!(log.contains(&format!("{address} is in use")) && log.contains("--tls"), "{log}");
+    assert!(!log.contains("with --plain"), "the flag that would not help: {log}");
+}
+
+/// C15: whoever asks for a free port means both.
+#[test]
+fn a_free_port_for_devices_means_one_for_tls_too() {
+    // Whether it is busy already or by this, 9443 is not to be had.
+    let busy = TcpListener::bind("127.0.0.1:9443");
+    let server = Server::dev().without("--tls").start();
+    let port = server.tls_address().port();
+    assert!(port != 9443 && port != 0 && port != server.address().port(), "{port}");
+    drop(busy);
 }
 
 #[test]

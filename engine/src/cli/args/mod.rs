@@ -164,10 +164,11 @@ impl std::str::FromStr for TlsFlag {
 }
 
 impl TlsFlag {
-    /// The address; `any` is the one that the plain port has without flags.
-    pub(crate) fn address(self, any: IpAddr) -> Option<SocketAddr> {
+    /// The address; `any` is the one that the plain port has without flags. Who takes any free port for `plain` gets one
+    /// for TLS too.
+    pub(crate) fn address(self, any: IpAddr, plain: SocketAddr) -> Option<SocketAddr> {
         match self {
-            Self::Auto => Some(SocketAddr::new(any, 9_443)),
+            Self::Auto => Some(SocketAddr::new(any, if plain.port() == 0 { 0 } else { 9_443 })),
             Self::Off => None,
             Self::At(address) if address.ip().is_loopback() && !any.is_loopback() => {
                 Some(SocketAddr::new(any, address.port()))
@@ -196,7 +197,8 @@ pub(crate) struct Dev {
     /// Address of the plain port; port 0 = any free one.
     #[arg(long, value_name = "ADDR")]
     pub(crate) plain: Option<SocketAddr>,
-    /// Address of the TLS port, with a certificate of an authority of its own; "off" = no TLS. [default: port 9443]
+    /// Address of the TLS port, with a certificate of an authority of its own; "off" = no TLS. [default: port 9443, or any
+    /// free one if --plain has port 0]
     #[arg(long, value_name = "ADDR", default_value = "auto", hide_default_value = true)]
     pub(crate) tls: TlsFlag,
     /// Who opens and seals TLS records: in-place or rustls.
