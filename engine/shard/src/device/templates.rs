@@ -15,12 +15,26 @@ struct Known {
     names: Box<[(Box<str>, Pin)]>,
 }
 
+/// Can a topic of MQTT hold this name?
+fn is_of_topics(name: &str) -> bool {
+    !name.is_empty() && !name.contains(['+', '#', '\0'])
+}
+
+/// Can a list of names, which commas separate?
+fn is_of_lists(name: &str) -> bool {
+    is_of_topics(name) && !name.contains(',') && name.trim() == name
+}
+
 impl Known {
     fn new(template: Template) -> Self {
         let template = template.numbered(None);
         let own = template.datastreams.iter().map(|stream| (stream.name.clone(), stream.pin));
-        let mut names: Vec<_> = own.chain(template.aliases.iter().cloned()).filter(|it| !it.0.is_empty()).collect();
-        // Stable: a datastream's own name comes before another's alias.
+        // What cannot be said everywhere is called by its pin, too.
+        let unsaid = template.datastreams.iter().filter(|stream| !is_of_lists(&stream.name));
+        let by_pin = unsaid.map(|stream| (stream.pin.to_string().into(), stream.pin));
+        let all = own.chain(template.aliases.iter().cloned()).chain(by_pin);
+        let mut names: Vec<(Box<str>, Pin)> = all.filter(|it| !it.0.is_empty()).collect();
+        // Stable: a datastream's own name comes before another's alias, and both before a pin.
         names.sort_by(|a, b| a.0.cmp(&b.0));
         names.dedup_by(|later, first| later.0 == first.0);
         Self { template, names: names.into() }
@@ -69,10 +83,10 @@ impl Templates {
         }
     }
 
-    /// The name of a pin's datastream; without one the pin's own, which is written to `text`.
+    /// The name of a pin's datastream; the pin's own, which is written to `text`, where no topic can hold that.
     pub(crate) fn name_of<'a>(&'a self, number: u16, pin: Pin, text: &'a mut PinName) -> &'a str {
         let stream = self.known(number).and_then(|known| known.template.datastream(pin));
-        if let Some(stream) = stream.filter(|stream| !stream.name.is_empty()) {
+        if let Some(stream) = stream.filter(|stream| is_of_topics(&stream.name)) {
             return &stream.name;
         }
         text.0.clear();
@@ -107,6 +121,34 @@ mod tests {
         let mut text = PinName::default();
         assert_eq!(templates.name_of(1, Pin::new_virtual(1), &mut text), "Set Point");
         assert_eq!(templates.name_of(1, Pin::new_virtual(3), &mut text), "V3");
+    }
+
+    #[test]
+    fn names_that_topics_cannot_hold_are_those_of_pins() {
+        let stream = |index, name: &str| Datastream::new(Pin::new_virtual(index), name, ValueKind::Text, "", false);
+        let id = TemplateId::parse(b"TMPL2").expect("valid");
+        let streams = vec![
+            stream(1, "Humidity, %"),
+            stream(2, "A+B"),
+            stream(3, "No. #3"),
+            stream(4, " spaced "),
+            stream(5, "V6"),
+            stream(6, "Plain"),
+            stream(7, ""),
+        ];
+        let mut templates = Templates::default();
+        templates.put(Template::new(id, "t".into(), streams, vec![]));
+        let pin = |name| templates.pin_of(1, name).map(|pin| pin.index);
+        for name in ["V1", "V2", "V3", "V4", "V7"] {
+            assert_eq!(pin(name), name[1..].parse().ok(), "{name}");
+        }
+        assert_eq!((pin("Humidity, %"), pin("A+B"), pin(" spaced ")), (Some(1), Some(2), Some(4)));
+        assert_eq!((pin("V6"), pin("V5"), pin("Plain")), (Some(5), None, Some(6)), "a name comes before a pin");
+        let heard = [1, 2, 3, 4, 5, 6, 7].map(|index| {
+            let mut text = PinName::default();
+            templates.name_of(1, Pin::new_virtual(index), &mut text).to_owned()
+        });
+        assert_eq!(heard, ["Humidity, %", "V2", "V3", " spaced ", "V6", "Plain", "V7"]);
     }
 
     #[test]
