@@ -1,9 +1,9 @@
 //! The table of byte sequences: for each, does the connection stay open or close, and which packets answer with which
-//! code. `fixtures/mqtt_rules.txt` says how to read it; `tests/compat` runs it against the server.
+//! code. `fixtures/mqtt_rules.txt` says how to read it; `tests/sim` runs it against a shard.
 
 use linchpin_protocol::limits::MQTT_PACKET_BYTES;
 use linchpin_protocol::mqtt::{
-    Cut, MqttAsk, MqttFault, MqttSession, RawPacket, Reason, Uplink, Welcome, cut, cut_connect,
+    Cut, MqttAsk, MqttFault, MqttSession, RawPacket, Reason, StreamAsk, Uplink, Welcome, cut, cut_connect,
 };
 
 #[path = "mqtt_table/mod.rs"]
@@ -11,7 +11,7 @@ mod mqtt_table;
 
 use mqtt_table::{Begun, TOKEN, login, rows, summary};
 
-/// A server of one connection: every device exists whose token is [`TOKEN`], every topic of the API is taken.
+/// A server of one connection: the device exists whose token is [`TOKEN`], every topic of the API is taken.
 #[derive(Default)]
 struct World {
     session: MqttSession,
@@ -43,9 +43,8 @@ impl World {
                 self.session.accept(&Welcome { keep_alive_cap_s: 3_600, assigned_id: "device-1" }, &mut self.out);
             }
             Ok(MqttAsk::Login { .. }) => self.close(MqttFault::Refused(Reason::BadUserNameOrPassword)),
-            Ok(MqttAsk::Publish { uplink, owed, .. }) => {
-                let is_known = !matches!(uplink, Uplink::Other(_));
-                let reason = if is_known { Reason::Success } else { Reason::TopicNameInvalid };
+            Ok(MqttAsk::Publish { uplink, payload, owed }) => {
+                let reason = reason_of(uplink, payload);
                 self.session.acknowledge(owed, reason, "no such topic", &mut self.out);
             }
             Ok(MqttAsk::Leave { .. }) => self.is_closed = true,
@@ -58,6 +57,19 @@ impl World {
         assert!(fault.to_string().contains(';'), "{fault} says what to do");
         self.session.farewell(fault.reason(), "because", &mut self.out);
         self.is_closed = true;
+    }
+}
+
+/// The one datastream is "A", and values are not empty.
+fn reason_of(uplink: Uplink<'_>, payload: &[u8]) -> Reason {
+    match uplink {
+        Uplink::Other(_) => Reason::TopicNameInvalid,
+        Uplink::Stream(path) => match path.resolve(|name| (name == "A").then_some(())) {
+            None => Reason::TopicNameInvalid,
+            Some(((), StreamAsk::Write)) if payload.is_empty() => Reason::PayloadFormatInvalid,
+            Some(_) => Reason::Success,
+        },
+        _ => Reason::Success,
     }
 }
 

@@ -5,7 +5,8 @@ use std::process::Command;
 use std::time::Duration;
 
 use linchpin_loadgen_tests::mosquitto::{Listener, Mosquitto};
-use linchpin_loadgen_tests::{Folder, Loadgen, Ran, expect_clean, sum};
+use linchpin_fleet::server::Server;
+use linchpin_loadgen_tests::{Folder, Loadgen, Ran, expect_clean, program, sum};
 use linchpin_tls::LocalAuthority;
 
 const OPEN: &str = "allow_anonymous true";
@@ -101,6 +102,29 @@ fn the_scenarios_of_blynk_run_over_mqtt() {
     let ran = run(&broker, &["run", &mixed.to_string_lossy(), "--mqtt"]);
     assert_eq!(ran.code(), 1, "{}", ran.err);
     assert!(ran.err.contains("MQTT has ping, telemetry, publish and bridge"), "{}", ran.err);
+}
+
+/// What a line of the server's own file of tokens is enough for.
+#[test]
+fn the_scenario_of_devices_runs_against_linchpin() {
+    let folder = Folder::new();
+    let server = Server::start_with(&program("linchpin"), 100, 2, "auto", &[]);
+    let path = format!("{}/../../loadgen/scenarios/mqtt-device.toml", env!("CARGO_MANIFEST_DIR"));
+    let text = std::fs::read_to_string(path).expect("a shipped scenario");
+    let text = text
+        .replace("count = 10_000", "count = 100")
+        .replace("duration = \"30s\"", "duration = \"6s\"")
+        .replace("every = \"10s\", jitter = \"2s\"", "every = \"1s\", jitter = \"200ms\"");
+    let scenario = folder.file("mqtt-device.toml", &text);
+    let tokens = folder.tokens(&server.tokens);
+    let (target, scenario, tokens) = (server.address.to_string(), scenario.to_string_lossy(), tokens.to_string_lossy());
+    let arguments = ["run", &*scenario, "--tokens", &*tokens, &*target, "--json", "--quiet", "--allow-debug-build"];
+    let outcome = Loadgen::start(&arguments).wait(Duration::from_secs(120)).outcome();
+    expect_clean(&outcome);
+    assert_eq!(outcome["online_at_gate"], 100);
+    let [telemetry, publish, ping] = ["telemetry", "publish", "ping"].map(|kind| sum(&outcome, kind));
+    assert!(telemetry > 300 && publish > 300 && ping > 300, "{telemetry} {publish} {ping}");
+    assert_eq!(sum(&outcome, "answers"), publish + ping + sum(&outcome, "beat"), "PUBACK and PINGRESP for each");
 }
 
 /// A password file for `mosquitto_passwd`'s own form.

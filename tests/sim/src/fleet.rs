@@ -170,6 +170,7 @@ pub fn of_seed(seed: u64) -> Fleet {
     }
     let spread_ms = if is_tight(seed) { 0 } else { 3_000 };
     let mut fleet = Fleet::new(&options, &kinds, spread_ms, random.between(200, 3_000));
+    fleet.world.audits_each_step = has_mqtt;
     if random.chance(500) {
         // Two wires fight for one token as two of the same do.
         let kind = if has_mqtt { Kind::Mqtt } else { Kind::Library };
@@ -192,6 +193,8 @@ pub struct Outcome {
     pub ends: Vec<End>,
     /// Highest write that was seen at the server, over all devices.
     pub writes: u64,
+    /// Packets of MQTT, and wills that were written.
+    pub mqtt: (u64, u64),
 }
 
 /// Run one seed with all oracles.
@@ -208,8 +211,9 @@ pub fn run_seed(seed: u64) -> Outcome {
     }
     assert_eq!(fleet.world.torn_sends, 0, "a send that was not blocked left in pieces");
     fleet.leave();
+    let mqtt = fleet.world.status().iter().fold((0, 0), |sum, it| (sum.0 + it.packets, sum.1 + it.wills));
     let mut ends: Vec<End> = fleet.world.ends.iter().map(|end| end.1).collect();
     ends.sort();
     ends.dedup();
-    Outcome { trace: fleet.world.trace, ends, writes: fleet.seen.into_iter().max().unwrap_or(0) }
+    Outcome { trace: fleet.world.trace, ends, writes: fleet.seen.into_iter().max().unwrap_or(0), mqtt }
 }

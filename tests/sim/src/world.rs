@@ -159,6 +159,8 @@ pub struct World {
     next_request: u64,
     key: [u8; 32],
     steps: u64,
+    /// Look at every invariant after each step, not after one in 16.
+    pub audits_each_step: bool,
     /// The kernel always takes whole sends: then frames arrive whole.
     pub sends_whole: bool,
     /// Frames that left with a segment border in them although nothing was blocked.
@@ -233,6 +235,7 @@ impl World {
             next_request: 1,
             key,
             steps: 0,
+            audits_each_step: false,
             sends_whole: options.faults.short_send == 0,
             torn_sends: 0,
         }
@@ -533,7 +536,7 @@ impl World {
             node.control.step(&mut self.random, self.faults.delay, lane);
         }
         self.steps += 1;
-        if self.steps.is_multiple_of(16) {
+        if self.audits_each_step || self.steps.is_multiple_of(16) {
             self.audit();
         }
         true

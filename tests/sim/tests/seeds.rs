@@ -70,6 +70,11 @@ fn the_seeds_reach_the_rare_ends_too() {
         End::HomeFull,
         End::Busy,
     ];
+    // One seed in five has devices that speak MQTT.
+    let spoken: Vec<_> = outcomes.iter().filter(|outcome| outcome.mqtt.0 > 0).collect();
+    assert_eq!(spoken.len(), outcomes.len() / 5, "seeds with MQTT");
+    assert!(spoken.iter().all(|outcome| outcome.mqtt.0 > 50), "MQTT devices hardly said anything");
+    assert!(spoken.iter().map(|outcome| outcome.mqtt.1).sum::<u64>() > 10, "hardly a will was written");
     let missing: Vec<End> = wanted.into_iter().filter(|end| !reached(*end)).collect();
     assert_eq!(missing, [], "60 seeds did not reach these");
     assert!(outcomes.iter().filter(|outcome| outcome.writes > 20).count() > 50, "devices hardly wrote anything");

@@ -4,7 +4,7 @@
 
 use linchpin_protocol::http::HistoryOutput;
 use linchpin_protocol::model::TemplateField;
-use linchpin_shard::{End, Push, Refused, Report, ReservedField};
+use linchpin_shard::{End, Push, Refused, Report, ReservedField, Settings};
 
 use super::http::{Client, error, ok};
 use super::*;
@@ -265,4 +265,76 @@ fn c18_numbers_without_a_template_are_numbers() {
     assert_eq!(client.get(&mut world, &api(&token, "getAll?")), ok(all));
     assert_eq!(client.get(&mut world, &api(&token, "get?v1&v2&v3&v4")), ok(all));
     assert_eq!(client.get(&mut world, &api(&token, "get?v2")), ok("007"));
+}
+
+/// The C++ library reads the 1, drops its connection and comes back after 5 s: it must be let in then.
+#[test]
+fn c19_who_logs_in_too_often_hears_it_and_may_come_back() {
+    let (mut world, token) = world();
+    let mut refused = loop {
+        let mut script = Script::connect(&mut world);
+        let id = script.ask(&mut world, command::LOGIN, token.expose().as_bytes());
+        let frame = script.receive(&mut world).expect("an answer");
+        if frame == answer(id, 1) {
+            break script;
+        }
+        assert_eq!(frame, answer(id, 200));
+        assert!(world.ends.len() < 12, "ten at once are let in, one a second after that");
+    };
+    assert!((9..=11).contains(&world.ends.len()), "{} logins were taken over", world.ends.len());
+    world.run_ms(800);
+    assert!(!is_over(&mut world, &mut refused), "there is time to read the answer");
+    world.run_ms(400);
+    assert!(is_over(&mut world, &mut refused));
+    world.run_ms(5_000);
+    Script::login(&mut world, &token).expect_alive(&mut world);
+}
+
+#[test]
+fn c20_heartbeats_have_a_floor_and_a_ceiling() {
+    // What is announced, and how long the silence may be, ms.
+    let cases = [
+        ("1", 11_500),
+        ("3", 11_500),
+        ("5", 11_500),
+        ("10", 23_000),
+        ("0", 103_500),
+        ("-1", 103_500),
+        ("4000", 8_280_000),
+        ("often", 103_500),
+    ];
+    for (announced, silence_ms) in cases {
+        let (mut world, token) = world();
+        let mut script = Script::login(&mut world, &token);
+        script.refused(&mut world, command::INTERNAL, format!("ver\x001.4.0\0h-beat\0{announced}").as_bytes(), 200);
+        world.run_ms(silence_ms - 1_000);
+        assert!(!is_over(&mut world, &mut script), "h-beat {announced} ended before {silence_ms} ms");
+        world.run_ms(2_000);
+        assert!(is_over(&mut world, &mut script), "h-beat {announced} outlived {silence_ms} ms");
+        assert_eq!(ends(&world), [End::HeartbeatMissed]);
+    }
+}
+
+#[test]
+fn c21_a_request_has_512_kib_and_a_batch_of_10_000_points_fits() {
+    let settings =
+        Settings { messages_per_second: 10_000, message_burst: 10_000, ..Settings::default() };
+    let mut world = World::new(&WorldOptions { settings, ..WorldOptions::default() });
+    let token = world.add_device(1, None);
+    let now = world.wall_ms();
+    let rows: Vec<_> = (0..10_000).map(|n| format!("[{},{n}.000]", now - n)).collect();
+    let body = format!("[{}]", rows.join(","));
+    let head = |len: usize| {
+        format!("POST {} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {len}\r\n\r\n",
+            api(&token, "batch/update?pin=v1"))
+    };
+    let mut client = Client::connect(&mut world);
+    client.send(&mut world, &(head(body.len()) + &body));
+    world.run_ms(3_000);
+    assert_eq!(client.answers(&mut world), [ok("OK")]);
+    let device = world.view(1).row.id;
+    assert_eq!(world.store.points[&(device, 1)].len(), 10_000);
+    let mut client = Client::connect(&mut world);
+    let (status, text) = client.ask(&mut world, &head(512 * 1_024 + 1));
+    assert!(status == 413 && text.contains("524288 bytes"), "{text}");
 }
