@@ -1,5 +1,6 @@
 //! Real clients at a real distance: each connects through a proxy that delays both ways, while 20 values a second are
 //! written to its device. Loopback hides what they meet then: a value between a login and the answer to INFO.
+//! `LINCHPIN_FAR_ROUNDS=50 cargo test -p linchpin-compat --test far_away` lets each connect 50 times at each distance.
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
@@ -15,7 +16,7 @@ use serde_json::json;
 
 /// One way, ms: round trips of 0, 50 and 200 ms, the last being 100 ms each way.
 const ONE_WAY_MS: [u64; 3] = [0, 25, 100];
-/// How often each client connects at each distance.
+/// How often each client connects at each distance; `LINCHPIN_FAR_ROUNDS` says another number.
 const ROUNDS: usize = 3;
 /// Between two values for a device: 20 a second.
 const BETWEEN_VALUES: Duration = Duration::from_millis(50);
@@ -137,10 +138,11 @@ fn far_away(back_end: BackEnd) {
     let server = Server::dev().back_end(back_end).shards(2).devices(libraries.len() as u32 + 5).start();
     let devices = server.more_devices();
     let (others, mine) = devices.split_at(5);
+    let rounds = std::env::var("LINCHPIN_FAR_ROUNDS").map_or(ROUNDS, |text| text.parse().expect("a number"));
     for one_way in ONE_WAY_MS.map(Duration::from_millis) {
         let plain = SlowProxy::start(server.address(), one_way);
         let tls = SlowProxy::start(server.tls_address(), one_way);
-        for _ in 0..ROUNDS {
+        for _ in 0..rounds {
             std::thread::scope(|scope| {
                 for (library, device) in libraries.into_iter().zip(mine) {
                     let proxy = if library.is_tls() { &tls } else { &plain };

@@ -93,7 +93,7 @@ fn row(line: &str) -> Row<'_> {
 }
 
 /// The body and its content type.
-fn body(text: &str, now: &str) -> (String, String) {
+fn body(text: &str, now_ms: u64) -> (String, String) {
     if let Some(count) = text.strip_prefix("@points ") {
         let rows = vec!["[1,1]"; count.parse().expect("a number")];
         return (format!("[{}]", rows.join(",")), "application/json".to_owned());
@@ -103,7 +103,11 @@ fn body(text: &str, now: &str) -> (String, String) {
         return (format!("--cut\r\n{head}{text}\r\n--cut--\r\n"), "multipart/form-data; boundary=cut".to_owned());
     }
     let text = if text == "-" { "" } else { text };
-    (text.replace("$NOW", now), "application/json".to_owned())
+    (with_times(text, now_ms), "application/json".to_owned())
+}
+
+fn with_times(text: &str, now_ms: u64) -> String {
+    text.replace("$NOW", &now_ms.to_string()).replace("$SOON", &(now_ms + 60_000).to_string())
 }
 
 /// Is it the pattern, in which `*` stands for anything?
@@ -117,16 +121,16 @@ fn by_the_letter(back_end: BackEnd, shards: u16) {
     let engine = format!("[engine]\nshards = {shards}\ndriver = \"{}\"\n", back_end.name());
     let server = Server::serve(&(engine + CONFIG)).start();
     let devices = server.devices();
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_millis().to_string();
+    let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_millis() as u64;
     let filled = |text: &str| {
         let text = text.replace("$L", &devices[0].token).replace("$P", &devices[1].token);
-        text.replace("$NOW", &now).replace("$N", NOBODYS)
+        with_times(&text, now_ms).replace("$N", NOBODYS)
     };
     let mut http = Http::connect(server.address());
     let mut wrong = Vec::new();
     let rows = TABLE.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).map(row);
     for Row { method, target, body: text, status, answer } in rows {
-        let (bytes, kind) = body(text, &now);
+        let (bytes, kind) = body(text, now_ms);
         let (method, kind) = if method == "TEXT" { ("POST", "text/plain".to_owned()) } else { (method, kind) };
         let fields = if text == "-" { String::new() } else { format!("Content-Type: {kind}\r\n") };
         let reply = http.ask(method, &filled(target), &fields, bytes.as_bytes());
@@ -141,7 +145,7 @@ fn by_the_letter(back_end: BackEnd, shards: u16) {
     assert!(wrong.is_empty(), "answered and wanted:\n{}", wrong.join("\n"));
     // Two are there already.
     for count in 3..=FILES + 1 {
-        let (bytes, kind) = body("@form photo.txt hello", "");
+        let (bytes, kind) = body("@form photo.txt hello", now_ms);
         let fields = format!("Content-Type: {kind}\r\n");
         let reply = http.ask("POST", &filled("/external/api/upload?token=$L"), &fields, bytes.as_bytes());
         let wanted = if count <= FILES { 200 } else { 403 };
