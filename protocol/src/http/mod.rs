@@ -22,8 +22,8 @@ mod request;
 mod target;
 mod write;
 
-pub(crate) use api::{text_of, written};
 pub use api::{Call, Dialect, Route, What, Writes, route, token};
+pub(crate) use api::{text_of, written};
 pub use asset::{Asset, AssetForm, AssetTable, CacheClass, is_known_etag, wants_html};
 pub use body::{BodyDecoder, BodyLength, BodyPart};
 pub use fault::HttpFault;

@@ -139,7 +139,10 @@ fn by_the_letter(back_end: BackEnd, shards: u16) {
             None => filled(answer),
         };
         if reply.status != status || !is_like(&reply.body, &expected) {
-            wrong.push(format!("{method} {target} | {text}\n  {} | {}\n  {status} | {answer}", reply.status, reply.body));
+            wrong.push(format!(
+                "{method} {target} | {text}\n  {} | {}\n  {status} | {answer}",
+                reply.status, reply.body
+            ));
         }
     }
     assert!(wrong.is_empty(), "answered and wanted:\n{}", wrong.join("\n"));

@@ -45,7 +45,8 @@ impl Pin {
         let row = |row: &Value| (field(row, "time").as_u64().expect("ms"), field(row, "value").as_f64().expect("f64"));
         let rows: Vec<_> = rows.as_array().expect("rows").iter().map(row).collect();
         let asked_ms = now_ms();
-        let mut timed: Vec<_> = self.timed.iter().map(|(at, value)| (*at, *value)).filter(|it| it.0 < asked_ms).collect();
+        let mut timed: Vec<_> =
+            self.timed.iter().map(|(at, value)| (*at, *value)).filter(|it| it.0 < asked_ms).collect();
         let mut at_once = self.at_once.iter();
         for (at, value) in rows {
             match timed.iter().position(|it| *it == (at, value)) {

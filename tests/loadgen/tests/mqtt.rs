@@ -4,8 +4,8 @@
 use std::process::Command;
 use std::time::Duration;
 
-use linchpin_loadgen_tests::mosquitto::{Listener, Mosquitto};
 use linchpin_fleet::server::Server;
+use linchpin_loadgen_tests::mosquitto::{Listener, Mosquitto};
 use linchpin_loadgen_tests::{Folder, Loadgen, Ran, expect_clean, program, sum};
 use linchpin_tls::LocalAuthority;
 

@@ -109,7 +109,10 @@ impl Declined {
         match self {
             Self::Topic | Self::Name | Self::WillTopic => Reason::TopicNameInvalid,
             Self::Refused(
-                Refused::Fault(Fault::NoDatastream { .. }) | Refused::NoSuchEvent | Refused::NothingThere | Refused::TokenIsSecret,
+                Refused::Fault(Fault::NoDatastream { .. })
+                | Refused::NoSuchEvent
+                | Refused::NothingThere
+                | Refused::TokenIsSecret,
             ) => Reason::TopicNameInvalid,
             Self::Refused(Refused::EventTooSoon | Refused::EventsUsedUp) | Self::Quota => Reason::QuotaExceeded,
             Self::Refused(Refused::OtherTemplate) => Reason::NotAuthorized,

@@ -317,16 +317,17 @@ fn c20_heartbeats_have_a_floor_and_a_ceiling() {
 
 #[test]
 fn c21_a_request_has_512_kib_and_a_batch_of_10_000_points_fits() {
-    let settings =
-        Settings { messages_per_second: 10_000, message_burst: 10_000, ..Settings::default() };
+    let settings = Settings { messages_per_second: 10_000, message_burst: 10_000, ..Settings::default() };
     let mut world = World::new(&WorldOptions { settings, ..WorldOptions::default() });
     let token = world.add_device(1, None);
     let now = world.wall_ms();
     let rows: Vec<_> = (0..10_000).map(|n| format!("[{},{n}.000]", now - n)).collect();
     let body = format!("[{}]", rows.join(","));
     let head = |len: usize| {
-        format!("POST {} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {len}\r\n\r\n",
-            api(&token, "batch/update?pin=v1"))
+        format!(
+            "POST {} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {len}\r\n\r\n",
+            api(&token, "batch/update?pin=v1")
+        )
     };
     let mut client = Client::connect(&mut world);
     client.send(&mut world, &(head(body.len()) + &body));

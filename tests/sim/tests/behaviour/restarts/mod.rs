@@ -72,7 +72,8 @@ impl Run {
     /// write already: at first it has only a part of what was written.
     fn restart(mut self, n: &mut u64) -> Self {
         let replaying = self.world.random.chance(500);
-        let options = WorldOptions { replaying, shards: 1 + self.world.random.below(3) as u16, ..WorldOptions::default() };
+        let options =
+            WorldOptions { replaying, shards: 1 + self.world.random.below(3) as u16, ..WorldOptions::default() };
         let (mut next, tokens) = devices(&options);
         next.run_ms(self.world.now_ms());
         next.store = std::mem::take(&mut self.world.store);
