@@ -47,6 +47,18 @@ const OF_ORG: [Family; 12] = [
     Family::AuditFace,
 ];
 
+/// Families with what people leave behind.
+const OF_PEOPLE: [Family; 8] = [
+    Family::User,
+    Family::Grant,
+    Family::Session,
+    Family::Client,
+    Family::Invite,
+    Family::Consent,
+    Family::Share,
+    Family::AuditFace,
+];
+
 impl Store {
     /// Erase an organization for ever. Backups hold a copy of its key until
     /// [`crate::backup::erase_org`] has gone over them.
@@ -111,6 +123,21 @@ impl Store {
         self.delete_below(key.bytes(), &OF_REPORTS, EncodedWrites::default())
     }
 
+    /// Let no table and no log hold what was deleted of the people of an organization. For after the deletions of a person
+    /// that is erased.
+    ///
+    /// # Errors
+    /// As [`Store::commit`].
+    pub fn scour_people(&self, org: OrgId) -> Result<(), Error> {
+        let _one = self.inner.long_work.lock().unwrap_or_else(PoisonError::into_inner);
+        self.compact_below(KeyBytes::org(org), &OF_PEOPLE)
+    }
+
+    /// A labelled step of work above the store that must survive being ended half-way.
+    pub fn reach(&self, step: &'static str) {
+        self.inner.settings.steps.reach(step);
+    }
+
     fn forget(&self, org: OrgId, device: Option<DeviceKey>) -> Result<(), Error> {
         self.inner.ask_and_wait(|done| Ask::Forget(org, device, done))
     }
@@ -118,7 +145,7 @@ impl Store {
     /// Delete all records whose keys begin like this, and let no table or log hold them.
     fn delete_below(&self, prefix: KeyBytes, families: &[Family], mut writes: EncodedWrites) -> Result<(), Error> {
         let inner = &self.inner;
-        let end = prefix.behind().unwrap_or_else(|| KeyBytes::EMPTY.with(&[u8::MAX; limits::KEY_BYTES]));
+        let end = Self::end_of(prefix);
         for family in families {
             for partition in inner.rocks.partitions(*family) {
                 writes.delete_range(*family, partition, prefix.as_ref(), end.as_ref());
@@ -128,6 +155,15 @@ impl Store {
         inner.queue.write(Class::A, writes, Some(done))?;
         result.recv().unwrap_or(Err(Error::Closed))?;
         inner.settings.steps.reach("erase: records deleted");
+        self.compact_below(prefix, families)
+    }
+
+    fn end_of(prefix: KeyBytes) -> KeyBytes {
+        prefix.behind().unwrap_or_else(|| KeyBytes::EMPTY.with(&[u8::MAX; limits::KEY_BYTES]))
+    }
+
+    fn compact_below(&self, prefix: KeyBytes, families: &[Family]) -> Result<(), Error> {
+        let (inner, end) = (&self.inner, Self::end_of(prefix));
         let mut options = CompactOptions::default();
         options.set_bottommost_level_compaction(BottommostLevelCompaction::Force);
         for family in families.iter().chain(&[Family::Index, Family::Journal, Family::Outbox]) {

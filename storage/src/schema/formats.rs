@@ -311,8 +311,11 @@ fn credentials(fixtures: &mut Fixtures) {
         user: 0,
         made_ms: 5,
         until_ms: 6,
+        password: Zeroizing::default(),
     };
-    fixtures.record("invite-1", &invite);
+    fixtures.older("invite-1", &invite);
+    let password = Zeroizing::new("$argon2id$v=19".to_owned());
+    fixtures.record("invite-2", &Invite { kind: InviteKind::Stop, password, ..invite });
     let static_token = StaticToken {
         token: Token::from_random(&[0x5a; 24]),
         claim: [4; 32],

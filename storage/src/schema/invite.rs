@@ -1,6 +1,8 @@
 //! Links that are good once: invitations, and mails that verify an address or reset a password.
 
-use super::{Family, OrgId, Record, key_in_org, take};
+use zeroize::Zeroizing;
+
+use super::{Family, Older, OrgId, Record, key_in_org, take};
 use crate::schema::bytes::{Fields, Put as _, Shape};
 
 key_in_org!(
@@ -20,6 +22,8 @@ pub enum InviteKind {
     Reset = 3,
     /// Puts a new address in the place of the old one.
     Address = 4,
+    /// Takes that back: sent to the old one.
+    Stop = 5,
 }
 
 /// A link that is good once. Its secret goes to the mailbox only; here is a digest.
@@ -45,6 +49,8 @@ pub struct Invite {
     pub made_ms: u64,
     /// When it ends, ms since 1970.
     pub until_ms: u64,
+    /// The text of the hash of a password that it sets; empty: none.
+    pub password: Zeroizing<String>,
 }
 
 impl std::fmt::Debug for Invite {
@@ -53,10 +59,44 @@ impl std::fmt::Debug for Invite {
     }
 }
 
+fn take_first(fields: &mut Fields<'_>) -> Result<Invite, Shape> {
+    let kind = match fields.u8()? {
+        1 => InviteKind::Member,
+        2 => InviteKind::Verify,
+        3 => InviteKind::Reset,
+        4 => InviteKind::Address,
+        5 => InviteKind::Stop,
+        _ => return Err(Shape),
+    };
+    let (digest, email) = (fields.array()?, fields.text()?.into());
+    let (role, role_epoch, below) = (fields.u16()?, fields.u32()?, take::flag(fields)?);
+    let (org, inviter) = (OrgId::new(fields.u32()?), fields.u32()?);
+    Ok(Invite {
+        kind,
+        digest,
+        email,
+        role,
+        role_epoch,
+        below,
+        inviter: org.map(|org| (org, inviter)),
+        user: fields.u32()?,
+        made_ms: fields.u64()?,
+        until_ms: fields.u64()?,
+        password: Zeroizing::default(),
+    })
+}
+
 impl Record for Invite {
     type Key = InviteKey;
     const FAMILY: Family = Family::Invite;
-    const VERSION: u8 = 1;
+    const VERSION: u8 = 2;
+    /// Version 1 set no password.
+    const OLDER: &'static [Older<Self>] = &[(1, |bytes| {
+        let mut fields = Fields(bytes);
+        let invite = take_first(&mut fields)?;
+        fields.end()?;
+        Ok(invite)
+    })];
 
     fn encode(&self, out: &mut Vec<u8>) {
         out.put_u8(self.kind as u8);
@@ -70,32 +110,13 @@ impl Record for Invite {
         out.put_u32(self.user);
         out.put_u64(self.made_ms);
         out.put_u64(self.until_ms);
+        out.put_bytes(self.password.as_bytes());
     }
 
     fn decode(bytes: &[u8]) -> Result<Self, Shape> {
         let mut fields = Fields(bytes);
-        let kind = match fields.u8()? {
-            1 => InviteKind::Member,
-            2 => InviteKind::Verify,
-            3 => InviteKind::Reset,
-            4 => InviteKind::Address,
-            _ => return Err(Shape),
-        };
-        let (digest, email) = (fields.array()?, fields.text()?.into());
-        let (role, role_epoch, below) = (fields.u16()?, fields.u32()?, take::flag(&mut fields)?);
-        let (org, inviter) = (OrgId::new(fields.u32()?), fields.u32()?);
-        let invite = Self {
-            kind,
-            digest,
-            email,
-            role,
-            role_epoch,
-            below,
-            inviter: org.map(|org| (org, inviter)),
-            user: fields.u32()?,
-            made_ms: fields.u64()?,
-            until_ms: fields.u64()?,
-        };
+        let mut invite = take_first(&mut fields)?;
+        invite.password = Zeroizing::new(fields.text()?.to_owned());
         fields.end()?;
         Ok(invite)
     }
