@@ -5,7 +5,7 @@
 #   tests/setup.sh build    the above, a C++ compiler and libclang for RocksDB
 #   tests/setup.sh demo     the above and the Python client
 #   tests/setup.sh test     the above, Node.js with its clients, BearSSL, mbedTLS, OpenSSL, GnuTLS,
-#                           sslscan, testssl.sh, strace, valgrind, xfsprogs, Chromium, Mosquitto, pebble, schemathesis, moto, promtool, cargo-deny
+#                           sslscan, testssl.sh, strace, valgrind, xfsprogs, Chromium, Mosquitto, pebble, oathtool, schemathesis, moto, aiosmtpd, promtool, cargo-deny
 #
 # System packages are installed when this may be done without a question (root, or sudo without a password). Otherwise,
 # and for Rust itself, it prints the one line that installs everything that is missing and ends with status 2.
@@ -59,6 +59,8 @@ missing_packages() {
     has mosquitto_pub || echo mosquitto-clients
     # An authority for certificates; a newer one is unpacked beside it.
     has pebble || echo pebble
+    # Codes of a second factor, by another program than ours.
+    has oathtool || echo oathtool
 }
 
 # Is there a Rust that builds this? rustup fetches the declared version by itself.
@@ -154,6 +156,9 @@ schemathesis() { python_tools schemathesis tests/e2e/api/requirements.txt; }
 # A store for backups that speaks S3.
 moto() { python_tools moto tests/e2e/s3/requirements.txt; }
 
+# A mail server for the tests of mail.
+mail_server() { python_tools mail tests/e2e/mail/requirements.txt; }
+
 # Checks the form of the metrics: the tool of Debian's prometheus package alone, without the server.
 promtool() {
     local tool=$LINCHPIN_CACHE/tools/promtool folder
@@ -217,6 +222,7 @@ if [ "$purpose" = test ]; then
     mqtt_python_clients
     schemathesis
     moto
+    mail_server
     promtool
     modern_pebble
     cargo_deny

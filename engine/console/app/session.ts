@@ -49,7 +49,7 @@ const hint = (on: boolean): void => { if (on) localStorage.setItem(HINT, '1'); e
 
 /** Is there a session? Asked once, at the start. */
 export async function resume(): Promise<void> {
-  if (!localStorage.getItem(HINT) && ['/', '/sign-in', '/welcome', '/invite', '/reset', '/verify'].includes(path.peek())) { me.value = null; return; }
+  if (!localStorage.getItem(HINT) && ['/', '/sign-in', '/welcome', '/invite', '/reset', '/verify', '/stop'].includes(path.peek())) { me.value = null; return; }
   try { await begin(); } catch { me.value = null; }
 }
 

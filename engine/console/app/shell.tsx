@@ -31,7 +31,7 @@ const ROUTES: [RegExp, string, () => Promise<{ default: Screen }>][] = [
   [/^\/me(?:\/()(\w+))?$/, 'me', () => import('./screens/me.tsx')],
 ];
 const OPEN: [RegExp, string, () => Promise<{ default: Screen }>][] = [
-  [/^\/(welcome|invite|reset|verify)$/, 'gates', () => import('./screens/gates.tsx')],
+  [/^\/(welcome|invite|reset|verify|stop)$/, 'gates', () => import('./screens/gates.tsx')],
 ];
 
 function Routed({ routes }: { routes: typeof ROUTES }) {

@@ -244,6 +244,8 @@ pub enum StartError {
     },
     /// Certificates cannot be ordered; says why.
     Acme(String),
+    /// Mail cannot be sent; says why.
+    Mail(String),
     /// The operating system refuses.
     Io {
         /// What it is about.
@@ -277,6 +279,7 @@ impl fmt::Display for StartError {
                 "the metrics' address {address} cannot be bound ({source}): choose another with --metrics or listen.metrics"
             ),
             Self::Acme(why) => write!(f, "certificates cannot be ordered: {why}"),
+            Self::Mail(why) => write!(f, "mail cannot be sent: {why}"),
             Self::Io { path, source } => write!(f, "{}: {source}", path.display()),
         }
     }
@@ -286,7 +289,9 @@ impl std::error::Error for StartError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Metrics { source, .. } | Self::Io { source, .. } => Some(source),
-            Self::SocketPath { .. } | Self::InUse { .. } | Self::NotASocket { .. } | Self::Acme(_) => None,
+            Self::SocketPath { .. } | Self::InUse { .. } | Self::NotASocket { .. } | Self::Acme(_) | Self::Mail(_) => {
+                None
+            }
         }
     }
 }

@@ -18,8 +18,8 @@ pub mod fleet;
 pub mod http;
 pub mod limits;
 pub mod loader;
+mod mail;
 mod monitor;
-mod outgoing;
 mod people;
 mod registry;
 mod replacer;
@@ -33,6 +33,7 @@ pub use command::{
 };
 pub use error::{Code, CommandError, StartError};
 pub use facts::Facts;
+pub use mail::{MailServer, MailTls};
 pub use monitor::figure::{About, Counter, Figure, Figures, Kind, Over, Times};
 pub use monitor::metrics;
 pub use monitor::status::{OF_SHARD, ShardFigures};

@@ -190,6 +190,14 @@ const _: () = assert!(ADD_DEVICES <= DEVICES);
 const _: () = assert!(2 * ADD_DEVICES as usize <= UNACKNOWLEDGED);
 const _: () = assert!(FACTS_TOGETHER < COMMANDS);
 const _: () = assert!(PUSH_BYTES < LINE_BYTES);
+/// Faces of audit entries that are erased in one batch.
+pub const FACES_TOGETHER: usize = 1_000;
+/// Exports of people and organizations at a time.
+pub const EXPORTS: usize = 4;
+/// Length of one file in an export, bytes: longer ones are written in parts.
+pub const EXPORT_FILE_BYTES: usize = 1 << 20;
+/// An erasure that failed is tried again after this.
+pub const ERASE_AGAIN: Duration = Duration::from_secs(60);
 /// Checkpoints that an audit log is compared with at once.
 pub const AUDIT_CHECKPOINTS: usize = 1_000;
 /// Numbers that are taken from the store at once.
@@ -208,6 +216,38 @@ pub const INVITES: usize = 500;
 pub const SETUP_MS: u64 = 1_800_000;
 /// Recovery codes of a person.
 pub const RECOVERY_CODES: usize = 10;
+/// `/.well-known/security.txt` says that it holds for so long, ms.
+pub const SECURITY_TEXT_MS: u64 = 180 * 86_400_000;
+/// A link that shows that an address is its owner's ends after this, ms.
+pub const VERIFY_MS: u64 = 24 * 3_600_000;
+/// People who sign up and have not followed their link yet.
+pub const SIGN_UPS: usize = 1_000;
+/// People who sign up from one address (IPv6: one /64) within [`MAIL_WINDOW_MS`].
+pub const SIGN_UPS_PER_ADDRESS: u32 = 10;
+/// Links that are over and go with one change.
+pub const LINKS_SWEPT: usize = 256;
+/// Mails that wait to be sent; what would make one more is refused.
+pub const MAILS: usize = 10_000;
+/// Mails of one look at what is due; more wait for the next, which follows at once.
+pub const MAILS_TOGETHER: usize = 64;
+/// A mail is given up after so many tries, or when its link ends.
+pub const MAIL_TRIES: u8 = 12;
+/// A step of a talk with the mail server ends within this time.
+pub const MAIL_TIMEOUT: Duration = Duration::from_secs(20);
+/// The whole talk about one mail ends within this time.
+pub const MAIL_WHOLE_TIMEOUT: Duration = Duration::from_secs(60);
+/// Nothing is tried for this long when there is no way to the mail server; twice as long each time, up to [`MAIL_LOOK`].
+pub const MAIL_SHUT: Duration = Duration::from_secs(2);
+/// The outbox is looked at so often when nothing is due.
+pub const MAIL_LOOK: Duration = Duration::from_secs(60);
+/// Mails that strangers may cause to one address within [`MAIL_WINDOW_MS`].
+pub const MAILS_PER_ADDRESS: u32 = 5;
+/// Invitations to one address within [`MAIL_WINDOW_MS`].
+pub const INVITES_PER_ADDRESS: u32 = 25;
+/// Mails to an address are counted for this long, ms.
+pub const MAIL_WINDOW_MS: u64 = 3_600_000;
+/// Addresses whose mails are counted; beyond, none goes to a further one.
+pub const MAIL_ADDRESSES: usize = 16_384;
 /// Mails that are written as files and not fetched: older ones go.
 pub const MAIL_FILES: usize = 1_000;
 /// An invitation ends after this, ms.

@@ -4,13 +4,14 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use linchpin_storage::KeyLabel;
+use tokio::sync::Semaphore;
 
-use crate::account::{EmailAddress, GivenSecret, HashPool, PoolPlan, SecretKind};
+use crate::account::{GivenSecret, HashPool, PoolPlan, SecretKind};
 use crate::backup::Upkeep;
 use crate::limits;
 use crate::loader::sign_in::SignInDoor;
 use crate::loader::{Loader, LoaderFault};
-use crate::outgoing::{self, Mail, MailFolder, MailKind, MailWay as _};
+use crate::mail::{MailFigures, MailServer, MailTask};
 
 /// How people sign in.
 #[derive(Clone, Debug, Default)]
@@ -19,8 +20,14 @@ pub struct PeopleSettings {
     pub public_url: Option<Box<str>>,
     /// Does a known browser have a count of failed sign-ins of its own instead of its address's?
     pub own_count: bool,
-    /// Mails, as long as there is no way to a mail server: `DATA/mail`.
+    /// The mail server; `None`: mails are files for the operator.
+    pub mail: Option<MailServer>,
+    /// Where those files are: `DATA/mail`.
     pub mail_path: Option<PathBuf>,
+    /// The organization of people who sign up by themselves, as its Users; `None`: nobody does.
+    pub sign_up: Option<linchpin_storage::schema::OrgId>,
+    /// Where those report who found a weakness, such as `mailto:security@example.com`.
+    pub security_contacts: Vec<Box<str>>,
     /// Where the link stands that sets the server up, while there is nobody: `DATA/bootstrap`.
     pub setup_path: Option<PathBuf>,
     /// May browsers sign in over plain HTTP from elsewhere than this machine?
@@ -34,7 +41,9 @@ pub(crate) struct People {
     pool: Arc<HashPool>,
     door: SignInDoor,
     settings: PeopleSettings,
-    outgoing: Option<MailFolder>,
+    mails: Arc<MailFigures>,
+    /// Seats of exports.
+    pub(crate) exports: Arc<Semaphore>,
     setup: Mutex<Option<SetupSecret>>,
 }
 
@@ -65,8 +74,11 @@ impl People {
         getrandom::fill(&mut seed).map_err(|_| std::io::Error::other("the operating system gave no random bytes"))?;
         let seed = u64::from_ne_bytes(seed);
         let door = SignInDoor::new(Arc::clone(&loader), Arc::clone(&pool), seed, settings.own_count);
-        let outgoing = settings.mail_path.as_deref().map(MailFolder::new);
-        Ok(Some(Self { loader, pool, door, settings, outgoing, setup: Mutex::default() }))
+        let exports = Arc::new(Semaphore::new(limits::EXPORTS));
+        if settings.mail.is_some() {
+            loader.outbox().send_notices();
+        }
+        Ok(Some(Self { loader, pool, door, settings, mails: Arc::default(), exports, setup: Mutex::default() }))
     }
 
     fn setup(&self) -> MutexGuard<'_, Option<SetupSecret>> {
@@ -137,14 +149,30 @@ impl People {
         self.settings.public_url.as_deref().unwrap_or("http://localhost")
     }
 
-    /// Send a mail with the link of a secret; without a way to send it is lost, and the log says so. Blocks for the disk.
-    pub(crate) fn send(&self, kind: MailKind, to: EmailAddress, secret: &GivenSecret, (now_ms, until_ms): (u64, u64)) {
-        let link = outgoing::link(self.public_url(), kind, secret.expose(), &to);
-        let mail = Mail { kind, to, link, until_ms };
-        let sent = self.outgoing.as_ref().map_or(Ok(()), |outgoing| outgoing.send(&mail, now_ms));
-        if let Err(error) = sent {
-            tracing::error!(%error, ?kind, "a mail was lost: ask for it again");
-        }
+    /// May somebody at this address sign up now? It is counted.
+    pub(crate) fn admits_sign_up(&self, address: std::net::IpAddr, now_ms: u64) -> bool {
+        // IPv6: one network of 64 bits is one address.
+        let short = match address.to_canonical() {
+            std::net::IpAddr::V4(address) => u64::from(address.to_bits()),
+            std::net::IpAddr::V6(address) => (address.to_bits() >> 64) as u64,
+        };
+        let mut key = [0; 32];
+        key[..8].copy_from_slice(&short.to_be_bytes());
+        self.loader.outbox().admits(&key, limits::SIGN_UPS_PER_ADDRESS, now_ms)
+    }
+
+    /// What sends their mails.
+    ///
+    /// # Errors
+    /// The settings are not usable; says why.
+    pub(crate) fn mail_task(&self) -> Result<MailTask, String> {
+        let ways = (self.settings.mail.as_ref(), self.settings.mail_path.as_deref());
+        MailTask::new(&self.loader, ways, self.public_url(), &self.mails)
+    }
+
+    /// Figures of mails, in Prometheus' text format.
+    pub(crate) fn mail_metrics(&self) -> String {
+        self.mails.metrics(&self.loader)
     }
 
     /// Their records.

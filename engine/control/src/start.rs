@@ -12,6 +12,7 @@ use crate::acme::{Acme, Serve};
 use crate::backup::Upkeep;
 use crate::command::Desk;
 use crate::command::fleet::{follow_boards, resume_moves};
+use crate::command::privacy::follow_erasures;
 use crate::fleet::FleetDesk;
 use crate::http::{self, AskDesk, RouteOptions};
 use crate::people::{People, PeopleSettings};
@@ -165,7 +166,12 @@ pub fn start(
         let _inside = runtime.enter();
         resume_moves(&desk);
         pass_on_ended_rights(&desk, runtime.handle());
+        if let Some(people) = &desk.people {
+            let task = people.mail_task().map_err(StartError::Mail)?;
+            tokio::spawn(task.run());
+        }
         tokio::spawn(follow_boards(Arc::clone(&desk)));
+        tokio::spawn(follow_erasures(Arc::clone(&desk)));
     }
     if let Some(monitor) = monitor {
         runtime.spawn(monitor::serve(monitor, Arc::clone(&desk)));

@@ -127,14 +127,17 @@ fn contact(source: &ConfigText<'_>, list: &[Spanned<String>]) -> Result<Vec<Stri
 
 fn binding(source: &ConfigText<'_>, spanned: &Spanned<EabTable>) -> Result<AccountBinding, ConfigError> {
     let EabTable { kid, key } = spanned.get_ref();
-    let made = secret(key).and_then(|text| AccountBinding::new(kid.clone(), text.trim()));
+    let made = secret("key", key).and_then(|text| AccountBinding::new(kid.clone(), text.trim()));
     made.map_err(|what| source.error(spanned.span(), what))
 }
 
 /// A secret that is not in the configuration: `file:/PATH`, `credential:NAME`, `environment:NAME`.
-fn secret(text: &str) -> Result<Zeroizing<String>, String> {
+pub(super) fn secret(what: &str, text: &str) -> Result<Zeroizing<String>, String> {
     let wrong = || {
-        "key must be \"file:/PATH\", \"credential:NAME\" of systemd or \"environment:NAME\"; the key is not written here".to_owned()
+        format!(
+            "{what} must be \"file:/PATH\", \"credential:NAME\" of systemd or \"environment:NAME\"; the {what} is not \
+             written here"
+        )
     };
     let (kind, name) = text.split_once(':').ok_or_else(wrong)?;
     let is_name = super::store::is_name(name);

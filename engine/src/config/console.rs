@@ -1,6 +1,7 @@
 //! `[console]`: how people reach the server and sign in.
 
 use linchpin_control::PeopleSettings;
+use linchpin_protocol::model::OrgId;
 use serde::Deserialize;
 use toml::Spanned;
 
@@ -15,6 +16,9 @@ pub(super) struct ConsoleTable {
     plain: Option<Spanned<String>>,
     #[serde(default)]
     known_browsers: bool,
+    register: Option<Spanned<i64>>,
+    #[serde(default)]
+    security_contact: Vec<Spanned<String>>,
 }
 
 /// Check it.
@@ -28,7 +32,27 @@ pub(super) fn people(source: &ConfigText<'_>, table: &ConsoleTable) -> Result<Pe
     };
     let ways = [("loopback", false), ("lan", true)];
     let plain_from_lan = source.one_of(table.plain.as_ref(), "plain", &ways, false)?;
-    Ok(PeopleSettings { public_url, own_count: table.known_browsers, plain_from_lan, ..PeopleSettings::default() })
+    let number = source.within(table.register.as_ref(), "register", 1..=i64::from(i32::MAX), 0)?;
+    let contacts = table.security_contact.iter().map(|text| contact(source, text)).collect::<Result<_, _>>()?;
+    Ok(PeopleSettings {
+        public_url,
+        own_count: table.known_browsers,
+        plain_from_lan,
+        sign_up: OrgId::new(number),
+        security_contacts: contacts,
+        ..PeopleSettings::default()
+    })
+}
+
+/// As RFC 9116 has it: an address that begins with `mailto:`, `https://` or `tel:`.
+fn contact(source: &ConfigText<'_>, text: &Spanned<String>) -> Result<Box<str>, ConfigError> {
+    let uri = text.get_ref();
+    let is_kind = ["mailto:", "https://", "tel:"].iter().any(|front| uri.len() > front.len() && uri.starts_with(front));
+    if is_kind && uri.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Ok(uri.as_str().into());
+    }
+    let what = format!("security_contact must be addresses such as \"mailto:security@example.com\", not {uri:?}");
+    Err(source.error(text.span(), what))
 }
 
 /// `https://NAME` or `https://NAME:PORT`, and nothing behind it.

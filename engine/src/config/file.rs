@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use linchpin_control::Word as _;
 use linchpin_control::request::TemplateAdd;
+use linchpin_control::{PeopleSettings, Word as _};
 use linchpin_driver::{Choice, Descriptors, Features, IdleReceive};
 use linchpin_protocol::limits::{MAX_META_NAME_BYTES, TEMPLATE_ALIASES, TEMPLATE_FIELDS, TEMPLATE_TOPICS};
 use linchpin_protocol::model::{
@@ -17,6 +17,7 @@ use toml::Spanned;
 
 use super::acme::AcmeTable;
 use super::console::{self, ConsoleTable};
+use super::mail::{self, MailTable};
 use super::settings::{self, SETTINGS};
 use super::source::ConfigText;
 use super::store::{self, BackupTable, DataTable, RetentionTable};
@@ -38,6 +39,7 @@ struct File {
     backup: BackupTable,
     #[serde(default)]
     console: ConsoleTable,
+    mail: Option<Spanned<MailTable>>,
     #[serde(default)]
     engine: Engine,
     #[serde(default)]
@@ -184,7 +186,8 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<Config, ConfigError> {
     }
     let devices = file.devices.iter().map(|table| device(&source, table, &templates)).collect::<Result<_, _>>()?;
     let store = store::store(&source, &file.data, &file.retention, &file.backup)?;
-    let people = console::people(&source, &file.console)?;
+    let mail = file.mail.as_ref().map(|table| mail::mail(&source, table)).transpose()?;
+    let people = PeopleSettings { mail, ..console::people(&source, &file.console)? };
     let test_routes = file.debug.test_routes;
     let data_path = file.data.dir;
     Ok(Config { listen, data_path, engine, log, tls, store, settings, people, test_routes, templates, devices })

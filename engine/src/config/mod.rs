@@ -4,6 +4,7 @@ mod acme;
 mod console;
 mod error;
 mod file;
+mod mail;
 mod reference;
 mod settings;
 mod source;

@@ -56,6 +56,7 @@ fn tables() -> Vec<Table> {
         retention(),
         backup(),
         console(),
+        mail(),
         engine(),
         log(),
         limits_table(),
@@ -98,12 +99,49 @@ fn console() -> Table {
                  can read the session.";
     let known = "Does a browser that has signed in before have a count of failed sign-ins of its own, instead of its \
                  address's? Then one bad neighbour behind a shared address shuts nobody else out.";
+    let register = "The organization, by its number, that people may sign up to by themselves, with a verified address, as \
+                    its Users.";
     let keys = vec![
         key("public_url", url, "https://NAME or https://NAME:PORT", Shown::Example("none", "\"https://iot.example\"")),
         key("plain", plain, "\"loopback\" or \"lan\"", word("loopback")),
         key("known_browsers", known, "true or false", Shown::Default("false".to_owned())),
+        key("register", register, "1 to 2147483647", Shown::Example("nobody may", "2")),
+        key(
+            "security_contact",
+            "Where those report who found a weakness: /.well-known/security.txt says so.",
+            "a list of mailto:, https: or tel: addresses",
+            Shown::Example("none, and no such file", "[\"mailto:security@example.com\"]"),
+        ),
     ];
     Table { head: "[console]", what: "How people reach this server and sign in.", is_example: false, keys }
+}
+
+fn mail() -> Table {
+    let server =
+        "Name or address of the mail server. Without this table mails are files in DATA/mail, for the operator.";
+    let from = "Who the mails are from.";
+    let user = "Name to log in to the mail server with; it needs password.";
+    let tls = "\"starttls\" and \"implicit\" send nothing without TLS; \"none\" is for a server on this machine only.";
+    let keys = vec![
+        key("server", server, "a host name or address", Shown::Required("\"mail.example\"")),
+        key("port", "Its port.", "1 to 65535", Shown::Example("587; 465 with implicit, 25 with none", "587")),
+        key("from", from, "an address, with a name before it", Shown::Required("\"Linchpin <iot@example.com>\"")),
+        key("user", user, "a text", Shown::Example("none", "\"iot@example.com\"")),
+        key(
+            "password",
+            "Its password, which is not written here.",
+            "\"file:/PATH\", \"credential:NAME\" or \"environment:NAME\"",
+            Shown::Example("none", "\"credential:mail-password\""),
+        ),
+        key("tls", tls, "\"starttls\", \"implicit\" or \"none\"", word("starttls")),
+        key(
+            "ca",
+            "Authorities that sign the server's certificate, in the place of the system's.",
+            "a path (PEM)",
+            Shown::Example("the system's", "\"/etc/linchpin/mail-ca.pem\""),
+        ),
+    ];
+    Table { head: "[mail]", what: "Mail to people: invitations, new passwords, notices.", is_example: true, keys }
 }
 
 fn tls() -> Table {

@@ -1,6 +1,7 @@
 //! A browser of one person: its cookies and its token against forged requests. It speaks by curl.
 
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -94,6 +95,7 @@ pub fn totp(secret: &str, steps: u64) -> String {
 #[derive(Clone, Debug)]
 pub struct Browser {
     base: String,
+    ca: Option<PathBuf>,
     cookies: BTreeMap<String, String>,
     csrf: String,
     /// Header fields that every request has besides.
@@ -105,7 +107,15 @@ impl Browser {
     #[must_use]
     pub fn new(server: &Server) -> Self {
         let base = format!("http://{}", server.address());
-        Self { base, cookies: BTreeMap::new(), csrf: String::new(), fields: Vec::new() }
+        Self { base, ca: None, cookies: BTreeMap::new(), csrf: String::new(), fields: Vec::new() }
+    }
+
+    /// At its TLS port, trusting this authority (PEM).
+    #[must_use]
+    pub fn over_tls(server: &Server, ca: &Path) -> Self {
+        let base = format!("https://localhost:{}", server.tls_address().port());
+        let ca = Some(ca.to_owned());
+        Self { base, ca, cookies: BTreeMap::new(), csrf: String::new(), fields: Vec::new() }
     }
 
     /// A program with this key instead.
@@ -135,6 +145,10 @@ impl Browser {
     pub fn ask_raw(&mut self, method: &str, path: &str, fields: &[String], body: Option<&str>) -> ApiAnswer {
         let mut curl = Command::new("curl");
         curl.args(["--silent", "--show-error", "--max-time", "60", "--include", "-H", "Expect:", "-X", method]);
+        if let Some(ca) = &self.ca {
+            // The server's own port is where it listens: whatever the machine calls itself.
+            curl.arg("--cacert").arg(ca).args(["--connect-to", "localhost::127.0.0.1:"]);
+        }
         for field in fields.iter().chain(&self.fields) {
             curl.args(["-H", field]);
         }
@@ -175,6 +189,21 @@ impl Browser {
         if let Some(csrf) = answer.body["csrf"].as_str().or(answer.field("x-linchpin-csrf")) {
             self.csrf = csrf.to_owned();
         }
+    }
+
+    /// Fetch an archive of `/api/v1` + path and unpack it into a folder.
+    ///
+    /// # Panics
+    /// When it is none, or is cut off.
+    pub fn archive(&mut self, method: &str, path: &str, folder: &Path) {
+        let csrf = [format!("X-Linchpin-Csrf: {}", self.csrf)];
+        let answer = self.ask_raw(method, &format!("/api/v1{path}"), &csrf, None);
+        assert_eq!((answer.status, answer.field("content-type")), (200, Some("application/x-tar")), "{answer:?}");
+        let text = answer.body.as_str().expect("an archive");
+        std::fs::create_dir_all(folder).expect("a folder");
+        std::fs::write(folder.join("export.tar"), text).expect("is written");
+        let status = Command::new("tar").arg("-xf").arg("export.tar").current_dir(folder).status();
+        assert!(status.expect("tar is installed").success());
     }
 
     /// Read something.

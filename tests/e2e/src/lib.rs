@@ -7,6 +7,7 @@ mod browser;
 pub mod hostile;
 mod http;
 mod mqtt;
+pub mod mail;
 mod people;
 mod random;
 

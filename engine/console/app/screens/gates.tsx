@@ -128,7 +128,26 @@ function Reset() {
   );
 }
 
+/** Take a new address, or stop that: a click and not the opening of the page does it, for mail programs open links. */
+function Address({ kind }: { kind: 'verify' | 'stop' }) {
+  const token = fragment().get('token');
+  const done = useSignal(false);
+  const { busy, problem, run } = useDo();
+  const submit = (event: Event) => {
+    event.preventDefault();
+    void run(async () => { await post(kind === 'verify' ? '/verify/address' : '/verify/stop', { token }); done.value = true; history.replaceState(null, '', `/${kind}`); });
+  };
+  return (
+    <Gate title={t(`${kind}.title`)} lead={done.value ? t(`${kind}.done`) : t(`${kind}.lead`)}>
+      {!token && !done.value && <Note tone="warning">{t('gate.nolink')}</Note>}
+      {!done.value && <form class="form" onSubmit={submit}><Failed problem={problem.value} /><button type="submit" class="button primary wide" aria-busy={busy.value} disabled={!token}>{t(`${kind}.submit`)}</button></form>}
+      <a class="small" href="/sign-in">{t('signin.back')}</a>
+    </Gate>
+  );
+}
+
 export default function Gates({ id }: { id: string; tab: string }) {
   if (id === 'welcome') return <Welcome />;
+  if (id === 'verify' || id === 'stop') return <Address kind={id} />;
   return id === 'reset' ? <Reset /> : <Invited />;
 }

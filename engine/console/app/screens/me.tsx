@@ -1,7 +1,7 @@
 // The person's own account: profile, language and look; security; keys; privacy.
 import { useSignal } from '@preact/signals';
 import { ask, patch, post, put, remove } from '../api/client.ts';
-import { passwordHash, strength } from '../api/hash.ts';
+import { foldEmail, passwordHash, strength } from '../api/hash.ts';
 import type { Consent, Key, Page, SessionLine } from '../api/types.ts';
 import { useAsk, useDo } from '../api/use.ts';
 import { Age, Check, Empty, Failed, Field, Head, Line, Loaded, Note, Secret, Segments, toast } from '../parts/basic.tsx';
@@ -39,6 +39,29 @@ function Profile() {
         <Check label={t('me.letters')} checked={letters.value} onValue={setLetters} />
       </section>
     </div>
+  );
+}
+
+/** Another address: the password is made with it, so it is sent for both. */
+function Address() {
+  const fresh = useSignal('');
+  const password = useSignal('');
+  const sent = useSignal(false);
+  const stepping = useSignal(false);
+  const email = me.value?.user.email ?? '';
+  const ask = async () => {
+    await put('/me/email', { new_email: foldEmail(fresh.value), old: passwordHash(email, password.value), new: passwordHash(fresh.value, password.value) });
+    sent.value = true; fresh.value = ''; password.value = '';
+  };
+  return (
+    <form class="card pad form" onSubmit={(event) => { event.preventDefault(); stepping.value = true; }}>
+      <h2>{t('me.email.change')}</h2>
+      {sent.value && <Note tone="good">{t('me.email.sent')}</Note>}
+      <Line label={t('me.email.new')} type="email" value={fresh.value} onValue={(v) => { fresh.value = v; }} required autocomplete="email" />
+      <Line label={t('me.password.old')} type="password" value={password.value} onValue={(v) => { password.value = v; }} required autocomplete="current-password" />
+      <div><button type="submit" class="button primary" disabled={!fresh.value || !password.value}>{t('me.email.change')}</button></div>
+      {stepping.value && <StepUp onClose={() => { stepping.value = false; }} work={ask} />}
+    </form>
   );
 }
 
@@ -112,7 +135,7 @@ function Sessions() {
   );
 }
 
-const Security = () => <div class="stack"><Password /><Factor /><Sessions /></div>;
+const Security = () => <div class="stack"><Password /><Address /><Factor /><Sessions /></div>;
 
 function NewKey({ onDone, onClose }: { onDone: () => void; onClose: () => void }) {
   const name = useSignal('');

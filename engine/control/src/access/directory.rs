@@ -112,11 +112,22 @@ impl Directory {
     #[must_use]
     pub fn members(&self, org: OrgId) -> Vec<(PersonRef, Grant)> {
         let in_org = |(person, grants): (&PersonRef, &Vec<(OrgId, Grant)>)| {
-            grants.iter().find(|(known, _)| *known == org).map(|(_, grant)| (*person, *grant))
+            let known = grants.iter().find(|(known, _)| *known == org);
+            // Who has no role any more is being erased.
+            known.filter(|(_, grant)| grant.role != 0).map(|(_, grant)| (*person, *grant))
         };
         let mut members: Vec<_> = self.grants.iter().filter_map(in_org).collect();
         members.sort_unstable_by_key(|(person, _)| *person);
         members
+    }
+
+    /// People who are being erased: they have no role at home any more.
+    #[must_use]
+    pub fn leaving(&self) -> Vec<PersonRef> {
+        let is_leaving = |(person, grants): (&PersonRef, &Vec<(OrgId, Grant)>)| {
+            grants.iter().any(|(org, grant)| *org == person.0 && grant.role == 0).then_some(*person)
+        };
+        self.grants.iter().filter_map(is_leaving).collect()
     }
 
     /// How many Admins an organization has whose membership does not end.

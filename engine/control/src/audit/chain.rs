@@ -36,6 +36,8 @@ pub enum ChainFault {
     Rewritten(u64),
     /// The checkpoint is not signed by this server.
     Forged,
+    /// It, or one behind it, cannot be read; says why.
+    Unreadable(u64, String),
     /// The store could not be read.
     Store(String),
 }
@@ -50,7 +52,8 @@ impl ChainFault {
             | Self::Broken(number)
             | Self::Face(number)
             | Self::Cut(number)
-            | Self::Rewritten(number) => Some(*number),
+            | Self::Rewritten(number)
+            | Self::Unreadable(number, _) => Some(*number),
             Self::Forged | Self::Store(_) => None,
         }
     }
@@ -67,6 +70,7 @@ impl fmt::Display for ChainFault {
             }
             Self::Cut(number) => write!(f, "entry {number} is missing: the checkpoint says that the log was longer"),
             Self::Rewritten(number) => write!(f, "entry {number} is not the one that the checkpoint was signed for"),
+            Self::Unreadable(number, reason) => write!(f, "entry {number}, or one behind it, cannot be read: {reason}"),
             Self::Forged => f.write_str("the checkpoint was not signed by this server"),
             Self::Store(reason) => f.write_str(reason),
         }
@@ -84,7 +88,8 @@ fn fault(error: &Error, next: Option<u64>) -> ChainFault {
     match error {
         Error::Record { family, key, .. } if family.starts_with("audit") => ChainFault::Damaged(number_of(key)),
         Error::Record { .. } => ChainFault::Damaged(next.unwrap_or(0)),
-        other => ChainFault::Store(other.to_string()),
+        Error::Closed => ChainFault::Store(error.to_string()),
+        other => ChainFault::Unreadable(next.unwrap_or(0), other.to_string()),
     }
 }
 

@@ -16,8 +16,7 @@ use crate::account::{EmailAddress, GivenSecret, SecretKind};
 use crate::loader::LoaderFault;
 use crate::loader::invite::InviteAsked;
 use crate::loader::person::NewPerson;
-use crate::outgoing::MailKind;
-use crate::{Code, CommandError, limits};
+use crate::{Code, CommandError};
 
 /// The secret of a link.
 fn secret(text: &str) -> Result<GivenSecret, CommandError> {
@@ -84,14 +83,11 @@ pub(super) async fn create(
     call: Arc<RowCall>,
     asked: InviteCreate,
 ) -> Result<MadeInvitation, CommandError> {
-    let people = Arc::clone(desk.people()?);
     let made = desk.with_people(&call, move |call| {
         let org = org_of(asked.org)?;
         let scope = call.scope::<right::UserInvite>(org)?;
-        let email = EmailAddress::parse(&asked.email)?;
-        let new = InviteAsked { email: email.clone(), role: asked.role, below: asked.below };
+        let new = InviteAsked { email: EmailAddress::parse(&asked.email)?, role: asked.role, below: asked.below };
         let made = call.loader()?.invite(&scope, &call.giver(org)?, &new, call.now_ms())?;
-        people.send(MailKind::Invite, email, &made.secret, (call.now_ms(), call.now_ms() + limits::INVITE_MS));
         Ok(MadeInvitation { id: made.number })
     });
     let made = made.await?;
@@ -131,19 +127,15 @@ pub(super) async fn accept(desk: &Desk, call: Arc<RowCall>, asked: InviteAccept)
 }
 
 pub(super) async fn forgot(desk: &Desk, call: Arc<RowCall>, asked: PasswordForgot) -> Result<(), CommandError> {
-    let people = Arc::clone(desk.people()?);
+    desk.people()?;
     let email = EmailAddress::parse(&asked.email)?;
     // Answered before anything is looked up: the time says nothing of whether there is such an account.
     call.extras(|extras| extras.status = Some(202));
     let late = Arc::clone(&call);
     tokio::task::spawn_blocking(move || {
         let done = late.loader().map(|loader| loader.forgotten(late.by(), &email, late.now_ms()));
-        match done {
-            Ok(Ok(Some((to, secret)))) => {
-                people.send(MailKind::Reset, to, &secret, (late.now_ms(), late.now_ms() + limits::RESET_MS));
-            }
-            Ok(Err(fault)) => tracing::error!(%fault, "a link for a new password was not made"),
-            Ok(Ok(None)) | Err(_) => {}
+        if let Ok(Err(fault)) = done {
+            tracing::error!(%fault, "a link for a new password was not made");
         }
     });
     Ok(())

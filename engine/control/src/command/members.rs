@@ -17,7 +17,6 @@ use crate::loader::LoaderFault;
 use crate::loader::person::Person;
 use crate::loader::profile::ProfileEdit;
 use crate::loader::role::{RoleAsked, RoleFound};
-use crate::outgoing::MailKind;
 use crate::{CommandError, limits};
 
 /// A member by number: whoever is none does not exist.
@@ -120,13 +119,11 @@ pub(super) fn reset_factor(call: &RowCall, asked: &UserResetFactor) -> Result<()
 }
 
 pub(super) async fn reset(desk: &Desk, call: Arc<RowCall>, asked: UserReset) -> Result<(), CommandError> {
-    let people = Arc::clone(desk.people()?);
     desk.with_people(&call, move |call| {
         let org = org_of(asked.org)?;
         let scope = call.scope::<right::UserReset>(org)?;
         let (id, _) = member(call, org, asked.user)?;
-        let (email, secret) = call.loader()?.reset_person(&scope, &call.giver(org)?, id, call.now_ms())?;
-        people.send(MailKind::Reset, email, &secret, (call.now_ms(), call.now_ms() + limits::RESET_MS));
+        call.loader()?.reset_person(&scope, &call.giver(org)?, id, call.now_ms())?;
         Ok(())
     })
     .await

@@ -1,5 +1,6 @@
 //! What can be asked of the control plane: one table of typed commands, and what each does.
 
+mod address;
 mod call;
 mod desk;
 mod device;
@@ -18,6 +19,7 @@ mod org;
 mod people;
 pub(crate) mod plain;
 mod platform;
+pub(crate) mod privacy;
 pub mod request;
 mod row;
 mod rows;

@@ -18,6 +18,7 @@ pub static TABLE: LazyLock<Vec<&'static Row>> = LazyLock::new(|| {
         rows::fleet::ROWS,
         rows::platform::ROWS,
         rows::claim::ROWS,
+        rows::privacy::ROWS,
     ];
     subjects.into_iter().flatten().collect()
 });

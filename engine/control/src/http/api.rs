@@ -20,6 +20,7 @@ use super::openapi::openapi;
 use super::parameters::parameters;
 use super::problem::{problem, problem_at};
 use super::routes::{RouteOptions, routes};
+use super::security::security;
 use super::{AskClient, Front, Owner};
 use crate::command::{Desk, Extras, Outcome, Row, RowCall, Streamed, TABLE};
 use crate::{Code, CommandError, limits};
@@ -32,6 +33,7 @@ pub(crate) fn front(desk: &Arc<Desk>, options: RouteOptions) -> Front {
     let owners = Arc::clone(desk);
     let router = routes(options)
         .merge(files(Arc::clone(desk)))
+        .merge(security(Arc::clone(desk)))
         .merge(live(Arc::clone(desk), options.console_build))
         .merge(api(desk));
     Front::new(router, Arc::new(move |ask| owner(&owners, ask)))

@@ -20,6 +20,7 @@ mod openapi;
 mod parameters;
 mod problem;
 mod routes;
+mod security;
 mod serve;
 
 pub use admission::Owner;

@@ -1,17 +1,16 @@
 //! Links that are good once: invitations to an organization, and resets of passwords.
 
-use linchpin_storage::schema::{
-    Actor, CounterName, Digest, Grant, GrantKey, IndexEntry, Invite, InviteKey, InviteKind, OrgId,
-};
+use linchpin_storage::schema::{Actor, Digest, Grant, GrantKey, Invite, InviteKey, InviteKind, OrgId};
 use zeroize::Zeroizing;
 
 use super::person::NewPerson;
 use super::{Loader, LoaderFault, by_of};
 use crate::access::role::Giver;
 use crate::access::{PersonRef, Scope, right};
-use crate::account::{EmailAddress, GivenSecret, SecretKind};
+use crate::account::{EmailAddress, GivenSecret};
 use crate::audit::{AuditAction, By, Note, ObjectKind};
 use crate::limits;
+use crate::mail::MailKind;
 
 /// Who is invited to what.
 #[derive(Clone, Debug)]
@@ -24,7 +23,7 @@ pub struct InviteAsked {
     pub below: bool,
 }
 
-/// An invitation that was made. The secret goes to the mailbox, never into an answer.
+/// An invitation that was made. The secret goes to the mailbox by the outbox, never into an answer.
 #[derive(Debug)]
 pub struct MadeInvite {
     /// Its number.
@@ -53,16 +52,17 @@ impl Loader {
         if self.invites(scope, now_ms)?.len() >= limits::INVITES {
             return Err(LoaderFault::Full { what: "invitations of an organization", limit: limits::INVITES });
         }
-        let (secret, number) =
-            (GivenSecret::fresh(SecretKind::Invite)?, self.numbers.next(&self.store, CounterName::Invite)?);
-        let digest = self.store.invite_digest(secret.expose().as_bytes());
+        let most = limits::INVITES_PER_ADDRESS;
+        if !self.outbox.admits(&self.email_key(&asked.email), most, now_ms) {
+            return Err(LoaderFault::Full { what: "mails to one address within an hour", limit: most as usize });
+        }
         let inviter = match scope.actor() {
             Actor::Person(home, user) => Some((home, user)),
             _ => None,
         };
         let record = Invite {
             kind: InviteKind::Member,
-            digest: digest.long().unwrap_or_default(),
+            digest: [0; 32],
             email: asked.email.expose().into(),
             role: asked.role,
             role_epoch,
@@ -71,11 +71,15 @@ impl Loader {
             user: 0,
             made_ms: now_ms,
             until_ms: now_ms + limits::INVITE_MS,
+            password: Zeroizing::default(),
         };
-        change.batch.put(&InviteKey::new(org, number), &record)?;
-        change.batch.put_index(&digest, &IndexEntry { org, number })?;
+        self.void_links(&mut change, org, |_| false)?;
+        let until_ms = record.until_ms;
+        let (number, secret) = self.new_link(&mut change, org, record)?;
+        self.post(&mut change, org, (MailKind::Invite, &asked.email, ""), Some((&secret, until_ms)))?;
         let note = Note::new(AuditAction::InviteCreate, ObjectKind::Invite, number, "").with("role", "", asked.role);
         change.commit(org, note)?;
+        self.outbox.wake();
         Ok(MadeInvite { number, secret })
     }
 
@@ -111,7 +115,12 @@ impl Loader {
     }
 
     /// The link of a secret, if it is good: of this kind, not over, not taken back.
-    fn link(&self, secret: &GivenSecret, kind: InviteKind, now_ms: u64) -> Result<(InviteKey, Invite), LoaderFault> {
+    pub(super) fn link(
+        &self,
+        secret: &GivenSecret,
+        kind: InviteKind,
+        now_ms: u64,
+    ) -> Result<(InviteKey, Invite), LoaderFault> {
         let digest = self.store.invite_digest(secret.expose().as_bytes());
         let entry = self.store.lookup(&digest)?.ok_or(LoaderFault::Spent)?;
         let key = InviteKey::new(entry.org, entry.number);
@@ -125,8 +134,16 @@ impl Loader {
     /// # Errors
     /// [`LoaderFault::Spent`].
     pub fn invited(&self, secret: &GivenSecret, now_ms: u64) -> Result<(OrgId, EmailAddress), LoaderFault> {
-        let (key, invite) = self.link(secret, InviteKind::Member, now_ms)?;
+        let (key, invite) = self.joining(secret, now_ms)?;
         Ok((key.org(), EmailAddress::parse(&invite.email)?))
+    }
+
+    /// An invitation, or what signing up began.
+    fn joining(&self, secret: &GivenSecret, now_ms: u64) -> Result<(InviteKey, Invite), LoaderFault> {
+        match self.link(secret, InviteKind::Member, now_ms) {
+            Err(LoaderFault::Spent) => self.link(secret, InviteKind::Verify, now_ms),
+            found => found,
+        }
     }
 
     /// Accept an invitation: the link is used up, and the person is a member. Of many at once one gets through. A person
@@ -143,10 +160,10 @@ impl Loader {
         (name, password): (&str, Zeroizing<String>),
         now_ms: u64,
     ) -> Result<PersonRef, LoaderFault> {
-        let org = self.link(secret, InviteKind::Member, now_ms)?.0.org();
+        let org = self.joining(secret, now_ms)?.0.org();
         let mut change = self.ledger.change(by, &[OrgId::FIRST, org], now_ms);
         // Again, now that nobody else changes it.
-        let (key, invite) = self.link(secret, InviteKind::Member, now_ms)?;
+        let (key, invite) = self.joining(secret, now_ms)?;
         self.check_inviter(org, &invite, now_ms)?;
         let email = EmailAddress::parse(&invite.email)?;
         change.batch.delete::<Invite>(&key)?;
@@ -193,20 +210,17 @@ impl Loader {
         giver.may_assign(sets, invite.below).map_err(|_| LoaderFault::Spent)
     }
 
-    /// A link with which a person sets a new password; the ones before are void. It goes to the stored address only.
+    /// Mail a person a link with which they set a new password; the ones before are void. It goes to the stored address only.
     ///
     /// # Errors
     /// The store cannot be written.
     pub fn reset_link(&self, by: By, id: PersonRef, now_ms: u64) -> Result<(EmailAddress, GivenSecret), LoaderFault> {
         let mut change = self.ledger.change(by, &[id.0], now_ms);
         let person = self.myself(id)?;
-        let (secret, number) =
-            (GivenSecret::fresh(SecretKind::Invite)?, self.numbers.next(&self.store, CounterName::Invite)?);
-        self.void_resets(&mut change, id)?;
-        let digest = self.store.invite_digest(secret.expose().as_bytes());
+        self.void_links(&mut change, id.0, |invite| invite.kind == InviteKind::Reset && invite.user == id.1)?;
         let record = Invite {
             kind: InviteKind::Reset,
-            digest: digest.long().unwrap_or_default(),
+            digest: [0; 32],
             email: person.user.email.clone(),
             role: 0,
             role_epoch: person.account.epoch,
@@ -215,11 +229,16 @@ impl Loader {
             user: id.1,
             made_ms: now_ms,
             until_ms: now_ms + limits::RESET_MS,
+            password: Zeroizing::default(),
         };
-        change.batch.put(&InviteKey::new(id.0, number), &record)?;
-        change.batch.put_index(&digest, &IndexEntry { org: id.0, number })?;
+        let until_ms = record.until_ms;
+        let (_, secret) = self.new_link(&mut change, id.0, record)?;
+        let to = EmailAddress::parse(&person.user.email)?;
+        let mail = (MailKind::Reset, &to, &*person.account.locale);
+        self.post(&mut change, id.0, mail, Some((&secret, until_ms)))?;
         change.commit(id.0, Note::new(AuditAction::UserReset, ObjectKind::User, id.1, &person.user.name))?;
-        Ok((EmailAddress::parse(&person.user.email)?, secret))
+        self.outbox.wake();
+        Ok((to, secret))
     }
 
     /// A reset link for whoever has this address and may sign in; `None`: nobody, or they have had one a moment ago.
@@ -235,6 +254,9 @@ impl Loader {
         use linchpin_storage::schema::AccountState;
         let Some(person) = self.find_person(email)? else { return Ok(None) };
         if person.account.state != AccountState::Active || self.has_fresh_reset(person.id, now_ms)? {
+            return Ok(None);
+        }
+        if !self.outbox.admits(&self.email_key(email), limits::MAILS_PER_ADDRESS, now_ms) {
             return Ok(None);
         }
         self.reset_link(by, person.id, now_ms).map(Some)
@@ -282,21 +304,6 @@ impl Loader {
         self.member_at_home(scope.org(), id)?;
         self.may_touch_person(giver, scope.org(), id)?;
         self.edit_account(by_of(scope), id, super::person::AccountEdit::FactorRemove, now_ms)
-    }
-
-    fn void_resets(&self, change: &mut crate::audit::AuditedChange<'_>, id: PersonRef) -> Result<(), LoaderFault> {
-        let mut old = Vec::new();
-        self.store.scan_org::<Invite>(id.0, |key, invite| {
-            if invite.kind == InviteKind::Reset && invite.user == id.1 {
-                old.push((key, invite.digest));
-            }
-            std::ops::ControlFlow::Continue(())
-        })?;
-        for (key, digest) in old {
-            change.batch.delete::<Invite>(&key)?;
-            change.batch.delete_index(&Digest::Invite(digest))?;
-        }
-        Ok(())
     }
 
     /// Whose password a reset link sets.

@@ -15,7 +15,7 @@ use crate::audit::{AuditAction, AuditedChange, Note, ObjectKind};
 
 impl Loader {
     /// All organizations that somebody is concerned with: their home first.
-    fn orgs_of(&self, id: PersonRef) -> (Vec<OrgId>, Vec<Membership>) {
+    pub(super) fn orgs_of(&self, id: PersonRef) -> (Vec<OrgId>, Vec<Membership>) {
         let memberships = self.directory().memberships(id);
         let mut orgs = vec![id.0];
         orgs.extend(memberships.iter().map(|member| member.org).filter(|org| *org != id.0));
@@ -34,7 +34,11 @@ impl Loader {
     }
 
     /// What hangs on a person besides their record: sessions, keys, links, what they agreed to.
-    fn delete_belongings(&self, change: &mut AuditedChange<'_>, id: PersonRef) -> Result<Vec<u32>, LoaderFault> {
+    pub(super) fn delete_belongings(
+        &self,
+        change: &mut AuditedChange<'_>,
+        id: PersonRef,
+    ) -> Result<Vec<u32>, LoaderFault> {
         self.delete_sessions(change, id)?;
         let mut keys = Vec::new();
         for (number, client) in self.personal_keys(id)? {
@@ -56,7 +60,7 @@ impl Loader {
         Ok(keys)
     }
 
-    fn consent_lines(&self, id: PersonRef) -> Result<Vec<(ConsentKey, Consent)>, LoaderFault> {
+    pub(super) fn consent_lines(&self, id: PersonRef) -> Result<Vec<(ConsentKey, Consent)>, LoaderFault> {
         let mut lines = Vec::new();
         self.store.scan_numbered::<Consent>(id.0, id.1, |key, consent| {
             lines.push((key, consent));
@@ -65,7 +69,7 @@ impl Loader {
         Ok(lines)
     }
 
-    /// Remove a member: for good if this is their home, with all that is theirs; else their membership ends.
+    /// Remove a member: if this is their home they are erased, with all that is theirs; else their membership ends.
     ///
     /// # Errors
     /// [`LoaderFault`].
@@ -89,32 +93,17 @@ impl Loader {
         }
         let ends: Vec<Membership> = memberships.into_iter().filter(|at| id.0 == org || at.org == org).collect();
         self.may_leave(giver, id, &ends)?;
-        let mut keys = Vec::new();
         if id.0 == org {
-            keys = self.delete_belongings(&mut change, id)?;
-            for (key, _) in self.consent_lines(id)? {
-                change.batch.delete::<Consent>(&key)?;
-            }
-            change.batch.delete::<User>(&UserKey::new(id.0, id.1))?;
-            change.batch.delete_index(&self.store.email_digest(&person.user.email))?;
+            return self.begin_erase(change, &person, &ends);
         }
-        for member in &ends {
-            change.batch.delete::<Grant>(&GrantKey::new(member.org, id.0, id.1))?;
-            if member.org != org {
-                change.note(member.org, Note::new(AuditAction::UserRemove, ObjectKind::User, id.1, ""))?;
-            }
-        }
+        change.batch.delete::<Grant>(&GrantKey::new(org, id.0, id.1))?;
         change.commit(org, Note::new(AuditAction::UserRemove, ObjectKind::User, id.1, &person.user.name))?;
-        self.change_directory(|directory| ends.iter().for_each(|member| directory.put_grant(id, member.org, None)));
-        if id.0 == org {
-            self.sessions.end(Whose::Person(id.0, id.1));
-            keys.into_iter().for_each(|key| self.key_ended(id.0, key));
-        }
+        self.change_directory(|directory| directory.put_grant(id, org, None));
         self.epochs.bump(Changed::Person(id.0, id.1));
         Ok(())
     }
 
-    fn key_ended(&self, org: OrgId, number: u32) {
+    pub(super) fn key_ended(&self, org: OrgId, number: u32) {
         self.sessions.end(Whose::Key(org, number));
         self.epochs.bump(Changed::Key(org, number));
     }

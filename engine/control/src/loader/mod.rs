@@ -10,11 +10,14 @@
 //! |---|---|
 //! | [`person`] | people and their accounts |
 //! | [`session`] | sessions: opened, found, ended |
+//! | `address` | signing up, and taking another address |
 //! | [`profile`] | what people change of themselves, and what they agreed to |
 //! | `leave` | people who are removed, or move |
+//! | `privacy`, `erasures` | people who are erased |
 //! | [`role`] | roles and memberships |
 //! | [`org`] | organizations: made, changed, moved, suspended |
 //! | [`invite`] | links that are good once |
+//! | `mail` | mails, put into the batch of what causes them |
 //! | [`client`] | API keys, OAuth clients and their tokens |
 //! | [`device`] | devices, their tokens and shares |
 //! | [`template`] | templates and their versions |
@@ -26,17 +29,21 @@
 //! | `setup` | the first person |
 //! | [`sign_in`] | the door: throttle, password, factor, session |
 
+mod address;
 pub mod client;
 pub mod device;
+mod erasures;
 pub mod event;
 pub mod fault;
 pub mod history;
 pub mod invite;
 mod leave;
+mod mail;
 mod numbers;
 pub mod org;
 pub mod person;
 mod personal;
+pub(crate) mod privacy;
 pub mod profile;
 pub mod role;
 pub mod session;
@@ -56,7 +63,9 @@ use ring::hmac;
 use crate::access::{Denial, Directory, Right, Scope, Standing, Tree, admit};
 use crate::account::{EmailAddress, EndedRights, Epochs, Marks, SessionTable, TokenMint};
 use crate::audit::{By, Ledger};
+use crate::mail::Outbox;
 
+use erasures::Erasures;
 pub use fault::LoaderFault;
 use linchpin_storage::schema::OrgId;
 use numbers::Numbers;
@@ -73,6 +82,8 @@ pub struct Loader {
     mint: TokenMint,
     marks: Marks,
     numbers: Numbers,
+    outbox: Outbox,
+    erasures: Erasures,
     /// Of digests of addresses and recovery codes.
     marking: hmac::Key,
     /// Of cursors.
@@ -147,6 +158,8 @@ impl Loader {
             mint,
             marks,
             numbers: Numbers::default(),
+            outbox: Outbox::default(),
+            erasures: Erasures::default(),
             marking: hmac::Key::new(hmac::HMAC_SHA256, &*store.labelled_key(KeyLabel::Address)),
             cursors: hmac::Key::new(hmac::HMAC_SHA256, &*store.labelled_key(KeyLabel::Cursor)),
             store,

@@ -10,6 +10,7 @@ use crate::account::totp::{self, FactorFound};
 use crate::account::{Changed, EmailAddress, Whose};
 use crate::audit::{AuditAction, AuditedChange, By, Note, ObjectKind};
 use crate::limits;
+use crate::mail::MailKind;
 
 /// A person as they are stored.
 #[derive(Clone, Debug)]
@@ -237,7 +238,17 @@ impl Loader {
         if ends {
             self.delete_sessions(&mut change, id)?;
         }
+        let notice = match action {
+            AuditAction::PasswordSet => Some(MailKind::PasswordChanged),
+            // A factor that waits for its code is none yet, and other recovery codes are the same factor.
+            AuditAction::FactorSet | AuditAction::FactorRemove if ends => Some(MailKind::FactorChanged),
+            _ => None,
+        };
+        if let Some(kind) = notice {
+            self.post_notice(&mut change, &person, kind);
+        }
         change.commit(id.0, Note::new(action, ObjectKind::User, id.1, &person.user.name))?;
+        self.outbox.wake();
         if ends {
             self.sessions.end(Whose::Person(id.0, id.1));
         }

@@ -133,7 +133,14 @@ impl SignInDoor {
         let new =
             NewSession { kind: SessionKind::Browser, assurance, agent: asked.agent.clone(), address: asked.address };
         let id = person.id;
-        let (token, session) = self.blocking(move |loader| loader.open_session(by, &person, &new, now_ms)).await?;
+        let opened = self.blocking(move |loader| {
+            let opened = loader.open_session(by, &person, &new, now_ms)?;
+            if mark.is_none() {
+                loader.say_new_sign_in(&person, now_ms);
+            }
+            Ok(opened)
+        });
+        let (token, session) = opened.await?;
         let asker = self.loader.asker(&session, asked.address, &asked.agent, asked.request);
         let owes_factor = asker.standing.owes_factor(&self.loader.directory().tree, None);
         Ok(SignedIn { token, session, person: id, owes_factor })

@@ -73,6 +73,7 @@ async fn page(State(monitor): State<Monitor>) -> Response {
             let waiting = monitor.desk.desired.unacknowledged();
             let mut text = metrics::page(&shards, &monitor.desk.facts, waiting, store.as_ref());
             text.extend(monitor.desk.acme.as_ref().map(crate::acme::AcmeDesk::metrics));
+            text.extend(monitor.desk.people.as_ref().map(|people| people.mail_metrics()));
             (kind, text).into_response()
         }
         Err(error) => (StatusCode::SERVICE_UNAVAILABLE, format!("{error}\n")).into_response(),

@@ -15,7 +15,7 @@ macro_rules! secretive {
     )*};
 }
 
-secretive!(SetupOpen InviteAccept PasswordForgot PasswordReset SetupLink);
+secretive!(SetupOpen InviteAccept PasswordForgot PasswordReset SetupLink SignUp AddressConfirm AddressStop);
 
 /// Does the server wait to be set up?
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -104,6 +104,38 @@ pub struct PasswordReset {
     /// What stands for the new password.
     #[schemars(length(max = 44))]
     pub hash: String,
+}
+
+/// Begin to sign up, where the operator allows it: a link that makes the account comes by mail, for `invite.accept`. The answer
+/// is the same whether there is such an account or not.
+#[derive(Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SignUp {
+    /// The e-mail address.
+    #[schemars(length(max = 254))]
+    pub email: String,
+    /// The language of the mail, such as `de`; without it the organization's.
+    #[serde(default)]
+    #[schemars(length(max = 16))]
+    pub locale: Option<String>,
+}
+
+/// Take another e-mail address, by the link that came to it. All sessions end.
+#[derive(Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AddressConfirm {
+    /// The secret of the link.
+    #[schemars(length(max = 64))]
+    pub token: String,
+}
+
+/// Stop a change of the e-mail address, by the link that came to the old one. All sessions end.
+#[derive(Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AddressStop {
+    /// The secret of the link.
+    #[schemars(length(max = 64))]
+    pub token: String,
 }
 
 /// Another link to set the server up; the one before ends. Only while there is nobody.

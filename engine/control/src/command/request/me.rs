@@ -37,6 +37,28 @@ impl std::fmt::Debug for MePassword {
     }
 }
 
+/// Ask for another e-mail address. A link comes to the new one, which takes it, and one to the old one, which stops it. What
+/// stands for a password is made with the address: so it is sent for both.
+#[derive(Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MeAddress {
+    /// The new address.
+    #[schemars(length(max = 254))]
+    pub new_email: String,
+    /// What stands for the password, with the address until now; see `session.open`.
+    #[schemars(length(max = 44))]
+    pub old: String,
+    /// What stands for the same password, or another, with the new address.
+    #[schemars(length(max = 44))]
+    pub new: String,
+}
+
+impl std::fmt::Debug for MeAddress {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("MeAddress")
+    }
+}
+
 /// One's own sessions.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

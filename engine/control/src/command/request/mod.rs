@@ -13,6 +13,7 @@ mod member;
 mod org;
 mod people;
 mod platform;
+mod privacy;
 mod session;
 mod sheet;
 mod status;
@@ -47,13 +48,14 @@ pub use fleet::{
 };
 pub use key::{KeyCreate, KeyKindName, KeyLine, KeyList, KeyRevoke, KeyRotate, MadeKey, OauthToken, OauthTokens};
 pub use link::{
-    InviteAccept, LinkedPerson, PasswordForgot, PasswordReset, SetupAnswer, SetupLink, SetupOpen, SetupRenew,
-    SetupState,
+    AddressConfirm, AddressStop, InviteAccept, LinkedPerson, PasswordForgot, PasswordReset, SetupAnswer, SetupLink,
+    SetupOpen, SetupRenew, SetupState, SignUp,
 };
 pub use list::ListPage;
 pub use me::{
-    ConsentLine, FactorBegin, FactorConfirm, FactorRemove, FactorSecret, MeEdit, MePassword, MyConsentSet, MyConsents,
-    MyKeyCreate, MyKeyRevoke, MyKeys, MySession, MySessionEnd, MySessions, MySessionsEnd, RecoveryCodes, RecoveryRenew,
+    ConsentLine, FactorBegin, FactorConfirm, FactorRemove, FactorSecret, MeAddress, MeEdit, MePassword, MyConsentSet,
+    MyConsents, MyKeyCreate, MyKeyRevoke, MyKeys, MySession, MySessionEnd, MySessions, MySessionsEnd, RecoveryCodes,
+    RecoveryRenew,
 };
 pub use member::{
     GrantSet, InviteCreate, InviteLine, InviteList, InviteRevoke, MadeInvitation, RoleLine, RoleList, RolePut,
@@ -72,6 +74,7 @@ pub use platform::{
     PlatformPoint, PlatformTag, PlatformTags, PlatformTemplate, PlatformTemplates, PlatformTransfer, PlatformValue,
     PlatformValueSet, PlatformValues, PlatformValuesSet,
 };
+pub use privacy::{MeErase, MeExport, OrgErase, OrgExport, PrivacyExportBegun};
 pub use session::{Me, MeShow, MyGrant, MyPerson, ServerFacts, SessionAnswer, SessionEnd, SessionOpen, SessionStepUp};
 pub use sheet::{
     HappeningLine, HappeningList, HappeningResolve, SheetAnswer, SheetConnection, SheetEvent, SheetField,

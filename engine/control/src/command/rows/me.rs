@@ -1,12 +1,15 @@
 //! What people change of themselves.
 
-use crate::command::me;
 use crate::command::request::*;
 use crate::command::row::rows;
+use crate::command::{address, me};
 
 rows! {
     people MeEdit        "me.edit"           -> MyPerson:              Myself,      Change, me::edit           => "PATCH" "/api/v1/me";
     web    MePassword    "me.password"       -> ():                    Myself,      Change, me::password       => "PUT" "/api/v1/me/password";
+    web    MeAddress     "me.email"          -> ():                    MyselfFresh, Change, address::ask        => "PUT" "/api/v1/me/email";
+    people AddressConfirm "me.email-confirm" -> ():                    Nobody,      Change, address::confirm    => "POST" "/api/v1/verify/address";
+    people AddressStop   "me.email-stop"     -> ():                    Nobody,      Change, address::stop       => "POST" "/api/v1/verify/stop";
     people MySessions    "me.sessions"       -> ListPage<MySession>:   Myself,      Look,   me::sessions       => "GET" "/api/v1/me/sessions";
     people MySessionsEnd "me.sessions-end"   -> ():                    Myself,      Change, me::end_sessions   => "DELETE" "/api/v1/me/sessions";
     people MySessionEnd  "me.session-end"    -> ():                    Myself,      Change, me::end_session    => "DELETE" "/api/v1/me/sessions/{session}";

@@ -2,7 +2,7 @@
 
 use crate::command::request::*;
 use crate::command::row::rows;
-use crate::command::{links, members};
+use crate::command::{address, links, members};
 
 rows! {
     people UserList    "user.list"    -> ListPage<UserLine>: UserView,    Look,   members::list        => "GET" "/api/v1/orgs/{org}/users";
@@ -24,6 +24,7 @@ rows! {
     web    InviteCreate "invite.create" -> MadeInvitation:   UserInvite,  Change, links::create        => "POST" "/api/v1/orgs/{org}/invites";
     people InviteRevoke "invite.revoke" -> ():               UserInvite,  Change, links::revoke        => "DELETE" "/api/v1/orgs/{org}/invites/{invite}";
     web    InviteAccept "invite.accept" -> LinkedPerson:     Nobody,      Change, links::accept        => "POST" "/api/v1/verify";
+    web    SignUp      "sign-up"      -> ():                 Nobody,      Change, address::sign_up     => "POST" "/api/v1/register";
     web    PasswordForgot "password.forgot" -> ():           Nobody,      Change, links::forgot        => "POST" "/api/v1/reset";
     web    PasswordReset "password.reset" -> ():             Nobody,      Change, links::reset         => "POST" "/api/v1/reset/confirm";
     web    SetupState  "setup.state"  -> SetupAnswer:        Nobody,      Look,   links::setup_state   => "GET" "/api/v1/bootstrap";

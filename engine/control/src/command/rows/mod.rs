@@ -6,5 +6,6 @@ pub(super) mod me;
 pub(super) mod members;
 pub(super) mod operator;
 pub(super) mod platform;
+pub(super) mod privacy;
 pub(super) mod session;
 pub(super) mod tree;

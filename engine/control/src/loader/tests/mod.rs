@@ -2,6 +2,8 @@
 
 mod audit;
 mod door;
+mod erase;
+mod mails;
 mod people;
 mod tokens;
 
