@@ -257,9 +257,9 @@ mod tests {
     #[test]
     fn secrets_are_never_in_the_file() {
         for bad in ["", "c2VjcmV0", "file:relative", "credential:../x", "environment: x"] {
-            let what = secret(bad).expect_err(bad);
+            let what = secret("key", bad).expect_err(bad);
             assert!(what.contains("key must be") && (bad.is_empty() || !what.contains(bad)), "{what}");
         }
-        assert!(secret("environment:LINCHPIN_NOT_SET").is_err());
+        assert!(secret("key", "environment:LINCHPIN_NOT_SET").is_err());
     }
 }

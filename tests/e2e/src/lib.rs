@@ -6,8 +6,8 @@ pub mod authority;
 mod browser;
 pub mod hostile;
 mod http;
-mod mqtt;
 pub mod mail;
+mod mqtt;
 mod people;
 mod random;
 

@@ -138,9 +138,9 @@ function Address({ kind }: { kind: 'verify' | 'stop' }) {
     void run(async () => { await post(kind === 'verify' ? '/verify/address' : '/verify/stop', { token }); done.value = true; history.replaceState(null, '', `/${kind}`); });
   };
   return (
-    <Gate title={t(`${kind}.title`)} lead={done.value ? t(`${kind}.done`) : t(`${kind}.lead`)}>
+    <Gate title={t(`address.${kind}.title`)} lead={done.value ? t(`address.${kind}.done`) : t(`address.${kind}.lead`)}>
       {!token && !done.value && <Note tone="warning">{t('gate.nolink')}</Note>}
-      {!done.value && <form class="form" onSubmit={submit}><Failed problem={problem.value} /><button type="submit" class="button primary wide" aria-busy={busy.value} disabled={!token}>{t(`${kind}.submit`)}</button></form>}
+      {!done.value && <form class="form" onSubmit={submit}><Failed problem={problem.value} /><button type="submit" class="button primary wide" aria-busy={busy.value} disabled={!token}>{t(`address.${kind}.submit`)}</button></form>}
       <a class="small" href="/sign-in">{t('signin.back')}</a>
     </Gate>
   );

@@ -181,6 +181,8 @@ export const ROUTES: [string, string, Handler][] = [
   ['POST', '/me/totp/confirm', (call) => { if (call.body.code !== '123456') throw new Refuse(422, 'E0631', 'The code is wrong.', 'code'); users[0]!.factor = true; return { recovery: ['7KQ2-M9XD', 'P4RT-8WNC', 'H2ZV-6JYL', 'B9FG-3KSE', 'T5MN-7QXA', 'W8CD-2PHR', 'L6VJ-9ZTK', 'E3YB-5NGM', 'R7XS-4FWQ', 'D2HK-8CLP'] }; }],
   ['DELETE', '/me/totp', () => { users[0]!.factor = false; return undefined; }],
   ['PUT', '/me/password', () => undefined],
+  ['PUT', '/me/email', () => undefined],
+  ['POST', '/verify/(address|stop)', () => undefined],
   ['PATCH', '/me', (call) => { const one = users.find((user) => user.id === call.user)!; if (call.body.name) one.name = call.body.name; return undefined; }],
   ['POST', '/session/step-up', () => undefined],
   ['POST', '/reset', () => undefined],

@@ -34,7 +34,7 @@ pub(super) struct MailFrame {
 }
 
 /// Why a record makes no mail: what it says is not what this version knows.
-pub(super) type Unreadable = &'static str;
+pub(super) type NoMail = &'static str;
 
 pub(super) fn field<'a>(mail: &'a OutboxMail, name: &str) -> Option<&'a str> {
     mail.fields.iter().find(|(known, _)| **known == *name).map(|(_, text)| &**text)
@@ -143,7 +143,7 @@ pub(super) fn message(
     (key, mail): (&MailKey, &OutboxMail),
     form: BodyForm,
     now_ms: u64,
-) -> Result<Message, Unreadable> {
+) -> Result<Message, NoMail> {
     let kind = MailKind::of_number(mail.kind).ok_or("this version does not know what it is about")?;
     let to: Address = mail.to.parse().map_err(|_| "its address is not one that mail is sent to")?;
     let bodies = bodies(&frame.public_url, kind, mail);
