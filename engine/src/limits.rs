@@ -74,6 +74,22 @@ pub(crate) const TELL_TIMEOUT: Duration = Duration::from_secs(5);
 pub(crate) const STOP_TIMEOUT: Duration = Duration::from_secs(2);
 /// Lines about connections that a shard logs at "info" and above in a second; the others are counted.
 pub(crate) const LOG_LINES_PER_SECOND: u32 = 10;
+/// What has happened to devices and waits to be printed by `linchpin dev`; more is counted and left out.
+pub(crate) const HEARD: usize = 1_024;
+/// Bytes of a value that are printed of it.
+pub(crate) const HEARD_VALUE_BYTES: usize = 64;
+/// Characters of what a device says of itself that are printed.
+pub(crate) const HEARD_WORD_CHARS: usize = 40;
+/// Lines about devices that `linchpin dev` prints in a second; the others are counted.
+pub(crate) const SPOKEN_LINES_PER_SECOND: u32 = 20;
+/// So long the line about a login waits for what the firmware says of itself, ms.
+pub(crate) const INTRODUCTION_WAIT_MS: u64 = 700;
+/// Logins that wait like this; more are printed without it.
+pub(crate) const INTRODUCTIONS: usize = 64;
+/// Pins of a shard whose first value was printed; of more none is.
+pub(crate) const SEEN_PINS: usize = 65_536;
+/// Pins that are looked up first.
+pub(crate) const RECENT_PINS: usize = 4_096;
 /// Lines of the log that wait to be written; when there is no room, lines are lost and counted.
 pub(crate) const LOG_LINES_QUEUED: usize = 4_096;
 /// Longest line of the log, bytes; the rest is cut off. With [`LOG_LINES_QUEUED`] it bounds the queue.
@@ -104,6 +120,10 @@ pub(crate) const DRAIN_TIMEOUT: Duration = Duration::from_secs(20);
 pub(crate) const ADMIN_TIMEOUT: Duration = Duration::from_secs(30);
 /// Longest configuration file, bytes.
 pub(crate) const CONFIG_BYTES: u64 = 1 << 20;
+/// Mistakes of a file that are said at once.
+pub(crate) const MISTAKES: usize = 20;
+/// Listeners that a shard opens in its life: each drain that is taken back opens all of them again.
+pub(crate) const LISTENERS: usize = 1_000;
 /// Columns of a comment in the file that `linchpin config default` prints.
 pub(crate) const COMMENT_COLUMNS: usize = 100;
 /// Devices that `--devices` makes at most.

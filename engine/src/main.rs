@@ -10,6 +10,7 @@ mod store;
 mod tick;
 mod tls;
 mod upgrade;
+mod when;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

@@ -2,6 +2,8 @@
 
 /// Devices of one run: message tables and permutations count in 32 bits, memory in hundreds of MB.
 pub(crate) const DEVICES: u64 = 2_000_000;
+/// Faults of the form of a scenario file that are told at once.
+pub(crate) const FORM_FAULTS: usize = 20;
 /// Device groups of a scenario.
 pub(crate) const GROUPS: usize = 64;
 /// Entries of a group's mix.

@@ -50,6 +50,12 @@ impl Deref for Store {
 }
 
 impl Store {
+    /// Its folder.
+    #[must_use]
+    pub fn folder(&self) -> &std::path::Path {
+        &self.reads.inner.layout.folder
+    }
+
     /// A handle that reads, for another thread.
     #[must_use]
     pub fn reads(&self) -> Reads {

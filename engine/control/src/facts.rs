@@ -1,6 +1,7 @@
 //! What the server knows of itself.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Instant;
 
 use crate::monitor::figure::About;
@@ -28,4 +29,18 @@ pub struct Facts {
     pub started: Instant,
     /// What the threads around shards count besides the shards.
     pub counters: Vec<About>,
+    /// Knows when the first of the certificates that are served ends; `None`: TLS is not spoken.
+    pub certificate_end: Option<Arc<dyn CertificateEnd>>,
+}
+
+/// When the first of the certificates that are served ends.
+pub trait CertificateEnd: Send + Sync {
+    /// Unix s; `None`: none is served.
+    fn unix_s(&self) -> Option<u64>;
+}
+
+impl std::fmt::Debug for dyn CertificateEnd {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "CertificateEnd({:?})", self.unix_s())
+    }
 }

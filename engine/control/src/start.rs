@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use linchpin_protocol::model::DeviceId;
 use linchpin_shard::Command;
 use tokio::runtime::{Builder, Handle, Runtime};
 
@@ -64,6 +65,17 @@ impl Control {
                 None
             }
         }
+    }
+
+    /// Says a device's name, as it is when it is asked; `None`: there is no such device, or it has no name.
+    #[must_use]
+    pub fn device_names(&self) -> Box<dyn Fn(DeviceId) -> Option<String> + Send> {
+        let registry = Arc::clone(&self.desk.registry);
+        Box::new(move |id| {
+            let registry = registry.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            let name = registry.device(id).map(|device| device.name.as_ref().to_owned());
+            name.filter(|name: &String| !name.is_empty())
+        })
     }
 
     /// Are there routes for people?

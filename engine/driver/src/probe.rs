@@ -20,6 +20,8 @@ pub struct Probe {
     pub direct: bool,
     /// Sentences for the operator: what is used, what limits it, and the command that changes it.
     pub lines: Vec<String>,
+    /// How many connections the limits allow, and what allows more, if more are wanted.
+    pub limits_lines: Vec<String>,
 }
 
 /// Descriptors that the process may open.
@@ -36,7 +38,7 @@ pub fn probe(options: &Options, drivers: u16) -> Result<Probe, crate::OpenError>
     let descriptor_limit = descriptor_limit();
     let direct = driver.is_direct();
     let per_driver = driver.capacity();
-    let mut lines = Vec::new();
+    let (mut lines, mut limits_lines) = (Vec::new(), Vec::new());
     match driver.backend() {
         Backend::IoUring => {
             let kept = if direct { "direct" } else { "plain" };
@@ -51,9 +53,9 @@ pub fn probe(options: &Options, drivers: u16) -> Result<Probe, crate::OpenError>
     }
     let all = per_driver * usize::from(drivers);
     let total = if direct { all } else { all.min(plain_capacity(descriptor_limit)) };
-    lines.push(format!("limits: {total} connections ({drivers} shards, {descriptor_limit} descriptors a process)"));
+    limits_lines.push(format!("limits: {total} connections ({drivers} shards, {descriptor_limit} descriptors a process)"));
     if (total as u64) < u64::from(options.process_connections) {
-        lines.push(format!(
+        limits_lines.push(format!(
             "{} connections are wanted: raise the descriptor limit with `ulimit -n {}` (systemd: LimitNOFILE={}), or use more shards",
             options.process_connections,
             u64::from(options.process_connections) + u64::from(limits::RESERVED_DESCRIPTORS),
@@ -67,6 +69,7 @@ pub fn probe(options: &Options, drivers: u16) -> Result<Probe, crate::OpenError>
         descriptor_limit,
         direct,
         lines,
+        limits_lines,
     })
 }
 

@@ -226,6 +226,8 @@ pub enum Command {
     },
     /// Write the wills that wait for their delay: this process ends, and connections stay.
     WriteWills,
+    /// Take a drain back: what is left stays, and logins are taken again.
+    Undrain,
 }
 
 /// The answer to a [`Command`].

@@ -1,6 +1,7 @@
 //! What a shard wants done: an out-parameter, filled by `handle` and carried out by the tick, in order.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 
 use linchpin_protocol::http::History;
 use linchpin_protocol::model::{DeviceId, OrgId, Pin};
@@ -98,6 +99,16 @@ pub enum Effect {
     },
     /// Look a field of the device up, and answer with `Command::FieldAnswer` to the asker's shard.
     Field(FieldAsk),
+    /// A device has logged in: for the log, which looks with [`crate::Shard::presented`].
+    LoggedIn {
+        /// Its connection.
+        slot: Slot,
+    },
+    /// The firmware of a device has said what it is: for the log.
+    Introduced {
+        /// Its connection.
+        slot: Slot,
+    },
     /// A connection ended: for the log. The slot may still be closing.
     Ended {
         /// The connection.
@@ -106,6 +117,10 @@ pub enum Effect {
         device: Option<DeviceId>,
         /// Why.
         end: End,
+        /// Who was at the other end.
+        peer: SocketAddr,
+        /// How long the connection of a device that was logged in has lasted; `None`: it was not, or its login was taken back.
+        online_ms: Option<u64>,
     },
 }
 

@@ -53,7 +53,7 @@ ends! {
         "Look at the device's power and network; if its sketch blocks for long, call Blynk.run() more often or raise BLYNK_HEARTBEAT.";
     LoginTimeout = 104, Device, "No complete login or request came in time.",
         "Check that the client speaks the Blynk protocol; port scanners and health checks end like this too.";
-    HttpDone = 105, Nobody, "The HTTP exchange is over: the client or the server ended it after the answer.",
+    HttpDone = 105, Nobody, "Normal end of an HTTP request: the client or the server closed the connection after the answer.",
         "Nothing to do: exchanges end like this.";
     HttpIdle = 106, Nobody, "The HTTP connection was kept open and no request came for 75 seconds, or for 5 while the connection table is filling.",
         "Nothing to do: the client opens another when it has a request.";
@@ -76,7 +76,7 @@ ends! {
     UnknownProtocol = 204, Device, "The first byte belongs to no protocol that this port speaks.",
         "Point a Blynk or MQTT device at this port; they start with byte 0x1d or 0x10.";
     TlsNotServed = 205, Operator, "The client started TLS, and this server has no certificate.",
-        "Give the server a certificate ([tls] certificates), or use a client without SSL.";
+        "Give the server a certificate ([[certificate]] with chain and key, or acme), or use a client without SSL.";
     TlsExpected = 206, Device, "The client sent plain bytes to a listener that takes TLS only.",
         "Use the client's TLS variant (an SSL header or connector), or point it at a plain listener.";
     LoginTooLong = 208, Device, "More bytes came before the login than a login needs.",
@@ -102,7 +102,7 @@ ends! {
     TokenShape = 301, Device, "The token in the login is not 32 characters of A-Z, a-z, 0-9, - and _.",
         "Copy the token again; it has exactly 32 characters.";
     TokenUnknown = 302, Device, "No device has the token of the login.",
-        "Copy the token of the device again: `linchpin device list` shows the devices.";
+        "Write the device's token into the sketch: `linchpin device token ID` prints it, `linchpin device list` shows the ids.";
     TemplateMismatch = 303, Device, "The device's firmware names another template than the device has.",
         "Set BLYNK_TEMPLATE_ID in the sketch to the template of the device, or add a device with that template.";
     TakenOver = 304, Device, "The same device logged in again; the newest login wins.",

@@ -59,6 +59,7 @@ pub use live::{
 };
 pub use login::index::digest;
 pub use mqtt::MESSAGE_CODES;
+pub use operator::presented::Presented;
 pub use parcel::{Cargo, LocalLetter, Parcel};
 pub use settings::Settings;
 pub use shard::{Shard, ShardOptions};

@@ -12,6 +12,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use super::owner;
 use crate::limits;
 
 /// Why a command failed.
@@ -32,9 +33,15 @@ pub(crate) enum ClientError {
 impl fmt::Display for ClientError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::NoServer { path, source } if source.kind() == std::io::ErrorKind::PermissionDenied => {
+                let user = owner::other_owner(path).unwrap_or_else(|| "root".to_owned());
+                let command = owner::command_as(&user);
+                write!(f, "only {user} and root may ask the server at {}: {command}", path.display())
+            }
             Self::NoServer { path, source } => write!(
                 f,
-                "no server answers at {} ({source}): start one with `linchpin dev`, or name its data directory with --data",
+                "no server answers at {} ({source}): start it with `linchpin serve`, or `linchpin dev`, or name another one \
+                 with --config or --data (`linchpin --help` says where it is looked for)",
                 path.display()
             ),
             Self::Broken(source) => write!(f, "the server's answer could not be read: {source}"),

@@ -7,23 +7,90 @@ use linchpin_control::request::{
 use linchpin_control::{Plain, Word};
 use linchpin_protocol::model::DeviceId;
 
-use super::args::{At, DeviceVerb, ExportArgs, TemplateVerb};
+use super::args::{At, DeviceFilter, DeviceVerb, ExportArgs, PushArgument, TemplateVerb};
 use super::client;
 use super::failure::Failure;
 use super::output::{json_line, print, say};
 use super::show;
 use crate::config;
 use crate::serve::launch::write_tokens;
+use crate::when::Times;
 
 /// Ask the server and print its answer.
 pub(super) fn ask<R: Request>(at: &At, request: &R, text: impl FnOnce(&R::Answer) -> String) -> Result<(), Failure> {
-    print(at, &client::ask(&at.socket(), request).map_err(Failure::general)?, text)
+    print(at, &client::ask(&at.socket()?, request).map_err(Failure::general)?, text)
 }
 
-/// A number of the command line as the id that it is.
-fn id(number: u32) -> Result<Plain<DeviceId>, Failure> {
-    let id = DeviceId::new(number).map(Plain);
-    id.ok_or_else(|| Failure::general(format!("{number} is not {}", DeviceId::EXPECTED)))
+/// A device by its id or its name.
+fn id(at: &At, named: &str) -> Result<Plain<DeviceId>, Failure> {
+    if named.bytes().all(|byte| byte.is_ascii_digit()) && !named.is_empty() {
+        let id = named.parse().ok().and_then(DeviceId::new).map(Plain);
+        return id.ok_or_else(|| Failure::general(format!("{named} is not {}", DeviceId::EXPECTED)));
+    }
+    let lines = client::all_devices(&at.socket()?).map_err(Failure::general)?;
+    let id = one_of_name(named, lines.iter().map(|line| (line.id, line.name.as_str())))?;
+    DeviceId::new(id).map(Plain).ok_or_else(|| Failure::general(format!("{id} is not {}", DeviceId::EXPECTED)))
+}
+
+/// The only one with a name, whatever its case.
+fn one_of_name<'a>(named: &str, all: impl Iterator<Item = (u32, &'a str)> + Clone) -> Result<u32, Failure> {
+    let found: Vec<u32> = all.clone().filter(|(_, name)| name.to_lowercase() == named.to_lowercase()).map(|it| it.0).collect();
+    match found[..] {
+        [id] => Ok(id),
+        [] => {
+            let names: Vec<&str> = all.map(|it| it.1).filter(|name| !name.is_empty()).collect();
+            let near = config::nearest(named, &names).map_or(String::new(), |near| format!("; did you mean {near:?}?"));
+            Err(Failure::General(format!("there is no device named {named:?}{near} (linchpin device list shows all)")))
+        }
+        [first, second, ..] => Err(Failure::General(format!(
+            "{} devices are named {named:?}, {first} and {second} for example: give the id",
+            found.len()
+        ))),
+    }
+}
+
+/// Does a name fit a pattern, in which * stands for anything and ? for one character, whatever their case?
+fn fits(pattern: &str, name: &str) -> bool {
+    let (pattern, name): (Vec<char>, Vec<char>) = (pattern.to_lowercase().chars().collect(), name.to_lowercase().chars().collect());
+    // Where the last * stands, and how much of the name it has taken.
+    let (mut at, mut taken, mut star) = (0, 0, None);
+    while taken < name.len() {
+        match pattern.get(at) {
+            Some('*') => {
+                star = Some((at, taken));
+                at += 1;
+            }
+            Some(wanted) if *wanted == '?' || *wanted == name[taken] => (at, taken) = (at + 1, taken + 1),
+            _ => match star {
+                Some((place, had)) => {
+                    star = Some((place, had + 1));
+                    (at, taken) = (place + 1, had + 1);
+                }
+                None => return false,
+            },
+        }
+    }
+    pattern[at..].iter().all(|rest| *rest == '*')
+}
+
+/// `linchpin device list`.
+fn list(filter: &DeviceFilter) -> Result<(), Failure> {
+    let DeviceFilter { online, offline, name, template, limit, at } = filter;
+    let mut lines = client::all_devices(&at.socket()?).map_err(Failure::general)?;
+    let all = lines.len();
+    lines.retain(|line| {
+        (!online || line.online)
+            && (!offline || !line.online)
+            && name.as_ref().is_none_or(|pattern| fits(pattern, &line.name))
+            && template.as_ref().is_none_or(|id| line.template.as_ref() == Some(id))
+    });
+    let found = lines.len();
+    lines.truncate(limit.map_or(usize::MAX, |limit| limit as usize));
+    if at.json {
+        return say(&json_line(&lines)?);
+    }
+    say(&show::list_text(&lines, Times::of(at.utc)))?;
+    if lines.len() < all { say(&format!("{} of {found} that fit, {all} devices in all\n", lines.len())) } else { Ok(()) }
 }
 
 /// A word of the command line.
@@ -34,11 +101,10 @@ fn word<T: Word<Form = String>>(name: &str, text: &str) -> Result<Plain<T>, Fail
 /// `linchpin device`.
 pub(super) fn device(verb: DeviceVerb) -> Result<(), Failure> {
     match verb {
-        DeviceVerb::List(at) => {
-            let lines = client::all_devices(&at.socket()).map_err(Failure::general)?;
-            say(&if at.json { json_line(&lines)? } else { show::list_text(&lines) })
+        DeviceVerb::List(filter) => list(&filter),
+        DeviceVerb::Show { id: named, at } => {
+            ask(&at, &DeviceShow { device: id(&at, &named)? }, |view| show::device_text(view, Times::of(at.utc)))
         }
-        DeviceVerb::Show { id: number, at } => ask(&at, &DeviceShow { device: id(number)? }, show::device_text),
         DeviceVerb::Add { org, count, template, name, tokens_out, at } => {
             let no_org = || Failure::general("organization 0 does not exist: their numbers begin with 1");
             let request = DeviceAdd {
@@ -50,51 +116,72 @@ pub(super) fn device(verb: DeviceVerb) -> Result<(), Failure> {
                 template: template.map(|id| word("--template", &id)).transpose()?,
                 name: name.unwrap_or_default(),
             };
-            let made = client::ask(&at.socket(), &request).map_err(Failure::general)?;
+            let made = client::ask(&at.socket()?, &request).map_err(Failure::general)?;
             match tokens_out {
                 Some(path) => write_tokens(&path, &show::tokens_text(&made.it)),
                 None => print(&at, &made, |made| show::tokens_text(made)),
             }
         }
-        DeviceVerb::Write { id: number, pin, value, at } => {
-            let request = DeviceWrite { device: id(number)?, pin: word("pin", &pin)?, value };
+        DeviceVerb::Write { id: named, pin, value, at } => {
+            let request = DeviceWrite { device: id(&at, &named)?, pin: word("pin", &pin)?, value };
             ask(&at, &request, |answer| {
                 show::delivered_text(answer, "the device is offline; the value is stored for its next sync")
             })
         }
-        DeviceVerb::Push { id: number, what, argument, at } => {
+        DeviceVerb::Push { id: named, what, argument, at } => {
+            check_push(what, argument.as_deref())?;
             let (url, text) = (argument.clone(), argument);
-            let request = DevicePush { device: id(number)?, what: what.into(), url, text };
+            let request = DevicePush { device: id(&at, &named)?, what: what.into(), url, text };
             ask(&at, &request, |answer| show::delivered_text(answer, "the device is offline; nothing was sent"))
         }
-        DeviceVerb::Token { id: number, at } => {
-            ask(&at, &DeviceToken { device: id(number)? }, |made| format!("{}\n", made.token.0.expose()))
+        DeviceVerb::Token { id: named, at } => {
+            ask(&at, &DeviceToken { device: id(&at, &named)? }, |made| format!("{}\n", made.token.0.expose()))
         }
-        DeviceVerb::Remove { id: number, at } => {
-            ask(&at, &DeviceRemove { device: id(number)? }, |gone| format!("device {} is removed\n", gone.removed))
+        DeviceVerb::Remove { id: named, at } => {
+            ask(&at, &DeviceRemove { device: id(&at, &named)? }, |gone| format!("device {} is removed\n", gone.removed))
         }
-        DeviceVerb::Diary { id: number, limit, at } => {
-            ask(&at, &DeviceDiary { device: number.map(id).transpose()?, limit }, |lines| show::diary_text(lines))
+        DeviceVerb::Diary { id: named, limit, at } => {
+            let device = named.map(|named| id(&at, &named)).transpose()?;
+            ask(&at, &DeviceDiary { device, limit }, |lines| show::diary_text(lines, Times::of(at.utc)))
         }
         DeviceVerb::Export(flags) => export(&flags),
-        DeviceVerb::Tap { id, seconds, at } => tap(id, seconds, &at),
+        DeviceVerb::Tap { id: named, seconds, at } => tap(&named, seconds, &at),
         DeviceVerb::Sim(flags) => super::sim::simulate(&flags),
     }
 }
 
 /// Show frames until the server or the user ends it.
-fn tap(number: u32, seconds: Option<u32>, at: &At) -> Result<(), Failure> {
+fn tap(named: &str, seconds: Option<u32>, at: &At) -> Result<(), Failure> {
     let seconds = seconds.unwrap_or(linchpin_shard::limits::TAP_S);
-    client::follow(&at.socket(), &DeviceTap { device: id(number)?, seconds }, |frame| {
+    client::follow(&at.socket()?, &DeviceTap { device: id(at, named)?, seconds }, |frame| {
         say(&if at.json { json_line(&frame.json)? } else { show::frame_text(&frame.it) })
     })
     .map_err(Failure::general)?
 }
 
+/// Name what is missing as the command line does.
+fn check_push(what: PushArgument, argument: Option<&str>) -> Result<(), Failure> {
+    let wrong = |text: String| Err(Failure::General(text));
+    match (what, argument) {
+        (PushArgument::Ota, None) => wrong("ota needs the address of the firmware: linchpin device push ID ota URL".to_owned()),
+        (PushArgument::Ota, Some(url)) if !url.starts_with("http://") && !url.starts_with("https://") => {
+            wrong(format!("URL is {url:?}, it must begin with http:// or https://"))
+        }
+        (PushArgument::Debug, None) => wrong("debug needs a text: linchpin device push ID debug TEXT".to_owned()),
+        (PushArgument::Reboot, Some(more)) => wrong(format!("reboot takes nothing more, not {more:?}")),
+        _ => Ok(()),
+    }
+}
+
 /// History on standard output.
 fn export(flags: &ExportArgs) -> Result<(), Failure> {
+    if let (Some(from), Some(to)) = (flags.from_ms, flags.to_ms)
+        && from > to
+    {
+        return Err(Failure::General(format!("--from-ms {from} is after --to-ms {to}: exchange them")));
+    }
     let request = DeviceExport {
-        device: id(flags.id)?,
+        device: id(&flags.at, &flags.id)?,
         pins: flags.pin.iter().map(|pin| word("--pin", pin)).collect::<Result<_, _>>()?,
         period: word("--period", &flags.period)?,
         from_ms: flags.from_ms,
@@ -104,7 +191,7 @@ fn export(flags: &ExportArgs) -> Result<(), Failure> {
         format: word("--format", &flags.format)?,
         output: if flags.at.json { ExportedAs::Json } else { ExportedAs::Csv },
     };
-    client::follow(&flags.at.socket(), &request, |item| say(&item.it.piece)).map_err(Failure::general)?
+    client::follow(&flags.at.socket()?, &request, |item| say(&item.it.piece)).map_err(Failure::general)?
 }
 
 /// `linchpin template`.
@@ -121,5 +208,33 @@ pub(super) fn template(verb: TemplateVerb) -> Result<(), Failure> {
                 format!("template {} is {verb}\n", answer.template)
             })
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_fit_whole_names() {
+        for (pattern, name) in [("green*", "Greenhouse"), ("*", ""), ("?x*z", "axyz"), ("*a*b*", "xxaxxbxx"), ("é?", "Éa")] {
+            assert!(fits(pattern, name), "{pattern} {name}");
+        }
+        for (pattern, name) in [("green", "Greenhouse"), ("?", ""), ("a*b", "abc"), ("", "x")] {
+            assert!(!fits(pattern, name), "{pattern} {name}");
+        }
+    }
+
+    #[test]
+    fn names_are_of_one_device() {
+        let all = [(1, "Garden"), (2, "Pump"), (3, "pump"), (4, "")];
+        let text = |named| match one_of_name(named, all.into_iter()) {
+            Ok(id) => id.to_string(),
+            Err(Failure::General(text) | Failure::Config(text)) => text,
+        };
+        assert_eq!(text("garden"), "1");
+        assert!(text("Gardn").contains("did you mean \"Garden\"?"), "{}", text("Gardn"));
+        assert!(text("PUMP").contains("2 devices are named \"PUMP\", 2 and 3"), "{}", text("PUMP"));
+        assert!(text("zzzzzz").ends_with("(linchpin device list shows all)"));
     }
 }

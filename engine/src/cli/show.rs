@@ -3,11 +3,15 @@
 use std::collections::BTreeMap;
 use std::fmt::Display;
 
-use linchpin_control::OF_SHARD;
 use linchpin_control::request::{
-    Delivered, DeviceFull, DeviceLine, DiaryLine, Frame, MadeDevice, StatusAnswer, StreamKind, TemplateSheet,
+    Delivered, DeviceFull, DeviceLine, DiaryLine, Frame, MadeDevice, StreamKind, TemplateSheet,
 };
+use linchpin_control::ListedBackup;
 use serde_json::Value;
+
+use super::status::bytes;
+
+use crate::when::{self, Times};
 
 /// A value for people: text without quotes, `-` for nothing. What devices send is not trusted with the terminal:
 /// control characters are replaced.
@@ -29,43 +33,15 @@ fn or_dash<T: Display>(value: Option<&T>) -> String {
     value.map_or_else(|| "-".to_owned(), |value| printable(&value.to_string()))
 }
 
-/// The answer to `status`, for people.
-pub(crate) fn status_text(status: &StatusAnswer) -> String {
-    let listed = |list: &[String]| if list.is_empty() { "off".to_owned() } else { list.join(" ") };
-    let mut out = format!(
-        "linchpin {} ({}), up {} s, {}\nplain {}, tls {}, room for {} connections, state in {}\n\n",
-        status.version,
-        status.commit,
-        status.uptime_s,
-        status.driver,
-        listed(&status.plain),
-        listed(&status.tls),
-        status.capacity,
-        status.state,
-    );
-    let abouts = OF_SHARD.iter().map(|counter| counter.about);
-    let columns: Vec<_> = abouts.filter_map(|about| Some((about.key, about.column?))).collect();
-    out += &format!("{:<8}{}\n", "shard", columns.iter().map(|column| format!("{:>13}", column.1)).collect::<String>());
-    let named = status.shards.iter().enumerate().map(|(at, shard)| (at.to_string(), shard));
-    for (name, figures) in named.chain([("all".to_owned(), &status.all)]) {
-        let row: String = columns.iter().map(|column| format!("{:>13}", figures.number(column.0))).collect();
-        out += &format!("{name:<8}{row}\n");
-    }
-    if let Some(linchpin_control::Figure::Labelled(ends)) = status.all.get("ends") {
-        for (code, count) in ends {
-            out += &format!("{count:>10} x {code} (linchpin explain {code})\n");
-        }
-    }
-    out
-}
-
 /// Lines of the device list, for people.
-pub(crate) fn list_text(lines: &[DeviceLine]) -> String {
-    let mut out = format!("{:>8}  {:<8}  {:<16}  {:<12}  name\n", "id", "state", "template", "last seen s");
+pub(crate) fn list_text(lines: &[DeviceLine], times: Times) -> String {
+    let now_s = when::now_s();
+    let mut out = format!("{:>8}  {:<8}  {:<16}  {:<20}  name\n", "id", "state", "template", "last seen");
     for line in lines {
         let state = if line.online { "online" } else { "offline" };
-        let (template, seen) = (or_dash(line.template.as_ref()), or_dash(line.last_seen_s.as_ref()));
-        out += &format!("{:>8}  {state:<8}  {template:<16}  {seen:<12}  {}\n", line.id, printable(&line.name));
+        let template = or_dash(line.template.as_ref());
+        let seen = line.last_seen_s.map_or_else(|| "-".to_owned(), |at_s| times.since(at_s, now_s));
+        out += &format!("{:>8}  {state:<8}  {template:<16}  {seen:<20}  {}\n", line.id, printable(&line.name));
     }
     out
 }
@@ -81,12 +57,14 @@ pub(crate) fn delivered_text(answer: &Delivered, otherwise: &str) -> String {
 }
 
 /// One device, for people.
-pub(crate) fn device_text(view: &DeviceFull) -> String {
-    let mut out = list_text(std::slice::from_ref(&view.line));
+pub(crate) fn device_text(view: &DeviceFull, times: Times) -> String {
+    let now_s = when::now_s();
+    let mut out = list_text(std::slice::from_ref(&view.line), times);
     let (peer, end) = (or_dash(view.peer.as_ref()), or_dash(view.last_end.as_ref()));
     out += &format!("peer {peer}, previous connection ended with {end}\n");
     for value in &view.values {
-        out += &format!("  {:<5} {}\n", value.pin, printable(&value.value));
+        let at = times.since(value.at_ms / 1_000, now_s);
+        out += &format!("  {:<5} {}  ({at})\n", value.pin, printable(&value.value));
     }
     for property in &view.properties {
         out += &format!("  {:<5} {} = {}\n", property.pin, printable(&property.name), printable(&property.value));
@@ -97,25 +75,27 @@ pub(crate) fn device_text(view: &DeviceFull) -> String {
         }
     }
     for event in &view.events {
-        out += &format!("  event {} {}\n", printable(&event.code), printable(&event.text));
+        let at = times.since(event.at_ms / 1_000, now_s);
+        out += &format!("  event {} {}  ({at})\n", printable(&event.code), printable(&event.text));
     }
     out
 }
 
 /// The diary: one end a paragraph.
-pub(crate) fn diary_text(lines: &[DiaryLine]) -> String {
+pub(crate) fn diary_text(lines: &[DiaryLine], times: Times) -> String {
     if lines.is_empty() {
         return "no connection has ended\n".to_owned();
     }
     let mut out = String::new();
     for line in lines {
         let device = line.device.map_or_else(|| "no device".to_owned(), |id| format!("device {id}"));
-        out += &format!("{}  {}  {device}", date(line.at_s), line.end);
+        out += &format!("{}  {}  {device}", times.date(line.at_s), line.end);
         match &line.peer {
             None => out += "  before the server was started",
             Some(peer) => {
-                let (lasted, frames) = (or_dash(line.lasted_s.as_ref()), or_dash(line.frames.as_ref()));
-                out += &format!("  from {peer}  after {lasted} s and {frames} frames");
+                let lasted = line.lasted_s.map_or_else(|| "-".to_owned(), |s| when::span(s.into()));
+                let frames = or_dash(line.frames.as_ref());
+                out += &format!("  from {peer}  after {lasted} and {frames} frames");
             }
         }
         out += &format!("\n    {}\n    {}\n", or_dash(line.what.as_ref()), or_dash(line.fix.as_ref()));
@@ -132,36 +112,63 @@ fn pairs(map: &BTreeMap<String, String>) -> impl Iterator<Item = String> {
 }
 
 /// Any answer: a fact a line, lists with their items indented.
-pub(crate) fn facts_text(answer: &Value) -> String {
+pub(crate) fn facts_text(answer: &Value, times: Times) -> String {
     match answer {
         Value::Object(facts) => facts.iter().fold(String::new(), |out, (name, value)| match value {
             Value::Array(items) => {
-                let lines: String = items.iter().map(|item| format!("  {}\n", line(item))).collect();
+                let lines: String = items.iter().map(|item| format!("  {}\n", line(item, times))).collect();
                 format!("{out}{}\n{lines}", name.replace('_', " "))
             }
-            value => format!("{out}{:<20}{}\n", name.replace('_', " "), plain(value)),
+            value => {
+                let (name, value) = fact(name, value, times);
+                format!("{out}{name:<20}{value}\n")
+            }
         }),
         Value::Array(items) if items.is_empty() => "none\n".to_owned(),
-        Value::Array(items) => items.iter().map(|item| format!("{}\n", line(item))).collect(),
+        Value::Array(items) => items.iter().map(|item| format!("{}\n", line(item, times))).collect(),
         other => format!("{}\n", plain(other)),
     }
 }
 
-fn line(item: &Value) -> String {
+fn line(item: &Value, times: Times) -> String {
     match item.as_object() {
         Some(facts) => {
-            let words: Vec<_> =
-                facts.iter().map(|(name, value)| format!("{} {}", name.replace('_', " "), plain(value))).collect();
-            words.join(", ")
+            let words = facts.iter().map(|(name, value)| fact(name, value, times));
+            words.map(|(name, value)| format!("{name} {value}")).collect::<Vec<_>>().join(", ")
         }
         None => plain(item),
     }
 }
 
-/// `2026-11-23 18:00:00` in UTC.
-fn date(unix_s: u64) -> String {
-    let time = i64::try_from(unix_s).ok().and_then(|unix_s| jiff::Timestamp::from_second(unix_s).ok());
-    time.map_or_else(|| "beyond the calendar".to_owned(), |time| time.strftime("%Y-%m-%d %H:%M:%S").to_string())
+/// Moments are later than this: other numbers with these units are spans.
+const FIRST_MOMENT_S: u64 = 1_000_000_000;
+
+/// A name and a value for people: Unix times as dates, spans in words, yes and no.
+fn fact(name: &str, value: &Value, times: Times) -> (String, String) {
+    let (word, seconds) = match (name.strip_suffix("_ms"), name.strip_suffix("_s"), value.as_u64()) {
+        (Some(word), _, Some(ms)) if ms / 1_000 >= FIRST_MOMENT_S => (word, Some(ms / 1_000)),
+        (_, Some(word), Some(s)) if s >= FIRST_MOMENT_S => (word, Some(s)),
+        _ => (name, None),
+    };
+    let shown = match (seconds, value) {
+        (Some(unix_s), _) => times.date(unix_s),
+        (None, Value::Bool(is_so)) => if *is_so { "yes" } else { "no" }.to_owned(),
+        (None, other) => plain(other),
+    };
+    (word.replace('_', " "), shown)
+}
+
+/// Backups with dates and sizes, the oldest first.
+pub(crate) fn backups_text(listed: &[ListedBackup], times: Times) -> String {
+    if listed.is_empty() {
+        return "there is no backup in this place\n".to_owned();
+    }
+    let mut out = format!("{:<24}  {:<20}  {:>8}  {:>10}\n", "name", "made", "files", "size");
+    for it in listed {
+        let made = times.date(it.created_ms / 1_000);
+        out += &format!("{:<24}  {made:<20}  {:>8}  {:>10}\n", it.id, it.files, bytes(it.bytes));
+    }
+    out
 }
 
 /// One frame of a device.
@@ -216,21 +223,25 @@ mod tests {
             "properties": [], "metadata": {}, "events": [{"code": "a\u{1b}", "text": "\u{9b}", "at_ms": 1}],
             "firmware": {"dev\u{1b}c": "ESP32\u{9b}1m"}, "peer": null, "last_end": null,
         });
-        let text = device_text(&read(view));
+        let text = device_text(&read(view), Times::Utc);
         assert!(text.contains("1 | 2") && text.contains("ESP32"), "{text}");
         assert!(text.chars().all(|c| c == '\n' || !c.is_control()), "{text:?}");
     }
 
     #[test]
-    fn dates_are_those_of_the_calendar() {
-        for (unix_s, text) in [
-            (0, "1970-01-01 00:00:00"),
-            (951_782_399, "2000-02-28 23:59:59"),
-            (951_782_400, "2000-02-29 00:00:00"),
-            (1_795_457_730, "2026-11-23 18:15:30"),
-            (4_107_542_400, "2100-03-01 00:00:00"),
+    fn facts_are_for_people() {
+        let facts = json!({"created_ms": 1_795_457_730_000u64, "newest_created_s": 1_795_457_730, "at_risk_ms": 25,
+            "retired": true, "unsealed_by": "file /x", "nothing": null});
+        let text = facts_text(&facts, Times::Utc);
+        for line in [
+            "created             2026-11-23T18:15:30Z",
+            "newest created      2026-11-23T18:15:30Z",
+            "at risk ms          25",
+            "retired             yes",
+            "unsealed by         file /x",
+            "nothing             -",
         ] {
-            assert_eq!(date(unix_s), text);
+            assert!(text.lines().any(|it| it == line), "no {line:?} in {text}");
         }
     }
 
@@ -238,10 +249,10 @@ mod tests {
     fn a_diary_says_what_to_do_and_a_frame_what_it_is() {
         let line = json!({"at_s": 0, "end": "E0103", "device": 7, "peer": "127.0.0.1:1", "lasted_s": 5, "frames": 9,
             "what": "Silence.", "fix": "Look.", "firmware": {"fw": "1\u{1b}[2J"}});
-        let text = diary_text(&[read(line)]);
+        let text = diary_text(&[read(line)], Times::Utc);
         assert!(text.contains("E0103  device 7") && text.contains("Look."), "{text}");
         assert!(text.chars().all(|c| c == '\n' || !c.is_control()), "{text:?}");
-        assert!(diary_text(&[]).starts_with("no connection"));
+        assert!(diary_text(&[], Times::Utc).starts_with("no connection"));
         let frame = json!({"direction": "to-device", "command": "RESPONSE", "id": 4, "status": 200});
         assert_eq!(frame_text(&read(frame)), "<- RESPONSE       id 4     200\n");
         let frame = json!({"direction": "from-device", "command": "HARDWARE", "id": 5, "fields": ["vw", "1", "42"]});

@@ -9,35 +9,37 @@ use linchpin_control::request::{
     BackupCreate, EraseDevice, EraseOrg, KeysRewrap, KeysRotate, KeysRotateRoot, KeysStatus, OrgAdd, OrgList,
     StoreAcceptClock, StoreStats, StoreVerify,
 };
-use linchpin_control::{BackupPlace, Keep, Offline, Upkeep, list_backups, restore_backup, verify_backup};
+use linchpin_control::{BackupPlace, Keep, Offline, Upkeep, describe_backups, list_backups, restore_backup, verify_backup};
 use linchpin_protocol::model::{DeviceId, OrgId};
 use linchpin_storage::{Settings, Store, Unseal};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::args::{BackupVerb, Erase, KeysVerb, OrgVerb, StoreVerb, Where, default_data};
+use super::args::{BackupVerb, Erase, Found, KeysVerb, OrgVerb, StoreVerb, Where};
 use super::failure::Failure;
 use super::output::{json_line, say};
-use super::{client, show};
+use super::{client, owner, show};
 use crate::config::{self, StoreConfig, parse_unseal};
 use crate::store;
+use crate::when::Times;
 
 /// Where the store is and what opens it.
 struct Place {
+    /// Of the running server, if it is elsewhere than in the data directory.
+    socket: Option<PathBuf>,
     data_path: PathBuf,
     config: StoreConfig,
 }
 
 impl Where {
     fn place(&self) -> Result<Place, Failure> {
-        let mut place = match &self.config {
-            Some(path) => {
-                let config = config::read(path).map_err(|error| Failure::Config(error.to_string()))?;
-                Place { data_path: config.data_path, config: config.store }
+        let mut place = match self.at.found() {
+            Found::Config(path) => {
+                let config = config::read(&path).map_err(|error| Failure::Config(error.to_string()))?;
+                Place { socket: self.at.admin.clone(), data_path: config.data_path, config: config.store }
             }
-            None => {
-                let data_path = self.data.clone().unwrap_or_else(default_data);
-                Place { config: StoreConfig::for_dev(&data_path), data_path }
+            Found::Data(data_path) => {
+                Place { socket: self.at.admin.clone(), config: StoreConfig::for_dev(&data_path), data_path }
             }
         };
         if let Some(text) = &self.unseal {
@@ -51,8 +53,21 @@ impl Where {
         self.print(&self.place()?.ask(request)?)
     }
 
+    /// The same; what it means that it has come so far is said first.
+    fn run_well<R: Offline>(&self, request: &R, well: &str) -> Result<(), Failure> {
+        let answer = self.place()?.ask(request)?;
+        self.print_well(&answer, well)
+    }
+
+    fn print_well(&self, answer: &Value, well: &str) -> Result<(), Failure> {
+        if !self.at.json {
+            say(&format!("{well}\n"))?;
+        }
+        self.print(answer)
+    }
+
     fn print(&self, answer: &Value) -> Result<(), Failure> {
-        say(&if self.json { json_line(answer)? } else { show::facts_text(answer) })
+        say(&if self.at.json { json_line(answer)? } else { show::facts_text(answer, Times::of(self.at.utc)) })
     }
 }
 
@@ -63,14 +78,14 @@ fn to_json(answer: &impl Serialize) -> Result<Value, Failure> {
 impl Place {
     /// Ask the running server, or do it here.
     fn ask<R: Offline>(&self, request: &R) -> Result<Value, Failure> {
-        let socket = self.data_path.join("admin.sock");
+        let socket = self.socket.clone().unwrap_or_else(|| self.data_path.join("admin.sock"));
         if UnixStream::connect(&socket).is_ok() {
             return Ok(client::ask_patiently(&socket, request).map_err(Failure::general)?.json);
         }
         let settings = Settings { create: false, ..store::settings(&self.data_path, &self.config) };
         linchpin_storage::harden().map_err(Failure::general)?;
         let open = if R::ONLY_READS { Store::open_to_read } else { Store::open };
-        let opened = Arc::new(open(settings).map_err(Failure::general)?);
+        let opened = Arc::new(open(settings).map_err(|error| self.not_opened(&error))?);
         let upkeep =
             Upkeep::new(Keep::new(Arc::clone(&opened)), self.config.unseal.clone(), self.config.backup.clone());
         let answer = request.carry_out(&upkeep);
@@ -78,6 +93,19 @@ impl Place {
         let answer = answer.map_err(Failure::general)?;
         closed.map_err(Failure::general)?;
         to_json(&answer)
+    }
+
+    /// Why the store cannot be opened here, and as whom it can be.
+    fn not_opened(&self, error: &linchpin_storage::Error) -> Failure {
+        use linchpin_storage::Error;
+        match (error, owner::other_owner(&self.data_path.join("store"))) {
+            (Error::Folder { .. } | Error::Io { .. } | Error::Key { .. }, Some(user)) => Failure::General(format!(
+                "the store in {} is {user}'s, and nothing was touched: {}",
+                self.data_path.display(),
+                owner::command_as(&user)
+            )),
+            _ => Failure::general(error),
+        }
     }
 
     /// Where its backups are.
@@ -140,7 +168,7 @@ fn confirmed(what: &str) -> Result<bool, Failure> {
 /// `linchpin store`.
 pub(crate) fn store(verb: StoreVerb) -> Result<(), Failure> {
     match verb {
-        StoreVerb::Verify(at) => at.run(&StoreVerify {}),
+        StoreVerb::Verify(at) => at.run_well(&StoreVerify {}, "ok: every record and table is as it was written"),
         StoreVerb::Stats(at) => at.run(&StoreStats {}),
         StoreVerb::AcceptClock(at) => at.run(&StoreAcceptClock {}),
     }
@@ -151,14 +179,18 @@ pub(crate) fn backup(verb: BackupVerb) -> Result<(), Failure> {
     match verb {
         BackupVerb::Create { to, keep, at } => at.run(&BackupCreate { to, keep }),
         BackupVerb::List { from, at } => {
-            let answer = list_backups(&at.place()?.backups(from.as_deref())?).map_err(Failure::general)?;
-            at.print(&to_json(&answer)?)
+            let place = at.place()?.backups(from.as_deref())?;
+            if at.at.json {
+                return say(&json_line(&list_backups(&place).map_err(Failure::general)?)?);
+            }
+            let listed = describe_backups(&place).map_err(Failure::general)?;
+            say(&show::backups_text(&listed, Times::of(at.at.utc)))
         }
         BackupVerb::Verify { id, from, at } => {
             let place = at.place()?;
             let backups = place.backups(from.as_deref())?;
             let answer = verify_backup(&backups, id.as_deref(), &place.config.unseal);
-            at.print(&to_json(&answer.map_err(Failure::general)?)?)
+            at.print_well(&to_json(&answer.map_err(Failure::general)?)?, "ok: signature and every object are right")
         }
         BackupVerb::Restore { id, from, into, at } => {
             let place = at.place()?;

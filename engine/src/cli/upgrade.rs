@@ -20,7 +20,7 @@ pub(super) fn upgrade(flags: Upgrade) -> Result<(), Failure> {
     if let Some(UpgradeVerb::Finalize(place)) = verb {
         return place.run(&UpgradeFinalize {});
     }
-    let socket = at.socket();
+    let socket = at.socket()?;
     if status {
         return print(&at, &client::ask(&socket, &UpgradeLast {}).map_err(Failure::general)?, text);
     }

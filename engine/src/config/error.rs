@@ -8,18 +8,39 @@ use std::path::Path;
 #[derive(Debug)]
 pub(crate) struct ConfigError {
     text: String,
+    /// Where in the file, bytes from its begin; `None`: nowhere in particular.
+    place: Option<usize>,
     /// The file could not be read.
     source: Option<std::io::Error>,
 }
 
 impl ConfigError {
     const fn new(text: String) -> Self {
-        Self { text, source: None }
+        Self { text, place: None, source: None }
+    }
+
+    /// Where in the file it is.
+    pub(super) const fn place(&self) -> Option<usize> {
+        self.place
+    }
+
+    /// Is something missing, or there in vain?
+    pub(super) fn is_of_absence(&self) -> bool {
+        self.text.contains(": missing field") || self.text.contains(" must have at least one address")
+    }
+
+    /// Several as one.
+    pub(super) fn join(mut errors: Vec<Self>) -> Self {
+        if errors.len() == 1 {
+            return errors.remove(0);
+        }
+        let texts: Vec<_> = errors.iter().map(|error| error.text.as_str()).collect();
+        Self::new(format!("{}\n{} mistakes", texts.join("\n"), errors.len()))
     }
 
     pub(crate) fn unreadable(path: &Path, source: std::io::Error) -> Self {
-        let text = format!("{}: {source}: give a readable file with --config", path.display());
-        Self { text, source: Some(source) }
+        let text = format!("{}: {source}: {}", path.display(), unreadable_advice(&source));
+        Self { text, place: None, source: Some(source) }
     }
 
     pub(crate) fn too_long(path: &Path, length: u64) -> Self {
@@ -44,23 +65,39 @@ impl ConfigError {
         let gap: String = text[line_start..start].chars().map(|c| if c == '\t' { c } else { ' ' }).collect();
         let (margin, carets) = (number.to_string(), "^".repeat(width));
         let blank = " ".repeat(margin.len());
-        Self::new(format!(
+        let text = format!(
             "{}:{number}:{column}: {what}\n {blank} |\n {margin} | {}\n {blank} | {gap}{carets}",
             path.display(),
             without_tokens(line)
-        ))
+        );
+        Self { text, place: Some(start), source: None }
+    }
+}
+
+/// What to do about a file that cannot be read.
+fn unreadable_advice(error: &std::io::Error) -> &'static str {
+    match error.kind() {
+        std::io::ErrorKind::PermissionDenied => "run this as the user of the server, or as root",
+        std::io::ErrorKind::NotFound => "is the path right?",
+        std::io::ErrorKind::InvalidData => "it must be text in UTF-8",
+        _ => "it must be a readable file",
     }
 }
 
 /// A line of the file with stars in place of what may be a token that stands there by mistake: errors end up in logs.
 fn without_tokens(line: &str) -> String {
+    hide_runs(line, |run_bytes| run_bytes == linchpin_protocol::limits::TOKEN_BYTES)
+}
+
+/// A text with stars in place of runs of characters of tokens that are as long as this.
+pub(crate) fn hide_runs(line: &str, is_hidden: impl Fn(usize) -> bool) -> String {
     let is_token_char = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
     let mut shown = String::with_capacity(line.len());
     let mut rest = line;
     while let Some(first) = rest.chars().next() {
         let run = rest.find(|c| !is_token_char(c)).unwrap_or(rest.len());
         let (part, after) = rest.split_at(if run == 0 { first.len_utf8() } else { run });
-        if run == linchpin_protocol::limits::TOKEN_BYTES {
+        if is_hidden(run) {
             shown.push_str(&"*".repeat(run));
         } else {
             shown.push_str(part);

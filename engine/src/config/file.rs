@@ -166,10 +166,7 @@ struct DeviceTable {
 /// Parse and check.
 pub(super) fn parse(path: &Path, text: &str) -> Result<Config, ConfigError> {
     let source = ConfigText { path, text };
-    let file: File = toml::from_str(text).map_err(|error| {
-        let what = error.message().replace('\n', " ");
-        ConfigError::at(path, text, error.span(), &with_hint(&what))
-    })?;
+    let file: File = toml::from_str(text).map_err(|error| wrong_shape(path, text, &error))?;
     let tls = tls::tls(&source, &file.tls, &file.certificates, file.acme.as_ref())?;
     let listen = listen(&source, &file.listen)?;
     tls::check_listeners(&listen, tls.as_ref()).map_err(|what| source.error(file.listen.span(), what))?;
@@ -193,6 +190,41 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<Config, ConfigError> {
     Ok(Config { listen, data_path, engine, log, tls, store, settings, people, test_routes, templates, devices })
 }
 
+/// As much of a file as names the data directory.
+#[derive(Deserialize)]
+struct DataOnly {
+    data: DirOnly,
+}
+
+/// See [`DataOnly`].
+#[derive(Deserialize)]
+struct DirOnly {
+    dir: PathBuf,
+}
+
+/// Only the data directory.
+pub(super) fn data_path(path: &Path, text: &str) -> Result<PathBuf, ConfigError> {
+    let file: DataOnly = toml::from_str(text).map_err(|error| wrong_shape(path, text, &error))?;
+    Ok(file.data.dir)
+}
+
+/// What the parser says, in our words.
+fn wrong_shape(path: &Path, text: &str, error: &toml::de::Error) -> ConfigError {
+    let what = error.message().replace('\n', " ");
+    let what = match error.span() {
+        Some(span) if what.contains("expected a sequence") => list_hint(text, span).unwrap_or(what),
+        _ => with_hint(&what),
+    };
+    ConfigError::at(path, text, error.span(), &what)
+}
+
+/// A single value where a list belongs.
+fn list_hint(text: &str, span: std::ops::Range<usize>) -> Option<String> {
+    let (value, before) = (text.get(span.clone())?, text.get(..span.start)?);
+    let key = before.rsplit('\n').next()?.split('=').next()?.trim();
+    Some(format!("{key} is a list: write {key} = [{value}]"))
+}
+
 /// A file that holds one template.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -203,10 +235,7 @@ struct TemplateFile {
 /// One template as the running server is asked to add it.
 pub(super) fn template_request(path: &Path, text: &str) -> Result<TemplateAdd, ConfigError> {
     let source = ConfigText { path, text };
-    let file: TemplateFile = toml::from_str(text).map_err(|error| {
-        let what = error.message().replace('\n', " ");
-        ConfigError::at(path, text, error.span(), &with_hint(&what))
-    })?;
+    let file: TemplateFile = toml::from_str(text).map_err(|error| wrong_shape(path, text, &error))?;
     let [table] = file.template.get_ref().as_slice() else {
         return Err(source.error(file.template.span(), "the file must have exactly one [[template]]"));
     };

@@ -5,6 +5,7 @@ mod console;
 mod error;
 mod file;
 mod mail;
+mod mistakes;
 mod reference;
 mod settings;
 mod source;
@@ -23,7 +24,7 @@ use crate::serve::log::LogOptions;
 use crate::tick::doors::Door;
 use crate::tls::TlsConfig;
 
-pub(crate) use error::ConfigError;
+pub(crate) use error::{ConfigError, hide_runs};
 pub(crate) use reference::default_file;
 pub(crate) use settings::Assignment;
 pub(crate) use store::{StoreConfig, default_key_file, parse_unseal, store_folder};
@@ -122,9 +123,17 @@ pub(crate) struct Config {
 /// Read and check a file.
 ///
 /// # Errors
-/// The first mistake, with its line, the line itself with a caret, and what would be right.
+/// All mistakes, each with its line, the line itself with a caret, and what would be right.
 pub(crate) fn read(path: &Path) -> Result<Config, ConfigError> {
-    file::parse(path, &read_text(path)?)
+    mistakes::read(path, &read_text(path)?)
+}
+
+/// Only the data directory of a file, whatever else is in it.
+///
+/// # Errors
+/// The file cannot be read, is no TOML, or has no `dir` in `[data]`.
+pub(crate) fn data_path(path: &Path) -> Result<PathBuf, ConfigError> {
+    file::data_path(path, &read_text(path)?)
 }
 
 /// A file with one `[[template]]` table as the parameters of `template.add`.
@@ -146,7 +155,7 @@ fn read_text(path: &Path) -> Result<String, ConfigError> {
 
 /// The known word that is most like the unknown one, if it is like one at all: at most a third of it must change, where
 /// two letters that changed places count once.
-fn nearest<'a>(unknown: &str, known: &[&'a str]) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(unknown: &str, known: &[&'a str]) -> Option<&'a str> {
     let best = known.iter().map(|word| (strsim::osa_distance(unknown, word), *word)).min()?;
     (best.0 <= unknown.len().max(best.1.len()).div_ceil(3)).then_some(best.1)
 }

@@ -24,6 +24,7 @@ use crate::tick::doors::{Door, Doors};
 use crate::tick::lanes::Lanes;
 use crate::tick::orders::{ShardAnswer, ShardOrder};
 use crate::tick::thread::{self, Endpoint, Order, Seed, Told};
+use crate::tick::voice::ToListener;
 use crate::tls::ServerTls;
 
 /// Running shards.
@@ -181,6 +182,8 @@ pub(crate) struct ShardPlan<'a> {
     pub(crate) tls: Option<&'a ServerTls>,
     /// What HTTP needs beside the device APIs.
     pub(crate) http: &'a HttpOptions,
+    /// Who hears what happens to devices.
+    pub(crate) listener: Option<&'a ToListener>,
 }
 
 /// A shard's thread as the main thread holds it while it starts.
@@ -352,6 +355,7 @@ fn spawn_all(
             answers_orders,
             arrives,
             pin_to: cores.get(at).copied(),
+            listener: plan.listener.cloned(),
         };
         let thread = std::thread::Builder::new().name(format!("shard-{at}")).spawn(move || thread::run(seed));
         let crew = Crew { orders: shard_orders, answers: carried_out };

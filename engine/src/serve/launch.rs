@@ -13,6 +13,7 @@ use crate::config::{self, EngineOptions, Listen, StoreConfig};
 use crate::serve::log::{self, Log, LogOptions};
 use crate::serve::{self, Server, announce, dev};
 use crate::store::Fill;
+use crate::tick::voice;
 use crate::tls::{self, CertificateSource, Local, TlsConfig};
 
 fn start_log(options: LogOptions) -> Result<Log, Failure> {
@@ -56,6 +57,7 @@ pub(crate) fn dev(flags: Dev) -> Result<(), Failure> {
     let alias = |is_chosen: bool, port| dev::free(SocketAddr::new(any, port)).filter(|_| !is_chosen);
     let plain_alias = alias(flags.plain.is_some(), dev::MQTT_PORT);
     let tls_alias = alias(flags.plain.is_some() || tls.is_none(), dev::MQTTS_PORT);
+    let (to_listener, listener) = voice::way();
     let server = Server {
         listen: Listen {
             plain: [Some(plain), plain_alias].into_iter().flatten().collect(),
@@ -75,10 +77,13 @@ pub(crate) fn dev(flags: Dev) -> Result<(), Failure> {
         fill: Fill::Dev { more: flags.devices, tokens_out: flags.tokens_out },
         ready_file: flags.ready_file,
         config_path: None,
+        listener: Some(to_listener),
     };
     let local = server.tls.as_ref().and_then(TlsConfig::local).cloned();
-    serve::serve(server, |ready| announce::announce(ready, flags.data.as_deref(), local.as_ref()))
-        .map_err(Failure::from)
+    serve::serve(server, |ready, names| {
+        announce::announce(ready, (flags.data.as_deref(), local.as_ref()), (listener, names))
+    })
+    .map_err(Failure::from)
 }
 
 /// Write a file with tokens that only its owner may read.
@@ -109,8 +114,9 @@ pub(crate) fn serve(
         fill: Fill::File { path: path.clone(), templates: config.templates, devices: config.devices },
         ready_file,
         config_path: Some(path),
+        listener: None,
     };
-    serve::serve(server, |_| {}).map_err(Failure::from)
+    serve::serve(server, |_, _| Ok(())).map_err(Failure::from)
 }
 
 /// `linchpin check`.

@@ -22,7 +22,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use linchpin_control::http;
-use linchpin_control::{Control, Facts, PeopleSettings, Registry, Replacer};
+use linchpin_control::{CertificateEnd, Control, Facts, PeopleSettings, Registry, Replacer};
+use linchpin_protocol::model::DeviceId;
 use linchpin_shard::{Command, HttpOptions, Settings};
 use signal_hook::iterator::Signals;
 
@@ -36,6 +37,7 @@ use crate::store::{Fill, Stored};
 use crate::tick::counters;
 use crate::tick::doors::Door;
 use crate::tick::orders::ShardOrder;
+use crate::tick::voice::ToListener;
 use crate::tls::{Local, ServerTls, TlsConfig, open_tls};
 use crate::upgrade::{Ended, Incoming, UpgradeOrders, hand_over};
 
@@ -49,16 +51,21 @@ pub(crate) struct Server {
     pub(crate) tls: Option<TlsConfig>,
     /// What the store is opened with; `None`: state is in memory only.
     pub(crate) store: Option<StoreConfig>,
-    /// What must exist before it serves.
     /// Also the routes of the control plane that only tests need.
     pub(crate) test_routes: bool,
     /// How people sign in, where the store has room for them.
     pub(crate) people: PeopleSettings,
+    /// What must exist before it serves.
     pub(crate) fill: Fill,
     pub(crate) ready_file: Option<PathBuf>,
     /// Reloaded at SIGHUP.
     pub(crate) config_path: Option<PathBuf>,
+    /// Who hears what happens to devices.
+    pub(crate) listener: Option<ToListener>,
 }
+
+/// Says a device's name.
+pub(crate) type DeviceNames = Box<dyn Fn(DeviceId) -> Option<String> + Send>;
 
 /// The data directory, for its owner only.
 fn make_folder(path: &Path) -> Result<(), ServeError> {
@@ -79,7 +86,7 @@ fn make_folder(path: &Path) -> Result<(), ServeError> {
 
 /// Start, say what runs in the ready file and to `announce`, and serve until a signal ends it, or another process serves in
 /// this one's place. A process that was started to take over does so.
-pub(crate) fn serve(server: Server, announce: impl FnOnce(&Ready)) -> Result<(), ServeError> {
+pub(crate) fn serve(server: Server, announce: impl FnOnce(&Ready, DeviceNames) -> std::io::Result<()>) -> Result<(), ServeError> {
     // First of all: whoever reads the ready file may end the server at once.
     let mut signals = shutdown::catch().map_err(of_signals)?;
     let incoming = Incoming::of_environment().map_err(ServeError::handover)?;
@@ -110,7 +117,7 @@ struct Reload {
 /// From options to a server that runs.
 fn start(
     server: Server,
-    announce: impl FnOnce(&Ready),
+    announce: impl FnOnce(&Ready, DeviceNames) -> std::io::Result<()>,
     mut incoming: Option<&mut Incoming>,
 ) -> Result<(Running, Reload), ServeError> {
     make_folder(&server.data_path)?;
@@ -124,7 +131,7 @@ fn start(
         None => None,
     };
     let Server {
-        listen, data_path, engine: options, settings, tls, store, fill, people, ready_file, config_path, ..
+        listen, data_path, engine: options, settings, tls, store, fill, people, ready_file, config_path, listener, ..
     } = server;
     let stored = match &store {
         Some(config) if inherited.is_some() => Some(Stored::open_when_free(&data_path, config)),
@@ -150,13 +157,14 @@ fn start(
         listen: &listen,
         tls: tls.as_deref(),
         http: &http,
+        listener: listener.as_ref(),
     };
     let (mut engine, lanes) = boot::start(&options, plan, inherited).map_err(ServeError::Boot)?;
     say_where_state_is(stored.as_ref().map(|_| data_path.as_path()), &registry);
     let socket = std::path::absolute(&data_path).unwrap_or_else(|_| data_path.clone()).join("admin.sock");
     let orders = UpgradeOrders::default();
     let replacer: Option<Arc<dyn Replacer>> = stored.is_some().then(|| Arc::new(orders.clone()) as Arc<dyn Replacer>);
-    let (facts, people) = (facts(&engine, started), setup::people(people, &data_path, &engine));
+    let (facts, people) = (facts(&engine, started, tls.as_ref()), setup::people(people, &data_path, &engine));
     let desk = DeskParts { socket, metrics: listen.metrics, routes, people, facts, digest: keys.digest, replacer };
     let control = desk.start(&mut engine, lanes, registry, stored.as_ref(), ordering).map_err(ServeError::Control)?;
     if let Some(incoming) = incoming {
@@ -170,9 +178,10 @@ fn start(
     if let Some(path) = &ready_file {
         ready.write(path)?;
     }
-    announce(&ready);
+    let is_dev = listener.is_some();
+    announce(&ready, control.device_names()).map_err(|error| ServeError::Boot(BootError::Io(error)))?;
     drop((ready, devices));
-    say_ready(&engine, &control);
+    say_ready(&engine, &control, is_dev);
     watchdog::start(&engine.progress);
     let asks = Vec::new();
     let running = Running { engine, control: Some(control), stored, tls, desk, store_config: store, data_path, asks };
@@ -257,9 +266,11 @@ fn registry(stored: Option<&Stored>, shards: u16, digest: [u8; 32]) -> Result<Re
 }
 
 /// Log how the server runs and where it listens.
-fn say_ready(engine: &Engine, control: &Control) {
-    for line in &engine.probe.lines {
-        tracing::info!("{line}");
+fn say_ready(engine: &Engine, control: &Control, is_dev: bool) {
+    engine.probe.lines.iter().for_each(|line| tracing::info!("{line}"));
+    for line in &engine.probe.limits_lines {
+        // A maker with three devices needs no advice about a hundred thousand.
+        if is_dev { tracing::debug!("{line}") } else { tracing::info!("{line}") }
     }
     let listed = |door| engine.addresses(door).iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
     tracing::info!(plain = listed(Door::Plain), tls = listed(Door::Tls), mutual = listed(Door::Mutual), "ready");
@@ -270,7 +281,7 @@ fn say_ready(engine: &Engine, control: &Control) {
 }
 
 /// What `linchpin status` says of the server itself.
-fn facts(engine: &Engine, started: Instant) -> Facts {
+fn facts(engine: &Engine, started: Instant, tls: Option<&Arc<ServerTls>>) -> Facts {
     Facts {
         version: env!("CARGO_PKG_VERSION"),
         commit: env!("LINCHPIN_COMMIT"),
@@ -282,6 +293,7 @@ fn facts(engine: &Engine, started: Instant) -> Facts {
         proxied: engine.addresses(Door::Proxied),
         started,
         counters: counters::abouts(),
+        certificate_end: tls.map(|tls| Arc::clone(tls) as Arc<dyn CertificateEnd>),
     }
 }
 

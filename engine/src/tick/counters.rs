@@ -9,6 +9,8 @@ pub(crate) struct EngineCounters {
     pub(crate) tick_max_us: u64,
     pub(crate) lane_depth: u64,
     pub(crate) enters: u64,
+    /// Processor time of the thread.
+    pub(crate) cpu_us: u64,
     pub(crate) accepts: u64,
     pub(crate) accept_pauses: u64,
     pub(crate) backlog_bytes: u64,
@@ -52,6 +54,9 @@ const OF_THREAD: &[Counter<EngineCounters>] = &[
         "System calls that submitted or waited.",
         |c: &EngineCounters| number(c.enters),
     ),
+    Counter::total("cpu_us", "linchpin_shard_cpu_seconds_total", "Processor time of the shard's thread.", |c: &EngineCounters| {
+        number(c.cpu_us)
+    }),
     Counter::gauge(
         "backlog_bytes",
         "linchpin_send_backlog_bytes",

@@ -60,7 +60,11 @@ impl Core {
                 }
                 ShardAnswer::Done
             }
-            ShardOrder::Listeners => ShardAnswer::Listeners(self.driver.listeners()),
+            ShardOrder::Listeners => ShardAnswer::Listeners(self.driver.listeners().map(|mut all| {
+                // Before them are those that a drain has closed.
+                all.drain(..all.len().saturating_sub(self.bound.len()));
+                all
+            })),
             ShardOrder::Export => ShardAnswer::Exported(self.export()),
             ShardOrder::Resume(with) => {
                 self.resume(scratch, *with)?;

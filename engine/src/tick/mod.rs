@@ -10,7 +10,9 @@ mod log;
 pub(crate) mod orders;
 pub(crate) mod thread;
 mod times;
+pub(crate) mod voice;
 
+use std::net::SocketAddr;
 use std::sync::mpsc::{Receiver, Sender};
 use std::time::{Duration, Instant};
 
@@ -28,9 +30,9 @@ use crate::store::{HistoryAsk, StoreLane};
 use crate::tick::clock::TickClock;
 use crate::tick::command_lane::FromControl;
 use crate::tick::counters::EngineCounters;
-use crate::tick::doors::Doors;
+use crate::tick::doors::{Door, Doors};
 use crate::tick::lanes::Lanes;
-use crate::tick::log::ShardLog;
+use crate::tick::log::{Gone, ShardLog};
 use crate::tick::orders::{Handover, ShardAnswer, ShardOrder};
 use crate::tick::times::TickTimes;
 
@@ -46,6 +48,8 @@ pub(crate) struct Core {
     pub(crate) answers: Answers,
     pub(crate) mailboxes: Vec<Mailbox>,
     pub(crate) listeners: Vec<ListenerId>,
+    /// Where they listen, in the same order.
+    pub(crate) bound: Vec<SocketAddr>,
     pub(crate) clock: TickClock,
     pub(crate) progress: ShardProgress,
     pub(crate) log: ShardLog,
@@ -157,17 +161,23 @@ impl Core {
         let now = now.unwrap_or_else(|| clock.now());
         let begun = begun.unwrap_or_else(Instant::now);
         lanes.receive(|from, parcel| shard.handle(now, parcel.into_input(from), fx));
-        let mut is_draining = false;
+        let mut listens = None;
         commands.receive(|command| {
-            is_draining |= matches!(command, Command::Drain { .. });
+            match command {
+                Command::Drain { .. } => listens = Some(false),
+                Command::Undrain => listens = Some(true),
+                _ => {}
+            }
             if let Command::RemoveDevice { request, .. } = &command {
                 removals.push(*request);
             }
             shard.handle(now, Input::Command(command), fx);
         });
         asks.receive(limits::ANSWERS_PER_TICK, |ask, part| shard.handle(now, Input::Answer { ask, part }, fx));
-        if is_draining {
-            self.stop_listening();
+        match listens {
+            Some(true) => self.listen_again(),
+            Some(false) => self.stop_listening(),
+            None => {}
         }
         if self.shard.deadline().is_some_and(|at| at <= now.mono) {
             self.shard.handle(now, Input::Timer, &mut scratch.fx);
@@ -235,10 +245,11 @@ impl Core {
 
     /// Effects in their order, then all sends in one submission (the one that the next tick sleeps with), then the closes.
     fn carry_out(&mut self, now: Millis, scratch: &mut Scratch) {
-        if let Some(store) = &mut self.store
-            && !scratch.fx.points.is_empty()
-        {
-            store.take_points(now, &scratch.fx);
+        if !scratch.fx.points.is_empty() {
+            self.log.points(&scratch.fx);
+            if let Some(store) = &mut self.store {
+                store.take_points(now, &scratch.fx);
+            }
         }
         std::mem::swap(&mut scratch.list, &mut scratch.fx.list);
         for effect in scratch.list.drain(..) {
@@ -284,7 +295,11 @@ impl Core {
                         store.ask_field(ask);
                     }
                 }
-                Effect::Ended { device, end, .. } => self.log.ended(now, device, end),
+                Effect::LoggedIn { slot } => self.log.logged_in(&self.shard, slot),
+                Effect::Introduced { slot } => self.log.introduced(&self.shard, slot),
+                Effect::Ended { device, end, peer, online_ms, .. } => {
+                    self.log.ended(now, &Gone { device, peer, end, online_ms });
+                }
             }
         }
         let sends = scratch.fx.sends.iter();
@@ -322,6 +337,7 @@ impl Core {
             accepts: driver.accepts,
             accept_pauses: driver.accept_pauses,
             backlog_bytes: driver.backlog_bytes,
+            cpu_us: cpu_time().as_micros() as u64,
             ..EngineCounters::default()
         };
         self.ticks.report(now, &mut counters);
@@ -329,6 +345,27 @@ impl Core {
             store.count(&mut counters);
         }
         counters
+    }
+
+    /// After a drain that was taken back.
+    fn listen_again(&mut self) {
+        if !self.listeners.is_empty() {
+            return;
+        }
+        let doors: Vec<Door> = self.doors.kinds.iter().rev().take(self.bound.len()).rev().copied().collect();
+        if self.doors.kinds.len() + doors.len() > limits::LISTENERS {
+            tracing::error!(shard = self.id.0, "drained and taken back too often: restart the server to listen again");
+            return;
+        }
+        for (door, address) in doors.into_iter().zip(self.bound.clone()) {
+            match self.driver.listen(address) {
+                Ok((listener, _)) => {
+                    self.listeners.push(listener);
+                    self.doors.kinds.push(door);
+                }
+                Err(error) => tracing::error!(shard = self.id.0, %address, %error, "cannot listen again"),
+            }
+        }
     }
 
     fn stop_listening(&mut self) {

@@ -20,6 +20,7 @@ use crate::tick::lanes::Lanes;
 use crate::tick::log::ShardLog;
 use crate::tick::orders::{Handover, ShardAnswer, ShardOrder};
 use crate::tick::times::TickTimes;
+use crate::tick::voice::{ToListener, Voice};
 
 /// Where a shard listens.
 pub(crate) enum Endpoint {
@@ -65,6 +66,8 @@ pub(crate) struct Seed {
     /// Its connections come from the process before: it serves once it is told to.
     pub(crate) arrives: bool,
     pub(crate) pin_to: Option<usize>,
+    /// Where it says what happens to devices.
+    pub(crate) listener: Option<ToListener>,
 }
 
 /// Tells the main thread when a shard's thread panics.
@@ -106,6 +109,9 @@ fn open(seed: Seed) -> Result<Option<Core>, BootError> {
     let id = options.id;
     let mut shard = Shard::new(options, seed.clock.now());
     shard.reserve(seed.devices);
+    if seed.listener.is_some() {
+        shard.show_points();
+    }
     let mut fx = Effects::new();
     for command in seed.load.into_iter().flatten() {
         shard.handle(seed.clock.now(), Input::Command(command), &mut fx);
@@ -131,7 +137,7 @@ fn open(seed: Seed) -> Result<Option<Core>, BootError> {
         listeners.push(listener);
         bound.push(at);
     }
-    if seed.tell.send(Told::Listening(bound)).is_err() {
+    if seed.tell.send(Told::Listening(bound.clone())).is_err() {
         return Ok(None);
     }
     let Ok(Order::Run(mailboxes, shards)) = seed.orders.recv() else { return Ok(None) };
@@ -151,9 +157,10 @@ fn open(seed: Seed) -> Result<Option<Core>, BootError> {
         answers: seed.answers,
         mailboxes,
         listeners,
+        bound,
         clock: seed.clock,
         progress: seed.progress,
-        log: ShardLog::new(id),
+        log: ShardLog::new(id, seed.listener.map(Voice::new)),
         doors,
         ticks: TickTimes::default(),
         orders: seed.shard_orders,

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, SystemTime};
 
+use linchpin_control::CertificateEnd;
 use linchpin_control::acme::AcmeSettings;
 use linchpin_shard::TlsOptions;
 use linchpin_tls::pki_types::CertificateDer;
@@ -335,6 +336,13 @@ impl ServerTls {
         self.replace(&current, from_files)
     }
 
+    /// All certificates that are served, from files and ordered.
+    fn served(&self) -> Vec<Identity> {
+        let from_files = self.from_files.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let ordered = self.ordered.lock().unwrap_or_else(PoisonError::into_inner);
+        from_files.into_iter().chain(ordered.iter().cloned()).collect()
+    }
+
     fn replace(&self, config: &TlsConfig, mut identities: Vec<Identity>) -> Result<(), TlsError> {
         identities.extend(self.ordered.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned());
         let identities = config.with_placeholder(identities)?;
@@ -367,6 +375,12 @@ impl ServerTls {
         };
         let thread = std::thread::Builder::new().name("ticket-keys".to_owned()).spawn(run);
         thread.map(drop).map_err(TlsError::new)
+    }
+}
+
+impl CertificateEnd for ServerTls {
+    fn unix_s(&self) -> Option<u64> {
+        self.served().iter().map(|identity| identity.check(now_s(), &[]).not_after_s).min()
     }
 }
 

@@ -6,6 +6,7 @@ use super::{
     Arrival, Group, MessageKind, Mix, Mqtt, Payload, PhaseKind, Scenario, ScenarioPhase, TlsVersion, Transport,
 };
 use crate::exit::Exit;
+use crate::limits;
 use crate::units::{Count, Rate, Span};
 
 /// Read and check a scenario file.
@@ -18,9 +19,36 @@ pub(crate) fn read(path: &Path) -> Result<Scenario, Exit> {
 
 /// Parse and check; the error shows all that is wrong.
 pub(crate) fn parse(text: &str) -> Result<Scenario, String> {
-    let scenario: Scenario = toml::from_str(text).map_err(|error| error.to_string())?;
+    let scenario: Scenario = toml::from_str(text).map_err(|error| form_faults(text, error).join("\n  "))?;
     let faults = scenario.faults();
     if faults.is_empty() { Ok(scenario) } else { Err(faults.join("\n  ")) }
+}
+
+/// All that is wrong with the form of a file. Reading ends at the first fault: its line is taken out, and the rest is read again.
+fn form_faults(text: &str, first: toml::de::Error) -> Vec<String> {
+    let (mut left, mut faults, mut next) = (text.to_owned(), Vec::new(), Some(first));
+    while let Some(fault) = next.take() {
+        let place = fault.span().map(|span| span.start.min(left.len()));
+        let line = place.map(|place| line_at(&left, place)).filter(|line| !left[line.clone()].trim().is_empty());
+        // What is missing after a line was taken out may have been in it.
+        if faults.is_empty() || line.is_some() && !fault.message().starts_with("missing field") {
+            faults.push(fault.to_string().trim_end().replace('\n', "\n  "));
+        }
+        let Some(line) = line.filter(|_| faults.len() < limits::FORM_FAULTS) else { break };
+        let is_missing = fault.message().starts_with("missing field");
+        left.replace_range(line.clone(), &" ".repeat(line.len()));
+        // The rest of a value that goes over several lines is no fault.
+        if is_missing || left.parse::<toml::Table>().is_err() {
+            break;
+        }
+        next = toml::from_str::<Scenario>(&left).err();
+    }
+    faults
+}
+
+fn line_at(text: &str, place: usize) -> std::ops::Range<usize> {
+    let start = text[..place].rfind('\n').map_or(0, |at| at + 1);
+    start..text[place..].find('\n').map_or(text.len(), |at| place + at)
 }
 
 /// The schema that editors complete scenario files with.
@@ -156,6 +184,21 @@ duration = "10s"
             let error = parse(&text).expect_err(to);
             assert!(words.iter().all(|word| error.contains(word)), "{to}: {error}");
         }
+    }
+
+    #[test]
+    fn all_faults_of_the_form_are_told_at_once() {
+        let text = SMALL
+            .replace("name = \"small\"", "nmae = \"small\"")
+            .replace("count = 10", "count = 10\ndevcies = 3")
+            .replace("duration = \"10s\"", "duration = \"10 parsec\"");
+        let error = parse(&text).expect_err("three faults");
+        for word in ["nmae", "devcies", "10 parsec"] {
+            assert!(error.contains(word), "no {word:?} in {error}");
+        }
+        assert_eq!(error.matches("TOML parse error").count(), 3, "{error}");
+        let one = parse(&SMALL.replace("count = 10", "cuont = 10")).expect_err("one fault");
+        assert_eq!(one.matches("TOML parse error").count(), 1, "{one}");
     }
 
     #[test]

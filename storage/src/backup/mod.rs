@@ -199,6 +199,15 @@ pub fn list(target: &dyn BackupTarget) -> Result<Vec<String>, Error> {
     Ok(names.iter().filter_map(id).collect())
 }
 
+/// What a backup says of itself. Nothing vouches for it: see [`verify`].
+///
+/// # Errors
+/// Its list of files cannot be read.
+pub fn peek(target: &dyn BackupTarget, id: &str) -> Result<Manifest, Error> {
+    let bytes = target.get(&manifest_of(id))?.ok_or_else(|| unusable(format!("the list of files of {id} is missing")))?;
+    Manifest::unverified(&bytes).ok_or_else(|| unusable(format!("the list of files of {id} is damaged")))
+}
+
 fn keyring_file(target: &dyn BackupTarget, id: &str) -> Result<Vec<u8>, Error> {
     target.get(&keyring_of(id))?.ok_or_else(|| unusable(format!("the keyring of {id} is missing: use another backup")))
 }

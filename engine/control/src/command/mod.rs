@@ -41,6 +41,6 @@ pub use plain::{Plain, Word};
 pub use row::{AuditClass, Offline, Route, Row, Shapes};
 pub(crate) use run::{Outcome, Streamed};
 pub(crate) use status::figures;
-pub use store::{list_backups, restore_backup, verify_backup};
+pub use store::{ListedBackup, describe_backups, list_backups, restore_backup, verify_backup};
 pub use table::TABLE;
 pub(crate) use table::find;

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use linchpin_shard::Command;
 
 use super::desk::Desk;
-use super::request::{Drain, Draining, Status, StatusAnswer};
+use super::request::{Drain, Draining, Status, StatusAnswer, StoreGlance};
 use crate::CommandError;
+use crate::backup::Upkeep;
 use crate::monitor::status::{ShardFigures, sum};
 
 pub(super) async fn status(desk: &Desk, _: Status) -> Result<StatusAnswer, CommandError> {
@@ -27,7 +28,34 @@ pub(super) async fn status(desk: &Desk, _: Status) -> Result<StatusAnswer, Comma
         proxied: listed(&facts.proxied),
         state: if desk.upkeep.is_some() { "disk" } else { "memory" }.to_owned(),
         uptime_s: facts.started.elapsed().as_secs(),
+        memory_bytes: memory_bytes(),
+        store: desk.upkeep.as_ref().map(glance),
+        certificate_end_s: facts.certificate_end.as_ref().and_then(|end| end.unix_s()),
     })
+}
+
+/// Resident memory of this process, bytes.
+fn memory_bytes() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    line.split_whitespace().next()?.parse::<u64>().ok().map(|kib| kib * 1_024)
+}
+
+fn glance(upkeep: &Upkeep) -> StoreGlance {
+    let (store, backups) = (upkeep.keep().store(), upkeep.figures());
+    let disk = rustix::fs::statvfs(store.folder()).ok();
+    let bytes = |blocks: fn(&rustix::fs::StatVfs) -> u64| disk.as_ref().map_or(0, |disk| blocks(disk) * disk.f_frsize);
+    let figures = store.figures();
+    StoreGlance {
+        disk_bytes: bytes(|disk| disk.f_blocks),
+        disk_free_bytes: bytes(|disk| disk.f_bavail),
+        full: figures.is_full,
+        poisoned: figures.is_poisoned,
+        at_risk_ms: figures.unsynced_ms,
+        last_backup_s: (backups.last_s > 0).then_some(backups.last_s),
+        backup_failures: backups.failed,
+        backs_up: upkeep.plan().is_some_and(|plan| plan.every.is_some()),
+    }
 }
 
 /// What each shard holds and counts, in their order. All are asked at once.
@@ -50,6 +78,12 @@ pub(crate) async fn figures(desk: &Desk) -> Result<Vec<ShardFigures>, CommandErr
 
 pub(super) async fn drain(desk: &Desk, asked: Drain) -> Result<Draining, CommandError> {
     let redirect = asked.redirect.as_deref().map(host_and_port).transpose()?;
+    if asked.undo {
+        for shard in desk.shards.all() {
+            desk.shards.tell(shard, Command::Undrain)?;
+        }
+        return Ok(Draining { draining: false });
+    }
     let per_second = asked.per_second.div_ceil(u32::from(desk.shards.count()));
     for shard in desk.shards.all() {
         desk.shards.tell(shard, Command::Drain { redirect: redirect.clone(), per_second })?;

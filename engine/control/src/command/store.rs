@@ -210,3 +210,31 @@ pub fn verify_backup(place: &BackupPlace, id: Option<&str>, unseal: &Unseal) -> 
 pub fn list_backups(place: &BackupPlace) -> Result<Vec<String>, CommandError> {
     Ok(backup::list(&*place.open()?)?)
 }
+
+/// A backup as its own list of files says; whether that is signed only `verify` knows.
+#[derive(Clone, Debug)]
+pub struct ListedBackup {
+    /// Its name.
+    pub id: String,
+    /// When it was made, Unix ms.
+    pub created_ms: u64,
+    /// Files of the store in it.
+    pub files: u64,
+    /// Their bytes.
+    pub bytes: u64,
+}
+
+/// The same with dates and sizes, without any key.
+///
+/// # Errors
+/// The place cannot be read.
+pub fn describe_backups(place: &BackupPlace) -> Result<Vec<ListedBackup>, CommandError> {
+    let target = place.open()?;
+    let mut listed = Vec::new();
+    for id in backup::list(&*target)? {
+        let said = backup::peek(&*target, &id)?;
+        let bytes = said.files.iter().map(|file| file.len).sum();
+        listed.push(ListedBackup { id, created_ms: said.created_ms, files: said.files.len() as u64, bytes });
+    }
+    Ok(listed)
+}

@@ -6,7 +6,7 @@ use linchpin_protocol::{Action, ClockQuery, InfoPairs, PinList, Status, SyncPins
 
 use crate::device::verbs::{Origin, Refused};
 use crate::store::identity::FieldWay;
-use crate::{AwaitedKind, End, Shard, Slot, Turn, limits};
+use crate::{AwaitedKind, Effect, End, Shard, Slot, Turn, limits};
 
 /// What a device is answered when a verb is refused.
 pub(crate) fn status_of(refused: Refused) -> Status {
@@ -185,6 +185,7 @@ impl Shard {
                 announced.buff_in = bytes.min(usize::from(u16::MAX)) as u16;
             }
         });
+        turn.fx.push(Effect::Introduced { slot });
         self.respond(turn, slot, id, Status::Ok);
         self.info_answered(turn, slot);
     }

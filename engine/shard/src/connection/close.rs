@@ -14,6 +14,8 @@ impl Shard {
         let position = connection.device;
         let was_live = connection.is_live();
         let connection_phase = connection.phase;
+        let peer = connection.peer.address();
+        let online_ms = was_live.then(|| turn.now.mono.since(connection.begun.millis()));
         if connection_phase == Phase::Serving {
             self.leave_ask(slot);
         }
@@ -42,7 +44,7 @@ impl Shard {
         // What was sent last may still wait in the driver for a peer that does not read.
         self.connections.wheel.set(slot, turn.now.mono.after(limits::CLOSING_MS));
         self.counters.ended(end);
-        turn.fx.push(Effect::Ended { slot, device, end });
+        turn.fx.push(Effect::Ended { slot, device, end, peer, online_ms });
         // A graceful close would wait for a peer that does not read.
         if was_blocked {
             self.abort_closing(turn, slot);

@@ -73,12 +73,22 @@ impl Shard {
         match self.admit(turn.now, position, call) {
             Ok(()) => {
                 self.begin_verb();
+                self.note_seen(turn.now, position, &call.what);
                 let reply = self.carry_out(turn, position, call, asker)?;
                 let is_done = reply.status == 200;
                 let awaits = is_done && self.awaits_store(turn, asker, AwaitedKind::Http(call.dialect));
                 (!awaits).then_some(reply)
             }
             Err(reply) => Some(reply),
+        }
+    }
+
+    /// A device that has no connection and writes over HTTP is alive.
+    fn note_seen(&mut self, now: Now, position: u32, what: &What) {
+        let is_said = matches!(what, What::Update(_) | What::Batch(..) | What::LogEvent(..) | What::Upload(_));
+        if is_said && self.devices[position].slot.is_none() {
+            self.devices[position].seen_s = now.wall.seconds() as u32;
+            self.operator.changed.note(position);
         }
     }
 

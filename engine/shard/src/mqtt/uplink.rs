@@ -11,7 +11,7 @@ use linchpin_protocol::mqtt::{Owed, Reason, StreamAsk, StreamPath, Uplink, paylo
 use super::declined::Declined;
 use crate::device::quota::{messages_of_points, messages_of_writes};
 use crate::device::verbs::{Origin, Refused};
-use crate::{End, Shard, Slot, Turn};
+use crate::{Effect, End, Shard, Slot, Turn};
 
 fn checked(value: &[u8]) -> Result<ValueRef<'_>, Declined> {
     match value.len() {
@@ -174,6 +174,7 @@ impl Shard {
             self.end(turn, slot, End::TemplateMismatch);
             return Ok(());
         }
+        turn.fx.push(Effect::Introduced { slot });
         if let (Some(bytes), Some(session)) = (pairs.buff_in(), self.mqtt(slot)) {
             session.limit_packets(u32::try_from(bytes).unwrap_or(u32::MAX));
         }

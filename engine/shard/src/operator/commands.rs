@@ -45,6 +45,10 @@ impl Shard {
                 return self.start_drain(turn.now, redirect, per_second);
             }
             Command::WriteWills => return self.write_wills(turn),
+            Command::Undrain => {
+                self.operator.drain = None;
+                return;
+            }
             Command::Status(to) => (to, Report::Status(Box::new(self.status()))),
             Command::Devices { request, after, limit } => (request, Report::Devices(self.rows(after, limit))),
             Command::Device { request, device } => (request, self.view(device)),

@@ -6,6 +6,7 @@ pub(crate) mod counters;
 mod diary;
 mod drain;
 mod glance;
+pub(crate) mod presented;
 mod tap;
 
 use changed::ChangedDevices;

@@ -23,6 +23,8 @@ pub use points::Points;
 pub(crate) struct StoreLink {
     /// What it takes.
     pub(crate) intake: Intake,
+    /// Points are shown to whoever drives the shard, whatever the store takes.
+    shows_points: bool,
     /// Positions of devices whose properties or metadata it has not been given; each once.
     changed: VecDeque<u32>,
     /// Reads that wait for values of the last run; `None`: all have come.
@@ -35,6 +37,13 @@ pub(crate) struct StoreLink {
 
 impl StoreLink {
     pub(crate) fn new(intake: Intake, replaying: bool) -> Self {
-        Self { intake, changed: VecDeque::new(), parked: replaying.then(Vec::new), entries: 0, must_await: false }
+        Self {
+            intake,
+            shows_points: false,
+            changed: VecDeque::new(),
+            parked: replaying.then(Vec::new),
+            entries: 0,
+            must_await: false,
+        }
     }
 }

@@ -10,19 +10,20 @@ use super::At;
 
 #[derive(Subcommand)]
 pub(crate) enum DeviceVerb {
-    /// All devices.
-    List(At),
+    /// Devices: all of them, or those that the flags name.
+    List(DeviceFilter),
     /// One device with its latest values.
     Show {
-        /// Its id.
-        id: u32,
+        /// Its id or name.
+        id: String,
         #[command(flatten)]
         at: At,
     },
     /// Make devices with new tokens.
     Add {
         /// How many.
-        #[arg(long, default_value_t = 1)]
+        #[arg(long, value_name = "N", default_value_t = 1,
+              value_parser = clap::value_parser!(u32).range(1..=i64::from(linchpin_control::limits::ADD_DEVICES)))]
         count: u32,
         /// Their template.
         #[arg(long)]
@@ -41,8 +42,8 @@ pub(crate) enum DeviceVerb {
     },
     /// Write a value to a device's pin, as an app would.
     Write {
-        /// Its id.
-        id: u32,
+        /// Its id or name.
+        id: String,
         /// V0 to V255, D0 to D255, A0 to A255.
         pin: String,
         /// The value.
@@ -53,8 +54,8 @@ pub(crate) enum DeviceVerb {
     },
     /// Send a device something else: `ota URL`, `reboot`, `debug TEXT`.
     Push {
-        /// Its id.
-        id: u32,
+        /// Its id or name.
+        id: String,
         /// What to send.
         what: PushArgument,
         /// The URL or the text.
@@ -64,15 +65,15 @@ pub(crate) enum DeviceVerb {
     },
     /// The token of a device: what goes into its sketch.
     Token {
-        /// Its id.
-        id: u32,
+        /// Its id or name.
+        id: String,
         #[command(flatten)]
         at: At,
     },
     /// Remove a device: its connection ends, its token and values are gone.
     Remove {
-        /// Its id.
-        id: u32,
+        /// Its id or name.
+        id: String,
         #[command(flatten)]
         at: At,
     },
@@ -80,8 +81,8 @@ pub(crate) enum DeviceVerb {
     Export(ExportArgs),
     /// How connections ended lately and what to do about it: of one device, or of everybody.
     Diary {
-        /// Its id.
-        id: Option<u32>,
+        /// Its id or name.
+        id: Option<String>,
         /// At most this many, newest first.
         #[arg(long, value_name = "N", default_value_t = 20)]
         limit: u32,
@@ -91,8 +92,8 @@ pub(crate) enum DeviceVerb {
     /// Show the frames of a device as they come and go, without its secrets; Ctrl-C ends it.
     #[command(visible_alias = "watch")]
     Tap {
-        /// Its id.
-        id: u32,
+        /// Its id or name.
+        id: String,
         /// Stop after so many seconds.
         #[arg(long, value_name = "N")]
         seconds: Option<u32>,
@@ -101,6 +102,28 @@ pub(crate) enum DeviceVerb {
     },
     /// A virtual device that keeps writing and shows what it receives.
     Sim(Sim),
+}
+
+/// Which devices a list has.
+#[derive(Args)]
+pub(crate) struct DeviceFilter {
+    /// Only those that are connected.
+    #[arg(long, conflicts_with = "offline")]
+    pub(crate) online: bool,
+    /// Only those that are not.
+    #[arg(long)]
+    pub(crate) offline: bool,
+    /// Only names like this; * stands for anything, ? for one character.
+    #[arg(long, value_name = "PATTERN")]
+    pub(crate) name: Option<String>,
+    /// Only those of this template.
+    #[arg(long, value_name = "ID")]
+    pub(crate) template: Option<String>,
+    /// At most so many.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) limit: Option<u32>,
+    #[command(flatten)]
+    pub(crate) at: At,
 }
 
 /// What `linchpin device push` sends.
@@ -181,8 +204,8 @@ pub(crate) enum TemplateVerb {
 /// What to export.
 #[derive(Args)]
 pub(crate) struct ExportArgs {
-    /// Its id.
-    pub(crate) id: u32,
+    /// Its id or name.
+    pub(crate) id: String,
     /// Only this pin, such as V7; may be given several times.
     #[arg(long, value_name = "PIN")]
     pub(crate) pin: Vec<String>,

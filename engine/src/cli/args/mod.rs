@@ -12,8 +12,8 @@ use clap::{Args, Parser, Subcommand};
 use linchpin_driver::Features;
 use linchpin_tls::Layer;
 
-pub(crate) use self::at::{At, default_data};
-pub(crate) use self::device::{DeviceVerb, ExportArgs, Sim, TemplateVerb};
+pub(crate) use self::at::{At, Found, config_file, default_data};
+pub(crate) use self::device::{DeviceFilter, DeviceVerb, ExportArgs, PushArgument, Sim, TemplateVerb};
 pub(crate) use self::people::{
     AdminOrgVerb, AdminVerb, InOrg, InviteVerb, KeyVerb, OfUser, RoleVerb, SessionVerb, UserVerb,
 };
@@ -26,7 +26,7 @@ use crate::serve::log;
 
 /// Self-hosted server for Blynk devices.
 #[derive(Parser)]
-#[command(name = "linchpin", version, about)]
+#[command(name = "linchpin", version, about, after_help = at::WHICH_SERVER)]
 pub(crate) struct Line {
     #[command(subcommand)]
     pub(crate) command: Verb,
@@ -39,43 +39,55 @@ pub(crate) enum Verb {
     /// Start a server from a configuration file.
     Serve {
         /// The file (TOML).
-        #[arg(long)]
-        config: PathBuf,
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
         /// Write where it listens to this file (JSON, 0600) once it does.
         #[arg(long)]
         ready_file: Option<PathBuf>,
         /// How log lines look; goes before [log] format of the file.
         #[arg(long, value_name = "FORMAT")]
         log_format: Option<log::Format>,
-        /// Open a store that is older than its anchor says, once: what is missing stays missing.
+        /// Start once from an older copy of the store; newer data is lost.
         #[arg(long)]
         accept_rollback: bool,
     },
     /// Check a configuration file.
     Check {
         /// The file (TOML).
-        #[arg(long)]
-        config: PathBuf,
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
     },
     /// The configuration file.
     #[command(subcommand)]
     Config(ConfigVerb),
-    /// What the running server does.
-    Status(At),
+    /// How the running server is: devices, load, memory, disk, backups, certificate.
+    Status {
+        /// What each shard holds and has counted, too.
+        #[arg(long)]
+        shards: bool,
+        #[command(flatten)]
+        at: At,
+    },
     /// Devices of the running server.
     #[command(subcommand)]
     Device(DeviceVerb),
     /// Templates of the running server.
     #[command(subcommand)]
     Template(TemplateVerb),
-    /// End all connections of the running server at a pace and take no new ones.
+    /// End all connections of the running server at a pace and take no new ones; shows how many are left.
     Drain {
         /// Send the devices to another server first.
         #[arg(long, value_name = "HOST:PORT")]
         redirect: Option<String>,
         /// Connections a second.
-        #[arg(long)]
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
         per_second: Option<u32>,
+        /// Take a drain back: connections that are left stay, and new ones are taken again.
+        #[arg(long, conflicts_with_all = ["redirect", "per_second"])]
+        undo: bool,
+        /// Do not wait until all have ended.
+        #[arg(long)]
+        no_wait: bool,
         #[command(flatten)]
         at: At,
     },
@@ -104,7 +116,7 @@ pub(crate) enum Verb {
     /// Organizations, which own devices.
     #[command(subcommand)]
     Org(OrgVerb),
-    /// A live view of the running server's shards.
+    /// A live view of the running server: load, ticks, journal, devices that come and go. q ends it.
     Top {
         /// Seconds between two looks.
         #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=3_600))]
@@ -134,9 +146,9 @@ pub(crate) enum Verb {
         /// The folder.
         folder: PathBuf,
     },
-    /// What an end code such as E0103 means and what to do about it.
+    /// Why a device was disconnected: what a code such as E0103 means and what to do about it.
     Explain {
-        /// The code.
+        /// The code: E0103, e103 or 103.
         code: String,
     },
 }
@@ -229,10 +241,10 @@ pub(crate) struct Dev {
     /// Keep nothing on the disk: devices, tokens and values are gone when the server stops.
     #[arg(long)]
     pub(crate) memory: bool,
-    /// Open a store that is older than its anchor says, once: what is missing stays missing.
+    /// Start once from an older copy of the store; newer data is lost.
     #[arg(long, conflicts_with = "memory")]
     pub(crate) accept_rollback: bool,
-    /// Have so many more devices, without template.
+    /// Create so many extra test devices, without template.
     #[arg(long, value_name = "N", default_value_t = 0, requires = "tokens_out",
           value_parser = clap::value_parser!(u32).range(0..=i64::from(limits::DEVICES)))]
     pub(crate) devices: u32,

@@ -9,18 +9,11 @@ use super::at::At;
 /// Which store.
 #[derive(Args)]
 pub(crate) struct Where {
-    /// The server's configuration file.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) config: Option<PathBuf>,
-    /// Data directory of a server that has no configuration file.
-    #[arg(long, value_name = "DIR", conflicts_with = "config")]
-    pub(crate) data: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) at: At,
     /// What opens the keys instead: file:/PATH, credential:NAME or environment:NAME.
     #[arg(long, value_name = "SOURCE")]
     pub(crate) unseal: Option<String>,
-    /// Print JSON.
-    #[arg(long)]
-    pub(crate) json: bool,
 }
 
 #[derive(Subcommand)]

@@ -1,4 +1,8 @@
-//! What `linchpin dev` prints once it runs: what to copy where. [`SECTIONS`] is the whole list.
+//! What `linchpin dev` prints: once it runs, what to copy where ([`SECTIONS`] is the whole list), and then a line for each
+//! thing that happens to devices (`lines.rs` is the whole list).
+
+mod lines;
+mod speaker;
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
@@ -7,6 +11,8 @@ use linchpin_control::request::MadeDevice;
 
 use super::dev::address_for_boards;
 use super::ready::Ready;
+use crate::serve::DeviceNames;
+use crate::tick::voice::Listener;
 use crate::tls::Local;
 
 /// What the sections are made from.
@@ -28,25 +34,44 @@ struct Announcement<'a> {
 /// `None`.
 const SECTIONS: [fn(&Announcement<'_>) -> Option<String>; 13] = [
     devices,
+    board,
+    next_steps,
     first_person,
-    arduino,
     python,
     node,
     mqtt,
     curl,
-    commands,
-    reach,
     tls_trust,
-    tls_arduino,
+    tls_board,
     tls_others,
     tls_curl,
+    what_follows,
 ];
 
-/// Print all sections. `data_path`: the data directory, if commands do not find it by themselves.
-pub(crate) fn announce(ready: &Ready, data_path: Option<&Path>, local: Option<&Local>) {
+/// Print all sections, and from then on what happens to devices. `data_path`: the data directory, if commands do not find it
+/// by themselves.
+///
+/// # Errors
+/// There is no thread for it.
+pub(crate) fn announce(
+    ready: &Ready,
+    (data_path, local): (Option<&Path>, Option<&Local>),
+    (listener, names): (Listener, DeviceNames),
+) -> std::io::Result<()> {
     if let Some(text) = text(ready, data_path, local) {
         print!("{text}");
     }
+    speaker::start(listener, names, data_flag(data_path), example(ready).map(|device| device.id))
+}
+
+/// The device that examples speak for: it has no template.
+fn example(ready: &Ready) -> Option<&MadeDevice> {
+    ready.devices.get(1)
+}
+
+/// The flag that commands need to find the server.
+fn data_flag(data_path: Option<&Path>) -> String {
+    data_path.map_or(String::new(), |path| format!(" --data {}", path.display()))
 }
 
 /// All sections; `None`: nothing listens for devices.
@@ -56,8 +81,8 @@ fn text(ready: &Ready, data_path: Option<&Path>, local: Option<&Local>) -> Optio
         ready,
         plain: SocketAddr::new(host(bound.ip()), bound.port()),
         is_loopback: bound.ip().is_loopback(),
-        device: ready.devices.get(1),
-        data: data_path.map_or(String::new(), |path| format!(" --data {}", path.display())),
+        device: example(ready),
+        data: data_flag(data_path),
         local,
     };
     let mut out = String::from("\n");
@@ -111,33 +136,65 @@ fn first_person(about: &Announcement<'_>) -> Option<String> {
     ))
 }
 
-fn arduino(about: &Announcement<'_>) -> Option<String> {
+/// Lines of a sketch: only with an address that a board can reach.
+fn board(about: &Announcement<'_>) -> Option<String> {
     let (token, host, port) = (about.token()?, about.plain.ip(), about.plain.port());
+    if about.is_loopback {
+        return Some(
+            "Only this machine can connect. For a board on your network start with: linchpin dev --lan\n".to_owned(),
+        );
+    }
     Some(format!(
-        "Arduino, ESP32, ESP8266: change these three lines of a sketch (the header without _SSL; template lines may stay):\n\
-         \x20 #include <BlynkSimpleEsp32.h>\n\
+        "A board: change these lines of a sketch (ESP8266: <BlynkSimpleEsp8266.h>; PlatformIO: lib_deps = blynkkk/Blynk).\n\
+         \x20 #define BLYNK_PRINT Serial                    // the serial monitor says what happens\n\
+         \x20 #include <BlynkSimpleEsp32.h>                 // the header without _SSL\n\
          \x20 #define BLYNK_AUTH_TOKEN \"{token}\"\n\
-         \x20 Blynk.begin(BLYNK_AUTH_TOKEN, ssid, pass, \"{host}\", {port});\n"
+         \x20 Blynk.begin(BLYNK_AUTH_TOKEN, ssid, pass, \"{host}\", {port});\n\
+         Device 1 has a template: its sketch needs BLYNK_TEMPLATE_ID of it. Device 2 has none: remove those lines.\n\
+         Edgent: enter {host} and {port} as the server in the board's own set-up page (http://192.168.4.1).\n\
+         The board cannot connect? Its network must reach {host}, and a firewall must let port {port} in.\n"
+    ))
+}
+
+fn next_steps(about: &Announcement<'_>) -> Option<String> {
+    let (token, address, data, id) = (about.token()?, about.plain, &about.data, about.device?.id);
+    Some(format!(
+        "In a second terminal:\n\
+         \x20 linchpin device watch {id}{data}          # frames of device {id} as they come and go\n\
+         \x20 linchpin device diary{data}            # how connections ended, and what to do\n\
+         \x20 linchpin device write {id} V1 42{data}\n\
+         \x20 linchpin device show {id}{data}\n\
+         \x20 linchpin device sim --server {address} --token {token}   # a virtual device\n"
     ))
 }
 
 fn python(about: &Announcement<'_>) -> Option<String> {
     let (token, host, port) = (about.token()?, about.plain.ip(), about.plain.port());
     Some(format!(
-        "Python (pip install blynklib):\n\
-         \x20 import blynklib\n\
+        "Python (pip install blynklib), writes V1 and prints what V2 gets:\n\
+         \x20 import blynklib, time\n\
          \x20 blynk = blynklib.Blynk(\"{token}\", server=\"{host}\", port={port})\n\
-         \x20 while True: blynk.run()\n"
+         \x20 @blynk.handle_event(\"write V2\")\n\
+         \x20 def v2(pin, value): print(\"V2 =\", value[0], flush=True)\n\
+         \x20 due = 0\n\
+         \x20 while True:\n\
+         \x20   blynk.run()\n\
+         \x20   if blynk.connected() and time.time() > due:\n\
+         \x20     blynk.virtual_write(1, int(time.time()) % 100)\n\
+         \x20     due = time.time() + 1\n"
     ))
 }
 
 fn node(about: &Announcement<'_>) -> Option<String> {
     let (token, host, port) = (about.token()?, about.plain.ip(), about.plain.port());
     Some(format!(
-        "Node (npm install blynk-library):\n\
+        "Node (npm install blynk-library), writes V1 and prints what V2 gets:\n\
          \x20 const Blynk = require(\"blynk-library\");\n\
          \x20 const blynk = new Blynk.Blynk(\"{token}\", {{\n\
-         \x20   connector: new Blynk.TcpClient({{ addr: \"{host}\", port: {port} }}) }});\n"
+         \x20   connector: new Blynk.TcpClient({{ addr: \"{host}\", port: {port} }}) }});\n\
+         \x20 const v1 = new blynk.VirtualPin(1), v2 = new blynk.VirtualPin(2);\n\
+         \x20 v2.on(\"write\", (value) => console.log(\"V2 =\", value[0]));\n\
+         \x20 blynk.on(\"connect\", () => setInterval(() => v1.write(new Date().getSeconds()), 1000));\n"
     ))
 }
 
@@ -161,37 +218,17 @@ fn curl(about: &Announcement<'_>) -> Option<String> {
     ))
 }
 
-fn commands(about: &Announcement<'_>) -> Option<String> {
-    let (token, address, data, id) = (about.token()?, about.plain, &about.data, about.device?.id);
-    Some(format!(
-        "From this machine:\n\
-         \x20 linchpin device sim --server {address} --token {token}\n\
-         \x20 linchpin device write {id} V1 42{data}\n\
-         \x20 linchpin device show {id}{data}\n"
-    ))
-}
-
-fn reach(about: &Announcement<'_>) -> Option<String> {
-    let (host, port) = (about.plain.ip(), about.plain.port());
-    about.device?;
-    Some(if about.is_loopback {
-        "Only this machine can connect. For a board on your network start with: linchpin dev --lan\n".to_owned()
-    } else {
-        format!("For a board: Blynk.begin(BLYNK_AUTH_TOKEN, ssid, pass, \"{host}\", {port});\n")
-    })
-}
-
 fn tls_trust(about: &Announcement<'_>) -> Option<String> {
     let (address, ca, _) = about.tls()?;
     Some(format!("TLS on {address}, with a certificate of this server's own authority: {ca}\n"))
 }
 
-fn tls_arduino(about: &Announcement<'_>) -> Option<String> {
+fn tls_board(about: &Announcement<'_>) -> Option<String> {
     let (address, _, header) = about.tls()?;
     let (host, port) = (address.ip(), address.port());
-    about.device?;
+    about.device.filter(|_| !about.is_loopback)?;
     Some(format!(
-        "ESP32 (copy {header} beside the sketch):\n\
+        "ESP32 with TLS (copy {header} beside the sketch):\n\
          \x20 #include <BlynkSimpleEsp32_SSL.h>\n\
          \x20 #include \"ca.h\"\n\
          \x20 Blynk.begin(BLYNK_AUTH_TOKEN, ssid, pass, \"{host}\", {port}, LINCHPIN_CA);\n"
@@ -212,6 +249,11 @@ fn tls_others(about: &Announcement<'_>) -> Option<String> {
 fn tls_curl(about: &Announcement<'_>) -> Option<String> {
     let ((address, ca, _), token) = (about.tls()?, about.token()?);
     Some(format!("curl:\n\x20 curl --cacert {ca} \"https://{address}/external/api/get?token={token}&v1\"\n"))
+}
+
+fn what_follows(about: &Announcement<'_>) -> Option<String> {
+    about.device?;
+    Some("What devices do is printed here. Ctrl-C ends the server.\n".to_owned())
 }
 
 #[cfg(test)]
@@ -235,8 +277,18 @@ mod tests {
         let devices = demo();
         assert_eq!((devices.len(), devices.iter().filter(|made| made.template.is_some()).count()), (DEVICES, 1));
         let text = text(&Ready::small(devices), Some(Path::new("X")), None).expect("a text");
+        let mut lan = Ready::small(demo());
+        lan.plain = Some(SocketAddr::from(([192, 0, 2, 7], 8080)));
+        let on_lan = super::text(&lan, None, None).expect("a text");
+        let (sketch, steps) = (on_lan.find("Blynk.begin("), on_lan.find("device watch 2"));
+        assert!(sketch.is_some() && sketch < steps, "boards first: {on_lan}");
+        for word in ["BLYNK_PRINT", "BlynkSimpleEsp8266.h", "blynkkk/Blynk", "Edgent", "firewall", "192.0.2.7"] {
+            assert!(on_lan.contains(word), "no {word:?} in {on_lan}");
+        }
+        assert!(!text.contains("Blynk.begin("), "no board can reach 127.0.0.1: {text}");
         for word in [
-            "BLYNK_AUTH_TOKEN",
+            "device watch 2",
+            "device diary",
             "blynklib",
             "blynk-library",
             "curl",
@@ -258,7 +310,7 @@ mod tests {
         ready.tls = ready.plain;
         let local = Local::new(&PathBuf::from("/data"), Vec::new());
         let text = text(&ready, None, Some(&local)).expect("a text");
-        assert!(text.contains("\nTLS on 127.0.0.1:8080") && text.contains("LINCHPIN_CA"), "{text}");
+        assert!(text.contains("\nTLS on 127.0.0.1:8080") && text.contains("curl --cacert"), "{text}");
         assert!(!text.contains("\n\n\n") && text.ends_with("\n\n"), "one empty line between two sections: {text:?}");
     }
 

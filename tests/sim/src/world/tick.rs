@@ -209,7 +209,8 @@ impl World {
             Effect::AnswerStored(answer) => self.store.awaited.push(answer),
             Effect::History { asker, device, ask, pins, .. } => self.store.asked.push((asker, device, *ask, pins)),
             Effect::Field(ask) => self.store.fields.push(ask),
-            Effect::Ended { device, end, slot } => {
+            Effect::LoggedIn { .. } | Effect::Introduced { .. } => {}
+            Effect::Ended { device, end, slot, .. } => {
                 self.note(&[3, shard as u64, u64::from(slot.0), u64::from(end.number())]);
                 self.ends.push((device, end));
             }

@@ -38,6 +38,37 @@ pub struct StatusAnswer {
     pub state: String,
     /// Time since the start, s.
     pub uptime_s: u64,
+    /// Memory of the process that is resident, bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory_bytes: Option<u64>,
+    /// The store and its disk; null: state is in memory only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub store: Option<StoreGlance>,
+    /// When the first of the certificates that are served ends, Unix s.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificate_end_s: Option<u64>,
+}
+
+/// The store, as far as an operator wants to know every day.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct StoreGlance {
+    /// Size of its disk, bytes.
+    pub disk_bytes: u64,
+    /// What is free on it for this user, bytes.
+    pub disk_free_bytes: u64,
+    /// Is nothing written for want of space?
+    pub full: bool,
+    /// Has a sync failed?
+    pub poisoned: bool,
+    /// Age of the oldest value that a power cut would lose now, ms.
+    pub at_risk_ms: u64,
+    /// When this process made its last backup, Unix s.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_backup_s: Option<u64>,
+    /// Tries since the start that failed.
+    pub backup_failures: u64,
+    /// Are backups made by themselves?
+    pub backs_up: bool,
 }
 
 /// End all connections at a pace and take no new ones.
@@ -51,6 +82,9 @@ pub struct Drain {
     #[serde(default = "Drain::pace")]
     #[schemars(range(min = 1))]
     pub per_second: u32,
+    /// Take a drain back instead: connections that are left stay, and new ones are taken again.
+    #[serde(default)]
+    pub undo: bool,
 }
 
 impl Drain {
@@ -59,9 +93,9 @@ impl Drain {
     }
 }
 
-/// It has begun.
+/// It has begun, or was taken back.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Draining {
-    /// True.
+    /// Is the server being drained now?
     pub draining: bool,
 }
