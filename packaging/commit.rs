@@ -16,11 +16,18 @@ fn commit() -> Option<String> {
     git(&["describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"])
 }
 
+fn committed_s() -> Option<String> {
+    git(&["ls-files", "--error-unmatch", "Cargo.toml"])?;
+    git(&["log", "-1", "--format=%ct"])
+}
+
 fn main() {
     let told = std::env::var("LINCHPIN_COMMIT").ok().filter(|text| !text.is_empty());
     let commit = told.or_else(commit).unwrap_or_else(|| "unknown".to_owned());
     println!("cargo::rustc-env=LINCHPIN_COMMIT={commit}");
     println!("cargo::rerun-if-env-changed=LINCHPIN_COMMIT");
+    // When it was committed, Unix s: the same for everybody who builds it.
+    println!("cargo::rustc-env=LINCHPIN_COMMIT_S={}", committed_s().unwrap_or_default());
     // Every commit, checkout and merge writes a line there. The sources decide whether it is `-dirty`.
     for path in git(&["rev-parse", "--git-path", "logs/HEAD"]).iter().map(String::as_str).chain(["src", "Cargo.toml"]) {
         println!("cargo::rerun-if-changed={path}");

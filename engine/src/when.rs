@@ -9,7 +9,7 @@ const DAY_S: u64 = 24 * HOUR_S;
 
 /// How times are shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Times {
+pub(crate) enum TimeStyle {
     /// How long ago; dates in the machine's time zone.
     Local,
     /// ISO 8601 in UTC.
@@ -35,7 +35,7 @@ pub(crate) fn now_s() -> u64 {
     u64::try_from(Timestamp::now().as_second()).unwrap_or(0)
 }
 
-impl Times {
+impl TimeStyle {
     /// By the flag `--utc`.
     pub(crate) const fn of(utc: bool) -> Self {
         if utc { Self::Utc } else { Self::Local }
@@ -43,7 +43,8 @@ impl Times {
 
     /// A moment: `2026-11-23 19:15:30` here, or `2026-11-23T18:15:30Z`.
     pub(crate) fn date(self, unix_s: u64) -> String {
-        let Ok(moment) = i64::try_from(unix_s).map_err(drop).and_then(|s| Timestamp::from_second(s).map_err(drop)) else {
+        let Ok(moment) = i64::try_from(unix_s).map_err(drop).and_then(|s| Timestamp::from_second(s).map_err(drop))
+        else {
             return unix_s.to_string();
         };
         match self {
@@ -97,10 +98,10 @@ mod tests {
             (4_107_542_400, "2100-03-01T00:00:00Z"),
             (u64::MAX, "18446744073709551615"),
         ] {
-            assert_eq!(Times::Utc.date(unix_s), text);
+            assert_eq!(TimeStyle::Utc.date(unix_s), text);
         }
-        assert_eq!(Times::Local.since(100, 160), "1 min ago");
-        assert_eq!(Times::Local.since(160, 100), "in 1 min");
-        assert_eq!(Times::Utc.since(0, 100), "1970-01-01T00:00:00Z");
+        assert_eq!(TimeStyle::Local.since(100, 160), "1 min ago");
+        assert_eq!(TimeStyle::Local.since(160, 100), "in 1 min");
+        assert_eq!(TimeStyle::Utc.since(0, 100), "1970-01-01T00:00:00Z");
     }
 }

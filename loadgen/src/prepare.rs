@@ -54,7 +54,9 @@ fn keys(scenario: &Scenario, how: &How) -> Result<Keys, Exit> {
     match path {
         Some(path) => Keys::read(&path, scenario.is_mqtt()),
         None if scenario.is_mqtt() => Ok(Keys::Nobody),
-        None => Err(Exit::usage("--tokens FILE is missing: the tokens of the devices, one a line (`linchpin dev --devices N --tokens-out FILE` writes one; `quick --dev` needs none)")),
+        None => Err(Exit::usage(
+            "--tokens FILE is missing: the tokens of the devices, one a line (`linchpin dev --devices N --tokens-out FILE` writes one; `quick --dev` needs none)",
+        )),
     }
 }
 

@@ -28,11 +28,11 @@ mod start;
 
 pub use backup::{BackupFigures, BackupPlace, BackupPlan, PlaceError, Upkeep};
 pub use command::{
-    AuditClass, ListedBackup, Needs, Offline, Plain, Route, Row, Shapes, TABLE, Word, describe_backups, list_backups, request, restore_backup,
-    verify_backup,
+    AuditClass, ListedBackup, Needs, Offline, Plain, Route, Row, Shapes, TABLE, Word, describe_backups, list_backups,
+    request, restore_backup, verify_backup,
 };
 pub use error::{Code, CommandError, StartError};
-pub use facts::{CertificateEnd, Facts};
+pub use facts::{CertificateEnd, ConfigChange, Facts, RunningConfig, config_changes};
 pub use mail::{MailServer, MailTls};
 pub use monitor::figure::{About, Counter, Figure, Figures, Kind, Over, Times};
 pub use monitor::metrics;

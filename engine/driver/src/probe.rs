@@ -53,7 +53,8 @@ pub fn probe(options: &Options, drivers: u16) -> Result<Probe, crate::OpenError>
     }
     let all = per_driver * usize::from(drivers);
     let total = if direct { all } else { all.min(plain_capacity(descriptor_limit)) };
-    limits_lines.push(format!("limits: {total} connections ({drivers} shards, {descriptor_limit} descriptors a process)"));
+    limits_lines
+        .push(format!("limits: {total} connections ({drivers} shards, {descriptor_limit} descriptors a process)"));
     if (total as u64) < u64::from(options.process_connections) {
         limits_lines.push(format!(
             "{} connections are wanted: raise the descriptor limit with `ulimit -n {}` (systemd: LimitNOFILE={}), or use more shards",

@@ -7,14 +7,14 @@ use linchpin_control::request::{
 use linchpin_control::{Plain, Word};
 use linchpin_protocol::model::DeviceId;
 
-use super::args::{At, DeviceFilter, DeviceVerb, ExportArgs, PushArgument, TemplateVerb};
+use super::args::{At, DeviceVerb, ExportArgs, ListFlags, PushArgument, TemplateVerb};
 use super::client;
 use super::failure::Failure;
 use super::output::{json_line, print, say};
 use super::show;
 use crate::config;
 use crate::serve::launch::write_tokens;
-use crate::when::Times;
+use crate::when::TimeStyle;
 
 /// Ask the server and print its answer.
 pub(super) fn ask<R: Request>(at: &At, request: &R, text: impl FnOnce(&R::Answer) -> String) -> Result<(), Failure> {
@@ -34,7 +34,8 @@ fn id(at: &At, named: &str) -> Result<Plain<DeviceId>, Failure> {
 
 /// The only one with a name, whatever its case.
 fn one_of_name<'a>(named: &str, all: impl Iterator<Item = (u32, &'a str)> + Clone) -> Result<u32, Failure> {
-    let found: Vec<u32> = all.clone().filter(|(_, name)| name.to_lowercase() == named.to_lowercase()).map(|it| it.0).collect();
+    let found: Vec<u32> =
+        all.clone().filter(|(_, name)| name.to_lowercase() == named.to_lowercase()).map(|it| it.0).collect();
     match found[..] {
         [id] => Ok(id),
         [] => {
@@ -51,7 +52,8 @@ fn one_of_name<'a>(named: &str, all: impl Iterator<Item = (u32, &'a str)> + Clon
 
 /// Does a name fit a pattern, in which * stands for anything and ? for one character, whatever their case?
 fn fits(pattern: &str, name: &str) -> bool {
-    let (pattern, name): (Vec<char>, Vec<char>) = (pattern.to_lowercase().chars().collect(), name.to_lowercase().chars().collect());
+    let (pattern, name): (Vec<char>, Vec<char>) =
+        (pattern.to_lowercase().chars().collect(), name.to_lowercase().chars().collect());
     // Where the last * stands, and how much of the name it has taken.
     let (mut at, mut taken, mut star) = (0, 0, None);
     while taken < name.len() {
@@ -74,8 +76,8 @@ fn fits(pattern: &str, name: &str) -> bool {
 }
 
 /// `linchpin device list`.
-fn list(filter: &DeviceFilter) -> Result<(), Failure> {
-    let DeviceFilter { online, offline, name, template, limit, at } = filter;
+fn list(filter: &ListFlags) -> Result<(), Failure> {
+    let ListFlags { online, offline, name, template, limit, at } = filter;
     let mut lines = client::all_devices(&at.socket()?).map_err(Failure::general)?;
     let all = lines.len();
     lines.retain(|line| {
@@ -89,8 +91,12 @@ fn list(filter: &DeviceFilter) -> Result<(), Failure> {
     if at.json {
         return say(&json_line(&lines)?);
     }
-    say(&show::list_text(&lines, Times::of(at.utc)))?;
-    if lines.len() < all { say(&format!("{} of {found} that fit, {all} devices in all\n", lines.len())) } else { Ok(()) }
+    say(&show::list_text(&lines, TimeStyle::of(at.utc)))?;
+    if lines.len() < all {
+        say(&format!("{} of {found} that fit, {all} devices in all\n", lines.len()))
+    } else {
+        Ok(())
+    }
 }
 
 /// A word of the command line.
@@ -103,7 +109,7 @@ pub(super) fn device(verb: DeviceVerb) -> Result<(), Failure> {
     match verb {
         DeviceVerb::List(filter) => list(&filter),
         DeviceVerb::Show { id: named, at } => {
-            ask(&at, &DeviceShow { device: id(&at, &named)? }, |view| show::device_text(view, Times::of(at.utc)))
+            ask(&at, &DeviceShow { device: id(&at, &named)? }, |view| show::device_text(view, TimeStyle::of(at.utc)))
         }
         DeviceVerb::Add { org, count, template, name, tokens_out, at } => {
             let no_org = || Failure::general("organization 0 does not exist: their numbers begin with 1");
@@ -123,8 +129,11 @@ pub(super) fn device(verb: DeviceVerb) -> Result<(), Failure> {
             }
         }
         DeviceVerb::Write { id: named, pin, value, at } => {
-            let request = DeviceWrite { device: id(&at, &named)?, pin: word("pin", &pin)?, value };
-            ask(&at, &request, |answer| {
+            let (device, meant) = (id(&at, &named)?, word("pin", &pin)?);
+            let shown = format!("{pin} = {value:?}");
+            let answer = client::ask(&at.socket()?, &DeviceWrite { device, pin: meant, value });
+            let answer = answer.map_err(|error| Failure::General(format!("{shown}: {error}")))?;
+            print(&at, &answer, |answer| {
                 show::delivered_text(answer, "the device is offline; the value is stored for its next sync")
             })
         }
@@ -142,7 +151,7 @@ pub(super) fn device(verb: DeviceVerb) -> Result<(), Failure> {
         }
         DeviceVerb::Diary { id: named, limit, at } => {
             let device = named.map(|named| id(&at, &named)).transpose()?;
-            ask(&at, &DeviceDiary { device, limit }, |lines| show::diary_text(lines, Times::of(at.utc)))
+            ask(&at, &DeviceDiary { device, limit }, |lines| show::diary_text(lines, TimeStyle::of(at.utc)))
         }
         DeviceVerb::Export(flags) => export(&flags),
         DeviceVerb::Tap { id: named, seconds, at } => tap(&named, seconds, &at),
@@ -163,7 +172,9 @@ fn tap(named: &str, seconds: Option<u32>, at: &At) -> Result<(), Failure> {
 fn check_push(what: PushArgument, argument: Option<&str>) -> Result<(), Failure> {
     let wrong = |text: String| Err(Failure::General(text));
     match (what, argument) {
-        (PushArgument::Ota, None) => wrong("ota needs the address of the firmware: linchpin device push ID ota URL".to_owned()),
+        (PushArgument::Ota, None) => {
+            wrong("ota needs the address of the firmware: linchpin device push ID ota URL".to_owned())
+        }
         (PushArgument::Ota, Some(url)) if !url.starts_with("http://") && !url.starts_with("https://") => {
             wrong(format!("URL is {url:?}, it must begin with http:// or https://"))
         }
@@ -217,7 +228,9 @@ mod tests {
 
     #[test]
     fn patterns_fit_whole_names() {
-        for (pattern, name) in [("green*", "Greenhouse"), ("*", ""), ("?x*z", "axyz"), ("*a*b*", "xxaxxbxx"), ("é?", "Éa")] {
+        for (pattern, name) in
+            [("green*", "Greenhouse"), ("*", ""), ("?x*z", "axyz"), ("*a*b*", "xxaxxbxx"), ("é?", "Éa")]
+        {
             assert!(fits(pattern, name), "{pattern} {name}");
         }
         for (pattern, name) in [("green", "Greenhouse"), ("?", ""), ("a*b", "abc"), ("", "x")] {
@@ -231,6 +244,7 @@ mod tests {
         let text = |named| match one_of_name(named, all.into_iter()) {
             Ok(id) => id.to_string(),
             Err(Failure::General(text) | Failure::Config(text)) => text,
+            Err(Failure::Ended(_)) => unreachable!("nothing was started"),
         };
         assert_eq!(text("garden"), "1");
         assert!(text("Gardn").contains("did you mean \"Garden\"?"), "{}", text("Gardn"));

@@ -4,8 +4,10 @@
 pub(crate) enum Failure {
     /// Something did not work.
     General(String),
-    /// The configuration is wrong.
+    /// The configuration is wrong, or something else that another start would not mend.
     Config(String),
+    /// Another program has said why, and ended with this status.
+    Ended(u8),
 }
 
 impl Failure {

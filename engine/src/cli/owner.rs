@@ -22,7 +22,8 @@ pub(crate) fn other_owner(path: &Path) -> Option<String> {
 
 /// This command line as another user runs it.
 pub(crate) fn command_as(user: &str) -> String {
-    let words = std::env::args().skip(1).map(|word| if word.contains([' ', '\'', '"']) { format!("{word:?}") } else { word });
+    let words =
+        std::env::args().skip(1).map(|word| if word.contains([' ', '\'', '"']) { format!("{word:?}") } else { word });
     format!("sudo -u {user} linchpin {}", words.collect::<Vec<_>>().join(" "))
 }
 

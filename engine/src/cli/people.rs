@@ -34,6 +34,17 @@ pub(crate) fn access(verb: AccessVerb) -> Result<(), Failure> {
     at.run(&AccessWhy { email, org, permission })
 }
 
+/// What a person's number stands for is said where it is wrong.
+fn of_user(of: &OfUser, done: Result<(), Failure>) -> Result<(), Failure> {
+    done.map_err(|error| match error {
+        Failure::General(text) => Failure::General(format!(
+            "user {} of organization {}: {text} (linchpin admin user list --org {} shows who is there)",
+            of.user, of.of.org, of.of.org
+        )),
+        other => other,
+    })
+}
+
 /// `linchpin admin`.
 pub(crate) fn admin(verb: AdminVerb) -> Result<(), Failure> {
     match verb {
@@ -42,8 +53,12 @@ pub(crate) fn admin(verb: AdminVerb) -> Result<(), Failure> {
         AdminVerb::Org(AdminOrgVerb::Suspend(InOrg { org, at })) => at.run(&OrgSuspend { org }),
         AdminVerb::Org(AdminOrgVerb::Resume(InOrg { org, at })) => at.run(&OrgResume { org }),
         AdminVerb::Role(RoleVerb::List(InOrg { org, at })) => at.run(&RoleList { org }),
-        AdminVerb::Session(SessionVerb::List(OfUser { user, of })) => of.at.run(&UserSessions { org: of.org, user }),
-        AdminVerb::Session(SessionVerb::End(OfUser { user, of })) => of.at.run(&UserLogout { org: of.org, user }),
+        AdminVerb::Session(SessionVerb::List(it)) => {
+            of_user(&it, it.of.at.run(&UserSessions { org: it.of.org, user: it.user }))
+        }
+        AdminVerb::Session(SessionVerb::End(it)) => {
+            of_user(&it, it.of.at.run(&UserLogout { org: it.of.org, user: it.user }))
+        }
         AdminVerb::Invite(InviteVerb::List(InOrg { org, at })) => at.run(&InviteList { org }),
         AdminVerb::Invite(InviteVerb::Revoke { invite, of }) => of.at.run(&InviteRevoke { org: of.org, invite }),
         AdminVerb::Key(KeyVerb::List(InOrg { org, at })) => at.run(&KeyList { org }),
@@ -62,12 +77,13 @@ fn user(verb: UserVerb) -> Result<(), Failure> {
             at.run(&UserCreate { org, role, email, name, password })
         }
         UserVerb::List(InOrg { org, at }) => at.run(&UserList { org, after: None, limit: None }),
-        UserVerb::Suspend(OfUser { user, of }) => of.at.run(&UserSuspend { org: of.org, user }),
-        UserVerb::Resume(OfUser { user, of }) => of.at.run(&UserResume { org: of.org, user }),
-        UserVerb::ResetFactor(OfUser { user, of }) => of.at.run(&UserResetFactor { org: of.org, user }),
-        UserVerb::MakeAdmin(OfUser { user, of }) => {
-            of.at.run(&GrantSet { org: of.org, user, role: 1, below: true, until: None })
+        UserVerb::Suspend(it) => of_user(&it, it.of.at.run(&UserSuspend { org: it.of.org, user: it.user })),
+        UserVerb::Resume(it) => of_user(&it, it.of.at.run(&UserResume { org: it.of.org, user: it.user })),
+        UserVerb::ResetFactor(it) => of_user(&it, it.of.at.run(&UserResetFactor { org: it.of.org, user: it.user })),
+        UserVerb::MakeAdmin(it) => {
+            let (org, user) = (it.of.org, it.user);
+            of_user(&it, it.of.at.run(&GrantSet { org, user, role: 1, below: true, until: None }))
         }
-        UserVerb::Remove(OfUser { user, of }) => of.at.run(&UserRemove { org: of.org, user }),
+        UserVerb::Remove(it) => of_user(&it, it.of.at.run(&UserRemove { org: it.of.org, user: it.user })),
     }
 }

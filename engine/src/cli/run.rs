@@ -9,7 +9,7 @@ use linchpin_control::request::Drain;
 use super::args::{ConfigVerb, Line, Verb, config_file};
 use super::failure::Failure;
 use super::output::say;
-use super::{device, doctor, drain, explain, people, shell, status, store, top, upgrade};
+use super::{check, device, doctor, drain, explain, people, shell, status, store, top, upgrade};
 use crate::config;
 use crate::serve::launch;
 
@@ -18,9 +18,9 @@ pub(crate) fn run() -> ExitCode {
     let result = match Line::parse().command {
         Verb::Dev(flags) => launch::dev(flags),
         Verb::Serve { config, ready_file, log_format, accept_rollback } => {
-            config_file(config).and_then(|path| launch::serve(path, ready_file, log_format, accept_rollback))
+            config_file(config).and_then(|path| launch::serve(&path, ready_file, log_format, accept_rollback))
         }
-        Verb::Check { config } => config_file(config).and_then(|path| launch::check(&path)),
+        Verb::Check { config } => config_file(config).and_then(|path| check::run(&path)),
         Verb::Config(ConfigVerb::Default) => say(&config::default_file()),
         Verb::Status { shards, at } => status::run(&at, shards),
         Verb::Device(verb) => device::device(verb),
@@ -39,13 +39,14 @@ pub(crate) fn run() -> ExitCode {
         Verb::Access(verb) => people::access(verb),
         Verb::Admin(verb) => people::admin(verb),
         Verb::Top { every, once, at } => top::run(&at, Duration::from_secs(every), once),
-        Verb::Doctor { config, json } => doctor::run(config.as_deref(), json),
+        Verb::Doctor { config, user, json } => doctor::run(config, user.as_deref(), json),
         Verb::Completions { shell } => shell::completions(shell, Line::command()),
         Verb::Man { folder } => shell::man_pages(&folder, &Line::command()),
         Verb::Explain { code } => explain::run(&code),
     };
     let (text, status) = match result {
         Ok(()) => return ExitCode::SUCCESS,
+        Err(Failure::Ended(status)) => return ExitCode::from(status),
         Err(Failure::General(text)) => (text, 1),
         // EX_CONFIG of sysexits.h.
         Err(Failure::Config(text)) => (text, 78),

@@ -3,15 +3,15 @@
 use std::collections::BTreeMap;
 use std::fmt::Display;
 
+use linchpin_control::ListedBackup;
 use linchpin_control::request::{
     Delivered, DeviceFull, DeviceLine, DiaryLine, Frame, MadeDevice, StreamKind, TemplateSheet,
 };
-use linchpin_control::ListedBackup;
 use serde_json::Value;
 
 use super::status::bytes;
 
-use crate::when::{self, Times};
+use crate::when::{self, TimeStyle};
 
 /// A value for people: text without quotes, `-` for nothing. What devices send is not trusted with the terminal:
 /// control characters are replaced.
@@ -34,7 +34,7 @@ fn or_dash<T: Display>(value: Option<&T>) -> String {
 }
 
 /// Lines of the device list, for people.
-pub(crate) fn list_text(lines: &[DeviceLine], times: Times) -> String {
+pub(crate) fn list_text(lines: &[DeviceLine], times: TimeStyle) -> String {
     let now_s = when::now_s();
     let mut out = format!("{:>8}  {:<8}  {:<16}  {:<20}  name\n", "id", "state", "template", "last seen");
     for line in lines {
@@ -57,7 +57,7 @@ pub(crate) fn delivered_text(answer: &Delivered, otherwise: &str) -> String {
 }
 
 /// One device, for people.
-pub(crate) fn device_text(view: &DeviceFull, times: Times) -> String {
+pub(crate) fn device_text(view: &DeviceFull, times: TimeStyle) -> String {
     let now_s = when::now_s();
     let mut out = list_text(std::slice::from_ref(&view.line), times);
     let (peer, end) = (or_dash(view.peer.as_ref()), or_dash(view.last_end.as_ref()));
@@ -82,7 +82,7 @@ pub(crate) fn device_text(view: &DeviceFull, times: Times) -> String {
 }
 
 /// The diary: one end a paragraph.
-pub(crate) fn diary_text(lines: &[DiaryLine], times: Times) -> String {
+pub(crate) fn diary_text(lines: &[DiaryLine], times: TimeStyle) -> String {
     if lines.is_empty() {
         return "no connection has ended\n".to_owned();
     }
@@ -112,7 +112,7 @@ fn pairs(map: &BTreeMap<String, String>) -> impl Iterator<Item = String> {
 }
 
 /// Any answer: a fact a line, lists with their items indented.
-pub(crate) fn facts_text(answer: &Value, times: Times) -> String {
+pub(crate) fn facts_text(answer: &Value, times: TimeStyle) -> String {
     match answer {
         Value::Object(facts) => facts.iter().fold(String::new(), |out, (name, value)| match value {
             Value::Array(items) => {
@@ -130,7 +130,7 @@ pub(crate) fn facts_text(answer: &Value, times: Times) -> String {
     }
 }
 
-fn line(item: &Value, times: Times) -> String {
+fn line(item: &Value, times: TimeStyle) -> String {
     match item.as_object() {
         Some(facts) => {
             let words = facts.iter().map(|(name, value)| fact(name, value, times));
@@ -144,7 +144,7 @@ fn line(item: &Value, times: Times) -> String {
 const FIRST_MOMENT_S: u64 = 1_000_000_000;
 
 /// A name and a value for people: Unix times as dates, spans in words, yes and no.
-fn fact(name: &str, value: &Value, times: Times) -> (String, String) {
+fn fact(name: &str, value: &Value, times: TimeStyle) -> (String, String) {
     let (word, seconds) = match (name.strip_suffix("_ms"), name.strip_suffix("_s"), value.as_u64()) {
         (Some(word), _, Some(ms)) if ms / 1_000 >= FIRST_MOMENT_S => (word, Some(ms / 1_000)),
         (_, Some(word), Some(s)) if s >= FIRST_MOMENT_S => (word, Some(s)),
@@ -159,7 +159,7 @@ fn fact(name: &str, value: &Value, times: Times) -> (String, String) {
 }
 
 /// Backups with dates and sizes, the oldest first.
-pub(crate) fn backups_text(listed: &[ListedBackup], times: Times) -> String {
+pub(crate) fn backups_text(listed: &[ListedBackup], times: TimeStyle) -> String {
     if listed.is_empty() {
         return "there is no backup in this place\n".to_owned();
     }
@@ -223,7 +223,7 @@ mod tests {
             "properties": [], "metadata": {}, "events": [{"code": "a\u{1b}", "text": "\u{9b}", "at_ms": 1}],
             "firmware": {"dev\u{1b}c": "ESP32\u{9b}1m"}, "peer": null, "last_end": null,
         });
-        let text = device_text(&read(view), Times::Utc);
+        let text = device_text(&read(view), TimeStyle::Utc);
         assert!(text.contains("1 | 2") && text.contains("ESP32"), "{text}");
         assert!(text.chars().all(|c| c == '\n' || !c.is_control()), "{text:?}");
     }
@@ -232,7 +232,7 @@ mod tests {
     fn facts_are_for_people() {
         let facts = json!({"created_ms": 1_795_457_730_000u64, "newest_created_s": 1_795_457_730, "at_risk_ms": 25,
             "retired": true, "unsealed_by": "file /x", "nothing": null});
-        let text = facts_text(&facts, Times::Utc);
+        let text = facts_text(&facts, TimeStyle::Utc);
         for line in [
             "created             2026-11-23T18:15:30Z",
             "newest created      2026-11-23T18:15:30Z",
@@ -249,10 +249,10 @@ mod tests {
     fn a_diary_says_what_to_do_and_a_frame_what_it_is() {
         let line = json!({"at_s": 0, "end": "E0103", "device": 7, "peer": "127.0.0.1:1", "lasted_s": 5, "frames": 9,
             "what": "Silence.", "fix": "Look.", "firmware": {"fw": "1\u{1b}[2J"}});
-        let text = diary_text(&[read(line)], Times::Utc);
+        let text = diary_text(&[read(line)], TimeStyle::Utc);
         assert!(text.contains("E0103  device 7") && text.contains("Look."), "{text}");
         assert!(text.chars().all(|c| c == '\n' || !c.is_control()), "{text:?}");
-        assert!(diary_text(&[], Times::Utc).starts_with("no connection"));
+        assert!(diary_text(&[], TimeStyle::Utc).starts_with("no connection"));
         let frame = json!({"direction": "to-device", "command": "RESPONSE", "id": 4, "status": 200});
         assert_eq!(frame_text(&read(frame)), "<- RESPONSE       id 4     200\n");
         let frame = json!({"direction": "from-device", "command": "HARDWARE", "id": 5, "fields": ["vw", "1", "42"]});

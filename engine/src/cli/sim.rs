@@ -38,7 +38,10 @@ impl fmt::Display for SimError {
         match self {
             Self::Address(text) => write!(f, "{text:?} is not HOST:PORT of a server"),
             Self::Io(address, error) => write!(f, "{address}: {error}; is the server running there?"),
-            Self::ServerClosed => f.write_str("the server closed the connection: `linchpin device show ID` says why"),
+            Self::ServerClosed => f.write_str(
+                "the server closed the connection: `linchpin device diary` says why (a port for TLS closes at once: this device \
+                 speaks without)",
+            ),
             Self::Ended(end) => write!(f, "the device ended the connection: {end}"),
         }
     }
@@ -147,6 +150,7 @@ fn run(options: &SimOptions) -> Result<(), SimError> {
 /// A counter on V1, a temperature that goes up and down on V2, and the counter on V10 of the bridge's target.
 fn write_values(session: &mut DeviceSession, now: Millis, n: u32, bridged: bool, out: &mut Vec<u8>) {
     let temperature = 21.0 + 3.0 * (f64::from(n) / 10.0).sin();
+    println!("wrote V1 = {n}, V2 = {temperature:.2}");
     session.write(now, Pin::new_virtual(1), n.to_string().as_bytes(), out);
     session.write(now, Pin::new_virtual(2), format!("{temperature:.2}").as_bytes(), out);
     if bridged {
@@ -159,7 +163,7 @@ fn show(event: &DeviceEvent<'_>) -> bool {
     match event {
         DeviceEvent::LoggedIn => println!("logged in"),
         DeviceEvent::InfoAccepted => {
-            println!("introduced");
+            println!("introduced; writes V1 and V2 from now on");
             return true;
         }
         DeviceEvent::Write { pin, value, .. } => {

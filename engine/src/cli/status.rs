@@ -9,7 +9,7 @@ use super::args::At;
 use super::client;
 use super::failure::Failure;
 use super::output::{json_line, say};
-use crate::when::{self, Times};
+use crate::when::{self, TimeStyle};
 
 /// Rates are what grew in this time.
 const SAMPLE: Duration = Duration::from_millis(500);
@@ -28,7 +28,7 @@ pub(super) fn run(at: &At, shards: bool) -> Result<(), Failure> {
     std::thread::sleep(SAMPLE);
     let now = look()?.it;
     let grown = messages(&now).saturating_sub(messages(&first.it)) as f64 / SAMPLE.as_secs_f64();
-    say(&text(&now, grown, Times::of(at.utc), when::now_s()))?;
+    say(&text(&now, grown, TimeStyle::of(at.utc), when::now_s()))?;
     if shards { say(&table(&now)) } else { Ok(()) }
 }
 
@@ -61,9 +61,10 @@ pub(super) fn bytes(count: u64) -> String {
 }
 
 /// The page, without the table of shards.
-fn text(status: &StatusAnswer, per_second: f64, times: Times, now_s: u64) -> String {
+fn text(status: &StatusAnswer, per_second: f64, times: TimeStyle, now_s: u64) -> String {
     let all = &status.all;
-    let drains = if all.number("draining") > 0 { "DRAINING (linchpin drain --undo takes it back)" } else { "not draining" };
+    let drains =
+        if all.number("draining") > 0 { "DRAINING (linchpin drain --undo takes it back)" } else { "not draining" };
     let mut out = format!(
         "linchpin {} ({}), up {}, {drains}\n{} of {} devices online, {} of {} connections, {:.0} messages a second{}\n",
         status.version,
@@ -86,8 +87,10 @@ fn text(status: &StatusAnswer, per_second: f64, times: Times, now_s: u64) -> Str
             None => format!("certificate ENDED on {}: devices refuse it\n", times.date(end_s)),
         };
     }
-    let doors = [("plain", &status.plain), ("tls", &status.tls), ("mutual", &status.mutual), ("proxied", &status.proxied)];
-    let open = doors.iter().filter(|(_, list)| !list.is_empty()).map(|(name, list)| format!("{name} {}", list.join(" ")));
+    let doors =
+        [("plain", &status.plain), ("tls", &status.tls), ("mutual", &status.mutual), ("proxied", &status.proxied)];
+    let open =
+        doors.iter().filter(|(_, list)| !list.is_empty()).map(|(name, list)| format!("{name} {}", list.join(" ")));
     out += &format!("{}; {}\n", open.collect::<Vec<_>>().join(", "), status.driver);
     if let Some(Figure::Labelled(ends)) = all.get("ends") {
         let mut ends: Vec<_> = ends.iter().filter(|(_, count)| **count > 0).collect();
@@ -102,11 +105,13 @@ fn text(status: &StatusAnswer, per_second: f64, times: Times, now_s: u64) -> Str
     out
 }
 
-fn store_text(store: &StoreGlance, times: Times, now_s: u64) -> String {
+fn store_text(store: &StoreGlance, times: TimeStyle, now_s: u64) -> String {
     let used = store.disk_bytes.saturating_sub(store.disk_free_bytes) * 100 / store.disk_bytes.max(1);
     let disk = match (store.poisoned, store.full) {
         (true, _) => "disk FAILED: nothing is stored; check the disk and restart the server".to_owned(),
-        (_, true) => format!("disk FULL ({} free): values wait in memory; free some space", bytes(store.disk_free_bytes)),
+        (_, true) => {
+            format!("disk FULL ({} free): values wait in memory; free some space", bytes(store.disk_free_bytes))
+        }
         _ => format!("disk {used} % used, {} free", bytes(store.disk_free_bytes)),
     };
     let backup = match (store.last_backup_s, store.backs_up) {
@@ -157,7 +162,7 @@ mod tests {
 
     #[test]
     fn the_page_says_what_matters() {
-        let text = text(&answer(json!({})), 310.4, Times::Utc, 1_795_457_730);
+        let text = text(&answer(json!({})), 310.4, TimeStyle::Utc, 1_795_457_730);
         assert_eq!(
             text,
             "linchpin 0.1.0 (abc), up 3 d 4 h, not draining\n\
@@ -174,17 +179,25 @@ mod tests {
     fn trouble_is_in_capitals() {
         let full = json!({"draining": true, "certificate_end_s": 5, "store": {"disk_bytes": 10, "disk_free_bytes": 0, "full": true,
             "poisoned": false, "at_risk_ms": 9_000, "backup_failures": 2, "backs_up": true}});
-        let text = text(&answer(full), 0.0, Times::Local, 1_795_457_730);
-        for word in ["DRAINING", "drain --undo", "disk FULL", "no backup since the start, 2 FAILED", "certificate ENDED"] {
+        let text = text(&answer(full), 0.0, TimeStyle::Local, 1_795_457_730);
+        for word in
+            ["DRAINING", "drain --undo", "disk FULL", "no backup since the start, 2 FAILED", "certificate ENDED"]
+        {
             assert!(text.contains(word), "no {word:?} in {text}");
         }
-        let memory = super::text(&answer(json!({"store": null, "state": "memory"})), 0.0, Times::Local, 0);
+        let memory = super::text(&answer(json!({"store": null, "state": "memory"})), 0.0, TimeStyle::Local, 0);
         assert!(memory.contains("in memory only"), "{memory}");
     }
 
     #[test]
     fn numbers_are_grouped_and_bytes_have_units() {
-        assert_eq!((grouped(0), grouped(999), grouped(1_000), grouped(1_234_567)), ("0".into(), "999".into(), "1,000".into(), "1,234,567".into()));
-        assert_eq!((bytes(9_999), bytes(92_000_000), bytes(120_000_000_000)), ("9999 B".into(), "92 MB".into(), "120 GB".into()));
+        assert_eq!(
+            (grouped(0), grouped(999), grouped(1_000), grouped(1_234_567)),
+            ("0".into(), "999".into(), "1,000".into(), "1,234,567".into())
+        );
+        assert_eq!(
+            (bytes(9_999), bytes(92_000_000), bytes(120_000_000_000)),
+            ("9999 B".into(), "92 MB".into(), "120 GB".into())
+        );
     }
 }

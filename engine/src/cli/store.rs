@@ -9,19 +9,21 @@ use linchpin_control::request::{
     BackupCreate, EraseDevice, EraseOrg, KeysRewrap, KeysRotate, KeysRotateRoot, KeysStatus, OrgAdd, OrgList,
     StoreAcceptClock, StoreStats, StoreVerify,
 };
-use linchpin_control::{BackupPlace, Keep, Offline, Upkeep, describe_backups, list_backups, restore_backup, verify_backup};
+use linchpin_control::{
+    BackupPlace, Keep, Offline, Upkeep, describe_backups, list_backups, restore_backup, verify_backup,
+};
 use linchpin_protocol::model::{DeviceId, OrgId};
 use linchpin_storage::{Settings, Store, Unseal};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::args::{BackupVerb, Erase, Found, KeysVerb, OrgVerb, StoreVerb, Where};
+use super::args::{BackupVerb, Erase, FoundServer, KeysVerb, OrgVerb, StoreVerb, Where};
 use super::failure::Failure;
 use super::output::{json_line, say};
 use super::{client, owner, show};
 use crate::config::{self, StoreConfig, parse_unseal};
 use crate::store;
-use crate::when::Times;
+use crate::when::TimeStyle;
 
 /// Where the store is and what opens it.
 struct Place {
@@ -34,11 +36,11 @@ struct Place {
 impl Where {
     fn place(&self) -> Result<Place, Failure> {
         let mut place = match self.at.found() {
-            Found::Config(path) => {
+            FoundServer::Config(path) => {
                 let config = config::read(&path).map_err(|error| Failure::Config(error.to_string()))?;
                 Place { socket: self.at.admin.clone(), data_path: config.data_path, config: config.store }
             }
-            Found::Data(data_path) => {
+            FoundServer::Data(data_path) => {
                 Place { socket: self.at.admin.clone(), config: StoreConfig::for_dev(&data_path), data_path }
             }
         };
@@ -67,7 +69,7 @@ impl Where {
     }
 
     fn print(&self, answer: &Value) -> Result<(), Failure> {
-        say(&if self.at.json { json_line(answer)? } else { show::facts_text(answer, Times::of(self.at.utc)) })
+        say(&if self.at.json { json_line(answer)? } else { show::facts_text(answer, TimeStyle::of(self.at.utc)) })
     }
 }
 
@@ -184,7 +186,7 @@ pub(crate) fn backup(verb: BackupVerb) -> Result<(), Failure> {
                 return say(&json_line(&list_backups(&place).map_err(Failure::general)?)?);
             }
             let listed = describe_backups(&place).map_err(Failure::general)?;
-            say(&show::backups_text(&listed, Times::of(at.at.utc)))
+            say(&show::backups_text(&listed, TimeStyle::of(at.at.utc)))
         }
         BackupVerb::Verify { id, from, at } => {
             let place = at.place()?;

@@ -163,31 +163,55 @@ struct DeviceTable {
     token_file: Option<Spanned<PathBuf>>,
 }
 
-/// Parse and check.
-pub(super) fn parse(path: &Path, text: &str) -> Result<Config, ConfigError> {
+/// The result, or a mistake more.
+fn note<T>(wrong: &mut Vec<ConfigError>, result: Result<T, ConfigError>) -> Option<T> {
+    result.map_err(|error| wrong.push(error)).ok()
+}
+
+/// Parse and check: a mistake of each table that has any is told.
+pub(super) fn parse(path: &Path, text: &str) -> Result<Config, Vec<ConfigError>> {
     let source = ConfigText { path, text };
-    let file: File = toml::from_str(text).map_err(|error| wrong_shape(path, text, &error))?;
-    let tls = tls::tls(&source, &file.tls, &file.certificates, file.acme.as_ref())?;
-    let listen = listen(&source, &file.listen)?;
-    tls::check_listeners(&listen, tls.as_ref()).map_err(|what| source.error(file.listen.span(), what))?;
-    let engine = engine(&source, &file.engine)?;
-    let log = log(&source, &file.log)?;
-    let settings = limits(&source, &file.limits)?;
+    let file: File = toml::from_str(text).map_err(|error| vec![wrong_shape(path, text, &error)])?;
+    let mut wrong = Vec::new();
+    let listen = note(&mut wrong, listen(&source, &file.listen));
+    let tls = note(&mut wrong, tls::tls(&source, &file.tls, &file.certificates, file.acme.as_ref()));
+    if let (Some(listen), Some(tls)) = (&listen, &tls) {
+        let checked = tls::check_listeners(listen, tls.as_ref());
+        note(&mut wrong, checked.map_err(|what| source.error(file.listen.span(), what)));
+    }
+    let engine = note(&mut wrong, engine(&source, &file.engine));
+    let log = note(&mut wrong, log(&source, &file.log));
+    let settings = note(&mut wrong, limits(&source, &file.limits));
+    let templates = note(&mut wrong, templates(&source, &file.templates));
+    let known = templates.as_deref().unwrap_or_default();
+    let devices: Result<Vec<_>, _> = file.devices.iter().map(|table| device(&source, table, known)).collect();
+    // Without its templates nothing can be said of devices.
+    let devices = if templates.is_some() { note(&mut wrong, devices) } else { None };
+    let store = note(&mut wrong, store::store(&source, &file.data, &file.retention, &file.backup));
+    let mail = note(&mut wrong, file.mail.as_ref().map(|table| mail::mail(&source, table)).transpose());
+    let people = note(&mut wrong, console::people(&source, &file.console));
+    let test_routes = file.debug.test_routes;
+    let data_path = file.data.dir;
+    let made = || {
+        let (listen, tls, engine, log) = (listen?, tls?, engine?, log?);
+        let (store, settings, people) = (store?, settings?, PeopleSettings { mail: mail?, ..people? });
+        let (templates, devices) = (templates?, devices?);
+        Some(Config { listen, data_path, engine, log, tls, store, settings, people, test_routes, templates, devices })
+    };
+    if wrong.is_empty() { made().ok_or(wrong) } else { Err(wrong) }
+}
+
+/// All templates, each once.
+fn templates(source: &ConfigText<'_>, tables: &[TemplateTable]) -> Result<Vec<Template>, ConfigError> {
     let mut templates: Vec<Template> = Vec::new();
-    for table in &file.templates {
-        let made = template(&source, table)?;
+    for table in tables {
+        let made = template(source, table)?;
         if templates.iter().any(|known| known.id == made.id) {
             return Err(source.error(table.id.span(), format!("template {} is there twice", made.id.as_str())));
         }
         templates.push(made);
     }
-    let devices = file.devices.iter().map(|table| device(&source, table, &templates)).collect::<Result<_, _>>()?;
-    let store = store::store(&source, &file.data, &file.retention, &file.backup)?;
-    let mail = file.mail.as_ref().map(|table| mail::mail(&source, table)).transpose()?;
-    let people = PeopleSettings { mail, ..console::people(&source, &file.console)? };
-    let test_routes = file.debug.test_routes;
-    let data_path = file.data.dir;
-    Ok(Config { listen, data_path, engine, log, tls, store, settings, people, test_routes, templates, devices })
+    Ok(templates)
 }
 
 /// As much of a file as names the data directory.
@@ -547,7 +571,7 @@ mod tests {
     const SMALL: &str = "[listen]\nplain = [\"127.0.0.1:0\"]\n[data]\ndir = \"/tmp/x\"\n";
 
     fn mistake(text: &str) -> String {
-        parse(Path::new("c.toml"), text).expect_err("must be refused").to_string()
+        parse(Path::new("c.toml"), text).expect_err("must be refused").remove(0).to_string()
     }
 
     #[test]

@@ -10,27 +10,34 @@ use crate::limits;
 /// # Errors
 /// All of them, in the order in which they are found; the texts have the lines as they are in the file.
 pub(super) fn read(path: &Path, text: &str) -> Result<Config, ConfigError> {
-    let first = match file::parse(path, text) {
+    let mut found = match file::parse(path, text) {
         Ok(config) => return Ok(config),
-        Err(error) => error,
+        Err(errors) => errors,
     };
-    let (mut left, mut found) = (text.to_owned(), vec![first]);
-    let was_toml = is_toml(text);
-    while found.len() < limits::MISTAKES
-        && let Some(at) = found.last().and_then(ConfigError::place)
-        && take_out(&mut left, at)
+    let (mut left, mut taken, was_toml) = (text.to_owned(), 0, is_toml(text));
+    while found.len() < limits::MISTAKES {
+        let places: Vec<usize> = found[taken..].iter().filter_map(ConfigError::place).collect();
+        taken = found.len();
         // Half of a value that goes over several lines is no mistake of the file.
-        && (!was_toml || is_toml(&left))
-    {
-        match file::parse(path, &left) {
-            // What is missing now may be what was taken out.
-            Err(error) if error.place().is_some_and(|place| !error.is_of_absence() && !is_of_table(&left, place)) => {
-                found.push(error);
-            }
-            _ => break,
+        if !take_out_all(&mut left, &places) || was_toml && !is_toml(&left) {
+            break;
         }
+        let Err(errors) = file::parse(path, &left) else { break };
+        // What is missing now may be what was taken out.
+        let is_new = |error: &ConfigError| {
+            error.place().is_some_and(|place| !error.is_of_absence() && !is_of_table(&left, place))
+        };
+        found.extend(errors.into_iter().filter(is_new));
     }
+    found.truncate(limits::MISTAKES);
+    found.sort_by_key(ConfigError::place);
     Err(ConfigError::join(found))
+}
+
+/// Take the lines at these places out; false: there was none.
+fn take_out_all(text: &mut String, places: &[usize]) -> bool {
+    let taken = places.iter().filter(|place| take_out(text, **place)).count();
+    taken > 0
 }
 
 /// Is it about a table as a whole? That may come from what was taken out of it.
@@ -55,7 +62,10 @@ fn take_out(text: &mut String, place: usize) -> bool {
     let mut lines = line_at(text, place);
     if text[lines.clone()].trim_start().starts_with('[') {
         let rest = &text[lines.end..];
-        let next = rest.match_indices('\n').map(|(at, _)| at + 1).find(|at| rest[*at..].trim_start_matches(' ').starts_with('['));
+        let next = rest
+            .match_indices('\n')
+            .map(|(at, _)| at + 1)
+            .find(|at| rest[*at..].trim_start_matches(' ').starts_with('['));
         lines.end = next.map_or(text.len(), |at| lines.end + at - 1);
     }
     if text[lines.clone()].trim().is_empty() {
@@ -82,8 +92,12 @@ mod tests {
         let text = format!("{GOOD}[limits]\nmesage_burst = 1\nper_address = 0\n[engine]\nshards = 0\n[lisen]\nx = 1\n");
         let found = mistakes(&text);
         assert_eq!(found.len(), 4, "{found:#?}");
-        let words =
-            ["did you mean `listen`", "shards must be 1 to 256, not 0", "did you mean `message_burst`", "per_address must"];
+        let words = [
+            "did you mean `listen`",
+            "shards must be 1 to 256, not 0",
+            "did you mean `message_burst`",
+            "per_address must",
+        ];
         for word in words {
             assert!(found.iter().any(|line| line.contains(word)), "no {word:?} in {found:#?}");
         }
@@ -93,7 +107,10 @@ mod tests {
     fn one_mistake_is_one() {
         for (line, word) in [
             ("[limits]\nper_address = \"x\"\n", "x.toml:6:15"),
-            ("[[template]]\nid = \"a b\"\n[[template.datastream]]\npin = \"V1\"\nname = \"n\"\ntype = \"int\"\n", "x.toml:6:6"),
+            (
+                "[[template]]\nid = \"a b\"\n[[template.datastream]]\npin = \"V1\"\nname = \"n\"\ntype = \"int\"\n",
+                "x.toml:6:6",
+            ),
             ("[[template]]\nname = \"x\"\n", "missing field `id`"),
             ("x = [1,\n", "x.toml"),
         ] {

@@ -4,6 +4,7 @@ mod acme;
 mod console;
 mod error;
 mod file;
+mod flat;
 mod mail;
 mod mistakes;
 mod reference;
@@ -12,6 +13,7 @@ mod source;
 mod store;
 mod tls;
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -25,6 +27,7 @@ use crate::tick::doors::Door;
 use crate::tls::TlsConfig;
 
 pub(crate) use error::{ConfigError, hide_runs};
+pub(crate) use flat::is_reloaded;
 pub(crate) use reference::default_file;
 pub(crate) use settings::Assignment;
 pub(crate) use store::{StoreConfig, default_key_file, parse_unseal, store_folder};
@@ -126,6 +129,17 @@ pub(crate) struct Config {
 /// All mistakes, each with its line, the line itself with a caret, and what would be right.
 pub(crate) fn read(path: &Path) -> Result<Config, ConfigError> {
     mistakes::read(path, &read_text(path)?)
+}
+
+/// The keys of a file, as it is, with their values.
+///
+/// # Errors
+/// It cannot be read, or is no TOML.
+pub(crate) fn flat(path: &Path) -> Result<BTreeMap<String, String>, ConfigError> {
+    let text = read_text(path)?;
+    let table =
+        text.parse().map_err(|error: toml::de::Error| ConfigError::at(path, &text, error.span(), error.message()))?;
+    Ok(flat::flat(&table))
 }
 
 /// Only the data directory of a file, whatever else is in it.

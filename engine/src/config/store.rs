@@ -41,7 +41,7 @@ pub(crate) fn default_key_file(data_path: &Path) -> PathBuf {
 }
 
 impl StoreConfig {
-    /// With a key file in the data directory, which protects nothing from whoever has the directory.
+    /// With a key file in the data directory, which whoever copies the directory has, too.
     pub(crate) fn for_dev(data_path: &Path) -> Self {
         Self {
             unseal: Unseal::File(default_key_file(data_path)),

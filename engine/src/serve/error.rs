@@ -6,7 +6,6 @@ use std::io;
 use std::net::SocketAddr;
 
 use crate::cause::Cause;
-use crate::cli::failure::Failure;
 use crate::limits;
 use crate::store::{FillError, StoreError};
 use crate::tick::doors::Door;
@@ -32,25 +31,8 @@ pub(crate) enum BootError {
 impl fmt::Display for BootError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Driver(source) => {
-                write!(f, "{source}. Use --driver portable (or driver = \"portable\") to start without it")
-            }
-            Self::Bind { door, address, source } if source.kind() == io::ErrorKind::AddrInUse => write!(
-                f,
-                "{address} is in use by another program: choose another port with {} {}:{}, or any free one with port 0",
-                door.flag(),
-                address.ip(),
-                address.port().wrapping_add(1).max(1024)
-            ),
-            Self::Bind { door, address, source } if source.kind() == io::ErrorKind::PermissionDenied => write!(
-                f,
-                "{address} may not be bound: ports below 1024 need CAP_NET_BIND_SERVICE, others do not ({} {}:8080)",
-                door.flag(),
-                address.ip()
-            ),
-            Self::Bind { door, address, source } => {
-                write!(f, "{address} cannot be bound: {source}; see {}", door.flag())
-            }
+            Self::Driver(source) => write!(f, "{source}"),
+            Self::Bind { address, source, .. } => write!(f, "{address} cannot be bound: {source}"),
             Self::Io(source) => write!(f, "{source}"),
             Self::Tls(error) => write!(f, "{error}"),
             Self::Store(error) => write!(f, "{error}"),
@@ -120,15 +102,6 @@ impl Error for ServeError {
             Self::Fill(source) => Some(source),
             Self::Control(source) => Some(source),
             Self::Handover(source) | Self::Io { source, .. } => Some(&**source),
-        }
-    }
-}
-
-impl From<ServeError> for Failure {
-    fn from(error: ServeError) -> Self {
-        match error {
-            ServeError::Fill(error @ FillError::Config { .. }) => Self::Config(error.to_string()),
-            other => Self::general(other),
         }
     }
 }

@@ -2,21 +2,23 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use linchpin_control::PeopleSettings;
+use linchpin_control::{PeopleSettings, RunningConfig};
 use linchpin_driver::{Choice, Descriptors, Features, IdleReceive};
 use linchpin_shard::Settings;
 
 use crate::cli::args::{Dev, default_data};
 use crate::cli::failure::Failure;
 use crate::config::{self, EngineOptions, Listen, StoreConfig};
+use crate::serve::advice::StartedBy;
 use crate::serve::log::{self, Log, LogOptions};
 use crate::serve::{self, Server, announce, dev};
 use crate::store::Fill;
 use crate::tick::voice;
 use crate::tls::{self, CertificateSource, Local, TlsConfig};
 
-fn start_log(options: LogOptions) -> Result<Log, Failure> {
+pub(crate) fn start_log(options: LogOptions) -> Result<Log, Failure> {
     log::start(options).map_err(|error| Failure::General(format!("the log cannot be written: {error}")))
 }
 
@@ -76,14 +78,15 @@ pub(crate) fn dev(flags: Dev) -> Result<(), Failure> {
         people: PeopleSettings { plain_from_lan: flags.lan, ..PeopleSettings::default() },
         fill: Fill::Dev { more: flags.devices, tokens_out: flags.tokens_out },
         ready_file: flags.ready_file,
-        config_path: None,
+        config: None,
         listener: Some(to_listener),
     };
     let local = server.tls.as_ref().and_then(TlsConfig::local).cloned();
+    let listen = server.listen.clone();
     serve::serve(server, |ready, names| {
         announce::announce(ready, (flags.data.as_deref(), local.as_ref()), (listener, names))
     })
-    .map_err(Failure::from)
+    .map_err(|error| StartedBy::Flags(&listen).failure(error))
 }
 
 /// Write a file with tokens that only its owner may read.
@@ -93,15 +96,11 @@ pub(crate) fn write_tokens(path: &Path, lines: &str) -> Result<(), Failure> {
     })
 }
 
-/// `linchpin serve`.
-pub(crate) fn serve(
-    path: PathBuf,
-    ready_file: Option<PathBuf>,
-    format: Option<log::Format>,
-    accept_rollback: bool,
-) -> Result<(), Failure> {
-    let config = config::read(&path).map_err(|error| Failure::Config(error.to_string()))?;
-    let _log = start_log(LogOptions { format: format.unwrap_or(config.log.format), ..config.log })?;
+/// A server by its configuration file.
+pub(crate) fn of_file(path: &Path) -> Result<(Server, LogOptions), Failure> {
+    let wrong = |error: config::ConfigError| Failure::Config(error.to_string());
+    let config = config::read(path).map_err(wrong)?;
+    let running = RunningConfig::new(path.to_owned(), config::flat(path).map_err(wrong)?);
     let server = Server {
         listen: config.listen,
         data_path: config.data_path,
@@ -110,23 +109,26 @@ pub(crate) fn serve(
         tls: config.tls,
         test_routes: config.test_routes,
         people: config.people,
-        store: Some(StoreConfig { accept_rollback, ..config.store }),
-        fill: Fill::File { path: path.clone(), templates: config.templates, devices: config.devices },
-        ready_file,
-        config_path: Some(path),
+        store: Some(config.store),
+        fill: Fill::File { path: path.to_owned(), templates: config.templates, devices: config.devices },
+        ready_file: None,
+        config: Some(Arc::new(running)),
         listener: None,
     };
-    serve::serve(server, |_, _| Ok(())).map_err(Failure::from)
+    Ok((server, config.log))
 }
 
-/// `linchpin check`.
-pub(crate) fn check(path: &Path) -> Result<(), Failure> {
-    let config = config::read(path).map_err(|error| Failure::Config(error.to_string()))?;
-    if let Some(tls) = &config.tls {
-        // What devices will stumble over is said on standard error.
-        let _log = start_log(LogOptions::default())?;
-        tls.check().map_err(|error| Failure::Config(error.to_string()))?;
-    }
-    println!("{}: no mistakes", path.display());
-    Ok(())
+/// `linchpin serve`.
+pub(crate) fn serve(
+    path: &Path,
+    ready_file: Option<PathBuf>,
+    format: Option<log::Format>,
+    accept_rollback: bool,
+) -> Result<(), Failure> {
+    let (mut server, log) = of_file(path)?;
+    let _log = start_log(LogOptions { format: format.unwrap_or(log.format), ..log })?;
+    server.ready_file = ready_file;
+    server.store = server.store.map(|store| StoreConfig { accept_rollback, ..store });
+    let listen = server.listen.clone();
+    serve::serve(server, |_, _| Ok(())).map_err(|error| StartedBy::File(path, &listen).failure(error))
 }

@@ -1,5 +1,6 @@
 //! A server, from its options to its end: what `dev` and `serve` share.
 
+pub(crate) mod advice;
 mod announce;
 pub(crate) mod boot;
 mod console;
@@ -9,11 +10,13 @@ pub(crate) mod error;
 pub(crate) mod launch;
 pub(crate) mod log;
 mod notify;
+mod occupant;
 pub(crate) mod progress;
 pub(crate) mod ready;
 pub(crate) mod running;
 mod setup;
 mod shutdown;
+pub(crate) mod trial;
 mod watchdog;
 
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
@@ -22,7 +25,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use linchpin_control::http;
-use linchpin_control::{CertificateEnd, Control, Facts, PeopleSettings, Registry, Replacer};
+use linchpin_control::{CertificateEnd, Control, Facts, PeopleSettings, Registry, Replacer, RunningConfig};
 use linchpin_protocol::model::DeviceId;
 use linchpin_shard::{Command, HttpOptions, Settings};
 use signal_hook::iterator::Signals;
@@ -40,6 +43,7 @@ use crate::tick::orders::ShardOrder;
 use crate::tick::voice::ToListener;
 use crate::tls::{Local, ServerTls, TlsConfig, open_tls};
 use crate::upgrade::{Ended, Incoming, UpgradeOrders, hand_over};
+use crate::when;
 
 /// What a server is started with.
 pub(crate) struct Server {
@@ -58,8 +62,8 @@ pub(crate) struct Server {
     /// What must exist before it serves.
     pub(crate) fill: Fill,
     pub(crate) ready_file: Option<PathBuf>,
-    /// Reloaded at SIGHUP.
-    pub(crate) config_path: Option<PathBuf>,
+    /// The file that is read again at SIGHUP.
+    pub(crate) config: Option<Arc<RunningConfig>>,
     /// Who hears what happens to devices.
     pub(crate) listener: Option<ToListener>,
 }
@@ -80,13 +84,16 @@ fn make_folder(path: &Path) -> Result<(), ServeError> {
     made.map_err(|error| ServeError::Io {
         what: format!("data directory {}", path.display()),
         source: error.into(),
-        advice: "choose another one with --data",
+        advice: advice::DATA_ADVICE,
     })
 }
 
 /// Start, say what runs in the ready file and to `announce`, and serve until a signal ends it, or another process serves in
 /// this one's place. A process that was started to take over does so.
-pub(crate) fn serve(server: Server, announce: impl FnOnce(&Ready, DeviceNames) -> std::io::Result<()>) -> Result<(), ServeError> {
+pub(crate) fn serve(
+    server: Server,
+    announce: impl FnOnce(&Ready, DeviceNames) -> std::io::Result<()>,
+) -> Result<(), ServeError> {
     // First of all: whoever reads the ready file may end the server at once.
     let mut signals = shutdown::catch().map_err(of_signals)?;
     let incoming = Incoming::of_environment().map_err(ServeError::handover)?;
@@ -94,11 +101,9 @@ pub(crate) fn serve(server: Server, announce: impl FnOnce(&Ready, DeviceNames) -
         let (running, reload) = start(server, announce, None)?;
         return run(running, &mut signals, &reload);
     };
-    let config_path = server.config_path.clone();
     match start(server, announce, Some(&mut incoming)) {
         Ok((running, reload)) => {
             drop(incoming);
-            debug_assert_eq!(reload.config_path, config_path);
             run(running, &mut signals, &reload)
         }
         Err(error) => {
@@ -110,8 +115,45 @@ pub(crate) fn serve(server: Server, announce: impl FnOnce(&Ready, DeviceNames) -
 
 /// What SIGHUP needs.
 struct Reload {
-    config_path: Option<PathBuf>,
+    config: Option<Arc<RunningConfig>>,
     orders: UpgradeOrders,
+}
+
+/// Whatever is made now carries this time: an authority, certificates, values. Boards without a clock of their own believe it.
+fn warn_of_clock() {
+    if let Some(built_s) = built_s().filter(|built_s| when::now_s() < *built_s) {
+        tracing::warn!(
+            "the clock says {}, which is before this program was built ({}): set it before devices trust what is made now",
+            when::TimeStyle::Utc.date(when::now_s()),
+            when::TimeStyle::Utc.date(built_s)
+        );
+    }
+}
+
+/// When the sources were committed, Unix s; `None`: it is not known.
+pub(crate) fn built_s() -> Option<u64> {
+    env!("LINCHPIN_COMMIT_S").parse().ok()
+}
+
+/// The data directory and the process.
+fn prepare(server: &Server) -> Result<(), ServeError> {
+    make_folder(&server.data_path)?;
+    warn_of_clock();
+    boot::raise_descriptor_limit();
+    boot::disable_huge_pages();
+    Ok(())
+}
+
+/// The store, if there is one; of a process that is replaced once that has left it.
+fn open_store(server: &Server, is_inherited: bool) -> Result<Option<Stored>, ServeError> {
+    let stored = match &server.store {
+        Some(config) if is_inherited => Some(Stored::open_when_free(&server.data_path, config)),
+        config => {
+            check_alone(&server.data_path, &server.listen)?;
+            config.clone().map(|config| Stored::open(&server.data_path, config))
+        }
+    };
+    stored.transpose().map_err(ServeError::Store)
 }
 
 /// From options to a server that runs.
@@ -120,9 +162,7 @@ fn start(
     announce: impl FnOnce(&Ready, DeviceNames) -> std::io::Result<()>,
     mut incoming: Option<&mut Incoming>,
 ) -> Result<(Running, Reload), ServeError> {
-    make_folder(&server.data_path)?;
-    boot::raise_descriptor_limit();
-    boot::disable_huge_pages();
+    prepare(&server)?;
     let started = Instant::now();
     let routes = http::RouteOptions { tests: server.test_routes, console_build: linchpin_console::BUILD };
     let mut http = http_options(&server);
@@ -130,17 +170,9 @@ fn start(
         Some(incoming) => Some(incoming.prepare(|| could_start(&server)).map_err(ServeError::handover)?),
         None => None,
     };
-    let Server {
-        listen, data_path, engine: options, settings, tls, store, fill, people, ready_file, config_path, listener, ..
-    } = server;
-    let stored = match &store {
-        Some(config) if inherited.is_some() => Some(Stored::open_when_free(&data_path, config)),
-        config => {
-            check_alone(&data_path, &listen)?;
-            config.clone().map(|config| Stored::open(&data_path, config))
-        }
-    };
-    let stored = stored.transpose().map_err(ServeError::Store)?;
+    let stored = open_store(&server, inherited.is_some())?;
+    let Server { listen, data_path, engine: options, settings, tls, store, fill, people, .. } = server;
+    let (ready_file, config, listener) = (server.ready_file, server.config, server.listener);
     http.asks |= stored.as_ref().is_some_and(Stored::has_people);
     let keys = ProcessKeys::of(stored.as_ref()).map_err(|error| ServeError::Boot(BootError::Io(error)))?;
     let mut registry = registry(stored.as_ref(), options.shards, keys.digest)?;
@@ -164,7 +196,8 @@ fn start(
     let socket = std::path::absolute(&data_path).unwrap_or_else(|_| data_path.clone()).join("admin.sock");
     let orders = UpgradeOrders::default();
     let replacer: Option<Arc<dyn Replacer>> = stored.is_some().then(|| Arc::new(orders.clone()) as Arc<dyn Replacer>);
-    let (facts, people) = (facts(&engine, started, tls.as_ref()), setup::people(people, &data_path, &engine));
+    let (facts, people) =
+        (facts(&engine, started, tls.as_ref(), config.as_ref()), setup::people(people, &data_path, &engine));
     let desk = DeskParts { socket, metrics: listen.metrics, routes, people, facts, digest: keys.digest, replacer };
     let control = desk.start(&mut engine, lanes, registry, stored.as_ref(), ordering).map_err(ServeError::Control)?;
     if let Some(incoming) = incoming {
@@ -175,17 +208,27 @@ fn start(
     }
     let mut ready = Ready::new(&engine, &control, &desk.socket, ca.as_deref(), &devices);
     (ready.api, ready.setup) = setup::links(&control, desk.people.public_url.as_deref());
-    if let Some(path) = &ready_file {
-        ready.write(path)?;
-    }
-    let is_dev = listener.is_some();
-    announce(&ready, control.device_names()).map_err(|error| ServeError::Boot(BootError::Io(error)))?;
-    drop((ready, devices));
-    say_ready(&engine, &control, is_dev);
+    drop(devices);
+    say_of_itself(&ready, ready_file.as_deref(), control.device_names(), announce)?;
+    drop(ready);
+    say_ready(&engine, &control, listener.is_some());
     watchdog::start(&engine.progress);
     let asks = Vec::new();
     let running = Running { engine, control: Some(control), stored, tls, desk, store_config: store, data_path, asks };
-    Ok((running, Reload { config_path, orders }))
+    Ok((running, Reload { config, orders }))
+}
+
+/// Write the ready file, and let whoever started the server say what it says.
+fn say_of_itself(
+    ready: &Ready,
+    ready_file: Option<&Path>,
+    names: DeviceNames,
+    announce: impl FnOnce(&Ready, DeviceNames) -> std::io::Result<()>,
+) -> Result<(), ServeError> {
+    if let Some(path) = ready_file {
+        ready.write(path)?;
+    }
+    announce(ready, names).map_err(|error| ServeError::Boot(BootError::Io(error)))
 }
 
 /// Take the connections of the process before, and let it go.
@@ -223,7 +266,7 @@ fn run(mut running: Running, signals: &mut Signals, reload: &Reload) -> Result<(
         match shutdown::wait(signals, &running.engine) {
             Ok(SignalAsk::Reload) => {
                 notify::reloading();
-                reload_all(reload.config_path.as_deref(), &running.engine, running.tls.as_deref());
+                reload_all(reload.config.as_deref(), &running.engine, running.tls.as_deref());
                 notify::ready();
             }
             Ok(SignalAsk::Upgrade) => {
@@ -281,7 +324,12 @@ fn say_ready(engine: &Engine, control: &Control, is_dev: bool) {
 }
 
 /// What `linchpin status` says of the server itself.
-fn facts(engine: &Engine, started: Instant, tls: Option<&Arc<ServerTls>>) -> Facts {
+fn facts(
+    engine: &Engine,
+    started: Instant,
+    tls: Option<&Arc<ServerTls>>,
+    config: Option<&Arc<RunningConfig>>,
+) -> Facts {
     Facts {
         version: env!("CARGO_PKG_VERSION"),
         commit: env!("LINCHPIN_COMMIT"),
@@ -294,6 +342,7 @@ fn facts(engine: &Engine, started: Instant, tls: Option<&Arc<ServerTls>>) -> Fac
         started,
         counters: counters::abouts(),
         certificate_end: tls.map(|tls| Arc::clone(tls) as Arc<dyn CertificateEnd>),
+        config: config.cloned(),
     }
 }
 
@@ -329,26 +378,40 @@ fn say_where_state_is(data_path: Option<&Path>, registry: &Registry) {
     }
 }
 
-/// New limits and certificates from the file; the old ones stay when it is wrong.
-fn reload_all(path: Option<&Path>, engine: &Engine, tls: Option<&ServerTls>) {
-    let Some(path) = path else {
+/// New limits and certificates from the file: all of it, or nothing when something is wrong.
+fn reload_all(running: Option<&RunningConfig>, engine: &Engine, tls: Option<&ServerTls>) {
+    let Some(running) = running else {
         tracing::info!("SIGHUP: there is no configuration file to reload (linchpin dev)");
-        return reload_tls(tls, None);
+        let _ = reload_tls(tls, None);
+        return;
     };
-    match config::read(path) {
-        Ok(Config { settings, tls: config, .. }) => {
-            reload_tls(tls, config);
+    let path = running.path();
+    let read = config::read(path).and_then(|config| Ok((config, config::flat(path)?)));
+    match read {
+        Ok((Config { settings, tls: config, .. }, keys)) => {
+            if !reload_tls(tls, config) {
+                return tracing::error!("nothing of {} was reloaded", path.display());
+            }
             engine.tell_all(&|| Command::Configure(Box::new(settings.clone())));
-            tracing::info!("limits reloaded from {}; other changes take effect at the next start", path.display());
+            let changes = running.changes(&keys, config::is_reloaded);
+            let listed: Vec<_> = changes.iter().map(ToString::to_string).collect();
+            let listed = if listed.is_empty() { "nothing has changed".to_owned() } else { listed.join("; ") };
+            tracing::info!("limits reloaded from {}: {listed}", path.display());
+            running.reloaded(keys, config::is_reloaded);
         }
         Err(error) => tracing::error!("the configuration was not reloaded, the old one stays:\n{error}"),
     }
 }
 
-fn reload_tls(tls: Option<&ServerTls>, config: Option<TlsConfig>) {
-    let Some(tls) = tls else { return };
+/// False: they stay as they were.
+fn reload_tls(tls: Option<&ServerTls>, config: Option<TlsConfig>) -> bool {
+    let Some(tls) = tls else { return true };
     match tls.reload(config) {
-        Ok(()) => tracing::info!("certificates reloaded; connections that stand are not touched"),
-        Err(error) => tracing::error!("the certificates were not reloaded, the old ones stay: {error}"),
+        Ok(()) => tracing::info!("certificates reloaded; existing connections continue"),
+        Err(error) => {
+            tracing::error!("the certificates were not reloaded, the old ones stay: {error}");
+            return false;
+        }
     }
+    true
 }

@@ -54,9 +54,12 @@ const OF_THREAD: &[Counter<EngineCounters>] = &[
         "System calls that submitted or waited.",
         |c: &EngineCounters| number(c.enters),
     ),
-    Counter::total("cpu_us", "linchpin_shard_cpu_seconds_total", "Processor time of the shard's thread.", |c: &EngineCounters| {
-        number(c.cpu_us)
-    }),
+    Counter::total(
+        "cpu_us",
+        "linchpin_shard_cpu_seconds_total",
+        "Processor time of the shard's thread.",
+        |c: &EngineCounters| number(c.cpu_us),
+    ),
     Counter::gauge(
         "backlog_bytes",
         "linchpin_send_backlog_bytes",

@@ -36,7 +36,7 @@ impl std::fmt::Display for HeardWire {
 
 /// One thing that happened. Plain data without any secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Heard {
+pub(crate) enum Noticed {
     /// A device has logged in.
     Online { device: DeviceId, peer: IpAddr, wire: HeardWire },
     /// Its firmware says what it is: the board, and the version of its library.
@@ -63,7 +63,8 @@ impl SeenPins {
     fn is_first(&mut self, device: DeviceId, pin: Pin) -> bool {
         let key = u64::from(device.get()) << 16 | u64::from(pin.to_u16());
         // Pins of a device stand side by side; ids are given in order.
-        let place = (device.get() as usize).wrapping_mul(37).wrapping_add(usize::from(pin.to_u16())) % limits::RECENT_PINS;
+        let place =
+            (device.get() as usize).wrapping_mul(37).wrapping_add(usize::from(pin.to_u16())) % limits::RECENT_PINS;
         // 0 is no key: ids begin with 1.
         if self.recent[place] == key {
             return false;
@@ -83,26 +84,26 @@ pub(crate) struct Voice {
 /// The same before a shard has it.
 #[derive(Clone, Debug)]
 pub(crate) struct ToListener {
-    to: SyncSender<Heard>,
+    to: SyncSender<Noticed>,
     /// What found no room.
     missed: Arc<AtomicU64>,
 }
 
 /// The printing end.
 #[derive(Debug)]
-pub(crate) struct Listener {
-    pub(crate) from: Receiver<Heard>,
+pub(crate) struct NoticeListener {
+    pub(crate) from: Receiver<Noticed>,
     missed: Arc<AtomicU64>,
 }
 
 /// A way from all shards to one printer, of [`limits::HEARD`] places.
-pub(crate) fn way() -> (ToListener, Listener) {
+pub(crate) fn way() -> (ToListener, NoticeListener) {
     let (to, from) = sync_channel(limits::HEARD);
     let missed = Arc::new(AtomicU64::new(0));
-    (ToListener { to, missed: Arc::clone(&missed) }, Listener { from, missed })
+    (ToListener { to, missed: Arc::clone(&missed) }, NoticeListener { from, missed })
 }
 
-impl Listener {
+impl NoticeListener {
     /// How much found no room since this was last asked.
     pub(crate) fn take_missed(&self) -> u64 {
         self.missed.swap(0, Ordering::Relaxed)
@@ -115,33 +116,33 @@ impl Voice {
     }
 
     /// Never waits.
-    fn say(&self, heard: Heard) {
+    fn say(&self, heard: Noticed) {
         if self.to.to.try_send(heard).is_err() {
             self.to.missed.fetch_add(1, Ordering::Relaxed);
         }
     }
 
     pub(crate) fn logged_in(&self, it: &Presented<'_>) {
-        self.say(Heard::Online { device: it.device, peer: it.peer.ip(), wire: it.into() });
+        self.say(Noticed::Online { device: it.device, peer: it.peer.ip(), wire: it.into() });
     }
 
     pub(crate) fn introduced(&self, shard: &Shard, slot: Slot) {
         let Some(it) = shard.presented(slot) else { return };
         let word = |keys: &[&str]| keys.iter().find_map(|key| it.firmware.get(key)).unwrap_or_default().into();
-        self.say(Heard::Introduced { device: it.device, board: word(&["dev", "board"]), library: word(&["ver"]) });
+        self.say(Noticed::Introduced { device: it.device, board: word(&["dev", "board"]), library: word(&["ver"]) });
     }
 
     pub(crate) fn points(&mut self, fx: &Effects) {
         for (_, device, pin, _, value) in fx.points.iter() {
             if self.seen.is_first(device, pin) {
                 let value = value[..value.len().min(limits::HEARD_VALUE_BYTES)].into();
-                self.say(Heard::FirstValue { device, pin, value });
+                self.say(Noticed::FirstValue { device, pin, value });
             }
         }
     }
 
     pub(crate) fn ended(&self, device: Option<DeviceId>, peer: IpAddr, end: End, online_ms: Option<u64>) {
-        self.say(Heard::Ended { device, peer, end, online_ms });
+        self.say(Noticed::Ended { device, peer, end, online_ms });
     }
 }
 

@@ -5,6 +5,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use crate::cause::Cause;
+use crate::cli::owner::user_name;
 
 /// See the module's page; names the file, if it is about one.
 #[derive(Debug)]
@@ -41,5 +42,11 @@ pub(super) fn wrong(path: &Path, cause: impl Into<Cause>) -> TlsError {
 }
 
 pub(super) fn read(path: &Path) -> Result<Vec<u8>, TlsError> {
-    std::fs::read(path).map_err(|error| wrong(path, error))
+    std::fs::read(path).map_err(|error| match error.kind() {
+        std::io::ErrorKind::PermissionDenied => {
+            let user = user_name(rustix::process::geteuid().as_raw());
+            wrong(path, format!("{user} may not read it: give it to the group of {user} (chgrp {user}, chmod 0640), and its folders too"))
+        }
+        _ => wrong(path, error),
+    })
 }

@@ -72,6 +72,18 @@ impl TlsConfig {
         self.names.iter().chain(ordered.filter(|name| !name.starts_with('*')))
     }
 
+    /// Could a server start with it? Certificates that are not valid now do not keep it from that.
+    ///
+    /// # Errors
+    /// A file cannot be read or used.
+    pub(crate) fn would_open(&self) -> Result<(), TlsError> {
+        self.identities()?;
+        self.client_roots()?;
+        self.acme_settings()?;
+        self.trusted_roots()?;
+        self.revoked_list().map(drop)
+    }
+
     /// Read everything that the server would read.
     ///
     /// # Errors

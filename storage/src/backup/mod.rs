@@ -204,7 +204,8 @@ pub fn list(target: &dyn BackupTarget) -> Result<Vec<String>, Error> {
 /// # Errors
 /// Its list of files cannot be read.
 pub fn peek(target: &dyn BackupTarget, id: &str) -> Result<Manifest, Error> {
-    let bytes = target.get(&manifest_of(id))?.ok_or_else(|| unusable(format!("the list of files of {id} is missing")))?;
+    let bytes =
+        target.get(&manifest_of(id))?.ok_or_else(|| unusable(format!("the list of files of {id} is missing")))?;
     Manifest::unverified(&bytes).ok_or_else(|| unusable(format!("the list of files of {id} is damaged")))
 }
 

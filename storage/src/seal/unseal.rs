@@ -51,6 +51,24 @@ impl Unseal {
         matches!(self, Self::Passphrase(_))
     }
 
+    /// Is it this file?
+    #[must_use]
+    pub fn is_file(&self, path: &Path) -> bool {
+        matches!(self, Self::File(own) if own == path)
+    }
+
+    /// Is the key there, and has it the shape of one? Whether it opens a store only that store knows.
+    ///
+    /// # Errors
+    /// [`Error::Key`].
+    pub fn check(&self) -> Result<(), Error> {
+        if self.is_passphrase() {
+            return Ok(());
+        }
+        // No passphrase is stretched: any parameters will do.
+        self.key(&Stretch { memory_kib: 8, passes: 1, salt: [0; 16] }).map(drop)
+    }
+
     /// The key that wraps the root key.
     pub(crate) fn key(&self, stretch: &Stretch) -> Result<Zeroizing<[u8; 32]>, Error> {
         match self {

@@ -34,14 +34,17 @@ fn a_maker_reads_what_happens_to_the_board() {
         assert_eq!(lines(&server, 1), ["device 2 \"Demo 1\" online from 127.0.0.1, python, Blynk 0.2.6, plain"]);
         for value in ["42", "43"] {
             client.order(&json!({"order": "write", "pin": 1, "values": [value]}));
-            eventually(EFFECT, "the value arrives", || (server.value(&devices[1], "V1").as_deref() == Some(value)).then_some(()));
+            eventually(EFFECT, "the value arrives", || {
+                (server.value(&devices[1], "V1").as_deref() == Some(value)).then_some(())
+            });
         }
         assert_eq!(lines(&server, 2)[1..], ["device 2 \"Demo 1\" first value: V1 = 42"]);
         let mut stranger = Wire::connect(server.address());
         stranger.expect_status(command::LOGIN, &["0123456789abcdefghij-_ABCDEFGHIJ"], status::INVALID_TOKEN);
         drop(stranger);
-        let refused =
-            format!("refused 127.0.0.1 (E0302): No device has the token of the login. Next: linchpin device token 2 --data {data}");
+        let refused = format!(
+            "refused 127.0.0.1 (E0302): No device has the token of the login. Next: linchpin device token 2 --data {data}"
+        );
         assert_eq!(lines(&server, 3)[2..], [refused]);
         drop(client);
         let gone = &lines(&server, 4)[3];
@@ -81,7 +84,8 @@ fn a_thousand_devices_at_once_are_a_few_lines() {
 /// What the banner says of one client, without its heading.
 fn snippet(server: &Server, heading: &str) -> String {
     let log = server.log();
-    let lines = log.lines().skip_while(|line| !line.starts_with(heading)).skip(1).take_while(|line| line.starts_with("  "));
+    let lines =
+        log.lines().skip_while(|line| !line.starts_with(heading)).skip(1).take_while(|line| line.starts_with("  "));
     let found: String = lines.map(|line| format!("{}\n", &line[2..])).collect();
     assert!(!found.is_empty(), "nothing for {heading:?} in {log}");
     found

@@ -49,7 +49,7 @@ fn the_doctor_judges_this_machine() {
     let wrong = std::fs::read_to_string(&below).expect("reads").replace("/data\"", "/linchpin.toml/data\"");
     std::fs::write(&below, wrong).expect("writes");
     let output = run(&["doctor", "--config", below.to_str().expect("text")]);
-    assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+    assert_eq!(output.status.code(), Some(78), "{}", said(&output));
     assert!(said(&output).lines().any(|line| line.starts_with("fail") && line.contains("data directory")));
 }
 

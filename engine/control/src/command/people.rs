@@ -100,7 +100,9 @@ pub(super) fn why(upkeep: &Upkeep, asked: &AccessWhy) -> Result<AccessReasons, C
     let permission =
         permission.ok_or_else(|| CommandError::parameter("permission", "one of docs/admin.md, such as device.view"))?;
     let person = loader.find_person(&email)?;
-    let person = person.ok_or_else(|| CommandError::new(Code::Refused, "nobody has this e-mail address"))?;
+    let person = person.ok_or_else(|| {
+        CommandError::new(Code::Refused, "nobody has this e-mail address (linchpin admin user list shows who is there)")
+    })?;
     let now_ms = now_ms();
     let directory = loader.directory();
     // As they would be right after signing in with all that they have.

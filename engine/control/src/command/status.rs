@@ -6,7 +6,7 @@ use std::sync::Arc;
 use linchpin_shard::Command;
 
 use super::desk::Desk;
-use super::request::{Drain, Draining, Status, StatusAnswer, StoreGlance};
+use super::request::{ConfigShow, ConfigShown, Drain, Draining, Status, StatusAnswer, StoreGlance};
 use crate::CommandError;
 use crate::backup::Upkeep;
 use crate::monitor::status::{ShardFigures, sum};
@@ -74,6 +74,12 @@ pub(crate) async fn figures(desk: &Desk) -> Result<Vec<ShardFigures>, CommandErr
     }
     found.sort_by_key(|(shard, _)| *shard);
     found.into_iter().map(|(_, figures)| figures).collect()
+}
+
+pub(super) async fn config(desk: &Desk, _: ConfigShow) -> Result<ConfigShown, CommandError> {
+    let config = desk.facts.config.as_ref();
+    let path = config.map(|config| config.path().to_owned());
+    Ok(ConfigShown { path, keys: config.map(|config| config.keys()).unwrap_or_default() })
 }
 
 pub(super) async fn drain(desk: &Desk, asked: Drain) -> Result<Draining, CommandError> {

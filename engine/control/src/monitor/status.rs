@@ -95,7 +95,7 @@ pub const OF_SHARD: &[Counter<ShardStatus>] = &[
     Counter::gauge(
         "assembly_bytes",
         "linchpin_tls_assembly_bytes",
-        "Memory of TLS records that wait for their rest.",
+        "Bytes buffered for incomplete TLS records.",
         |s: &ShardStatus| number(s.assembly_bytes),
     ),
     Counter::total(

@@ -39,7 +39,7 @@ pub(crate) struct At {
 
 /// What names a server.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Found {
+pub(crate) enum FoundServer {
     /// A configuration file.
     Config(PathBuf),
     /// A data directory.
@@ -55,31 +55,31 @@ struct Places {
 
 impl Places {
     fn usual() -> Self {
-        Self {
-            variable: std::env::var_os(CONFIG_VARIABLE),
-            service: SERVICE_CONFIG.into(),
-            dev: default_data(),
-        }
+        Self { variable: std::env::var_os(CONFIG_VARIABLE), service: SERVICE_CONFIG.into(), dev: default_data() }
     }
 
-    fn find(self, config: Option<&Path>, data: Option<&Path>) -> Found {
+    fn find(self, config: Option<&Path>, data: Option<&Path>) -> FoundServer {
         if let Some(path) = config {
-            return Found::Config(path.to_owned());
+            return FoundServer::Config(path.to_owned());
         }
         if let Some(path) = data {
-            return Found::Data(path.to_owned());
+            return FoundServer::Data(path.to_owned());
         }
         if let Some(named) = self.variable.filter(|name| !name.is_empty()) {
-            return Found::Config(named.into());
+            return FoundServer::Config(named.into());
         }
         // One that may not be looked at is there, too: what it says counts, and reading it will say who may.
-        if self.service.try_exists().unwrap_or(true) { Found::Config(self.service) } else { Found::Data(self.dev) }
+        if self.service.try_exists().unwrap_or(true) {
+            FoundServer::Config(self.service)
+        } else {
+            FoundServer::Data(self.dev)
+        }
     }
 }
 
 impl At {
     /// The server, by flags, environment and usual places.
-    pub(crate) fn found(&self) -> Found {
+    pub(crate) fn found(&self) -> FoundServer {
         Places::usual().find(self.config.as_deref(), self.data.as_deref())
     }
 
@@ -95,7 +95,7 @@ impl At {
     }
 }
 
-impl Found {
+impl FoundServer {
     /// Its data directory. Other mistakes of a configuration file do not matter here: the server that runs has read it.
     ///
     /// # Errors
@@ -114,8 +114,8 @@ impl Found {
 /// There is none.
 pub(crate) fn config_file(flag: Option<PathBuf>) -> Result<PathBuf, Failure> {
     match (At { config: flag, ..At::default() }).found() {
-        Found::Config(path) => Ok(path),
-        Found::Data(_) => Err(Failure::Config(format!(
+        FoundServer::Config(path) => Ok(path),
+        FoundServer::Data(_) => Err(Failure::Config(format!(
             "no configuration: name one with --config FILE or {CONFIG_VARIABLE}, or make {SERVICE_CONFIG} \
              (linchpin config default prints a complete one)"
         ))),
@@ -142,13 +142,13 @@ mod tests {
             dev: "/dev-folder".into(),
         };
         let (flag, data, here) = (Path::new("/flag.toml"), Path::new("/data"), Path::new("/"));
-        let config = |path: &Path| Found::Config(path.to_owned());
+        let config = |path: &Path| FoundServer::Config(path.to_owned());
         assert_eq!(places(Some("/env.toml"), here).find(Some(flag), Some(data)), config(flag));
-        assert_eq!(places(Some("/env.toml"), here).find(None, Some(data)), Found::Data(data.to_owned()));
+        assert_eq!(places(Some("/env.toml"), here).find(None, Some(data)), FoundServer::Data(data.to_owned()));
         assert_eq!(places(Some("/env.toml"), here).find(None, None), config(Path::new("/env.toml")));
         assert_eq!(places(Some(""), here).find(None, None), config(here));
         assert_eq!(places(None, here).find(None, None), config(here));
-        assert_eq!(places(None, none).find(None, None), Found::Data("/dev-folder".into()));
+        assert_eq!(places(None, none).find(None, None), FoundServer::Data("/dev-folder".into()));
         let mut rest = WHICH_SERVER;
         for word in ["--config", "--data", CONFIG_VARIABLE, SERVICE_CONFIG, "linchpin dev"] {
             rest = rest.split_once(word).unwrap_or_else(|| panic!("{word} is not in its order in {WHICH_SERVER}")).1;

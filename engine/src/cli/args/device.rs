@@ -11,7 +11,7 @@ use super::At;
 #[derive(Subcommand)]
 pub(crate) enum DeviceVerb {
     /// Devices: all of them, or those that the flags name.
-    List(DeviceFilter),
+    List(ListFlags),
     /// One device with its latest values.
     Show {
         /// Its id or name.
@@ -106,7 +106,7 @@ pub(crate) enum DeviceVerb {
 
 /// Which devices a list has.
 #[derive(Args)]
-pub(crate) struct DeviceFilter {
+pub(crate) struct ListFlags {
     /// Only those that are connected.
     #[arg(long, conflicts_with = "offline")]
     pub(crate) online: bool,

@@ -2,6 +2,8 @@
 
 mod at;
 mod device;
+#[cfg(test)]
+mod page;
 mod people;
 mod store;
 
@@ -12,8 +14,8 @@ use clap::{Args, Parser, Subcommand};
 use linchpin_driver::Features;
 use linchpin_tls::Layer;
 
-pub(crate) use self::at::{At, Found, config_file, default_data};
-pub(crate) use self::device::{DeviceFilter, DeviceVerb, ExportArgs, PushArgument, Sim, TemplateVerb};
+pub(crate) use self::at::{At, FoundServer, config_file, default_data};
+pub(crate) use self::device::{DeviceVerb, ExportArgs, ListFlags, PushArgument, Sim, TemplateVerb};
 pub(crate) use self::people::{
     AdminOrgVerb, AdminVerb, InOrg, InviteVerb, KeyVerb, OfUser, RoleVerb, SessionVerb, UserVerb,
 };
@@ -51,7 +53,7 @@ pub(crate) enum Verb {
         #[arg(long)]
         accept_rollback: bool,
     },
-    /// Check a configuration file.
+    /// Find all mistakes of a configuration file, and say what a reload would change.
     Check {
         /// The file (TOML).
         #[arg(long, value_name = "FILE")]
@@ -127,11 +129,14 @@ pub(crate) enum Verb {
         #[command(flatten)]
         at: At,
     },
-    /// Check this machine: limits, kernel settings, io_uring, disk, clock; what is wrong and how to mend it.
+    /// Would the server start, and is this machine ready for it? Prints what is wrong and the command that fixes it.
     Doctor {
-        /// Check for what this configuration file asks.
+        /// The server's configuration file.
         #[arg(long, value_name = "FILE")]
         config: Option<PathBuf>,
+        /// As root: look as this user would; without it as the user of the unit that has this file.
+        #[arg(long, value_name = "NAME")]
+        user: Option<String>,
         /// Print JSON.
         #[arg(long)]
         json: bool,
@@ -207,7 +212,7 @@ pub(crate) struct Dev {
     #[arg(long)]
     pub(crate) lan: bool,
     /// Address of the plain port; port 0 = any free one.
-    #[arg(long, value_name = "ADDR")]
+    #[arg(long, value_name = "ADDR", value_parser = address)]
     pub(crate) plain: Option<SocketAddr>,
     /// Address of the TLS port, with a certificate of an authority of its own; "off" = no TLS. [default: port 9443, or any
     /// free one if --plain has port 0]
@@ -233,7 +238,7 @@ pub(crate) struct Dev {
     pub(crate) driver_features: Option<Features>,
     /// Connections to be ready for.
     #[arg(long, value_name = "N", default_value_t = EngineOptions::CONNECTIONS,
-          value_parser = clap::value_parser!(u32).range(1..))]
+          value_parser = clap::value_parser!(u32).range(1..=i64::from(linchpin_driver::limits::MAX_CONNECTIONS) * i64::from(limits::SHARDS)))]
     pub(crate) connections: u32,
     /// Write where it listens and the devices' tokens to this file (JSON, 0600).
     #[arg(long, value_name = "FILE")]
@@ -263,6 +268,10 @@ pub(crate) struct Dev {
 pub(crate) enum ConfigVerb {
     /// Print a complete file: every key with its unit, range and default.
     Default,
+}
+
+fn address(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| format!("{text:?} is not ADDRESS:PORT, such as 127.0.0.1:8080"))
 }
 
 /// Metrics are for this machine only.

@@ -1,5 +1,7 @@
 //! What the facts mean.
 
+use std::borrow::Cow;
+
 use super::gather::MachineFacts;
 use super::wanted::Wanted;
 
@@ -10,7 +12,7 @@ pub(super) enum Grade {
     Ok,
     /// It works, but worse than it could, or the machine does not say.
     Warn,
-    /// The server does not start or does not hold what it is asked for.
+    /// The server would not start.
     Fail,
 }
 
@@ -31,7 +33,7 @@ pub(super) struct Finding {
     pub(super) grade: Grade,
     pub(super) found: String,
     /// Why it matters.
-    pub(super) why: &'static str,
+    pub(super) why: Cow<'static, str>,
     /// One command; empty where none helps.
     pub(super) fix: String,
 }
@@ -44,7 +46,7 @@ const PAGE_BYTES: u64 = 4_096;
 const MIB: u64 = 1 << 20;
 
 fn finding(check: &'static str, grade: Grade, found: String, why: &'static str, fix: impl Into<String>) -> Finding {
-    Finding { check, grade, found, why, fix: fix.into() }
+    Finding { check, grade, found, why: why.into(), fix: fix.into() }
 }
 
 /// A number that should be at least so big.
@@ -73,7 +75,7 @@ pub(super) fn judge(wanted: &Wanted, facts: &MachineFacts) -> Vec<Finding> {
             "fs.file-max",
             facts.file_max,
             u64::from(wanted.engine.connections),
-            Grade::Fail,
+            Grade::Warn,
             "The whole machine may have no more open sockets than this.",
             format!("sysctl -w fs.file-max={}", u64::from(wanted.engine.connections) * 2),
         ),
@@ -107,6 +109,8 @@ pub(super) fn judge(wanted: &Wanted, facts: &MachineFacts) -> Vec<Finding> {
         data_folder(wanted, facts),
         keyring(facts),
         disk(facts),
+        disk_speed(facts),
+        backups(facts),
         clock(facts),
         governor(facts),
     ]
@@ -126,7 +130,7 @@ fn driver(facts: &MachineFacts) -> Finding {
             };
             finding("io_uring", Grade::Warn, found, why, fix)
         }
-        Some(Err(error)) => finding("io_uring", Grade::Fail, error.clone(), why, "use driver = \"auto\""),
+        Some(Err(error)) => finding("io_uring", Grade::Warn, error.clone(), why, "use driver = \"auto\""),
         None => finding("io_uring", Grade::Warn, "not probed".to_owned(), why, ""),
     }
 }
@@ -144,9 +148,7 @@ fn descriptors(wanted: &Wanted, facts: &MachineFacts) -> Finding {
     let found = format!("soft {soft}, hard {hard}");
     let fix = format!("ulimit -Hn {}", u64::from(wanted.engine.connections) + 128);
     // The soft limit is raised to the hard one at start.
-    let grade = if hard < 256 {
-        Grade::Fail
-    } else if hard < u64::from(wanted.engine.connections) / u64::from(wanted.engine.shards.max(1)) {
+    let grade = if hard < u64::from(wanted.engine.connections) / u64::from(wanted.engine.shards.max(1)) {
         Grade::Warn
     } else {
         Grade::Ok
@@ -162,7 +164,7 @@ fn low_port(wanted: &Wanted, facts: &MachineFacts) -> Finding {
         return finding("port", Grade::Ok, format!("port {port} may be bound"), why, "");
     }
     let fix = "setcap cap_net_bind_service=+ep /usr/bin/linchpin";
-    finding("port", Grade::Fail, format!("port {port} may not be bound, only {first} and above"), why, fix)
+    finding("port", Grade::Warn, format!("port {port} may not be bound, only {first} and above"), why, fix)
 }
 
 fn memory(wanted: &Wanted, facts: &MachineFacts) -> Finding {
@@ -196,13 +198,13 @@ fn data_folder(wanted: &Wanted, facts: &MachineFacts) -> Finding {
     let path = wanted.data_path.display();
     if let Some(found) = &facts.unsafe_data {
         let fix = format!("chown linchpin: {path} && chmod 0700 {path}");
-        return finding("data directory", Grade::Fail, found.clone(), why, fix);
+        return finding("data directory", Grade::Warn, found.clone(), why, fix);
     }
     match facts.may_write_data {
         Some(true) => finding("data directory", Grade::Ok, path.to_string(), why, ""),
         _ => {
             let fix = format!("install -d -m 0700 -o $USER {path}");
-            finding("data directory", Grade::Fail, format!("{path} may not be written"), why, fix)
+            finding("data directory", Grade::Warn, format!("{path} may not be written"), why, fix)
         }
     }
 }
@@ -228,12 +230,39 @@ fn disk(facts: &MachineFacts) -> Finding {
     }
 }
 
+/// A sync of the journal that takes longer than this makes values wait.
+const SLOW_SYNC_US: u64 = 50_000;
+
+fn disk_speed(facts: &MachineFacts) -> Finding {
+    let why = "Each batch of values is on the disk once a sync is done; with slow ones more is lost at a power cut.";
+    match facts.sync_us {
+        Some(us) if us <= SLOW_SYNC_US => finding("disk speed", Grade::Ok, format!("a sync takes {us} us"), why, ""),
+        Some(us) => {
+            let found = format!("a sync takes {us} us, wanted {SLOW_SYNC_US}");
+            finding("disk speed", Grade::Warn, found, why, "iostat -x 1 5")
+        }
+        None => finding("disk speed", Grade::Ok, "not tried: the folder is not there yet".to_owned(), why, ""),
+    }
+}
+
+fn backups(facts: &MachineFacts) -> Finding {
+    let why = "A place that the server may not write to makes every backup fail.";
+    match &facts.backup_place {
+        None => finding("backups", Grade::Ok, "none by themselves ([backup] to)".to_owned(), why, ""),
+        Some(Ok(place)) => finding("backups", Grade::Ok, format!("{place} may be written"), why, ""),
+        Some(Err(found)) => {
+            let fix = "chown it to the service's user; under systemd also: systemctl edit linchpin, [Service] ReadWritePaths=";
+            finding("backups", Grade::Warn, found.clone(), why, fix)
+        }
+    }
+}
+
 fn clock(facts: &MachineFacts) -> Finding {
     let why = "Values, events and certificates carry the server's time.";
     let (grade, found) = match facts.clock_is_set {
         Some(true) => (Grade::Ok, "follows a time source"),
         None => (Grade::Warn, "it is not known whether it follows a time source"),
-        Some(false) => (Grade::Fail, "it cannot be right: it is before this server was built"),
+        Some(false) => (Grade::Warn, "it cannot be right: it is before this server was built"),
     };
     finding("clock", grade, found.to_owned(), why, "apt-get install -y chrony")
 }
@@ -256,7 +285,7 @@ mod tests {
 
     fn wanted() -> Wanted {
         let engine = EngineOptions { shards: 4, connections: 100_000, ..EngineOptions::default() };
-        Wanted { engine, data_path: "/var/lib/linchpin".into(), lowest_port: 80 }
+        Wanted { engine, data_path: "/var/lib/linchpin".into(), lowest_port: 80, backup: None }
     }
 
     /// A machine that was prepared.
@@ -282,6 +311,8 @@ mod tests {
             unsafe_data: None,
             keyring_bytes: Some(1_000),
             clock_is_set: Some(true),
+            sync_us: Some(900),
+            backup_place: Some(Ok("/mnt/linchpin".to_owned())),
             governor: Some("performance".to_owned()),
         }
     }
@@ -302,26 +333,27 @@ mod tests {
 
     #[test]
     fn each_fault_is_found_alone() {
-        use Grade::{Fail, Warn};
+        use Grade::Warn;
         type Spoil = fn(&mut MachineFacts);
         let cases: Vec<(&str, Grade, Spoil)> = vec![
             ("io_uring", Warn, |f| f.is_io_uring = false),
-            ("io_uring", Fail, |f| f.driver = Some(Err("refused".to_owned()))),
+            ("io_uring", Warn, |f| f.driver = Some(Err("refused".to_owned()))),
             ("connections", Warn, |f| f.connections = 99_999),
             ("RLIMIT_NOFILE", Warn, |f| f.descriptors_hard = Some(20_000)),
-            ("RLIMIT_NOFILE", Fail, |f| f.descriptors_hard = Some(100)),
-            ("fs.file-max", Fail, |f| f.file_max = Some(10_000)),
+            ("disk speed", Warn, |f| f.sync_us = Some(80_000)),
+            ("backups", Warn, |f| f.backup_place = Some(Err("/mnt may not be written".to_owned()))),
+            ("fs.file-max", Warn, |f| f.file_max = Some(10_000)),
             ("net.core.somaxconn", Warn, |f| f.somaxconn = Some(128)),
             ("tcp_max_syn_backlog", Warn, |f| f.syn_backlog = Some(128)),
-            ("port", Fail, |f| f.may_bind_low_ports = false),
+            ("port", Warn, |f| f.may_bind_low_ports = false),
             ("memory", Warn, |f| f.memory_limit_bytes = Some(100 << 20)),
             ("tcp_mem", Warn, |f| f.tcp_memory_pages = Some(1_000)),
             ("entropy", Warn, |f| f.entropy_bits = None),
-            ("data directory", Fail, |f| f.may_write_data = Some(false)),
-            ("data directory", Fail, |f| f.unsafe_data = Some("it has mode 777".to_owned())),
+            ("data directory", Warn, |f| f.may_write_data = Some(false)),
+            ("data directory", Warn, |f| f.unsafe_data = Some("it has mode 777".to_owned())),
             ("keyring", Warn, |f| f.keyring_bytes = Some(2_400_000)),
             ("disk", Warn, |f| f.disk_free_bytes = Some(10 << 20)),
-            ("clock", Fail, |f| f.clock_is_set = Some(false)),
+            ("clock", Warn, |f| f.clock_is_set = Some(false)),
             ("clock", Warn, |f| f.clock_is_set = None),
             ("CPU governor", Warn, |f| f.governor = Some("powersave".to_owned())),
         ];

@@ -2,9 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
+use linchpin_control::BackupPlace;
 use linchpin_driver::{Backend, Choice, Options};
 
 use super::wanted::Wanted;
+use crate::serve::built_s;
+use crate::serve::trial::existing;
+use crate::when;
 
 /// Facts; `None`: the machine does not say.
 #[derive(Clone, Debug, Default)]
@@ -34,6 +38,10 @@ pub(super) struct MachineFacts {
     /// Length of the keyring's file, bytes; each data key takes 48.
     pub(super) keyring_bytes: Option<u64>,
     pub(super) clock_is_set: Option<bool>,
+    /// How long a sync of a small file takes, us: the median of a few.
+    pub(super) sync_us: Option<u64>,
+    /// May the place of backups be written, if there is one?
+    pub(super) backup_place: Option<Result<String, String>>,
     pub(super) governor: Option<String>,
 }
 
@@ -67,7 +75,39 @@ pub(super) fn gather(wanted: &Wanted) -> MachineFacts {
     };
     driver(wanted, &mut facts);
     disk(&wanted.data_path, &mut facts);
+    facts.sync_us = sync_us(&wanted.data_path);
+    facts.backup_place = wanted.backup.as_ref().map(backup_place);
     facts
+}
+
+/// Syncs that are tried.
+const SYNCS: usize = 9;
+
+/// Write and sync a file that has no name, so that nothing is left of it.
+fn sync_us(folder: &Path) -> Option<u64> {
+    use rustix::fs::{Mode, OFlags, open};
+    let file = open(folder, OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC, Mode::RUSR | Mode::WUSR).ok()?;
+    let mut file = std::fs::File::from(file);
+    let mut took = Vec::new();
+    for _ in 0..SYNCS {
+        let begun = std::time::Instant::now();
+        std::io::Write::write_all(&mut file, &[0; 4_096]).ok()?;
+        file.sync_data().ok()?;
+        took.push(begun.elapsed().as_micros() as u64);
+    }
+    took.sort_unstable();
+    took.get(SYNCS / 2).copied()
+}
+
+/// A bucket is not asked: that would need its credentials, which the server has.
+fn backup_place(place: &BackupPlace) -> Result<String, String> {
+    let BackupPlace::Folder(path) = place else { return Ok(format!("{place} is a bucket, which is not tried, and")) };
+    let nearest = existing(path);
+    let access = rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK;
+    match rustix::fs::access(&nearest, access) {
+        Ok(()) => Ok(place.to_string()),
+        Err(error) => Err(format!("{} may not be written: {}", nearest.display(), std::io::Error::from(error))),
+    }
 }
 
 fn driver(wanted: &Wanted, facts: &mut MachineFacts) {
@@ -110,9 +150,7 @@ fn clock_is_set() -> Option<bool> {
         return Some(true);
     }
     // Without systemd's marker only a time that cannot be right tells something.
-    const BUILT_AFTER_S: u64 = 1_760_000_000;
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).ok()?.as_secs();
-    (now < BUILT_AFTER_S).then_some(false)
+    (when::now_s() < built_s()?).then_some(false)
 }
 
 /// The data directory, or the nearest parent that exists.

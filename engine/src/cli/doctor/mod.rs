@@ -1,42 +1,88 @@
-//! `linchpin doctor`: is this machine ready for the server? Facts are gathered first ([`gather`]), then judged
-//! ([`checks`]), so that every judgement is tested with made-up facts.
+//! `linchpin doctor`: would the server start, and is this machine ready for it? A start is tried without anything that stays;
+//! facts are gathered ([`gather`]), then judged ([`checks`]), so that every judgement is tested with made-up facts.
 
 mod checks;
 mod gather;
+mod unit_user;
 mod wanted;
 
-use std::path::Path;
+use std::path::PathBuf;
 
 use serde_json::json;
 
-use super::args::default_data;
+use super::args::{At, FoundServer, default_data};
 use super::failure::Failure;
 use super::output::say;
-use crate::config::{self, EngineOptions};
+use crate::config::EngineOptions;
+use crate::serve::advice::StartedBy;
+use crate::serve::launch::{of_file, start_log};
+use crate::serve::log::LogOptions;
+use crate::serve::trial::{Trial, trial};
 use checks::{Finding, Grade};
+use unit_user::ServiceUnit;
 use wanted::Wanted;
 
 /// Print what was found.
 ///
 /// # Errors
-/// A check failed: the server would not start or not hold what it is asked for.
-pub(crate) fn run(config: Option<&Path>, as_json: bool) -> Result<(), Failure> {
-    let wanted = match config {
-        Some(path) => {
-            let config = config::read(path).map_err(|error| Failure::Config(error.to_string()))?;
-            let lowest_port = config.listen.doors().iter().map(|(_, address)| address.port()).min();
-            Wanted { engine: config.engine, data_path: config.data_path, lowest_port: lowest_port.unwrap_or(0) }
-        }
-        None => Wanted { engine: EngineOptions::default(), data_path: default_data(), lowest_port: 8080 },
+/// The server would not start: as it would end itself.
+pub(crate) fn run(config: Option<PathBuf>, user: Option<&str>, as_json: bool) -> Result<(), Failure> {
+    let found = (At { config, ..At::default() }).found();
+    let path = match &found {
+        FoundServer::Config(path) => Some(path.as_path()),
+        FoundServer::Data(_) => None,
     };
-    let facts = gather::gather(&wanted);
-    let findings = checks::judge(&wanted, &facts);
-    say(&if as_json { json_text(&findings) } else { plain_text(&findings) })?;
-    let failed = findings.iter().filter(|finding| finding.grade == Grade::Fail).count();
-    if failed > 0 {
-        return Err(Failure::General(format!("{failed} of {} checks failed, see above", findings.len())));
+    if let Some(unit) = ServiceUnit::find(path, user) {
+        return unit.look();
     }
-    Ok(())
+    // Warnings about certificates and the clock.
+    let _log = start_log(LogOptions { level: tracing::Level::WARN, ..LogOptions::default() })?;
+    let Some(path) = path else {
+        let (engine, data_path) = (EngineOptions::default(), default_data());
+        return report(&Wanted { engine, data_path, lowest_port: 8080, backup: None }, None, as_json);
+    };
+    let (server, _) = of_file(path)?;
+    let doors = server.listen.doors();
+    let wanted = Wanted {
+        engine: server.engine.clone(),
+        data_path: server.data_path.clone(),
+        lowest_port: doors.iter().map(|(_, address)| address.port()).min().unwrap_or(0),
+        backup: server.store.as_ref().and_then(|store| store.backup.as_ref()).map(|plan| plan.place.clone()),
+    };
+    let listen = server.listen.clone();
+    let tried = trial(&server).map_err(|error| StartedBy::File(path, &listen).failure(error));
+    report(&wanted, Some(tried), as_json)
+}
+
+fn report(wanted: &Wanted, tried: Option<Result<Trial, Failure>>, as_json: bool) -> Result<(), Failure> {
+    let facts = gather::gather(wanted);
+    let mut findings = checks::judge(wanted, &facts);
+    let mut failure = None;
+    if let Some(tried) = tried {
+        let (grade, found) = match tried {
+            Ok(Trial::WouldStart) => (Grade::Ok, "the server would start".to_owned()),
+            Ok(Trial::Runs) => (Grade::Ok, "the server runs: its ports and its store were not tried".to_owned()),
+            Err(error) => {
+                let text = match &error {
+                    Failure::General(text) | Failure::Config(text) => text.clone(),
+                    Failure::Ended(_) => String::new(),
+                };
+                failure = Some(error);
+                (Grade::Fail, text)
+            }
+        };
+        let why = match unit_user::looking_as() {
+            Some(user) => format!("Tried as the user {user}."),
+            None => "Tried as the user who runs this.".to_owned(),
+        };
+        findings.insert(0, Finding { check: "start", grade, found, why: why.into(), fix: String::new() });
+    }
+    say(&if as_json { json_text(&findings) } else { plain_text(&findings) })?;
+    match failure {
+        None => Ok(()),
+        Some(Failure::General(_)) => Err(Failure::General("the server would not start, see above".to_owned())),
+        Some(_) => Err(Failure::Config("the server would not start, see above".to_owned())),
+    }
 }
 
 fn json_text(findings: &[Finding]) -> String {

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use linchpin_control::BackupPlace;
+
 use crate::config::EngineOptions;
 
 /// What the server is to be started with.
@@ -10,4 +12,6 @@ pub(super) struct Wanted {
     pub(super) engine: EngineOptions,
     pub(super) data_path: PathBuf,
     pub(super) lowest_port: u16,
+    /// Where backups go by themselves.
+    pub(super) backup: Option<BackupPlace>,
 }

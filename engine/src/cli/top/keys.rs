@@ -7,13 +7,13 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 
-use super::page::Order;
+use super::shown::TopOrder;
 
 /// What a key asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Key {
+pub(super) enum TopKey {
     Quit,
-    Order(Order),
+    TopOrder(TopOrder),
 }
 
 /// The terminal, which gives each key at once; as it was when this is dropped.
@@ -35,7 +35,7 @@ impl Keyboard {
     }
 
     /// The next key that means something, until `end`.
-    fn next(&mut self, end: Instant) -> Option<Key> {
+    fn next(&mut self, end: Instant) -> Option<TopKey> {
         loop {
             let left = Timespec::try_from(end.saturating_duration_since(Instant::now())).ok()?;
             let mut ready = [PollFd::new(&self.stdin, PollFlags::IN)];
@@ -45,7 +45,7 @@ impl Keyboard {
             let mut bytes = [0; 16];
             let count = rustix::io::read(self.stdin.as_fd(), &mut bytes).ok()?;
             if count == 0 {
-                return Some(Key::Quit);
+                return Some(TopKey::Quit);
             }
             if let Some(key) = bytes[..count].iter().find_map(|byte| meaning(*byte)) {
                 return Some(key);
@@ -60,19 +60,19 @@ impl Drop for Keyboard {
     }
 }
 
-fn meaning(byte: u8) -> Option<Key> {
+fn meaning(byte: u8) -> Option<TopKey> {
     Some(match byte {
-        b'q' | b'Q' | 3 | 4 => Key::Quit,
-        b's' => Key::Order(Order::Shard),
-        b'c' => Key::Order(Order::Cpu),
-        b'o' => Key::Order(Order::Online),
-        b'm' => Key::Order(Order::Messages),
+        b'q' | b'Q' | 3 | 4 => TopKey::Quit,
+        b's' => TopKey::TopOrder(TopOrder::Shard),
+        b'c' => TopKey::TopOrder(TopOrder::Cpu),
+        b'o' => TopKey::TopOrder(TopOrder::Online),
+        b'm' => TopKey::TopOrder(TopOrder::Messages),
         _ => return None,
     })
 }
 
 /// Wait until `end` or a key.
-pub(super) fn wait(keyboard: Option<&mut Keyboard>, end: Instant) -> Option<Key> {
+pub(super) fn wait(keyboard: Option<&mut Keyboard>, end: Instant) -> Option<TopKey> {
     match keyboard {
         Some(keyboard) => keyboard.next(end),
         None => {
@@ -88,7 +88,7 @@ mod tests {
 
     #[test]
     fn keys_are_those_that_the_page_names() {
-        assert_eq!((meaning(b'q'), meaning(3)), (Some(Key::Quit), Some(Key::Quit)));
+        assert_eq!((meaning(b'q'), meaning(3)), (Some(TopKey::Quit), Some(TopKey::Quit)));
         assert_eq!(b"scom".map(|key| meaning(key).is_some()), [true; 4]);
         assert_eq!(meaning(b'x'), None);
     }

@@ -2,6 +2,7 @@
 
 mod keys;
 mod page;
+mod shown;
 
 use std::collections::BTreeMap;
 use std::io::IsTerminal as _;
@@ -9,7 +10,6 @@ use std::time::{Duration, Instant};
 
 use linchpin_control::request::{DeviceDiary, DiaryLine, Status, StatusAnswer};
 use linchpin_control::{About, Figure, Figures, Kind, OF_SHARD};
-use serde::Serialize;
 use serde_json::Value;
 
 use super::args::At;
@@ -17,32 +17,11 @@ use super::client;
 use super::failure::Failure;
 use super::output::{json_line, say};
 use crate::when;
-use keys::{Key, Keyboard};
-
-/// What one line shows, by column.
-type Row = BTreeMap<String, Value>;
+use keys::{Keyboard, TopKey};
+use shown::{Row, TopOrder, TopSample, WorstDevice};
 
 /// Ends are counted over so long, s.
 const RECENT_S: u64 = 60;
-
-/// What happened between two looks.
-#[derive(Serialize)]
-struct Shown {
-    uptime_s: u64,
-    all: Row,
-    shards: Vec<Row>,
-    /// Devices whose connections ended most in the last minute.
-    worst: Vec<WorstDevice>,
-}
-
-/// A device that comes and goes.
-#[derive(Serialize, PartialEq, Eq, PartialOrd, Ord)]
-struct WorstDevice {
-    ends: u64,
-    device: u32,
-    /// Code of its last end.
-    last_end: String,
-}
 
 /// The counters with a column, and the column's title: growth is shown a second.
 fn columns() -> impl Iterator<Item = (&'static About, String)> {
@@ -59,15 +38,15 @@ pub(super) fn run(at: &At, every: Duration, once: bool) -> Result<(), Failure> {
     let look = || client::ask(&socket, &Status {}).map(|got| got.it).map_err(Failure::general);
     let is_live = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none() && !at.json && !once;
     let mut keyboard = if is_live { Keyboard::open() } else { None };
-    let mut order = page::Order::Shard;
+    let mut order = TopOrder::Shard;
     let (mut before, mut seen) = (look()?, Instant::now());
     loop {
         let end = Instant::now() + every;
         loop {
             match keys::wait(keyboard.as_mut(), end) {
                 None => break,
-                Some(Key::Quit) => return Ok(()),
-                Some(Key::Order(wanted)) => order = wanted,
+                Some(TopKey::Quit) => return Ok(()),
+                Some(TopKey::TopOrder(wanted)) => order = wanted,
             }
         }
         let (now, time) = (look()?, Instant::now());
@@ -88,12 +67,12 @@ pub(super) fn run(at: &At, every: Duration, once: bool) -> Result<(), Failure> {
     }
 }
 
-fn shown(before: &StatusAnswer, now: &StatusAnswer, seconds: f64) -> Shown {
+fn shown(before: &StatusAnswer, now: &StatusAnswer, seconds: f64) -> TopSample {
     let nothing = Figures::default();
     let shards = now.shards.iter().enumerate();
     let shards = shards.map(|(at, figures)| row(before.shards.get(at).unwrap_or(&nothing), figures, seconds));
     let (all, shards) = (row(&before.all, &now.all, seconds), shards.collect());
-    Shown { uptime_s: now.uptime_s, all, shards, worst: Vec::new() }
+    TopSample { uptime_s: now.uptime_s, all, shards, worst: Vec::new() }
 }
 
 /// To a tenth.
@@ -181,7 +160,7 @@ mod tests {
         let big = 9_999_999_999;
         let mut shown = shown(&answer(0, 0, 0), &answer(big, big, big), 1.0);
         shown.worst = vec![WorstDevice { ends: 999, device: u32::MAX, last_end: "E0103".to_owned() }];
-        for order in [page::Order::Shard, page::Order::Cpu, page::Order::Online, page::Order::Messages] {
+        for order in [TopOrder::Shard, TopOrder::Cpu, TopOrder::Online, TopOrder::Messages] {
             let text = page::text(&shown, &answer(big, big, big), order);
             assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
             assert!(text.contains("frames/s") && text.contains("device 4294967295") && text.contains("q"), "{text}");
@@ -191,8 +170,10 @@ mod tests {
     #[test]
     fn devices_that_come_and_go_are_the_worst() {
         let line = |at_s: u64, device: u32, end: &str| -> DiaryLine {
-            serde_json::from_value(json!({"at_s": at_s, "end": end, "device": device, "peer": null, "lasted_s": 1, "frames": 1,
-                "what": "", "fix": "", "firmware": {}}))
+            serde_json::from_value(
+                json!({"at_s": at_s, "end": end, "device": device, "peer": null, "lasted_s": 1, "frames": 1,
+                "what": "", "fix": "", "firmware": {}}),
+            )
             .expect("a line")
         };
         let diary = [line(100, 7, "E0103"), line(99, 7, "E0101"), line(98, 8, "E0101"), line(20, 8, "E0101")];

@@ -3,18 +3,9 @@
 use linchpin_control::request::StatusAnswer;
 use serde_json::Value;
 
-use super::{Row, Shown};
+use super::shown::{Row, TopOrder, TopSample};
 use crate::cli::status::{bytes, grouped};
 use crate::when;
-
-/// By what shards are sorted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Order {
-    Shard,
-    Cpu,
-    Online,
-    Messages,
-}
 
 /// Title, column of the row, width.
 const COLUMNS: [(&str, &str, usize); 8] = [
@@ -52,7 +43,7 @@ fn cell(row: &Row, (_, column, width): (&str, &str, usize)) -> String {
 }
 
 /// The page.
-pub(super) fn text(shown: &Shown, now: &StatusAnswer, order: Order) -> String {
+pub(super) fn text(shown: &TopSample, now: &StatusAnswer, order: TopOrder) -> String {
     let drains = if now.all.number("draining") > 0 { ", DRAINING" } else { "" };
     let memory = now.memory_bytes.map_or_else(String::new, |held| format!("memory {}", bytes(held)));
     let store = now.store.as_ref().map_or_else(String::new, |store| {
@@ -71,10 +62,10 @@ pub(super) fn text(shown: &Shown, now: &StatusAnswer, order: Order) -> String {
     out.extend(COLUMNS.iter().map(|(title, _, width)| format!("{title:>width$}")));
     let mut shards: Vec<_> = shown.shards.iter().enumerate().collect();
     let column = match order {
-        Order::Shard => None,
-        Order::Cpu => Some("cpu %"),
-        Order::Online => Some("online"),
-        Order::Messages => Some("frames/s"),
+        TopOrder::Shard => None,
+        TopOrder::Cpu => Some("cpu %"),
+        TopOrder::Online => Some("online"),
+        TopOrder::Messages => Some("frames/s"),
     };
     if let Some(column) = column {
         shards.sort_by(|a, b| number(b.1, column).total_cmp(&number(a.1, column)));

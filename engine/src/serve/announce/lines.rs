@@ -12,7 +12,7 @@ use crate::when;
 
 /// What is said. Texts of devices are in it as they came.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Said {
+pub(super) enum SpokenLine {
     /// A device has arrived.
     Online { device: DeviceId, peer: IpAddr, wire: HeardWire, firmware: Option<(Box<str>, Box<str>)> },
     /// The first value of a pin.
@@ -36,13 +36,13 @@ pub(super) struct Around<'a> {
 }
 
 /// The line, without its time.
-pub(super) fn line(said: &Said, around: &Around<'_>) -> String {
+pub(super) fn line(said: &SpokenLine, around: &Around<'_>) -> String {
     let named = |device: DeviceId| match (around.names)(device) {
         Some(name) => format!("device {device} \"{}\"", word(&name)),
         None => format!("device {device}"),
     };
     match said {
-        Said::Online { device, peer, wire, firmware } => {
+        SpokenLine::Online { device, peer, wire, firmware } => {
             let (board, library) = firmware.as_ref().map_or(("", ""), |(board, library)| (&**board, &**library));
             let board = if board.is_empty() { String::new() } else { format!("{}, ", word(board)) };
             let library = match (library, wire.is_mqtt) {
@@ -51,18 +51,19 @@ pub(super) fn line(said: &Said, around: &Around<'_>) -> String {
             };
             format!("{} online from {peer}, {board}{library}{wire}", named(*device))
         }
-        Said::FirstValue { device, pin, value } => {
+        SpokenLine::FirstValue { device, pin, value } => {
             format!("{} first value: {pin} = {}", named(*device), word(&String::from_utf8_lossy(value)))
         }
-        Said::Offline { device, end, online_ms } => {
+        SpokenLine::Offline { device, end, online_ms } => {
             let next = if end.blame() == Blame::Nobody { String::new() } else { next(*end, Some(*device), around) };
             format!("{} offline after {} ({end}): {}{next}", named(*device), when::span(online_ms / 1_000), end.what())
         }
-        Said::Refused { device, peer, end } => {
-            let who = device.map_or_else(|| format!("refused {peer}"), |id| format!("refused {} from {peer}", named(id)));
+        SpokenLine::Refused { device, peer, end } => {
+            let who =
+                device.map_or_else(|| format!("refused {peer}"), |id| format!("refused {} from {peer}", named(id)));
             format!("{who} ({end}): {}{}", end.what(), next(*end, *device, around))
         }
-        Said::LeftOut(count) => format!(
+        SpokenLine::LeftOut(count) => format!(
             "{count} more lines were left out; all devices: linchpin device list{0}, all ends: linchpin device diary{0}",
             around.data
         ),

@@ -12,7 +12,7 @@ use linchpin_control::request::MadeDevice;
 use super::dev::address_for_boards;
 use super::ready::Ready;
 use crate::serve::DeviceNames;
-use crate::tick::voice::Listener;
+use crate::tick::voice::NoticeListener;
 use crate::tls::Local;
 
 /// What the sections are made from.
@@ -56,7 +56,7 @@ const SECTIONS: [fn(&Announcement<'_>) -> Option<String>; 13] = [
 pub(crate) fn announce(
     ready: &Ready,
     (data_path, local): (Option<&Path>, Option<&Local>),
-    (listener, names): (Listener, DeviceNames),
+    (listener, names): (NoticeListener, DeviceNames),
 ) -> std::io::Result<()> {
     if let Some(text) = text(ready, data_path, local) {
         print!("{text}");

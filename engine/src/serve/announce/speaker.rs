@@ -9,10 +9,10 @@ use std::time::{Duration, Instant};
 use linchpin_protocol::model::DeviceId;
 use linchpin_shard::{Blame, End};
 
-use super::lines::{Around, Said, line};
+use super::lines::{Around, SpokenLine, line};
 use crate::limits;
 use crate::serve::DeviceNames;
-use crate::tick::voice::{Heard, HeardWire, Listener};
+use crate::tick::voice::{HeardWire, NoticeListener, Noticed};
 use crate::when;
 
 /// How often waiting logins are looked at.
@@ -40,39 +40,39 @@ pub(super) struct Speaker {
 
 impl Speaker {
     /// Something happened.
-    pub(super) fn hear(&mut self, now_ms: u64, heard: Heard, out: &mut Vec<Said>) {
+    pub(super) fn hear(&mut self, now_ms: u64, heard: Noticed, out: &mut Vec<SpokenLine>) {
         match heard {
-            Heard::Online { device, peer, wire } => {
+            Noticed::Online { device, peer, wire } => {
                 // The newest login wins; the line of an older one is out of date.
                 self.arrive(now_ms, device, None, out);
                 if wire.is_mqtt || self.waiting.len() >= limits::INTRODUCTIONS {
-                    return self.say(now_ms, Said::Online { device, peer, wire, firmware: None }, out);
+                    return self.say(now_ms, SpokenLine::Online { device, peer, wire, firmware: None }, out);
                 }
                 let due_ms = now_ms + limits::INTRODUCTION_WAIT_MS;
                 self.waiting.push_back(Waiting { device, peer, wire, due_ms });
             }
-            Heard::Introduced { device, board, library } => self.arrive(now_ms, device, Some((board, library)), out),
-            Heard::FirstValue { device, pin, value } => {
+            Noticed::Introduced { device, board, library } => self.arrive(now_ms, device, Some((board, library)), out),
+            Noticed::FirstValue { device, pin, value } => {
                 self.arrive(now_ms, device, None, out);
-                self.say(now_ms, Said::FirstValue { device, pin: pin.to_string(), value }, out);
+                self.say(now_ms, SpokenLine::FirstValue { device, pin: pin.to_string(), value }, out);
             }
-            Heard::Ended { device, peer, end, online_ms } => {
+            Noticed::Ended { device, peer, end, online_ms } => {
                 if let Some(device) = device {
                     self.arrive(now_ms, device, None, out);
                 }
                 match (device, online_ms) {
                     (Some(device), Some(online_ms)) => {
-                        self.say(now_ms, Said::Offline { device, end, online_ms }, out);
+                        self.say(now_ms, SpokenLine::Offline { device, end, online_ms }, out);
                     }
                     (None, _) if !matters(end) => {}
-                    _ => self.say(now_ms, Said::Refused { device, peer, end }, out),
+                    _ => self.say(now_ms, SpokenLine::Refused { device, peer, end }, out),
                 }
             }
         }
     }
 
     /// Time has passed; so many more things were missed.
-    pub(super) fn tick(&mut self, now_ms: u64, missed: u64, out: &mut Vec<Said>) {
+    pub(super) fn tick(&mut self, now_ms: u64, missed: u64, out: &mut Vec<SpokenLine>) {
         self.left_out += missed;
         while self.waiting.front().is_some_and(|first| first.due_ms <= now_ms) {
             if let Some(first) = self.waiting.pop_front() {
@@ -85,7 +85,13 @@ impl Speaker {
     }
 
     /// The line of a login that waits.
-    fn arrive(&mut self, now_ms: u64, device: DeviceId, firmware: Option<(Box<str>, Box<str>)>, out: &mut Vec<Said>) {
+    fn arrive(
+        &mut self,
+        now_ms: u64,
+        device: DeviceId,
+        firmware: Option<(Box<str>, Box<str>)>,
+        out: &mut Vec<SpokenLine>,
+    ) {
         if let Some(at) = self.waiting.iter().position(|it| it.device == device)
             && let Some(found) = self.waiting.remove(at)
         {
@@ -93,20 +99,26 @@ impl Speaker {
         }
     }
 
-    fn say_online(&mut self, now_ms: u64, it: Waiting, firmware: Option<(Box<str>, Box<str>)>, out: &mut Vec<Said>) {
-        self.say(now_ms, Said::Online { device: it.device, peer: it.peer, wire: it.wire, firmware }, out);
+    fn say_online(
+        &mut self,
+        now_ms: u64,
+        it: Waiting,
+        firmware: Option<(Box<str>, Box<str>)>,
+        out: &mut Vec<SpokenLine>,
+    ) {
+        self.say(now_ms, SpokenLine::Online { device: it.device, peer: it.peer, wire: it.wire, firmware }, out);
     }
 
-    fn begin_second(&mut self, now_ms: u64, out: &mut Vec<Said>) {
+    fn begin_second(&mut self, now_ms: u64, out: &mut Vec<SpokenLine>) {
         (self.second, self.lines) = (now_ms / 1_000, 0);
         let left_out = std::mem::take(&mut self.left_out);
         if left_out > 0 {
             self.lines += 1;
-            out.push(Said::LeftOut(left_out));
+            out.push(SpokenLine::LeftOut(left_out));
         }
     }
 
-    fn say(&mut self, now_ms: u64, said: Said, out: &mut Vec<Said>) {
+    fn say(&mut self, now_ms: u64, said: SpokenLine, out: &mut Vec<SpokenLine>) {
         if now_ms / 1_000 != self.second {
             self.begin_second(now_ms, out);
         }
@@ -133,7 +145,7 @@ fn matters(end: End) -> bool {
 /// # Errors
 /// There is no thread for it.
 pub(super) fn start(
-    listener: Listener,
+    listener: NoticeListener,
     names: DeviceNames,
     data: String,
     example: Option<u32>,
@@ -177,7 +189,7 @@ mod tests {
     }
 
     /// The lines of a story, each with the time at which it is heard.
-    fn told(story: Vec<(u64, Heard)>) -> Vec<String> {
+    fn told(story: Vec<(u64, Noticed)>) -> Vec<String> {
         let (mut speaker, mut out) = (Speaker::default(), Vec::new());
         let mut end_ms = 0;
         for (at_ms, heard) in story {
@@ -193,18 +205,19 @@ mod tests {
         out.iter().map(|said| line(said, &around)).collect()
     }
 
-    fn online(device: u32, wire: HeardWire) -> Heard {
-        Heard::Online { device: id(device), peer: peer(), wire }
+    fn online(device: u32, wire: HeardWire) -> Noticed {
+        Noticed::Online { device: id(device), peer: peer(), wire }
     }
 
-    fn ended(device: Option<u32>, end: End, online_ms: Option<u64>) -> Heard {
-        Heard::Ended { device: device.map(id), peer: peer(), end, online_ms }
+    fn ended(device: Option<u32>, end: End, online_ms: Option<u64>) -> Noticed {
+        Noticed::Ended { device: device.map(id), peer: peer(), end, online_ms }
     }
 
     #[test]
     fn a_board_arrives_writes_and_leaves() {
-        let value = |text: &str| Heard::FirstValue { device: id(2), pin: Pin::new_virtual(1), value: text.as_bytes().into() };
-        let introduced = Heard::Introduced { device: id(2), board: "ESP32".into(), library: "1.3.2".into() };
+        let value =
+            |text: &str| Noticed::FirstValue { device: id(2), pin: Pin::new_virtual(1), value: text.as_bytes().into() };
+        let introduced = Noticed::Introduced { device: id(2), board: "ESP32".into(), library: "1.3.2".into() };
         let story = vec![
             (0, online(2, PLAIN)),
             (40, introduced),
@@ -264,8 +277,13 @@ mod tests {
     #[test]
     fn no_token_and_no_control_character_is_printed() {
         let token = "0123456789abcdefghij-_ABCDEFGHIJ";
-        let introduced = Heard::Introduced { device: id(9), board: format!("{token}\u{1b}[2J").into(), library: "1".into() };
-        let first = Heard::FirstValue { device: id(9), pin: Pin::new_virtual(0), value: format!("{token}\u{7}").into_bytes().into() };
+        let introduced =
+            Noticed::Introduced { device: id(9), board: format!("{token}\u{1b}[2J").into(), library: "1".into() };
+        let first = Noticed::FirstValue {
+            device: id(9),
+            pin: Pin::new_virtual(0),
+            value: format!("{token}\u{7}").into_bytes().into(),
+        };
         let lines = told(vec![(0, online(9, PLAIN)), (1, introduced), (2, first)]);
         assert_eq!(lines.len(), 2);
         for line in lines {

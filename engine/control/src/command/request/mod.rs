@@ -81,7 +81,7 @@ pub use sheet::{
     SheetFieldKind, SheetKind, SheetLabel, SheetLevel, SheetList, SheetMake, SheetPublish, SheetRemove, SheetRestore,
     SheetSave, SheetShow, SheetStream, SheetSummary, SheetVersionLine, SheetVersionShow, SheetVersions,
 };
-pub use status::{Drain, Draining, Status, StatusAnswer, StoreGlance};
+pub use status::{ConfigShow, ConfigShown, Drain, Draining, Status, StatusAnswer, StoreGlance};
 pub use store::{
     AcceptedClock, BackupCreate, BackupList, BackupVerify, CheckedBackup, EraseDevice, EraseOrg, ErasedDevice,
     ErasedOrg, FamilyLine, Keyring, KeysRewrap, KeysRotate, KeysRotateRoot, KeysStatus, MadeBackup, RestoredBackup,

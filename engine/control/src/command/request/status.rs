@@ -1,5 +1,8 @@
 //! Requests about the server as a whole.
 
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -69,6 +72,20 @@ pub struct StoreGlance {
     pub backup_failures: u64,
     /// Are backups made by themselves?
     pub backs_up: bool,
+}
+
+/// The configuration file as the server has it, after its start and reloads.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ConfigShow {}
+
+/// Keys in dotted form with their values as the file has them.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct ConfigShown {
+    /// The file; null: the server has none.
+    pub path: Option<PathBuf>,
+    /// Such as `limits.message_burst` with `100`.
+    pub keys: BTreeMap<String, String>,
 }
 
 /// End all connections at a pace and take no new ones.

@@ -6,6 +6,7 @@ use crate::command::{device, diary, erase, export, org, people, status, store, t
 
 rows! {
     ask    Status         "status"           -> StatusAnswer:         ServerManage,   Look,   status::status;
+    ask    ConfigShow     "config.show"      -> ConfigShown:          ServerManage,   Look,   status::config;
     ask    Drain          "drain"            -> Draining:             ServerManage,   Change, status::drain;
     ask    DeviceList     "device.list"      -> Vec<DeviceLine>:      DeviceView,     Look,   device::list;
     ask    DeviceShow     "device.show"      -> DeviceFull:           DeviceView,     Look,   device::show;
