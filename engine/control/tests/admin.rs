@@ -167,6 +167,8 @@ fn start_with(
         proxied: Vec::new(),
         started: Instant::now(),
         counters: Vec::new(),
+        certificate_end: None,
+        config: None,
     };
     let control = linchpin_control::start(
         socket,

@@ -86,6 +86,16 @@ fn the_first_device_is_seen_as_its_guide_says() {
 }
 
 #[test]
+fn a_server_is_run_and_restored_as_its_guide_says() {
+    follow("operator.md");
+}
+
+#[test]
+fn a_fleet_moves_here_as_its_guide_says() {
+    follow("migrate.md");
+}
+
+#[test]
 fn an_ellipsis_stands_for_anything_and_nothing_else_does() {
     assert!(fits("linchpin …", "linchpin 0.1.0") && fits("…V1…", "  V1  21.5") && fits("21.5", "21.5"));
     assert!(!fits("21.5", "21.5 ") && !fits("linchpin …", "Linchpin 0") && !fits("…a…b", "b a"));

@@ -168,6 +168,8 @@ mod tests {
             proxied: Vec::new(),
             started: std::time::Instant::now(),
             counters: OF_THREAD.iter().map(|counter| counter.about).collect(),
+            certificate_end: None,
+            config: None,
         };
         let figures = StoreFigures { unsynced_ms: 28, is_full: true, ..StoreFigures::default() };
         let page = page(&[shard.clone(), shard], &facts, 0, Some(&(figures, BackupFigures::default())));
