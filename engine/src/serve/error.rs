@@ -32,7 +32,7 @@ impl fmt::Display for BootError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Driver(source) => write!(f, "{source}"),
-            Self::Bind { address, source, .. } => write!(f, "{address} cannot be bound: {source}"),
+            Self::Bind { door, address, source } => write!(f, "{address} ({}) cannot be bound: {source}", door.flag()),
             Self::Io(source) => write!(f, "{source}"),
             Self::Tls(error) => write!(f, "{error}"),
             Self::Store(error) => write!(f, "{error}"),
