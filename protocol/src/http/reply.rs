@@ -90,12 +90,19 @@ impl Reply {
         let message = match fault {
             Fault::NoDatastream { .. } => "No datastream setup for that pin.".to_owned(),
             Fault::ValueKind { .. } | Fault::ValueRange { .. } => {
-                format!("Value doesn't match the Datastream data type. {fault}")
+                format!("Value doesn't match the Datastream data type. {}", sentence(&fault.to_string()))
             }
             _ => fault.to_string(),
         };
         Self::error(dialect, 400, &message)
     }
+}
+
+/// With a capital letter and a full stop: faults are parts of sentences.
+fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    let first = letters.next().map(|letter| letter.to_ascii_uppercase());
+    first.into_iter().chain(letters).chain(['.']).collect()
 }
 
 /// Append a JSON string.

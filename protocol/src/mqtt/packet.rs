@@ -7,7 +7,7 @@ use nom::{Err, Parser as _};
 use super::connect::{self, Connect};
 use super::property::{AllowedPackets, properties};
 use super::subscribe::{self, Subscribe, Topics};
-use super::wire::{Parsed, broken, malformed, packet_id, text, whole};
+use super::wire::{Parsed, broken, malformed, packet_id, topic_name, whole};
 use super::{MqttFault, PropertyList, RawPacket, Reason};
 
 /// The version that a connection speaks.
@@ -193,7 +193,8 @@ pub(super) fn properties_of(level: Level, place: AllowedPackets) -> impl Fn(&[u8
     }
 }
 
-fn publish(level: Level, flags: u8, body: &[u8]) -> Result<Publish<'_>, MqttFault> {
+/// PUBLISH, by the lower half of its first byte and its body.
+pub(super) fn publish(level: Level, flags: u8, body: &[u8]) -> Result<Publish<'_>, MqttFault> {
     let Some(qos) = Qos::from_bits(flags >> 1 & 3) else {
         return Err(MqttFault::Malformed { what: "a message has QoS 3" });
     };
@@ -202,10 +203,7 @@ fn publish(level: Level, flags: u8, body: &[u8]) -> Result<Publish<'_>, MqttFaul
         return Err(MqttFault::Malformed { what: "a message of QoS 0 says that it was sent before" });
     }
     whole((|body| {
-        let (left, topic) = text(body)?;
-        if topic.bytes().any(|byte| matches!(byte, b'+' | b'#')) {
-            return Err(Err::Failure(MqttFault::TopicName));
-        }
+        let (left, topic) = topic_name(body)?;
         let (left, id) = if qos == Qos::AtMostOnce { (left, 0) } else { packet_id(left)? };
         let (payload, properties) = properties_of(level, AllowedPackets::PUBLISH)(left)?;
         let has_alias =

@@ -13,6 +13,7 @@ use crate::model::Token;
 use super::{
     Ack, Disconnect, Level, MqttFault, Packet, Property, PropertyList, Publish, Qos, RawPacket, Reason, Sender, Uplink,
     decode,
+    packet::publish,
 };
 
 /// What a client asks. The session has answered everything else.
@@ -203,6 +204,10 @@ impl MqttSession {
             };
         }
         let level = self.level();
+        // Nearly all packets are messages: they are read without the others' enum around them.
+        if raw.first >> 4 == 3 {
+            return self.message(&publish(level, raw.first & 0x0f, raw.body)?);
+        }
         match decode(level, Sender::Client, raw)? {
             Packet::Publish(publish) => self.message(&publish),
             Packet::Pingreq => {

@@ -68,6 +68,19 @@ pub(super) fn text(input: &[u8]) -> Parsed<'_, &str> {
     checked_text(bytes).map(|text| (left, text)).map_err(Err::Failure)
 }
 
+/// The topic of a message: a text without wildcards. One look at each byte: it is read with every value.
+pub(super) fn topic_name(input: &[u8]) -> Parsed<'_, &str> {
+    let (left, bytes) = binary(input)?;
+    if bytes.iter().any(|byte| matches!(byte, 0 | b'+' | b'#')) {
+        checked_text(bytes).map_err(Err::Failure)?;
+        return Err(Err::Failure(MqttFault::TopicName));
+    }
+    match std::str::from_utf8(bytes) {
+        Ok(topic) => Ok((left, topic)),
+        Err(_) => malformed("a text is not UTF-8"),
+    }
+}
+
 /// A packet id; 0 is none.
 pub(super) fn packet_id(input: &[u8]) -> Parsed<'_, u16> {
     let (left, id) = be_u16.parse(input)?;

@@ -10,6 +10,8 @@ const TABLE: &str = include_str!("../api/device_api.txt");
 const NOBODYS: &str = "abcdefghijklmnopqrstuvwxyz012345";
 /// Files that a device may have.
 const FILES: usize = 10;
+/// Files of history that a device may ask for in a day (C21).
+const EXPORTS: usize = 10;
 
 const CONFIG: &str = r#"
 [listen]
@@ -154,6 +156,12 @@ fn by_the_letter(back_end: BackEnd, shards: u16) {
         let wanted = if count <= FILES { 200 } else { 403 };
         assert_eq!(reply.status, wanted, "{count}: {}", reply.body);
         assert_eq!(reply.body.contains("File uploads limit has been reached."), count > FILES);
+    }
+    // Two were asked for above, one of them by the legacy path.
+    for count in 3..=EXPORTS + 1 {
+        let reply = http.get(&filled("/external/api/data/get?token=$P&pin=v50&output=FILE"));
+        assert_eq!(reply.status, if count <= EXPORTS { 200 } else { 403 }, "{count}: {}", reply.body);
+        assert_eq!(reply.body.contains("10 files of history today"), count > EXPORTS, "{}", reply.body);
     }
     server.expect_no_token_in_log(&devices);
 }

@@ -1,7 +1,7 @@
 //! A logged-in device speaks: its bytes become packets, its packets verbs.
 
 use linchpin_protocol::limits::MQTT_PACKET_BYTES;
-use linchpin_protocol::mqtt::{Cut, MqttAsk, RawPacket, cut};
+use linchpin_protocol::mqtt::{Cut, MqttAsk, Owed, RawPacket, cut};
 
 use super::declined::Declined;
 use crate::connection::Connection;
@@ -69,7 +69,9 @@ impl Shard {
                     Err(Declined::Quota)
                 };
                 let asker = self.conn_ref(slot);
-                if done.is_err() || !self.awaits_store(turn, asker, AwaitedKind::Mqtt(owed)) {
+                let is_due = done.is_err() || !self.awaits_store(turn, asker, AwaitedKind::Mqtt(owed));
+                // A value at QoS 0 that was taken: there is nothing to say.
+                if is_due && (done.is_err() || owed != Owed::Nothing) {
                     self.acknowledge(turn, slot, owed, done);
                 }
             }
