@@ -12,8 +12,7 @@ use crate::model::Token;
 
 use super::{
     Ack, Disconnect, Level, MqttFault, Packet, Property, PropertyList, Publish, Qos, RawPacket, Reason, Sender, Uplink,
-    decode,
-    packet::publish,
+    decode, packet::publish,
 };
 
 /// What a client asks. The session has answered everything else.
@@ -43,6 +42,9 @@ pub enum MqttAsk<'a> {
     /// Nothing is to be done.
     Nothing,
 }
+
+/// What a message's topic asks for, its payload, and the answer that is due: [`MqttAsk::Publish`] in parts.
+type MessageParts<'a> = (Uplink<'a>, &'a [u8], Owed);
 
 /// The answer that a message is due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -204,12 +206,11 @@ impl MqttSession {
             };
         }
         let level = self.level();
-        // Nearly all packets are messages: they are read without the others' enum around them.
-        if raw.first >> 4 == 3 {
-            return self.message(&publish(level, raw.first & 0x0f, raw.body)?);
-        }
         match decode(level, Sender::Client, raw)? {
-            Packet::Publish(publish) => self.message(&publish),
+            Packet::Publish(publish) => {
+                let (uplink, payload, owed) = message(&publish)?;
+                Ok(MqttAsk::Publish { uplink, payload, owed })
+            }
             Packet::Pingreq => {
                 Packet::Pingresp.write(level, out);
                 Ok(MqttAsk::Nothing)
@@ -244,24 +245,15 @@ impl MqttSession {
         }
     }
 
-    fn message<'a>(&self, publish: &Publish<'a>) -> Result<MqttAsk<'a>, MqttFault> {
-        if !publish.properties.is_empty() {
-            for property in publish.properties.iter() {
-                match property {
-                    Property::TopicAlias(alias) => return Err(MqttFault::TopicAlias { alias }),
-                    Property::SubscriptionId(_) => {
-                        return Err(MqttFault::Protocol { what: "a client's message has a subscription identifier" });
-                    }
-                    _ => {}
-                }
-            }
-        }
-        let owed = match publish.qos {
-            Qos::AtMostOnce => Owed::Nothing,
-            Qos::AtLeastOnce => Owed::Puback(publish.id),
-            Qos::ExactlyOnce => Owed::Pubrec(publish.id),
-        };
-        Ok(MqttAsk::Publish { uplink: Uplink::parse(publish.topic), payload: publish.payload, owed })
+    /// As [`MqttSession::on_packet`] for a PUBLISH of a session that is live: nearly all packets are, and need not go through
+    /// the enum of all.
+    ///
+    /// # Errors
+    /// As there.
+    #[inline]
+    pub fn on_message<'a>(&self, raw: RawPacket<'a>) -> Result<MessageParts<'a>, MqttFault> {
+        debug_assert!(self.is_live() && raw.first >> 4 == 3);
+        message(&publish(self.level(), raw.first & 0x0f, raw.body)?)
     }
 
     fn answered<'a>(&mut self, id: u16) -> MqttAsk<'a> {
@@ -348,4 +340,24 @@ impl MqttSession {
 
 const fn answer<'a>(id: u16, reason: Reason) -> Ack<'a> {
     Ack { id, reason, properties: PropertyList::of_written(&[]) }
+}
+
+fn message<'a>(publish: &Publish<'a>) -> Result<MessageParts<'a>, MqttFault> {
+    if !publish.properties.is_empty() {
+        for property in publish.properties.iter() {
+            match property {
+                Property::TopicAlias(alias) => return Err(MqttFault::TopicAlias { alias }),
+                Property::SubscriptionId(_) => {
+                    return Err(MqttFault::Protocol { what: "a client's message has a subscription identifier" });
+                }
+                _ => {}
+            }
+        }
+    }
+    let owed = match publish.qos {
+        Qos::AtMostOnce => Owed::Nothing,
+        Qos::AtLeastOnce => Owed::Puback(publish.id),
+        Qos::ExactlyOnce => Owed::Pubrec(publish.id),
+    };
+    Ok((Uplink::parse(publish.topic), publish.payload, owed))
 }

@@ -5,7 +5,9 @@ use std::net::{SocketAddr, TcpStream};
 
 use linchpin_compat::Device;
 use linchpin_compat::limits::EFFECT;
-use linchpin_protocol::mqtt::{Connect, Cut, Level, Packet, PropertyList, Publish, Qos, Sender, cut, decode};
+use linchpin_protocol::mqtt::{
+    Connect, Cut, Level, Packet, Property, PropertyList, Publish, Qos, Sender, Will, cut, decode,
+};
 
 /// See the module's page.
 #[derive(Debug)]
@@ -22,6 +24,19 @@ impl Mqtt {
     /// When the login is refused.
     #[must_use]
     pub fn login(address: SocketAddr, device: &Device) -> Self {
+        Self::login_with_will(address, device, None)
+    }
+
+    /// Log in as a device. `will`: its topic, its payload and its delay, s.
+    ///
+    /// # Panics
+    /// When the login is refused.
+    #[must_use]
+    pub fn login_with_will(address: SocketAddr, device: &Device, will: Option<(&str, &str, u32)>) -> Self {
+        let mut delay = Vec::new();
+        if let Some((.., delay_s)) = will {
+            Property::WillDelay(delay_s).write(&mut delay);
+        }
         let stream = TcpStream::connect(address).expect("the server listens");
         stream.set_read_timeout(Some(EFFECT)).expect("an open socket");
         stream.set_nodelay(true).expect("an open socket");
@@ -32,7 +47,13 @@ impl Mqtt {
             keep_alive_s: 60,
             properties: PropertyList::default(),
             client_id: "",
-            will: None,
+            will: will.map(|(topic, payload, _)| Will {
+                topic,
+                payload: payload.as_bytes(),
+                qos: Qos::AtMostOnce,
+                retain: false,
+                properties: PropertyList::of_written(&delay),
+            }),
             user: Some("device"),
             password: Some(device.token.as_bytes()),
         }));

@@ -50,6 +50,9 @@ impl Shard {
         if !self.is_live(slot) {
             return;
         }
+        if packet.first >> 4 == 3 {
+            return self.message(turn, slot, packet, is_within);
+        }
         let mut out = std::mem::take(&mut self.scratch);
         out.clear();
         let mut take = |c: &mut Connection| c.wire.speech.mqtt().map(|it| it.on_packet(packet, &mut out));
@@ -60,25 +63,33 @@ impl Shard {
         }
         self.scratch = out;
         match asked {
-            Some(Ok(MqttAsk::Publish { uplink, payload, owed })) => {
-                let position = self.connections[slot].device;
-                self.begin_verb();
-                let done = if is_within {
-                    self.carry_uplink(turn, position, Some(slot), uplink, payload)
-                } else {
-                    Err(Declined::Quota)
-                };
-                let asker = self.conn_ref(slot);
-                let is_due = done.is_err() || !self.awaits_store(turn, asker, AwaitedKind::Mqtt(owed));
-                // A value at QoS 0 that was taken: there is nothing to say.
-                if is_due && (done.is_err() || owed != Owed::Nothing) {
-                    self.acknowledge(turn, slot, owed, done);
-                }
-            }
             Some(Ok(MqttAsk::Leave { .. })) => self.end(turn, slot, End::PeerClosed),
-            // A second login ends as a fault; the operator's ping is over.
-            Some(Ok(MqttAsk::Login { .. } | MqttAsk::PingAnswered | MqttAsk::Nothing)) | None => {}
+            // A second login ends as a fault, messages came above; the operator's ping is over.
+            Some(Ok(MqttAsk::Login { .. } | MqttAsk::Publish { .. } | MqttAsk::PingAnswered | MqttAsk::Nothing)) => {}
+            None => {}
             Some(Err(fault)) => self.mqtt_fault(turn, slot, fault),
+        }
+    }
+
+    /// PUBLISH: nearly all packets are.
+    fn message(&mut self, turn: &mut Turn<'_>, slot: Slot, packet: RawPacket<'_>, is_within: bool) {
+        let Some(session) = self.connections[slot].wire.speech.mqtt() else { return };
+        let (uplink, payload, owed) = match session.on_message(packet) {
+            Ok(message) => message,
+            Err(fault) => return self.mqtt_fault(turn, slot, fault),
+        };
+        let position = self.connections[slot].device;
+        self.begin_verb();
+        let done = if is_within {
+            self.carry_uplink(turn, position, Some(slot), uplink, payload)
+        } else {
+            Err(Declined::Quota)
+        };
+        let asker = self.conn_ref(slot);
+        let is_due = done.is_err() || !self.awaits_store(turn, asker, AwaitedKind::Mqtt(owed));
+        // A value at QoS 0 that was taken: there is nothing to say.
+        if is_due && (done.is_err() || owed != Owed::Nothing) {
+            self.acknowledge(turn, slot, owed, done);
         }
     }
 
