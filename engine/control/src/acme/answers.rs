@@ -18,7 +18,6 @@ impl Orders {
                 let line = &mut self.lines[at];
                 let order = AcmeOrder { authority, key_pem, url: "".into(), begun_s: now_s };
                 line.state.order = Some(order);
-                line.wishes.renew = false;
                 line.start_over();
                 self.say(now_s, at, format!("a certificate for {} is due", self.lines[at].names.join(", ")), fx);
                 self.store(Part::Line(at), fx);

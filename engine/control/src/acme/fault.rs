@@ -17,6 +17,28 @@ pub(super) fn failure(error: &Error) -> CallFailure {
     }
 }
 
+/// Was the nonce refused? Nothing was done then, and the same may be asked again at once.
+pub(super) fn is_bad_nonce(error: &Error) -> bool {
+    matches!(error, Error::Api(problem) if problem.r#type.as_deref().is_some_and(|kind| kind.ends_with(":badNonce")))
+}
+
+/// An exchange with an authority; made again at once while it refuses the nonce, [`limits::NONCES`] times.
+///
+/// [`limits::NONCES`]: super::limits::NONCES
+macro_rules! exchange {
+    ($call:expr) => {{
+        let mut left = $crate::acme::limits::NONCES;
+        loop {
+            match $call.await {
+                Err(error) if left > 0 && $crate::acme::fault::is_bad_nonce(&error) => left -= 1,
+                done => break done,
+            }
+        }
+    }};
+}
+
+pub(super) use exchange;
+
 fn kind(problem: &Problem) -> FailureKind {
     let name = problem.r#type.as_deref().unwrap_or_default().rsplit(':').next().unwrap_or_default();
     match name {

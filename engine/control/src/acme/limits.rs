@@ -72,12 +72,19 @@ pub const LOG_LINE_BYTES: usize = 300;
 pub const ANSWER_BYTES: usize = 256 << 10;
 /// An authority answers within this time.
 pub const ANSWER: Duration = Duration::from_secs(30);
+/// Exchanges that are made again at once because the authority refused the nonce (RFC 8555, 6.5); the library makes each
+/// three times by itself.
+pub const NONCES: usize = 4;
 /// A hook command ends within this time; then it is ended.
 pub const HOOK: Duration = Duration::from_secs(120);
 /// A name server answers within this time.
 pub const DNS: Duration = Duration::from_secs(3);
 /// Wishes of operators that wait.
 pub const WISHES: usize = 64;
+/// A wish is taken in within this time: longer than an authority that does not answer holds up the orders.
+pub const WISH: Duration = Duration::from_secs(60);
+/// A plan looks at names for so long; the rest is not looked at.
+pub const PLAN: Duration = Duration::from_secs(60);
 /// A try of an order ends within this time.
 pub const TRY: Duration = Duration::from_secs(300);
 /// Chains of one certificate that are looked at: the authority's choice and its alternatives.

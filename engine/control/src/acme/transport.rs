@@ -42,6 +42,8 @@ impl AuthorityClient {
     pub(super) fn new(ca: Option<&Path>) -> Result<Self, String> {
         let mut builder = reqwest::Client::builder()
             .https_only(true)
+            // Authorities refuse whoever does not say what it is (RFC 8555, 6.1).
+            .user_agent(concat!("linchpin/", env!("CARGO_PKG_VERSION")))
             .redirect(reqwest::redirect::Policy::none())
             .timeout(limits::ANSWER)
             .connect_timeout(limits::ANSWER)

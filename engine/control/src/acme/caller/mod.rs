@@ -14,7 +14,7 @@ use linchpin_tls::{Challenges, KeyKind, NewKey};
 use zeroize::Zeroizing;
 
 use super::call::{AcmeAnswer, AcmeCall, CallFailure, FailureKind};
-use super::fault::failure;
+use super::fault::{exchange, failure};
 use super::hook::{self, SetRecord};
 use super::judge::identity;
 use super::line::OrderLine;
@@ -107,7 +107,7 @@ impl Caller {
     async fn register(&mut self, orders: &Orders, authority: u8) -> Called<AcmeAnswer> {
         let (at, settings) = (usize::from(authority), &self.settings.authorities[usize::from(authority)]);
         let stored = orders.account(authority).ok_or_else(|| refused("no key of the account is stored"))?;
-        let builder = Account::builder_with_http(Box::new(self.open[at].transport.clone()));
+        let builder = || Account::builder_with_http(Box::new(self.open[at].transport.clone()));
         let contact: Vec<&str> = settings.contact.iter().map(String::as_str).collect();
         let (account, key_pem) = match &settings.binding {
             // The library binds only keys that it makes itself.
@@ -115,19 +115,22 @@ impl Caller {
                 let key = ExternalAccountKey::new(binding.kid.clone(), &binding.key);
                 let wanted =
                     NewAccount { contact: &contact, terms_of_service_agreed: true, only_return_existing: false };
-                let made = builder.create(&wanted, settings.directory.clone(), Some(&key)).await;
+                let made = exchange!(builder().create(&wanted, settings.directory.clone(), Some(&key)));
                 let (account, credentials) = made.map_err(|error| failure(&error))?;
                 let key = NewKey::from_der(credentials.private_key().secret_pkcs8_der());
                 (account, Some(key.map_err(|fault| refused(fault.to_string()))?.pem()))
             }
             None => {
                 let der = pkcs8(&stored.key_pem)?;
-                let key = Key::from_pkcs8_der(der.clone_key()).map_err(|error| failure(&error))?;
-                let made = builder.create_from_key((key, PrivateKeyDer::Pkcs8(der)), settings.directory.clone()).await;
+                let directory = &settings.directory;
+                let made = exchange!(async {
+                    let key = Key::from_pkcs8_der(der.clone_key())?;
+                    builder().create_from_key((key, PrivateKeyDer::Pkcs8(der.clone_key())), directory.clone()).await
+                });
                 let (account, credentials) = made.map_err(|error| failure(&error))?;
                 drop(credentials);
                 if !contact.is_empty() {
-                    account.update_contacts(&contact).await.map_err(|error| failure(&error))?;
+                    exchange!(account.update_contacts(&contact)).map_err(|error| failure(&error))?;
                 }
                 (account, None)
             }
@@ -177,7 +180,7 @@ impl Caller {
             _ => None,
         };
         let request = RevocationRequest { certificate: &certificate, reason };
-        account.revoke(&request).await.map_err(|error| failure(&error))?;
+        exchange!(account.revoke(&request)).map_err(|error| failure(&error))?;
         Ok(AcmeAnswer::Revoked)
     }
 }

@@ -7,7 +7,7 @@ use linchpin_tls::{NewKey, Provider};
 
 use super::{Called, Caller, certificate_id, refused};
 use crate::acme::call::{AcmeAnswer, CallFailure, FailureKind, OrderStage};
-use crate::acme::fault::{failure, of_problem};
+use crate::acme::fault::{exchange, failure, of_problem};
 use crate::acme::hook::{self, SetRecord};
 use crate::acme::judge::judge;
 use crate::acme::line::OrderLine;
@@ -38,7 +38,7 @@ impl Caller {
         if replaces && let Some(held) = &line.current {
             wanted = wanted.replaces(certificate_id(&held.certificate)?);
         }
-        match account.new_order(&wanted).await {
+        match exchange!(account.new_order(&wanted)) {
             Ok(order) => {
                 let url = order.url().to_owned();
                 self.order = Some(order);
@@ -57,12 +57,12 @@ impl Caller {
         let url = line.state.order.as_ref().map(|order| order.url.to_string()).unwrap_or_default();
         let fresh = match self.order.take().filter(|order| order.url() == url) {
             Some(mut order) => {
-                order.refresh().await.map_err(|error| of_order(&error))?;
+                exchange!(async { order.refresh().await.map(drop) }).map_err(|error| of_order(&error))?;
                 order
             }
             None => {
                 let account = self.account(orders, authority).await?;
-                account.order(url).await.map_err(|error| of_order(&error))?
+                exchange!(account.order(url.clone())).map_err(|error| of_order(&error))?
             }
         };
         Ok(self.order.insert(fresh))
@@ -90,6 +90,8 @@ impl Caller {
         let (settings, challenges) = (Arc::clone(&self.settings), Arc::clone(&self.challenges));
         self.refresh(orders, line, authority).await?;
         let Some(order) = self.order.as_mut() else { return Err(refused("the order is not open")) };
+        // All are fetched before the first challenge is opened: the order remembers those that came.
+        exchange!(fetch_authorizations(order)).map_err(|error| of_order(&error))?;
         let mut how = Vec::new();
         let mut authorizations = order.authorizations();
         while let Some(next) = authorizations.next().await {
@@ -137,7 +139,7 @@ impl Caller {
                 }
                 ProofMethod::DnsPersist => {}
             }
-            challenge.set_ready().await.map_err(|error| failure(&error))?;
+            exchange!(challenge.set_ready()).map_err(|error| failure(&error))?;
             how.push(format!("{name} by {}", method.name()));
         }
         Ok(AcmeAnswer::Opened(how.join(", ")))
@@ -150,7 +152,7 @@ impl Caller {
         let request = key.request(&line.names).map_err(|fault| refused(fault.to_string()))?;
         let order = self.refresh(orders, line, authority).await?;
         if order.state().status == OrderStatus::Ready {
-            order.finalize_csr(&request).await.map_err(|error| failure(&error))?;
+            exchange!(order.finalize_csr(&request)).map_err(|error| failure(&error))?;
         }
         let again_s = transport.noted().retry_after_s;
         Ok(status(order.state(), again_s))
@@ -161,13 +163,13 @@ impl Caller {
         let settings = Arc::clone(&self.settings);
         let account = self.account(orders, authority).await?;
         let order = self.refresh(orders, line, authority).await?;
-        let chain = order.certificate().await.map_err(|error| failure(&error))?;
+        let chain = exchange!(order.certificate()).map_err(|error| failure(&error))?;
         let mut chains =
             vec![chain.ok_or_else(|| CallFailure::new(FailureKind::Unreachable, "the certificate is not there yet"))?];
         for address in transport.noted().alternates {
             transport.begin();
             // The answer is no order, so the library cannot read it; what came is noted.
-            let _ = account.order(address).await;
+            let _ = exchange!(account.order(address.clone()));
             chains.extend(transport.noted().chain_pem);
         }
         transport.begin();
@@ -177,6 +179,15 @@ impl Caller {
         let held = judge(&chains, &stored.key_pem, &line.names, directory, &settings.device_roots, now_s());
         held.map(|held| AcmeAnswer::Fetched(Box::new(held))).map_err(|why| CallFailure::new(FailureKind::Unfit, why))
     }
+}
+
+/// Ask for the authorizations that the order has not seen yet.
+async fn fetch_authorizations(order: &mut Order) -> Result<(), instant_acme::Error> {
+    let mut authorizations = order.authorizations();
+    while let Some(next) = authorizations.next().await {
+        next?;
+    }
+    Ok(())
 }
 
 fn identifier(name: &str) -> Identifier {
@@ -211,6 +222,7 @@ fn status(state: &OrderState, again_s: Option<u64>) -> AcmeAnswer {
 /// The challenges that failed say more than the order.
 async fn why_invalid(order: &mut Order) -> String {
     let mut reasons = Vec::new();
+    let _ = exchange!(fetch_authorizations(order));
     let mut authorizations = order.authorizations();
     while let Some(Ok(authorization)) = authorizations.next().await {
         let name = authorization.identifier().to_string();

@@ -105,3 +105,25 @@ fn an_operator_can_order_while_the_calendar_waits() {
     world.run(30 * DAY_S);
     assert_eq!(world.authorities[0].orders.len(), 1);
 }
+
+#[test]
+fn an_operator_can_order_while_it_waits_after_an_order_that_failed() {
+    let mut world = World::with_certificate(1).until_due();
+    world.authorities[0].bad = Bad::AnotherKey;
+    let waits = |world: &World| {
+        let state = &world.orders.lines()[0].state;
+        state.order.is_none() && state.not_before_s > world.now_s + 900
+    };
+    for _ in 0..50 {
+        if !waits(&world) {
+            world.wish(Wishes { renew: true, ..Wishes::default() });
+            world.run(20);
+        }
+    }
+    assert!(waits(&world), "{:?}", world.said.last());
+    let first = world.served[&0].clone();
+    world.authorities[0].bad = Bad::No;
+    world.wish(Wishes { renew: true, ..Wishes::default() });
+    world.run(600);
+    assert_ne!(world.served[&0], first, "the wish goes before the wait");
+}
