@@ -24,7 +24,7 @@ anything or goes away; an error is an end too:
     {\"id\": 7, \"end\": true}
 
 The commands `keys`, `erase`, `store`, `backup`, `org`, `upgrade`, `audit`, `access` and `admin` of the command line work
-without a server too, on the store itself.
+without a server too, on the store itself; of `cert` those that only look.
 
 This page is made from the table in `engine/control/src/command/table.rs` (`LINCHPIN_BLESS=1 cargo test -p linchpin-control
 --test reference`).

@@ -5,6 +5,7 @@ use std::path::Path;
 use linchpin_control::config_changes;
 use linchpin_control::request::ConfigShow;
 
+use super::certificate;
 use super::client;
 use super::failure::Failure;
 use super::output::say;
@@ -13,13 +14,16 @@ use crate::serve::launch::start_log;
 use crate::serve::log::LogOptions;
 
 /// See the module's page.
-pub(super) fn run(path: &Path) -> Result<(), Failure> {
+pub(super) fn run(path: &Path, offline: bool) -> Result<(), Failure> {
     let wrong = |error: config::ConfigError| Failure::Config(error.to_string());
     let checked = config::read(path).map_err(wrong)?;
     if let Some(tls) = &checked.tls {
         // What devices will stumble over is said on standard error.
         let _log = start_log(LogOptions::default())?;
         tls.check().map_err(|error| Failure::Config(error.to_string()))?;
+    }
+    if !offline {
+        certificate::warn(checked.tls.as_ref(), &checked.listen)?;
     }
     say(&format!("{}: no mistakes\n", path.display()))?;
     // Without a server, or as somebody whom it does not answer, there is nothing to compare.

@@ -1,6 +1,7 @@
 //! The command line.
 
 pub(crate) mod args;
+mod certificate;
 mod check;
 mod client;
 mod device;

@@ -9,7 +9,7 @@ use linchpin_control::request::Drain;
 use super::args::{ConfigVerb, Line, Verb, config_file};
 use super::failure::Failure;
 use super::output::say;
-use super::{check, device, doctor, drain, explain, people, shell, status, store, top, upgrade};
+use super::{certificate, check, device, doctor, drain, explain, people, shell, status, store, top, upgrade};
 use crate::config;
 use crate::serve::launch;
 
@@ -20,7 +20,7 @@ pub(crate) fn run() -> ExitCode {
         Verb::Serve { config, ready_file, log_format, accept_rollback } => {
             config_file(config).and_then(|path| launch::serve(&path, ready_file, log_format, accept_rollback))
         }
-        Verb::Check { config } => config_file(config).and_then(|path| check::run(&path)),
+        Verb::Check { config, offline } => config_file(config).and_then(|path| check::run(&path, offline)),
         Verb::Config(ConfigVerb::Default) => say(&config::default_file()),
         Verb::Status { shards, at } => status::run(&at, shards),
         Verb::Device(verb) => device::device(verb),
@@ -29,6 +29,7 @@ pub(crate) fn run() -> ExitCode {
             let per_second = per_second.unwrap_or(linchpin_shard::limits::DRAIN_PER_SECOND);
             drain::run(&at, &Drain { redirect, per_second, undo }, no_wait)
         }
+        Verb::Cert(verb) => certificate::cert(verb),
         Verb::Keys(verb) => store::keys(verb),
         Verb::Erase(flags) => store::erase(&flags),
         Verb::Store(verb) => store::store(verb),
@@ -42,6 +43,7 @@ pub(crate) fn run() -> ExitCode {
         Verb::Doctor { config, user, json } => doctor::run(config, user.as_deref(), json),
         Verb::Completions { shell } => shell::completions(shell, Line::command()),
         Verb::Man { folder } => shell::man_pages(&folder, &Line::command()),
+        Verb::Version { sbom } => version(sbom),
         Verb::Explain { code } => explain::run(&code),
     };
     let (text, status) = match result {
@@ -53,4 +55,12 @@ pub(crate) fn run() -> ExitCode {
     };
     eprintln!("linchpin: {text}");
     ExitCode::from(status)
+}
+
+/// What this program is, and what it is made of.
+fn version(sbom: bool) -> Result<(), Failure> {
+    if sbom {
+        return say(include_str!(concat!(env!("OUT_DIR"), "/bill.json")));
+    }
+    say(&format!("linchpin {} ({})\n", env!("CARGO_PKG_VERSION"), env!("LINCHPIN_COMMIT")))
 }

@@ -10,7 +10,7 @@ use linchpin_control::request::{
     StoreAcceptClock, StoreStats, StoreVerify,
 };
 use linchpin_control::{
-    BackupPlace, Keep, Offline, Upkeep, describe_backups, list_backups, restore_backup, verify_backup,
+    BackupPlace, CommandError, Keep, Offline, Upkeep, describe_backups, list_backups, restore_backup, verify_backup,
 };
 use linchpin_protocol::model::{DeviceId, OrgId};
 use linchpin_storage::{Settings, Store, Unseal};
@@ -50,6 +50,21 @@ impl Where {
         Ok(place)
     }
 
+    /// The admin socket of its server.
+    pub(super) fn socket(&self) -> Result<PathBuf, Failure> {
+        let place = self.place()?;
+        Ok(place.socket.unwrap_or_else(|| place.data_path.join("admin.sock")))
+    }
+
+    /// Do something with the store itself, which nobody else has open.
+    pub(super) fn with_store<T>(
+        &self,
+        only_reads: bool,
+        job: impl FnOnce(&Arc<Store>, &StoreConfig) -> Result<T, CommandError>,
+    ) -> Result<T, Failure> {
+        self.place()?.with_store(only_reads, job)
+    }
+
     /// Carry out a command and print its answer.
     pub(super) fn run<R: Offline>(&self, request: &R) -> Result<(), Failure> {
         self.print(&self.place()?.ask(request)?)
@@ -73,7 +88,7 @@ impl Where {
     }
 }
 
-fn to_json(answer: &impl Serialize) -> Result<Value, Failure> {
+pub(super) fn to_json(answer: &impl Serialize) -> Result<Value, Failure> {
     serde_json::to_value(answer).map_err(Failure::general)
 }
 
@@ -84,17 +99,26 @@ impl Place {
         if UnixStream::connect(&socket).is_ok() {
             return Ok(client::ask_patiently(&socket, request).map_err(Failure::general)?.json);
         }
+        let answer = self.with_store(R::ONLY_READS, |store, config| {
+            request.carry_out(&Upkeep::new(Keep::new(Arc::clone(store)), config.unseal.clone(), config.backup.clone()))
+        })?;
+        to_json(&answer)
+    }
+
+    fn with_store<T>(
+        &self,
+        only_reads: bool,
+        job: impl FnOnce(&Arc<Store>, &StoreConfig) -> Result<T, CommandError>,
+    ) -> Result<T, Failure> {
         let settings = Settings { create: false, ..store::settings(&self.data_path, &self.config) };
         linchpin_storage::harden().map_err(Failure::general)?;
-        let open = if R::ONLY_READS { Store::open_to_read } else { Store::open };
+        let open = if only_reads { Store::open_to_read } else { Store::open };
         let opened = Arc::new(open(settings).map_err(|error| self.not_opened(&error))?);
-        let upkeep =
-            Upkeep::new(Keep::new(Arc::clone(&opened)), self.config.unseal.clone(), self.config.backup.clone());
-        let answer = request.carry_out(&upkeep);
+        let answer = job(&opened, &self.config);
         let closed = opened.close();
         let answer = answer.map_err(Failure::general)?;
         closed.map_err(Failure::general)?;
-        to_json(&answer)
+        Ok(answer)
     }
 
     /// Why the store cannot be opened here, and as whom it can be.
@@ -145,7 +169,7 @@ pub(crate) fn keys(verb: KeysVerb) -> Result<(), Failure> {
 /// `linchpin erase`.
 pub(crate) fn erase(flags: &Erase) -> Result<(), Failure> {
     let none = || Failure::general("neither organizations nor devices have the number 0");
-    let confirm = |what: &str| match flags.yes || confirmed(what)? {
+    let confirm = |what: &str| match flags.yes || confirmed(what, "erase")? {
         true => Ok(()),
         false => Err(Failure::general("nothing was erased")),
     };
@@ -159,12 +183,13 @@ pub(crate) fn erase(flags: &Erase) -> Result<(), Failure> {
     flags.at.run(&EraseDevice { device: device.into() })
 }
 
-fn confirmed(what: &str) -> Result<bool, Failure> {
-    say(&format!("This erases {what} for ever. Type \"erase\" to go on: "))?;
+/// Ask a person to type the word.
+pub(super) fn confirmed(what: &str, word: &str) -> Result<bool, Failure> {
+    say(&format!("This {word}s {what} for ever. Type \"{word}\" to go on: "))?;
     std::io::stdout().flush().map_err(Failure::general)?;
     let mut line = String::new();
     std::io::stdin().read_line(&mut line).map_err(Failure::general)?;
-    Ok(line.trim() == "erase")
+    Ok(line.trim() == word)
 }
 
 /// `linchpin store`.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use linchpin_storage::schema::{AcmeKey, AcmeRecord, CertificateKey, CertificateSlot};
 use linchpin_storage::{Class, Error, Store};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 use super::caller::Caller;
 use super::line::{Alarm, Wishes};
@@ -18,7 +18,13 @@ use super::{Served, now_s};
 pub(super) type Disk = Option<Arc<Store>>;
 
 /// What is asked of the task.
-pub(super) type CertificateWish = (usize, Wishes);
+#[derive(Debug)]
+pub(super) struct CertificateWish {
+    pub(super) line: usize,
+    pub(super) wishes: Wishes,
+    /// What can be done at once is done.
+    pub(super) done: oneshot::Sender<()>,
+}
 
 /// What others see of the orders.
 #[derive(Debug, Default)]
@@ -40,14 +46,21 @@ pub(super) struct OrderDriver {
 impl OrderDriver {
     /// Run until nobody can wish anything any more.
     pub(super) async fn run(mut self, mut wishes: mpsc::Receiver<CertificateWish>) {
-        let mut input = OrderInput::Tick;
+        let (mut input, mut waiting) = (OrderInput::Tick, None::<oneshot::Sender<()>>);
         loop {
             self.take_in(input).await;
+            if let Some(done) = waiting.take() {
+                // Whoever asked may have gone.
+                let _ = done.send(());
+            }
             let now_s = now_s();
             let left = Duration::from_secs(self.orders.wake_s(now_s).saturating_sub(now_s).max(1));
             input = tokio::select! {
                 wish = wishes.recv() => match wish {
-                    Some((line, wishes)) => OrderInput::Wish(line, wishes),
+                    Some(CertificateWish { line, wishes, done }) => {
+                        waiting = Some(done);
+                        OrderInput::Wish(line, wishes)
+                    }
                     None => break,
                 },
                 () = tokio::time::sleep(left) => OrderInput::Tick,

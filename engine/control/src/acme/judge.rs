@@ -82,6 +82,7 @@ fn held(
         not_after_s: report.not_after_s,
         reaches: device_chain(&[identity.chain().to_vec()], roots, now_s).is_some(),
         has_id: identity.renewal_id().is_some(),
+        serial: identity.serial(),
         certificate,
     }
 }

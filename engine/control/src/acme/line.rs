@@ -20,6 +20,8 @@ pub struct WantedCertificate {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct HeldCertificate {
     pub(crate) certificate: ServedCertificate,
+    /// Its serial number, hexadecimal.
+    pub(crate) serial: String,
     /// Valid from, s since 1970.
     pub(crate) not_before_s: u64,
     /// Valid until, s since 1970.

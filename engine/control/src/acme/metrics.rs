@@ -71,6 +71,7 @@ mod tests {
     #[test]
     fn every_line_has_its_figures() {
         let current = CertificateReport {
+            serial: "0a".to_owned(),
             directory: "https://ca/dir".to_owned(),
             not_before_s: 100,
             not_after_s: 1_100,
@@ -79,15 +80,15 @@ mod tests {
         };
         let line = LineReport {
             names: vec!["node.example".to_owned()],
-            kind: "rsa",
+            kind: "rsa".to_owned(),
             profile: "tlsserver".to_owned(),
             current: Some(current),
             previous: None,
-            state: "idle",
+            state: "idle".to_owned(),
             due_s: 700,
             not_before_s: 800,
             failures: 2,
-            alarm: "late",
+            alarm: "late".to_owned(),
             log: Vec::new(),
         };
         let text = render(&[line], false, [3, 1]);

@@ -12,6 +12,7 @@ mod answers;
 mod calendar;
 mod call;
 mod caller;
+mod desk;
 mod dns;
 mod driver;
 mod fault;
@@ -29,27 +30,30 @@ mod step;
 mod stored;
 mod transport;
 mod trying;
+mod which;
 
 #[cfg(test)]
 mod tests;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use linchpin_storage::Store;
-use linchpin_storage::schema::{CertificateKey, CertificateSlot, ServedCertificate};
 use linchpin_tls::{Challenges, Identity};
 use tokio::sync::mpsc;
 
+pub use desk::AcmeDesk;
 pub use line::WantedCertificate;
-pub use plan::{Gravity, Listens, PlanFinding};
+pub use plan::{Gravity, Listens, PlanFinding, look_ahead};
 pub use prove::ProofMethod;
-pub use report::{CertificateReport, LineReport};
+pub use report::{CertificateReport, LineReport, OrderNote};
 pub use settings::{AccountBinding, AcmeSettings, Authority};
+pub use stored::{stored_certificate, stored_lines};
+pub use which::Which;
 
 use caller::Caller;
-use driver::{CertificateWish, OrderDriver, Shown};
-use line::{HeldCertificate, Wishes};
+use driver::{OrderDriver, Shown};
+use line::HeldCertificate;
 use orders::Orders;
 
 /// Takes the identities that are to be served from now on; says why not.
@@ -140,103 +144,4 @@ fn identities(orders: &Orders) -> Vec<Identity> {
         }
     }
     served
-}
-
-/// What commands and metrics use. Copies are cheap.
-#[derive(Clone)]
-pub struct AcmeDesk {
-    settings: Arc<AcmeSettings>,
-    challenges: Arc<Challenges>,
-    store: Option<Arc<Store>>,
-    shown: Arc<Mutex<Shown>>,
-    wishes: mpsc::Sender<CertificateWish>,
-}
-
-/// Which line a command is about.
-#[derive(Clone, Debug, Default)]
-pub struct Which {
-    /// One of its names; `None`: every line.
-    pub name: Option<String>,
-    /// `ecdsa` or `rsa`; `None`: both.
-    pub kind: Option<String>,
-}
-
-impl std::fmt::Debug for AcmeDesk {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "AcmeDesk({} lines)", self.lines().len())
-    }
-}
-
-impl AcmeDesk {
-    /// How all lines stand.
-    #[must_use]
-    pub fn lines(&self) -> Vec<LineReport> {
-        self.shown.lock().unwrap_or_else(PoisonError::into_inner).lines.clone()
-    }
-
-    fn find(&self, which: &Which) -> Result<Vec<usize>, String> {
-        let lines = self.lines();
-        let is_it = |line: &LineReport| {
-            which.name.as_ref().is_none_or(|name| line.names.iter().any(|own| own.eq_ignore_ascii_case(name)))
-                && which.kind.as_ref().is_none_or(|kind| line.kind == kind)
-        };
-        let found: Vec<usize> = (0..lines.len()).filter(|at| is_it(&lines[*at])).collect();
-        if found.is_empty() {
-            let known: Vec<_> = lines.iter().flat_map(|line| line.names.iter().map(String::as_str)).collect();
-            return Err(format!("no such certificate; names are {}", known.join(", ")));
-        }
-        Ok(found)
-    }
-
-    async fn wish(&self, which: &Which, wishes: Wishes) -> Result<Vec<LineReport>, String> {
-        let found = self.find(which)?;
-        for line in &found {
-            self.wishes.send((*line, wishes)).await.map_err(|_| "ordering has ended; see the log".to_owned())?;
-        }
-        let lines = self.lines();
-        Ok(found.into_iter().map(|at| lines[at].clone()).collect())
-    }
-
-    /// Order now, whatever the calendar says.
-    ///
-    /// # Errors
-    /// There is no such line.
-    pub async fn renew(&self, which: &Which) -> Result<Vec<LineReport>, String> {
-        self.wish(which, Wishes { renew: true, ..Wishes::default() }).await
-    }
-
-    /// Serve the certificate before.
-    ///
-    /// # Errors
-    /// There is no such line.
-    pub async fn roll_back(&self, which: &Which) -> Result<Vec<LineReport>, String> {
-        self.wish(which, Wishes { roll_back: true, ..Wishes::default() }).await
-    }
-
-    /// Revoke what is served, and order anew.
-    ///
-    /// # Errors
-    /// There is no such line.
-    pub async fn revoke(&self, which: &Which, reason: u8) -> Result<Vec<LineReport>, String> {
-        self.wish(which, Wishes { revoke: Some(reason), ..Wishes::default() }).await
-    }
-
-    /// Chain and key of a line, PEM. Blocks for the disk.
-    ///
-    /// # Errors
-    /// There is not exactly one such line, it has no certificate, or nothing is stored.
-    pub fn export(&self, which: &Which) -> Result<ServedCertificate, String> {
-        let found = self.find(which)?;
-        let &[at] = found.as_slice() else {
-            return Err("several certificates fit; say which by name and kind of key".to_owned());
-        };
-        let store = self.store.as_ref().ok_or("this server has no store")?;
-        let line = self.lines().swap_remove(at);
-        let wanted = self.settings.certificates.iter().find(|wanted| wanted.names == line.names);
-        let wanted = wanted.filter(|wanted| wanted.profile == line.profile).ok_or("it is not configured any more")?;
-        let kind = wanted.keys.iter().find(|kind| kind.name() == line.kind).ok_or("it has no such key")?;
-        let key = CertificateKey { line: stored::line_id(wanted, *kind), slot: CertificateSlot::Current };
-        let found = store.get::<ServedCertificate>(&key).map_err(|error| error.to_string())?;
-        found.ok_or_else(|| "it has no certificate yet; the log says why".to_owned())
-    }
 }

@@ -3,7 +3,9 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
 
 use super::dns::{self, DnsRecord};
 use super::transport::AuthorityClient;
@@ -11,7 +13,7 @@ use super::{AcmeDesk, AcmeSettings, Authority, LineReport, ProofMethod, WantedCe
 use crate::acme::prove::{persist_record, persist_text};
 
 /// How a finding is meant.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Gravity {
     /// As it should be.
@@ -23,7 +25,7 @@ pub enum Gravity {
 }
 
 /// One thing that was looked at.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PlanFinding {
     /// How it is meant.
     pub mark: Gravity,
@@ -83,8 +85,17 @@ impl AcmeDesk {
     }
 }
 
-/// The same without a running server.
-pub(super) async fn plan(settings: &AcmeSettings, listens: &Listens) -> Vec<PlanFinding> {
+/// The same without a running server. Blocks for the network, for [`limits::PLAN`] and the answer of an authority at most.
+///
+/// # Errors
+/// The machine gives no sockets.
+pub fn look_ahead(settings: &AcmeSettings, listens: &Listens) -> std::io::Result<Vec<PlanFinding>> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    Ok(runtime.block_on(plan(settings, listens)))
+}
+
+async fn plan(settings: &AcmeSettings, listens: &Listens) -> Vec<PlanFinding> {
+    let end = Instant::now() + limits::PLAN;
     let mut found = Vec::new();
     let mut issuers = Vec::new();
     for authority in &settings.authorities {
@@ -95,6 +106,10 @@ pub(super) async fn plan(settings: &AcmeSettings, listens: &Listens) -> Vec<Plan
     found.extend(of_ports(settings, listens));
     for wanted in &settings.certificates {
         for name in &wanted.names {
+            if Instant::now() >= end {
+                found.push(warn(format!("{name} and what follows was not looked at: it took too long")));
+                return found;
+            }
             found.extend(of_name(settings, name, &issuers).await);
         }
     }

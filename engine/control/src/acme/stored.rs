@@ -9,9 +9,13 @@ use linchpin_storage::{Error, Store};
 use linchpin_tls::KeyKind;
 use ring::digest::{SHA256, digest};
 
+use super::calendar::alarm;
 use super::judge::look_at;
 use super::line::{OrderLine, WantedCertificate};
+use super::report::{LineReport, report};
 use super::settings::AcmeSettings;
+use super::{Which, now_s};
+use crate::{Code, CommandError};
 
 fn id(parts: &[&[u8]]) -> AcmeId {
     let digest = digest(&SHA256, &parts.join(&0));
@@ -93,6 +97,54 @@ fn fill(line: &mut OrderLine, store: &Store, settings: &AcmeSettings, now_s: u64
         }
     }
     Ok(())
+}
+
+/// How lines stand by what is stored, without a running server. Blocks for the disk.
+///
+/// # Errors
+/// The store cannot be read.
+pub fn stored_lines(settings: &AcmeSettings, store: &Store) -> Result<Vec<LineReport>, CommandError> {
+    let now_s = now_s();
+    let (lines, _) = load(settings, Some(store), now_s)?;
+    let shown = lines.into_iter().map(|mut line| {
+        line.alarm = alarm(&line, now_s);
+        report(&line, now_s)
+    });
+    Ok(shown.collect())
+}
+
+/// Chain and key of one line, without a running server. Blocks for the disk.
+///
+/// # Errors
+/// There is not exactly one such line, it has no certificate, or the store cannot be read.
+pub fn stored_certificate(
+    settings: &AcmeSettings,
+    store: &Store,
+    which: &Which,
+) -> Result<ServedCertificate, CommandError> {
+    exported(settings, store, &stored_lines(settings, store)?, which)
+}
+
+/// The same, of lines that are known.
+pub(super) fn exported(
+    settings: &AcmeSettings,
+    store: &Store,
+    lines: &[LineReport],
+    which: &Which,
+) -> Result<ServedCertificate, CommandError> {
+    let refused = |text: &str| CommandError::new(Code::Refused, text);
+    let found = which.find(lines)?;
+    let &[at] = found.as_slice() else {
+        return Err(refused("several certificates fit; say which by name and kind of key"));
+    };
+    let line = &lines[at];
+    let fits = |wanted: &&WantedCertificate| wanted.names == line.names && wanted.profile == line.profile;
+    let wanted = settings.certificates.iter().find(fits);
+    let wanted = wanted.ok_or_else(|| refused("it is not configured any more"))?;
+    let kind = wanted.keys.iter().find(|kind| kind.name() == line.kind).ok_or_else(|| refused("it has no such key"))?;
+    let key = CertificateKey { line: line_id(wanted, *kind), slot: CertificateSlot::Current };
+    let found = if has_room(store) { store.get::<ServedCertificate>(&key)? } else { None };
+    found.ok_or_else(|| refused("it has no certificate yet; `linchpin cert status` says why"))
 }
 
 #[cfg(test)]

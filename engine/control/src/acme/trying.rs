@@ -7,6 +7,7 @@ use super::caller::Caller;
 use super::driver::{OrderDriver, Shown};
 use super::orders::{OrderInput, Orders};
 use super::{AcmeDesk, AcmeSettings, LineReport, Which, limits, now_s, stored};
+use crate::{Code, CommandError};
 
 const LETS_ENCRYPT: &str = "https://acme-v02.api.letsencrypt.org/directory";
 const LETS_ENCRYPT_STAGING: &str = "https://acme-staging-v02.api.letsencrypt.org/directory";
@@ -21,14 +22,15 @@ impl AcmeDesk {
     ///
     /// # Errors
     /// There is no such line, or an order is under way: challenges are shared.
-    pub async fn try_order(&self, which: &Which, directory: Option<&str>) -> Result<LineReport, String> {
-        let at = self.find(which)?[0];
-        let line = self.lines().swap_remove(at);
+    pub async fn try_order(&self, which: &Which, directory: Option<&str>) -> Result<LineReport, CommandError> {
+        let mut lines = self.lines();
+        let line = lines.swap_remove(which.find(&lines)?[0]);
+        let failed = |why: String| CommandError::new(Code::Refused, why);
         if !self.challenges.is_empty() || self.lines().iter().any(|line| line.state == "ordering") {
-            return Err("an order is under way; try when it is done".to_owned());
+            return Err(failed("an order is under way; try when it is done".to_owned()));
         }
         let wanted = self.settings.certificates.iter().find(|wanted| wanted.names == line.names);
-        let mut wanted = wanted.cloned().ok_or("it is not configured any more")?;
+        let mut wanted = wanted.cloned().ok_or_else(|| failed("it is not configured any more".to_owned()))?;
         wanted.keys.retain(|kind| kind.name() == line.kind);
         let mut authority = self.settings.authorities[0].clone();
         let directory = directory.unwrap_or_else(|| directory_for_tries(&authority.directory)).to_owned();
@@ -39,9 +41,9 @@ impl AcmeDesk {
         authority.directory.clone_from(&directory);
         let settings =
             AcmeSettings { authorities: vec![authority], certificates: vec![wanted], ..(*self.settings).clone() };
-        let (lines, _) = stored::load(&settings, None, now_s()).map_err(|error| error.to_string())?;
+        let (lines, _) = stored::load(&settings, None, now_s())?;
         let orders = Orders::new(lines, vec![directory.into()], &[], 0);
-        let caller = Caller::new(Arc::new(settings), Arc::clone(&self.challenges))?;
+        let caller = Caller::new(Arc::new(settings), Arc::clone(&self.challenges)).map_err(failed)?;
         let shown: Arc<Mutex<Shown>> = Arc::default();
         let driver = OrderDriver { orders, caller, disk: None, serve: Box::new(|_| Ok(())), shown };
         Ok(run(driver).await)

@@ -2,6 +2,7 @@
 
 mod address;
 mod call;
+mod certificate;
 mod desk;
 mod device;
 mod diary;

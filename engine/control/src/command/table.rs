@@ -11,6 +11,7 @@ use crate::{Code, CommandError};
 pub static TABLE: LazyLock<Vec<&'static Row>> = LazyLock::new(|| {
     let subjects = [
         rows::operator::ROWS,
+        rows::certificates::ROWS,
         rows::session::ROWS,
         rows::me::ROWS,
         rows::members::ROWS,

@@ -1,6 +1,7 @@
 //! The command line as clap parses it: one table for parsing, help, completions and man pages.
 
 mod at;
+mod certificate;
 mod device;
 #[cfg(test)]
 mod page;
@@ -15,6 +16,7 @@ use linchpin_driver::Features;
 use linchpin_tls::Layer;
 
 pub(crate) use self::at::{At, FoundServer, config_file, default_data};
+pub(crate) use self::certificate::{CertVerb, OfKind, OfNames};
 pub(crate) use self::device::{DeviceVerb, ExportArgs, ListFlags, PushArgument, Sim, TemplateVerb};
 pub(crate) use self::people::{
     AdminOrgVerb, AdminVerb, InOrg, InviteVerb, KeyVerb, OfUser, RoleVerb, SessionVerb, UserVerb,
@@ -58,6 +60,9 @@ pub(crate) enum Verb {
         /// The file (TOML).
         #[arg(long, value_name = "FILE")]
         config: Option<PathBuf>,
+        /// Ask nobody on the network: whether certificates could be ordered is not looked at.
+        #[arg(long)]
+        offline: bool,
     },
     /// The configuration file.
     #[command(subcommand)]
@@ -93,6 +98,9 @@ pub(crate) enum Verb {
         #[command(flatten)]
         at: At,
     },
+    /// Certificates that the server orders by itself.
+    #[command(subcommand)]
+    Cert(CertVerb),
     /// Keys of the store.
     #[command(subcommand)]
     Keys(KeysVerb),
@@ -150,6 +158,12 @@ pub(crate) enum Verb {
     Man {
         /// The folder.
         folder: PathBuf,
+    },
+    /// The version of this program.
+    Version {
+        /// Print what it is made of: its bill of materials (CycloneDX 1.5, JSON), vendored C and C++ included.
+        #[arg(long)]
+        sbom: bool,
     },
     /// Why a device was disconnected: what a code such as E0103 means and what to do about it.
     Explain {

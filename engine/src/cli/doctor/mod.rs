@@ -1,6 +1,7 @@
 //! `linchpin doctor`: would the server start, and is this machine ready for it? A start is tried without anything that stays;
 //! facts are gathered ([`gather`]), then judged ([`checks`]), so that every judgement is tested with made-up facts.
 
+mod certificates;
 mod checks;
 mod gather;
 mod unit_user;
@@ -39,7 +40,7 @@ pub(crate) fn run(config: Option<PathBuf>, user: Option<&str>, as_json: bool) ->
     let _log = start_log(LogOptions { level: tracing::Level::WARN, ..LogOptions::default() })?;
     let Some(path) = path else {
         let (engine, data_path) = (EngineOptions::default(), default_data());
-        return report(&Wanted { engine, data_path, lowest_port: 8080, backup: None }, None, as_json);
+        return report(&Wanted { engine, data_path, lowest_port: 8080, backup: None }, None, Vec::new(), as_json);
     };
     let (server, _) = of_file(path)?;
     let doors = server.listen.doors();
@@ -50,13 +51,20 @@ pub(crate) fn run(config: Option<PathBuf>, user: Option<&str>, as_json: bool) ->
         backup: server.store.as_ref().and_then(|store| store.backup.as_ref()).map(|plan| plan.place.clone()),
     };
     let listen = server.listen.clone();
+    let ordered = certificates::look(server.tls.as_ref(), &server.listen)?;
     let tried = trial(&server).map_err(|error| StartedBy::File(path, &listen).failure(error));
-    report(&wanted, Some(tried), as_json)
+    report(&wanted, Some(tried), ordered, as_json)
 }
 
-fn report(wanted: &Wanted, tried: Option<Result<Trial, Failure>>, as_json: bool) -> Result<(), Failure> {
+fn report(
+    wanted: &Wanted,
+    tried: Option<Result<Trial, Failure>>,
+    ordered: Vec<Finding>,
+    as_json: bool,
+) -> Result<(), Failure> {
     let facts = gather::gather(wanted);
     let mut findings = checks::judge(wanted, &facts);
+    findings.extend(ordered);
     let mut failure = None;
     if let Some(tried) = tried {
         let (grade, found) = match tried {

@@ -93,6 +93,14 @@ impl Identity {
         Some(RenewalId { authority_key: fields.authority_key?.to_vec(), serial: fields.serial.to_vec() })
     }
 
+    /// Its serial number, hexadecimal in lower case, without the zero byte that keeps it positive.
+    #[must_use]
+    pub fn serial(&self) -> String {
+        let serial = self.chain().first().and_then(|leaf| der::read(leaf)).map_or(&[][..], |fields| fields.serial);
+        let serial = serial.strip_prefix(&[0]).filter(|rest| !rest.is_empty()).unwrap_or(serial);
+        serial.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
     pub(super) fn is_ecdsa(&self) -> bool {
         self.full.key.algorithm() == SignatureAlgorithm::ECDSA
     }

@@ -439,6 +439,7 @@ impl Authority {
             revoked: false,
         };
         AcmeAnswer::Fetched(Box::new(HeldCertificate {
+            serial: format!("{:02x}", self.issued),
             certificate,
             not_before_s: now_s - HOUR_S,
             not_after_s: now_s - HOUR_S + self.lifetime_s,

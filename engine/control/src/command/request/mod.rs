@@ -2,6 +2,7 @@
 //! Unknown fields are refused. The comments of fields are the text of docs/admin.md.
 
 mod audit;
+mod certificate;
 mod claim;
 mod device;
 mod fleet;
@@ -29,6 +30,11 @@ use serde::de::DeserializeOwned;
 pub use audit::{
     AuditEntryLine, AuditExport, AuditExportBegun, AuditHead, AuditHeadAnswer, AuditList, PermissionLine,
     PermissionList,
+};
+pub(crate) use certificate::which;
+pub use certificate::{
+    CertExport, CertKind, CertPlan, CertRenew, CertRevoke, CertRollback, CertStatus, CertTry, ExportedCertificate,
+    RevokeReason,
 };
 pub use claim::{
     ClaimDevice, ClaimedDevice, ProvisionAgain, ProvisionMake, Provisioned, StaticList, StaticMade, StaticMake,

@@ -1,5 +1,6 @@
 //! The rows of the table, a file a subject.
 
+pub(super) mod certificates;
 pub(super) mod claim;
 pub(super) mod fleet;
 pub(super) mod me;
