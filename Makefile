@@ -1,7 +1,7 @@
 # What can be made. Built files go to ${XDG_CACHE_HOME:-~/.cache}/linchpin/target unless CARGO_TARGET_DIR says otherwise.
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
-.PHONY: help setup demo build console console-watch install uninstall check test lint fuzz bench bench-full
+.PHONY: help setup demo build console console-watch install uninstall package check test lint fuzz bench bench-full
 
 FUZZ_SECONDS ?= 60
 
@@ -9,6 +9,7 @@ help:
 	@echo 'make demo    build Linchpin and let a virtual device and a Python client exchange values through it'
 	@echo 'make build   build the server for use (release)'
 	@echo 'make install build, then put binaries, man pages and completions below PREFIX (/usr/local, or ~/.local without root)'
+	@echo 'make package build the server and make a Debian package of it in the target folder'
 	@echo 'make console  the browser application alone (needs Node.js 18); make console-watch builds it at every change'
 	@echo 'make check   two minutes: formatting, lints, the tree'"'"'s rules and the crates that need no RocksDB'
 	@echo 'make setup   put in place what the tests need'
@@ -41,6 +42,9 @@ console-watch:
 
 install: build
 	@packaging/install.sh
+
+package: build
+	@. tests/environment.sh && packaging/package.sh "$$CARGO_TARGET_DIR/package"
 
 uninstall:
 	@packaging/install.sh remove

@@ -21,7 +21,8 @@ fn committed_s() -> Option<String> {
     git(&["log", "-1", "--format=%ct"])
 }
 
-fn main() {
+/// Say it to cargo.
+pub(crate) fn main() {
     let told = std::env::var("LINCHPIN_COMMIT").ok().filter(|text| !text.is_empty());
     let commit = told.or_else(commit).unwrap_or_else(|| "unknown".to_owned());
     println!("cargo::rustc-env=LINCHPIN_COMMIT={commit}");

@@ -5,7 +5,7 @@
 #   tests/setup.sh build    the above, a C++ compiler and libclang for RocksDB
 #   tests/setup.sh demo     the above and the Python client
 #   tests/setup.sh test     the above, Node.js with its clients, BearSSL, mbedTLS, OpenSSL, GnuTLS,
-#                           sslscan, testssl.sh, strace, valgrind, xfsprogs, Chromium, Mosquitto, pebble, oathtool, schemathesis, moto, aiosmtpd, promtool, cargo-deny
+#                           sslscan, testssl.sh, strace, valgrind, xfsprogs, Chromium, Mosquitto, pebble, lintian, oathtool, schemathesis, moto, aiosmtpd, promtool, cargo-deny
 #
 # System packages are installed when this may be done without a question (root, or sudo without a password). Otherwise,
 # and for Rust itself, it prints the one line that installs everything that is missing and ends with status 2.
@@ -61,6 +61,11 @@ missing_packages() {
     has pebble || echo pebble
     # Codes of a second factor, by another program than ours.
     has oathtool || echo oathtool
+    # The package is looked at and installed on a copy of this system.
+    has dpkg-shlibdeps || echo dpkg-dev
+    has lintian || echo lintian
+    has ip || echo iproute2
+    has curl || echo curl
 }
 
 # Is there a Rust that builds this? rustup fetches the declared version by itself.
