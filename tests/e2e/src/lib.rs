@@ -3,6 +3,7 @@
 //! The harness is that of the compatibility tests. Like them, these build the binary first.
 
 pub mod authority;
+mod bad_authority;
 mod browser;
 pub mod hostile;
 mod http;
@@ -10,9 +11,12 @@ pub mod mail;
 mod mqtt;
 mod people;
 mod random;
+mod stream;
 
+pub use bad_authority::BadAuthority;
 pub use browser::{ApiAnswer, Browser, password_hash, totp};
 pub use http::{Http, Reply};
 pub use mqtt::Mqtt;
 pub use people::{Answered, SignedIn, create_person};
 pub use random::Random;
+pub use stream::Stream;

@@ -10,9 +10,9 @@ use linchpin_tls::{
     RecordLayer, Session, Version,
 };
 
-/// Whom devices trust.
+/// Whom devices trust, and by which name they know the server.
 #[derive(Clone, Debug)]
-pub struct Trust(Connector);
+pub struct Trust(Connector, ServerName<'static>);
 
 impl Trust {
     /// The authority in this file.
@@ -52,7 +52,16 @@ impl Trust {
             remembered: 0,
             clock: Clock::new(now),
         };
-        Self(Connector::new(&options).expect("a connector"))
+        Self(Connector::new(&options).expect("a connector"), ServerName::try_from("localhost").expect("a name"))
+    }
+
+    /// The same for a server of another name than `localhost`.
+    ///
+    /// # Panics
+    /// When it is no name.
+    #[must_use]
+    pub fn named(self, name: &str) -> Self {
+        Self(self.0, ServerName::try_from(name.to_owned()).expect("a name"))
     }
 }
 
@@ -74,8 +83,7 @@ impl Way {
     /// # Panics
     /// When the client cannot begin.
     pub fn begin(trust: &Trust, out: &mut Vec<u8>) -> Self {
-        let name = ServerName::try_from("localhost").expect("a name");
-        match trust.0.connect(name, out).expect("a handshake begins") {
+        match trust.0.connect(trust.1.clone(), out).expect("a handshake begins") {
             Progress::Pending(handshake) => Self::Handshake(handshake),
             Progress::Done(done) => Self::Tls(done.session),
         }
