@@ -146,6 +146,18 @@ impl PebbleAuthority {
         self.directory.port()
     }
 
+    /// Where it says what it has signed.
+    #[must_use]
+    pub const fn management(&self) -> SocketAddr {
+        self.management
+    }
+
+    /// `cert.pem` or `key.pem` of its own HTTPS.
+    #[must_use]
+    pub fn https(&self, file: &str) -> PathBuf {
+        self.folder.path().join(file)
+    }
+
     /// The root of its own HTTPS.
     #[must_use]
     pub fn ca(&self) -> PathBuf {
