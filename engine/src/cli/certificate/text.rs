@@ -53,7 +53,12 @@ fn line(line: &LineReport, times: TimeStyle) -> String {
 fn certificate(held: &CertificateReport, times: TimeStyle) -> String {
     let reaches = if held.reaches_devices { "devices have its root" } else { "NO device has its root" };
     let revoked = if held.revoked { ", REVOKED" } else { "" };
-    format!("{} until {}, {reaches}{revoked}, by {}", held.serial, times.date(held.not_after_s), printable(&held.directory))
+    format!(
+        "{} until {}, {reaches}{revoked}, by {}",
+        held.serial,
+        times.date(held.not_after_s),
+        printable(&held.directory)
+    )
 }
 
 fn notes(line: &LineReport, most: usize, times: TimeStyle) -> String {

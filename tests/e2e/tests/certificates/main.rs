@@ -3,6 +3,5 @@
 mod bad;
 mod issue;
 mod kinds;
-mod operate;
 mod sessions;
 mod setting;
