@@ -64,6 +64,9 @@ pub const JOURNAL_BATCH_MS: u64 = 25;
 pub const JOURNAL_LANE: usize = 64;
 /// Bytes of one journal batch as a shard fills it; what one organization wrote of it is one record.
 pub const JOURNAL_BATCH_BYTES: usize = 768 << 10;
+/// An organization has at most so many times in a lane what the lane has free: while the collector is behind, who floods
+/// loses raw points and nobody else.
+pub const JOURNAL_SHARE: usize = 4;
 /// Longest time that the journal retains a point that is not in a chunk yet, ms.
 pub const JOURNAL_RETAIN_MS: u64 = 10 * 60 * 1_000;
 /// Points of shards that are journaled and wait for the replay of the last run's journal, bytes; beyond that they wait in

@@ -280,9 +280,13 @@ fn a_full_lane_says_so_and_keeps_the_batch() {
         lane.close_batch().unwrap_or_else(|error| panic!("batch {n}: {error}"));
     }
     lane.write(org(1), device(1), Pin::new_virtual(0), 1, b"7").expect("the open batch has room");
-    assert_eq!(lane.close_batch(), Err(LaneFull));
+    assert_eq!(lane.close_batch(), Err(LaneFull::Whole));
     let long = [b'x'; 1_024];
     let taken =
         (0..10_000).take_while(|n| lane.write(org(1), device(1), Pin::new_virtual(0), *n, &long).is_ok()).count();
-    assert!((700..768).contains(&taken), "{taken} values fit into the open batch");
+    assert!((580..640).contains(&taken), "{taken} values of one organization fit into the open batch");
+    assert_eq!(lane.write(org(1), device(1), Pin::new_virtual(0), 1, &long), Err(LaneFull::Share));
+    for other in 2..100 {
+        lane.write(org(other), device(1), Pin::new_virtual(0), 1, b"7").expect("room for the others");
+    }
 }

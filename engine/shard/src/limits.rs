@@ -197,8 +197,8 @@ pub const HANDOVER_OPEN_MS: u64 = 60_000;
 pub const HANDOVER_ANSWER_MS: u64 = 20_000;
 /// Connections on their way to this shard at a time.
 pub const ARRIVALS: usize = 8_192;
-/// Bytes of unread input that a moving connection carries.
-pub const CARGO_BYTES: usize = 4 * 1024;
+/// Bytes that a device may send behind its login before that is answered; a moving connection carries them.
+pub const CARGO_BYTES: usize = 2 * 1024;
 /// Writes that wait for a bridge whose token is still being looked up, per bridge.
 pub const BRIDGE_WRITES_HELD: usize = 16;
 /// Bytes of unfinished input, handshakes and waiting output of all connections of a shard. Each class of connections has

@@ -83,7 +83,7 @@ impl StoreLane {
             // Whatever is owed is read from the shard, which has this value by now.
             if self.owed.contains(&(device, pin)) {
                 self.coalesced += 1;
-            } else if self.lane.write(org, device, pin, at.0, value) == Err(LaneFull) {
+            } else if self.lane.write(org, device, pin, at.0, value).is_err() {
                 self.owe(device, pin);
             }
         }
@@ -172,14 +172,18 @@ impl StoreLane {
     fn close(&mut self, now: Millis, shard: &Shard) {
         self.give_lines();
         let lane = &mut self.lane;
-        let mut is_full = lane.close_batch().is_err();
+        // What was not closed has room for some of what is owed.
+        let _ = lane.close_due();
+        let mut is_full = false;
         self.owed.retain(|(device, pin)| {
             // A removed device owes nothing.
             let Some((org, at, value)) = shard.latest(*device, *pin) else { return false };
-            is_full = is_full || lane.write(org, *device, *pin, at.0, &value).is_err();
-            is_full
+            let written = if is_full { Err(LaneFull::Whole) } else { lane.write(org, *device, *pin, at.0, &value) };
+            // Without a share for one organization there may be one for the next.
+            is_full = written == Err(LaneFull::Whole);
+            written.is_err()
         });
-        let is_over = !is_full && lane.close_batch().is_ok();
+        let is_over = self.owed.is_empty() && lane.close_due().is_ok();
         self.due = (!is_over).then(|| now.after(storage::JOURNAL_BATCH_MS));
     }
 

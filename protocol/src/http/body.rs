@@ -139,14 +139,34 @@ impl State {
 /// The second half of the answer is how many bytes it took.
 pub(super) fn chunked(bytes: &[u8]) -> Result<Option<(Vec<u8>, usize)>, HttpFault> {
     // Copied only once everything is there: a body that comes byte by byte costs little.
-    let Some(used) = walk(bytes, |_| {})? else { return Ok(None) };
+    let Walked::Whole(used) = walk(bytes, |_| {})? else { return Ok(None) };
     let mut body = Vec::new();
     walk(bytes, |chunk| body.extend_from_slice(chunk))?;
     Ok(Some((body, used)))
 }
 
-/// Go through all chunks; `None`: the end has not come.
-fn walk<'a>(bytes: &'a [u8], mut on_chunk: impl FnMut(&'a [u8])) -> Result<Option<usize>, HttpFault> {
+/// How many bytes a chunked body of which these have come has at least: with fewer it is not worth to look at it again.
+/// `None`: it is whole, or wrong.
+pub(super) fn least_chunked(bytes: &[u8]) -> Option<usize> {
+    match walk(bytes, |_| {}) {
+        Ok(Walked::Partial { least }) => Some(least),
+        Ok(Walked::Whole(_)) | Err(_) => None,
+    }
+}
+
+/// How far chunks go.
+enum Walked {
+    /// To their end, after so many bytes.
+    Whole(usize),
+    /// The end has not come; it takes so many bytes at least.
+    Partial { least: usize },
+}
+
+/// The shortest end of a body behind a chunk.
+const CHUNK_AND_LAST: usize = b"\r\n0\r\n\r\n".len();
+
+/// Go through all chunks.
+fn walk<'a>(bytes: &'a [u8], mut on_chunk: impl FnMut(&'a [u8])) -> Result<Walked, HttpFault> {
     let mut decoder = BodyDecoder::new(BodyLength::Chunked);
     let (mut at, mut body_bytes) = (0, 0);
     for _ in 0..HTTP_CHUNKS {
@@ -161,8 +181,11 @@ fn walk<'a>(bytes: &'a [u8], mut on_chunk: impl FnMut(&'a [u8])) -> Result<Optio
         }
         match part {
             BodyPart::Bytes(_) => {}
-            BodyPart::More => return Ok(None),
-            BodyPart::End => return Ok(Some(at)),
+            BodyPart::More => {
+                let end = if decoder.left() > 0 { decoder.left() + CHUNK_AND_LAST } else { 1 };
+                return Ok(Walked::Partial { least: at + end });
+            }
+            BodyPart::End => return Ok(Walked::Whole(at)),
         }
     }
     Err(HttpFault::Chunk { what: "too many chunks" })
@@ -264,6 +287,11 @@ mod tests {
             wire.extend_from_slice(b"GET / HTTP/1.1\r\n");
             prop_assert_eq!(read(BodyLength::Chunked, &wire, step, most), (Ok(Some(chunks.concat())), len));
             prop_assert_eq!(chunked(&wire), Ok(Some((chunks.concat(), len))));
+            for cut in 0..len {
+                let least = least_chunked(&wire[..cut]).expect("its end has not come");
+                prop_assert!(cut < least && least <= len, "{cut} bytes of {len} have come, {least} at least");
+            }
+            prop_assert_eq!(least_chunked(&wire), None);
         }
 
         /// The cut of the bytes changes nothing, right or wrong.

@@ -33,6 +33,6 @@ pub use history::{History, HistoryOutput};
 pub use pin_ref::{FieldRef, PinRef};
 pub use place::{is_control_path, is_page_path};
 pub use reply::{Content, Reply};
-pub use request::{Next, Request, next_head, next_request, with_body};
+pub use request::{Next, Request, least_bytes, next_head, next_request, with_body};
 pub use target::{Target, decode};
 pub use write::{Answer, AnswerHead, AnswerLength, chunk, is_answer_field, last_chunk};

@@ -67,6 +67,15 @@ pub fn with_body<'a>(bytes: &'a [u8], head: Head<'a>, skipped: usize) -> Result<
     Ok(Next::Whole(Request { head, body, used: skipped + head.len_bytes + body_bytes }))
 }
 
+/// How many bytes there must be before the first request of `bytes`, which has a chunked body, can be whole. `None`: it may
+/// be, or it has none.
+#[must_use]
+pub fn least_bytes(bytes: &[u8]) -> Option<usize> {
+    let (head, skipped) = next_head(bytes).ok()??;
+    let begin = skipped + head.len_bytes;
+    (head.body == BodyLength::Chunked).then(|| body::least_chunked(&bytes[begin..]))?.map(|least| begin + least)
+}
+
 /// The first request in `bytes`, which begin at a request's first byte.
 ///
 /// # Errors

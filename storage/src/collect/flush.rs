@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use crate::collect::ask::OutcomeSender;
 use crate::collect::collector::Collector;
 use crate::collect::open_device::OpenDevice;
+use crate::collect::slots::Slots;
 use crate::schema::chunk::Sample;
 use crate::schema::{Family, KeyBytes};
 use crate::seal::cipher::{Fresh, Sealer};
@@ -36,6 +37,21 @@ struct Pending {
 /// When to try again what the disk refused now.
 fn later() -> Instant {
     Instant::now() + Duration::from_millis(limits::STORE_RETRY_MS)
+}
+
+/// Organizations that give up their samples, those with most first, until at most `most` are left.
+fn who_pays(mut held: Vec<(u32, usize)>, most: usize) -> Vec<u32> {
+    held.sort_unstable_by_key(|(org, samples)| (std::cmp::Reverse(*samples), *org));
+    let mut left: usize = held.iter().map(|(_, samples)| samples).sum();
+    let mut paying = Vec::new();
+    for (org, samples) in held {
+        if left <= most {
+            break;
+        }
+        left -= samples;
+        paying.push(org);
+    }
+    paying
 }
 
 #[derive(Default)]
@@ -123,13 +139,23 @@ impl Collector {
                 }
                 self.release_waiters(error);
                 if self.samples > 2 * limits::OPEN_SAMPLES {
-                    let given_up: usize = self.devices.values_mut().map(OpenDevice::coalesce).sum();
-                    self.samples -= given_up;
-                    let counter = &self.inner.collected.given_up;
-                    counter.fetch_add(given_up as u64, Ordering::Relaxed);
+                    self.give_up();
                 }
             }
         }
+    }
+
+    /// Memory is full of points that nothing can be stored of: the organizations that hold most give up their raw points.
+    fn give_up(&mut self) {
+        let mut held: Slots<u32, usize> = Slots::default();
+        for open in self.devices.values() {
+            *held.entry(open.key.org.get()).or_default() += open.samples();
+        }
+        let paying = who_pays(held.into_iter().collect(), limits::OPEN_SAMPLES);
+        let open = self.devices.values_mut().filter(|open| paying.contains(&open.key.org.get()));
+        let given_up: usize = open.map(OpenDevice::coalesce).sum();
+        self.samples -= given_up;
+        self.inner.collected.given_up.fetch_add(given_up as u64, Ordering::Relaxed);
     }
 
     /// Nothing can be stored now. Reads go on with what is stored; who wants it all stored must know.
@@ -328,5 +354,19 @@ impl Collector {
         }
         self.trim();
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::who_pays;
+
+    #[test]
+    fn who_holds_most_gives_up_first() {
+        let held = || vec![(1, 5), (2, 900), (3, 40), (4, 900)];
+        assert!(who_pays(held(), 2_000).is_empty());
+        assert_eq!(who_pays(held(), 1_000), [2]);
+        assert_eq!(who_pays(held(), 500), [2, 4]);
+        assert_eq!(who_pays(held(), 0), [2, 4, 3, 1]);
     }
 }

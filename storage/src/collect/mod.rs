@@ -8,4 +8,5 @@ pub(crate) mod open_device;
 pub(crate) mod replay;
 pub(crate) mod replayed;
 pub(crate) mod risk;
+pub(crate) mod share;
 pub(crate) mod slots;

@@ -1,8 +1,8 @@
 //! HTTP on a device port: requests in, one at a time, answers out.
 
 use linchpin_protocol::http::{
-    Answer, BodyLength, Call, Dialect, Head, HttpFault, Next, Reply, Request, Route, What, next_head, route, token,
-    with_body,
+    Answer, BodyLength, Call, Dialect, Head, HttpFault, Next, Reply, Request, Route, What, least_bytes, next_head, route,
+    token, with_body,
 };
 use linchpin_protocol::limits::{HTTP_BODY_BYTES, HTTP_HEAD_BYTES};
 use linchpin_protocol::model::Token;
@@ -48,14 +48,22 @@ impl Shard {
             return self.requests(turn, slot, bytes);
         }
         // It grows in place, and is looked at when it can be whole.
-        let len = self.connections.hold(slot, |c| {
+        let reading = match self.connections[slot].exchange() {
+            Some(Exchange::Reading { verified, need }) => Some((verified, need as usize)),
+            _ => None,
+        };
+        let least = self.connections.hold(slot, |c| {
             let carry = c.carry.get_or_insert_default();
             carry.extend_from_slice(bytes);
-            carry.len()
+            match reading {
+                Some((_, need)) if carry.len() < need => Some(need),
+                // Its token is good, so it may be long: chunks are gone through where they are.
+                Some((true, _)) => least_bytes(carry),
+                _ => None,
+            }
         });
-        if let Some(Exchange::Reading { need, .. }) = self.connections[slot].exchange()
-            && len < need as usize
-        {
+        if let (Some((verified, _)), Some(least)) = (reading, least) {
+            self.connections[slot].serve(Exchange::Reading { verified, need: least as u32 });
             return self.arm_for_request(turn, slot);
         }
         let carry = self.connections.hold(slot, |c| c.carry.take());

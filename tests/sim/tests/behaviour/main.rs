@@ -1,7 +1,9 @@
 //! What the server does, one behaviour a file, in virtual time.
 
+mod bodies;
 mod bridges;
 mod clock_and_metadata;
+mod clock_jumps;
 mod diary;
 mod draining;
 mod events;
