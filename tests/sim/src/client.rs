@@ -5,14 +5,18 @@ use linchpin_protocol::model::{Millis, Pin, Token};
 
 use crate::World;
 use crate::driver::Conn;
+use crate::http_client::HttpSide;
 use crate::mqtt_client::MqttSide;
 use crate::script::frame;
+use crate::tls::TlsEnd;
 
 /// What a client is like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// The C++ library: 6 s timeout, retry after 5 s, pings, reads everything.
     Library,
+    /// A program that speaks HTTP: long and chunked bodies, pipelined requests; retries after 1 s.
+    Http,
     /// Speaks MQTT, one version or the other: writes at all QoS, retries after 1 s.
     Mqtt,
     /// blynklib: logs in with command 2 and reads only the first frame of what arrives at once.
@@ -37,7 +41,7 @@ impl Kind {
     /// Does it behave, so that the server owes it service?
     #[must_use]
     pub const fn is_healthy(self) -> bool {
-        matches!(self, Self::Library | Self::FirstFrame | Self::Mqtt)
+        matches!(self, Self::Library | Self::FirstFrame | Self::Mqtt | Self::Http)
     }
 }
 
@@ -52,6 +56,10 @@ pub struct Client {
     options: DeviceOptions,
     session: DeviceSession,
     mqtt: MqttSide,
+    http: HttpSide,
+    /// It speaks TLS, after a handshake that was recorded.
+    pub speaks_tls: bool,
+    tls: Option<TlsEnd>,
     /// Its connection.
     pub conn: Option<Conn>,
     /// It logged in and was introduced.
@@ -82,6 +90,9 @@ impl Client {
             options,
             session: DeviceSession::new(),
             mqtt: MqttSide::default(),
+            http: HttpSide::default(),
+            speaks_tls: false,
+            tls: None,
             conn: None,
             is_ready: false,
             next_ms: first_ms,
@@ -121,7 +132,7 @@ impl Client {
                 world.abort(conn);
                 return self.hang_up(world);
             }
-            world.send(conn, &out);
+            self.transmit(world, conn, &out);
         }
         if self.conn.is_some() && self.next_ms <= world.now_ms() {
             self.act(world, conn, count);
@@ -134,8 +145,14 @@ impl Client {
 
     fn connect(&mut self, world: &mut World) {
         let host = self.device.to_be_bytes();
-        let conn = world.connect([127, host[1], host[2], host[3].max(1)]);
-        self.conn = Some(conn);
+        let address = [127, host[1], host[2], host[3].max(1)];
+        let (conn, tls) = if self.speaks_tls {
+            let (conn, tls) = world.connect_recorded(address);
+            (conn, Some(tls))
+        } else {
+            (world.connect(address), None)
+        };
+        (self.conn, self.tls) = (Some(conn), tls);
         self.is_ready = false;
         self.next_ms = world.now_ms() + self.period_ms;
         if self.kind == Kind::SlowReader {
@@ -145,7 +162,11 @@ impl Client {
             let mut out = Vec::new();
             self.session = DeviceSession::new();
             self.session.start(Millis(world.now_ms()), &self.options, &self.token, &mut out);
-            world.send(conn, &out);
+            self.transmit(world, conn, &out);
+        }
+        if self.kind == Kind::Http {
+            self.http = HttpSide::default();
+            self.next_ms = world.now_ms();
         }
         if self.kind == Kind::Mqtt {
             self.mqtt = MqttSide::start(world, conn, self.device, &self.token);
@@ -157,11 +178,39 @@ impl Client {
         self.conn = None;
         self.is_ready = false;
         self.trying_since_ms.get_or_insert(world.now_ms());
-        self.next_ms = world.now_ms() + if self.kind == Kind::Mqtt { MQTT_RETRY_MS } else { RETRY_MS };
+        let is_quick = matches!(self.kind, Kind::Mqtt | Kind::Http);
+        self.next_ms = world.now_ms() + if is_quick { MQTT_RETRY_MS } else { RETRY_MS };
+    }
+
+    /// Send, sealed if TLS is spoken.
+    fn transmit(&mut self, world: &mut World, conn: Conn, bytes: &[u8]) {
+        match &mut self.tls {
+            Some(tls) if !bytes.is_empty() => world.send(conn, &tls.seal(bytes)),
+            _ => world.send(conn, bytes),
+        }
+    }
+
+    /// What a segment says; `None`: the server has ended it with an alert.
+    fn open(&mut self, segment: Vec<u8>) -> Option<Vec<u8>> {
+        let Some(tls) = &mut self.tls else { return Some(segment) };
+        let opened = tls.open(segment);
+        assert!(opened.is_ok() || !self.kind.is_healthy(), "{:?} hears {opened:?}", self.kind);
+        opened.ok()
     }
 
     fn read(&mut self, world: &mut World, conn: Conn) {
-        while let Some(mut segment) = world.read(conn) {
+        while let Some(segment) = world.read(conn) {
+            let Some(mut segment) = self.open(segment) else {
+                world.abort(conn);
+                return self.hang_up(world);
+            };
+            if segment.is_empty() {
+                continue;
+            }
+            if self.kind == Kind::Http && self.http.take(&segment) {
+                self.is_ready = true;
+                self.trying_since_ms = None;
+            }
             if self.kind == Kind::Mqtt && self.mqtt.take(world, conn, &segment) {
                 self.is_ready = true;
                 self.trying_since_ms = None;
@@ -176,7 +225,7 @@ impl Client {
             let on = &mut |event: DeviceEvent<'_>| introduced |= event == DeviceEvent::InfoAccepted;
             let now = Millis(world.now_ms());
             let result = self.session.on_bytes(now, &self.options, &segment, &mut out, on);
-            world.send(conn, &out);
+            self.transmit(world, conn, &out);
             if introduced {
                 self.is_ready = true;
                 self.trying_since_ms = None;
@@ -194,6 +243,14 @@ impl Client {
             Kind::Library | Kind::FirstFrame => self.write(world, conn, count, 1),
             Kind::SlowReader => self.write(world, conn, count, 20),
             Kind::Sleeper => {}
+            Kind::Http if self.http.is_lost(world.now_ms()) => {
+                world.abort(conn);
+                self.hang_up(world);
+            }
+            Kind::Http => {
+                let request = self.http.ask(world, &self.token);
+                self.transmit(world, conn, &request);
+            }
             Kind::Mqtt if self.mqtt.is_lost(world.now_ms()) => {
                 world.abort(conn);
                 self.hang_up(world);
@@ -207,7 +264,7 @@ impl Client {
             Kind::Mute => {}
             Kind::Guesser => {
                 let seed = [world.random.bits() as u8; 24];
-                world.send(conn, &frame(29, 1, Token::from_random(&seed).expose().as_bytes()));
+                self.transmit(world, conn, &frame(29, 1, Token::from_random(&seed).expose().as_bytes()));
             }
             Kind::Garbage => {
                 let mut bytes: Vec<u8> = (0..world.random.between(1, 60)).map(|_| world.random.bits() as u8).collect();
@@ -242,7 +299,7 @@ impl Client {
             3 => self.session.internal(now, &[b"utc", b"time"], &mut out),
             _ => 0,
         };
-        world.send(conn, &out);
+        self.transmit(world, conn, &out);
     }
 
     /// A good conversation that is cut at a random byte.
@@ -253,6 +310,9 @@ impl Client {
             bytes.extend(frame(20, id, b"vw\x009\0cut"));
         }
         bytes.extend(frame(16, 11, b""));
+        if let Some(tls) = &mut self.tls {
+            bytes = tls.seal(&bytes);
+        }
         let at = world.random.below(bytes.len() as u64) as usize;
         world.send(conn, &bytes[..at]);
         if world.random.chance(500) {

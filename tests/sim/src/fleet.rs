@@ -2,6 +2,7 @@
 
 use linchpin_protocol::model::{Pin, Token};
 use linchpin_shard::{Command, End, Push, Settings};
+use linchpin_tls::Layer;
 
 use crate::{Client, Faults, Kind, Random, World, WorldOptions};
 
@@ -147,8 +148,10 @@ pub fn of_seed(seed: u64) -> Fleet {
     } else {
         (random.between(16, 60) as usize, random.between(2, 64) as usize)
     };
+    // One world in five speaks TLS: half of its clients, of all kinds.
+    let tls = (seed % 5 == 4).then_some(Layer::InPlace);
     let options =
-        WorldOptions { seed, shards, slots, lane, faults, settings, replaying: false, ..WorldOptions::default() };
+        WorldOptions { seed, shards, slots, lane, faults, settings, replaying: false, tls, ..WorldOptions::default() };
     let all = [
         Kind::Library,
         Kind::FirstFrame,
@@ -168,9 +171,14 @@ pub fn of_seed(seed: u64) -> Fleet {
     if has_mqtt {
         kinds[2..5].fill(Kind::Mqtt);
     }
+    // And one in five, and each with TLS, has programs that speak HTTP.
+    if seed % 5 == 3 || tls.is_some() {
+        kinds[2..4].fill(Kind::Http);
+    }
     let spread_ms = if is_tight(seed) { 0 } else { 3_000 };
     let mut fleet = Fleet::new(&options, &kinds, spread_ms, random.between(200, 3_000));
     fleet.world.audits_each_step = has_mqtt;
+    fleet.clients.iter_mut().filter(|client| tls.is_some() && client.device % 2 == 1).for_each(|client| client.speaks_tls = true);
     if random.chance(500) {
         // Two wires fight for one token as two of the same do.
         let kind = if has_mqtt { Kind::Mqtt } else { Kind::Library };

@@ -9,6 +9,7 @@ pub mod client;
 pub mod control;
 pub mod driver;
 pub mod fleet;
+pub mod http_client;
 pub mod live;
 pub mod mqtt;
 pub mod mqtt_client;

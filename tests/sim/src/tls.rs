@@ -8,8 +8,8 @@ use linchpin_tls::pki_types::pem::PemObject;
 use linchpin_tls::pki_types::{CertificateDer, ServerName};
 use linchpin_tls::{
     Acceptor, AcceptorOptions, Certificates, Challenges, ClientAuth, Clock, Connector, ConnectorOptions, Desk, Fault,
-    Handshake, HandshakeFacts, Identity, Input, Layer, LocalAuthority, Opened, Progress, Provider, RecordLayer,
-    Revoked, Session, SessionIds, TicketKey, Tickets, Version, fingerprint,
+    Handshake, HandshakeFacts, Identity, InPlace, Input, Layer, LocalAuthority, Opened, Progress, Provider,
+    RecordLayer, Revoked, Session, SessionIds, Side, Suite, TicketKey, Tickets, Version, fingerprint,
 };
 
 use crate::World;
@@ -134,8 +134,8 @@ fn identity(chain: &str, key: &str, now_s: u64) -> Identity {
 pub struct TlsEnd {
     session: Session,
     desk: Desk,
-    /// What was agreed on.
-    pub facts: HandshakeFacts,
+    /// What was agreed on; `None`: its handshake was recorded.
+    pub facts: Option<HandshakeFacts>,
     /// The server said close_notify.
     pub said_goodbye: bool,
 }
@@ -165,8 +165,7 @@ pub fn shake_hands(world: &mut World, conn: Conn, connector: &Connector) -> Resu
         world.send(conn, &std::mem::take(&mut out));
         match progress {
             Progress::Done(done) => {
-                let mut end =
-                    TlsEnd { session: done.session, desk: Desk::default(), facts: done.facts, said_goodbye: false };
+                let mut end = TlsEnd::new(done.session, Some(done.facts));
                 let plain = end.open(done.rest)?;
                 return Ok((end, plain));
             }
@@ -193,7 +192,24 @@ fn advance(world: &mut World, conn: Conn, handshake: Box<Handshake>, out: &mut V
     progress
 }
 
+/// Both ends of a connection with these traffic secrets, the client's first.
+///
+/// # Panics
+/// When they are not of 32 bytes.
+#[must_use]
+pub fn recorded([client, server]: &[Vec<u8>; 2]) -> (TlsEnd, Session) {
+    let end = |side, own: &[u8], peer: &[u8]| {
+        let in_place = InPlace::from_secrets(side, Suite::Aes128Gcm, (own, 0), (peer, 0));
+        Session::InPlace(in_place.expect("secrets of the suite's length"))
+    };
+    (TlsEnd::new(end(Side::Client, client, server), None), end(Side::Server, server, client))
+}
+
 impl TlsEnd {
+    fn new(session: Session, facts: Option<HandshakeFacts>) -> Self {
+        Self { session, desk: Desk::default(), facts, said_goodbye: false }
+    }
+
     /// Open what came.
     ///
     /// # Errors

@@ -17,12 +17,12 @@ use linchpin_shard::{
 };
 
 use linchpin_protocol::http::Reply;
-use linchpin_tls::Layer;
+use linchpin_tls::{Layer, Session};
 
 use crate::Random;
 use crate::control::SimControl;
 use crate::driver::{Completion, Conn, SimDriver, Socket};
-use crate::tls::Authority;
+use crate::tls::{Authority, TlsEnd, recorded};
 
 /// Chances of things going another way than the straight one, per mille; all zero = a perfect machine.
 #[derive(Clone, Debug, Default)]
@@ -113,6 +113,8 @@ pub struct Wire {
     /// The first byte that its client sent.
     first: Option<u8>,
     via: Via,
+    /// The server's end of a handshake that was recorded; it is taken when the connection is accepted.
+    recorded: Option<Session>,
     /// What came before it was accepted.
     early: Vec<Travel>,
     /// Which shard's driver has it, and where.
@@ -148,6 +150,8 @@ pub struct World {
     /// What shards let it keep.
     pub store: store::Store,
     now_ms: u64,
+    /// How far the wall clock is off, ms.
+    wall_off_ms: i64,
     nodes: Vec<Node>,
     lane: usize,
     ask_lane: usize,
@@ -226,6 +230,7 @@ impl World {
             watched: Vec::new(),
             store: store::Store::default(),
             now_ms,
+            wall_off_ms: 0,
             lane: options.lane,
             ask_lane: options.ask_lane,
             events: BinaryHeap::new(),
@@ -241,6 +246,16 @@ impl World {
         }
     }
 
+    fn now(&self) -> Now {
+        let Now { mono, wall } = now_at(self.now_ms);
+        Now { mono, wall: UnixMillis(wall.0.saturating_add_signed(self.wall_off_ms)) }
+    }
+
+    /// Set the wall clock so far off; the monotonic one goes on as before.
+    pub const fn set_wall_off(&mut self, ms: i64) {
+        self.wall_off_ms = ms;
+    }
+
     /// Virtual time, ms.
     #[must_use]
     pub fn now_ms(&self) -> u64 {
@@ -252,7 +267,7 @@ impl World {
     }
 
     fn order(&mut self, shard: ShardId, command: Command) {
-        let now = now_at(self.now_ms);
+        let now = self.now();
         let node = &mut self.nodes[shard.index()];
         node.shard.handle(now, Input::Command(command), &mut node.fx);
         self.carry_out(shard.index());
@@ -347,7 +362,7 @@ impl World {
     /// Wall time, ms since 1970.
     #[must_use]
     pub fn wall_ms(&self) -> u64 {
-        now_at(self.now_ms).wall.0
+        self.now().wall.0
     }
 
     /// The newest entries of the diary: of one device, or of everybody.
@@ -453,6 +468,15 @@ impl World {
         self.wires.push(Wire { window: WINDOW_BYTES, address: Some(address), via, ..Wire::default() });
         self.travel(conn, Travel::Connect);
         conn
+    }
+
+    /// Begin a connection whose handshake was recorded: both ends have its keys, which the seed chooses.
+    pub fn connect_recorded(&mut self, address: [u8; 4]) -> (Conn, TlsEnd) {
+        let secrets = [(); 2].map(|()| [(); 4].map(|()| self.random.bits().to_be_bytes()).concat());
+        let (client, server) = recorded(&secrets);
+        let conn = self.connect(address);
+        self.wires[conn].recorded = Some(server);
+        (conn, client)
     }
 
     /// Send bytes to the server.

@@ -42,7 +42,8 @@ fn one_seed() {
 #[test]
 fn the_same_seed_gives_the_same_trace() {
     let mut traces = Vec::new();
-    for seed in [3, 99, 1_234] {
+    // One of them has TLS, one HTTP, one MQTT.
+    for seed in [3, 99, 1_232] {
         let outcome = checked(seed);
         assert_eq!(outcome, checked(seed), "seed {seed} went two ways");
         traces.push(outcome.trace);
@@ -69,6 +70,7 @@ fn the_seeds_reach_the_rare_ends_too() {
         End::OutboundFull,
         End::HomeFull,
         End::Busy,
+        End::TlsRecord,
     ];
     // One seed in five has devices that speak MQTT.
     let spoken: Vec<_> = outcomes.iter().filter(|outcome| outcome.mqtt.0 > 0).collect();

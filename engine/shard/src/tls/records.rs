@@ -2,13 +2,21 @@
 
 use linchpin_protocol::model::{Millis, Now};
 use linchpin_tls::limits::MAX_PLAINTEXT_BYTES;
-use linchpin_tls::{Fault, Input, Opened, RecordLayer};
+use linchpin_tls::{Fault, Input, Opened, RecordLayer, Session};
 
 use crate::connection::{Exchange, Phase, gate};
 use crate::tls::Tls;
 use crate::{Effects, End, Shard, Slot, Turn, end, limits};
 
 impl Shard {
+    /// A connection that was accepted just now speaks TLS with keys that its peer has too, as after a handshake that was
+    /// recorded. For simulations: the random bytes of a handshake would make each run another one.
+    pub fn secure(&mut self, slot: Slot, session: Session) {
+        if self.connections.get(slot).is_some_and(|connection| connection.phase == Phase::Opening) {
+            self.connections.hold(slot, |connection| connection.wire.tls = Tls::On(session));
+        }
+    }
+
     /// Sealed bytes of a connection: opened where they lie.
     pub(crate) fn sealed_bytes(&mut self, turn: &mut Turn<'_>, slot: Slot, bytes: &mut [u8]) {
         let mut input = Input::new(bytes);
@@ -236,7 +244,7 @@ mod tests {
     use linchpin_tls::limits::GCM_RECORDS;
     use linchpin_tls::{
         Acceptor, AcceptorOptions, Certificates, Clock, Desk, Identity, InPlace, Layer, LocalAuthority, Provider,
-        Session, SessionIds, Side, Suite, TicketKey, Tickets,
+        SessionIds, Side, Suite, TicketKey, Tickets,
     };
 
     use super::*;

@@ -3,7 +3,7 @@
 use linchpin_shard::handover::{Freight, Readiness};
 use linchpin_tls::Claim;
 
-use super::{World, now_at};
+use super::World;
 
 impl World {
     /// Write down every connection that can travel, on all shards, and go on with what is read: what the shards had in
@@ -12,7 +12,7 @@ impl World {
     /// # Panics
     /// What was written cannot be read, or is not the same when it is written again.
     pub fn hand_over(&mut self) -> (usize, usize) {
-        let now = now_at(self.now_ms);
+        let now = self.now();
         let (mut moved, mut left) = (0, 0);
         for shard in 0..self.nodes.len() {
             let node = &mut self.nodes[shard];
@@ -46,7 +46,7 @@ impl World {
 
     /// End whatever cannot travel, on all shards.
     pub fn end_unready(&mut self) -> usize {
-        let now = now_at(self.now_ms);
+        let now = self.now();
         let mut ended = 0;
         for shard in 0..self.nodes.len() {
             let node = &mut self.nodes[shard];

@@ -3,7 +3,7 @@
 use linchpin_protocol::model::Now;
 use linchpin_shard::{Command, Effect, Input, LocalLetter, MoveId, Parcel, Report, ShardId, Slot};
 
-use super::{STEP_COST, STEPS_PER_TICK, Travel, World, now_at};
+use super::{STEP_COST, STEPS_PER_TICK, Travel, World};
 use crate::driver::{Completion, Conn};
 
 impl World {
@@ -12,7 +12,7 @@ impl World {
             self.nodes[shard].paused_until = self.now_ms + self.random.between(1, 3_000);
             return;
         }
-        let now = now_at(self.now_ms);
+        let now = self.now();
         self.completions(shard, now);
         self.receives(shard, now);
         self.letters(shard, now);
@@ -55,7 +55,13 @@ impl World {
                 Completion::Accepted(slot) => {
                     let Some(conn) = self.nodes[shard].driver.get(slot).map(|s| s.conn) else { continue };
                     let peer = self.wires[conn].address.expect("every wire has an address");
-                    Input::Accepted { slot, peer, via: self.wires[conn].via }
+                    let input = Input::Accepted { slot, peer, via: self.wires[conn].via };
+                    let node = &mut self.nodes[shard];
+                    node.shard.handle(now, input, &mut node.fx);
+                    if let Some(session) = self.wires[conn].recorded.take() {
+                        node.shard.secure(slot, session);
+                    }
+                    continue;
                 }
                 Completion::Blocked(slot) => {
                     let bytes = self.nodes[shard].driver.get(slot).map_or(0, |socket| socket.backlog.len());
@@ -134,7 +140,7 @@ impl World {
                 return;
             }
             let mut fx = std::mem::take(&mut self.nodes[shard].fx);
-            let now = now_at(self.now_ms);
+            let now = self.now();
             self.nodes[shard].shard.seal(now, &mut fx);
             let mut closes = Vec::new();
             let mut undelivered = Vec::new();
@@ -268,7 +274,9 @@ impl World {
                 let wire = &mut self.wires[conn];
                 wire.window = wire.window.max(bytes.len() + wire.in_flight);
             }
-        } else if !(if self.wires[conn].first == Some(0x10) { is_whole_mqtt(bytes) } else { is_whole(bytes) }) {
+        } else if !(is_records(bytes)
+            || if self.wires[conn].first == Some(0x10) { is_whole_mqtt(bytes) } else { is_whole(bytes) })
+        {
             self.torn_sends += 1;
         }
         self.deliver(conn, &bytes[..taken]);
@@ -332,17 +340,18 @@ fn is_whole_mqtt(mut bytes: &[u8]) -> bool {
     bytes.is_empty()
 }
 
+/// A TLS alert, or TLS records?
+fn is_records(bytes: &[u8]) -> bool {
+    bytes.len() > 2 && (20..24).contains(&bytes[0]) && bytes[1] == 3
+}
+
 /// Only whole frames?
 fn is_whole(mut bytes: &[u8]) -> bool {
     use linchpin_protocol::blynk::{Split, split};
     while !bytes.is_empty() {
         match split(bytes, usize::from(u16::MAX)) {
             Ok(Split::Frame { used, .. }) => bytes = &bytes[used..],
-            // An HTTP answer, a TLS alert, or TLS records.
-            _ => {
-                return bytes.starts_with(b"HTTP/1.1 ")
-                    || (bytes.len() > 2 && (20..24).contains(&bytes[0]) && bytes[1] == 3);
-            }
+            _ => return bytes.starts_with(b"HTTP/1.1 "),
         }
     }
     true

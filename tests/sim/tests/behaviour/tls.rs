@@ -2,7 +2,7 @@
 
 use linchpin_protocol::ws;
 use linchpin_shard::{End, Settings, Via};
-use linchpin_sim::tls::shake_hands;
+use linchpin_sim::tls::{TlsEnd, shake_hands};
 use linchpin_sim::{Faults, Random};
 use linchpin_tls::{Connector, Fault, Layer, Version};
 
@@ -13,6 +13,10 @@ const VERSIONS: [Version; 2] = [Version::Tls12, Version::Tls13];
 fn secure_world(options: WorldOptions) -> World {
     let tls = options.tls.or(Some(Layer::InPlace));
     World::new(&WorldOptions { tls, ..options })
+}
+
+fn is_resumed(tls: &TlsEnd) -> bool {
+    tls.facts.as_ref().is_some_and(|facts| facts.resumed)
 }
 
 fn connector(world: &World, version: Version) -> Connector {
@@ -261,9 +265,9 @@ fn sessions_resume() {
         let connector = connector(&world, version);
         let mut first = Script::connect_tls(&mut world, Via::Tls, &connector).expect("a handshake");
         first.log_in(&mut world, command::LOGIN, &token);
-        assert!(!first.tls.as_ref().is_some_and(|tls| tls.facts.resumed));
+        assert!(!first.tls.as_ref().is_some_and(is_resumed));
         let second = Script::connect_tls(&mut world, Via::Tls, &connector).expect("a handshake");
-        assert!(second.tls.as_ref().is_some_and(|tls| tls.facts.resumed), "{version:?}");
+        assert!(second.tls.as_ref().is_some_and(is_resumed), "{version:?}");
         world.run_ms(50);
         let resumed: u64 = world.status().iter().map(|status| status.handshakes_resumed).sum();
         assert_eq!(resumed, 1, "{version:?}");

@@ -155,10 +155,31 @@ impl Shard {
         let (pin, value) = (*pin, &**value);
         match self.devices[position].values.put(pin, value, at) {
             Ok(true) => self.latest_changed(turn, LatestChange { position, pin, value, origin }),
-            Ok(false) => {}
+            Ok(false) => self.outrank(turn, position, write, at, origin),
             Err(_) => return Err(Fault::ValueTooLong { len_bytes: value.len(), limit_bytes: MAX_VALUE_BYTES }),
         }
         Ok(())
+    }
+
+    /// A newer value is known. If it is further ahead than any client may say, the clock was wrong when it was written, and it
+    /// gives way: else the pin would stand still for as long as the clock was ahead.
+    #[cold]
+    fn outrank(
+        &mut self,
+        turn: &mut Turn<'_>,
+        position: u32,
+        write: &Admitted<'_>,
+        at: UnixMillis,
+        origin: Origin,
+    ) {
+        let Admitted { pin, value } = write;
+        let values = &mut self.devices[position].values;
+        if values.get(*pin).is_some_and(|(_, known)| known.0 > turn.now.wall.0 + STAMP_RANGE_MS) {
+            values.remove(*pin);
+            if values.put(*pin, value, at) == Ok(true) {
+                self.latest_changed(turn, LatestChange { position, pin: *pin, value, origin });
+            }
+        }
     }
 
     /// Where live watchers learn of a new latest value, and rules will: the only place that knows of all of them. Without
