@@ -7,6 +7,8 @@ mod connect;
 mod handover;
 mod idle;
 mod receive;
+#[cfg(test)]
+mod scripted;
 mod send;
 mod setup;
 mod slots;
