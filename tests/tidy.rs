@@ -1,52 +1,16 @@
 //! The rules of the source tree, applied to it, and each on something that breaks it.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
 
 use linchpin_tests as rules;
 use linchpin_tests::tree;
-
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace").to_owned()
-}
-
-fn read(path: &str) -> String {
-    std::fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
-}
-
-/// Files below the workspace with this ending: path from the root, text. Built and installed things are left out.
-fn files(ending: &str) -> Vec<(String, String)> {
-    let mut found = Vec::new();
-    let mut folders = vec![root()];
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(&folder).expect("a folder") {
-            let path = entry.expect("an entry").path();
-            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-            if path.is_dir() {
-                if ![".cargo", "target", ".git", "node_modules", "corpus"].contains(&name) {
-                    folders.push(path);
-                }
-            } else if name.ends_with(ending) {
-                let short = path.strip_prefix(root()).expect("below the root").to_string_lossy().into_owned();
-                found.push((short, std::fs::read_to_string(&path).expect("text")));
-            }
-        }
-    }
-    found.sort();
-    found
-}
+use linchpin_tests::tree::files::{expect_none, files, read, root};
 
 fn manifests() -> Vec<toml::Table> {
     let all = files("Cargo.toml")
         .into_iter()
         .map(|(path, text)| text.parse::<toml::Table>().unwrap_or_else(|e| panic!("{path}: {e}")));
     all.filter(|manifest| manifest.contains_key("package")).collect()
-}
-
-#[track_caller]
-fn expect_none(wrong: impl IntoIterator<Item = String>) {
-    let wrong: Vec<_> = wrong.into_iter().collect();
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 #[test]

@@ -1,7 +1,11 @@
 //! Rules about how files relate: circles between them, names that stand twice, paths that documents name, decisions.
 
+pub mod advisories;
 pub mod circles;
+pub mod dangers;
 pub mod decisions;
+pub mod faults;
+pub mod files;
 pub mod names;
 pub mod paths;
 pub mod units;
