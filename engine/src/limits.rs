@@ -60,6 +60,14 @@ pub(crate) const RESTORE_WITHIN: Duration = Duration::from_secs(5);
 pub(crate) const LAST_TRIES: usize = 50;
 /// Upper bounds of the buckets that ticks are counted in, us.
 pub(crate) const TICK_BOUNDS_US: [u64; 8] = [100, 250, 500, 1_000, 2_000, 5_000, 10_000, 100_000];
+/// Descriptors without which nothing can be started: a store holds about 35, each shard a few, a connection one.
+pub(crate) const LEAST_DESCRIPTORS: u64 = 48;
+/// Addresses without which nothing can be started, bytes. Tables, stacks and files are mapped, most of them never used.
+pub(crate) const LEAST_ADDRESS_BYTES: u64 = 4 << 30;
+/// A port that is in use is asked for again for so long: the one before may have ended just now.
+pub(crate) const PORT_WITHIN: Duration = Duration::from_secs(1);
+/// Pause between two such asks.
+pub(crate) const PORT_TICK: Duration = Duration::from_millis(20);
 /// Longest sleep of an idle shard: its clocks are looked at once in this time.
 pub(crate) const IDLE: Duration = Duration::from_secs(1);
 /// Commands in one chunk while a shard is loaded.

@@ -398,7 +398,7 @@ pub(crate) fn disable_huge_pages() {
 
 /// Use all descriptors that the process may have: the soft limit is often 1,024, for the sake of programs that use
 /// select(). Without success the limits that stand are used, and the start message tells them.
-pub(crate) fn raise_descriptor_limit() {
+fn raise_descriptor_limit() {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let limit = getrlimit(Resource::Nofile);
     if limit.current != limit.maximum {
@@ -409,15 +409,46 @@ pub(crate) fn raise_descriptor_limit() {
     }
 }
 
+/// Take what the process may have, and see whether it is enough to start at all: without it the first library that asks for
+/// more ends the process with words of its own.
+pub(crate) fn take_resources() -> Result<(), BootError> {
+    use rustix::process::{Resource, getrlimit};
+    raise_descriptor_limit();
+    let needs = [
+        (Resource::Nofile, "descriptors", 1, limits::LEAST_DESCRIPTORS, "raise it (ulimit -n, systemd: LimitNOFILE=)"),
+        (
+            Resource::As,
+            "MiB of addresses",
+            1 << 20,
+            limits::LEAST_ADDRESS_BYTES,
+            "lift it (ulimit -v unlimited): most of it is never memory; bound that with MemoryMax= instead",
+        ),
+    ];
+    for (resource, unit, divisor, least, advice) in needs {
+        let found = getrlimit(resource).current.unwrap_or(u64::MAX);
+        if found < least {
+            return Err(BootError::TooFew { found: found / divisor, least: least / divisor, unit, advice });
+        }
+    }
+    Ok(())
+}
+
 /// Can the back end be opened here?
 pub(crate) fn try_driver(options: &EngineOptions) -> Result<(), BootError> {
     linchpin_driver::probe(&driver_options(options), options.shards).map(drop).map_err(BootError::Driver)
 }
 
-/// Shards share a port by SO_REUSEPORT, which would let a second server share it too: ask without it first.
+/// Shards share a port by SO_REUSEPORT, which would let a second server share it too: ask without it first. The kernel closes
+/// the listeners of a killed server a moment after its end: who came to one of them would be reset.
 pub(crate) fn check_free(listen: &Listen) -> Result<(), BootError> {
+    let begun = Instant::now();
     for (door, address) in listen.doors().into_iter().filter(|(_, address)| address.port() != 0) {
-        std::net::TcpListener::bind(address).map(drop).map_err(|source| BootError::Bind { door, address, source })?;
+        while let Err(source) = std::net::TcpListener::bind(address) {
+            if source.kind() != io::ErrorKind::AddrInUse || begun.elapsed() > limits::PORT_WITHIN {
+                return Err(BootError::Bind { door, address, source });
+            }
+            std::thread::sleep(limits::PORT_TICK);
+        }
     }
     Ok(())
 }

@@ -26,6 +26,8 @@ pub(crate) enum BootError {
     Tls(TlsError),
     /// A shard's thread ended or did not answer.
     Shard(u16),
+    /// The operating system allows the process too little of something.
+    TooFew { found: u64, least: u64, unit: &'static str, advice: &'static str },
 }
 
 impl fmt::Display for BootError {
@@ -33,6 +35,9 @@ impl fmt::Display for BootError {
         match self {
             Self::Driver(source) => write!(f, "{source}"),
             Self::Bind { door, address, source } => write!(f, "{address} ({}) cannot be bound: {source}", door.flag()),
+            Self::TooFew { found, least, unit, advice } => {
+                write!(f, "the system allows this process {found} {unit}, it needs {least} to start: {advice}")
+            }
             Self::Io(source) => write!(f, "{source}"),
             Self::Tls(error) => write!(f, "{error}"),
             Self::Store(error) => write!(f, "{error}"),
@@ -48,7 +53,7 @@ impl Error for BootError {
             Self::Bind { source, .. } | Self::Io(source) => Some(source),
             Self::Store(source) => Some(source),
             Self::Tls(source) => Some(source),
-            Self::Shard(_) => None,
+            Self::Shard(_) | Self::TooFew { .. } => None,
         }
     }
 }

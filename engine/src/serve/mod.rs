@@ -137,9 +137,9 @@ pub(crate) fn built_s() -> Option<u64> {
 
 /// The data directory and the process.
 fn prepare(server: &Server) -> Result<(), ServeError> {
+    boot::take_resources().map_err(ServeError::Boot)?;
     make_folder(&server.data_path)?;
     warn_of_clock();
-    boot::raise_descriptor_limit();
     boot::disable_huge_pages();
     Ok(())
 }
