@@ -2,6 +2,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program for people")]
 
 mod bench;
+mod hoarders;
 mod storm;
 
 use std::path::{Path, PathBuf};
@@ -18,6 +19,7 @@ const USAGE: &str = "usage:
   fleet memory --server-bin PATH [--devices N] [--shards N] [--rounds N] [--results FOLDER]
   fleet cuts   --server-bin PATH [--devices N] [--shards N] [--rounds N]
   fleet storm  --server-bin PATH [--devices N] [--shards N] [--rounds N]      all cut at once, and shares of them
+  fleet hoarders --server-bin PATH [--devices N] [--shards N]      hoarders of eight kinds beside devices that ping
   fleet http   --server-bin PATH [--rounds N]      HTTP updates of a connected device, beside nginx
   memory, cuts and storm take --tls in-place|rustls and --state disk|memory too
   fleet scrape --server-bin PATH [--devices N] [--shards N] [--rounds N]      scrapes of the metrics";
@@ -83,6 +85,7 @@ fn main() -> std::process::ExitCode {
         "memory" => memory(&flags),
         "cuts" => cuts(&flags),
         "storm" => storm::storm(&flags),
+        "hoarders" => hoarders::hoarders(&flags),
         "http" => bench::http(&flags.binary, flags.rounds),
         "scrape" => bench::scrape(&flags.binary, flags.devices, flags.shards, flags.rounds),
         _ => Err(USAGE.to_owned()),
