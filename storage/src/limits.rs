@@ -187,7 +187,7 @@ pub const SWEEP_RECORDS: usize = 512;
 /// Structure: a device in the collector, while a value of it is younger than what was stored.
 pub const OPEN_DEVICE_BYTES: usize = 64;
 /// Structure: a pin of such a device, besides its samples.
-pub const OPEN_PIN_BYTES: usize = 72;
+pub const OPEN_PIN_BYTES: usize = 56;
 
 const _: () = assert!(VALUE_BYTES + SEAL_BYTES + KEY_BYTES < BATCH_BYTES);
 const _: () = assert!(BATCH_BYTES <= GROUP_BYTES);

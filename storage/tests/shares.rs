@@ -66,8 +66,7 @@ fn an_organization_that_floods_costs_no_other_a_point() {
     store.store_all().expect("stores");
     for number in QUIET {
         let (granularity, source) = (Granularity::Raw, Source::Average);
-        let query =
-            Query { key: device_key(number, 1), pin: PIN, from_ms: 0, to_ms: now_ms(), granularity, source };
+        let query = Query { key: device_key(number, 1), pin: PIN, from_ms: 0, to_ms: now_ms(), granularity, source };
         let samples = store.history(&query).expect("reads");
         let seen: BTreeSet<u64> = samples.iter().map(|sample| sample.value as u64).collect();
         assert_eq!(seen, (0..ticks).collect(), "organization {number}");

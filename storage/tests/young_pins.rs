@@ -52,7 +52,7 @@ fn write(store: &Store, devices: u32, pins: u8, times: u64) {
 fn a_device_with_young_pins_stays_small() {
     let devices = std::env::var("LINCHPIN_YOUNG_DEVICES").ok().and_then(|n| n.parse().ok()).unwrap_or(2_000);
     println!("pins  writes  bytes a device  resident");
-    for (pins, times, most) in [(0, 1, 0), (1, 1, 160), (5, 1, 540), (5, 3, 700), (20, 1, 1_900)] {
+    for (pins, times, most) in [(0, 1, 0), (1, 1, 140), (5, 1, 430), (5, 3, 600), (20, 1, 1_520)] {
         let folder = Folder::new("young");
         let store = open(&folder.0).expect("opens");
         add_org(&store, 1, "Acme");

@@ -61,11 +61,15 @@ struct OpenPin {
     latest_ms: u64,
     /// The number of the chunk, once it has a point; it starts with its first sample.
     chunk: Option<NonZeroU64>,
-    samples: Vec<Sample>,
+    /// Unless [`OpenPin::is_single`].
+    #[allow(clippy::box_collection, reason = "most pins have none: 8 bytes instead of 24")]
+    many: Option<Box<Vec<Sample>>>,
     rare: Option<Box<RarePin>>,
     pin: Pin,
     /// So many of the samples are stored.
     stored: u16,
+    /// The chunk has one sample, and that is what the latest value says: most young pins were written once.
+    is_single: bool,
 }
 
 const _: () = assert!(limits::CHUNK_POINTS <= u16::MAX as usize);
@@ -80,32 +84,73 @@ fn grow<T>(list: &mut Vec<T>) {
 impl OpenPin {
     fn new(pin: Pin) -> Self {
         let latest = OpenValue::new(b"");
-        Self { latest, latest_ms: 0, chunk: None, samples: Vec::new(), rare: None, pin, stored: 0 }
+        Self { latest, latest_ms: 0, chunk: None, many: None, rare: None, pin, stored: 0, is_single: false }
+    }
+
+    fn len(&self) -> usize {
+        self.many.as_ref().map_or(usize::from(self.is_single), |many| many.len())
     }
 
     fn is_dirty(&self) -> bool {
-        usize::from(self.stored) < self.samples.len()
+        usize::from(self.stored) < self.len()
     }
 
-    /// `false`: another chunk was begun, one that is stored as a whole may be forgotten.
-    fn sample(&mut self, sample: Sample, next_chunk: &mut u64) -> bool {
+    /// Look at the samples of the chunk.
+    fn with_samples<R>(&self, look: impl FnOnce(&[Sample]) -> R) -> R {
+        match &self.many {
+            Some(many) => look(many),
+            None => look(self.single().as_slice()),
+        }
+    }
+
+    fn single(&self) -> Option<Sample> {
+        let value = ValueRef(self.latest.bytes()).as_number().filter(|_| self.is_single)?;
+        Some(Sample { at_ms: self.latest_ms, value })
+    }
+
+    /// Take a point. `false`: another chunk was begun, one that is stored as a whole may be forgotten.
+    fn take(&mut self, point: &Point<'_>, is_latest: bool, next_chunk: &mut u64) -> bool {
+        let number = ValueRef(point.value).as_number();
+        if is_latest || number.is_some() {
+            // The latest value is about to be another one, or the sample to have company.
+            if let Some(single) = self.single() {
+                self.many = Some(Box::new(vec![single]));
+            }
+            self.is_single = false;
+        }
+        if is_latest {
+            self.latest_ms = point.at_ms;
+            self.latest = OpenValue::new(point.value);
+        }
+        number.is_none_or(|value| self.sample(Sample { at_ms: point.at_ms, value }, is_latest, next_chunk))
+    }
+
+    fn sample(&mut self, sample: Sample, is_latest: bool, next_chunk: &mut u64) -> bool {
         let hour = |at_ms: u64| at_ms / limits::CHUNK_SPAN_MS;
-        let fits = self.samples.first().is_some_and(|first| hour(first.at_ms) == hour(sample.at_ms))
-            && self.samples.len() < limits::CHUNK_POINTS;
+        let fits = self.many.as_ref().is_some_and(|many| {
+            many.first().is_some_and(|first| hour(first.at_ms) == hour(sample.at_ms))
+                && many.len() < limits::CHUNK_POINTS
+        });
         if !fits {
             self.finish();
             self.chunk = NonZeroU64::new(*next_chunk);
             *next_chunk += 1;
+            self.is_single = is_latest;
         }
-        grow(&mut self.samples);
-        self.samples.push(sample);
+        if !self.is_single {
+            let many = self.many.get_or_insert_default();
+            grow(many);
+            many.push(sample);
+        }
         fits
     }
 
     /// Let the chunk take no more points.
     fn finish(&mut self) {
+        debug_assert!(!self.is_single, "the caller has made a list of it");
         let is_dirty = self.is_dirty();
-        let (samples, stored) = (std::mem::take(&mut self.samples), std::mem::take(&mut self.stored));
+        let (samples, stored) =
+            (self.many.take().map_or_else(Vec::new, |many| *many), std::mem::take(&mut self.stored));
         if let (Some(number), Some(first), true) = (self.chunk.take(), samples.first(), is_dirty) {
             let finished = (first.at_ms, number, samples, stored);
             self.rare.get_or_insert_default().finished.push(finished);
@@ -117,21 +162,24 @@ impl OpenPin {
     }
 
     fn sample_count(&self) -> usize {
-        self.samples.len() + self.finished().iter().map(|(.., samples, _)| samples.len()).sum::<usize>()
+        self.len() + self.finished().iter().map(|(.., samples, _)| samples.len()).sum::<usize>()
     }
 
     /// Rows by minute of all that is not stored, sorted.
     fn minutes(&self) -> Vec<Row> {
         let mut minutes = self.rare.as_ref().map_or_else(Vec::new, |rare| rare.minutes.clone());
-        let finished = self.finished().iter().flat_map(|(.., samples, stored)| &samples[usize::from(*stored)..]);
-        for sample in finished.chain(&self.samples[usize::from(self.stored)..]) {
-            let row = Row::of(Grain::Minute, *sample);
-            match minutes.last_mut() {
-                // Nearly always the minute of the point before.
-                Some(last) if last.start_ms == row.start_ms => last.add(&row),
-                _ => rollup::merge(&mut minutes, &row),
+        let finished =
+            self.finished().iter().flat_map(|(.., samples, stored)| &samples[usize::from(*stored)..]).copied();
+        self.with_samples(|samples| {
+            for sample in finished.chain(samples[usize::from(self.stored)..].iter().copied()) {
+                let row = Row::of(Grain::Minute, sample);
+                match minutes.last_mut() {
+                    // Nearly always the minute of the point before.
+                    Some(last) if last.start_ms == row.start_ms => last.add(&row),
+                    _ => rollup::merge(&mut minutes, &row),
+                }
             }
-        }
+        });
         minutes
     }
 
@@ -140,7 +188,7 @@ impl OpenPin {
         let minutes = self.minutes();
         let finished = Vec::new();
         self.rare = (!minutes.is_empty()).then(|| Box::new(RarePin { finished, minutes }));
-        (self.chunk, self.samples, self.stored) = (None, Vec::new(), 0);
+        (self.chunk, self.many, self.is_single, self.stored) = (None, None, false, 0);
     }
 }
 
@@ -203,16 +251,12 @@ impl OpenDevice {
             }
         };
         let open = &mut self.pins[at];
-        if point.at_ms >= open.latest_ms || open.latest_ms > latest_ms {
-            open.latest_ms = point.at_ms;
-            open.latest = OpenValue::new(point.value);
-        }
-        if let Some(value) = ValueRef(point.value).as_number() {
-            if open.sample(Sample { at_ms: point.at_ms, value }, next_chunk) {
-                self.samples += 1;
-            } else {
-                self.count();
-            }
+        let is_latest = point.at_ms >= open.latest_ms || open.latest_ms > latest_ms;
+        let before = open.len();
+        if open.take(point, is_latest, next_chunk) {
+            self.samples += (open.len() - before) as u32;
+        } else {
+            self.count();
         }
     }
 
@@ -274,9 +318,11 @@ impl OpenDevice {
             for (start_ms, number, samples, _) in open.finished() {
                 put_chunk(self.key, open.pin, (*start_ms, number.get()), samples, batch, &mut scratch)?;
             }
-            if let (Some(number), Some(first), true) = (open.chunk, open.samples.first(), open.is_dirty()) {
-                let chunk = (first.at_ms, number.get());
-                put_chunk(self.key, open.pin, chunk, &open.samples, batch, &mut scratch)?;
+            if let (Some(number), true) = (open.chunk, open.is_dirty()) {
+                open.with_samples(|samples| {
+                    let chunk = (samples[0].at_ms, number.get());
+                    put_chunk(self.key, open.pin, chunk, samples, batch, &mut scratch)
+                })?;
             }
             let minutes = open.minutes();
             for grain in Grain::ALL {
@@ -291,7 +337,7 @@ impl OpenDevice {
         self.applied = up_to;
         self.dirty_from = 0;
         for open in &mut self.pins {
-            open.stored = open.samples.len() as u16;
+            open.stored = open.len() as u16;
             open.rare = None;
         }
         self.count();
