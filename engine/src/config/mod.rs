@@ -7,6 +7,8 @@ mod file;
 mod flat;
 mod mail;
 mod mistakes;
+#[cfg(test)]
+mod hostile;
 mod reference;
 mod settings;
 mod source;
