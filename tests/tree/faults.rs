@@ -49,7 +49,8 @@ pub fn check(rows: &Rows, wanted: &[String], read: impl Fn(&str) -> Option<Strin
 mod tests {
     use super::*;
 
-    const PAGE: &str = "| | fault | test |\n|---|---|---|\n| V1 | a `word` | `a.rs::one`, `b.rs::two` |\n| V2 | b | |\nV3";
+    const PAGE: &str =
+        "| | fault | test |\n|---|---|---|\n| V1 | a `word` | `a.rs::one`, `b.rs::two` |\n| V2 | b | |\nV3";
 
     #[test]
     fn a_row_without_a_test_and_a_test_that_is_gone_are_named() {

@@ -60,13 +60,13 @@ fn make_mistakes(server: &Server, token: &str) {
     wrong.send(command::LOGIN, GUESS.as_bytes());
     wrong.expect_end(EFFECT);
     let mut garbage = Wire::login(server.address(), token);
-    garbage.send_bytes(format!("\u{63}{VALUE}{token}").as_bytes());
+    garbage.send_bytes(&[b"\xff", VALUE.as_bytes(), token.as_bytes()].concat());
     garbage.expect_end(EFFECT);
 }
 
 #[test]
 fn no_secret_leaves_the_server_by_any_way() {
-    let config = "[listen]\nplain = [\"127.0.0.1:0\"]\n[monitor]\nlisten = \"127.0.0.1:0\"\n[data]\ndir = \"@/data\"\n\
+    let config = "[listen]\nplain = [\"127.0.0.1:0\"]\nmetrics = \"127.0.0.1:0\"\n[data]\ndir = \"@/data\"\n\
                   unseal = \"passphrase:environment:LINCHPIN_CANARY\"\n[[device]]\nname = \"Pump\"\n";
     let assignment = format!("LINCHPIN_CANARY={PASSPHRASE}");
     let mut server = Server::serve(config).under("env", [assignment]).start();

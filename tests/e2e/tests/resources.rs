@@ -38,16 +38,17 @@ fn what_is_said_to_be_needed_is_enough() {
 #[test]
 fn nobody_is_reset_after_a_kill_and_an_immediate_start() {
     let free = std::net::TcpListener::bind("127.0.0.1:0").and_then(|probe| probe.local_addr()).expect("a free port");
-    let mut server = Server::dev().shards(2).option("--plain", free.to_string()).option("--tls", "off").start();
-    let token = server.devices()[1].token.clone();
+    let mut server =
+        Server::dev().shards(2).option("--plain", free.to_string()).option("--tls", "off").devices(100).start();
+    let devices = server.more_devices();
     for _ in 0..5 {
         // Something is in flight.
         let waiting: Vec<_> = (0..20).map(|_| Wire::connect(server.address())).collect();
         server.signal(Signal::KILL);
         eventually(EFFECT, "the killed server ends", || server.has_ended().then_some(()));
         server.start_again();
-        for _ in 0..100 {
-            Wire::login(server.address(), &token).expect_pong();
+        for device in &devices {
+            Wire::login(server.address(), &device.token).expect_pong();
         }
         drop(waiting);
     }

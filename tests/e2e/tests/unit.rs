@@ -48,7 +48,8 @@ fn a_server_under_the_unit_starts_backs_up_reloads_and_stops() {
     let log = server.log();
     assert!(log.contains("io_uring") && !log.contains("portable"), "its filter lets io_uring through: {log}");
     let status = std::fs::read_to_string(format!("/proc/{}/status", server.pid())).expect("its status");
-    let line = |name: &str| status.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default().trim().to_owned();
+    let line =
+        |name: &str| status.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default().trim().to_owned();
     assert_eq!((line("Seccomp:"), line("NoNewPrivs:")), ("2".to_owned(), "1".to_owned()), "{status}");
     assert!(line("Uid:").starts_with("65534") && line("CapEff:").trim_start_matches('0').is_empty(), "{status}");
 

@@ -189,8 +189,11 @@ fn history(scene: &Scene) {
     flood(scene, |_| scene.connect(scene.plain), request.as_bytes());
 }
 
-/// Name, what it does.
-const KINDS: [(&str, fn(&Scene)); 8] = [
+/// What a kind of hoarders does for as long as it may.
+type Hoard = fn(&Scene);
+
+/// Names of the kinds, and what they do.
+const KINDS: [(&str, Hoard); 8] = [
     ("TLS records that are never finished", records),
     ("handshakes that stall", handshakes),
     ("bodies of 500 kB that stop", bodies),

@@ -178,7 +178,11 @@ pub fn of_seed(seed: u64) -> Fleet {
     let spread_ms = if is_tight(seed) { 0 } else { 3_000 };
     let mut fleet = Fleet::new(&options, &kinds, spread_ms, random.between(200, 3_000));
     fleet.world.audits_each_step = has_mqtt;
-    fleet.clients.iter_mut().filter(|client| tls.is_some() && client.device % 2 == 1).for_each(|client| client.speaks_tls = true);
+    fleet
+        .clients
+        .iter_mut()
+        .filter(|client| tls.is_some() && client.device % 2 == 1)
+        .for_each(|client| client.speaks_tls = true);
     if random.chance(500) {
         // Two wires fight for one token as two of the same do.
         let kind = if has_mqtt { Kind::Mqtt } else { Kind::Library };

@@ -1,8 +1,8 @@
 //! HTTP on a device port: requests in, one at a time, answers out.
 
 use linchpin_protocol::http::{
-    Answer, BodyLength, Call, Dialect, Head, HttpFault, Next, Reply, Request, Route, What, least_bytes, next_head, route,
-    token, with_body,
+    Answer, BodyLength, Call, Dialect, Head, HttpFault, Next, Reply, Request, Route, What, least_bytes, next_head,
+    route, token, with_body,
 };
 use linchpin_protocol::limits::{HTTP_BODY_BYTES, HTTP_HEAD_BYTES};
 use linchpin_protocol::model::Token;

@@ -99,7 +99,8 @@ fn mount(writable: &[&str]) -> Result<(), Box<dyn Error>> {
     let points = mounts.lines().filter_map(|line| line.split(' ').nth(1));
     for point in points {
         let is_kernels = ["/proc", "/sys", "/dev"].iter().any(|own| Path::new(point).starts_with(own));
-        if !is_kernels && !writable.contains(&point) {
+        // What lies below the second disk is hidden by it.
+        if !is_kernels && !writable.contains(&point) && Path::new(point).exists() {
             run("mount", &["-o", "remount,bind,ro", point])?;
         }
     }

@@ -5,6 +5,9 @@ use linchpin_shard::{End, limits};
 
 use super::*;
 
+const _: () = assert!(limits::CARGO_BYTES <= 2_048 && limits::LOGIN_BUFFER_BYTES <= 2_048);
+const _: () = assert!(linchpin_protocol::limits::MQTT_CONNECT_BYTES <= 2_048);
+
 /// A legacy update with blanks before its value, in chunks of so many bytes.
 fn chunked(token: &Token, blanks: usize, chunk: usize) -> Vec<u8> {
     let body = format!("[{}\"7\"]", " ".repeat(blanks));
@@ -66,9 +69,8 @@ fn chunks_that_go_wrong_late_are_refused_when_they_come() {
 #[test]
 fn a_stranger_that_is_a_device_holds_two_kibibytes() {
     let login = |token: &Token| linchpin_sim::script::frame(command::LOGIN, 1, token.expose().as_bytes());
-    let connect = |token: &Token| {
-        linchpin_sim::MqttLogin::new(linchpin_protocol::mqtt::Level::V4).bytes(token.expose())
-    };
+    let connect =
+        |token: &Token| linchpin_sim::MqttLogin::new(linchpin_protocol::mqtt::Level::V4).bytes(token.expose());
     let pings = |count: usize| linchpin_sim::script::frame(command::PING, 2, b"").repeat(count);
     for (bytes, is_mqtt) in [(2_048, false), (2_100, false), (2_048, true), (2_100, true)] {
         let tls = Some(linchpin_tls::Layer::InPlace);
@@ -86,6 +88,4 @@ fn a_stranger_that_is_a_device_holds_two_kibibytes() {
         let too_long = bytes > limits::CARGO_BYTES;
         assert_eq!(ends(&world).contains(&End::LoginTooLong), too_long, "{bytes} bytes behind a login, {is_mqtt}");
     }
-    assert!(limits::CARGO_BYTES <= 2_048 && limits::LOGIN_BUFFER_BYTES <= 2_048);
-    assert!(linchpin_protocol::limits::MQTT_CONNECT_BYTES <= 2_048);
 }

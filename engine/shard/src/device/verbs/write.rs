@@ -164,14 +164,7 @@ impl Shard {
     /// A newer value is known. If it is further ahead than any client may say, the clock was wrong when it was written, and it
     /// gives way: else the pin would stand still for as long as the clock was ahead.
     #[cold]
-    fn outrank(
-        &mut self,
-        turn: &mut Turn<'_>,
-        position: u32,
-        write: &Admitted<'_>,
-        at: UnixMillis,
-        origin: Origin,
-    ) {
+    fn outrank(&mut self, turn: &mut Turn<'_>, position: u32, write: &Admitted<'_>, at: UnixMillis, origin: Origin) {
         let Admitted { pin, value } = write;
         let values = &mut self.devices[position].values;
         if values.get(*pin).is_some_and(|(_, known)| known.0 > turn.now.wall.0 + STAMP_RANGE_MS) {
