@@ -5,10 +5,10 @@ mod console;
 mod error;
 mod file;
 mod flat;
-mod mail;
-mod mistakes;
 #[cfg(test)]
 mod hostile;
+mod mail;
+mod mistakes;
 mod reference;
 mod settings;
 mod source;
