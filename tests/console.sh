@@ -3,6 +3,9 @@
 #
 #   tests/console.sh build   the bundle in the user's cache folder; without Node.js it says so and succeeds
 #   tests/console.sh test    types, rules of its sources, unit tests, sizes, every screen in Chromium
+#   tests/console.sh real    journeys against a real server and board (LINCHPIN_BIN, CONSOLE_BROWSER=chromium|firefox)
+#   tests/console.sh pictures   the pictures of README.md and the guides again (LINCHPIN_BIN)
+#   tests/console.sh bench [--minutes N]   frames, filter and heap with 10,000 devices and 50,000 values a second
 #   tests/console.sh watch   the bundle again at every change, for `linchpin dev --console DIR`
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -39,6 +42,7 @@ run_tests() {
     trap "rm -rf '$scratch'" EXIT
     build
     (cd "$room" && npx --no-install tsc --noEmit)
+    node "$room/tests/contract.mjs" "$scratch"
     node "$room/tests/bundle.mjs" "$scratch"
     node --test "$scratch/unit"
     export CONSOLE_TESTS=$scratch
@@ -46,9 +50,37 @@ run_tests() {
     node "$room/tests/journeys/run.mjs"
 }
 
+# Journeys against the binary that LINCHPIN_BIN names, in the browser that CONSOLE_BROWSER names.
+run_real() {
+    packages
+    export CONSOLE_WAIT_MS=${CONSOLE_WAIT_MS:-45000}
+    node "$room/tests/real/run.mjs" "$@"
+}
+
+# Lists and frames under load: an hour's worth by hand, not a part of the tests.
+run_bench() {
+    local scratch
+    scratch=$(mktemp -d)
+    # shellcheck disable=SC2064
+    trap "rm -rf '$scratch'" EXIT
+    build
+    node "$room/tests/bundle.mjs" "$scratch"
+    CONSOLE_TESTS=$scratch node "$room/tests/journeys/bench.mjs" "$@"
+}
+
+# The pictures of README.md and the guides, from the real server and a fixed seed.
+take_pictures() {
+    packages
+    export CONSOLE_WAIT_MS=${CONSOLE_WAIT_MS:-45000}
+    node "$room/tests/real/pictures.mjs" docs/pictures
+}
+
 case ${1:-build} in
 build) build ;;
 test) run_tests ;;
+real) shift; run_real "$@" ;;
+pictures) take_pictures ;;
+bench) shift; run_bench "$@" ;;
 watch) packages && node "$room/build.mjs" --watch ;;
-*) echo "usage: tests/console.sh [build|test|watch]" >&2; exit 2 ;;
+*) echo "usage: tests/console.sh [build|test|real|pictures|bench|watch]" >&2; exit 2 ;;
 esac

@@ -29,6 +29,7 @@ for _ in $(seq 100); do
     sleep 0.1
 done
 [ -s "$folder/ready.json" ] || { echo "The server was not ready within 10 s:"; cat "$folder/log"; exit 1; }
+console=$(python3 -c 'import json, sys; print(json.load(open(sys.argv[1]))["console"])' "$folder/ready.json")
 address=$(python3 -c 'import json, sys; print(json.load(open(sys.argv[1]))["plain"])' "$folder/ready.json")
 printf '\nLinchpin listens on %s. Two devices log in: a Python program and a virtual device.\n\n' "$address"
 
@@ -70,4 +71,5 @@ back doubled to V11, and the server kept the last ones: V10 = $from_virtual, V11
 What to type next:
   $linchpin dev          a server for your own devices; it prints the lines that a sketch changes
   $linchpin dev --lan    the same, for a board on your network
+Its console is at http://127.0.0.1:8080/ then; the link that \`dev\` prints sets it up. This demo's was at $console
 TEXT

@@ -50,6 +50,7 @@ missing_packages() {
     has xfs_io || echo xfsprogs
     has systemd-analyze || echo systemd
     has chromium || echo chromium
+    has firefox-esr || echo firefox-esr
     # Pictures and widths of texts are the same on every machine.
     fc-list 2>/dev/null | grep NotoSans-Regular >/dev/null || echo fonts-noto-core
     # Debian starts it as a service on port 80; the tests start their own.

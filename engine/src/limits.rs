@@ -46,6 +46,16 @@ pub(crate) const LINES_TOGETHER: usize = 512;
 pub(crate) const CHANGES_BATCH: usize = 1_024;
 /// That thread looks this often whether the store takes more or less, and tries again after this time.
 pub(crate) const CHANGES_TICK: Duration = Duration::from_millis(50);
+/// How often the doctor looks at the machine for the console.
+pub(crate) const DOCTOR_LOOK: Duration = Duration::from_secs(60);
+/// A certificate that ends within this time is said to end soon.
+pub(crate) const CERTIFICATE_SOON: Duration = Duration::from_secs(14 * 24 * 3_600);
+/// Files of `linchpin dev --console DIR` together, bytes.
+pub(crate) const CONSOLE_FOLDER_BYTES: usize = 16 << 20;
+/// How often that folder is looked at for a new build.
+pub(crate) const CONSOLE_FOLDER_LOOK: Duration = Duration::from_millis(500);
+/// Builds of it that a process reads: what was served once stays in memory.
+pub(crate) const CONSOLE_FOLDER_READS: usize = 500;
 /// Longest answer about history, bytes.
 pub(crate) const HISTORY_BYTES: usize = 256 << 10;
 /// Files of history that are made at a time: each takes a reader of the store for seconds.

@@ -1,6 +1,6 @@
 // Who is signed in, and what they may do where.
 import { computed, signal } from '@preact/signals';
-import { ask, csrf, onSignedOut, post, remove } from './api/client.ts';
+import { ask, csrf, onSignedOut, post, Problem, remove, settled } from './api/client.ts';
 import { passwordHash } from './api/hash.ts';
 import type { Grant, Me, SessionAnswer } from './api/types.ts';
 import { connect, disconnect, onAny, rights } from './live/socket.ts';
@@ -82,11 +82,24 @@ function end(): void {
   me.value = null;
 }
 
-onSignedOut.call = () => {
-  if (!me.peek()) return;
-  const from = path.peek();
-  end();
-  go(`/sign-in?next=${encodeURIComponent(from)}&over=1`, true);
-};
-onAny((report) => { if (report.kind === 'revoked') onSignedOut.call(); });
+let checking = false;
+/** Somebody says that the session is over. It may have become another one: a new password or factor ends all sessions and begins one. */
+async function check(): Promise<void> {
+  if (!me.peek() || checking) return;
+  checking = true;
+  try {
+    await settled();
+    await begin();
+  } catch (error) {
+    // No answer: the link comes back by itself, or is refused then.
+    if (error instanceof Problem && error.status !== 401) connect();
+    else {
+      const from = path.peek();
+      end();
+      go(`/sign-in?next=${encodeURIComponent(from)}&over=1`, true);
+    }
+  } finally { checking = false; }
+}
+onSignedOut.call = () => void check();
+onAny((report) => { if (report.kind === 'revoked') void check(); });
 rights.subscribe(() => { if (me.peek()) void ask<Me>('/me').then((found) => { me.value = found; }).catch(() => {}); });

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
+use crate::machine::Machine;
 use crate::monitor::figure::About;
 
 /// What the server knows of itself, for `linchpin status`.
@@ -29,6 +30,8 @@ pub struct Facts {
     pub proxied: Vec<SocketAddr>,
     /// When the server started.
     pub started: Instant,
+    /// Looks at the machine; `None`: nothing is to be seen (tests).
+    pub machine: Option<Arc<dyn Machine>>,
     /// What the threads around shards count besides the shards.
     pub counters: Vec<About>,
     /// Knows when the first of the certificates that are served ends; `None`: TLS is not spoken.

@@ -94,6 +94,24 @@ pub const S3_CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 pub const S3_RETRIES: usize = 3;
 /// The first look for a backup that is due, after the start: what comes back after a restart comes first.
 pub const BACKUP_FIRST: Duration = Duration::from_secs(60);
+/// Virtual devices that the server plays.
+pub const PLAYED: usize = 32;
+/// Pins that one of them writes.
+pub const PLAYED_PINS: usize = 32;
+/// How often they write.
+pub const PLAYER_STEP: Duration = Duration::from_secs(1);
+/// How long they wait before they connect again, at first and at most.
+pub const PLAYER_PAUSE: Duration = Duration::from_secs(1);
+/// See [`PLAYER_PAUSE`].
+pub const PLAYER_PAUSE_MOST: Duration = Duration::from_secs(60);
+/// How long they wait for a connection.
+pub const PLAYER_CONNECT: Duration = Duration::from_secs(5);
+/// Backups that the console lists, and verifications that are remembered.
+pub const BACKUPS_SHOWN: usize = 20;
+/// How often the place of backups is looked at for the console.
+pub const BACKUP_LOOK: Duration = Duration::from_secs(60);
+/// A newest backup of this age is old, ms.
+pub const BACKUP_OLD_MS: u64 = 7 * 24 * 3_600_000;
 /// Pause before a backup that failed is tried again.
 pub const BACKUP_RETRY: Duration = Duration::from_secs(15 * 60);
 /// Longest URL or text that is pushed to a device, bytes.

@@ -30,6 +30,8 @@ pub struct PeopleSettings {
     pub security_contacts: Vec<Box<str>>,
     /// Where the link stands that sets the server up, while there is nobody: `DATA/bootstrap`.
     pub setup_path: Option<PathBuf>,
+    /// Which devices are played: `DATA/played`.
+    pub played_path: Option<PathBuf>,
     /// May browsers sign in over plain HTTP from elsewhere than this machine?
     pub plain_from_lan: bool,
 }

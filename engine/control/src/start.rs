@@ -17,6 +17,7 @@ use crate::command::privacy::follow_erasures;
 use crate::fleet::FleetDesk;
 use crate::http::{self, AskDesk, RouteOptions};
 use crate::people::{People, PeopleSettings};
+use crate::player::Players;
 use crate::shards::Desired;
 use crate::{Facts, Registry, Replacer, Shards, StartError, admin, backup, clock, limits, monitor};
 
@@ -165,6 +166,7 @@ pub fn start(
         let _inside = runtime.enter();
         desired.spawn();
     }
+    let played_path = people.played_path.clone();
     let people = upkeep
         .as_ref()
         .and_then(|upkeep| People::open(upkeep, people).transpose())
@@ -173,7 +175,11 @@ pub fn start(
         .map(Arc::new);
     let fleet = registry.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take_fleet();
     let fleet = FleetDesk::new(fleet).map_err(io)?;
-    let desk = Arc::new(Desk { shards, registry, desired, upkeep, acme, people, facts, fleet, replacer });
+    let keep = upkeep.as_ref().map(|upkeep| upkeep.keep().clone());
+    let players = Players::new(keep, Arc::clone(&registry), &facts, played_path);
+    let work = Arc::default();
+    let desk =
+        Arc::new(Desk { shards, registry, desired, upkeep, acme, people, facts, fleet, players, replacer, work });
     {
         let _inside = runtime.enter();
         resume_moves(&desk);
@@ -184,6 +190,7 @@ pub fn start(
         }
         tokio::spawn(follow_boards(Arc::clone(&desk)));
         tokio::spawn(follow_erasures(Arc::clone(&desk)));
+        desk.players.spawn_all();
     }
     if let Some(monitor) = monitor {
         runtime.spawn(monitor::serve(monitor, Arc::clone(&desk)));

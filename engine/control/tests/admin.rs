@@ -166,6 +166,7 @@ fn start_with(
         mutual: Vec::new(),
         proxied: Vec::new(),
         started: Instant::now(),
+        machine: None,
         counters: Vec::new(),
         certificate_end: None,
         config: None,

@@ -1,6 +1,6 @@
 //! What the control plane asks of a shard, and the answers.
 
-use linchpin_protocol::http::Reply;
+use linchpin_protocol::http::{AssetTable, Reply};
 use linchpin_protocol::model::{DeviceId, OrgId, Pin, Template, TemplateId};
 
 use crate::device::verbs::Refused;
@@ -95,6 +95,8 @@ pub enum Command {
     },
     /// New settings (reload); open connections go on with what they were admitted with.
     Configure(Box<Settings>),
+    /// Other files of the browser application (while it is being changed). Answered by nothing.
+    Assets(AssetTable),
     /// What a shard holds and counts.
     Status(RequestId),
     /// The latest ends of connections, newest first.

@@ -5,7 +5,7 @@ mod certificate;
 mod check;
 mod client;
 mod device;
-mod doctor;
+pub(crate) mod doctor;
 mod drain;
 mod explain;
 pub(crate) mod failure;

@@ -9,6 +9,7 @@ mod dev;
 pub(crate) mod error;
 pub(crate) mod launch;
 pub(crate) mod log;
+mod machine;
 mod notify;
 mod occupant;
 pub(crate) mod progress;
@@ -33,6 +34,7 @@ use signal_hook::iterator::Signals;
 use crate::config::{self, Config, EngineOptions, Listen, StoreConfig};
 use crate::serve::boot::{Engine, ProcessKeys, ShardPlan};
 use crate::serve::error::{BootError, ServeError};
+use crate::serve::machine::HostMachine;
 use crate::serve::ready::Ready;
 use crate::serve::running::{DeskParts, Running};
 use crate::serve::shutdown::SignalAsk;
@@ -55,6 +57,8 @@ pub(crate) struct Server {
     pub(crate) tls: Option<TlsConfig>,
     /// What the store is opened with; `None`: state is in memory only.
     pub(crate) store: Option<StoreConfig>,
+    /// The folder that the browser application is served from; `None`: the binary.
+    pub(crate) console: Option<PathBuf>,
     /// Also the routes of the control plane that only tests need.
     pub(crate) test_routes: bool,
     /// How people sign in, where the store has room for them.
@@ -164,15 +168,15 @@ fn start(
 ) -> Result<(Running, Reload), ServeError> {
     prepare(&server)?;
     let started = Instant::now();
-    let routes = http::RouteOptions { tests: server.test_routes, console_build: linchpin_console::BUILD };
-    let mut http = http_options(&server);
+    let routes = http::RouteOptions { tests: server.test_routes, console_build: console::build };
+    let mut http = http_options(&server)?;
     let inherited = match &mut incoming {
         Some(incoming) => Some(incoming.prepare(|| could_start(&server)).map_err(ServeError::handover)?),
         None => None,
     };
     let stored = open_store(&server, inherited.is_some())?;
     let Server { listen, data_path, engine: options, settings, tls, store, fill, people, .. } = server;
-    let (ready_file, config, listener) = (server.ready_file, server.config, server.listener);
+    let (ready_file, config, listener, console) = (server.ready_file, server.config, server.listener, server.console);
     http.asks |= stored.as_ref().is_some_and(Stored::has_people);
     let keys = ProcessKeys::of(stored.as_ref()).map_err(|error| ServeError::Boot(BootError::Io(error)))?;
     let mut registry = registry(stored.as_ref(), options.shards, keys.digest)?;
@@ -196,8 +200,9 @@ fn start(
     let socket = std::path::absolute(&data_path).unwrap_or_else(|_| data_path.clone()).join("admin.sock");
     let orders = UpgradeOrders::default();
     let replacer: Option<Arc<dyn Replacer>> = stored.is_some().then(|| Arc::new(orders.clone()) as Arc<dyn Replacer>);
+    let machine = HostMachine::new(&listen, &options, &data_path, tls.clone());
     let (facts, people) =
-        (facts(&engine, started, tls.as_ref(), config.as_ref()), setup::people(people, &data_path, &engine));
+        (facts(&engine, started, (tls.as_ref(), machine), config.as_ref()), setup::people(people, &data_path, &engine));
     let desk = DeskParts { socket, metrics: listen.metrics, routes, people, facts, digest: keys.digest, replacer };
     let control = desk.start(&mut engine, lanes, registry, stored.as_ref(), ordering).map_err(ServeError::Control)?;
     if let Some(incoming) = incoming {
@@ -206,8 +211,9 @@ fn start(
     if let Some(stored) = &stored {
         stored.follow(engine.to_shards());
     }
+    console::watch(console, engine.to_shards());
     let mut ready = Ready::new(&engine, &control, &desk.socket, ca.as_deref(), &devices);
-    (ready.api, ready.setup) = setup::links(&control, desk.people.public_url.as_deref());
+    setup::links(&mut ready, &control, desk.people.public_url.as_deref());
     drop(devices);
     say_of_itself(&ready, ready_file.as_deref(), control.device_names(), announce)?;
     drop(ready);
@@ -327,7 +333,7 @@ fn say_ready(engine: &Engine, control: &Control, is_dev: bool) {
 fn facts(
     engine: &Engine,
     started: Instant,
-    tls: Option<&Arc<ServerTls>>,
+    (tls, machine): (Option<&Arc<ServerTls>>, HostMachine),
     config: Option<&Arc<RunningConfig>>,
 ) -> Facts {
     Facts {
@@ -340,6 +346,7 @@ fn facts(
         mutual: engine.addresses(Door::Mutual),
         proxied: engine.addresses(Door::Proxied),
         started,
+        machine: Some(Arc::new(machine)),
         counters: counters::abouts(),
         certificate_end: tls.map(|tls| Arc::clone(tls) as Arc<dyn CertificateEnd>),
         config: config.cloned(),
@@ -348,14 +355,19 @@ fn facts(
 
 /// What the shards' HTTP needs beside the device APIs. Asks are passed on where the store has room for people; elsewhere the
 /// paths of the control plane are not found.
-fn http_options(server: &Server) -> HttpOptions {
+fn http_options(server: &Server) -> Result<HttpOptions, ServeError> {
     let names = server.tls.iter().flat_map(TlsConfig::hosts).map(|name| name.to_ascii_lowercase());
-    HttpOptions {
+    let assets = server.console.as_deref().map_or_else(|| Ok(console::embedded()), console::of_folder);
+    Ok(HttpOptions {
         asks: server.test_routes,
         hosts: server.listen.hosts.iter().cloned().chain(names).map(String::into_boxed_str).collect(),
         proxies: server.listen.proxies.clone().into(),
-        assets: console::assets(),
-    }
+        assets: assets.map_err(|why| ServeError::Io {
+            what: "--console".to_owned(),
+            source: why.into(),
+            advice: "",
+        })?,
+    })
 }
 
 /// May this server have its data directory and its ports? SignalAsk before the store is opened: a second server would only hear

@@ -39,6 +39,9 @@ pub(crate) struct Ready {
     /// Address of metrics and health.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) metrics: Option<SocketAddr>,
+    /// The console, such as `http://127.0.0.1:8080/`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) console: Option<String>,
     /// Base URL of the API, such as `http://127.0.0.1:8080/api/v1`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) api: Option<String>,
@@ -62,6 +65,7 @@ impl Ready {
             mutual: first(Door::Mutual),
             proxied: first(Door::Proxied),
             metrics: control.metrics(),
+            console: None,
             api: None,
             setup: None,
             ca: ca.map(|path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned())),
@@ -95,6 +99,7 @@ impl Ready {
             mutual: None,
             proxied: None,
             metrics: None,
+            console: None,
             api: None,
             setup: None,
             ca: None,

@@ -7,6 +7,7 @@ use linchpin_control::{Control, PeopleSettings};
 
 use crate::serve::boot::Engine;
 use crate::serve::dev::address_for_boards;
+use crate::serve::ready::Ready;
 use crate::tick::doors::Door;
 
 /// An address as a browser writes it; of one that means all of them, one that others can reach.
@@ -37,19 +38,21 @@ pub(super) fn people(settings: PeopleSettings, data_path: &Path, engine: &Engine
         public_url: settings.public_url.or_else(|| public_url(engine)),
         mail_path: Some(data_path.join("mail")),
         setup_path: Some(data_path.join("bootstrap")),
+        played_path: Some(data_path.join("played")),
         ..settings
     }
 }
 
-/// The base of the API, and the link that sets the server up while there is nobody.
-pub(super) fn links(control: &Control, url: Option<&str>) -> (Option<String>, Option<String>) {
-    let api = url.filter(|_| control.has_people()).map(|url| format!("{url}/api/v1"));
-    let setup = control.setup_link();
-    if setup.is_some() {
+/// Where people find the console and programs the API, and the link that sets the server up while there is nobody.
+pub(super) fn links(ready: &mut Ready, control: &Control, url: Option<&str>) {
+    let url = url.filter(|_| control.has_people());
+    ready.console = url.map(|url| format!("{url}/"));
+    ready.api = url.map(|url| format!("{url}/api/v1"));
+    ready.setup = control.setup_link();
+    if ready.setup.is_some() {
         // The link itself is a secret: it stands in a file, and not in the log.
         tracing::info!(
             "nobody can sign in yet: the link in the file bootstrap of the data directory sets this server up"
         );
     }
-    (api, setup)
 }

@@ -331,6 +331,15 @@ impl ServerTls {
         Ok(())
     }
 
+    /// The certificates that are served, with where each is from.
+    pub(crate) fn served(&self) -> Vec<(Identity, &'static str)> {
+        let is_own = self.config.lock().unwrap_or_else(PoisonError::into_inner).local().is_some();
+        let source = if is_own { "own authority" } else { "file" };
+        let all = |list: &Mutex<Vec<Identity>>| list.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let from_files = all(&self.from_files).into_iter().map(|identity| (identity, source));
+        from_files.chain(all(&self.ordered).into_iter().map(|identity| (identity, "ordered"))).collect()
+    }
+
     /// What authorities that check names get.
     pub(crate) fn challenges(&self) -> Arc<Challenges> {
         Arc::clone(&self.challenges)

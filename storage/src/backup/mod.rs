@@ -180,13 +180,37 @@ fn is_whole(target: &dyn BackupTarget, name: &str, bytes: &[u8], now_ms: u64) ->
 /// # Errors
 /// Those of the target.
 pub fn newest_of(target: &dyn BackupTarget, db_id: &[u8; 16]) -> Result<Option<(String, u64)>, Error> {
+    Ok(latest(target, db_id, 1)?.pop().map(|backup| (backup.id, backup.created_ms)))
+}
+
+/// A backup in a list; its signature was not looked at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BackupHead {
+    /// Its name.
+    pub id: String,
+    /// When it was made, ms since 1970.
+    pub created_ms: u64,
+    /// Its files, bytes.
+    pub bytes: u64,
+}
+
+/// The newest backups of a store, at most so many, the newest first.
+///
+/// # Errors
+/// Those of the target.
+pub fn latest(target: &dyn BackupTarget, db_id: &[u8; 16], most: usize) -> Result<Vec<BackupHead>, Error> {
+    let mut found = Vec::new();
     for id in list(target)?.into_iter().rev() {
+        if found.len() == most {
+            break;
+        }
         let manifest = target.get(&manifest_of(&id))?.and_then(|bytes| Manifest::unverified(&bytes));
         if let Some(manifest) = manifest.filter(|manifest| manifest.db_id == *db_id) {
-            return Ok(Some((id, manifest.created_ms)));
+            let bytes = manifest.files.iter().map(|file| file.len).sum();
+            found.push(BackupHead { id, created_ms: manifest.created_ms, bytes });
         }
     }
-    Ok(None)
+    Ok(found)
 }
 
 /// Names of all complete backups, the oldest first.

@@ -20,7 +20,7 @@ fn the_ready_file_has_its_shape_and_is_private() {
     let names: Vec<_> = ready.keys().map(String::as_str).collect();
     assert_eq!(
         names,
-        ["admin", "api", "ca", "devices", "metrics", "plain", "setup", "tls"],
+        ["admin", "api", "ca", "console", "devices", "metrics", "plain", "setup", "tls"],
         "keys of what is not asked for are absent"
     );
     let schema = include_str!("../../../docs/ready-file.schema.json");
@@ -51,7 +51,7 @@ fn the_ready_file_has_its_shape_and_is_private() {
 fn tls_can_be_switched_off() {
     let server = Server::dev().option("--tls", "off").start();
     let names: Vec<_> = server.ready().as_object().expect("an object").keys().map(String::as_str).collect();
-    assert_eq!(names, ["admin", "api", "devices", "metrics", "plain", "setup"]);
+    assert_eq!(names, ["admin", "api", "console", "devices", "metrics", "plain", "setup"]);
 }
 
 #[test]

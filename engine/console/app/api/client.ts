@@ -23,6 +23,10 @@ export interface Answer<T> { body: T; etag: string | null }
 export interface AskOptions { method?: string; body?: unknown; etag?: string; signal?: AbortSignal; text?: boolean }
 
 const BASE = '/api/v1';
+/** The server's code for "nobody is signed in (any more)". */
+const SIGN_IN_FIRST = 'E0602';
+/** Its code for "your role does not allow it". */
+export const FORBIDDEN = 'E0603';
 /** Longest wait for an answer, ms. */
 const ANSWER_MS = 30_000;
 
@@ -38,8 +42,19 @@ async function problem(response: Response): Promise<Problem> {
   );
 }
 
+/** What changes something and is under way: its answer may bring another session. */
+let changing: Promise<unknown> = Promise.resolve();
+/** When nothing that changes something is under way any more. */
+export const settled = (): Promise<unknown> => changing;
+
 /** Ask a path below `/api/v1`; throws a `Problem` for everything but success. */
-export async function askWhole<T>(path: string, options: AskOptions = {}): Promise<Answer<T>> {
+export function askWhole<T>(path: string, options: AskOptions = {}): Promise<Answer<T>> {
+  const asked = askOnce<T>(path, options);
+  if ((options.method ?? (options.body === undefined ? 'GET' : 'POST')) !== 'GET') changing = Promise.allSettled([changing, asked]);
+  return asked;
+}
+
+async function askOnce<T>(path: string, options: AskOptions): Promise<Answer<T>> {
   const headers: Record<string, string> = { accept: 'application/json' };
   const method = options.method ?? (options.body === undefined ? 'GET' : 'POST');
   if (options.body !== undefined) headers['content-type'] = 'application/json';
@@ -61,7 +76,8 @@ export async function askWhole<T>(path: string, options: AskOptions = {}): Promi
   if (renewed) csrf.value = renewed;
   if (!response.ok) {
     const found = await problem(response);
-    if (response.status === 401 && csrf.peek() && path !== '/session') onSignedOut.call();
+    // A wrong password at a step-up is a 401 too: it does not end the session.
+    if (found.code === SIGN_IN_FIRST && csrf.peek() && path !== '/session' && path !== '/me') onSignedOut.call();
     throw found;
   }
   const body = response.status === 204 ? undefined : options.text ? await response.text() : await response.json();

@@ -50,9 +50,11 @@ export interface Latest { pin: string; value: string | null; at_ms: number | nul
 export interface History { from_ms: number; to_ms: number; series: { pin: string; at_ms: number[]; min: number[]; max: number[]; last: number[] }[] }
 /** GET D/diary */
 export interface DiaryEntry { at_ms: number; kind: 'online' | 'offline' | 'refused' | 'note'; code: number; sentence: string; fix: string | null; address: string | null; lasted_ms: number | null }
+/** GET D/shares: a person who may do these things with the device although it is not theirs. */
+export interface Share { user: number; home: number; name: string; email: string; permissions: string[]; until_ms: number | null }
 /** GET O/events, also with ?device= */
 export interface DeviceEvent {
-  id: number | string; device: number; device_name: string; at_ms: number; level: 'info' | 'warning' | 'critical' | 'content' | 'system';
+  id: string; org: number; device: number; device_name: string; at_ms: number; level: 'info' | 'warning' | 'critical' | 'content' | 'system';
   code: string; title: string; text: string; resolved_ms: number | null; resolved_by: string | null; note: string | null;
 }
 /** GET O/attempts */
@@ -64,7 +66,7 @@ export interface Stream {
   default: string | null; labels: { value: string; text: string }[]; stale_after_s: number | null; hidden: boolean; writable: boolean;
 }
 export interface EventKindSheet { code: string; name: string; level: 'info' | 'warning' | 'critical' | 'content'; text: string }
-export interface MetaField { name: string; kind: 'text' | 'number' | 'time' | 'contact' | 'coordinates' | 'switch' | 'list'; unit: string | null; required: boolean }
+export interface MetaField { name: string; kind: 'text' | 'number' | 'time' | 'contact' | 'cost' | 'coordinates' | 'switch' | 'list' | 'device' | 'time_zone'; unit: string | null; required: boolean }
 /** GET O/templates/{t}: the whole template; its ETag is its version. */
 export interface Template {
   id: string; org: number; name: string; description: string; version: number; devices: number; changed_ms: number;
@@ -76,24 +78,27 @@ export type TemplateLine = Pick<Template, 'id' | 'org' | 'name' | 'description' 
 export interface TemplateVersion { version: number; at_ms: number; by: string | null; note: string }
 
 /** GET O/users */
-export interface UserLine { id: number; email: string; name: string; state: 'pending' | 'active' | 'suspended'; role: number; role_name: string; below: boolean; factor: boolean; seen_ms: number | null; devices: number }
+export interface UserLine { id: number; home: number; email: string; name: string; state: 'pending' | 'active' | 'suspended'; role: number; role_name: string; below: boolean; factor: boolean; seen_ms: number | null; sessions: number }
 /** `org`: permissions for all devices of the organization; `own`: for owned and shared ones. PUT O/roles/{r} {name, org, own} */
 export interface Role { id: number; name: string; builtin: boolean; inherited: boolean; users: number; org: string[]; own: string[] }
 export interface Invite { id: number; email: string; role_name: string; by: string; until_ms: number; made_ms: number }
-export interface Org { id: number; parent: number | null; name: string; kind: string; state: 'active' | 'suspended'; depth: number; devices: number; users: number; policy: { factor: boolean; session_hours: number; plain: boolean } }
+export interface Org { id: number; parent: number | null; name: string; kind: 'business' | 'branch' | 'personal' | 'partner'; state: 'active' | 'suspended'; depth: number; devices: number; users: number; policy: { factor: boolean; session_hours: number; plain: boolean } }
 export interface AuditEntry { number: number; at_ms: number; actor: string; action: string; object: string; outcome: 'done' | 'refused'; address: string | null; request: string | null }
 export interface SessionLine { id: string; kind: string; agent: string; address: string | null; made_ms: number; seen_ms: number; current: boolean }
 export interface Key { id: number; name: string; prefix: string; permissions: string[]; made_ms: number; used_ms: number | null; until_ms: number | null }
 export interface Consent { purpose: string; text: string; given: boolean; at_ms: number | null }
 
-/** GET P/server: for operators. */
+/** GET P/server: for operators. Rates are the difference of two answers. */
 export interface ServerPage {
   version: string; build: string; up_ms: number; draining: boolean; back_end: string;
-  devices: number; online: number; messages_s: number; cpu: number; rss_bytes: number; disk_used_bytes: number; disk_bytes: number; journal_age_ms: number;
-  shards: { shard: number; connections: number; devices: number; messages_s: number; tick_p99_us: number; cpu: number }[];
+  devices: number; online: number; messages: number; cpu_us: number; rss_bytes: number; disk_used_bytes: number; disk_bytes: number; journal_age_ms: number;
+  shards: { shard: number; connections: number; devices: number; messages: number; tick_p99_us: number; busy_us: number }[];
   certificates: { names: string[]; until_ms: number; source: string; state: 'good' | 'soon' | 'expired' }[];
   backups: { place: string | null; last_ms: number | null; verified_ms: number | null; next_ms: number | null; items: { id: string; at_ms: number; bytes: number; verified: boolean | null }[] };
-  keys: { epoch: number; rotated_ms: number; unsealed_by: string; sweep: number | null };
-  limits: { name: string; used: number; limit: number; unit: string }[];
+  keys: { epoch: number; rotated_ms: number; unsealed_by: string; held: number; limit: number } | null;
+  limits: { name: string; used: number; limit: number }[];
   findings: { level: 'good' | 'warning' | 'bad'; title: string; text: string; fix: string | null }[];
+  work: ServerWork | null;
 }
+/** POST P/server/{backup, backup/verify, keys/rotate}: begun, not done. */
+export interface ServerWork { what: string; begun_ms: number; ended_ms: number | null; error: string | null }

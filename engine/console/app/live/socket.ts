@@ -11,6 +11,8 @@ export type LinkState = 'idle' | 'connecting' | 'live' | 'late' | 'down' | 'revo
 /** Longest silence of a live socket, ms: two of the server's ticks and a bit. */
 const SILENCE_MS = 12_000;
 const FIRST_RETRY_MS = 500;
+/** About how long a page waits that was sent away only for a new grant, ms. */
+const AT_ONCE_MS = 100;
 const LAST_RETRY_MS = 30_000;
 /** A hidden page watches nothing after this time, ms. */
 const HIDDEN_MS = 60_000;
@@ -138,7 +140,8 @@ function onReport(report: Report): void {
       drop();
       for (const listener of all) listener(report);
       return;
-    case 'bye': retry_ms = Math.max(report.retry_ms, FIRST_RETRY_MS); return;
+    // At once where the rights have changed, spread a little: a whole organization may come.
+    case 'bye': retry_ms = report.retry_ms === 0 ? AT_ONCE_MS : Math.max(report.retry_ms, FIRST_RETRY_MS); return;
   }
   apply(report);
   for (const set of sets.values()) set.options.onReport?.(report);

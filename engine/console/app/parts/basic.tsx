@@ -2,7 +2,7 @@
 import type { ComponentChildren } from 'preact';
 import { useEffect, useId, useRef } from 'preact/hooks';
 import { signal, useComputed, useSignal } from '@preact/signals';
-import type { Problem } from '../api/client.ts';
+import { FORBIDDEN, type Problem } from '../api/client.ts';
 import type { Asked } from '../api/use.ts';
 import { now } from '../live/clock.ts';
 import { ago, dateTime, t, type Key } from '../words/words.ts';
@@ -109,14 +109,14 @@ export function Empty({ icon, title, text, tone = '', top, children }: { icon: I
 
 /** Why something failed, what to do, and the details to copy. */
 export function Wrong({ problem, again, top }: { problem: Problem; again?: () => void; top?: boolean }) {
-  const forbidden = problem.status === 403;
+  const forbidden = problem.code === FORBIDDEN;
   const missing = problem.status === 404;
   const title: Key = problem.status === 0 ? 'wrong.offline' : forbidden ? 'wrong.forbidden' : missing ? 'wrong.missing' : problem.status === 429 || problem.status === 503 ? 'wrong.busy' : 'wrong.title';
   const text: Key = problem.status === 0 ? 'wrong.offline.text' : forbidden ? 'wrong.forbidden.text' : missing ? 'wrong.missing.text' : problem.status === 429 || problem.status === 503 ? 'wrong.busy.text' : 'wrong.text';
   return (
     <div role="alert">
       <Empty icon={forbidden ? 'lock' : problem.status === 0 ? 'cut' : missing ? 'search' : 'warning'} tone={forbidden || missing ? 'neutral' : 'bad'} title={t(title)} top={top}
-        text={<>{t(text)} <span class="mono">{problem.code}</span></>}>
+        text={<>{problem.status === 403 && !forbidden ? problem.message : t(text)} <span class="mono">{problem.code}</span></>}>
         {again && !forbidden && !missing && <button type="button" class="button primary" onClick={again}>{t('again')}</button>}
         <Copy text={problem.details()} label={t('wrong.copy')} plain />
       </Empty>
@@ -127,7 +127,7 @@ export function Wrong({ problem, again, top }: { problem: Problem; again?: () =>
 /** What an action left behind when it failed: one line beside the button. */
 export function Failed({ problem }: { problem: Problem | null }) {
   if (!problem) return null;
-  const text = problem.status === 0 ? t('wrong.offline.text') : problem.status === 403 ? t('wrong.forbidden.text') : problem.message;
+  const text = problem.status === 0 ? t('wrong.offline.text') : problem.code === FORBIDDEN ? t('wrong.forbidden.text') : problem.message;
   return <Note tone="bad"><p>{text}</p><p class="small mono">{problem.code}{problem.field ? ` · ${problem.field}` : ''}</p></Note>;
 }
 

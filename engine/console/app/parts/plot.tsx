@@ -4,6 +4,7 @@ import { useEffect, useRef } from 'preact/hooks';
 import { useSignal } from '@preact/signals';
 import uPlot from 'uplot';
 import { language, localeName, number, t } from '../words/words.ts';
+import { serverNow } from '../live/clock.ts';
 import { theme } from '../theme.ts';
 
 export interface Line { name: string; unit: string; decimals: number | null; at_ms: number[]; last: number[] }
@@ -28,7 +29,15 @@ export function aligned(lines: Line[]): uPlot.AlignedData {
   return lines.length === 1 ? tables[0]! : uPlot.join(tables);
 }
 
-function options(lines: Line[], width: number, height: number, box: HTMLElement): uPlot.Options {
+/** Shortest time that a chart shows, s: a single point is not drawn over years. */
+const LEAST_S = 60;
+
+/** From the first point, within the range that was chosen, to now; at least a minute. */
+export function window_s(first_s: number | null, now_s: number, span_s: number): [number, number] {
+  return [Math.max(now_s - span_s, Math.min(first_s ?? now_s - span_s, now_s - LEAST_S)), now_s];
+}
+
+function options(lines: Line[], width: number, height: number, box: HTMLElement, span_ms: number): uPlot.Options {
   const ink = resolved('--ink-2', box);
   const grid = resolved('--line', box);
   const font = `11px ${getComputedStyle(document.body).fontFamily}`;
@@ -42,7 +51,7 @@ function options(lines: Line[], width: number, height: number, box: HTMLElement)
     legend: { show: false },
     cursor: { y: false, points: { size: 7 } },
     padding: [12, 28, 0, 0],
-    scales: { x: { time: true } },
+    scales: { x: { time: true, range: (u) => window_s(u.data[0]?.[0] ?? null, serverNow() / 1_000, span_ms / 1_000) } },
     axes: [
       { ...axis, size: 28, values: (_u, splits, _i, _space, step) => splits.map((s) => (step >= 86_400 ? day : step < 60 ? second : minute).format(s * 1_000)) },
       { ...axis, size: (_u, values) => 14 + Math.max(16, ...(values ?? []).map((text) => text.length * 6.5)), values: (_u, splits) => splits.map((n) => number(n)) },
@@ -65,13 +74,13 @@ function summary(lines: Line[]): string {
 }
 
 /** `lines` are drawn again whenever `stamp` changes. */
-export function Plot({ lines, stamp, height, label }: { lines: Line[]; stamp: number; height?: number; label: string }) {
+export function Plot({ lines, stamp, height, label, span_ms }: { lines: Line[]; stamp: number; height?: number; label: string; span_ms: number }) {
   const box = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | null>(null);
   const hover = useSignal<number | null>(null);
   const latest = useRef(lines);
   latest.current = lines;
-  const shape = `${lines.map((line) => line.name).join('\n')} ${theme.value} ${language.value}`;
+  const shape = `${lines.map((line) => line.name).join('\n')} ${theme.value} ${language.value} ${span_ms}`;
   const state = useRef({ inView: true, timer: 0 as unknown as ReturnType<typeof setTimeout> | 0, drawn: 0 });
   useEffect(() => {
     const area = box.current!;
@@ -79,7 +88,7 @@ export function Plot({ lines, stamp, height, label }: { lines: Line[]; stamp: nu
     const build = () => {
       plot.current?.destroy();
       const made = size();
-      const chosen = options(latest.current, made.width, made.height, area);
+      const chosen = options(latest.current, made.width, made.height, area, span_ms);
       chosen.hooks = { setCursor: [(u) => { hover.value = u.cursor.idx ?? null; }] };
       plot.current = new uPlot(chosen, aligned(latest.current), area);
     };

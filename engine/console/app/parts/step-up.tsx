@@ -9,7 +9,7 @@ import { Failed, Line, Skeleton } from './basic.tsx';
 import { Dialog } from './dialog.tsx';
 
 /** The server's code for "step up first". */
-const DUE = ['E_STEP_UP', 'step_up'];
+const DUE = 'E_STEP_UP';
 
 export function StepUp({ work, onClose }: { work: () => Promise<void>; onClose: () => void }) {
   const due = useSignal(false);
@@ -19,7 +19,7 @@ export function StepUp({ work, onClose }: { work: () => Promise<void>; onClose: 
   const tryIt = async () => {
     try { await work(); onClose(); } catch (error) {
       const found = error instanceof Problem ? error : new Problem(0, 'CONSOLE', String(error));
-      if (!due.peek() && (DUE.includes(found.code) || found.field === 'step_up')) due.value = true;
+      if (!due.peek() && found.code === DUE) due.value = true;
       else problem.value = found;
     }
   };

@@ -2,7 +2,7 @@
 import { useSignal } from '@preact/signals';
 import { ask, patch, remove } from '../api/client.ts';
 import { D } from '../api/devices.ts';
-import type { Page, Template, TemplateLine } from '../api/types.ts';
+import type { Page, Share, Template, TemplateLine } from '../api/types.ts';
 import { useAsk, useDo } from '../api/use.ts';
 import { Age, Failed, Field, Line, Loaded, Secret, toast } from '../parts/basic.tsx';
 import { Confirm } from '../parts/dialog.tsx';
@@ -74,8 +74,6 @@ function TokenCard({ device }: DeviceProps) {
     </section>
   );
 }
-
-interface Share { user: number; name: string; email: string; permissions: string[]; until_ms: number | null }
 
 function Shares({ device }: DeviceProps) {
   const shares = useAsk<Page<Share>>(`${D(device.id)}/shares`);

@@ -19,7 +19,7 @@ import { t } from '../words/words.ts';
 import type { DeviceProps } from './device.tsx';
 import type { Line } from '../parts/plot.tsx';
 
-const Plot = lazy<{ lines: Line[]; stamp: number; label: string }>(async () => ({ default: (await import('../parts/plot.tsx')).Plot }));
+const Plot = lazy<{ lines: Line[]; stamp: number; label: string; span_ms: number }>(async () => ({ default: (await import('../parts/plot.tsx')).Plot }));
 const PointTable = lazy<{ lines: Line[]; label: string }>(async () => ({ default: (await import('../parts/point-table.tsx')).PointTable }));
 const NAMES = Object.keys(RANGES) as Range[];
 
@@ -41,7 +41,7 @@ export default function Values({ device, may }: DeviceProps) {
   });
   const stamp = series.stamp.value;
   const toggle = (pin: string) => { const next = chosen.includes(pin) ? chosen.filter((one) => one !== pin) : [...chosen, pin].slice(-8); setSearch({ pins: next.join(',') || null }); };
-  const exported = (format: string) => `/api/v1${D(device.id)}/export${query({ format, pins: chosen.join(','), from_ms: Math.round(serverNow() - RANGES[range]), to_ms: Math.round(serverNow()) })}`;
+  const exported = (output: 'CSV' | 'JSON') => `/api/v1${D(device.id)}/export${query({ output, format: 'ISO', pins: chosen.join(','), from_ms: Math.round(serverNow() - RANGES[range]), to_ms: Math.round(serverNow()) })}`;
   if (pins.value.length === 0) return <div class="card"><Empty icon="table" tone="neutral" title={t('values.none')} text={t('values.none.text')} /></div>;
   return (
     <div class="stack loose">
@@ -59,8 +59,8 @@ export default function Values({ device, may }: DeviceProps) {
           </div>
           {series.problem.value && <Failed problem={series.problem.value} />}
         </div>
-        <div class="big-plot">{asTable.value ? <PointTable lines={lines} label={t('values.history')} /> : <Plot lines={lines} stamp={stamp} label={t('values.history')} />}</div>
-        {may('device.export') && <div class="body row"><a class="button small" download href={exported('csv')}>{t('values.csv')}</a><a class="button small" download href={exported('json')}>{t('values.json')}</a><span class="muted small">{t('values.export.text')}</span></div>}
+        <div class="big-plot">{asTable.value ? <PointTable lines={lines} label={t('values.history')} /> : <Plot lines={lines} stamp={stamp} label={t('values.history')} span_ms={RANGES[range]} />}</div>
+        {may('device.export') && <div class="body row"><a class="button small" download href={exported('CSV')}>{t('values.csv')}</a><a class="button small" download href={exported('JSON')}>{t('values.json')}</a><span class="muted small">{t('values.export.text')}</span></div>}
       </section>
       <section class="card" aria-labelledby="latest-title">
         <header><h2 id="latest-title">{t('values.latest')}</h2></header>

@@ -2,7 +2,7 @@
 import { useEffect } from 'preact/hooks';
 import { useComputed, useSignal } from '@preact/signals';
 import { findDevice } from '../api/devices.ts';
-import { Problem } from '../api/client.ts';
+import { FORBIDDEN, Problem } from '../api/client.ts';
 import type { Device } from '../api/types.ts';
 import { watch } from '../live/socket.ts';
 import { presence, putPresence } from '../live/store.ts';
@@ -69,7 +69,7 @@ export default function DeviceScreen({ id, tab }: { id: string; tab: string }) {
           return <a key={name} href={href} aria-current={path.value === href ? 'page' : undefined}>{t(entry.text)}</a>;
         })}
       </nav>
-      {may(current.permission) ? <Screen key={one.id} device={one} may={may} reload={() => void load()} /> : <Wrong problem={new Problem(403, 'E_FORBIDDEN', current.permission)} />}
+      {may(current.permission) ? <Screen key={one.id} device={one} may={may} reload={() => void load()} /> : <Wrong problem={new Problem(403, FORBIDDEN, current.permission)} />}
     </div>
   );
 }

@@ -1,8 +1,9 @@
 // Events in the order of time, with what was done about them.
 import { useSignal } from '@preact/signals';
 import { post } from '../api/client.ts';
-import type { DeviceEvent } from '../api/types.ts';
-import { useDo } from '../api/use.ts';
+import type { DeviceEvent, Page } from '../api/types.ts';
+import { watch, type WatchOptions } from '../live/socket.ts';
+import { useDo, type Asked } from '../api/use.ts';
 import { Age, Failed, Field, toast } from '../parts/basic.tsx';
 import { Dialog } from '../parts/dialog.tsx';
 import { dateTime, t } from '../words/words.ts';
@@ -10,11 +11,34 @@ import { dateTime, t } from '../words/words.ts';
 const DOT: Record<DeviceEvent['level'], string> = { info: '', warning: 'warning', critical: 'bad', content: '', system: 'off' };
 const BADGE: Record<DeviceEvent['level'], string> = { info: '', warning: 'warning', critical: 'bad', content: 'accent', system: '' };
 
-function Resolve({ event, org, onDone, onClose }: { event: DeviceEvent; org: string; onDone: () => void; onClose: () => void }) {
+/** The list comes from the disk, where an event arrives a moment after it is reported: ask again so often, after so long. */
+const LOOKS = 8;
+const LOOK_MS = 400;
+
+/** Bring a list up to date whenever an event of these devices is reported; answers how to stop. */
+export function followEvents(asked: Asked<Page<DeviceEvent>>, select: WatchOptions['select']): () => void {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const set = watch({ what: ['events'], select, onReport: (report) => {
+    if (report.kind !== 'event' || ('devices' in select && !select.devices.includes(report.device))) return;
+    let looks = 0;
+    const look = async () => {
+      await asked.again();
+      const has = asked.body.peek()?.items.some((one) => one.device === report.device && one.at_ms === report.at_ms && one.code === report.code);
+      if (!has && ++looks < LOOKS) timer = setTimeout(() => void look(), LOOK_MS);
+    };
+    clearTimeout(timer);
+    timer = setTimeout(() => void look(), LOOK_MS);
+  } });
+  // What happened between the list and the watch, or while there was no link, is in no report.
+  const end = set.fresh.subscribe((isFresh) => { if (isFresh) void asked.again(); });
+  return () => { clearTimeout(timer); end(); set.close(); };
+}
+
+function Resolve({ event, onDone, onClose }: { event: DeviceEvent; onDone: () => void; onClose: () => void }) {
   const note = useSignal('');
   const { busy, problem, run } = useDo();
   const submit = () => void run(async () => {
-    await post(`${org}/events/${event.id}/resolve`, { note: note.value || null });
+    await post(`/orgs/${event.org}/events/${event.id}/resolve`, { note: note.value || null });
     toast(t('event.resolved'));
     onDone();
   });
@@ -27,7 +51,7 @@ function Resolve({ event, org, onDone, onClose }: { event: DeviceEvent; org: str
   );
 }
 
-export function EventList({ events, org, mayResolve, withDevice, again }: { events: DeviceEvent[]; org: string; mayResolve: boolean; withDevice: boolean; again: () => void }) {
+export function EventList({ events, mayResolve, withDevice, again }: { events: DeviceEvent[]; mayResolve: boolean; withDevice: boolean; again: () => void }) {
   const resolving = useSignal<DeviceEvent | null>(null);
   return (
     <>
@@ -50,7 +74,7 @@ export function EventList({ events, org, mayResolve, withDevice, again }: { even
           </li>
         ))}
       </ul>
-      {resolving.value && <Resolve event={resolving.value} org={org} onClose={() => { resolving.value = null; }} onDone={() => { resolving.value = null; again(); }} />}
+      {resolving.value && <Resolve event={resolving.value} onClose={() => { resolving.value = null; }} onDone={() => { resolving.value = null; again(); }} />}
     </>
   );
 }

@@ -3,22 +3,17 @@ import { useEffect } from 'preact/hooks';
 import type { DeviceEvent, Page } from '../api/types.ts';
 import { query } from '../api/query.ts';
 import { useAsk } from '../api/use.ts';
-import { watch } from '../live/socket.ts';
 import { Empty, Head, Loaded, Segments } from '../parts/basic.tsx';
 import { search, setSearch } from '../router.ts';
 import { grant, may, O } from '../session.ts';
 import { t } from '../words/words.ts';
-import { EventList } from './event-list.tsx';
+import { EventList, followEvents } from './event-list.tsx';
 
 export default function Events() {
   const show = search.value.get('show') === 'all' ? 'all' : 'open';
   const level = search.value.get('level') ?? '';
-  const events = useAsk<Page<DeviceEvent>>(`${O.value}/events${query({ below: true, open: show === 'open' ? true : null, level })}`);
-  useEffect(() => {
-    let late: ReturnType<typeof setTimeout> | undefined;
-    const set = watch({ what: ['events'], select: { subtree: { org: grant.peek()?.org ?? 0, below: true } }, onReport: (report) => { if (report.kind === 'event') late ??= setTimeout(() => { late = undefined; void events.again(); }, 1_000); } });
-    return () => { clearTimeout(late); set.close(); };
-  }, [O.value, show, level]);
+  const events = useAsk<Page<DeviceEvent>>(`${O.value}/events${query({ below: true, open: show === 'open' ? true : null, limit: 500 })}`);
+  useEffect(() => followEvents(events, { subtree: { org: grant.peek()?.org ?? 0, below: true } }), [O.value, show]);
   return (
     <div class="screen narrow">
       <Head title={t('nav.events')} lead={t('event.lead')} />
@@ -32,7 +27,7 @@ export default function Events() {
       <div class="card pad">
         <Loaded asked={events}>{(page) => {
           const items = page.items.filter((one) => !level || one.level === level);
-          return items.length ? <EventList events={items} org={O.value} mayResolve={may('event.resolve')} withDevice again={() => void events.again()} /> : <Empty icon="good" tone="neutral" title={show === 'open' ? t('event.none.open') : t('event.none')} text={t('event.none.text')} />;
+          return items.length ? <EventList events={items} mayResolve={may('event.resolve')} withDevice again={() => void events.again()} /> : <Empty icon="good" tone="neutral" title={show === 'open' ? t('event.none.open') : t('event.none')} text={t('event.none.text')} />;
         }}</Loaded>
       </div>
     </div>

@@ -122,6 +122,14 @@ function Factor() {
   );
 }
 
+/** A browser and its system in two words, from what it says of itself; a program as it names itself. */
+function agentName(agent: string): string {
+  const browser = ['Firefox', 'Edg', 'OPR', 'Chrome', 'Safari'].find((name) => agent.includes(`${name}/`));
+  const system = ['iPhone', 'iPad', 'Android', 'Windows', 'Mac OS X', 'Linux'].find((name) => agent.includes(name));
+  const names: Record<string, string> = { Edg: 'Edge', OPR: 'Opera' };
+  return browser ? [names[browser] ?? browser, system?.replace(' OS X', 'OS')].filter(Boolean).join(', ') : agent.split(' ')[0] || '–';
+}
+
 function Sessions() {
   const sessions = useAsk<Page<SessionLine>>('/me/sessions');
   const { problem, run } = useDo();
@@ -130,7 +138,7 @@ function Sessions() {
     <section class="card">
       <header><h2>{t('me.sessions')}</h2></header>
       <Failed problem={problem.value} />
-      <Loaded asked={sessions} lines={3}>{(page) => <ul class="item-list">{page.items.map((one) => <li key={one.id}><Icon name={/phone|android/i.test(one.agent) ? 'phone' : 'devices'} /><div class="grow"><strong>{one.agent}</strong><p class="muted small">{one.address && <span class="mono">{one.address}</span>} · <Age at={one.seen_ms} /></p></div>{one.current ? <span class="badge accent">{t('me.session.this')}</span> : <button type="button" class="button small" aria-label={t('me.session.end', { name: one.agent })} onClick={() => end(one)}>{t('me.session.end.short')}</button>}</li>)}</ul>}</Loaded>
+      <Loaded asked={sessions} lines={3}>{(page) => <ul class="item-list">{page.items.map((one) => <li key={one.id}><Icon name={/phone|android/i.test(one.agent) ? 'phone' : 'devices'} /><div class="grow"><strong title={one.agent}>{agentName(one.agent)}</strong><p class="muted small">{one.address && <span class="mono">{one.address}</span>} · <Age at={one.seen_ms} /></p></div>{one.current ? <span class="badge accent">{t('me.session.this')}</span> : <button type="button" class="button small" aria-label={t('me.session.end', { name: agentName(one.agent) })} onClick={() => end(one)}>{t('me.session.end.short')}</button>}</li>)}</ul>}</Loaded>
     </section>
   );
 }

@@ -27,7 +27,7 @@ function OrgForm({ org, onDone, onClose }: { org: Org | null; onDone: () => void
     void run(async () => {
       const body = { name: name.value.trim(), policy: { factor: factor.value, plain: plain.value, session_hours: Number(hours.value) || 12 } };
       if (org) await patch(`/orgs/${org.id}`, body);
-      else await post(`${O.value}/orgs`, { ...body, kind: 'customer' });
+      else await post(`${O.value}/orgs`, { ...body, kind: 'business' });
       toast(t('saved'));
       onDone();
     });

@@ -82,7 +82,7 @@ export function Users() {
   const act = useSignal<Act | null>(null);
   const { problem, run } = useDo();
   const done = (words: string) => { act.value = null; toast(words); void users.again(); };
-  const doIt = (user: UserLine, what: string, words: string) => void run(async () => { await post(`${O.value}/users/${user.id}/${what}`); done(words); });
+  const doIt = (user: UserLine, verb: 'logout' | 'reset' | 'resume' | 'suspend', words: string) => void run(async () => { await post(`${O.value}/users/${user.id}/${verb}`); done(words); });
   const drop = (user: UserLine) => void run(async () => { act.value = null; await remove(`${O.value}/users/${user.id}`); done(t('people.removed')); });
   const now = act.value;
   return (

@@ -9,9 +9,10 @@ import { Gate } from './gate.tsx';
 
 function reason(error: unknown): string {
   if (!(error instanceof Problem)) return String(error);
+  if (error.status === 429 && (error.retry_s ?? 600) < 60) return t('signin.wait', { n: error.retry_s ?? 1 });
   if (error.status === 429) return t('signin.blocked', { n: Math.ceil((error.retry_s ?? 600) / 60) });
   if (error.status === 0) return t('wrong.offline.text');
-  if (error.status === 401 || error.status === 403) return t('signin.wrong');
+  if (error.status === 401) return t('signin.wrong');
   return `${error.message} (${error.code})`;
 }
 

@@ -6,7 +6,7 @@ import { Icon } from '../parts/icon.tsx';
 import { t, type Key } from '../words/words.ts';
 
 const LEVELS: EventKindSheet['level'][] = ['info', 'warning', 'critical', 'content'];
-const FIELDS: MetaField['kind'][] = ['text', 'number', 'time', 'contact', 'coordinates', 'switch', 'list'];
+const FIELDS: MetaField['kind'][] = ['text', 'number', 'time', 'contact', 'cost', 'coordinates', 'switch', 'list', 'device', 'time_zone'];
 const FIELD_LIMIT = 64;
 
 export function Events({ draft, readOnly }: { draft: Signal<Template>; readOnly: boolean }) {

@@ -35,7 +35,7 @@ export default function ChartWidget({ device, widget, streams }: DrawnProps) {
         </div>
       </header>
       <div class="widget-body">
-        {widget.pins.length === 0 ? <p class="muted small">{t('widget.nopin')}</p> : series.problem.value ? <Failed problem={series.problem.value} /> : asTable.value ? <PointTable lines={lines} label={title} /> : <Plot lines={lines} stamp={stamp} label={title} />}
+        {widget.pins.length === 0 ? <p class="muted small">{t('widget.nopin')}</p> : series.problem.value ? <Failed problem={series.problem.value} /> : asTable.value ? <PointTable lines={lines} label={title} /> : <Plot lines={lines} stamp={stamp} label={title} span_ms={RANGES[range.value]} />}
       </div>
     </article>
   );

@@ -4,7 +4,7 @@ import { useRef } from 'preact/hooks';
 import { useComputed, useSignal, useSignalEffect, type Signal } from '@preact/signals';
 import type { PinNumber, Value } from '../live/messages.ts';
 import { link, write } from '../live/socket.ts';
-import { asNumber, asText, reading, type Reading } from '../live/store.ts';
+import { asNumber, asText, presence, reading, type Reading } from '../live/store.ts';
 
 export type ControlState = 'unknown' | 'known' | 'pending' | 'kept' | 'refused';
 export interface Control {
@@ -18,6 +18,8 @@ export interface Control {
 
 /** Longest time that a control waits for its value to come back, ms. */
 const ECHO_MS = 10_000;
+/** "Since" of a device that is away is exact to a second, ms. */
+const SINCE_MS = 1_000;
 /** How long the reason of a refusal stays, ms. */
 const REFUSED_MS = 8_000;
 
@@ -26,20 +28,24 @@ const same = (a: Value, b: Value): boolean => { const x = asNumber(a); const y =
 export function useControl(device: number, pin: PinNumber): Control {
   const cell = reading(device, pin);
   const phase = useSignal<'pending' | 'kept' | 'refused' | null>(null);
-  const wish = useSignal<Value>(null);
+  const wished = useSignal<Value>(null);
+  const there = presence(device);
   const code = useSignal(0);
   const serial = useRef(0);
-  const state = useComputed<ControlState>(() => phase.value ?? (cell.value.at_ms === 0 ? 'unknown' : 'known'));
+  // A value from after the device went was set for it by somebody: it has not said it, and gets it when it comes back.
+  const isAway = () => there.value?.state === 'offline' && cell.value.at_ms > there.value.since_ms + SINCE_MS;
+  const state = useComputed<ControlState>(() => phase.value ?? (cell.value.at_ms === 0 ? 'unknown' : isAway() ? 'kept' : 'known'));
+  const wish = useComputed<Value>(() => (phase.value === null ? cell.value.value : wished.value));
   // The device's own word ends the waiting.
   useSignalEffect(() => {
     const now = cell.value;
-    if ((phase.peek() === 'pending' || phase.peek() === 'kept') && same(now.value, wish.peek())) phase.value = null;
+    if ((phase.peek() === 'pending' || phase.peek() === 'kept') && same(now.value, wished.peek())) phase.value = null;
   });
   const later = (mine: number, ms: number) => setTimeout(() => { if (serial.current === mine) phase.value = null; }, ms);
   const refuse = (mine: number, why: number) => { phase.value = 'refused'; code.value = why; later(mine, REFUSED_MS); };
   const send = (value: Value) => {
     const mine = ++serial.current;
-    wish.value = value;
+    wished.value = value;
     if (link.peek() !== 'live') { refuse(mine, 0); return; }
     phase.value = 'pending';
     void write(device, pin, value).then((written) => {

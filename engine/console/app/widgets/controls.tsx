@@ -1,6 +1,7 @@
 // Widgets that write: switch, button, slider, number, choice, text, terminal.
 import { useEffect, useRef } from 'preact/hooks';
 import { useSignal } from '@preact/signals';
+import { serverNow } from '../live/clock.ts';
 import { asNumber, asText, onValue } from '../live/store.ts';
 import { link } from '../live/socket.ts';
 import { Confirm } from '../parts/dialog.tsx';
@@ -42,7 +43,7 @@ export function Switch(props: Steered) {
         onClick={() => { if (!disabled) guarded(() => control.send(on ? offOf(props) : onOf(props))); }}>
         <span class="thumb" aria-hidden="true" />
       </button>
-      <strong class="toggle-text">{unknown ? t('value.none') : on ? (bound.onText ?? t('on')) : (bound.offText ?? t('off'))}</strong>
+      <strong class={`toggle-text ${unknown ? 'unknown' : ''}`}>{unknown ? t('value.none') : on ? (bound.onText ?? t('on')) : (bound.offText ?? t('off'))}</strong>
       {question}
     </Frame>
   );
@@ -177,7 +178,7 @@ export function Terminal(props: Steered) {
     if (now.at_ms > 0) put(now.at_ms, asText(now.value), false);
     return onValue((device, at, reading) => { if (device === props.device && at === pin) put(reading.at_ms, asText(reading.value), false); });
   }, [props.device, pin]);
-  const send = (event: Event) => { event.preventDefault(); if (disabled || !typed.value) return; put(Date.now(), typed.value, true); control.send(typed.value); typed.value = ''; };
+  const send = (event: Event) => { event.preventDefault(); if (disabled || !typed.value) return; put(serverNow(), typed.value, true); control.send(typed.value); typed.value = ''; };
   return (
     <Frame kind="terminal" id={props.widget.id} title={bound.title} control={control}>
       <div ref={box} class="term" role="log" aria-label={bound.title} tabIndex={0}>

@@ -10,7 +10,7 @@ import { DIALOGS, OPEN, SIGNED_IN } from './screens.mjs';
 const axe = readFileSync(join(dirname(fileURLToPath(import.meta.url)), '../../node_modules/axe-core/axe.min.js'), 'utf8');
 
 /** Violations of a page, one line each. axe is put in around the policy: the second run of the same screens counts reports. */
-async function violations(page) {
+export async function violations(page) {
   if (!(await page.evaluate(() => 'axe' in window))) await page.evaluate(axe);
   return page.evaluate(async () => {
     const found = await window.axe.run(document, { resultTypes: ['violations'], runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] });
@@ -18,7 +18,7 @@ async function violations(page) {
   });
 }
 
-const wider = (page) => page.evaluate(() => {
+export const wider = (page) => page.evaluate(() => {
   const width = document.documentElement.clientWidth;
   return document.documentElement.scrollWidth > width ? [...document.querySelectorAll('main *')].filter((one) => one.getBoundingClientRect().right > width + 1).slice(0, 3).map((one) => `${one.tagName} ${one.className}`) : [];
 });

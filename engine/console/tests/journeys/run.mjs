@@ -2,10 +2,11 @@
 import { endBrowser } from './world.mjs';
 import { journeys } from './journeys.mjs';
 import { audits } from './audits.mjs';
+import { baselines } from './baselines.mjs';
 
 const wanted = process.argv.slice(2);
 let failed = 0;
-for (const [name, run] of [...Object.entries(journeys), ...Object.entries(audits)]) {
+for (const [name, run] of [...Object.entries(journeys), ...Object.entries(audits), ...Object.entries(baselines)]) {
   if (wanted.length && !wanted.some((word) => name.includes(word))) continue;
   const begun = Date.now();
   try { await run(); console.log(`ok      ${name} (${Date.now() - begun} ms)`); } catch (error) { failed++; console.log(`FAILED  ${name}: ${error.stack ?? error}`); }

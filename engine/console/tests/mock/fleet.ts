@@ -1,17 +1,12 @@
 // The devices, people and templates of the tests' server: the same ones in every run.
 import type { AuditEntry, Consent, DeviceEvent, DiaryEntry, Invite, Key, Org, Role, SessionLine, Stream, Template, TemplateVersion, UserLine } from '../../app/api/types.ts';
 import type { Layout, Widget } from '../../app/layout/layout.ts';
+// @ts-expect-error: a script without types
+import { seeded as plain } from '../journeys/seeded.mjs';
 
-/** A number generator with a fixed seed: pictures of two runs are the same. */
-export function seeded(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
+const seeded = plain as (seed: number) => () => number;
+
+export { seeded };
 
 export const START = Date.now();
 const MINUTE = 60_000;
@@ -129,18 +124,18 @@ export const roles: Role[] = [
 ];
 
 export const users: UserLine[] = [
-  { id: 1, email: 'mara@example.com', name: 'Mara Lindqvist', state: 'active', role: 1, role_name: 'Admin', below: true, factor: true, seen_ms: START, devices: 24 },
-  { id: 2, email: 'jonas@example.com', name: 'Jonas Weber', state: 'active', role: 2, role_name: 'Staff', below: false, factor: true, seen_ms: START - 2 * HOUR, devices: 3 },
-  { id: 3, email: 'ines@example.com', name: 'Inês Carvalho', state: 'active', role: 3, role_name: 'User', below: false, factor: false, seen_ms: START - 3 * DAY, devices: 2 },
-  { id: 4, email: 'viewer@example.com', name: 'Front desk', state: 'active', role: 4, role_name: 'Viewer', below: false, factor: false, seen_ms: START - 8 * HOUR, devices: 0 },
-  { id: 5, email: 'tomas@example.com', name: 'Tomás Ruiz', state: 'suspended', role: 3, role_name: 'User', below: false, factor: false, seen_ms: START - 41 * DAY, devices: 1 },
+  { home: 1, id: 1, email: 'mara@example.com', name: 'Mara Lindqvist', state: 'active', role: 1, role_name: 'Admin', below: true, factor: true, seen_ms: START, sessions: 1 },
+  { home: 1, id: 2, email: 'jonas@example.com', name: 'Jonas Weber', state: 'active', role: 2, role_name: 'Staff', below: false, factor: true, seen_ms: START - 2 * HOUR, sessions: 1 },
+  { home: 1, id: 3, email: 'ines@example.com', name: 'Inês Carvalho', state: 'active', role: 3, role_name: 'User', below: false, factor: false, seen_ms: START - 3 * DAY, sessions: 1 },
+  { home: 1, id: 4, email: 'viewer@example.com', name: 'Front desk', state: 'active', role: 4, role_name: 'Viewer', below: false, factor: false, seen_ms: START - 8 * HOUR, sessions: 1 },
+  { home: 1, id: 5, email: 'tomas@example.com', name: 'Tomás Ruiz', state: 'suspended', role: 3, role_name: 'User', below: false, factor: false, seen_ms: START - 41 * DAY, sessions: 1 },
 ];
 export const invites: Invite[] = [{ id: 1, email: 'lena@example.org', role_name: 'Installer', by: 'Mara Lindqvist', made_ms: START - DAY, until_ms: START + 6 * DAY }];
 export const orgs: Org[] = [
-  { id: 1, parent: null, name: 'Greenhouse Labs', kind: 'company', state: 'active', depth: 0, devices: 24, users: 5, policy: { factor: false, session_hours: 12, plain: false } },
-  { id: 2, parent: 1, name: 'Botanic Garden', kind: 'customer', state: 'active', depth: 1, devices: 0, users: 2, policy: { factor: true, session_hours: 12, plain: false } },
-  { id: 3, parent: 2, name: 'Palm house trust', kind: 'customer', state: 'active', depth: 2, devices: 0, users: 1, policy: { factor: false, session_hours: 12, plain: false } },
-  { id: 4, parent: 1, name: 'City Nursery', kind: 'customer', state: 'suspended', depth: 1, devices: 0, users: 1, policy: { factor: false, session_hours: 12, plain: true } },
+  { id: 1, parent: null, name: 'Greenhouse Labs', kind: 'business', state: 'active', depth: 0, devices: 24, users: 5, policy: { factor: false, session_hours: 12, plain: false } },
+  { id: 2, parent: 1, name: 'Botanic Garden', kind: 'business', state: 'active', depth: 1, devices: 0, users: 2, policy: { factor: true, session_hours: 12, plain: false } },
+  { id: 3, parent: 2, name: 'Palm house trust', kind: 'business', state: 'active', depth: 2, devices: 0, users: 1, policy: { factor: false, session_hours: 12, plain: false } },
+  { id: 4, parent: 1, name: 'City Nursery', kind: 'business', state: 'suspended', depth: 1, devices: 0, users: 1, policy: { factor: false, session_hours: 12, plain: true } },
 ];
 export const audit: AuditEntry[] = [
   ['device.token', 'North bay', 'done'], ['user.invite', 'lena@example.org', 'done'], ['role.assign', 'Jonas Weber', 'done'], ['device.delete', 'Old probe', 'refused'], ['template.edit', 'Greenhouse climate', 'done'], ['session.begin', '', 'done'],
@@ -154,11 +149,11 @@ export const consents: Consent[] = [{ purpose: 'account', text: 'Name and e-mail
 export const versions: TemplateVersion[] = [7, 6, 5].map((version, n) => ({ version, at_ms: START - (n * 9 + 3) * DAY, by: n === 1 ? 'Jonas Weber' : 'Mara Lindqvist', note: ['Dashboard: chart wider', 'Datastream V10 added', 'Event too_hot added'][n]! }));
 
 export const events: DeviceEvent[] = [
-  { id: 31, device: 7, device_name: 'Palm house', at_ms: START - 12 * MINUTE, level: 'critical', code: 'too_hot', title: 'Too hot', text: 'Air above 36 °C', resolved_ms: null, resolved_by: null, note: null },
-  { id: 30, device: 2, device_name: 'South bay', at_ms: START - 3 * HOUR, level: 'warning', code: 'dry', title: 'Soil is dry', text: 'Soil moisture below 15 %', resolved_ms: null, resolved_by: null, note: null },
-  { id: 29, device: 5, device_name: 'Tomatoes B', at_ms: START - 18 * HOUR, level: 'system', code: 'offline', title: 'Offline', text: 'Nothing was heard for 2.3 times its heartbeat.', resolved_ms: null, resolved_by: null, note: null },
-  { id: 28, device: 1, device_name: 'North bay', at_ms: START - 20 * HOUR, level: 'info', code: 'watered', title: 'Watered', text: '12 l in 4 min', resolved_ms: START - 19 * HOUR, resolved_by: 'Jonas Weber', note: 'Planned' },
-  { id: 27, device: 1, device_name: 'North bay', at_ms: START - 44 * HOUR, level: 'warning', code: 'dry', title: 'Soil is dry', text: 'Soil moisture below 15 %', resolved_ms: START - 43 * HOUR, resolved_by: 'Mara Lindqvist', note: 'Valve was closed' },
+  { id: '31', org: 1, device: 7, device_name: 'Palm house', at_ms: START - 12 * MINUTE, level: 'critical', code: 'too_hot', title: 'Too hot', text: 'Air above 36 °C', resolved_ms: null, resolved_by: null, note: null },
+  { id: '30', org: 1, device: 2, device_name: 'South bay', at_ms: START - 3 * HOUR, level: 'warning', code: 'dry', title: 'Soil is dry', text: 'Soil moisture below 15 %', resolved_ms: null, resolved_by: null, note: null },
+  { id: '29', org: 1, device: 5, device_name: 'Tomatoes B', at_ms: START - 18 * HOUR, level: 'system', code: 'offline', title: 'Offline', text: 'Nothing was heard for 2.3 times its heartbeat.', resolved_ms: null, resolved_by: null, note: null },
+  { id: '28', org: 1, device: 1, device_name: 'North bay', at_ms: START - 20 * HOUR, level: 'info', code: 'watered', title: 'Watered', text: '12 l in 4 min', resolved_ms: START - 19 * HOUR, resolved_by: 'Jonas Weber', note: 'Planned' },
+  { id: '27', org: 1, device: 1, device_name: 'North bay', at_ms: START - 44 * HOUR, level: 'warning', code: 'dry', title: 'Soil is dry', text: 'Soil moisture below 15 %', resolved_ms: START - 43 * HOUR, resolved_by: 'Mara Lindqvist', note: 'Valve was closed' },
 ];
 
 export const diary = (device: MockDevice): DiaryEntry[] => [

@@ -144,3 +144,20 @@ export function attempt(address: string, code: number): void {
 export function toAll(report: Report): void {
   for (const socket of LiveSocket.all) socket.report(report);
 }
+
+let storming: NodeJS.Timeout | undefined;
+/** Values of so many devices every 100 ms, to every page, whatever it watches; 0 ends it. */
+export function storm(rows: number): void {
+  clearInterval(storming);
+  if (rows === 0) return;
+  const all = [...devices.keys()];
+  let at = 0;
+  let n = 0;
+  storming = setInterval(() => {
+    n++;
+    for (let left = rows; left > 0; left -= 500) {
+      const batch = Array.from({ length: Math.min(500, left) }, () => { at = (at + 1) % all.length; return { device: all[at]!, pin: 0, at_ms: Date.now(), value: (n * 7 + at) % 100 }; });
+      toAll({ kind: 'values', rows: batch });
+    }
+  }, FLUSH_MS);
+}

@@ -3,7 +3,7 @@ import type { ServerResponse } from 'node:http';
 import type { DevicePage, ServerPage, Template } from '../../app/api/types.ts';
 import { fault } from '../../app/layout/layout.ts';
 import { addDevice, ALL, audit, consents, devices, diary, events, invites, keys, orgs, roles, seeded, sessions, START, templates, users, versions, type MockDevice } from './fleet.ts';
-import { behaviour, LiveSocket, setPresence, setValue, toAll } from './live.ts';
+import { behaviour, setPresence, setValue, toAll } from './live.ts';
 
 export interface Call { method: string; path: string; query: URLSearchParams; body: Record<string, any>; user: number | null; etag: string | null; response: ServerResponse }
 export class Refuse extends Error { constructor(readonly status: number, readonly code: string, detail: string, readonly field?: string) { super(detail); } }
@@ -100,13 +100,13 @@ function make(call: Call) {
 }
 
 const server = (): ServerPage => ({
-  version: '0.1.0', build: 'a1b2c3d', up_ms: 3 * 86_400_000 + 7_400_000, draining: false, back_end: 'io_uring', devices: devices.size, online: [...devices.values()].filter((one) => one.online).length, messages_s: 312, cpu: 0.07, rss_bytes: 96_400_000, disk_used_bytes: 8.2e9, disk_bytes: 20e9, journal_age_ms: 41,
-  shards: [0, 1, 2, 3].map((shard) => ({ shard, connections: 11 + shard, devices: 6, messages_s: 78 + shard, tick_p99_us: 180 + shard * 22, cpu: 0.06 + shard * 0.01 })),
+  version: '0.1.0', build: 'a1b2c3d', up_ms: 3 * 86_400_000 + 7_400_000, draining: false, back_end: 'io_uring', devices: devices.size, online: [...devices.values()].filter((one) => one.online).length, messages: 80_870_000, cpu_us: 18_660_000_000, rss_bytes: 96_400_000, disk_used_bytes: 8.2e9, disk_bytes: 20e9, journal_age_ms: 41,
+  shards: [0, 1, 2, 3].map((shard) => ({ shard, connections: 11 + shard, devices: 6, messages: 20_200_000 + shard, tick_p99_us: 180 + shard * 22, busy_us: 16_000_000_000 + shard })),
   certificates: [{ names: ['linchpin.example.com'], until_ms: START + 61 * 86_400_000, source: 'ACME', state: 'good' }, { names: ['10.0.0.5'], until_ms: START + 9 * 86_400_000, source: 'file', state: 'soon' }],
   backups: { place: 's3://greenhouse-backup/linchpin', last_ms: START - 9 * 3_600_000, verified_ms: START - 9 * 3_600_000, next_ms: START + 15 * 3_600_000, items: [1, 2, 3].map((n) => ({ id: `2026-11-${30 - n}`, at_ms: START - n * 86_400_000, bytes: 412_000_000 - n * 900_000, verified: n < 3 })) },
-  keys: { epoch: 14, rotated_ms: START - 26 * 86_400_000, unsealed_by: 'file /etc/linchpin/unseal.key', sweep: null },
-  limits: [{ name: 'devices', used: devices.size, limit: 100_000, unit: '' }, { name: 'connections', used: 50, limit: 60_000, unit: '' }, { name: 'live sockets', used: LiveSocket.all.size, limit: 10_000, unit: '' }, { name: 'journal', used: 61, limit: 64, unit: 'MiB' }],
-  findings: [{ level: 'good', title: 'Store', text: 'Readable, sealed, verified 9 hours ago.', fix: null }, { level: 'warning', title: 'Certificate of 10.0.0.5', text: 'It ends in 9 days and comes from a file.', fix: 'Renew the file, then run `linchpin reload`.' }, { level: 'bad', title: 'Descriptor limit', text: '20,000 descriptors for 60,000 connections.', fix: 'Set LimitNOFILE=200000 in the unit.' }],
+  keys: { epoch: 14, rotated_ms: START - 26 * 86_400_000, unsealed_by: 'file /etc/linchpin/unseal.key', held: 14, limit: 4_096 },
+  limits: [{ name: 'devices', used: devices.size, limit: 100_000 }, { name: 'connections', used: 50, limit: 60_000 }, { name: 'keys', used: 3_891, limit: 4_096 }],
+  findings: [{ level: 'good', title: 'Store', text: 'Readable, sealed, verified 9 hours ago.', fix: null }, { level: 'warning', title: 'Certificate of 10.0.0.5', text: 'It ends in 9 days and comes from a file.', fix: 'Renew the file, then run `linchpin reload`.' }, { level: 'bad', title: 'Descriptor limit', text: '20,000 descriptors for 60,000 connections.', fix: 'Set LimitNOFILE=200000 in the unit.' }], work: null,
 });
 
 type Handler = (call: Call, ...parts: string[]) => unknown;
@@ -143,7 +143,7 @@ export const ROUTES: [string, string, Handler][] = [
   ['DELETE', `${D}/shares/(\\d+)`, () => undefined],
   ['DELETE', `${D}/data`, () => undefined],
   ['GET', `${O}/events`, (call) => { need(call, 'event.view'); const id = Number(call.query.get('device')); return page(events.filter((one) => (!id || one.device === id) && (call.query.get('open') !== 'true' || one.resolved_ms === null))); }],
-  ['POST', `${O}/events/(\\d+)/resolve`, (call, _o, id) => { need(call, 'event.resolve'); const one = events.find((event) => event.id === Number(id))!; one.resolved_ms = Date.now(); one.resolved_by = grantOf(call.user!).line.name; one.note = call.body.note ?? null; return one; }],
+  ['POST', `${O}/events/([\\w-]+)/resolve`, (call, _o, id) => { need(call, 'event.resolve'); const one = events.find((event) => event.id === id)!; one.resolved_ms = Date.now(); one.resolved_by = grantOf(call.user!).line.name; one.note = call.body.note ?? null; return one; }],
   ['GET', `${O}/templates`, (call) => { need(call, 'template.view'); return page(templates.map((one) => ({ ...one, streams: one.streams.length, layout: undefined }))); }],
   ['POST', `${O}/templates`, (call) => { need(call, 'template.edit'); const made: Template = { ...templates[1]!, id: `TMPLnew${String(templates.length).padStart(5, '0')}`, streams: [], events: [], metadata: [], layout: { version: 1, pages: [{ id: 'p1', title: 'Overview', roles: null, widgets: [] }] }, description: '', version: 1, devices: 0, connection: { tls_required: false, offline_wait_s: 0 }, ...call.body } as Template;
     if (call.body.from_device) made.streams = [...device(String(call.body.from_device)).values.keys()].map((pin) => ({ ...templates[0]!.streams[7]!, pin, name: pin, alias: pin.toLowerCase() }));
@@ -165,11 +165,11 @@ export const ROUTES: [string, string, Handler][] = [
   ['POST', `${O}/invites`, (call) => { need(call, 'user.invite'); const made = { id: invites.length + 1, email: call.body.email, role_name: roles.find((role) => role.id === call.body.role)!.name, by: grantOf(call.user!).line.name, made_ms: Date.now(), until_ms: Date.now() + 7 * 86_400_000 }; invites.push(made); return { id: made.id }; }],
   ['DELETE', `${O}/invites/(\\d+)`, (_call, _o, id) => { invites.splice(invites.findIndex((one) => one.id === Number(id)), 1); return undefined; }],
   ['GET', `${O}/orgs`, () => page(orgs)],
-  ['POST', `${O}/orgs`, (call, o) => { const made = { id: orgs.length + 1, parent: Number(o), kind: 'customer', state: 'active', depth: 1, devices: 0, users: 0, policy: { factor: false, session_hours: 12, plain: false }, name: '', ...call.body }; orgs.push(made as never); return made; }],
+  ['POST', `${O}/orgs`, (call, o) => { const made = { id: orgs.length + 1, parent: Number(o), kind: 'business', state: 'active', depth: 1, devices: 0, users: 0, policy: { factor: false, session_hours: 12, plain: false }, name: '', ...call.body }; orgs.push(made as never); return made; }],
   ['PATCH', O, (call, o) => { const one = orgs.find((org) => org.id === Number(o))!; Object.assign(one, call.body); return one; }],
   ['GET', `${O}/audit`, (call) => { need(call, 'audit.view'); return page(audit); }],
   ['GET', '/server', (call) => { need(call, 'server.manage'); return server(); }],
-  ['POST', '/server/(backup|keys/rotate|drain|undrain)', () => undefined],
+  ['POST', '/server/(backup|backup/verify|keys/rotate)', (_call, what) => ({ what: what!.split('/').at(-1)!, begun_ms: Date.now(), ended_ms: null, error: null })],
   ['GET', '/me/sessions', () => page(sessions)],
   ['DELETE', '/me/sessions/(\\w+)', (_call, id) => { sessions.splice(sessions.findIndex((one) => one.id === id), 1); return undefined; }],
   ['GET', '/me/keys', () => page(keys)],

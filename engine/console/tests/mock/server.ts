@@ -1,11 +1,12 @@
 // A server for the console's tests: the bundle with the real policy, `/api/v1` from memory, and a live socket with devices
 // that move. Usage: node server.js DIST [--port N] [--devices N] [--still]
+import './time.ts';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { passwordHash } from '../../app/api/hash.ts';
 import { devices, events, fill, seeded, users } from './fleet.ts';
-import { attempt, behaviour, LiveSocket, setPresence, setValue, toAll } from './live.ts';
+import { attempt, behaviour, LiveSocket, setPresence, setValue, storm, toAll } from './live.ts';
 import { Refuse, ROUTES } from './routes.ts';
 
 const words = process.argv.slice(2);
@@ -68,6 +69,7 @@ function lever(path: string, body: Record<string, any>): unknown {
   else if (path === '/mock/revoke') { signedIn.clear(); toAll({ kind: 'revoked', code: 0 }); }
   else if (path === '/mock/role') { users.find((one) => one.email === body.email)!.role = body.role; toAll({ kind: 'hello', server_ms: Date.now(), build: behaviour.build, rights: Date.now() & 0xffff }); }
   else if (path === '/mock/empty') { devices.clear(); events.length = 0; }
+  else if (path === '/mock/storm') storm(body.rows);
   else if (path === '/mock/forgive') failures.clear();
   return undefined;
 }
@@ -83,7 +85,7 @@ async function api(request: IncomingMessage, response: ServerResponse, url: URL)
     if (url.pathname.startsWith('/mock/')) { answer(200, lever(url.pathname, body)); return; }
     if (trouble.path && path.includes(trouble.path)) {
       if (trouble.late_ms) await new Promise((done) => setTimeout(done, trouble.late_ms));
-      if (trouble.status) throw new Refuse(trouble.status, 'E0699', 'The tests asked for this.');
+      if (trouble.status) throw new Refuse(trouble.status, trouble.status === 403 ? 'E0603' : 'E0699', 'The tests asked for this.');
     }
     if (path === '/session') { if (request.method === 'DELETE') { signedIn.delete(cookie(request)); answer(200, undefined); } else answer(200, session(body as Record<string, string>, request, response)); return; }
     if (/\/export$/.test(path)) { response.writeHead(200, { 'content-type': 'text/csv', 'content-disposition': 'attachment; filename="export.csv"' }); response.end('time,pin,value\n'); return; }
@@ -104,6 +106,7 @@ async function api(request: IncomingMessage, response: ServerResponse, url: URL)
 }
 
 const server = createServer((request, response) => {
+  response.setHeader('date', new Date(Date.now()).toUTCString());
   const url = new URL(request.url ?? '/', 'http://localhost');
   if (/^\/(api|mock)\//.test(url.pathname)) void api(request, response, url);
   else file(request, response, url.pathname);

@@ -146,6 +146,7 @@ actions! {
     ConsentSet = 112, "privacy.consent";
     Bootstrap = 120, "server.bootstrap";
     Upgrade = 121, "server.upgrade";
+    ServerWork = 122, "server.work";
 }
 
 impl AuditAction {

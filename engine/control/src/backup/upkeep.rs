@@ -3,12 +3,22 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
+use linchpin_storage::backup::BackupHead;
 use linchpin_storage::{Unseal, backup};
 
 use super::{BackupFigures, BackupPlace, BackupPlan};
-use crate::command::request::MadeBackup;
+use crate::command::request::{MadeBackup, ServerBackup};
 use crate::loader::Loader;
-use crate::{Code, CommandError, Keep};
+use crate::{Code, CommandError, Keep, clock, limits};
+
+/// What was seen of backups since the start.
+#[derive(Debug, Default)]
+struct SeenBackups {
+    /// The newest, when they were last looked for, and how many had been made then.
+    listed: Option<(Instant, u64, Vec<BackupHead>)>,
+    /// Those that were verified: name, when (ms since 1970), and whether they are good. The latest last.
+    verified: Vec<(String, u64, bool)>,
+}
 
 /// An open store, what opened it and where its backups go. Copies are cheap.
 #[derive(Clone, Debug)]
@@ -18,6 +28,7 @@ pub struct Upkeep {
     unseal: Arc<Mutex<Unseal>>,
     plan: Option<BackupPlan>,
     figures: Arc<Mutex<BackupFigures>>,
+    seen: Arc<Mutex<SeenBackups>>,
     /// Made when it is first needed: an older store has no room for people.
     loader: Arc<Mutex<Option<Arc<Loader>>>>,
 }
@@ -26,7 +37,14 @@ impl Upkeep {
     /// On an open store, with what opened it and where its backups go.
     #[must_use]
     pub fn new(keep: Keep, unseal: Unseal, plan: Option<BackupPlan>) -> Self {
-        Self { keep, unseal: Arc::new(Mutex::new(unseal)), plan, figures: Arc::default(), loader: Arc::default() }
+        Self {
+            keep,
+            unseal: Arc::new(Mutex::new(unseal)),
+            plan,
+            figures: Arc::default(),
+            seen: Arc::default(),
+            loader: Arc::default(),
+        }
     }
 
     /// The store for other work.
@@ -89,6 +107,41 @@ impl Upkeep {
     pub(crate) fn newest_backup_s(&self, place: &BackupPlace) -> Result<Option<u64>, CommandError> {
         let newest = backup::newest_of(&*place.open()?, &self.keep.store().db_id())?;
         Ok(newest.map(|(_, created_ms)| created_ms / 1_000))
+    }
+
+    /// The newest backups of this store in a place, the newest first. The place is asked once a minute at most.
+    pub(crate) fn newest_backups(&self, place: &BackupPlace) -> Result<Vec<ServerBackup>, CommandError> {
+        let made = self.figures().made;
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_fresh =
+            matches!(&seen.listed, Some((at, before, _)) if *before == made && at.elapsed() < limits::BACKUP_LOOK);
+        if !is_fresh {
+            let found = backup::latest(&*place.open()?, &self.keep.store().db_id(), limits::BACKUPS_SHOWN)?;
+            seen.listed = Some((Instant::now(), made, found));
+        }
+        let verified = |id: &str| seen.verified.iter().rev().find(|(known, ..)| known == id).map(|(_, _, good)| *good);
+        let line = |backup: &BackupHead| ServerBackup {
+            id: backup.id.clone(),
+            at_ms: backup.created_ms,
+            bytes: backup.bytes,
+            verified: verified(&backup.id),
+        };
+        Ok(seen.listed.iter().flat_map(|(_, _, found)| found).map(line).collect())
+    }
+
+    /// When a backup was last verified since the start, ms since 1970.
+    pub(crate) fn verified_ms(&self) -> Option<u64> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).verified.last().map(|(_, at_ms, _)| *at_ms)
+    }
+
+    /// A backup was verified.
+    pub(crate) fn note_verified(&self, id: &str, is_good: bool) {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.verified.retain(|(known, ..)| known != id);
+        if seen.verified.len() >= limits::BACKUPS_SHOWN {
+            seen.verified.remove(0);
+        }
+        seen.verified.push((id.to_owned(), clock::now_ms(), is_good));
     }
 
     /// Make a backup, and remove those that are too old.

@@ -3,10 +3,12 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::call::RowCall;
+use super::work::LongWork;
 use crate::acme::AcmeDesk;
 use crate::backup::Upkeep;
 use crate::fleet::FleetDesk;
 use crate::people::People;
+use crate::player::Players;
 use crate::shards::{Desired, Fact};
 use crate::{Code, CommandError, Facts, Keep, Registry, Replacer, Shards, limits};
 
@@ -25,6 +27,10 @@ pub(crate) struct Desk {
     pub(crate) facts: Facts,
     /// All devices, for lists.
     pub(crate) fleet: FleetDesk,
+    /// Virtual devices.
+    pub(crate) players: Arc<Players>,
+    /// Long work that was begun over HTTP.
+    pub(crate) work: Arc<LongWork>,
     /// Replaces the running process; `None`: it cannot be.
     pub(crate) replacer: Option<Arc<dyn Replacer>>,
 }

@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use linchpin_protocol::model::{DeviceId, SYSTEM_EVENTS, UnixMillis};
 use linchpin_shard::{Command, EventId, home_of};
-use linchpin_storage::schema::{Event, EventSeverity};
+use linchpin_storage::schema::{Event, EventSeverity, OrgId};
 
 use super::call::RowCall;
 use super::desk::Desk;
 use super::fleet::people_name;
 use super::request::{HappeningLine, HappeningList, HappeningResolve, ListPage};
 use crate::access::right;
-use crate::loader::event::{EventFilter, EventRef};
+use crate::loader::event::{EventFilter, EventRef, event_place};
 use crate::{Code, CommandError, TemplateEntry};
 
 fn text_of((device, at_ms, number): EventRef) -> String {
@@ -25,7 +25,7 @@ fn name_of(text: &str) -> Option<EventRef> {
     parts.next().is_none().then_some((device, at_ms, number))
 }
 
-fn line(desk: &Desk, call: &RowCall, name: EventRef, event: &Event) -> HappeningLine {
+fn line(desk: &Desk, call: &RowCall, (org, name): (OrgId, EventRef), event: &Event) -> HappeningLine {
     let (device, at_ms, _) = name;
     let shown = desk.fleet.lock().device(device);
     let template = shown.as_ref().and_then(|device| device.template);
@@ -43,6 +43,7 @@ fn line(desk: &Desk, call: &RowCall, name: EventRef, event: &Event) -> Happening
     let resolved = event.resolved.as_ref();
     HappeningLine {
         id: text_of(name),
+        org: org.get(),
         device: device.get(),
         device_name: shown.as_ref().map(|device| device.name.to_string()).unwrap_or_default(),
         at_ms,
@@ -77,15 +78,39 @@ pub(super) async fn list(
         from_ms: asked.from_ms,
         before,
     };
-    let (org, limit) = (asked.org.0, asked.limit);
-    let (found, is_more) = desk
-        .with_people(&call, move |call| {
-            let scope = call.scope::<right::EventView>(org)?;
-            Ok(call.loader()?.events(&scope, &filter, limit, call.now_ms())?)
-        })
-        .await?;
-    let next = found.last().filter(|_| is_more).map(|(name, _)| text_of(*name));
-    Ok(ListPage { items: found.iter().map(|(name, event)| line(desk, &call, *name, event)).collect(), next })
+    let (org, limit, below) = (asked.org.0, asked.limit, asked.below && asked.device.is_none());
+    let (found, is_more) = desk.with_people(&call, move |call| events(call, (org, below), &filter, limit)).await?;
+    let next = found.last().filter(|_| is_more).map(|(_, name, _)| text_of(*name));
+    let items = found.iter().map(|(org, name, event)| line(desk, &call, (*org, *name), event));
+    Ok(ListPage { items: items.collect(), next })
+}
+
+type OrgEvent = (OrgId, EventRef, Event);
+
+/// The newest of an organization, and of those below it if asked for, each as far as the caller sees events there.
+fn events(
+    call: &RowCall,
+    (org, below): (OrgId, bool),
+    filter: &EventFilter,
+    limit: usize,
+) -> Result<(Vec<OrgEvent>, bool), CommandError> {
+    let loader = call.loader()?;
+    let mut scopes = vec![call.scope::<right::EventView>(org)?];
+    if below {
+        let others = loader.directory().tree.below(org).into_iter().filter(|other| *other != org);
+        scopes.extend(others.filter_map(|other| call.scope_if::<right::EventView>(other)));
+    }
+    let (mut all, mut is_more) = (Vec::new(), false);
+    for scope in scopes {
+        let (found, more) = loader.events(&scope, filter, limit, call.now_ms())?;
+        is_more |= more;
+        all.extend(found.into_iter().map(|(name, event)| (scope.org(), name, event)));
+        // No more is held than an answer has, however many organizations there are.
+        all.sort_by_key(|(_, name, _)| event_place(*name));
+        is_more |= all.len() > limit;
+        all.truncate(limit);
+    }
+    Ok((all, is_more))
 }
 
 pub(super) async fn resolve(
@@ -106,7 +131,7 @@ pub(super) async fn resolve(
     let id = EventId { at: UnixMillis(at_ms), number };
     let ask = |request| Command::ForgetEvent { request, device, id };
     desk.shards.ask(home_of(device, desk.shards.count()), ask).await?;
-    Ok(line(desk, &call, name, &event))
+    Ok(line(desk, &call, (org, name), &event))
 }
 
 #[cfg(test)]

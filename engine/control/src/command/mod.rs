@@ -25,6 +25,7 @@ pub mod request;
 mod row;
 mod rows;
 mod run;
+mod server;
 mod session;
 mod sheet;
 mod status;
@@ -34,6 +35,7 @@ mod tap;
 mod template;
 mod tree;
 mod upgrade;
+mod work;
 
 pub(crate) use call::{CallOrigin, Extras, KnownCaller, RowCall, RowCaller};
 pub(crate) use desk::Desk;

@@ -161,7 +161,11 @@ pub(super) fn backup_list(upkeep: &Upkeep, asked: &BackupList) -> Result<Vec<Str
 }
 
 pub(super) fn backup_verify(upkeep: &Upkeep, asked: &BackupVerify) -> Result<CheckedBackup, CommandError> {
-    verify_backup(&upkeep.place(asked.to.as_deref())?, asked.backup.as_deref(), &upkeep.unseal())
+    let place = upkeep.place(asked.to.as_deref())?;
+    let id = named_or_newest(&*place.open()?, asked.backup.as_deref())?;
+    let checked = verify_backup(&place, Some(&id), &upkeep.unseal());
+    upkeep.note_verified(&id, checked.is_ok());
+    checked
 }
 
 /// The named backup, else the newest complete one.

@@ -12,6 +12,7 @@ pub static TABLE: LazyLock<Vec<&'static Row>> = LazyLock::new(|| {
     let subjects = [
         rows::operator::ROWS,
         rows::certificates::ROWS,
+        rows::server::ROWS,
         rows::session::ROWS,
         rows::me::ROWS,
         rows::members::ROWS,

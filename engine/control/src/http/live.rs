@@ -70,13 +70,13 @@ impl Tickets {
 }
 
 /// `GET /api/v1/live` and `POST /api/v1/live/ticket`.
-pub(super) fn live(desk: Arc<Desk>, build: &'static str) -> Router {
+pub(super) fn live(desk: Arc<Desk>, build: fn() -> &'static str) -> Router {
     let tickets = Arc::new(Tickets::default());
     let (for_get, for_post) = ((Arc::clone(&desk), Arc::clone(&tickets)), (desk, tickets));
     let grant = move |request: Request| {
         let (desk, tickets) = for_get.clone();
         let request = request.into_parts().0;
-        async move { grant(&desk, &tickets, &request, build).await.unwrap_or_else(|error| problem(&error, 0)) }
+        async move { grant(&desk, &tickets, &request, build()).await.unwrap_or_else(|error| problem(&error, 0)) }
     };
     let ticket = move |request: Request| {
         let (desk, tickets) = for_post.clone();

@@ -17,13 +17,19 @@ use super::AskClient;
 use crate::limits::TEST_STREAM_BYTES;
 
 /// Which routes there are.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub struct RouteOptions {
     /// Also those that only tests need: `GET /api/v1/test/stream`, `PUT /api/v1/test/sink`, `POST /api/v1/test/echo`,
     /// `GET /api/v1/test/client` and `/api/v1/test/panic`.
     pub tests: bool,
-    /// Build of the console that is served.
-    pub console_build: &'static str,
+    /// Says which build of the console is served.
+    pub console_build: fn() -> &'static str,
+}
+
+impl Default for RouteOptions {
+    fn default() -> Self {
+        Self { tests: false, console_build: || "none" }
+    }
 }
 
 /// All routes of the control plane.

@@ -29,9 +29,9 @@ pub struct EventFilter {
 }
 
 /// Where an event is in a list: the newest first; of one moment by device and number.
-type ListPlace = Reverse<(u64, u32, u32)>;
+pub(crate) type ListPlace = Reverse<(u64, u32, u32)>;
 
-fn place((device, at_ms, number): EventRef) -> ListPlace {
+pub(crate) fn event_place((device, at_ms, number): EventRef) -> ListPlace {
     Reverse((at_ms, device.get(), number))
 }
 
@@ -59,11 +59,11 @@ impl Loader {
                 return ControlFlow::Break(());
             }
             let name = (key.device, key.at_ms, key.number);
-            let is_before = filter.before.is_none_or(|before| place(name) > place(before));
+            let is_before = filter.before.is_none_or(|before| event_place(name) > event_place(before));
             if key.at_ms < filter.from_ms || (filter.only_open && event.resolved.is_some()) || !is_before {
                 return ControlFlow::Continue(());
             }
-            found.insert((place(name), name));
+            found.insert((event_place(name), name));
             events.insert(name, event);
             if found.len() > limit + 1
                 && let Some((_, last)) = found.pop_last()

@@ -3,7 +3,7 @@
 use linchpin_protocol::live::{
     FrameDirection, LiveLevel, LiveOutcome, LivePresence, LiveReport, LiveValue, PresenceRow, ValueRow,
 };
-use linchpin_protocol::model::{DeviceId, Pin, ValueRef};
+use linchpin_protocol::model::{DeviceId, Pin, SYSTEM_EVENTS, ValueRef};
 
 use super::letter::{AttemptRow, Card, Happened, Wrote};
 
@@ -31,7 +31,8 @@ pub(super) fn happened(happened: Happened) -> LiveReport {
             device: device.get(),
             event: number.into(),
             at_ms,
-            level: LiveLevel::Info,
+            // Templates name levels to people only: the list of events has them.
+            level: if code.starts_with(SYSTEM_EVENTS) { LiveLevel::System } else { LiveLevel::Info },
             code: code.into(),
             text: text.into(),
         },

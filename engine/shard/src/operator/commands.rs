@@ -49,6 +49,10 @@ impl Shard {
                 self.operator.drain = None;
                 return;
             }
+            Command::Assets(assets) => {
+                self.http.assets = assets;
+                return;
+            }
             Command::Status(to) => (to, Report::Status(Box::new(self.status()))),
             Command::Devices { request, after, limit } => (request, Report::Devices(self.rows(after, limit))),
             Command::Device { request, device } => (request, self.view(device)),

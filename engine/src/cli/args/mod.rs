@@ -257,6 +257,9 @@ pub(crate) struct Dev {
     /// Write where it listens and the devices' tokens to this file (JSON, 0600).
     #[arg(long, value_name = "FILE")]
     pub(crate) ready_file: Option<PathBuf>,
+    /// Serve the console from this folder, and each new build in it (`make console-watch`).
+    #[arg(long, value_name = "DIR")]
+    pub(crate) console: Option<PathBuf>,
     /// Keep nothing on the disk: devices, tokens and values are gone when the server stops.
     #[arg(long)]
     pub(crate) memory: bool,

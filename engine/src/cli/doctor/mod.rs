@@ -9,6 +9,7 @@ mod wanted;
 
 use std::path::PathBuf;
 
+use linchpin_control::request::{ServerFinding, ServerGrade};
 use serde_json::json;
 
 use super::args::{At, FoundServer, default_data};
@@ -21,7 +22,23 @@ use crate::serve::log::LogOptions;
 use crate::serve::trial::{Trial, trial};
 use checks::{Finding, Grade};
 use unit_user::ServiceUnit;
-use wanted::Wanted;
+pub(crate) use wanted::Wanted;
+
+/// What is to be said of this machine, for the console.
+pub(crate) fn examine(wanted: &Wanted) -> Vec<ServerFinding> {
+    let judged = checks::judge(wanted, &gather::gather(wanted));
+    let one = |finding: Finding| ServerFinding {
+        level: match finding.grade {
+            Grade::Ok => ServerGrade::Good,
+            Grade::Warn => ServerGrade::Warning,
+            Grade::Fail => ServerGrade::Bad,
+        },
+        title: finding.check.to_owned(),
+        text: format!("{}. {}", finding.found, finding.why),
+        fix: Some(finding.fix).filter(|fix| finding.grade != Grade::Ok && !fix.is_empty()),
+    };
+    judged.into_iter().map(one).collect()
+}
 
 /// Print what was found.
 ///

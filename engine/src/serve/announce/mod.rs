@@ -32,10 +32,11 @@ struct Announcement<'a> {
 
 /// The sections in the order in which they are printed, with an empty line between two. One that has nothing to say says
 /// `None`.
-const SECTIONS: [fn(&Announcement<'_>) -> Option<String>; 13] = [
+const SECTIONS: [fn(&Announcement<'_>) -> Option<String>; 14] = [
     devices,
     board,
     next_steps,
+    console,
     first_person,
     python,
     node,
@@ -120,6 +121,11 @@ fn devices(about: &Announcement<'_>) -> Option<String> {
         out.push_str(&format!("  device {}  {}  {template}\n", device.id, device.token.0.expose()));
     }
     Some(out)
+}
+
+fn console(about: &Announcement<'_>) -> Option<String> {
+    let console = about.ready.console.as_deref()?;
+    Some(format!("The console, for a browser: {console}\n"))
 }
 
 fn first_person(about: &Announcement<'_>) -> Option<String> {

@@ -84,7 +84,8 @@ pub(in crate::command) async fn make(
     let FleetMake { org, name, template, tags, metadata, is_virtual } = asked;
     let (org, template) = (org.0, template.map(|id| id.0));
     if is_virtual {
-        return Err(CommandError::new(Code::Refused, "this server does not play devices itself: connect a real one"));
+        desk.with_people(&call, move |call| call.scope::<right::DeviceCreate>(org).map(drop)).await?;
+        desk.players.check_room()?;
     }
     if let Some(template) = template {
         // Whoever may not make any learns nothing of templates.
@@ -97,6 +98,12 @@ pub(in crate::command) async fn make(
     };
     if !metadata.is_empty() {
         describe(desk, id, &BTreeMap::new(), &metadata).await?;
+    }
+    if is_virtual {
+        let players = Arc::clone(&desk.players);
+        let added = tokio::task::spawn_blocking(move || players.add(id)).await;
+        added.map_err(|_| CommandError::new(Code::Failed, "the virtual device was not started"))??;
+        desk.players.spawn(id);
     }
     call.extras(|extras| extras.status = Some(201));
     let (host, port, port_tls) = desk.address();

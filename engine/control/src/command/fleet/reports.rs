@@ -140,6 +140,8 @@ pub(in crate::command) async fn diary(
     let device = asked.device;
     held::<right::DeviceDiagnose>(desk, &call, asked.org.0, device.0).await?;
     let ends = ends_of(desk, DeviceDiary { device: Some(device), limit: limits::DIARY_LINES }).await?;
+    // Who has just gone is not said to be there.
+    desk.fleet.refresh(&desk.shards).await?;
     let online = desk.fleet.lock().device(device.0).map(|device| device.presence).filter(|presence| presence.is_online);
     let mut lines = Vec::new();
     if let Some(presence) = online {

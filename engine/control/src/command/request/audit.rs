@@ -35,6 +35,7 @@ pub struct AuditEntryLine {
     /// To what.
     pub object: String,
     /// done or refused.
+    #[schemars(extend("enum" = ["done", "refused"]))]
     pub outcome: String,
     /// Where it came from; none: it was erased, or the operator did it.
     pub address: Option<String>,

@@ -176,7 +176,7 @@ pub struct FleetMake {
     /// Fields of its metadata.
     #[serde(default)]
     pub metadata: BTreeMap<String, String>,
-    /// Start a device inside the server that plays it. Not there yet: such a request is refused.
+    /// Let the server play it: a virtual device, which connects to the plain port as boards do.
     #[serde(default, rename = "virtual")]
     pub is_virtual: bool,
 }
@@ -480,6 +480,7 @@ pub struct FleetDiaryLine {
     /// When, Unix ms.
     pub at_ms: u64,
     /// online, offline, refused or note.
+    #[schemars(extend("enum" = ["online", "offline", "refused", "note"]))]
     pub kind: String,
     /// The number of the code of the end; 0: none.
     pub code: u16,

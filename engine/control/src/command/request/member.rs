@@ -33,6 +33,7 @@ pub struct UserLine {
     /// For people.
     pub name: String,
     /// pending, active or suspended.
+    #[schemars(extend("enum" = ["pending", "active", "suspended"]))]
     pub state: String,
     /// The number of their role in the organization that was asked about.
     pub role: u16,

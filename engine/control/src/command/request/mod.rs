@@ -15,6 +15,7 @@ mod org;
 mod people;
 mod platform;
 mod privacy;
+mod server;
 mod session;
 mod sheet;
 mod status;
@@ -81,6 +82,10 @@ pub use platform::{
     PlatformValueSet, PlatformValues, PlatformValuesSet,
 };
 pub use privacy::{MeErase, MeExport, OrgErase, OrgExport, PrivacyExportBegun};
+pub use server::{
+    BackupBegin, CertificateAge, RotateBegin, ServerBackup, ServerBackups, ServerCertificate, ServerFinding,
+    ServerGrade, ServerKeys, ServerLimit, ServerPage, ServerShard, ServerShow, ServerWork, VerifyBegin,
+};
 pub use session::{Me, MeShow, MyGrant, MyPerson, ServerFacts, SessionAnswer, SessionEnd, SessionOpen, SessionStepUp};
 pub use sheet::{
     HappeningLine, HappeningList, HappeningResolve, SheetAnswer, SheetConnection, SheetEvent, SheetField,

@@ -434,6 +434,9 @@ pub struct HappeningList {
     /// Of this device only.
     #[serde(default)]
     pub device: Option<Plain<DeviceId>>,
+    /// Of the organizations below it too; not together with a device.
+    #[serde(default)]
+    pub below: bool,
     /// Only those that nobody has resolved.
     #[serde(default)]
     pub open: bool,
@@ -458,6 +461,8 @@ const fn fifty() -> usize {
 pub struct HappeningLine {
     /// Names it.
     pub id: String,
+    /// The device's organization.
+    pub org: u32,
     /// The device.
     pub device: u32,
     /// Its name.
@@ -465,6 +470,7 @@ pub struct HappeningLine {
     /// When, Unix ms.
     pub at_ms: u64,
     /// info, warning, critical, content or system.
+    #[schemars(extend("enum" = ["info", "warning", "critical", "content", "system"]))]
     pub level: String,
     /// Its code.
     pub code: String,

@@ -23,8 +23,10 @@ pub struct OrgSheet {
     /// For people.
     pub name: String,
     /// business, branch, personal or partner.
+    #[schemars(extend("enum" = ["business", "branch", "personal", "partner"]))]
     pub kind: String,
     /// active or suspended.
+    #[schemars(extend("enum" = ["active", "suspended"]))]
     pub state: String,
     /// How many are above it.
     pub depth: u8,

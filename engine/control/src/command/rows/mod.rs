@@ -8,5 +8,6 @@ pub(super) mod members;
 pub(super) mod operator;
 pub(super) mod platform;
 pub(super) mod privacy;
+pub(super) mod server;
 pub(super) mod session;
 pub(super) mod tree;

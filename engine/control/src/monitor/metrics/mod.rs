@@ -167,6 +167,7 @@ mod tests {
             mutual: Vec::new(),
             proxied: Vec::new(),
             started: std::time::Instant::now(),
+            machine: None,
             counters: OF_THREAD.iter().map(|counter| counter.about).collect(),
             certificate_end: None,
             config: None,

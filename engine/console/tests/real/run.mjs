@@ -1,0 +1,36 @@
+// Journeys against the real binary: node tests/real/run.mjs [name...]. LINCHPIN_BIN names the binary, CONSOLE_BROWSER the
+// browser, LINCHPIN_CLIENTS the folder with the npm client.
+import { join } from 'node:path';
+import { browse, BROWSER, endBrowser } from '../journeys/world.mjs';
+import * as journeys from './journeys.mjs';
+import { startServer } from './server.mjs';
+
+const ORDER = ['firstRun', 'ownBoard', 'controls', 'editing', 'people', 'factor', 'siblings', 'exports', 'operator'];
+const wanted = process.argv.slice(2);
+let failed = 0;
+
+/** What the pages looked like, into the folder that CONSOLE_SHOTS names. */
+async function shots(name) {
+  if (!process.env.CONSOLE_SHOTS) return;
+  const pages = await (await browse()).pages();
+  for (const [n, page] of pages.entries()) await page.screenshot({ path: join(process.env.CONSOLE_SHOTS, `${name}-${n}.png`) }).catch(() => {});
+}
+const server = await startServer(...(process.env.LINCHPIN_CONSOLE_DIR ? ["--console", process.env.LINCHPIN_CONSOLE_DIR] : []));
+try {
+  for (const name of ORDER) {
+    // Everybody comes after the first.
+    if (name !== 'firstRun' && wanted.length && !wanted.includes(name)) continue;
+    const begun = Date.now();
+    try { await journeys[name](server); console.log(`ok      ${BROWSER}: ${name} (${Date.now() - begun} ms)`); } catch (error) {
+      failed++;
+      await shots(name);
+      console.log(`FAILED  ${BROWSER}: ${name}: ${error.stack ?? error}`);
+      if (name === 'firstRun') break;
+    }
+  }
+} finally {
+  await endBrowser();
+  if (failed) console.log(server.log().split('\n').slice(-40).join('\n'));
+  await server.end();
+}
+process.exit(failed ? 1 : 0);
