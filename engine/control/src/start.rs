@@ -180,18 +180,7 @@ pub fn start(
     let work = Arc::default();
     let desk =
         Arc::new(Desk { shards, registry, desired, upkeep, acme, people, facts, fleet, players, replacer, work });
-    {
-        let _inside = runtime.enter();
-        resume_moves(&desk);
-        pass_on_ended_rights(&desk, runtime.handle());
-        if let Some(people) = &desk.people {
-            let task = people.mail_task().map_err(StartError::Mail)?;
-            tokio::spawn(task.run());
-        }
-        tokio::spawn(follow_boards(Arc::clone(&desk)));
-        tokio::spawn(follow_erasures(Arc::clone(&desk)));
-        desk.players.spawn_all();
-    }
+    begin_tasks(&desk, runtime.handle())?;
     if let Some(monitor) = monitor {
         runtime.spawn(monitor::serve(monitor, Arc::clone(&desk)));
     }
@@ -200,6 +189,21 @@ pub fn start(
     }
     runtime.spawn(admin::serve(listener, Arc::clone(&desk), owner));
     Ok(Control { socket: socket.into(), metrics, runtime: Some(runtime), desk })
+}
+
+/// What goes on beside the commands, for as long as the runtime lives.
+fn begin_tasks(desk: &Arc<Desk>, runtime: &Handle) -> Result<(), StartError> {
+    let _inside = runtime.enter();
+    resume_moves(desk);
+    pass_on_ended_rights(desk, runtime);
+    if let Some(people) = &desk.people {
+        let task = people.mail_task().map_err(StartError::Mail)?;
+        tokio::spawn(task.run());
+    }
+    tokio::spawn(follow_boards(Arc::clone(desk)));
+    tokio::spawn(follow_erasures(Arc::clone(desk)));
+    desk.players.spawn_all();
+    Ok(())
 }
 
 /// Live sockets go by rights that shards were told of: let every shard know of each that has ended.

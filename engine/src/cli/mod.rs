@@ -5,7 +5,7 @@ mod certificate;
 mod check;
 mod client;
 mod device;
-pub(crate) mod doctor;
+mod doctor;
 mod drain;
 mod explain;
 pub(crate) mod failure;

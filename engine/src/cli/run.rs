@@ -12,9 +12,11 @@ use super::output::say;
 use super::{certificate, check, device, doctor, drain, explain, people, shell, status, store, top, upgrade};
 use crate::config;
 use crate::serve::launch;
+use crate::serve::machine::ask_doctor;
 
 /// Run the program.
 pub(crate) fn run() -> ExitCode {
+    ask_doctor(doctor::examine);
     let result = match Line::parse().command {
         Verb::Dev(flags) => launch::dev(flags),
         Verb::Serve { config, ready_file, log_format, accept_rollback } => {

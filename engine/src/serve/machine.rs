@@ -1,20 +1,31 @@
 //! The machine as the console's operators see it: processor, memory, disk, certificates, and what the doctor says.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 
 use linchpin_control::request::{CertificateAge, ServerCertificate, ServerFinding};
 use linchpin_control::{Machine, MachineNow};
 
-use crate::cli::doctor::{Wanted, examine};
 use crate::config::{EngineOptions, Listen};
 use crate::limits;
 use crate::tls::{ServerTls, now_s};
 
+/// What the doctor says of a machine for a server with these options: lowest port, engine, data directory.
+pub(crate) type Examine = fn(u16, &EngineOptions, &Path) -> Vec<ServerFinding>;
+
+/// The doctor is the command line's, which is above the server: it hands itself in.
+static DOCTOR: OnceLock<Examine> = OnceLock::new();
+
+/// The doctor that is asked from now on; a second one is not taken.
+pub(crate) fn ask_doctor(examine: Examine) {
+    let _ = DOCTOR.set(examine);
+}
+
 /// See the module's page.
 pub(super) struct HostMachine {
-    wanted: Wanted,
+    lowest_port: u16,
+    engine: EngineOptions,
     data_path: PathBuf,
     tls: Option<Arc<ServerTls>>,
     /// The doctor looks at much, and little of it changes.
@@ -30,8 +41,8 @@ impl std::fmt::Debug for HostMachine {
 impl HostMachine {
     pub(super) fn new(listen: &Listen, engine: &EngineOptions, data_path: &Path, tls: Option<Arc<ServerTls>>) -> Self {
         let lowest_port = listen.doors().iter().map(|(_, address)| address.port()).min().unwrap_or(0);
-        let wanted = Wanted { engine: engine.clone(), data_path: data_path.to_owned(), lowest_port, backup: None };
-        Self { data_path: data_path.to_owned(), wanted, tls, examined: Mutex::default() }
+        let (engine, data_path) = (engine.clone(), data_path.to_owned());
+        Self { lowest_port, engine, data_path, tls, examined: Mutex::default() }
     }
 
     fn findings(&self) -> Vec<ServerFinding> {
@@ -39,7 +50,8 @@ impl HostMachine {
         match &*examined {
             Some((at, findings)) if at.elapsed() < limits::DOCTOR_LOOK => findings.clone(),
             _ => {
-                let findings = examine(&self.wanted);
+                let ask = |examine: &Examine| examine(self.lowest_port, &self.engine, &self.data_path);
+                let findings = DOCTOR.get().map(ask).unwrap_or_default();
                 *examined = Some((Instant::now(), findings.clone()));
                 findings
             }

@@ -9,7 +9,7 @@ mod dev;
 pub(crate) mod error;
 pub(crate) mod launch;
 pub(crate) mod log;
-mod machine;
+pub(crate) mod machine;
 mod notify;
 mod occupant;
 pub(crate) mod progress;

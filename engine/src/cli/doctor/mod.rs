@@ -7,7 +7,7 @@ mod gather;
 mod unit_user;
 mod wanted;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use linchpin_control::request::{ServerFinding, ServerGrade};
 use serde_json::json;
@@ -22,11 +22,12 @@ use crate::serve::log::LogOptions;
 use crate::serve::trial::{Trial, trial};
 use checks::{Finding, Grade};
 use unit_user::ServiceUnit;
-pub(crate) use wanted::Wanted;
+use wanted::Wanted;
 
 /// What is to be said of this machine, for the console.
-pub(crate) fn examine(wanted: &Wanted) -> Vec<ServerFinding> {
-    let judged = checks::judge(wanted, &gather::gather(wanted));
+pub(crate) fn examine(lowest_port: u16, engine: &EngineOptions, data_path: &Path) -> Vec<ServerFinding> {
+    let wanted = Wanted { engine: engine.clone(), data_path: data_path.to_owned(), lowest_port, backup: None };
+    let judged = checks::judge(&wanted, &gather::gather(&wanted));
     let one = |finding: Finding| ServerFinding {
         level: match finding.grade {
             Grade::Ok => ServerGrade::Good,

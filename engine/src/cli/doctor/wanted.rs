@@ -8,10 +8,10 @@ use crate::config::EngineOptions;
 
 /// What the server is to be started with.
 #[derive(Clone, Debug)]
-pub(crate) struct Wanted {
-    pub(crate) engine: EngineOptions,
-    pub(crate) data_path: PathBuf,
-    pub(crate) lowest_port: u16,
+pub(super) struct Wanted {
+    pub(super) engine: EngineOptions,
+    pub(super) data_path: PathBuf,
+    pub(super) lowest_port: u16,
     /// Where backups go by themselves.
-    pub(crate) backup: Option<BackupPlace>,
+    pub(super) backup: Option<BackupPlace>,
 }
