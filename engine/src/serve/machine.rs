@@ -62,7 +62,7 @@ impl HostMachine {
 impl Machine for HostMachine {
     fn look(&self) -> MachineNow {
         let (disk_used_bytes, disk_bytes) = disk(&self.data_path);
-        let served = self.tls.as_ref().map(|tls| tls.served()).unwrap_or_default();
+        let served = self.tls.as_ref().map(|tls| tls.served_from()).unwrap_or_default();
         let certificates = served.into_iter().map(|(identity, source)| {
             let check = identity.check(now_s(), &[]);
             ServerCertificate {

@@ -332,7 +332,7 @@ impl ServerTls {
     }
 
     /// The certificates that are served, with where each is from.
-    pub(crate) fn served(&self) -> Vec<(Identity, &'static str)> {
+    pub(crate) fn served_from(&self) -> Vec<(Identity, &'static str)> {
         let is_own = self.config.lock().unwrap_or_else(PoisonError::into_inner).local().is_some();
         let source = if is_own { "own authority" } else { "file" };
         let all = |list: &Mutex<Vec<Identity>>| list.lock().unwrap_or_else(PoisonError::into_inner).clone();
