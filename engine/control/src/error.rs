@@ -82,6 +82,7 @@ codes! {
     Refused "refused" 409 "E0614" "The state of the server does not allow it; the text says why."
     TooLarge "too-large" 409 "E0615" "The device's receive buffer is too small for it."
     TooMany "too-many" 429 "E0616" "There are too many of these already."
+    TooFast "too-fast" 429 "E0617" "A key, or all keys of its organization, sent more requests than they may in a minute."
     Busy "busy" 503 "E0630" "The server does not keep up: try again in a moment. Nothing has changed."
     NoAnswer "no-answer" 504 "E0632" "A shard did not answer in time."
     Backup "backup" 502 "E0633" "The place of backups cannot be used, or the backup is damaged."
@@ -178,6 +179,10 @@ impl From<LoaderFault> for CommandError {
             LoaderFault::Field { field, .. } => {
                 return Self::new(Code::BadParameter, fault.to_string()).about(field);
             }
+            LoaderFault::Paced { retry_ms } => {
+                return Self::new(Code::TooFast, fault.to_string()).again_in(retry_ms);
+            }
+            LoaderFault::Cursor => return Self::new(Code::BadCursor, fault.to_string()).about("after"),
             LoaderFault::Missing => Code::NotFound,
             LoaderFault::Give(_) => Code::Forbidden,
             LoaderFault::Tree(_) | LoaderFault::Conflict(_) => Code::Conflict,

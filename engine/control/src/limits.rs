@@ -160,6 +160,12 @@ pub const KNOWN_BROWSER_MS: u64 = 180 * 86_400_000;
 pub const PERSON_SESSIONS: usize = 50;
 /// Counters of changes of rights; things share them.
 pub const EPOCH_SLOTS: usize = 4_096;
+/// Requests that a key may send in a minute where it does not say another number.
+pub const KEY_REQUESTS_PER_MINUTE: u32 = 6_000;
+/// Requests that all keys of an organization may send in a minute, together, where its policy does not say another number.
+pub const ORG_REQUESTS_PER_MINUTE: u32 = 10_000;
+/// Keys and organizations whose requests are counted, 40 bytes each; those that were counted for longest make room.
+pub const PACED: usize = 65_536;
 /// An access token of an OAuth client ends after this, ms.
 pub const ACCESS_TOKEN_MS: u64 = 3_600_000;
 /// A refresh token may be repeated for this long, ms: the answer may have been lost.

@@ -33,11 +33,13 @@ impl Answered {
 }
 
 /// See the module's page.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct SignedIn {
     address: SocketAddr,
     cookie: String,
     csrf: String,
+    /// The rest of the field `Authorization`; empty: there is none.
+    authorization: String,
 }
 
 /// What browsers make of a password before it leaves them.
@@ -91,14 +93,54 @@ impl SignedIn {
     /// When it is refused.
     #[must_use]
     pub fn new(address: SocketAddr, email: &str, password: &str) -> Self {
-        let mut made = Self { address, cookie: String::new(), csrf: String::new() };
+        let mut made = Self::stranger(address);
         let answer = made.ask("POST", "/session", Some(json!({"email": email, "hash": hash(email, password)})));
         assert_eq!(answer.status, 200, "{}", answer.text);
+        made.take(&answer);
+        assert!(!made.csrf.is_empty(), "a mark against forged requests");
+        made
+    }
+
+    /// Somebody whom the server does not know.
+    #[must_use]
+    pub const fn stranger(address: SocketAddr) -> Self {
+        Self { address, cookie: String::new(), csrf: String::new(), authorization: String::new() }
+    }
+
+    /// A program with this key or token.
+    #[must_use]
+    pub fn with_key(address: SocketAddr, key: &str) -> Self {
+        Self { authorization: format!("Bearer {key}"), ..Self::stranger(address) }
+    }
+
+    /// The same person without the mark against forged requests.
+    #[must_use]
+    pub fn unmarked(&self) -> Self {
+        Self { csrf: String::new(), ..self.clone() }
+    }
+
+    /// Its cookies, as a header field has them.
+    #[must_use]
+    pub fn cookie(&self) -> &str {
+        &self.cookie
+    }
+
+    /// Its mark against forged requests.
+    #[must_use]
+    pub fn csrf(&self) -> &str {
+        &self.csrf
+    }
+
+    /// Go on with the cookies and the mark of an answer.
+    pub fn take(&mut self, answer: &Answered) {
         let cookies = answer.fields.iter().filter(|(name, _)| name == "set-cookie");
         let pairs: Vec<&str> = cookies.filter_map(|(_, line)| line.split(';').next()).collect();
-        made.cookie = pairs.join("; ");
-        made.csrf = answer.body["csrf"].as_str().expect("a mark against forged requests").to_owned();
-        made
+        if !pairs.is_empty() {
+            self.cookie = pairs.join("; ");
+        }
+        if let Some(csrf) = answer.body["csrf"].as_str().or(answer.field("x-linchpin-csrf")) {
+            self.csrf = csrf.to_owned();
+        }
     }
 
     /// Ask for a path below `/api/v1`.
@@ -114,20 +156,51 @@ impl SignedIn {
     /// # Panics
     /// When the server does not answer.
     pub fn ask_with(&self, method: &str, path: &str, fields: &str, body: Option<Value>) -> Answered {
+        let mut stream = self.send(method, path, fields, body);
+        let (mut bytes, mut some) = (Vec::new(), [0; 16_384]);
+        // The server waits a moment for the client to close first: what is whole is not waited for.
+        while !is_whole(&bytes) {
+            match stream.read(&mut some).expect("an answer within 30 s") {
+                0 => break,
+                len => bytes.extend_from_slice(&some[..len]),
+            }
+        }
+        parse(&String::from_utf8_lossy(&bytes))
+    }
+
+    /// Ask for something that does not end by itself: what came first of the answer.
+    ///
+    /// # Panics
+    /// When the server does not answer.
+    pub fn ask_first(&self, method: &str, path: &str) -> Answered {
+        let mut stream = self.send(method, path, "", None);
+        let mut bytes = vec![0; 16_384];
+        let len = stream.read(&mut bytes).expect("an answer within 30 s");
+        let text = String::from_utf8_lossy(&bytes[..len]);
+        let (head, _) = text.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no answer: {text:?}"));
+        parse(&format!("{}\r\n\r\n", head.replace("chunked", "")))
+    }
+
+    fn send(&self, method: &str, path: &str, fields: &str, body: Option<Value>) -> TcpStream {
         let body = body.map(|body| body.to_string()).unwrap_or_default();
         let kind = if body.is_empty() { "" } else { "Content-Type: application/json\r\n" };
         let cookie = if self.cookie.is_empty() { String::new() } else { format!("Cookie: {}\r\n", self.cookie) };
         let csrf = if self.csrf.is_empty() { String::new() } else { format!("X-Linchpin-Csrf: {}\r\n", self.csrf) };
+        let key = if self.authorization.is_empty() {
+            String::new()
+        } else {
+            format!("Authorization: {}\r\n", self.authorization)
+        };
         let (host, len) = (self.address, body.len());
+        let path = if path.starts_with("/oauth2/") { path.to_owned() } else { format!("/api/v1{path}") };
         let head = format!(
-            "{method} /api/v1{path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{kind}{cookie}{csrf}{fields}Content-Length: {len}\r\n\r\n"
+            "{method} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{kind}{cookie}{csrf}{key}{fields}Content-Length: {len}\r\n\r\n"
         );
         let mut stream = TcpStream::connect(self.address).expect("the server listens");
         stream.set_read_timeout(Some(Duration::from_secs(30))).expect("an open socket");
-        stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body.as_bytes())).expect("the server reads");
-        let mut bytes = Vec::new();
-        stream.read_to_end(&mut bytes).expect("an answer within 30 s");
-        parse(&String::from_utf8_lossy(&bytes))
+        // A refusal before the body may close the connection while it is still sent.
+        let _ = stream.write_all(format!("{head}{body}").as_bytes());
+        stream
     }
 
     /// Ask for something that must succeed; returns the body.
@@ -148,6 +221,19 @@ impl SignedIn {
         let answer = self.ask(method, path, body);
         assert_eq!(answer.status, status, "{method} {path}: {}", answer.text);
         answer.body
+    }
+}
+
+/// Is this a whole answer? One without a length ends with its connection.
+fn is_whole(bytes: &[u8]) -> bool {
+    let Some(at) = bytes.windows(4).position(|four| four == b"\r\n\r\n") else { return false };
+    let head = String::from_utf8_lossy(&bytes[..at]).to_ascii_lowercase();
+    let body = &bytes[at + 4..];
+    let len = head.lines().find_map(|line| line.strip_prefix("content-length: ")?.trim().parse::<usize>().ok());
+    match len {
+        Some(len) => body.len() >= len,
+        None if head.contains("transfer-encoding: chunked") => body.ends_with(b"0\r\n\r\n"),
+        None => head.starts_with("http/1.1 204"),
     }
 }
 

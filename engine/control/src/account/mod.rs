@@ -5,6 +5,7 @@
 //! |---|---|
 //! | [`email`] | addresses, parsed once |
 //! | [`throttle`] | how often sign-in may fail |
+//! | [`pace`] | how many requests a minute programs may send |
 //! | [`password`], [`pool`] | passwords, and the threads that hash them |
 //! | [`totp`] | codes of the second factor, recovery codes |
 //! | [`known`] | marks of browsers, tokens against forged requests |
@@ -16,6 +17,7 @@ pub mod email;
 pub mod ended;
 pub mod epochs;
 pub mod known;
+pub mod pace;
 pub mod password;
 pub mod pool;
 pub mod refresh;
@@ -29,6 +31,7 @@ pub use email::{EmailAddress, EmailFault};
 pub use ended::EndedRights;
 pub use epochs::{Changed, Epochs, Stamp};
 pub use known::Marks;
+pub use pace::KeyPace;
 pub use password::{HashCost, PasswordInput};
 pub use pool::{HashPool, NewPasswordFault, PoolFigures, PoolFull, PoolPlan};
 pub use refresh::{RefreshUse, TokenMint, TokenName};

@@ -35,6 +35,8 @@ pub struct LiveSession {
     pub stamp: super::epochs::Stamp,
     /// Where it may be used from; empty: everywhere.
     from: Box<[AddressRange]>,
+    /// Requests a minute that it may send, if it is a key; 0: the server's setting.
+    pub requests_per_minute: u32,
     /// When it was used last, ms since 1970.
     seen_ms: AtomicU64,
     is_alive: AtomicBool,
@@ -52,13 +54,31 @@ impl LiveSession {
         seen_ms: u64,
     ) -> Self {
         let (is_key, seen_ms, is_alive) = (key.is_none(), AtomicU64::new(seen_ms), AtomicBool::new(true));
-        Self { key, owner, is_key, until_ms, idle_ms, standing, stamp, from: Box::default(), seen_ms, is_alive }
+        Self {
+            key,
+            owner,
+            is_key,
+            until_ms,
+            idle_ms,
+            standing,
+            stamp,
+            from: Box::default(),
+            requests_per_minute: 0,
+            seen_ms,
+            is_alive,
+        }
     }
 
     /// The same, from these addresses only.
     #[must_use]
     pub fn with_from(self, from: Box<[AddressRange]>) -> Self {
         Self { from, ..self }
+    }
+
+    /// The same, with so many requests a minute; 0: the server's setting.
+    #[must_use]
+    pub fn with_pace(self, requests_per_minute: u32) -> Self {
+        Self { requests_per_minute, ..self }
     }
 
     /// May it be used from there?

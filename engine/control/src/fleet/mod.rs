@@ -149,6 +149,14 @@ impl Fleet {
         self.templates.iter().find(|(known, ..)| Some(*known) == number).map_or(0, |(.., uses)| uses as usize)
     }
 
+    /// How many devices of an organization have a template, for all templates that one has.
+    #[must_use]
+    pub fn templates_at(&self, org: OrgId) -> HashMap<TemplateId, usize> {
+        let mut counts = HashMap::<u32, usize>::new();
+        self.orgs.get(&org).into_iter().flatten().for_each(|row| *counts.entry(row.template).or_default() += 1);
+        counts.into_iter().filter_map(|(number, count)| Some((*self.templates.get(number)?, count))).collect()
+    }
+
     /// How many devices a person owns, in all organizations.
     #[must_use]
     pub fn owned_by(&self, person: PersonRef) -> usize {

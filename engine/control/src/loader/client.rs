@@ -268,7 +268,9 @@ impl Loader {
                 let until_ms = if client.until_ms == 0 { u64::MAX } else { client.until_ms };
                 let owner = (entry.org, entry.number);
                 let live = Arc::new(
-                    LiveSession::new(None, owner, (until_ms, 0), standing, stamp, now_ms).with_from(client.from),
+                    LiveSession::new(None, owner, (until_ms, 0), standing, stamp, now_ms)
+                        .with_from(client.from)
+                        .with_pace(client.requests_per_minute),
                 );
                 self.sessions.put(short, Arc::clone(&live));
                 live
@@ -278,6 +280,7 @@ impl Loader {
             return Ok(None);
         }
         let _ = live.touch(now_ms);
+        self.pace_of(live.owner, live.requests_per_minute, now_ms)?;
         if let Some(id) = live.standing.person {
             return Ok(Some(self.personal_asker(&live, id, address, request)));
         }
@@ -391,6 +394,19 @@ impl Loader {
         let client = self.good_client(name.org, family.client, now_ms)?;
         let Some(client) = client.filter(|client| client.epoch == record.epoch) else { return Ok(None) };
         let sets = RoleSets::from_bits(family.bits.0, family.bits.1);
-        Ok(Self::client_asker(name.org, family.client, &client, sets, address, request))
+        let asker = Self::client_asker(name.org, family.client, &client, sets, address, request);
+        if asker.is_some() {
+            self.pace_of((name.org, family.client), client.requests_per_minute, now_ms)?;
+        }
+        Ok(asker)
+    }
+
+    /// Count a request of a key that is good.
+    ///
+    /// # Errors
+    /// [`LoaderFault::Paced`].
+    fn pace_of(&self, owner: (OrgId, u32), of_key: u32, now_ms: u64) -> Result<(), LoaderFault> {
+        let of_org = self.directory().tree.get(owner.0).map_or(0, |node| node.policy.requests_per_minute);
+        self.pace.take(owner, (of_key, of_org), now_ms).map_err(|retry_ms| LoaderFault::Paced { retry_ms })
     }
 }

@@ -7,7 +7,7 @@ use linchpin_storage::schema::{Actor, Counter, CounterName, Device, DeviceKey, I
 
 use super::{Loader, LoaderFault, by_of};
 use crate::access::role::Giver;
-use crate::access::{Permissions, PersonRef, Right, RoleSets, Scope, ScopeReach, right};
+use crate::access::{Denial, Permission, Permissions, PersonRef, Right, RoleSets, Scope, ScopeReach, right};
 use crate::audit::{AuditAction, By, Note, ObjectKind};
 use crate::limits;
 
@@ -177,7 +177,8 @@ impl Loader {
         edit.name.as_deref().map_or(Ok(()), name_fits)?;
         let tags = edit.tags.map(tags_of).transpose()?;
         if edit.owner.is_some() && scope.reach() != ScopeReach::Org {
-            return Err(LoaderFault::field("owner", "left to those who may edit all devices"));
+            // Whoever may edit their own devices only gives none away.
+            return Err(Denial::Missing(Permission::DeviceTransfer).into());
         }
         if let Some(Some(owner)) = edit.owner {
             self.is_member(owner, scope.org())?;

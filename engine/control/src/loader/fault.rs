@@ -27,6 +27,8 @@ pub enum LoaderFault {
         /// What it must be.
         expected: String,
     },
+    /// The cursor is none of ours, or of another list or organization.
+    Cursor,
     /// There are as many as there may be.
     Full {
         /// Of what.
@@ -36,6 +38,11 @@ pub enum LoaderFault {
     },
     /// The link or token is not good (any more).
     Spent,
+    /// The key, or its organization, has sent as many requests as it may in a minute.
+    Paced {
+        /// When there is room again, ms from now.
+        retry_ms: u64,
+    },
     /// The store.
     Store(Error),
 }
@@ -55,7 +62,9 @@ impl LoaderFault {
             Self::Give(_) => 403,
             Self::Tree(_) | Self::Conflict(_) | Self::Full { .. } => 409,
             Self::Field { .. } => 422,
+            Self::Cursor => 400,
             Self::Spent => 410,
+            Self::Paced { .. } => 429,
             Self::Store(_) => 503,
         }
     }
@@ -70,8 +79,10 @@ impl LoaderFault {
             Self::Tree(_) => "tree",
             Self::Conflict(_) => "conflict",
             Self::Field { .. } => "field",
+            Self::Cursor => "bad-cursor",
             Self::Full { .. } => "full",
             Self::Spent => "spent",
+            Self::Paced { .. } => "too-fast",
             Self::Store(_) => "store",
         }
     }
@@ -86,8 +97,16 @@ impl fmt::Display for LoaderFault {
             Self::Tree(error) => error.fmt(f),
             Self::Conflict(what) => f.write_str(what),
             Self::Field { field, expected } => write!(f, "{field} must be {expected}"),
+            Self::Cursor => f.write_str("the cursor is of another list, or too old: begin anew"),
             Self::Full { what, limit } => write!(f, "{limit} {what} are the most: remove one first"),
             Self::Spent => f.write_str("this link or token was used, has ended, or was taken back"),
+            Self::Paced { retry_ms } => {
+                let seconds = retry_ms.div_ceil(1_000);
+                write!(
+                    f,
+                    "the key or its organization has sent as many requests as it may in a minute: again in {seconds} s"
+                )
+            }
             Self::Store(error) => error.fmt(f),
         }
     }

@@ -86,7 +86,7 @@ impl Loader {
     /// # Errors
     /// It is none of ours, or another list's.
     pub fn read_cursor<const N: usize>(&self, org: OrgId, list: &str, text: &str) -> Result<[u8; N], LoaderFault> {
-        let wrong = || LoaderFault::field("after", "what this list's last page had as next");
+        let wrong = || LoaderFault::Cursor;
         if text.len() > 2 * (MAC + N) {
             return Err(wrong());
         }

@@ -61,7 +61,7 @@ use linchpin_storage::{Error, KeyLabel, Store};
 use ring::hmac;
 
 use crate::access::{Denial, Directory, Right, Scope, Standing, Tree, admit};
-use crate::account::{EmailAddress, EndedRights, Epochs, Marks, SessionTable, TokenMint};
+use crate::account::{EmailAddress, EndedRights, Epochs, KeyPace, Marks, SessionTable, TokenMint};
 use crate::audit::{By, Ledger};
 use crate::mail::Outbox;
 
@@ -84,6 +84,7 @@ pub struct Loader {
     numbers: Numbers,
     outbox: Outbox,
     erasures: Erasures,
+    pace: KeyPace,
     /// Of digests of addresses and recovery codes.
     marking: hmac::Key,
     /// Of cursors.
@@ -160,6 +161,7 @@ impl Loader {
             numbers: Numbers::default(),
             outbox: Outbox::default(),
             erasures: Erasures::default(),
+            pace: KeyPace::default(),
             marking: hmac::Key::new(hmac::HMAC_SHA256, &*store.labelled_key(KeyLabel::Address)),
             cursors: hmac::Key::new(hmac::HMAC_SHA256, &*store.labelled_key(KeyLabel::Cursor)),
             store,
@@ -170,6 +172,12 @@ impl Loader {
     #[must_use]
     pub const fn ledger(&self) -> &Ledger {
         &self.ledger
+    }
+
+    /// How many requests keys have sent.
+    #[must_use]
+    pub const fn pace(&self) -> &KeyPace {
+        &self.pace
     }
 
     /// Marks of browsers and tokens against forged requests.

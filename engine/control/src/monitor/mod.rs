@@ -71,7 +71,8 @@ async fn page(State(monitor): State<Monitor>) -> Response {
             let upkeep = monitor.desk.upkeep.as_ref();
             let store = upkeep.map(|upkeep| (upkeep.keep().store().figures(), upkeep.figures()));
             let waiting = monitor.desk.desired.unacknowledged();
-            let mut text = metrics::page(&shards, &monitor.desk.facts, waiting, store.as_ref());
+            let paced = monitor.desk.people.as_ref().map_or(0, |people| people.loader().pace().refused());
+            let mut text = metrics::page(&shards, &monitor.desk.facts, (waiting, paced), store.as_ref());
             text.extend(monitor.desk.acme.as_ref().map(crate::acme::AcmeDesk::metrics));
             text.extend(monitor.desk.people.as_ref().map(|people| people.mail_metrics()));
             (kind, text).into_response()

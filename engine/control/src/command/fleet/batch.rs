@@ -39,8 +39,9 @@ pub(in crate::command) async fn batch(
                 return Ok(loader.devices(&call.scope::<right::DeviceDelete>(org)?, &all, now_ms)?);
             }
             if let Some(to) = to {
+                let leave = call.scope::<right::DeviceTransfer>(org)?;
                 call.scope::<right::DeviceCreate>(to)?;
-                return Ok(loader.devices(&call.scope::<right::DeviceTransfer>(org)?, &all, now_ms)?);
+                return Ok(loader.devices(&leave, &all, now_ms)?);
             }
             Ok(loader.devices(&call.scope::<right::DeviceEdit>(org)?, &all, now_ms)?)
         })

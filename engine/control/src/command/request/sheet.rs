@@ -30,7 +30,7 @@ pub struct SheetSummary {
     pub description: String,
     /// Counts its changes.
     pub version: u32,
-    /// Devices of the organization, and of all others that it sees, that have it.
+    /// Devices that have it: of a template of the organization's own all, of one that an organization above gives it its own.
     pub devices: usize,
     /// When it was changed, Unix ms.
     pub changed_ms: u64,

@@ -53,6 +53,12 @@ fn answered(desk: &Desk, call: &RowCall, entry: &TemplateEntry) -> SheetAnswer {
     answer(entry.org, &entry.record, desk.fleet.lock().with_template(&entry.template().id))
 }
 
+/// How many devices have it, as far as an organization may know: of a template that one above gives it, its own.
+fn counted(desk: &Desk, org: OrgId, entry: &TemplateEntry) -> usize {
+    let (fleet, id) = (desk.fleet.lock(), entry.template().id);
+    if entry.org == org { fleet.with_template(&id) } else { fleet.templates_at(org).get(&id).copied().unwrap_or(0) }
+}
+
 /// The templates that the caller may see in an organization.
 pub(super) async fn templates_seen(
     desk: &Desk,
@@ -73,8 +79,10 @@ pub(super) async fn list(
     call: Arc<RowCall>,
     asked: SheetList,
 ) -> Result<ListPage<SheetSummary>, CommandError> {
-    let seen = templates_seen(desk, &call, asked.org.0).await?;
+    let org = asked.org.0;
+    let seen = templates_seen(desk, &call, org).await?;
     let fleet = desk.fleet.lock();
+    let here = fleet.templates_at(org);
     let line = |entry: &TemplateEntry| {
         let (template, sheet) = (entry.template(), &entry.record.sheet);
         SheetSummary {
@@ -83,7 +91,11 @@ pub(super) async fn list(
             name: template.name.to_string(),
             description: sheet.description.to_string(),
             version: sheet.version,
-            devices: fleet.with_template(&template.id),
+            devices: if entry.org == org {
+                fleet.with_template(&template.id)
+            } else {
+                here.get(&template.id).copied().unwrap_or(0)
+            },
             changed_ms: sheet.changed_ms,
             published: sheet.is_published,
             streams: template.datastreams.len(),
@@ -93,8 +105,10 @@ pub(super) async fn list(
 }
 
 pub(super) async fn show(desk: &Desk, call: Arc<RowCall>, asked: SheetShow) -> Result<SheetAnswer, CommandError> {
-    let entry = seen::<right::TemplateView>(desk, &call, asked.org.0, asked.template.0).await?;
-    Ok(answered(desk, &call, &entry))
+    let org = asked.org.0;
+    let entry = seen::<right::TemplateView>(desk, &call, org, asked.template.0).await?;
+    call.extras(|extras| extras.etag = Some(etag(&entry)));
+    Ok(answer(entry.org, &entry.record, counted(desk, org, &entry)))
 }
 
 /// An id that no template has.
@@ -285,7 +299,7 @@ pub(super) async fn show_version(
     let (org, id) = (asked.org.0, asked.template.0);
     let entry = seen::<right::TemplateView>(desk, &call, org, id).await?;
     let record = version(desk, &call, org, &entry, asked.version).await?;
-    Ok(answer(entry.org, &record, desk.fleet.lock().with_template(&id)))
+    Ok(answer(entry.org, &record, counted(desk, org, &entry)))
 }
 
 pub(super) async fn restore(desk: &Desk, call: Arc<RowCall>, asked: SheetRestore) -> Result<SheetAnswer, CommandError> {

@@ -23,6 +23,12 @@ const OF_PROCESS: &[(&str, Kind, &str, &str)] = &[
         "",
         "Devices, tokens and templates that some shard has yet to acknowledge.",
     ),
+    (
+        "linchpin_api_paced_total",
+        Kind::Counter,
+        "",
+        "Requests of keys that were refused because the minute of the key or of its organization was used up.",
+    ),
     ("linchpin_build_info", Kind::Gauge, "version, commit", "Always 1."),
 ];
 
@@ -65,7 +71,7 @@ pub fn catalogue(of_thread: &[About]) -> Vec<Described> {
 pub fn page(
     shards: &[ShardFigures],
     facts: &Facts,
-    unacknowledged: usize,
+    (unacknowledged, paced): (usize, u64),
     store: Option<&(StoreFigures, BackupFigures)>,
 ) -> String {
     let mut out = String::new();
@@ -82,6 +88,7 @@ pub fn page(
         let _ = match name {
             "linchpin_uptime_seconds" => writeln!(out, "{name} {}", facts.started.elapsed().as_secs_f64()),
             "linchpin_unacknowledged_facts" => writeln!(out, "{name} {unacknowledged}"),
+            "linchpin_api_paced_total" => writeln!(out, "{name} {paced}"),
             "linchpin_capacity_connections" => writeln!(out, "{name} {}", facts.capacity),
             _ => writeln!(out, "{name}{{version=\"{}\",commit=\"{}\"}} 1", facts.version, facts.commit),
         };
@@ -173,7 +180,7 @@ mod tests {
             config: None,
         };
         let figures = StoreFigures { unsynced_ms: 28, is_full: true, ..StoreFigures::default() };
-        let page = page(&[shard.clone(), shard], &facts, 0, Some(&(figures, BackupFigures::default())));
+        let page = page(&[shard.clone(), shard], &facts, (0, 3), Some(&(figures, BackupFigures::default())));
         for Described { name, kind, labels, help, .. } in catalogue(&facts.counters) {
             assert!(page.contains(&format!("# HELP {name} {help}\n# TYPE {name} {}\n", kind.name())), "{name}");
             for label in labels.split(", ").filter(|label| !label.is_empty()) {
@@ -196,6 +203,7 @@ mod tests {
             "linchpin_tick_max_seconds{shard=\"1\"} 0.0025",
             "linchpin_store_at_risk_seconds 0.028",
             "linchpin_store_full 1",
+            "linchpin_api_paced_total 3",
             "linchpin_build_info{version=\"1.2.3\",commit=\"1f2e3d\"} 1",
         ] {
             assert!(page.lines().any(|found| found == line), "no {line} in\n{page}");
