@@ -242,3 +242,45 @@ fn decisions_are_listed_with_date_and_status() {
         &tree::decisions::index(&records).unwrap_or_else(|wrong| panic!("{wrong}")),
     );
 }
+
+/// Who may use a route is written by hand, and a route of which nothing is written does not pass.
+#[test]
+fn every_route_says_who_may_use_it() {
+    let table = tree::permissions::PermissionTable::parse(&read("tests/fixtures/permissions.toml")).expect("a table");
+    let openapi: serde_json::Value = serde_json::from_str(&read("docs/openapi.json")).expect("JSON");
+    let others = tree::permissions::other_routes(&files(".rs"));
+    assert!(others.len() > 4, "{others:?}");
+    expect_none(table.wrong(&openapi, &others));
+    expect_page("docs/permissions.md", &table.page(&openapi));
+    let mut more = openapi;
+    more["paths"]["/api/v1/new"]["post"] = serde_json::json!({"operationId": "new.thing", "x-needs": "org.view"});
+    assert_eq!(table.wrong(&more, &others).len(), 1);
+    let mut fewer = others;
+    fewer.insert("/api/v1/door".to_owned());
+    assert_eq!(table.wrong(&more, &fewer).len(), 2);
+}
+
+#[test]
+fn every_threat_has_a_test() {
+    let page = read("docs/threats.md");
+    let text_of = |path: &str| std::fs::read_to_string(root().join(path)).ok();
+    expect_none(tree::permissions::wrong_threats(&page, text_of));
+    // What is not built says so, and only while it is not.
+    let openapi = read("docs/openapi.json");
+    assert_eq!(page.matches("not built yet").count(), usize::from(!openapi.contains("/oidc")));
+    let less = page.replace("`threat_9_a_session_gets_another_token_with_each_proof`", "`threat_9_gone`");
+    assert_eq!(tree::permissions::wrong_threats(&less, text_of).len(), 1);
+    let cut: String = page.lines().filter(|line| !line.starts_with("| 14 ")).map(|line| format!("{line}\n")).collect();
+    assert_eq!(tree::permissions::wrong_threats(&cut, text_of).len(), 1);
+}
+
+/// Threat 20: where the server calls is the operator's, in the configuration. A parameter that looks like an address must be
+/// shown here to be none that is called.
+#[test]
+fn threat_20_nothing_that_people_send_is_fetched() {
+    let mut openapi: serde_json::Value = serde_json::from_str(&read("docs/openapi.json")).expect("JSON");
+    assert_eq!(tree::permissions::addresses_to_call(&openapi), BTreeSet::new());
+    openapi["paths"]["/api/v1/new"]["post"] =
+        serde_json::json!({"requestBody": {"content": {"x": {"schema": {"properties": {"webhook_url": {}}}}}}});
+    assert_eq!(tree::permissions::addresses_to_call(&openapi), BTreeSet::from(["webhook_url".to_owned()]));
+}

@@ -8,6 +8,7 @@ pub mod faults;
 pub mod files;
 pub mod names;
 pub mod paths;
+pub mod permissions;
 pub mod units;
 
 /// Is this a source file of the product, without its tests?
