@@ -35,6 +35,8 @@ pub struct PermissionLine {
     pub unseen: String,
     /// Its device has no template.
     pub is_bare: bool,
+    /// The test that tries those who may; empty: the matrix does.
+    pub elsewhere: String,
 }
 
 /// The whole file.
@@ -48,8 +50,22 @@ pub struct PermissionTable {
     pub others: BTreeMap<String, String>,
 }
 
-const FIELDS: [&str; 13] =
-    ["name", "case", "may", "key", "reach", "query", "body", "foreign", "missing", "place", "half", "unseen", "device"];
+const FIELDS: [&str; 14] = [
+    "name",
+    "case",
+    "may",
+    "key",
+    "reach",
+    "query",
+    "body",
+    "foreign",
+    "missing",
+    "place",
+    "half",
+    "unseen",
+    "device",
+    "elsewhere",
+];
 
 impl PermissionTable {
     /// Read the file.
@@ -166,6 +182,7 @@ fn line(row: &toml::Value) -> Result<PermissionLine, String> {
         half: text("half") == "yes",
         unseen: text("unseen"),
         is_bare: text("device") == "bare",
+        elsewhere: text("elsewhere"),
     })
 }
 

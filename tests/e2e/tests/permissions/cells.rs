@@ -200,12 +200,15 @@ impl Cells {
                     continue;
                 }
                 let owner = is_theirs.then_some(caller.user);
+                let wanted = wanted_at(line, caller, place, acts_on_devices && !is_theirs);
+                if wanted == Wanted::Done && !line.elsewhere.is_empty() {
+                    continue;
+                }
                 let things = self.things(line, place, owner);
                 let org = things.get("below").filter(|_| line.reach == "below").cloned();
                 let org = org.unwrap_or_else(|| self.world.org(place).into());
                 let request = self.filled(line, &org, &things);
                 let answer = self.ask(line, &caller.client, &request);
-                let wanted = wanted_at(line, caller, place, acts_on_devices && !is_theirs);
                 let whose = if is_theirs { ", theirs" } else { "" };
                 let what =
                     format!("{} {} for {}{} in {place:?}{whose}", line.name, line.case, caller.role, below(caller));
@@ -295,6 +298,9 @@ impl Cells {
             let is_named = |slot: &&String| ["session", "key"].contains(&slot.as_str());
             for whose in [other, at] {
                 let is_own = whose == at;
+                if !line.elsewhere.is_empty() && callers[at].role != 'K' {
+                    continue;
+                }
                 if !is_own && (!slots.iter().any(|slot| is_named(&slot)) || callers[at].role == 'K') {
                     continue;
                 }
