@@ -1,5 +1,5 @@
-//! Everything secret and everything personal of people goes through the whole server, rightly and wrongly, and is then looked for where
-//! it must not be: log at debug, metrics, error answers, diaries, after panics, backups, the data directory.
+//! Everything secret and everything personal of people and programs goes through the whole server, rightly and wrongly, and is
+//! then looked for where it must not be: log at debug, metrics, error answers, diaries, after panics, backups, the data directory.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
