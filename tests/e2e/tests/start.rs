@@ -130,7 +130,7 @@ fn the_start_message_says_what_runs_and_what_to_copy() {
     for device in server.devices() {
         assert!(log.contains(&device.token), "tokens are shown once, to whoever started it");
     }
-    for words in ["portable", "BLYNK_AUTH_TOKEN", "blynklib", "blynk-library", "state is in", "connections", &port] {
+    for words in ["portable", "linchpin dev --lan", "blynklib", "blynk-library", "state is in", "connections", &port] {
         assert!(log.contains(words), "no {words:?} in {log}");
     }
 }
