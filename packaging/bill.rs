@@ -7,9 +7,12 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::process::Command;
 
+/// A version of a crate, and the version of what it brings along.
+type Pinned = (&'static str, &'static str);
+
 /// C and C++ inside crates: crate, and name and licence of what it compiles. Its version is in the crate's own after `+`,
 /// or else here for this version of the crate.
-const VENDORED: [(&str, &str, &str, Option<(&str, &str)>); 6] = [
+const VENDORED: [(&str, &str, &str, Option<Pinned>); 6] = [
     ("librocksdb-sys", "rocksdb", "Apache-2.0", None),
     ("aws-lc-sys", "aws-lc", "ISC AND (Apache-2.0 OR ISC) AND OpenSSL", Some(("0.47.0", "5.12.0"))),
     ("libmimalloc-sys", "mimalloc", "MIT", Some(("0.1.49", "2.3.2"))),

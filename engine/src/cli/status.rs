@@ -42,7 +42,7 @@ pub(super) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut out = String::new();
     for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at) % 3 == 0 {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
             out.push(',');
         }
         out.push(digit);
@@ -145,7 +145,7 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn answer(more: serde_json::Value) -> StatusAnswer {
+    fn answer(more: &serde_json::Value) -> StatusAnswer {
         let mut it = json!({
             "online": 1_912, "devices": 2_000, "connections": 1_930, "draining": false, "ends": {"E0101": 3, "E0103": 12, "E0104": 0},
             "shards": [{"online": 1_912}], "version": "0.1.0", "commit": "abc", "driver": "driver: io_uring",
@@ -162,7 +162,7 @@ mod tests {
 
     #[test]
     fn the_page_says_what_matters() {
-        let text = text(&answer(json!({})), 310.4, TimeStyle::Utc, 1_795_457_730);
+        let text = text(&answer(&json!({})), 310.4, TimeStyle::Utc, 1_795_457_730);
         assert_eq!(
             text,
             "linchpin 0.1.0 (abc), up 3 d 4 h, not draining\n\
@@ -179,13 +179,13 @@ mod tests {
     fn trouble_is_in_capitals() {
         let full = json!({"draining": true, "certificate_end_s": 5, "store": {"disk_bytes": 10, "disk_free_bytes": 0, "full": true,
             "poisoned": false, "at_risk_ms": 9_000, "backup_failures": 2, "backs_up": true}});
-        let text = text(&answer(full), 0.0, TimeStyle::Local, 1_795_457_730);
+        let text = text(&answer(&full), 0.0, TimeStyle::Local, 1_795_457_730);
         for word in
             ["DRAINING", "drain --undo", "disk FULL", "no backup since the start, 2 FAILED", "certificate ENDED"]
         {
             assert!(text.contains(word), "no {word:?} in {text}");
         }
-        let memory = super::text(&answer(json!({"store": null, "state": "memory"})), 0.0, TimeStyle::Local, 0);
+        let memory = super::text(&answer(&json!({"store": null, "state": "memory"})), 0.0, TimeStyle::Local, 0);
         assert!(memory.contains("in memory only"), "{memory}");
     }
 

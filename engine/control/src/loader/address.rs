@@ -198,7 +198,7 @@ impl Loader {
         after.account.password = invite.password.clone();
         (after.account.password_ms, after.account.verified_ms) = (now_ms, now_ms);
         after.account.epoch += 1;
-        after.user = User { email: invite.email.clone(), account: after.account.to_bytes(), ..after.user };
+        after.user = User { email: invite.email, account: after.account.to_bytes(), ..after.user };
         change.batch.put(&UserKey::new(id.0, id.1), &after.user)?;
         change.batch.delete_index(&self.store.email_digest(&before.user.email))?;
         change.batch.put_index(&digest, &IndexEntry { org: id.0, number: id.1 })?;

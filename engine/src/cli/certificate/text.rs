@@ -100,7 +100,7 @@ mod tests {
             alarm: "ok".to_owned(),
             log,
         };
-        let text = lines(&[line.clone()], TimeStyle::Utc);
+        let text = lines(std::slice::from_ref(&line), TimeStyle::Utc);
         for part in [
             "node.example (rsa)\n",
             "node.example, www.example",
@@ -113,7 +113,7 @@ mod tests {
         }
         assert!(!text.contains("step 2"), "only the end of the log: {text}");
         let fresh = LineReport { current: None, previous: None, due_s: 0, ..line };
-        assert!(lines(&[fresh.clone()], TimeStyle::Utc).contains("serves    none yet\n  next      now"));
+        assert!(lines(std::slice::from_ref(&fresh), TimeStyle::Utc).contains("serves    none yet\n  next      now"));
         assert!(tried(&fresh, TimeStyle::Utc).ends_with("no certificate came\n"));
     }
 }

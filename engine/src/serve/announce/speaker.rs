@@ -76,7 +76,7 @@ impl Speaker {
         self.left_out += missed;
         while self.waiting.front().is_some_and(|first| first.due_ms <= now_ms) {
             if let Some(first) = self.waiting.pop_front() {
-                self.say_online(now_ms, first, None, out);
+                self.say_online(now_ms, &first, None, out);
             }
         }
         if self.left_out > 0 && now_ms / 1_000 != self.second {
@@ -95,14 +95,14 @@ impl Speaker {
         if let Some(at) = self.waiting.iter().position(|it| it.device == device)
             && let Some(found) = self.waiting.remove(at)
         {
-            self.say_online(now_ms, found, firmware, out);
+            self.say_online(now_ms, &found, firmware, out);
         }
     }
 
     fn say_online(
         &mut self,
         now_ms: u64,
-        it: Waiting,
+        it: &Waiting,
         firmware: Option<(Box<str>, Box<str>)>,
         out: &mut Vec<SpokenLine>,
     ) {

@@ -412,7 +412,7 @@ fn wanted_foreign(line: &PermissionLine, caller: &Caller, (slot, place): (&str, 
     let is_device = matches!(slot, "device" | "bare" | "event");
     let foreign = if is_device && line.foreign != 200 { 404 } else { line.foreign };
     match (all, own) {
-        (true, _) if (200..300).contains(&foreign) && !(line.reach == "inherited" && !caller.below) => Wanted::Done,
+        (true, _) if (200..300).contains(&foreign) && (line.reach != "inherited" || caller.below) => Wanted::Done,
         (true, _) if line.reach == "inherited" && !caller.below => Wanted::Status(403),
         (true, _) if !line.reach.is_empty() && !caller.below => Wanted::Refused,
         (true, _) if is_target => Wanted::Status(404),

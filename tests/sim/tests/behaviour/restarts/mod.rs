@@ -61,7 +61,7 @@ impl Run {
             let connected = if run.world.random.chance(500) {
                 Connected::Mqtt(run.log_in_by_mqtt(device))
             } else {
-                Connected::Blynk(Script::introduced(&mut run.world, &run.tokens[device as usize - 1]))
+                Connected::Blynk(Box::new(Script::introduced(&mut run.world, &run.tokens[device as usize - 1])))
             };
             run.connected.push(connected);
         }

@@ -10,7 +10,7 @@ use super::*;
 
 /// How a device is connected.
 pub(super) enum Connected {
-    Blynk(Script),
+    Blynk(Box<Script>),
     Mqtt(MqttScript),
 }
 
