@@ -35,10 +35,10 @@ export async function serveAt(start_ms, ...options) {
 let browser = null;
 export async function browse() {
   if (BROWSER === 'firefox') {
-    browser ??= await puppeteer.launch({ browser: 'firefox', executablePath: FIREFOX, headless: true, extraPrefsFirefox: { 'ui.prefersReducedMotion': 1 } });
+    browser ??= await puppeteer.launch({ browser: 'firefox', executablePath: FIREFOX, headless: true, acceptInsecureCerts: true, extraPrefsFirefox: { 'ui.prefersReducedMotion': 1 } });
     return browser;
   }
-  browser ??= await puppeteer.launch({ executablePath: CHROMIUM, headless: true, args: ['--no-sandbox', '--font-render-hinting=none', '--force-color-profile=srgb', '--hide-scrollbars'] });
+  browser ??= await puppeteer.launch({ acceptInsecureCerts: true, executablePath: CHROMIUM, headless: true, args: ['--no-sandbox', '--font-render-hinting=none', '--force-color-profile=srgb', '--hide-scrollbars'] });
   return browser;
 }
 export async function endBrowser() { await browser?.close(); browser = null; }

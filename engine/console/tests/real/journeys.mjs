@@ -352,3 +352,20 @@ export async function operator(server) {
   await viewer.close();
   await close();
 }
+
+/** The same over TLS: the page, the session's cookie that browsers retain for it, and the live socket. */
+export async function overTls(server) {
+  const { page, close } = await enter({ ...server, url: `https://${server.ready.tls}` }, MARA);
+  const device = await makeDevice(page, 'Gate contact');
+  const board = new Board(server, device.token);
+  await board.connected();
+  await go(page, `/devices/${device.id}`);
+  board.write(3, '12');
+  await page.waitForFunction(() => document.querySelector('.widget')?.textContent.includes('12'));
+  board.write(3, '34');
+  await page.waitForFunction(() => document.querySelector('.widget')?.textContent.includes('34'));
+  const cookies = await page.cookies();
+  assert.ok(cookies.some((one) => one.name === '__Host-session' && one.secure && one.httpOnly), JSON.stringify(cookies.map((one) => one.name)));
+  board.kill();
+  await close();
+}

@@ -5,7 +5,7 @@ import { browse, BROWSER, endBrowser } from '../journeys/world.mjs';
 import * as journeys from './journeys.mjs';
 import { startServer } from './server.mjs';
 
-const ORDER = ['firstRun', 'ownBoard', 'controls', 'editing', 'people', 'factor', 'siblings', 'exports', 'operator'];
+const ORDER = ['firstRun', 'ownBoard', 'controls', 'editing', 'people', 'factor', 'siblings', 'exports', 'operator', 'overTls'];
 const wanted = process.argv.slice(2);
 let failed = 0;
 
