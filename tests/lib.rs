@@ -3,8 +3,10 @@
 
 use std::collections::BTreeSet;
 
+pub use left_out::{can_or_left_out, left_out};
 use tree::units;
 
+mod left_out;
 pub mod tree;
 
 /// What each crate of ours may use of ours. Tests and benches may use anything.

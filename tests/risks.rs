@@ -1,6 +1,5 @@
 //! What a review would look for at every change: known weaknesses of crates, dangerous patterns, faults that were mended.
 
-use std::io::Write as _;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use linchpin_tests::tree;
@@ -24,10 +23,7 @@ fn the_advisories_are_not_old() {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970");
     let Some(said) = snapshot().stale((now.as_secs() / 86_400) as i64) else { return };
     assert!(std::env::var_os("LINCHPIN_RELEASE").is_none(), "{said}");
-    if let Some(list) = std::env::var_os("LINCHPIN_LEFT_OUT") {
-        let mut list = std::fs::File::options().create(true).append(true).open(list).expect("the list");
-        writeln!(list, "known weaknesses of crates: {said}").expect("a line");
-    }
+    linchpin_tests::left_out(&format!("known weaknesses of crates: {said}"));
 }
 
 /// Lists of files in `tests/fixtures/tidy.toml`.

@@ -1,5 +1,7 @@
 //! The console in browsers, against the binary, with a real board: the journeys of engine/console/tests/real.
 
+#![allow(clippy::print_stdout, reason = "each journey's time is worth seeing")]
+
 use std::path::Path;
 use std::process::Command;
 use std::sync::{Mutex, PoisonError};

@@ -85,14 +85,8 @@ fn expect_ready(server: &Server, status: u16, said: &str) {
 
 #[test]
 fn a_full_disk_refuses_changes_and_nothing_else() {
-    if !rustix::process::getuid().is_root() {
-        let may = std::env::var_os("LINCHPIN_LEAVE_OUT").is_some();
-        assert!(may, "a disk of its own needs root; LINCHPIN_LEAVE_OUT=1 leaves this test out");
-        println!("LEFT OUT: a disk of its own needs root");
-        if let Some(list) = std::env::var_os("LINCHPIN_LEFT_OUT") {
-            let mut list = File::options().create(true).append(true).open(list).expect("the list");
-            list.write_all(b"a full disk of the server: needs root\n").expect("a line");
-        }
+    let is_root = rustix::process::getuid().is_root();
+    if !linchpin_tests::can_or_left_out(is_root, "a full disk of the server: needs root") {
         return;
     }
     let times: u32 = std::env::var("LINCHPIN_FULLS").ok().and_then(|text| text.parse().ok()).unwrap_or(2);

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 const PASSWORD: &str = "a lamp in the harbour";
 
-fn key(admin: &SignedIn, org: u64, more: Value) -> (String, String) {
+fn key(admin: &SignedIn, org: u64, more: &Value) -> (String, String) {
     let mut body = json!({"name": "CI", "permissions": ["device.view", "org.view"]});
     for (name, value) in more.as_object().into_iter().flatten() {
         body[name] = value.clone();
@@ -40,10 +40,10 @@ fn keys_and_their_organizations_have_so_many_requests_a_minute() {
     let path = format!("/orgs/{org}");
     let with = |secret: &str| SignedIn::with_key(server.address(), secret);
 
-    let (_, slow) = key(&eve, org, json!({"requests_per_minute": 5}));
+    let (_, slow) = key(&eve, org, &json!({"requests_per_minute": 5}));
     assert_eq!(answered(&with(&slow), &path, 20), 5);
     // An access token counts for its client, whatever token it is.
-    let (id, secret) = key(&eve, org, json!({"kind": "oauth", "requests_per_minute": 3}));
+    let (id, secret) = key(&eve, org, &json!({"kind": "oauth", "requests_per_minute": 3}));
     let token = || {
         let ask = json!({"grant_type": "client_credentials", "client_id": id, "client_secret": secret});
         let tokens = SignedIn::stranger(server.address()).good("POST", "/oauth2/token", Some(ask));
@@ -51,10 +51,10 @@ fn keys_and_their_organizations_have_so_many_requests_a_minute() {
     };
     with_two(&token(), &token(), &path);
     // All of them together: 12, of which 8 are gone.
-    let (_, other) = key(&eve, org, json!({}));
+    let (_, other) = key(&eve, org, &json!({}));
     assert_eq!(answered(&with(&other), &path, 30), 4);
     // Another organization's keys, and people, go on.
-    let (_, elsewhere) = key(&eve, 1, json!({}));
+    let (_, elsewhere) = key(&eve, 1, &json!({}));
     for _ in 0..30 {
         assert_eq!(with(&elsewhere).ask("GET", "/orgs/1", None).status, 200);
         assert_eq!(eve.ask("GET", &path, None).status, 200);

@@ -3,7 +3,6 @@
 
 #![allow(clippy::print_stdout, reason = "what is left out is said")]
 
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use linchpin_compat::limits::EFFECT;
@@ -13,17 +12,7 @@ use rustix::process::Signal;
 
 /// May this test mount? Without root it fails, unless somebody says to leave it out.
 fn may_mount() -> bool {
-    if rustix::process::getuid().is_root() {
-        return true;
-    }
-    let may = std::env::var_os("LINCHPIN_LEAVE_OUT").is_some();
-    assert!(may, "a namespace with mounts of its own needs root; LINCHPIN_LEAVE_OUT=1 leaves this test out");
-    if let Some(list) = std::env::var_os("LINCHPIN_LEFT_OUT") {
-        let mut list = std::fs::File::options().create(true).append(true).open(list).expect("the list");
-        list.write_all(b"the unit with its mounts: needs root\n").expect("a line");
-    }
-    println!("LEFT OUT: needs root");
-    false
+    linchpin_tests::can_or_left_out(rustix::process::getuid().is_root(), "the unit with its mounts: needs root")
 }
 
 fn unit() -> PathBuf {

@@ -119,7 +119,7 @@ fn the_authority_says_when_to_renew() {
     let ports = Ports::free();
     let authority = PebbleAuthority::start(&ports.options());
     if !authority.is_modern {
-        println!("left out: pebble 2.4 has no renewal information");
+        linchpin_tests::left_out("renewal information (RFC 9773): pebble 2.4 has none");
         return;
     }
     let server = Server::serve(&ports.config(&authority, "", &format!("names = [\"{NAME}\"]"))).start();
