@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use linchpin_compat::{BackEnd, Device, Frame, Server, command, eventually, field, linchpin_path};
+use linchpin_e2e::Mqtt;
 use linchpin_fleet::tls::{Trust, Way};
 use linchpin_protocol::ws;
 use linchpin_tls::{Desk, Version};
@@ -377,6 +378,28 @@ fn at_every_step_the_old_process_takes_everything_back() {
             (server.value(device, "V1").as_deref() == Some(&number[..])).then_some(())
         });
     }
+}
+
+/// The delay of a will is not over when its server ends: the next process does not know of it.
+#[test]
+fn a_will_that_waits_is_written_before_a_restart_and_before_an_upgrade() {
+    let mut server = Server::dev().shards(2).devices(1).start();
+    let device = server.more_devices().remove(0);
+    let lose = |server: &Server, text: &str| {
+        drop(Mqtt::login_with_will(server.address(), &device, Some(("ds/V1", text, 600))));
+        eventually(LIMIT, "the device is away", || (!server.is_online(&device)).then_some(()));
+        assert_ne!(server.value(&device, "V1").as_deref(), Some(text), "its delay is ten minutes");
+    };
+    lose(&server, "restarted");
+    server.restart();
+    let has = |server: &Server, text: &str| (server.value(&device, "V1").as_deref() == Some(text)).then_some(());
+    eventually(LIMIT, "the restarted server has the will", || has(&server, "restarted"));
+    lose(&server, "upgraded");
+    let end = EndOfAll(&server);
+    let (report, success) = upgrade(&server, &[]);
+    assert!(success, "{report}");
+    eventually(LIMIT, "the new process has the will", || has(&server, "upgraded"));
+    drop(end);
 }
 
 #[test]
