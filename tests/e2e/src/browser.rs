@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -135,6 +135,13 @@ impl Browser {
             fields.push("Content-Type: application/json".to_owned());
         }
         let body = body.map(ToString::to_string);
+        // A server that does not keep up with passwords says when to come again; nothing has changed then.
+        for _ in 0..30 {
+            let answer = self.ask_raw(method, &format!("/api/v1{path}"), &fields, body.as_deref());
+            let wait = answer.field("retry-after").and_then(|text| text.parse().ok()).filter(|_| answer.status == 503);
+            let Some(wait) = wait else { return answer };
+            std::thread::sleep(Duration::from_secs(wait));
+        }
         self.ask_raw(method, &format!("/api/v1{path}"), &fields, body.as_deref())
     }
 

@@ -130,6 +130,8 @@ impl MailPartner {
             .args([Self::LOGIN.0, Self::LOGIN.1])
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
+            // It warns of its own parts.
+            .stderr(Stdio::null())
             .spawn()
             .expect("the mail server starts: run make setup");
         let mut line = String::new();
@@ -207,7 +209,7 @@ pub fn config(trusted: &Trusted, mail: &MailPartner, console: &str) -> String {
     format!(
         "[listen]\ntls = [\"127.0.0.1:0\"]\nmetrics = \"127.0.0.1:0\"\n[tls]\nnames = [\"localhost\"]\n\
          [[certificate]]\nchain = \"{}\"\nkey = \"{}\"\n[data]\ndir = \"@/data\"\n[console]\n{console}\n\
-         [mail]\nserver = \"localhost\"\nport = {}\nfrom = \"Linchpin <linchpin@iot.example>\"\nuser = \"{}\"\n\
+         [mail]\nserver = \"localhost\"\nport = {}\nfrom = \"Linchpin <linchpin\\u0040iot.example>\"\nuser = \"{}\"\n\
          password = \"file:{}\"\nca = \"{}\"\n",
         path("chain.pem"),
         path("key.pem"),

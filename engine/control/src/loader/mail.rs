@@ -98,7 +98,9 @@ impl Loader {
     pub(crate) fn mail_gone(&self, key: MailKey) -> Result<(), LoaderFault> {
         let mut change = self.ledger.change(By::system(), &[key.org()], 0);
         change.batch.delete::<OutboxMail>(&key)?;
-        Ok(change.commit_silently()?)
+        change.commit_silently()?;
+        self.outbox.gone();
+        Ok(())
     }
 
     /// A mail is tried again then; nothing if it was erased meanwhile.

@@ -128,6 +128,12 @@ impl Outbox {
         self.posted.notified().await;
     }
 
+    /// One is gone.
+    pub(crate) fn gone(&self) {
+        // Somebody may have counted meanwhile.
+        let _ = self.waiting.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |waiting| waiting.checked_sub(1));
+    }
+
     /// How many there are, as somebody counted.
     pub(crate) fn counted(&self, waiting: usize) {
         self.waiting.store(waiting, Ordering::Relaxed);

@@ -1,0 +1,111 @@
+//! Mail against a mail server: links do what they say.
+
+use std::time::Duration;
+
+use linchpin_compat::{Server, eventually};
+use linchpin_e2e::mail::{MailPartner, Trusted, config};
+use linchpin_e2e::{Browser, create_person, password_hash};
+use serde_json::json;
+
+const PASSWORD: &str = "a lamp in the harbour";
+const EVE: &str = "eve@example.com";
+/// For a busy machine.
+const TRIES: Duration = Duration::from_secs(90);
+
+struct World {
+    trusted: Trusted,
+    mail: MailPartner,
+    server: Server,
+    eve: Browser,
+}
+
+/// Eve is the Admin, and signed in.
+fn world(console: &str) -> World {
+    let trusted = Trusted::make();
+    let mail = MailPartner::start(&trusted);
+    let server = Server::serve(&config(&trusted, &mail, console)).start();
+    create_person(&server, 1, "admin", EVE, PASSWORD);
+    let mut eve = Browser::over_tls(&server, &trusted.path("ca.pem"));
+    let _ = eve.sign_in(EVE, PASSWORD, None).good();
+    World { trusted, mail, server, eve }
+}
+
+#[test]
+fn a_forgotten_password_is_set_by_a_link_and_the_owner_hears_of_it() {
+    let World { trusted, mail, server, mut eve } = world("");
+    let _ = eve.ask("PATCH", "/me", Some(&json!({"locale": "de"}))).good();
+    let ca = trusted.path("ca.pem");
+    let mut stranger = Browser::over_tls(&server, &ca);
+    for email in ["nobody@example.com", EVE] {
+        assert_eq!(stranger.post("/reset", &json!({"email": email})).status, 202);
+    }
+    let taken = mail.mail(EVE, "Neues Passwort");
+    assert!(taken.plain().contains("für Ihr Konto"), "{}", taken.plain());
+    assert!(mail.taken().iter().all(|mail| mail.to == EVE), "nobody is written to who has no account");
+    let hash = password_hash(EVE, "another lamp, another harbour");
+    let body = json!({"token": taken.secret(), "email": EVE, "hash": hash});
+    assert_eq!(stranger.post("/reset/confirm", &body).status, 204);
+    stranger.post("/reset/confirm", &body).expect_problem(410, "E0613");
+    eve.get("/me").expect_problem(401, "E0602");
+    let notice = mail.mail(EVE, "Passwort hat sich");
+    assert!(notice.secret().is_empty() && notice.plain().contains("setzen Sie sofort ein neues"));
+    let _ = eve.sign_in(EVE, "another lamp, another harbour", None).good();
+}
+
+#[test]
+fn an_address_changes_by_the_new_mailbox_and_is_stopped_by_the_old_one() {
+    let World { trusted, mail, server, mut eve } = world("");
+    let new = "eve@harbour.example";
+    let ask = |eve: &mut Browser, new: &str| {
+        let (old_hash, new_hash) = (password_hash(EVE, PASSWORD), password_hash(new, PASSWORD));
+        eve.ask("PUT", "/me/email", Some(&json!({"new_email": new, "old": old_hash, "new": new_hash})))
+    };
+    assert_eq!(ask(&mut eve, "mallory@example.com").status, 202);
+    let stop = mail.mail(EVE, "about to change");
+    let (_, confirm) = (mail.mail(EVE, "about to change"), mail.mail("mallory@example.com", "Confirm"));
+    let mut stranger = Browser::over_tls(&server, &trusted.path("ca.pem"));
+    assert_eq!(stranger.post("/verify/stop", &json!({"token": stop.secret()})).status, 204);
+    stranger.post("/verify/address", &json!({"token": confirm.secret()})).expect_problem(410, "E0613");
+    eve.get("/me").expect_problem(401, "E0602");
+    let _ = eve.sign_in(EVE, PASSWORD, None).good();
+    assert_eq!(ask(&mut eve, new).status, 202);
+    let confirm = mail.mail(new, "Confirm");
+    assert_eq!(stranger.post("/verify/address", &json!({"token": confirm.secret()})).status, 204);
+    eve.get("/me").expect_problem(401, "E0602");
+    for mailbox in [EVE, new] {
+        assert!(mail.mail(mailbox, "has changed").secret().is_empty());
+    }
+    stranger.sign_in(EVE, PASSWORD, None).expect_problem(401, "E0604");
+    eventually(TRIES, "the new address signs in", || {
+        let answer = eve.sign_in(new, PASSWORD, None);
+        (answer.status != 429).then(|| answer.good())
+    });
+    assert_eq!(eve.get("/me").good()["user"]["email"], new);
+}
+
+#[test]
+fn people_sign_up_where_the_operator_allows_it() {
+    let World { trusted, mail, server, .. } =
+        world("register = 1\nsecurity_contact = [\"mailto:security\\u0040iot.example\"]");
+    let mut stranger = Browser::over_tls(&server, &trusted.path("ca.pem"));
+    for email in ["bob@example.com", EVE] {
+        assert_eq!(stranger.post("/register", &json!({"email": email, "locale": "de"})).status, 202);
+    }
+    let link = mail.mail("bob@example.com", "Anmeldung");
+    let exists = mail.mail(EVE, "account already");
+    assert!(exists.secret().is_empty());
+    let hash = password_hash("bob@example.com", PASSWORD);
+    let body = json!({"token": link.secret(), "email": "bob@example.com", "name": "Bob", "hash": hash});
+    let _ = stranger.post("/verify", &body).good();
+    let _ = stranger.sign_in("bob@example.com", PASSWORD, None).good();
+    let me = stranger.get("/me").good();
+    assert_eq!((&me["grants"][0]["org"], &me["grants"][0]["role_name"]), (&json!(1), &json!("User")));
+    let page = stranger.ask_raw("GET", "/.well-known/security.txt", &[], None);
+    let page = page.body.as_str().unwrap_or_default().to_owned();
+    assert!(page.starts_with("Contact: mailto:security@iot.example\nExpires: 20"), "{page}");
+    // Elsewhere nobody does.
+    let closed = Server::dev().start();
+    let mut stranger = Browser::new(&closed);
+    stranger.post("/register", &json!({"email": "bob@example.com"})).expect_problem(409, "E0614");
+    assert_eq!(stranger.ask_raw("GET", "/.well-known/security.txt", &[], None).status, 404);
+}
