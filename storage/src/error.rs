@@ -87,6 +87,13 @@ pub enum Error {
         /// What kind of record.
         family: &'static str,
     },
+    /// A newer version has upgraded the store: it holds records that this one does not know.
+    Newer {
+        /// Folder.
+        path: PathBuf,
+        /// A column family that is not known.
+        family: String,
+    },
     /// The store is closing.
     Closed,
     /// Something is larger than it may be.
@@ -174,6 +181,13 @@ impl fmt::Display for Error {
                 f,
                 "the store was made by an older version and cannot hold {family} records yet: \
                  `linchpin upgrade finalize` makes room for them, after which the older version cannot go back"
+            ),
+            Self::Newer { path, family } => write!(
+                f,
+                "the store in {} was upgraded by a newer version (`linchpin upgrade finalize`): it holds {family} records, which \
+                 this version does not know; start the newer version, or restore a backup from before the upgrade; nothing was \
+                 changed",
+                path.display()
             ),
             Self::Closed => f.write_str("the store is closed: the server is stopping"),
             Self::TooLarge { what, len, limit } => {

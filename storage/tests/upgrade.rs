@@ -121,6 +121,28 @@ fn an_older_store_serves_as_before_until_it_is_upgraded() {
     }
 }
 
+/// What `finalize` of a later version leaves: this program is the older one then.
+#[test]
+fn a_store_that_a_newer_version_has_upgraded_is_refused_with_words() {
+    let folder = Folder::new("newer");
+    close(old(&folder));
+    let path = folder.at("store").join("db");
+    let mut options = rocksdb::Options::default();
+    options.set_wal_dir(folder.at("store").join("wal"));
+    let names = rocksdb::DB::list_cf(&options, &path).expect("the families");
+    let mut db = rocksdb::DB::open_cf(&options, &path, names).expect("opens");
+    db.create_cf("of_tomorrow", &rocksdb::Options::default()).expect("makes one");
+    drop(db);
+    for open in [Store::open, Store::open_to_read] {
+        let error = open(Settings::new(folder.at("store"), key(1))).expect_err("it is refused");
+        let text = error.to_string();
+        assert!(matches!(error, Error::Newer { .. }), "{text}");
+        for words in ["newer version", "of_tomorrow", "restore a backup", "nothing was changed"] {
+            assert!(text.contains(words), "{text}");
+        }
+    }
+}
+
 #[test]
 fn a_new_store_has_room_for_everything_and_erases_it() {
     let folder = Folder::new("upgrade-new");

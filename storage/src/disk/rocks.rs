@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use rocksdb::{
     BlockBasedOptions, BoundColumnFamily, Cache, ColumnFamilyDescriptor, DBCompressionType, DBRecoveryMode,
-    DBWithThreadMode, InfoLogger, LogLevel, MultiThreaded, Options,
+    DBWithThreadMode, DEFAULT_COLUMN_FAMILY_NAME, InfoLogger, LogLevel, MultiThreaded, Options,
 };
 
 use crate::disk::filter::CompactionFilters;
@@ -96,8 +96,17 @@ fn open_error(path: &Path, error: rocksdb::Error) -> Error {
     Error::Open { path: path.to_owned(), reason: error.into_string() }
 }
 
+/// Names of all column families: looked at before anything is opened.
+///
+/// # Errors
+/// There is one that this version does not know: a newer one has upgraded the store for good.
 fn columns(layout: &Layout) -> Result<Vec<String>, Error> {
-    Db::list_cf(&Options::default(), &layout.db).map_err(|error| open_error(&layout.db, error))
+    let names = Db::list_cf(&Options::default(), &layout.db).map_err(|error| open_error(&layout.db, error))?;
+    let is_unknown = |name: &&String| *name != DEFAULT_COLUMN_FAMILY_NAME && Family::parse(name).is_none();
+    match names.iter().find(is_unknown) {
+        Some(family) => Err(Error::Newer { path: layout.folder.clone(), family: family.clone() }),
+        None => Ok(names),
+    }
 }
 
 /// Live tables of an open database: number and size.
