@@ -316,7 +316,8 @@ impl Cells {
                 let caller = &mut callers[at];
                 let wanted = match (caller.role, is_own) {
                     ('K', _) if line.key => Wanted::Done,
-                    ('K', _) => Wanted::Status(403),
+                    // What is the server's is out of sight for a key of another organization.
+                    ('K', _) => Wanted::Refused,
                     (_, false) => Wanted::Status(404),
                     (role, _) if line.may.contains(role) => Wanted::Done,
                     _ => Wanted::Status(403),
@@ -353,7 +354,7 @@ impl Cells {
         if !line.half {
             let half = self.half.clone();
             let answer = self.ask(line, &half, &request);
-            self.expect(&format!("{} {} while a factor is due", line.name, line.case), &answer, Wanted::Status(403));
+            self.expect(&format!("{} {} while a factor is due", line.name, line.case), &answer, Wanted::Refused);
         }
         let (method, _) = self.route(line);
         if method != "GET" {
