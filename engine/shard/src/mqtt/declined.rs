@@ -57,19 +57,19 @@ pub(crate) enum Declined {
 /// Codes of messages over MQTT that did nothing: what happened, and what to do about it. Codes never change their meaning.
 pub const MESSAGE_CODES: [(u16, &str, &str); 10] = [
     (
-        601,
+        801,
         "A message went to a topic that does nothing.",
         "Publish to a topic of docs/mqtt.md, or map it in the template.",
     ),
-    (602, "A message named a datastream that the template does not have.", "Check the name, or add it as an alias."),
-    (603, "A value, a property or a text is not what it must be.", "The message says what it must be."),
-    (604, "The quota of messages or events is used up.", "Send fewer, or several values in one batch_ds."),
-    (605, "The store could not take it, or still reads what was written last.", "Try again later; look at the disk."),
-    (606, "There is no such event, field or place.", "Check the name, or add it to the template."),
-    (607, "The payload has another shape than its topic needs.", "The message says which shape."),
-    (608, "The answer has no subscription.", "Subscribe to downlink/# before you ask."),
-    (609, "The answer is longer than the client takes.", "Raise rxbuff or the maximum packet size."),
-    (610, "The will goes to a topic that does nothing.", "Use ds/NAME, event/CODE or meta/NAME."),
+    (802, "A message named a datastream that the template does not have.", "Check the name, or add it as an alias."),
+    (803, "A value, a property or a text is not what it must be.", "The message says what it must be."),
+    (804, "The quota of messages or events is used up.", "Send fewer, or several values in one batch_ds."),
+    (805, "The store could not take it, or still reads what was written last.", "Try again later; look at the disk."),
+    (806, "There is no such event, field or place.", "Check the name, or add it to the template."),
+    (807, "The payload has another shape than its topic needs.", "The message says which shape."),
+    (808, "The answer has no subscription.", "Subscribe to downlink/# before you ask."),
+    (809, "The answer is longer than the client takes.", "Raise rxbuff or the maximum packet size."),
+    (810, "The will goes to a topic that does nothing.", "Use ds/NAME, event/CODE or meta/NAME."),
 ];
 
 impl From<Refused> for Declined {
@@ -88,19 +88,19 @@ impl Declined {
     /// The number in its code.
     pub(crate) const fn number(self) -> u16 {
         match self {
-            Self::Topic => 601,
-            Self::Name | Self::Refused(Refused::Fault(Fault::NoDatastream { .. })) => 602,
-            Self::Refused(Refused::NotStored | Refused::StoreFailed) | Self::Busy => 605,
-            Self::Refused(Refused::EventTooSoon | Refused::EventsUsedUp) | Self::Quota => 604,
+            Self::Topic => 801,
+            Self::Name | Self::Refused(Refused::Fault(Fault::NoDatastream { .. })) => 802,
+            Self::Refused(Refused::NotStored | Refused::StoreFailed) | Self::Busy => 805,
+            Self::Refused(Refused::EventTooSoon | Refused::EventsUsedUp) | Self::Quota => 804,
             Self::Refused(
                 Refused::NothingThere | Refused::TokenIsSecret | Refused::NoSuchEvent | Refused::NoSuchStream(_),
             )
-            | Self::NoPlace => 606,
-            Self::Refused(_) | Self::Empty | Self::EventTooLong | Self::MetaTooLong | Self::Property => 603,
-            Self::Payload(_) | Self::NotText | Self::Pointer => 607,
-            Self::Unsubscribed => 608,
-            Self::AnswerTooLarge { .. } => 609,
-            Self::WillTopic => 610,
+            | Self::NoPlace => 806,
+            Self::Refused(_) | Self::Empty | Self::EventTooLong | Self::MetaTooLong | Self::Property => 803,
+            Self::Payload(_) | Self::NotText | Self::Pointer => 807,
+            Self::Unsubscribed => 808,
+            Self::AnswerTooLarge { .. } => 809,
+            Self::WillTopic => 810,
         }
     }
 

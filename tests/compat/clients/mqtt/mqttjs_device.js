@@ -60,7 +60,7 @@ async function use () {
   JSON.parse(await expect('downlink/utc/all/json'))
   const refused = await code('ds/Slider', 'fast')
   if (five && refused !== 0x99) fail(`a refused write: ${refused}`)
-  if (!five && !(await expect('downlink/diag')).startsWith('E0603')) fail('no diag')
+  if (!five && !(await expect('downlink/diag')).startsWith('E0803')) fail('no diag')
   await client.endAsync()
 }
 

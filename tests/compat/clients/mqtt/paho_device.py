@@ -105,7 +105,7 @@ def use():
         assert device.confirm("ds/Nothing", "1") == 0x90
     else:
         assert device.confirm("ds/Slider", "fast") == 0
-        assert device.expect("downlink/diag").startswith(b"E0603")
+        assert device.expect("downlink/diag").startswith(b"E0803")
     assert device.confirm("ds/Message/erase", "") == 0
     device.client.publish("get/ds", "Message,Slider")
     device.expect("downlink/ds/Slider", b"512")

@@ -30,7 +30,7 @@ fn without_a_subscription_nothing_comes_but_what_needs_none() {
     assert!(matches!(push(&mut world, Push::Debug { text: "hello".into() }), Report::Done));
     let expected = [message("downlink/ota/json", r#"{"url":"http://h/f.bin"}"#), message("downlink/diag", "hello")];
     assert_eq!(script.messages(&mut world), expected);
-    assert!(diag(&script.ask(&mut world, "get/ds", "Speed")).starts_with("E0608"));
+    assert!(diag(&script.ask(&mut world, "get/ds", "Speed")).starts_with("E0808"));
 }
 
 #[test]
@@ -82,7 +82,7 @@ fn syncs_send_values_clocks_send_time() {
     world.run_ms(1_000);
     let unknown = script.ask(&mut world, "get/ds", "Speed,Nothing");
     assert_eq!(unknown[0], message("downlink/ds/Speed", "1"), "what is known comes all the same");
-    assert!(diag(&unknown).starts_with("E0602"));
+    assert!(diag(&unknown).starts_with("E0802"));
 }
 
 #[test]

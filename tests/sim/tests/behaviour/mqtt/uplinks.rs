@@ -25,21 +25,21 @@ fn what_is_not_taken_has_a_reason_or_a_diag() {
     let (mut world, token, _) = mqtt_world();
     let mut five = MqttScript::login(&mut world, &MqttLogin::new(Level::V5), &token);
     for (topic, payload, reason, code) in [
-        ("ds/Speed", "1.5", 0x99, "E0603"),
-        ("ds/Speed", "fast", 0x99, "E0603"),
-        ("ds/Speed", "", 0x99, "E0603"),
-        ("ds/Nothing", "1", 0x90, "E0602"),
-        ("ds/V0", "1", 0x90, "E0602"),
-        ("home/door", "open", 0x90, "E0601"),
-        ("event/cold", "", 0x90, "E0606"),
-        ("batch_ds", "no json", 0x99, "E0607"),
-        ("batch_ds", r#"{"Speed":1,"Nothing":2}"#, 0x90, "E0602"),
-        ("ds/Speed/timestamped_batch", "[[1,2]]", 0x99, "E0603"),
-        ("ds/Speed/prop/colour", "x", 0x99, "E0603"),
-        ("get/loc/all", "", 0x83, "E0606"),
+        ("ds/Speed", "1.5", 0x99, "E0803"),
+        ("ds/Speed", "fast", 0x99, "E0803"),
+        ("ds/Speed", "", 0x99, "E0803"),
+        ("ds/Nothing", "1", 0x90, "E0802"),
+        ("ds/V0", "1", 0x90, "E0802"),
+        ("home/door", "open", 0x90, "E0801"),
+        ("event/cold", "", 0x90, "E0806"),
+        ("batch_ds", "no json", 0x99, "E0807"),
+        ("batch_ds", r#"{"Speed":1,"Nothing":2}"#, 0x90, "E0802"),
+        ("ds/Speed/timestamped_batch", "[[1,2]]", 0x99, "E0803"),
+        ("ds/Speed/prop/colour", "x", 0x99, "E0803"),
+        ("get/loc/all", "", 0x83, "E0806"),
         ("get/ds", "Speed,Message", 0, ""),
-        ("get/ds", "", 0x99, "E0607"),
-        ("tele/pump/SENSOR", "{}", 0x99, "E0607"),
+        ("get/ds", "", 0x99, "E0807"),
+        ("tele/pump/SENSOR", "{}", 0x99, "E0807"),
     ] {
         let id = five.publish(&mut world, 1, topic, payload.as_bytes());
         let heard = five.hear(&mut world);
@@ -63,11 +63,11 @@ fn older_clients_and_qos_0_hear_of_it_once_a_second() {
         assert_eq!(heard.iter().filter(|it| it.kind == "PUBACK" && it.code == 0).count(), if qos == 1 { 5 } else { 0 });
         let diags: Vec<_> = heard.iter().filter(|it| it.topic == "downlink/diag").collect();
         assert_eq!(diags.len(), 1, "{heard:?}");
-        for words in ["E0603", "a whole number", "V0"] {
+        for words in ["E0803", "a whole number", "V0"] {
             assert!(diags[0].payload.contains(words), "{words}: {diags:?}");
         }
         world.run_ms(1_100);
-        assert!(diag(&script.ask(&mut world, "ds/Nothing", "1")).starts_with("E0602"));
+        assert!(diag(&script.ask(&mut world, "ds/Nothing", "1")).starts_with("E0802"));
     }
 }
 

@@ -113,7 +113,7 @@ fn a_will_to_nowhere_is_said_at_the_login() {
         let mut script = MqttScript::connect(&mut world, Level::V4);
         let heard = script.log_in(&mut world, &with_will(Level::V4, topic, "x", 0), &token);
         assert_eq!((heard[0].kind, heard[0].code), ("CONNACK", 0));
-        assert!(heard[1].payload.starts_with("E0610"), "{heard:?}");
+        assert!(heard[1].payload.starts_with("E0810"), "{heard:?}");
         world.abort(script.conn);
         world.run_ms(50);
     }
