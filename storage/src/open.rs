@@ -158,7 +158,7 @@ impl Store {
         durable::sync_folder(&layout.folder)?;
         let clock = trusted_clock(&settings, &layout, &keyring, &key)?;
         settings.steps.reach("before opening RocksDB");
-        let rocks = Arc::new(Rocks::open(&layout, &settings, &clock, found.create)?);
+        let rocks = Arc::new(Rocks::open(&layout, &settings, &clock, (found.create, found.sequence))?);
         let failed = |error: rocksdb::Error| Error::Open { path: layout.db.clone(), reason: error.into_string() };
         rocks.db.disable_file_deletions().map_err(failed)?;
         let sequence = rocks.db.latest_sequence_number();

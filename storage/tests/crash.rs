@@ -66,6 +66,46 @@ fn nothing_acknowledged_is_lost_when_the_program_is_killed() {
     report("kills", &costs);
 }
 
+/// What a file system leaves behind the last sync of the log can be anything: a length of the file that is on the disk before
+/// its bytes are. It is nobody's: nothing of it was acknowledged. What is damaged before that end still refuses the start.
+#[test]
+fn what_follows_the_last_sync_of_the_log_may_be_anything() {
+    let folder = Folder::new("torn");
+    let anchor = folder.at("anchor");
+    let store = Store::open(settings_at(&folder.0, &anchor)).expect("opens");
+    add_org(&store, 1, "Acme");
+    drop(store);
+    for (round, bytes) in [7, 40, 3_000, 70_000].into_iter().enumerate() {
+        let first = round as u32 * 10_000 + 1;
+        let mut running = Running::start(&folder.0, &anchor, first);
+        std::thread::sleep(Duration::from_millis(300));
+        let ended_ms = now_ms();
+        let said = running.kill();
+        let newest = newest_log(&settings_at(&folder.0, &anchor).folder);
+        let mut log = std::fs::OpenOptions::new().append(true).open(&newest).expect("opens the log");
+        std::io::Write::write_all(&mut log, &vec![0xA5; bytes]).expect("writes");
+        let cost = check(settings_at(&folder.0, &anchor), &said, first, ended_ms);
+        assert!(cost.acknowledged > 0, "{bytes} bytes");
+    }
+    // The last written half of what is synced.
+    let running = Running::start(&folder.0, &anchor, 90_001);
+    std::thread::sleep(Duration::from_millis(300));
+    drop(running);
+    let newest = newest_log(&settings_at(&folder.0, &anchor).folder);
+    let mut bytes = std::fs::read(&newest).expect("reads the log");
+    let middle = bytes.len() / 2;
+    bytes[middle..middle + 64].iter_mut().for_each(|byte| *byte ^= 0xFF);
+    std::fs::write(&newest, &bytes).expect("writes the log");
+    let opened = Store::open(settings_at(&folder.0, &anchor)).map(drop);
+    assert!(opened.is_err(), "damage in the synced part is not silent");
+    assert_eq!(std::fs::read(&newest).expect("reads the log"), bytes, "nothing was changed");
+}
+
+fn newest_log(store: &Path) -> std::path::PathBuf {
+    let names = std::fs::read_dir(store.join("wal")).expect("the logs").filter_map(|entry| Some(entry.ok()?.path()));
+    names.filter(|path| path.extension().is_some_and(|it| it == "log")).max().expect("a log")
+}
+
 #[test]
 fn nothing_acknowledged_is_lost_when_the_power_fails() {
     if !may_mount("power cuts") {

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use rocksdb::{
     BlockBasedOptions, BoundColumnFamily, Cache, ColumnFamilyDescriptor, DBCompressionType, DBRecoveryMode,
-    DBWithThreadMode, DEFAULT_COLUMN_FAMILY_NAME, InfoLogger, LogLevel, MultiThreaded, Options,
+    DBWithThreadMode, DEFAULT_COLUMN_FAMILY_NAME, ErrorKind, InfoLogger, LogLevel, MultiThreaded, Options,
 };
 
 use crate::disk::filter::CompactionFilters;
@@ -51,7 +51,7 @@ fn database_options(layout: &Layout, create: bool) -> Options {
     let mut options = Options::default();
     options.create_if_missing(create);
     options.create_missing_column_families(create);
-    // RocksDB's default skips damage in its log silently; this one forgets a torn end only.
+    // RocksDB's default takes any damage for the log's end; this one forgets a record that is cut short only.
     options.set_wal_recovery_mode(DBRecoveryMode::TolerateCorruptedTailRecords);
     // A closed log that was deleted or is shorter than it was is refused.
     options.set_track_and_verify_wals_in_manifest(true);
@@ -149,6 +149,12 @@ impl Glance {
     }
 }
 
+/// Do the logs reach this write, up to the first damage in them? Nothing is changed by the look.
+fn reaches(layout: &Layout, settings: &Settings, sequence: u64) -> bool {
+    let found = Rocks::open_to_read(layout, settings).map(|rocks| rocks.db.latest_sequence_number());
+    sequence > 0 && found.is_ok_and(|found| found >= sequence)
+}
+
 /// Make a database with these columns, and close it. RocksDB holds a descriptor of the folder for each column that it makes,
 /// and one for all that it finds.
 fn make(layout: &Layout, names: &[String], cache: &Cache, settings: &Settings) -> Result<(), Error> {
@@ -161,12 +167,12 @@ fn make(layout: &Layout, names: &[String], cache: &Cache, settings: &Settings) -
 
 impl Rocks {
     /// Open for writing. Compaction waits for [`Rocks::start_compaction`]: until the inventory knows this opening, no
-    /// table may go away.
+    /// table may go away. The logs must reach the write `sequence`, what follows it may be anything.
     pub(crate) fn open(
         layout: &Layout,
         settings: &Settings,
         clock: &Arc<TrustedClock>,
-        create: bool,
+        (create, sequence): (bool, u64),
     ) -> Result<Self, Error> {
         let is_new = !layout.db.join("CURRENT").exists();
         let mut names = if is_new { Vec::new() } else { columns(layout)? };
@@ -180,20 +186,26 @@ impl Rocks {
         if create && is_new {
             make(layout, &names, &cache, settings)?;
         }
-        let descriptors = names
-            .iter()
-            .map(|name| {
-                let mut options = column_options(&cache, settings.write_buffer_bytes, false);
-                let family = Family::parse(name).map(|(family, _)| family);
-                if let Some(filters) = family.and_then(|family| CompactionFilters::new(family, settings, clock)) {
-                    options.set_compaction_filter_factory(filters);
-                    options.set_periodic_compaction_seconds(limits::EXPIRE_COMPACTION_S);
-                }
-                ColumnFamilyDescriptor::new(name.clone(), options)
-            })
-            .collect::<Vec<_>>();
-        let db = Db::open_cf_descriptors(&database_options(layout, create), &layout.db, descriptors)
-            .map_err(|error| open_error(&layout.db, error))?;
+        let descriptor = |name: &String| {
+            let mut options = column_options(&cache, settings.write_buffer_bytes, false);
+            let family = Family::parse(name).map(|(family, _)| family);
+            if let Some(filters) = family.and_then(|family| CompactionFilters::new(family, settings, clock)) {
+                options.set_compaction_filter_factory(filters);
+                options.set_periodic_compaction_seconds(limits::EXPIRE_COMPACTION_S);
+            }
+            ColumnFamilyDescriptor::new(name.clone(), options)
+        };
+        let open = |options: &Options| Db::open_cf_descriptors(options, &layout.db, names.iter().map(descriptor));
+        let mut options = database_options(layout, create);
+        let db = match open(&options) {
+            Err(error) if error.kind() == ErrorKind::Corruption && reaches(layout, settings, sequence) => {
+                tracing::warn!(%error, "the log's end is torn: what was written after its last sync is forgotten");
+                options.set_wal_recovery_mode(DBRecoveryMode::PointInTime);
+                open(&options)
+            }
+            opened => opened,
+        };
+        let db = db.map_err(|error| open_error(&layout.db, error))?;
         Ok(Self::with(db, layout, settings, &cache, names))
     }
 
@@ -204,7 +216,9 @@ impl Rocks {
         let options = || column_options(&cache, settings.write_buffer_bytes, false);
         let descriptors: Vec<_> =
             names.iter().map(|name| ColumnFamilyDescriptor::new(name.clone(), options())).collect();
-        let options = database_options(layout, false);
+        let mut options = database_options(layout, false);
+        // What it finds is compared with the mark.
+        options.set_wal_recovery_mode(DBRecoveryMode::PointInTime);
         let db = Db::open_cf_descriptors_read_only(&options, &layout.db, descriptors, false)
             .map_err(|error| open_error(&layout.db, error))?;
         Ok(Self::with(db, layout, settings, &cache, names))
