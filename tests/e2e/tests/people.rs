@@ -198,7 +198,7 @@ fn organizations_invitations_roles_and_keys() {
     let page = admin.get(&format!("/orgs/{bakery}/users?limit=1")).good();
     let next = page["next"].as_str().expect("one more").to_owned();
     assert_eq!(items(admin.get(&format!("/orgs/{bakery}/users?limit=1&after={next}"))).len(), 1);
-    eve.get(&format!("/orgs/1/users?limit=1&after={next}")).expect_problem(422, "E0622");
+    eve.get(&format!("/orgs/1/users?limit=1&after={next}")).expect_problem(400, "E0627");
     // What happened stands in the log, which is whole.
     let log = items(admin.get(&format!("/orgs/{bakery}/audit")));
     let has = |action: &str, outcome: &str| {

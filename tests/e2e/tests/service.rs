@@ -28,17 +28,21 @@ fn of_unit(key: &str) -> String {
     found.unwrap_or_else(|| panic!("the unit has no {key}=")).to_owned()
 }
 
-/// A root that is read-only but for one folder, then user and capabilities, then the list of system calls.
+/// A root that is read-only but for one folder, then user and capabilities, then the list of system calls. What runs is
+/// copied to where that user may go: what was built may lie below a home of root's.
 const UNDER_THE_UNIT: &str = r#"set -eu
-state=$1 capabilities=$2 filter=$3 unit=$4
-shift 4
+state=$1 capabilities=$2 filter=$3 unit=$4 program=$5
+shift 5
+mkdir -p "$state/programs"
+cp "$filter" "$unit" "$program" "$state/programs"
+filter=$state/programs/${filter##*/} unit=$state/programs/${unit##*/} program=$state/programs/${program##*/}
 root=$(mktemp -d)
 mount --make-rprivate /
 mount --rbind / "$root"
 mount -o remount,bind,ro "$root"
 mount --bind "$state" "$root$state"
 exec chroot "$root" setpriv --reuid 65534 --regid 65534 --clear-groups --bounding-set "-all,$capabilities" \
-    --inh-caps "-all,$capabilities" --ambient-caps "-all,$capabilities" --no-new-privs "$filter" "$unit" "$@"
+    --inh-caps "-all,$capabilities" --ambient-caps "-all,$capabilities" --no-new-privs "$filter" "$unit" "$program" "$@"
 "#;
 
 fn status(pid: u32, key: &str) -> String {
