@@ -254,7 +254,8 @@ impl Collector {
         let was_clean = open.dirty_from == 0;
         let before = open.samples();
         open.apply(number, point, &mut self.next_chunk, self.retained_ms.1);
-        self.samples += open.samples() - before;
+        // A chunk that is stored may have been forgotten: it can have become less.
+        self.samples = self.samples + open.samples() - before;
         self.open_bytes += open.held_bytes() - held_bytes;
         if was_clean && open.dirty_from != 0 {
             self.storing.dirty.push_back((number, self.now_ms, slot));
