@@ -99,7 +99,8 @@ pub enum Effect {
     },
     /// Look a field of the device up, and answer with `Command::FieldAnswer` to the asker's shard.
     Field(FieldAsk),
-    /// A device has logged in: for the log, which looks with [`crate::Shard::presented`].
+    /// A device has logged in: for the log, which looks with [`crate::Shard::presented`]. Only after
+    /// [`crate::Shard::show_logins`], as the next.
     LoggedIn {
         /// Its connection.
         slot: Slot,

@@ -60,9 +60,6 @@ impl ShardLog {
 
     /// A device has logged in: at "debug".
     pub(crate) fn logged_in(&self, shard: &Shard, slot: Slot) {
-        if self.voice.is_none() && !tracing::enabled!(tracing::Level::DEBUG) {
-            return;
-        }
         let Some(it) = shard.presented(slot) else { return };
         tracing::debug!(device = it.device.get(), peer = %it.peer, wire = %HeardWire::from(&it), "logged in");
         if let Some(voice) = &self.voice {

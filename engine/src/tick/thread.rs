@@ -112,6 +112,9 @@ fn open(seed: Seed) -> Result<Option<Core>, BootError> {
     if seed.listener.is_some() {
         shard.show_points();
     }
+    if seed.listener.is_some() || tracing::enabled!(tracing::Level::DEBUG) {
+        shard.show_logins();
+    }
     let mut fx = Effects::new();
     for command in seed.load.into_iter().flatten() {
         shard.handle(seed.clock.now(), Input::Command(command), &mut fx);

@@ -20,6 +20,8 @@ use crate::monitor::figure::{Figure, Figures, Times};
 use crate::{Code, CommandError, clock, limits};
 
 pub(super) async fn back_up(desk: &Desk, call: Arc<RowCall>, _: BackupBegin) -> Result<ServerWork, CommandError> {
+    // Whether there is a place is only for those who may use it.
+    call.scope::<right::ServerManage>(OrgId::FIRST)?;
     let plan = desk.upkeep.as_ref().and_then(Upkeep::plan).cloned();
     let none = || CommandError::new(Code::Refused, "no place for backups is configured: set [backup] to");
     let plan = plan.ok_or_else(none)?;

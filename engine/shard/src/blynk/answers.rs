@@ -185,7 +185,9 @@ impl Shard {
                 announced.buff_in = bytes.min(usize::from(u16::MAX)) as u16;
             }
         });
-        turn.fx.push(Effect::Introduced { slot });
+        if self.store.shows_logins {
+            turn.fx.push(Effect::Introduced { slot });
+        }
         self.respond(turn, slot, id, Status::Ok);
         self.info_answered(turn, slot);
     }

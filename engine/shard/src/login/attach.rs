@@ -58,7 +58,9 @@ impl Shard {
             self.answer(turn, slot, |out| codec::response(out, login_id, Status::Ok));
         }
         self.store_presence(turn, position, None);
-        turn.fx.push(Effect::LoggedIn { slot });
+        if self.store.shows_logins {
+            turn.fx.push(Effect::LoggedIn { slot });
+        }
         turn.fx.push(Effect::Arm { slot, receive: Receive::Stay });
         self.set_live_timer(slot);
         if let Some(mut carry) = carry {

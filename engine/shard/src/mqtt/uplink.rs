@@ -174,7 +174,9 @@ impl Shard {
             self.end(turn, slot, End::TemplateMismatch);
             return Ok(());
         }
-        turn.fx.push(Effect::Introduced { slot });
+        if self.store.shows_logins {
+            turn.fx.push(Effect::Introduced { slot });
+        }
         if let (Some(bytes), Some(session)) = (pairs.buff_in(), self.mqtt(slot)) {
             session.limit_packets(u32::try_from(bytes).unwrap_or(u32::MAX));
         }

@@ -25,6 +25,8 @@ pub(crate) struct StoreLink {
     pub(crate) intake: Intake,
     /// Points are shown to whoever drives the shard, whatever the store takes.
     shows_points: bool,
+    /// So are logins.
+    pub(crate) shows_logins: bool,
     /// Positions of devices whose properties or metadata it has not been given; each once.
     changed: VecDeque<u32>,
     /// Reads that wait for values of the last run; `None`: all have come.
@@ -40,6 +42,7 @@ impl StoreLink {
         Self {
             intake,
             shows_points: false,
+            shows_logins: false,
             changed: VecDeque::new(),
             parked: replaying.then(Vec::new),
             entries: 0,

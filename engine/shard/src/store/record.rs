@@ -22,6 +22,11 @@ impl Shard {
         self.store.shows_points = true;
     }
 
+    /// Say who logs in and what firmware says of itself: whoever drives the shard wants to see them.
+    pub fn show_logins(&mut self) {
+        self.store.shows_logins = true;
+    }
+
     /// Store a point.
     #[inline]
     pub(crate) fn store_point(&self, turn: &mut Turn<'_>, position: u32, pin: Pin, at: UnixMillis, value: &[u8]) {
