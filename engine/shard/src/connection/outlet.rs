@@ -63,12 +63,10 @@ impl Shard {
             let Some(extra) = c.extra.as_deref_mut() else { return };
             if bits & gate::PACED != 0 {
                 if extra.next_paced <= turn.now.mono && turn.fx.pending_bytes(slot) == 0 {
-                    // Answers and pushes are in one queue. The client takes nothing but an answer before INFO was answered.
-                    let popped = if bits & gate::QUIET != 0 {
-                        extra.outbound.pop_answer_into(&mut frames)
-                    } else {
-                        extra.outbound.pop_into(&mut frames)
-                    };
+                    // Answers and pushes are in one queue. The client takes nothing but an answer before INFO was answered,
+                    // and that answer may still wait for its turn behind what was pushed meanwhile.
+                    let popped = extra.outbound.pop_answer_into(&mut frames)
+                        || bits & gate::QUIET == 0 && extra.outbound.pop_into(&mut frames);
                     if popped {
                         extra.next_paced = turn.now.mono.after(limits::PACED_SEND_MS);
                     }

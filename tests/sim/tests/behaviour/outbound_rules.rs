@@ -53,6 +53,22 @@ fn command_2_hears_only_answers_before_info_is_answered() {
     assert_eq!(bodies, [&b"vw\x005\0early"[..], b"vw\x006\0early too"]);
 }
 
+/// The same when INFO comes before the pause after the answer to the login is over: a client on the same network.
+#[test]
+fn command_2_hears_the_answer_to_a_quick_info_first() {
+    let (mut world, token) = world();
+    let mut script = Script::connect(&mut world);
+    script.send(&mut world, command::LOGIN_OLD, token.expose().as_bytes());
+    world.run_ms(10);
+    operator_writes(&mut world, 1, 5, b"early");
+    world.run_ms(5);
+    let id = script.send(&mut world, command::INTERNAL, b"ver\x000.2.6\0h-beat\x0045");
+    world.run_ms(300);
+    let got = script.receive_all(&mut world);
+    assert_eq!(got[1], answer(id, 200), "{got:?}");
+    assert_eq!(got[2].body, b"vw\x005\0early");
+}
+
 #[test]
 fn command_2_waits_for_info_at_most_a_second() {
     let (mut world, token) = world();
