@@ -1,14 +1,13 @@
 //! What a shard wants done: an out-parameter, filled by `handle` and carried out by the tick, in order.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 
 use linchpin_protocol::http::History;
 use linchpin_protocol::model::{DeviceId, OrgId, Pin};
 
 use crate::{
-    AwaitedAnswer, Cargo, ConnRef, DeviceChange, End, FieldAsk, Letter, LocalLetter, MoveId, Points, Receive, Report,
-    RequestId, ShardId, Slot,
+    AwaitedAnswer, Cargo, ConnRef, DeviceChange, End, FieldAsk, Letter, LocalLetter, MoveId, Peer, Points, Receive,
+    Report, RequestId, ShardId, Slot,
 };
 
 /// Bytes `start..end` of [`Effects::arena`] for one connection.
@@ -119,7 +118,7 @@ pub enum Effect {
         /// Why.
         end: End,
         /// Who was at the other end.
-        peer: SocketAddr,
+        peer: Peer,
         /// How long the connection of a device that was logged in has lasted; `None`: it was not, or its login was taken back.
         online_ms: Option<u64>,
     },

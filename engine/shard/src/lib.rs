@@ -40,7 +40,9 @@ mod ws;
 pub use command::{
     Command, DeviceGlance, DeviceRow, DeviceView, DiaryEntry, Push, Report, RequestId, ShardStatus, TappedFrame,
 };
+pub use connection::Peer;
 pub use connection::failures::LoginFailures;
+
 pub use device::verbs::Refused;
 pub use effects::{Effect, Effects, SendRange};
 pub use end::{Blame, End};

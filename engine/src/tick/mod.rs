@@ -298,7 +298,7 @@ impl Core {
                 Effect::LoggedIn { slot } => self.log.logged_in(&self.shard, slot),
                 Effect::Introduced { slot } => self.log.introduced(&self.shard, slot),
                 Effect::Ended { device, end, peer, online_ms, .. } => {
-                    self.log.ended(now, &Gone { device, peer, end, online_ms });
+                    self.log.ended(now, &Gone { device, peer: peer.address(), end, online_ms });
                 }
             }
         }

@@ -2,86 +2,21 @@
 
 #![allow(clippy::print_stderr, reason = "the report of a test")]
 
-use std::io::{ErrorKind, Read as _, Write as _};
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use linchpin_compat::{BackEnd, Device, Frame, Server, command, eventually, field, linchpin_path};
-use linchpin_e2e::Mqtt;
-use linchpin_fleet::tls::{Trust, Way};
+use linchpin_e2e::{Mqtt, Stream};
+use linchpin_fleet::tls::Trust;
 use linchpin_protocol::ws;
-use linchpin_tls::{Desk, Version};
+use linchpin_tls::Version;
 use serde_json::{Value, json};
 
 /// Whoever waits for longer was lost.
 const LIMIT: Duration = Duration::from_secs(60);
-
-/// A connection of any wire, as a stream of plain bytes.
-struct Stream {
-    socket: TcpStream,
-    way: Way,
-    desk: Desk,
-    plain: Vec<u8>,
-}
-
-impl Stream {
-    fn connect(address: SocketAddr, trust: Option<&Trust>) -> Self {
-        let socket = TcpStream::connect(address).expect("the server listens");
-        socket.set_nodelay(true).expect("an open socket");
-        socket.set_read_timeout(Some(LIMIT)).expect("an open socket");
-        let mut out = Vec::new();
-        let way = trust.map_or(Way::Plain, |trust| Way::begin(trust, &mut out));
-        let mut this = Self { socket, way, desk: Desk::default(), plain: Vec::new() };
-        this.socket.write_all(&out).expect("an open socket");
-        while !this.way.is_open() {
-            this.receive();
-        }
-        this
-    }
-
-    fn receive(&mut self) {
-        let mut bytes = [0; 4_096];
-        let read = loop {
-            match self.socket.read(&mut bytes) {
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                other => break other.expect("nothing came within the limit, or the connection broke"),
-            }
-        };
-        assert!(read > 0, "the server closed the connection");
-        let mut out = Vec::new();
-        let Self { way, desk, plain, .. } = self;
-        way.receive(desk, &mut bytes[..read], plain, &mut out).expect("TLS holds");
-        self.socket.write_all(&out).expect("an open socket");
-    }
-
-    fn send(&mut self, plain: &[u8]) {
-        let mut out = Vec::new();
-        self.way.send(&mut self.desk, plain, &mut out);
-        self.socket.write_all(&out).expect("an open socket");
-    }
-
-    /// The next bytes must be these.
-    fn expect(&mut self, expected: &[u8]) {
-        while self.plain.len() < expected.len() {
-            self.receive();
-        }
-        let got: Vec<u8> = self.plain.drain(..expected.len()).collect();
-        assert_eq!(got, expected, "a byte was lost, doubled or changed");
-    }
-
-    /// The next bytes up to and with these.
-    fn read_until(&mut self, end: &[u8]) -> Vec<u8> {
-        loop {
-            if let Some(at) = self.plain.windows(end.len()).position(|window| window == end) {
-                return self.plain.drain(..at + end.len()).collect();
-            }
-            self.receive();
-        }
-    }
-}
 
 /// What a client speaks.
 #[derive(Clone, Copy, Debug)]

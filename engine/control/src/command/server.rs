@@ -20,33 +20,38 @@ use crate::monitor::figure::{Figure, Figures, Times};
 use crate::{Code, CommandError, clock, limits};
 
 pub(super) async fn back_up(desk: &Desk, call: Arc<RowCall>, _: BackupBegin) -> Result<ServerWork, CommandError> {
-    // Whether there is a place is only for those who may use it.
-    call.scope::<right::ServerManage>(OrgId::FIRST)?;
-    let plan = desk.upkeep.as_ref().and_then(Upkeep::plan).cloned();
-    let none = || CommandError::new(Code::Refused, "no place for backups is configured: set [backup] to");
-    let plan = plan.ok_or_else(none)?;
-    begin(desk, call, "backup", move |upkeep| upkeep.back_up(&plan.place, Some(plan.keep)).map(drop)).await
+    begin(desk, call, "backup", |upkeep| {
+        let none = || CommandError::new(Code::Refused, "no place for backups is configured: set [backup] to");
+        let plan = upkeep.plan().cloned().ok_or_else(none)?;
+        Ok(move |upkeep: &Upkeep| upkeep.back_up(&plan.place, Some(plan.keep)).map(drop))
+    })
+    .await
 }
 
 pub(super) async fn verify(desk: &Desk, call: Arc<RowCall>, _: VerifyBegin) -> Result<ServerWork, CommandError> {
     let newest = BackupVerify { to: None, backup: None };
-    begin(desk, call, "verify", move |upkeep| backup_verify(upkeep, &newest).map(drop)).await
+    begin(desk, call, "verify", |_| Ok(move |upkeep: &Upkeep| backup_verify(upkeep, &newest).map(drop))).await
 }
 
 pub(super) async fn rotate(desk: &Desk, call: Arc<RowCall>, _: RotateBegin) -> Result<ServerWork, CommandError> {
-    begin(desk, call, "rotate", move |upkeep| keys_rotate(upkeep, &KeysRotate {}).map(drop)).await
+    begin(desk, call, "rotate", |_| Ok(|upkeep: &Upkeep| keys_rotate(upkeep, &KeysRotate {}).map(drop))).await
 }
 
-/// Begin long work: it is written down that somebody did, and nobody waits for its end.
-async fn begin(
+/// Begin long work, if the caller may and `plan` finds what it needs: it is written down that somebody did, and nobody waits
+/// for its end.
+async fn begin<J>(
     desk: &Desk,
     call: Arc<RowCall>,
     what: &'static str,
-    job: impl FnOnce(&Upkeep) -> Result<(), CommandError> + Send + 'static,
-) -> Result<ServerWork, CommandError> {
+    plan: impl FnOnce(&Upkeep) -> Result<J, CommandError>,
+) -> Result<ServerWork, CommandError>
+where
+    J: FnOnce(&Upkeep) -> Result<(), CommandError> + Send + 'static,
+{
     call.scope::<right::ServerManage>(OrgId::FIRST)?;
     let none = || CommandError::new(Code::Refused, "this server has no store: its state is in memory only");
     let upkeep = desk.upkeep.clone().ok_or_else(none)?;
+    let job = plan(&upkeep)?;
     let (work, now_ms) = (Arc::clone(&desk.work), call.now_ms());
     let begun = work.begin(what, now_ms)?;
     let written = desk.with_people(&call, move |call| {

@@ -14,7 +14,7 @@ impl Shard {
         let position = connection.device;
         let was_live = connection.is_live();
         let connection_phase = connection.phase;
-        let peer = connection.peer.address();
+        let peer = connection.peer;
         let online_ms = was_live.then(|| turn.now.mono.since(connection.begun.millis()));
         if connection_phase == Phase::Serving {
             self.leave_ask(slot);

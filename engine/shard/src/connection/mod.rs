@@ -11,5 +11,6 @@ mod timers;
 pub(crate) mod wheel;
 mod wire;
 
-pub(crate) use table::{Connection, Connections, Extra, NO_DEVICE, Peer, Phase, Ticks, gate};
+pub use table::Peer;
+pub(crate) use table::{Connection, Connections, Extra, NO_DEVICE, Phase, Ticks, gate};
 pub(crate) use wire::{Announced, Exchange, Framing, Speech, Wire};

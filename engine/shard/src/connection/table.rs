@@ -50,7 +50,7 @@ pub(crate) enum Phase {
 
 /// A peer's address in 18 bytes (`SocketAddr` takes 32).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Peer {
+pub struct Peer {
     ip: [u8; 16],
     port: u16,
 }
@@ -64,11 +64,15 @@ impl Peer {
         Self { ip, port: address.port() }
     }
 
-    pub(crate) fn ip(self) -> IpAddr {
+    /// Without the port; IPv4 as such.
+    #[must_use]
+    pub fn ip(self) -> IpAddr {
         Ipv6Addr::from(self.ip).to_canonical()
     }
 
-    pub(crate) fn address(self) -> SocketAddr {
+    /// With the port; IPv4 as such.
+    #[must_use]
+    pub fn address(self) -> SocketAddr {
         SocketAddr::new(self.ip(), self.port)
     }
 }
