@@ -1,11 +1,12 @@
-//! `as-unit UNIT ROOT PROGRAM ARG...`: run a program as the service manager would, by what a unit says: its system calls, no new
-//! privileges, a root that is read-only but for its state directory and ReadWritePaths=, an ordinary user. It must be started
-//! by root, in a mount namespace of its own (`unshare -m`). ROOT has the state directory.
+//! `as-unit UNIT ROOT PROGRAM ARG...`: run a program as the service manager would, by what a unit says: its system calls, its
+//! capabilities, no new privileges, a root that is read-only but for its state directory and ReadWritePaths=, an ordinary user.
+//! It must be started by root, in a mount namespace of its own (`unshare -m`). ROOT has the state directory. What runs is
+//! copied there: what was built may lie where that user cannot go.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 use std::os::unix::process::CommandExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use seccompiler::{BpfProgram, SeccompAction, SeccompFilter, apply_filter};
@@ -107,34 +108,50 @@ fn mount(writable: &[&str]) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Become an ordinary user without groups.
-fn drop_user() -> Result<(), Box<dyn Error>> {
-    use rustix::process::{Gid, Uid};
-    rustix::thread::set_thread_groups(&[])?;
-    let (uid, gid) = (Uid::from_raw(NOBODY), Gid::from_raw(NOBODY));
-    rustix::thread::set_thread_res_gid(gid, gid, gid)?;
-    rustix::thread::set_thread_res_uid(uid, uid, uid)?;
-    Ok(())
-}
+/// The second half: an ordinary user by now, who only gives up system calls.
+const FILTERED: &str = "--filtered";
 
 fn main() -> Result<(), Box<dyn Error>> {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let [unit, root, program, rest @ ..] = &args[..] else {
         return Err("usage: as-unit UNIT ROOT PROGRAM ARG...".into());
     };
-    let unit = std::fs::read_to_string(unit)?;
-    let own = Path::new(root).join("linchpin");
-    std::fs::copy(program, &own)?;
+    if root == FILTERED {
+        apply_filter(&filter(&std::fs::read_to_string(unit)?)?)?;
+        return Err(Command::new(program).args(rest).exec().into());
+    }
+    let text = std::fs::read_to_string(unit)?;
+    let copies = Path::new(root).join("programs");
+    std::fs::create_dir_all(&copies)?;
+    let copy = |path: &Path| -> Result<PathBuf, Box<dyn Error>> {
+        let to = copies.join(path.file_name().ok_or("a path has no name")?);
+        // After a restart it is there, and nothing can write it while it runs.
+        if !to.exists() {
+            std::fs::copy(path, &to)?;
+        }
+        Ok(to)
+    };
+    let (this, unit, program) = (copy(&std::env::current_exe()?)?, copy(Path::new(unit))?, copy(Path::new(program))?);
     run("chown", &["-R", &format!("{NOBODY}:{NOBODY}"), root])?;
     // A leading minus: a place that does not exist is left out.
-    let places: Vec<&str> = values(&unit, "ReadWritePaths").map(|place| place.trim_start_matches('-')).collect();
+    let places: Vec<&str> = values(&text, "ReadWritePaths").map(|place| place.trim_start_matches('-')).collect();
     mount_second_disk(&places)?;
     let mut writable: Vec<&str> = places.into_iter().filter(|place| Path::new(place).exists()).collect();
     writable.push(root);
     mount(&writable)?;
-    let filter = filter(&unit)?;
-    // The filter lets nobody change the user any more.
-    drop_user()?;
-    apply_filter(&filter)?;
-    Err(Command::new(own).args(rest).exec().into())
+    let capabilities: Vec<String> = values(&text, "CapabilityBoundingSet")
+        .map(|name| format!("+{}", name.trim_start_matches("CAP_").to_lowercase()))
+        .collect();
+    let sets = format!("-all,{}", capabilities.join(","));
+    let nobody = NOBODY.to_string();
+    Err(Command::new("setpriv")
+        .args(["--reuid", &nobody, "--regid", &nobody, "--clear-groups", "--bounding-set", &sets])
+        .args(["--inh-caps", &sets, "--ambient-caps", &sets, "--no-new-privs"])
+        .arg(this)
+        .arg(unit)
+        .arg(FILTERED)
+        .arg(program)
+        .args(rest)
+        .exec()
+        .into())
 }
