@@ -114,6 +114,48 @@ fn a_move_that_was_ended_half_way_is_completed_by_another() {
     check_moved(&store);
 }
 
+/// Between the move of its record and the moment its home knows of it, a device writes under its old organization.
+#[test]
+fn what_was_written_on_the_way_is_the_latest_value() {
+    let folder = Folder::new("transfer-late");
+    let (now, settings) = at(&folder);
+    let store = Store::open(settings.clone()).expect("opens");
+    (1..=2).for_each(|number| add_org(&store, number, "Acme"));
+    let mut lane = store.telemetry_lane().expect("open");
+    let (old, new) = (device_key(1, 1), device_key(2, 1));
+    now.store(BEGIN + 10, Ordering::Relaxed);
+    let pin = Pin::new_virtual;
+    let mut write = |owner, n, at_ms, value: &[u8]| {
+        lane.write(org(owner), device(1), pin(n), BEGIN + at_ms, value).expect("room");
+        lane.close_batch().expect("room");
+    };
+    write(1, 0, 0, b"1");
+    let latest = store.latest(old).expect("reads");
+    let mut batch = store.batch();
+    batch.put(&new, &Latest { applied: 0, ..latest }).expect("fits");
+    batch.delete::<Latest>(&old).expect("fits");
+    store.commit(Class::A, batch).expect("commits");
+    write(1, 0, 1, b"2");
+    write(1, 1, 2, b"on the way");
+    write(1, 2, 2, b"3");
+    write(2, 2, 3, b"4");
+    store.move_history(device(1), org(1), org(2)).expect("moves");
+    let values = |store: &Store, key| -> Vec<Box<[u8]>> {
+        store.latest(key).expect("reads").values.into_values().map(|latest| latest.value).collect()
+    };
+    let there: Vec<Box<[u8]>> = vec![b"2"[..].into(), b"on the way"[..].into(), b"4"[..].into()];
+    assert_eq!((values(&store, new), values(&store, old)), (there.clone(), Vec::new()));
+    let points = |store: &Store, n| -> Vec<f64> {
+        let samples = store.samples(new, pin(n), BEGIN, BEGIN + 10).expect("reads");
+        samples.iter().map(|sample| sample.value).collect()
+    };
+    assert_eq!((points(&store, 0), points(&store, 2)), (vec![1.0, 2.0], vec![3.0, 4.0]));
+    drop(store);
+    let store = Store::open(settings).expect("opens");
+    assert_eq!((values(&store, new), values(&store, old)), (there, Vec::new()));
+    assert_eq!((points(&store, 0), points(&store, 2)), (vec![1.0, 2.0], vec![3.0, 4.0]));
+}
+
 #[test]
 fn charts_come_from_points_and_from_roll_ups() {
     let folder = Folder::new("chart");

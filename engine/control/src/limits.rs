@@ -40,6 +40,10 @@ pub const ADD_DEVICES: u32 = 100_000;
 pub const DEVICES: u32 = 10_000_000;
 /// The index of devices asks their homes what has changed at most so often.
 pub const FLEET_FRESH: Duration = Duration::from_millis(100);
+/// A device that goes to another organization: so often its home is asked whether it has noticed.
+pub const SETTLE_TRIES: u32 = 60;
+/// The pause in between.
+pub const SETTLE_PAUSE: Duration = Duration::from_secs(1);
 /// Devices of one page of a list: one answer, in columns.
 pub const DEVICE_PAGE: usize = 10_000;
 /// Devices that are made, and written down in the audit log, in one batch.

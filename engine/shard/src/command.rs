@@ -165,6 +165,16 @@ pub enum Command {
         /// The device; this shard is its home.
         device: DeviceId,
     },
+    /// Answered once the store has all that the device wrote before it belonged to this organization:
+    /// [`Report::NoSuchDevice`] if it does not yet.
+    Settle {
+        /// Where to answer.
+        request: RequestId,
+        /// The device; this shard is its home.
+        device: DeviceId,
+        /// Whose it is now.
+        org: OrgId,
+    },
     /// An event was resolved by a person: forget that it is open.
     ForgetEvent {
         /// Where to answer.
@@ -230,6 +240,20 @@ pub enum Command {
     WriteWills,
     /// Take a drain back: what is left stays, and logins are taken again.
     Undrain,
+}
+
+impl Command {
+    /// The request of a command whose answer comes behind all that the shard has said to the store until then: whoever
+    /// asked erases or moves there what the device wrote.
+    #[must_use]
+    pub const fn fenced(&self) -> Option<RequestId> {
+        match self {
+            Self::RemoveDevice { request, .. } | Self::ForgetReports { request, .. } | Self::Settle { request, .. } => {
+                Some(*request)
+            }
+            _ => None,
+        }
+    }
 }
 
 /// The answer to a [`Command`].

@@ -69,8 +69,8 @@ struct Scratch {
     outgoing: Vec<Outgoing>,
     closes: Vec<(Slot, bool)>,
     undelivered: Vec<(ShardId, Parcel)>,
-    /// Requests to remove a device, until they are answered.
-    removals: Vec<RequestId>,
+    /// Requests whose answers come behind all that the shard has said to the store, until they are answered.
+    fenced: Vec<RequestId>,
 }
 
 const fn conn(slot: Slot) -> ConnId {
@@ -144,7 +144,7 @@ impl Core {
         // What the rounds below left over is carried out now.
         let wait = if scratch.fx.is_empty() { self.sleep_time() } else { Wait::No };
         let Self { driver, shard, lanes, commands, asks, clock, log, doors, .. } = self;
-        let (fx, removals) = (&mut scratch.fx, &mut scratch.removals);
+        let (fx, fenced) = (&mut scratch.fx, &mut scratch.fenced);
         // Read when the first event comes: after the sleep, and once a tick.
         let (mut now, mut begun) = (None, None);
         let owes_parts = shard.has_ask_part();
@@ -168,9 +168,7 @@ impl Core {
                 Command::Undrain => listens = Some(true),
                 _ => {}
             }
-            if let Command::RemoveDevice { request, .. } = &command {
-                removals.push(*request);
-            }
+            fenced.extend(command.fenced());
             shard.handle(now, Input::Command(command), fx);
         });
         asks.receive(limits::ANSWERS_PER_TICK, |ask, part| shard.handle(now, Input::Answer { ask, part }, fx));
@@ -274,7 +272,7 @@ impl Core {
                         Err(parcel) => scratch.undelivered.push((to, parcel)),
                     }
                 }
-                Effect::Report { to, report } => self.report(now, to, report, &mut scratch.removals),
+                Effect::Report { to, report } => self.report(now, to, report, &mut scratch.fenced),
                 Effect::Store(change) => {
                     if let Some(store) = &mut self.store {
                         store.take_change(now, *change);
@@ -312,15 +310,15 @@ impl Core {
     }
 
     /// Answer the control plane.
-    fn report(&mut self, now: Millis, to: RequestId, report: Report, removals: &mut Vec<RequestId>) {
-        let removal = removals.iter().position(|request| *request == to).map(|at| removals.swap_remove(at));
+    fn report(&mut self, now: Millis, to: RequestId, report: Report, fenced: &mut Vec<RequestId>) {
+        let fence = fenced.iter().position(|request| *request == to).map(|at| fenced.swap_remove(at));
         match (report, &mut self.store) {
             (Report::Status(status), _) => {
                 let figures = self.count(now).figures();
                 self.answers.give_status(to, status, figures);
             }
-            // Answered once the store has all that was said of the device: what erases it comes behind.
-            (report, Some(store)) if removal.is_some() => {
+            // What erases or moves what the device wrote is asked of the store after this answer.
+            (report, Some(store)) if fence.is_some() => {
                 let answers = self.answers.clone();
                 store.fence(now, move || answers.give(to, report));
             }

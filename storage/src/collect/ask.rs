@@ -27,6 +27,8 @@ pub(crate) enum Ask {
     Forget(OrgId, Option<DeviceKey>, OutcomeSender<()>),
     /// The latest values of a device, if it is open.
     Latest(DeviceKey, OutcomeSender<Option<Latest>>),
+    /// The second device is the first one under its new key: newer latest values of the first are its own.
+    Inherit(DeviceKey, DeviceKey, OutcomeSender<()>),
     /// The latest values of the devices that the journal of the last run knows, as the replay collects them.
     Replayed(SyncSender<LatestPiece>),
     /// Do this while nothing is stored: what reads records of history and writes them again.

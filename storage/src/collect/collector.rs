@@ -21,7 +21,7 @@ use crate::collect::replayed::Listener;
 use crate::collect::slots::{Slots, slot_of};
 use crate::schema::bytes::{Fields, Shape};
 use crate::schema::journal::{self, Point, take_point};
-use crate::schema::{DeviceKey, Family, OrgId};
+use crate::schema::{DeviceKey, Family, Latest, OrgId};
 use crate::seal::cipher::Sealer;
 use crate::shared::Inner;
 use crate::write::batch::Batch;
@@ -157,10 +157,38 @@ impl Collector {
                 let result = self.settle_pending().and_then(|()| job());
                 let _ = done.try_send(result);
             }
+            Ask::Inherit(old, new, done) => {
+                let result = self.settle_pending().and_then(|()| self.inherit(old, new));
+                let _ = done.try_send(result);
+            }
             Ask::Replayed(pieces) => self.listen(pieces),
             Ask::Stop => return true,
         }
         false
+    }
+
+    /// What a device wrote under its old key after its record had moved: the newest value of each pin counts.
+    fn inherit(&mut self, old: DeviceKey, new: DeviceKey) -> Result<(), Error> {
+        let reader = self.inner.reader();
+        let before: Latest = match self.devices.get(&slot_of(old)) {
+            Some(open) => open.latest(0),
+            None => reader.get(&old)?.unwrap_or_default(),
+        };
+        let mut stored: Latest = reader.get(&new)?.unwrap_or_default();
+        for (pin, value) in &before.values {
+            if stored.values.get(pin).is_none_or(|known| known.at_ms < value.at_ms) {
+                stored.values.insert(*pin, value.clone());
+            }
+        }
+        let mut batch = Batch::new(self.inner.sealing(Sealer::Collector));
+        batch.put(&new, &stored)?;
+        self.inner.queue.write_patiently(Class::A, batch.writes, None)?;
+        if let Some(open) = self.devices.get_mut(&slot_of(new)) {
+            let held_bytes = open.held_bytes();
+            open.inherit(&before);
+            self.open_bytes += open.held_bytes() - held_bytes;
+        }
+        Ok(())
     }
 
     fn wait_for(&mut self, slot: Option<u64>, done: OutcomeSender<()>) {

@@ -112,17 +112,21 @@ impl OpenPin {
     fn take(&mut self, point: &Point<'_>, is_latest: bool, next_chunk: &mut u64) -> bool {
         let number = ValueRef(point.value).as_number();
         if is_latest || number.is_some() {
-            // The latest value is about to be another one, or the sample to have company.
-            if let Some(single) = self.single() {
-                self.many = Some(Box::new(vec![single]));
-            }
-            self.is_single = false;
+            self.unite();
         }
         if is_latest {
             self.latest_ms = point.at_ms;
             self.latest = OpenValue::new(point.value);
         }
         number.is_none_or(|value| self.sample(Sample { at_ms: point.at_ms, value }, is_latest, next_chunk))
+    }
+
+    /// The latest value is about to be another one, or the sample to have company.
+    fn unite(&mut self) {
+        if let Some(single) = self.single() {
+            self.many = Some(Box::new(vec![single]));
+        }
+        self.is_single = false;
     }
 
     fn sample(&mut self, sample: Sample, is_latest: bool, next_chunk: &mut u64) -> bool {
@@ -242,15 +246,7 @@ impl OpenDevice {
             self.dirty_from = number;
         }
         self.newest_ms = self.newest_ms.max(point.at_ms);
-        let at = match self.pins.binary_search_by_key(&point.pin, |open| open.pin) {
-            Ok(at) => at,
-            Err(at) => {
-                grow(&mut self.pins);
-                self.pins.insert(at, OpenPin::new(point.pin));
-                at
-            }
-        };
-        let open = &mut self.pins[at];
+        let open = self.pin_mut(point.pin);
         let is_latest = point.at_ms >= open.latest_ms || open.latest_ms > latest_ms;
         let before = open.len();
         if open.take(point, is_latest, next_chunk) {
@@ -258,6 +254,18 @@ impl OpenDevice {
         } else {
             self.count();
         }
+    }
+
+    fn pin_mut(&mut self, pin: Pin) -> &mut OpenPin {
+        let at = match self.pins.binary_search_by_key(&pin, |open| open.pin) {
+            Ok(at) => at,
+            Err(at) => {
+                grow(&mut self.pins);
+                self.pins.insert(at, OpenPin::new(pin));
+                at
+            }
+        };
+        &mut self.pins[at]
     }
 
     /// Does it hold more than was stored when it was loaded?
@@ -283,6 +291,17 @@ impl OpenDevice {
     pub(crate) fn latest(&self, applied: u64) -> Latest {
         let value = |open: &OpenPin| LatestValue { value: open.latest.bytes().into(), at_ms: open.latest_ms };
         Latest { applied, values: self.pins.iter().map(|open| (open.pin, value(open))).collect() }
+    }
+
+    /// Newer latest values of the same device under another key; its samples are no concern of this one.
+    pub(crate) fn inherit(&mut self, before: &Latest) {
+        for (pin, value) in &before.values {
+            let open = self.pin_mut(*pin);
+            if open.latest_ms < value.at_ms {
+                open.unite();
+                (open.latest, open.latest_ms) = (OpenValue::new(&value.value), value.at_ms);
+            }
+        }
     }
 
     /// Give up raw points: latest values and rows by minute stay. Returns how many.

@@ -56,7 +56,7 @@ impl Replay {
     pub(crate) fn due(&self, ask: &Ask) -> u64 {
         match ask {
             Ask::Lane(_) | Ask::Stop | Ask::Replayed(_) => 0,
-            Ask::StoreAll(_) | Ask::Still(..) | Ask::Forget(..) => ALL,
+            Ask::StoreAll(_) | Ask::Still(..) | Ask::Forget(..) | Ask::Inherit(..) => ALL,
             // Lanes may hold more of the device.
             Ask::Store(..) | Ask::Latest(..) if !self.is_indexed || self.is_stuffed() => ALL,
             Ask::Store(key, _) | Ask::Latest(key, _) => self.last.get(&slot_of(*key)).copied().unwrap_or(0),

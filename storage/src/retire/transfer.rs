@@ -9,7 +9,7 @@ use crate::collect::ask::Ask;
 use crate::read::reader::broken;
 use crate::read::reads::Reads;
 use crate::schema::rollup::{self, Grain};
-use crate::schema::{DeviceKey, Family, KeyBytes, Latest, OrgId, Record as _};
+use crate::schema::{DeviceKey, Family, KeyBytes, Latest, OrgId, Properties, Record as _};
 use crate::store::Store;
 use crate::write::batch::Batch;
 use crate::write::committer::Class;
@@ -21,7 +21,8 @@ const OF_PAST: [Family; 6] = [Family::Event, Family::Diary, Family::Raw, Family:
 
 impl Store {
     /// Move the history, events and diary of a device from one organization to another; returns how many records. The device
-    /// itself is there already and writes there. May be repeated after a crash: what was moved is not found again.
+    /// itself is there already and writes there, and all that it wrote before was handed over. May be repeated after a
+    /// crash: what was moved is not found again.
     ///
     /// # Errors
     /// As [`Store::commit`].
@@ -42,9 +43,12 @@ impl Store {
                 break;
             }
         }
+        self.inner.ask_and_wait(|done| Ask::Inherit(old, new, done))?;
         self.inner.ask_and_wait(|done| Ask::Forget(old.org, Some(old), done))?;
         let mut batch = self.batch();
         batch.delete::<Latest>(&old)?;
+        // Its home has stored them under the new key, or there are none of its own.
+        batch.delete::<Properties>(&old)?;
         self.commit(Class::A, batch)?;
         Ok(moved)
     }

@@ -317,6 +317,25 @@ fn files_of_history_and_of_the_fleet() {
 }
 
 #[test]
+fn what_was_written_just_before_an_erasure_stays_erased() {
+    let server = Server::dev().shards(2).start();
+    let admin = signed_in(&server, 1, "admin", "eve@example.com");
+    let (_, device, path) = pump(&admin);
+    let mut wire = Wire::login(server.address(), &device.token);
+    for n in 0..5 {
+        wire.send_parts(command::HARDWARE, &["vw", "1", &n.to_string()]);
+        wire.expect_pong();
+        admin.good("DELETE", &format!("{path}/data"), None);
+    }
+    wire.send_parts(command::HARDWARE, &["vw", "0", "7"]);
+    eventually(EFFECT, "what comes after it is stored", || {
+        let chart = admin.good("GET", &format!("{path}/history?pins=V0,V1&points=10"), None);
+        assert_eq!(chart["series"][1]["last"], json!([]), "erased");
+        (chart["series"][0]["last"] == json!([7.0])).then_some(())
+    });
+}
+
+#[test]
 fn a_sibling_sees_nothing_until_a_device_is_given_to_it() {
     let server = Server::dev().shards(2).start();
     let admin = signed_in(&server, 1, "admin", "eve@example.com");

@@ -2,7 +2,7 @@
 
 use linchpin_protocol::InfoPairs;
 use linchpin_protocol::blynk::{codec, internal};
-use linchpin_protocol::model::{DeviceId, ValueRef};
+use linchpin_protocol::model::{DeviceId, OrgId, TemplateId, ValueRef};
 
 use crate::device::verbs::{Delivery, Origin, Refused};
 use crate::{Command, DeviceRow, DeviceView, Effect, End, Push, Report, Shard, ShardStatus, Turn, limits};
@@ -12,8 +12,7 @@ impl Shard {
         let (to, report) = match command {
             Command::PutTemplate(template) => return self.catalog.templates.put(*template),
             Command::AddDevice { device, org, template, token_epoch } => {
-                let number = template.map_or(0, |id| self.catalog.templates.number(id));
-                self.devices.add(device, org, number, turn.now.mono, &self.settings);
+                self.add_device(turn, device, org, template);
                 self.revoke(turn, device, token_epoch);
                 if let Some(position) = self.devices.find(device) {
                     self.tell_all(turn.now, position, true);
@@ -66,6 +65,7 @@ impl Shard {
             Command::GlanceChanged { request, limit } => (request, self.glances_changed(limit)),
             Command::Describe { request, device, fields } => (request, self.describe(device, &fields)),
             Command::ForgetReports { request, device } => (request, self.forget_reports(device)),
+            Command::Settle { request, device, org } => (request, self.settled(device, org)),
             Command::ForgetEvent { request, device, id } => (request, self.forget_event(device, id)),
             Command::Revoke { request, device, token_epoch } => (request, self.revoke(turn, device, token_epoch)),
             Command::RevokeRights { request, revocation } => {
@@ -75,6 +75,18 @@ impl Shard {
             Command::UnindexToken(digest) => return self.catalog.tokens.remove(&digest),
         };
         turn.fx.push(Effect::Report { to, report });
+    }
+
+    /// A new device, or one that has another organization or template now.
+    fn add_device(&mut self, turn: &Turn<'_>, device: DeviceId, org: OrgId, template: Option<TemplateId>) {
+        let number = template.map_or(0, |id| self.catalog.templates.number(id));
+        let before = self.devices.find(device).map(|position| self.devices[position].org);
+        self.devices.add(device, org, number, turn.now.mono, &self.settings);
+        if before.is_some_and(|before| before != org)
+            && let Some(position) = self.devices.find(device)
+        {
+            self.move_attributes(position);
+        }
     }
 
     fn remove_device(&mut self, turn: &mut Turn<'_>, id: DeviceId) -> Report {

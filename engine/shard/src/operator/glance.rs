@@ -2,7 +2,7 @@
 //! devices that it brings up to date by asking, so nothing is sent while nobody asks.
 
 use linchpin_protocol::InfoPairs;
-use linchpin_protocol::model::{DeviceId, Pin};
+use linchpin_protocol::model::{DeviceId, OrgId, Pin};
 
 use crate::device::values::Values;
 use crate::{DeviceGlance, EventId, Report, Shard, limits};
@@ -84,6 +84,12 @@ impl Shard {
             rare.attributes.forget_events();
         }
         Report::Done
+    }
+
+    /// What the device says from now on is this organization's.
+    pub(super) fn settled(&self, device: DeviceId, org: OrgId) -> Report {
+        let is_there = self.devices.find(device).is_some_and(|position| self.devices[position].org == org);
+        if is_there { Report::Done } else { Report::NoSuchDevice }
     }
 
     /// An event was resolved by a person: the device can do so no more.

@@ -64,11 +64,22 @@ impl Shard {
     pub(crate) fn attributes_changed(&mut self, position: u32) {
         self.operator.changed.note(position);
         self.tell_properties(position);
+        self.owe_attributes(position);
+        self.must_await();
+    }
+
+    /// The device belongs to another organization: what was stored of its attributes last may have gone to the one before.
+    pub(crate) fn move_attributes(&mut self, position: u32) {
+        if self.devices[position].rare.is_some() {
+            self.owe_attributes(position);
+        }
+    }
+
+    fn owe_attributes(&mut self, position: u32) {
         let rare = self.devices[position].rare_mut();
         if self.store.intake != Intake::Memory && !std::mem::replace(&mut rare.is_changed, true) {
             self.store.changed.push_back(position);
         }
-        self.must_await();
     }
 
     /// Properties and metadata of a device that changed since they were last asked for; changes in between are one.

@@ -4,13 +4,15 @@ use std::sync::Arc;
 
 use linchpin_protocol::model::{DeviceId, OrgId};
 
+use linchpin_shard::{Command, Report, home_of};
+
 use super::publish;
-use crate::CommandError;
 use crate::access::right;
 use crate::command::call::RowCall;
 use crate::command::desk::Desk;
 use crate::command::request::{FleetMove, FleetUnclaim};
 use crate::loader::device::DeviceEdit;
+use crate::{CommandError, Shards, limits};
 
 /// Records go in one batch; its home writes under the new organization from the next point on; history follows on a thread of
 /// its own, and goes on after a restart.
@@ -38,13 +40,33 @@ pub(super) async fn move_to(
         fleet.unshare_all(device);
     }
     publish(desk, to, device, &record).await?;
-    let loader = Arc::clone(call.loader()?);
-    tokio::task::spawn_blocking(move || {
-        if let Err(error) = loader.move_history(to, device) {
-            tracing::error!(%error, %device, "the history of a device did not follow it yet: it does after a restart");
+    let (loader, shards) = (Arc::clone(call.loader()?), Arc::clone(&desk.shards));
+    tokio::spawn(async move {
+        if !settled(&shards, to, device).await {
+            tracing::error!(%device, "its home does not take a device's new organization: its history follows after a restart");
+            return;
         }
+        let moved = move || {
+            if let Err(error) = loader.move_history(to, device) {
+                tracing::error!(%error, %device, "the history of a device did not follow it yet: it does after a restart");
+            }
+        };
+        let _ = tokio::task::spawn_blocking(moved).await;
     });
     Ok(())
+}
+
+/// Wait until the device's home writes under its new organization, and the store has all that it wrote before: points are on
+/// their way for some milliseconds. `false`: its lane was full all the time.
+async fn settled(shards: &Shards, to: OrgId, device: DeviceId) -> bool {
+    for _ in 0..limits::SETTLE_TRIES {
+        let ask = |request| Command::Settle { request, device, org: to };
+        if let Ok(Report::Done) = shards.ask(home_of(device, shards.count()), ask).await {
+            return true;
+        }
+        tokio::time::sleep(limits::SETTLE_PAUSE).await;
+    }
+    false
 }
 
 /// What a restart interrupted goes on.
