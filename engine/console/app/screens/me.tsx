@@ -127,7 +127,9 @@ function agentName(agent: string): string {
   const browser = ['Firefox', 'Edg', 'OPR', 'Chrome', 'Safari'].find((name) => agent.includes(`${name}/`));
   const system = ['iPhone', 'iPad', 'Android', 'Windows', 'Mac OS X', 'Linux'].find((name) => agent.includes(name));
   const names: Record<string, string> = { Edg: 'Edge', OPR: 'Opera' };
-  return browser ? [names[browser] ?? browser, system?.replace(' OS X', 'OS')].filter(Boolean).join(', ') : agent.split(' ')[0] || '–';
+  // The server stores the beginning only, where browsers do not say their own name.
+  const name = browser ? (names[browser] ?? browser) : agent.startsWith('Mozilla/') ? t('me.session.browser') : '';
+  return name ? [name, system?.replace(' OS X', 'OS')].filter(Boolean).join(', ') : agent.split(/[ (]/)[0] || '–';
 }
 
 function Sessions() {
@@ -138,7 +140,7 @@ function Sessions() {
     <section class="card">
       <header><h2>{t('me.sessions')}</h2></header>
       <Failed problem={problem.value} />
-      <Loaded asked={sessions} lines={3}>{(page) => <ul class="item-list">{page.items.map((one) => <li key={one.id}><Icon name={/phone|android/i.test(one.agent) ? 'phone' : 'devices'} /><div class="grow"><strong title={one.agent}>{agentName(one.agent)}</strong><p class="muted small">{one.address && <span class="mono">{one.address}</span>} · <Age at={one.seen_ms} /></p></div>{one.current ? <span class="badge accent">{t('me.session.this')}</span> : <button type="button" class="button small" aria-label={t('me.session.end', { name: agentName(one.agent) })} onClick={() => end(one)}>{t('me.session.end.short')}</button>}</li>)}</ul>}</Loaded>
+      <Loaded asked={sessions} lines={3}>{(page) => <ul class="item-list">{page.items.map((one) => <li key={one.id}><Icon name={/phone|android/i.test(one.agent) ? 'phone' : 'devices'} /><div class="grow"><strong class="wrap-any" title={one.agent}>{agentName(one.agent)}</strong><p class="muted small">{one.address && <span class="mono">{one.address}</span>} · <Age at={one.seen_ms} /></p></div>{one.current ? <span class="badge accent">{t('me.session.this')}</span> : <button type="button" class="button small" aria-label={t('me.session.end', { name: agentName(one.agent) })} onClick={() => end(one)}>{t('me.session.end.short')}</button>}</li>)}</ul>}</Loaded>
     </section>
   );
 }

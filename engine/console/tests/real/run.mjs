@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { browse, BROWSER, endBrowser } from '../journeys/world.mjs';
 import * as journeys from './journeys.mjs';
 import { startServer } from './server.mjs';
+import { tour } from './tour.mjs';
 
 const ORDER = ['firstRun', 'ownBoard', 'controls', 'editing', 'people', 'factor', 'siblings', 'exports', 'operator', 'overTls'];
 const wanted = process.argv.slice(2);
@@ -17,11 +18,12 @@ async function shots(name) {
 }
 const server = await startServer(...(process.env.LINCHPIN_CONSOLE_DIR ? ["--console", process.env.LINCHPIN_CONSOLE_DIR] : []));
 try {
-  for (const name of ORDER) {
+  // Looking at every screen with axe is the work of one browser.
+  for (const name of BROWSER === 'chromium' ? [...ORDER, 'tour'] : ORDER) {
     // Everybody comes after the first.
     if (name !== 'firstRun' && wanted.length && !wanted.includes(name)) continue;
     const begun = Date.now();
-    try { await journeys[name](server); console.log(`ok      ${BROWSER}: ${name} (${Date.now() - begun} ms)`); } catch (error) {
+    try { await (name === 'tour' ? tour(server, null) : journeys[name](server)); console.log(`ok      ${BROWSER}: ${name} (${Date.now() - begun} ms)`); } catch (error) {
       failed++;
       await shots(name);
       console.log(`FAILED  ${BROWSER}: ${name}: ${error.stack ?? error}`);
