@@ -5,7 +5,7 @@ import { signal, useComputed, useSignal } from '@preact/signals';
 import { FORBIDDEN, type Problem } from '../api/client.ts';
 import type { Asked } from '../api/use.ts';
 import { now } from '../live/clock.ts';
-import { ago, dateTime, t, type Key } from '../words/words.ts';
+import { ago, dateTime, lasting, t, type Key } from '../words/words.ts';
 import { Icon, type IconName } from './icon.tsx';
 
 /** The page's title and its heading, which takes the focus after navigation. */
@@ -87,6 +87,12 @@ export function Presence({ online }: { online: boolean | null }) {
 export function Age({ at }: { at: number }) {
   const words = useComputed(() => ago(now.value - at));
   return <time dateTime={new Date(at).toISOString()} title={dateTime(at)} class="nowrap">{words}</time>;
+}
+
+/** "for 3 min 5 sec" by the server's time, with its begin as its title. */
+export function Lasting({ from }: { from: number }) {
+  const words = useComputed(() => t('lasting', { time: lasting(now.value - from) }));
+  return <time dateTime={new Date(from).toISOString()} title={dateTime(from)} class="nowrap">{words}</time>;
 }
 
 /** Nothing for 200 ms, then the shape of what comes. */

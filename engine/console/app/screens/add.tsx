@@ -164,7 +164,7 @@ function Arrival({ made }: { made: MadeDevice }) {
       </div>
       {online.value
         ? <div class="first-pins">{pins.value.map((pin) => <span key={pin} class="badge accent">{pinName(pin)}<strong class="tabular">{asText(reading(made.id, pin).value.value)}</strong></span>)}{pins.value.length === 0 && <span class="muted">{t('waiting.nopins')}</span>}</div>
-        : <p class="muted">{t('waiting.since')} <Age at={begun.value} /></p>}
+        : <p class="muted" aria-live="off">{t('waiting.since')} <Age at={begun.value} /></p>}
       <h3>{t('waiting.attempts')}</h3>
       <Attempts />
     </section>

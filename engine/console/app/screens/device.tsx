@@ -6,7 +6,7 @@ import { FORBIDDEN, Problem } from '../api/client.ts';
 import type { Device } from '../api/types.ts';
 import { watch } from '../live/socket.ts';
 import { presence, putPresence } from '../live/store.ts';
-import { Age, Head, Presence, Skeleton, Wrong } from '../parts/basic.tsx';
+import { Head, Lasting, Presence, Skeleton, Wrong } from '../parts/basic.tsx';
 import { lazy } from '../parts/lazy.tsx';
 import { rights } from '../live/socket.ts';
 import { path } from '../router.ts';
@@ -32,7 +32,7 @@ function StateLine({ device }: { device: Device }) {
   return (
     <span class="row tight">
       <Presence online={online.value} />
-      {online.value !== null && since.value > 0 && <span class="muted">{t('device.since')} <Age at={since.value} /></span>}
+      {online.value !== null && since.value > 0 && <span class="muted"><Lasting from={since.value} /></span>}
       <span class="muted">{'·'}</span>
       <span class="muted">{device.template_name ?? t('devices.notemplate')}</span>
       {device.address && online.value && <><span class="muted">{'·'}</span><span class="muted mono">{device.address}</span></>}

@@ -6,6 +6,14 @@ import { Icon } from '../parts/icon.tsx';
 import { O } from '../session.ts';
 import { dateTime, named, t } from '../words/words.ts';
 
+/** "device 3 (North bay)" as the log has it: the name first, then what kind of thing it is. */
+function Thing({ text }: { text: string }) {
+  const [, kind, number, name] = /^([a-z ]+) (\d+)(?: \((.*)\))?$/s.exec(text) ?? [];
+  if (!kind) return <>{text}</>;
+  const words = named('kind', kind, { number: number! });
+  return name ? <>{name} <span class="muted">{words}</span></> : <>{words}</>;
+}
+
 export function Audit() {
   const audit = useAsk<Page<AuditEntry>>(`${O.value}/audit?limit=200`);
   return (
@@ -17,8 +25,8 @@ export function Audit() {
             <thead><tr><th class="num">{t('audit.number')}</th><th>{t('time')}</th><th>{t('audit.who')}</th><th>{t('audit.what')}</th><th>{t('audit.object')}</th><th>{t('audit.from')}</th></tr></thead>
             <tbody>{page.items.map((one) => (
               <tr key={one.number}>
-                <td class="num muted">{String(one.number)}</td><td title={dateTime(one.at_ms)} class="muted"><Age at={one.at_ms} /></td><td>{one.actor}</td>
-                <td>{named('permission', one.action)}{one.outcome === 'refused' && <> <span class="badge bad">{t('audit.refused')}</span></>}</td><td>{one.object}</td><td class="mono muted">{one.address}</td>
+                <td class="num muted">{String(one.number)}</td><td title={dateTime(one.at_ms)} class="muted"><Age at={one.at_ms} /></td><td>{named('actor', one.actor)}</td>
+                <td title={one.action}>{named('action', one.action)}{one.outcome === 'refused' && <> <span class="badge bad">{t('audit.refused')}</span></>}</td><td><Thing text={one.object} /></td><td class="mono muted">{one.address}</td>
               </tr>
             ))}</tbody>
           </table>

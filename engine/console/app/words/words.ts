@@ -41,9 +41,9 @@ export function localeName(): string {
 const locale = localeName;
 export const t = (key: Key, fill?: Fill): string => sentence(catalogue.value, locale(), key, fill);
 /** A text whose key is made from a value, such as a permission's name; the value itself when there is none. */
-export const named = (prefix: string, value: string): string => {
+export const named = (prefix: string, value: string, fill?: Fill): string => {
   const key = `${prefix}.${value}`;
-  return key in whole ? sentence(catalogue.value, locale(), key) : value;
+  return key in whole ? sentence(catalogue.value, locale(), key, fill) : value;
 };
 
 /** Load the rest of English: before a screen that needs it. Safe to call often. */

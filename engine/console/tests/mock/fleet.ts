@@ -138,7 +138,7 @@ export const orgs: Org[] = [
   { id: 4, parent: 1, name: 'City Nursery', kind: 'business', state: 'suspended', depth: 1, devices: 0, users: 1, policy: { factor: false, session_hours: 12, plain: true } },
 ];
 export const audit: AuditEntry[] = [
-  ['device.token', 'North bay', 'done'], ['user.invite', 'lena@example.org', 'done'], ['role.assign', 'Jonas Weber', 'done'], ['device.delete', 'Old probe', 'refused'], ['template.edit', 'Greenhouse climate', 'done'], ['session.begin', '', 'done'],
+  ['device.token-reveal', 'device 1 (North bay)', 'done'], ['invite.create', 'link 1', 'done'], ['role.assign', 'person 2 (Jonas Weber)', 'done'], ['device.delete', 'device 30 (Old probe)', 'refused'], ['template.edit', 'template 1 (Greenhouse climate)', 'done'], ['session.open', 'session 1', 'done'],
 ].map(([action, object, outcome], n) => ({ number: 1_248 - n, at_ms: START - (n * 2 + 1) * 47 * MINUTE, actor: n === 3 ? 'Inês Carvalho' : 'Mara Lindqvist', action: action!, object: object!, outcome: outcome as 'done', address: '10.0.0.21', request: `r-${9_000 + n}` }));
 export const sessions: SessionLine[] = [
   { id: 's1', kind: 'browser', agent: 'Chromium, Linux', address: '10.0.0.21', made_ms: START - HOUR, seen_ms: START, current: true },
