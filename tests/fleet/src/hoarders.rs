@@ -1,7 +1,8 @@
-//! Hoarders of every kind beside devices that ping: what their neighbours feel, who is lost, and what memory remains.
+//! Hoarders of every kind beside devices that ping and clients that begin TLS: what these feel, who is lost, and what memory
+//! remains. The threads of hoarders have the lowest priority: what is measured is the server, not who gets this machine.
 
 use std::io::{Read as _, Write as _};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -9,9 +10,8 @@ use linchpin_fleet::server::{Server, cpu_time};
 use linchpin_fleet::survivors::Survivors;
 use linchpin_fleet::tls::{Trust, Way};
 use linchpin_protocol::model::Token;
-use linchpin_tls::Desk;
-use rustix::net::{AddressFamily, SocketFlags, SocketType};
 
+use crate::honest::{connect, handshake, honest};
 use crate::{Flags, server};
 
 /// How long each kind goes on.
@@ -19,7 +19,7 @@ const ROUND: Duration = Duration::from_secs(10);
 /// Time in which hoarders must be gone when they are ended by the server, not by themselves.
 const AFTER: Duration = Duration::from_secs(20);
 /// Threads of hoarders of a kind, and connections that each opens at a time.
-const THREADS: u64 = 2;
+const THREADS: usize = 2;
 const CONNECTIONS: usize = 400;
 
 /// What hoarders have.
@@ -42,31 +42,12 @@ impl Scene {
     /// A connection from one of eight addresses that are nobody else's.
     fn connect(&self, to: SocketAddr) -> Option<TcpStream> {
         let number = self.begun.fetch_add(1, Ordering::Relaxed);
-        let from = IpAddr::V4(Ipv4Addr::new(127, 66, 0, 1 + (number % 8) as u8));
-        let socket = rustix::net::socket_with(AddressFamily::INET, SocketType::STREAM, SocketFlags::CLOEXEC, None);
-        let socket = socket.ok()?;
-        rustix::net::bind(&socket, &SocketAddr::new(from, 0)).ok()?;
-        rustix::net::connect(&socket, &to).ok()?;
-        let stream = TcpStream::from(socket);
-        let short = Some(Duration::from_millis(200));
-        stream.set_read_timeout(short).and_then(|()| stream.set_write_timeout(short)).ok()?;
-        Some(stream)
+        connect(to, Ipv4Addr::new(127, 66, 0, 1 + (number % 8) as u8))
     }
 
     /// A client over TLS that has asked for something and waits.
     fn secure(&self) -> Option<TcpStream> {
-        let mut stream = self.connect(self.tls)?;
-        let (mut desk, mut out, mut plain) = (Desk::default(), Vec::new(), Vec::new());
-        let mut way = Way::begin(&self.trust, &mut out);
-        stream.write_all(&out).ok()?;
-        while !way.is_open() {
-            let mut bytes = [0; 16 * 1024];
-            let n = stream.read(&mut bytes).ok().filter(|n| *n > 0)?;
-            out.clear();
-            way.receive(&mut desk, &mut bytes[..n], &mut plain, &mut out).ok()?;
-            stream.write_all(&out).ok()?;
-        }
-        Some(stream)
+        handshake(self.connect(self.tls)?, &self.trust)
     }
 
     /// Hold as many as may be, and open others for those that were ended.
@@ -212,54 +193,85 @@ fn megabytes(server: &Server) -> f64 {
     server.settled_memory().rss as f64 / 1e6
 }
 
+/// What the others felt while one kind went on.
+struct Felt {
+    pings: Vec<Duration>,
+    handshakes: Vec<Duration>,
+    failed: usize,
+    begun: u64,
+    cores: f64,
+}
+
+/// One kind for a while, or none.
+fn beside(server: &Server, devices: &[Token], own: &[Token], hoard: Option<Hoard>) -> Felt {
+    let scene = Scene {
+        plain: server.address,
+        tls: server.tls,
+        trust: Trust::new(&server.ca),
+        tokens: own.to_vec(),
+        stop: AtomicBool::new(false),
+        begun: AtomicU64::new(0),
+    };
+    let survivors = Survivors::start(server.address, None, devices);
+    let (since, before) = (Instant::now(), cpu_time(server.pid()));
+    let (handshakes, failed) = std::thread::scope(|scope| {
+        for hoard in hoard.into_iter().flat_map(|hoard| std::iter::repeat_n(hoard, THREADS)) {
+            let scene = &scene;
+            scope.spawn(move || {
+                // Of this thread alone.
+                let _ = rustix::process::setpriority_process(None, 19);
+                hoard(scene);
+            });
+        }
+        let honest = scope.spawn(|| honest(scene.tls, &scene.trust, || scene.goes_on()));
+        std::thread::sleep(ROUND);
+        scene.stop.store(true, Ordering::Relaxed);
+        honest.join().expect("honest clients do not panic")
+    });
+    let cores = (cpu_time(server.pid()) - before).as_secs_f64() / since.elapsed().as_secs_f64();
+    // It ends with a panic when one was lost.
+    let pings = survivors.stop();
+    Felt { pings, handshakes, failed, begun: scene.begun.load(Ordering::Relaxed), cores }
+}
+
 /// Each kind in turn, beside the same devices.
 pub(crate) fn hoarders(flags: &Flags) -> Result<(), String> {
     let devices = flags.devices.min(1_000);
     let server = server(flags, devices + 8);
     let (neighbours, own) = server.tokens.split_at(devices as usize);
-    let measure = || Survivors::start(server.address, None, neighbours);
-    let quiet = {
-        let survivors = measure();
-        std::thread::sleep(ROUND);
-        survivors.stop()
-    };
-    let (quiet_p99, base) = (percentile(&quiet, 99), megabytes(&server));
+    // Once for what a process needs the first time.
+    drop(beside(&server, neighbours, own, None));
+    let quiet = beside(&server, neighbours, own, None);
+    let base = megabytes(&server);
+    let of = |felt: &Felt| [percentile(&felt.pings, 99), percentile(&felt.handshakes, 99)];
+    let quiet_p99 = of(&quiet);
     println!(
         "### Hoarders beside {devices} devices that ping every 5 s, {} shards, {} s each\n\n\
-         | hoarders | connections begun | ping p50, ms | p99, ms | to quiet | devices lost | server CPU, cores | memory after, of {base:.0} MB |\n\
-         |---|---|---|---|---|---|---|---|\n| none | 0 | {:.2} | {quiet_p99:.2} | 1.0 | 0 | | |",
+         | hoarders | connections begun | ping p50, ms | p99, ms | to quiet | devices lost | honest handshakes p99, ms | to quiet | \
+         failed | server CPU, cores | memory after, of {base:.0} MB |\n|---|---|---|---|---|---|---|---|---|---|---|",
         flags.shards,
         ROUND.as_secs(),
-        percentile(&quiet, 50),
     );
-    for (name, hoard) in KINDS {
-        let scene = Scene {
-            plain: server.address,
-            tls: server.tls,
-            trust: Trust::new(&server.ca),
-            tokens: own.to_vec(),
-            stop: AtomicBool::new(false),
-            begun: AtomicU64::new(0),
-        };
-        let survivors = measure();
-        let (begun, before) = (Instant::now(), cpu_time(server.pid()));
-        std::thread::scope(|scope| {
-            (0..THREADS).for_each(|_| drop(scope.spawn(|| hoard(&scene))));
-            std::thread::sleep(ROUND);
-            scene.stop.store(true, Ordering::Relaxed);
-        });
-        let cores = (cpu_time(server.pid()) - before).as_secs_f64() / begun.elapsed().as_secs_f64();
-        // It ends with a panic when one was lost.
-        let latencies = survivors.stop();
-        std::thread::sleep(AFTER);
-        let p99 = percentile(&latencies, 99);
+    let row = |name: &str, felt: &Felt, memory: &str| {
+        let p99 = of(felt);
         println!(
-            "| {name} | {} | {:.2} | {p99:.2} | {:.1} | 0 | {cores:.2} | {:+.0} % |",
-            scene.begun.load(Ordering::Relaxed),
-            percentile(&latencies, 50),
-            p99 / quiet_p99,
-            (megabytes(&server) / base - 1.0) * 100.0,
+            "| {name} | {} | {:.2} | {:.2} | {:.1} | 0 | {:.1} | {:.1} | {} of {} | {:.2} | {memory} |",
+            felt.begun,
+            percentile(&felt.pings, 50),
+            p99[0],
+            p99[0] / quiet_p99[0],
+            p99[1],
+            p99[1] / quiet_p99[1],
+            felt.failed,
+            felt.failed + felt.handshakes.len(),
+            felt.cores,
         );
+    };
+    row("none", &quiet, "");
+    for (name, hoard) in KINDS {
+        let felt = beside(&server, neighbours, own, Some(hoard));
+        std::thread::sleep(AFTER);
+        row(name, &felt, &format!("{:+.0} %", (megabytes(&server) / base - 1.0) * 100.0));
     }
     println!("\nEnds: {}", server.ends());
     Ok(())

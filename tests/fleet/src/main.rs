@@ -3,6 +3,7 @@
 
 mod bench;
 mod hoarders;
+mod honest;
 mod storm;
 
 use std::path::{Path, PathBuf};
