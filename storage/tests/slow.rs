@@ -41,8 +41,8 @@ fn a_slow_disk_keeps_no_shard_waiting_and_every_promise() {
         let first = round * 10_000 + round % 2 + 1;
         let mut running = Running::start_on(&disk.mount, &anchor, first, SYNC);
         std::thread::sleep(Duration::from_millis(4_000 + u64::from(round) * 170));
-        disk.cut();
         let ended_ms = now_ms();
+        disk.cut();
         let said = running.kill();
         disk.unmount();
         disk.mount();
@@ -61,10 +61,10 @@ fn a_slow_disk_keeps_no_shard_waiting_and_every_promise() {
         assert!(oldest_ms >= SYNC.as_millis() as u64, "{oldest_ms} ms of age are told");
         println!(
             "round {round}: {} writes acknowledged, the soonest after {soonest_ms} ms; {slow} of {calls} calls of a lane \
-             slow; telemetry up to {oldest_ms} ms old, {} ms lost of {} allowed; {queued} queued, {} MiB",
+             slow; telemetry up to {oldest_ms} ms old, {} ms lost of {} told; {queued} queued, {} MiB",
             cost.acknowledged,
             cost.lost_ms,
-            cost.allowed_ms,
+            cost.told_ms,
             rss_kib >> 10
         );
     }

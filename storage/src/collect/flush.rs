@@ -15,7 +15,7 @@ use crate::schema::chunk::Sample;
 use crate::schema::{Family, KeyBytes};
 use crate::seal::cipher::{Fresh, Sealer};
 use crate::write::batch::{Batch, EncodedWrites};
-use crate::write::committer::{Class, waiting};
+use crate::write::committer::{Class, Done, waiting};
 use crate::{Error, limits};
 
 /// Somebody who waits until a device, or everything, up to a journal batch is stored.
@@ -296,15 +296,25 @@ impl Collector {
     /// Delete journal batches whose points are all stored.
     fn trim(&mut self) {
         let bound = self.first_dirty().unwrap_or(self.number + 1);
-        self.inner.collected.at_risk.stored_below(bound);
-        if bound <= self.storing.trimmed || !self.storing.may_trim {
+        let at_risk = Arc::clone(&self.inner.collected.at_risk);
+        let has_failed = at_risk.has_failed();
+        if !self.storing.may_trim || (bound <= self.storing.trimmed && !has_failed) {
             return;
         }
         let mut writes = EncodedWrites::default();
         let key = |number: u64| KeyBytes::EMPTY.u64(number);
-        writes.delete_range(Family::Journal, 0, key(self.storing.trimmed).as_ref(), key(bound).as_ref());
-        if self.inner.queue.write_patiently(Class::B, writes, None).is_ok() {
-            self.storing.trimmed = bound;
+        let from = self.storing.trimmed.min(bound);
+        writes.delete_range(Family::Journal, 0, key(from).as_ref(), key(bound).as_ref());
+        // What the journal did not take is at risk until this is on the disk, behind what stores it in the same log.
+        let is_stored = move |result: Result<(), Error>| {
+            if result.is_ok() {
+                at_risk.stored_below(bound);
+            }
+        };
+        let (class, done): (Class, Option<Done>) =
+            if has_failed { (Class::C, Some(Box::new(is_stored))) } else { (Class::B, None) };
+        if self.inner.queue.write_patiently(class, writes, done).is_ok() {
+            self.storing.trimmed = self.storing.trimmed.max(bound);
         }
     }
 

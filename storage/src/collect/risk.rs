@@ -111,12 +111,15 @@ impl AtRisk {
 
     /// Age of the oldest, ms; 0 if there is none.
     pub(crate) fn oldest_ms(&self) -> u64 {
+        // Lanes first: a batch leaves its lane after it is among the others, and must be seen in one of both.
+        let open = {
+            let lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
+            // A clock that only this list holds is of a lane that is gone.
+            let open = lanes.iter().filter(|clock| Arc::strong_count(clock) > 1);
+            open.filter_map(|clock| clock.oldest()).min()
+        };
         let taken = self.with(|batches| batches.values().map(|batch| batch.begun).min());
-        let lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
-        // A clock that only this list holds is of a lane that is gone.
-        let open = lanes.iter().filter(|clock| Arc::strong_count(clock) > 1);
-        let oldest = open.filter_map(|clock| clock.oldest()).chain(taken).min();
-        oldest.map_or(0, |begun| begun.elapsed().as_millis() as u64)
+        open.into_iter().chain(taken).min().map_or(0, |begun| begun.elapsed().as_millis() as u64)
     }
 }
 
@@ -141,6 +144,50 @@ mod tests {
         clock.begin(begun);
         drop(clock);
         assert_eq!(risk.oldest_ms(), 0, "its lane is gone");
+    }
+
+    /// A batch that goes from its lane to those that wait for the disk is at risk all the way.
+    #[test]
+    fn a_batch_on_its_way_is_never_out_of_sight() {
+        const OVER: u64 = u64::MAX;
+        let (risk, clock) = (AtRisk::default(), Arc::new(LaneClock::default()));
+        risk.watch(clock.clone());
+        // A clock counts from its base: what began then is as old as the clock.
+        let begin = clock.base;
+        std::thread::sleep(Duration::from_millis(2));
+        let (begun, seen) = (AtomicU64::new(0), AtomicU64::new(0));
+        let wait_for = |count: &AtomicU64, number| {
+            while count.load(Ordering::SeqCst) < number {
+                std::thread::yield_now();
+            }
+        };
+        let youngest_ms = std::thread::scope(|scope| {
+            scope.spawn(|| {
+                for number in 1.. {
+                    clock.begin(begin);
+                    begun.store(number, Ordering::SeqCst);
+                    risk.begin(number, begin);
+                    clock.take();
+                    wait_for(&seen, number);
+                    if seen.load(Ordering::SeqCst) == OVER {
+                        return;
+                    }
+                    risk.done(number, true);
+                }
+            });
+            let mut youngest_ms = u64::MAX;
+            for number in 1.. {
+                wait_for(&begun, number);
+                youngest_ms = youngest_ms.min(risk.oldest_ms());
+                let is_over = begin.elapsed() > Duration::from_millis(300);
+                seen.store(if is_over { OVER } else { number }, Ordering::SeqCst);
+                if is_over {
+                    break;
+                }
+            }
+            youngest_ms
+        });
+        assert!(youngest_ms >= 2, "{youngest_ms} ms");
     }
 
     #[test]
