@@ -112,6 +112,14 @@ pub(crate) const RECENT_PINS: usize = 4_096;
 pub(crate) const LOG_LINES_QUEUED: usize = 4_096;
 /// Longest line of the log, bytes; the rest is cut off. With [`LOG_LINES_QUEUED`] it bounds the queue.
 pub(crate) const LOG_LINE_BYTES: usize = 4 * 1_024;
+/// Lines that one place of the program may write at once, at "info" and above, before the others are counted only.
+pub(crate) const LOG_REPEATS: u64 = 1_000;
+/// Lines that it may write in a second for long.
+pub(crate) const LOG_REPEATS_PER_SECOND: u64 = 10;
+/// [`LOG_REPEATS`] at "debug".
+pub(crate) const LOG_DEBUG_REPEATS: u64 = 20_000;
+/// [`LOG_REPEATS_PER_SECOND`] at "debug".
+pub(crate) const LOG_DEBUG_REPEATS_PER_SECOND: u64 = 1_000;
 /// At the end of the server, what is queued is written for at most this long.
 pub(crate) const LOG_END: Duration = Duration::from_millis(500);
 /// Receives and sends of a shard that is handed over end within this time.
@@ -150,6 +158,7 @@ pub(crate) const DEVICES: u32 = 1_000_000;
 /// Processor time that a tick gives to TLS handshakes: devices that are logged in wait no longer for theirs.
 pub(crate) const HANDSHAKES_PER_TICK: Duration = Duration::from_millis(1);
 
+const _: () = assert!(LOG_REPEATS_PER_SECOND < LOG_REPEATS && LOG_DEBUG_REPEATS_PER_SECOND < LOG_DEBUG_REPEATS);
 const _: () = assert!(LOG_LINES_QUEUED * LOG_LINE_BYTES <= 16 << 20, "a blocked log stays small");
 const _: () = assert!(CHANGES_BATCH <= CHANGES / 4, "room for what comes while a batch is written");
 const _: () = assert!(LAST_TRIES * 10 < STOP_TIMEOUT.as_millis() as usize);

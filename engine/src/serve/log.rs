@@ -1,5 +1,6 @@
 //! The server's log. Whoever speaks formats its line and queues it; one thread writes. No shard ever waits for a pipe that
-//! nobody reads or for a slow disk: when the queue is full, lines are lost, and the log says how many.
+//! nobody reads or for a slow disk: when the queue is full, lines are lost, and the log says how many. So it does when one
+//! place of the program writes its line again and again.
 
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -8,11 +9,13 @@ use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::time::Instant;
 
 use linchpin_control::push_within;
-use tracing::Level;
+use tracing::callsite::Identifier;
+use tracing::{Level, Metadata};
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::{FormatTime as _, SystemTime};
 
+use super::repeats::Repeats;
 use crate::limits;
 
 /// How lines look.
@@ -56,21 +59,35 @@ enum Message {
 #[derive(Clone)]
 struct Queue {
     messages: SyncSender<Message>,
-    /// Lines that found no room since the last one that the log has told.
-    lost: Arc<AtomicU64>,
+    left_out: Arc<LeftOut>,
+    repeats: Arc<Repeats>,
+}
+
+/// Lines since the last one that the log has told.
+#[derive(Default)]
+struct LeftOut {
+    /// Those that found no room.
+    lost: AtomicU64,
+    /// Those that came too often.
+    repeated: AtomicU64,
 }
 
 /// A line on its way; the formatter writes each event in one piece.
-struct Line<'a>(&'a Queue);
+struct Line<'a>(&'a Queue, Option<(Identifier, Level)>);
 
 impl Write for Line<'_> {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        let place = self.1.as_ref();
+        if place.is_some_and(|(place, level)| !self.0.repeats.may_write(place.clone(), *level, Instant::now())) {
+            self.0.left_out.repeated.fetch_add(1, Ordering::Relaxed);
+            return Ok(line.len());
+        }
         let mut kept = line[..line.len().min(limits::LOG_LINE_BYTES)].to_vec();
         if kept.len() < line.len() {
             kept.extend_from_slice(b"...\n");
         }
         if let Err(TrySendError::Full(_)) = self.0.messages.try_send(Message::Line(kept)) {
-            self.0.lost.fetch_add(1, Ordering::Relaxed);
+            self.0.left_out.lost.fetch_add(1, Ordering::Relaxed);
         }
         Ok(line.len())
     }
@@ -84,7 +101,11 @@ impl<'a> MakeWriter<'a> for Queue {
     type Writer = Line<'a>;
 
     fn make_writer(&'a self) -> Line<'a> {
-        Line(self)
+        Line(self, None)
+    }
+
+    fn make_writer_for(&'a self, event: &Metadata<'_>) -> Line<'a> {
+        Line(self, Some((event.callsite(), *event.level())))
     }
 }
 
@@ -113,21 +134,26 @@ impl Drop for Log {
 /// A queue and the thread that writes it to `out`.
 fn queue(format: Format, lines: usize, out: impl Write + Send + 'static) -> io::Result<(Queue, Log)> {
     let (messages, queued) = sync_channel(lines);
-    let lost = Arc::new(AtomicU64::new(0));
-    let queue = Queue { messages: messages.clone(), lost: lost.clone() };
-    std::thread::Builder::new().name("log".to_owned()).spawn(move || write_all(&queued, &lost, format, out))?;
+    let left_out = Arc::new(LeftOut::default());
+    let queue = Queue { messages: messages.clone(), left_out: left_out.clone(), repeats: Arc::default() };
+    std::thread::Builder::new().name("log".to_owned()).spawn(move || write_all(&queued, &left_out, format, out))?;
     Ok((queue, Log { messages }))
 }
 
-fn write_all(queued: &Receiver<Message>, lost: &AtomicU64, format: Format, mut out: impl Write) {
+fn write_all(queued: &Receiver<Message>, left_out: &LeftOut, format: Format, mut out: impl Write) {
     for message in queued {
         // A log that cannot be written has nowhere to say so.
         if let Message::Line(line) = &message {
             let _ = out.write_all(line);
         }
-        let count = lost.swap(0, Ordering::Relaxed);
-        if count > 0 {
-            let _ = out.write_all(lost_line(format, count).as_bytes());
+        for (count, reason) in [
+            (&left_out.lost, "lost: they came faster than they could be written"),
+            (&left_out.repeated, "left out: the same one came too often"),
+        ] {
+            let count = count.swap(0, Ordering::Relaxed);
+            if count > 0 {
+                let _ = out.write_all(lost_line(format, count, reason).as_bytes());
+            }
         }
         if let Message::End(answer) = message {
             let _ = out.flush();
@@ -138,10 +164,10 @@ fn write_all(queued: &Receiver<Message>, lost: &AtomicU64, format: Format, mut o
 }
 
 /// Looks like the other lines.
-fn lost_line(format: Format, count: u64) -> String {
+fn lost_line(format: Format, count: u64, reason: &str) -> String {
     let mut time = String::new();
     let _ = SystemTime.format_time(&mut Writer::new(&mut time));
-    let text = format!("{count} log lines were lost: they came faster than they could be written");
+    let text = format!("{count} log lines were {reason}");
     match format {
         Format::Text => format!("{time}  WARN {text}\n"),
         Format::Json => {
@@ -227,6 +253,26 @@ mod tests {
         let text = String::from_utf8(pipe.0.lock().expect("the pipe").clone()).expect("UTF-8");
         assert_eq!(text.lines().count(), 501);
         assert!(text.ends_with("x...\n") && text.lines().all(|line| line.len() <= limits::LOG_LINE_BYTES + 3));
+    }
+
+    #[test]
+    fn a_line_that_repeats_is_left_out_and_counted_and_no_other() {
+        let pipe = Pipe::default();
+        let (queue, log) = queue(Format::Text, 1 << 20, pipe.clone()).expect("a thread");
+        let subscriber = tracing_subscriber::fmt().with_writer(queue).with_ansi(false).finish();
+        let count = limits::LOG_REPEATS * 20;
+        tracing::subscriber::with_default(subscriber, || {
+            for number in 0..count {
+                tracing::warn!(number, "again and again");
+            }
+            tracing::warn!("something else");
+        });
+        drop(log);
+        let text = String::from_utf8(pipe.0.lock().expect("the pipe").clone()).expect("UTF-8");
+        let lines = |what: &str| text.lines().filter(|line| line.contains(what)).count() as u64;
+        assert!((limits::LOG_REPEATS..count / 2).contains(&lines("again and again")), "{}", lines("again and again"));
+        assert_eq!(lines("something else"), 1);
+        assert!(lines("log lines were left out: the same one came too often") >= 1);
     }
 
     #[test]

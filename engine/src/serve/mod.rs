@@ -14,6 +14,7 @@ mod notify;
 mod occupant;
 pub(crate) mod progress;
 pub(crate) mod ready;
+mod repeats;
 pub(crate) mod running;
 mod setup;
 mod shutdown;
