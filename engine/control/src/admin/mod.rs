@@ -1,5 +1,8 @@
 //! The admin socket: JSON lines, one answer a line, for the user who runs the server and for root.
 
+#[cfg(test)]
+mod hostile;
+
 use std::io::ErrorKind;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::Path;
@@ -11,7 +14,7 @@ use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::Semaphore;
 
-use crate::command::{Desk, Outcome, RowCall, Streamed, find};
+use crate::command::{Desk, Outcome, Row, RowCall, Streamed, find};
 use crate::{Code, CommandError, StartError, limits};
 
 /// Bind the socket, readable and writable by its owner only. A file that a dead server left behind is replaced; a
@@ -123,6 +126,20 @@ async fn write_line(write: &mut OwnedWriteHalf, answer: &Value) -> std::io::Resu
 
 /// What a line asks: its id, and what it leads to.
 async fn carry_out(line: &[u8], desk: &Desk) -> (Value, Result<Outcome, CommandError>) {
+    let (id, asked) = parse(line);
+    let outcome = match asked {
+        Ok((row, parameters)) => {
+            let loader = desk.people.as_ref().map(|people| Arc::clone(people.loader()));
+            let call = Arc::new(RowCall::operator(loader, row.needs));
+            row.run(desk, &call, parameters).await
+        }
+        Err(error) => Err(error),
+    };
+    (id, outcome)
+}
+
+/// A line taken apart: its id, the command that it names, and the command's parameters.
+fn parse(line: &[u8]) -> (Value, Result<(&'static Row, Value), CommandError>) {
     let Ok(Value::Object(mut parameters)) = serde_json::from_slice::<Value>(line) else {
         return (Value::Null, Err(CommandError::new(Code::BadJson, "a line must be one JSON object")));
     };
@@ -130,15 +147,7 @@ async fn carry_out(line: &[u8], desk: &Desk) -> (Value, Result<Outcome, CommandE
     let Some(Value::String(command)) = parameters.remove("command") else {
         return (id, Err(CommandError::parameter("command", "a text")));
     };
-    let outcome = match find(&command) {
-        Ok(row) => {
-            let loader = desk.people.as_ref().map(|people| Arc::clone(people.loader()));
-            let call = Arc::new(RowCall::operator(loader, row.needs));
-            row.run(desk, &call, Value::Object(parameters)).await
-        }
-        Err(error) => Err(error),
-    };
-    (id, outcome)
+    (id, find(&command).map(|row| (row, Value::Object(parameters))))
 }
 
 /// An answer, the items behind it one a line, and their end.

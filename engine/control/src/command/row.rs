@@ -73,6 +73,9 @@ pub struct Row {
     pub route: Option<Route>,
     pub(super) shapes: &'static LazyLock<Shapes>,
     pub(super) run: Run,
+    /// Its parameters, read and written again.
+    #[cfg(test)]
+    pub(crate) read: fn(&Schema, Value) -> Result<Value, CommandError>,
 }
 
 impl std::fmt::Debug for Row {
@@ -191,6 +194,10 @@ macro_rules! rows {
                 &SHAPES
             },
             run: $crate::command::row::rows!(@run $kind $request $run),
+            #[cfg(test)]
+            read: |schema, parameters| {
+                $crate::command::run::answer(&$crate::command::run::read::<$request>(schema, parameters)?)
+            },
         }),*];
     };
     (@route) => { None };
