@@ -11,6 +11,7 @@ pub mod mail;
 mod mqtt;
 mod people;
 mod random;
+mod secure;
 mod stream;
 
 pub use bad_authority::BadAuthority;
@@ -19,4 +20,5 @@ pub use http::{Http, Reply};
 pub use mqtt::Mqtt;
 pub use people::{Answered, SignedIn, create_person};
 pub use random::Random;
+pub use secure::Secure;
 pub use stream::Stream;

@@ -1,62 +1,17 @@
 //! Hoarders against the binary: whoever behaves is served beside them.
 
 use std::io::{ErrorKind, Read as _, Write as _};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 use linchpin_compat::{Server, Wire};
-use linchpin_e2e::Http;
+use linchpin_e2e::{Http, Secure};
 use linchpin_fleet::tls::{Trust, Way};
-use linchpin_tls::Desk;
+use rustix::net::{AddressFamily, SocketFlags, SocketType};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// Bounds every wait; nothing takes nearly as long on a quiet machine.
 const PATIENCE: Duration = Duration::from_secs(60);
-
-/// A client over TLS.
-struct Secure {
-    stream: TcpStream,
-    way: Way,
-    desk: Desk,
-    plain: Vec<u8>,
-}
-
-impl Secure {
-    fn connect(address: SocketAddr, trust: &Trust) -> Self {
-        let stream = TcpStream::connect(address).expect("the server listens");
-        stream.set_read_timeout(Some(PATIENCE)).expect("an open socket");
-        let mut out = Vec::new();
-        let way = Way::begin(trust, &mut out);
-        let mut client = Self { stream, way, desk: Desk::default(), plain: Vec::new() };
-        client.stream.write_all(&out).expect("the connection stands");
-        while !client.way.is_open() {
-            client.receive();
-        }
-        client
-    }
-
-    fn receive(&mut self) {
-        let (mut bytes, mut out) = (vec![0; 16 * 1024], Vec::new());
-        let got = self.stream.read(&mut bytes).expect("the server answers");
-        assert!(got > 0, "closed after {:?}", String::from_utf8_lossy(&self.plain));
-        let received = self.way.receive(&mut self.desk, &mut bytes[..got], &mut self.plain, &mut out);
-        received.expect("the server writes records");
-        self.stream.write_all(&out).expect("the connection stands");
-    }
-
-    /// A request with so many bytes of a field; the connection stays open.
-    fn ask(&mut self, filler: usize) {
-        self.plain.clear();
-        let request = format!("GET /x HTTP/1.1\r\nHost: localhost\r\nX-Filler: {}\r\n\r\n", "f".repeat(filler));
-        let mut out = Vec::new();
-        self.way.send(&mut self.desk, request.as_bytes(), &mut out);
-        self.stream.write_all(&out).expect("the connection stands");
-        while !self.plain.windows(4).any(|bytes| bytes == b"\r\n\r\n") {
-            self.receive();
-        }
-        assert!(self.plain.starts_with(b"HTTP/1.1 404"), "{:?}", String::from_utf8_lossy(&self.plain));
-    }
-}
 
 #[test]
 fn records_that_are_never_finished_stop_nobody() {
@@ -73,7 +28,7 @@ fn records_that_are_never_finished_stop_nobody() {
             let mut client = Secure::connect(server.tls_address(), &trust);
             client.ask(1);
             let [high, low] = claim.to_be_bytes();
-            client.stream.write_all(&[0x17, 3, 3, high, low, 1]).expect("the connection stands");
+            client.write_raw(&[0x17, 3, 3, high, low, 1]);
             client
         })
         .collect();
@@ -83,10 +38,48 @@ fn records_that_are_never_finished_stop_nobody() {
         }
     }
     // A record must be whole five seconds after its first byte.
-    for mut client in hoarders {
-        assert!(matches!(client.stream.read_to_end(&mut Vec::new()), Ok(_) | Err(_)), "it ends within the timeout");
+    hoarders.into_iter().for_each(Secure::expect_end);
+    Wire::login(server.address(), &server.devices()[0].token).expect_pong();
+}
+
+/// A connection from an address of the loopback.
+fn connect_from(from: [u8; 4], to: SocketAddr) -> TcpStream {
+    let socket = rustix::net::socket_with(AddressFamily::INET, SocketType::STREAM, SocketFlags::CLOEXEC, None);
+    let socket = socket.expect("a socket");
+    rustix::net::bind(&socket, &SocketAddr::new(IpAddr::V4(Ipv4Addr::from(from)), 0)).expect("an address of ours");
+    rustix::net::connect(&socket, &to).expect("the server listens");
+    TcpStream::from(socket)
+}
+
+/// Whole ClientHellos and nothing more, from five networks, each below what one address may have: more than a shard once had
+/// seats. They wait for nothing but their peers, and cost the others nothing.
+#[test]
+fn handshakes_that_stall_stop_nobody() {
+    let limit = getrlimit(Resource::Nofile);
+    setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }).expect("up to the hard limit");
+    let server = Server::dev().shards(1).devices(1).start();
+    let trust = Trust::new(&server.ca());
+    let mut hello = Vec::new();
+    let _ = Way::begin(&trust, &mut hello);
+    let stalled: Vec<TcpStream> = (0..4_200)
+        .map(|n: u32| {
+            let mut stream = connect_from([127, 66, (n % 5) as u8, 1], server.tls_address());
+            stream.set_read_timeout(Some(PATIENCE)).expect("an open socket");
+            stream.write_all(&hello).expect("the connection stands");
+            stream
+        })
+        .collect();
+    // Each has its turn and the server's answer; a slow machine may have ended the first of them by now.
+    let is_answered = |mut stream: &TcpStream| matches!(stream.read(&mut [0; 64]), Ok(1..));
+    let answered = stalled.iter().filter(|stream| is_answered(stream)).count();
+    assert!(answered > 3_000, "{answered} handshakes were begun");
+    for filler in [1, 2_000] {
+        for _ in 0..10 {
+            Secure::connect(server.tls_address(), &trust).ask(filler);
+        }
     }
     Wire::login(server.address(), &server.devices()[0].token).expect_pong();
+    drop(stalled);
 }
 
 #[test]

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use linchpin_compat::limits::EFFECT;
 use linchpin_compat::{Server, Wire, command, eventually, text};
-use linchpin_e2e::{Http, SignedIn, create_person, password_hash, totp};
+use linchpin_e2e::{Http, Secure, SignedIn, create_person, password_hash, totp};
+use linchpin_fleet::tls::Trust;
 use memchr::memmem;
 use serde_json::{Value, json};
 
@@ -15,6 +16,7 @@ const OTHER: &str = "canary.bob@birds.example";
 const PASSWORD: &str = "Canary-Password-4711 lamp";
 const WRONG: &str = "Canary-Wrong-0815 lamp";
 const WRONG_TOKEN: &str = "CanaryWrongToken0123456789abcdef";
+const VALUE: &str = "Canary-Value-2718";
 
 /// What is looked for: what it is, and its bytes in every form that it could have.
 struct Canaries(Vec<(String, Vec<u8>)>);
@@ -150,6 +152,7 @@ fn nothing_secret_is_where_it_must_not_be() {
         ("a password", PASSWORD),
         ("a wrong password", WRONG),
         ("a wrong token", WRONG_TOKEN),
+        ("a value", VALUE),
     ] {
         canaries.add(what, secret);
     }
@@ -229,6 +232,21 @@ fn nothing_secret_is_where_it_must_not_be() {
     late.expect_end(EFFECT);
     misuse(&server, &eve, &canaries);
 
+    // The same over TLS; a value as a device may write it, and as it may not.
+    let mut secure = Secure::connect(server.tls_address(), &Trust::new(&server.ca()));
+    assert!(secure.get(&format!("/external/api/update?token={token}&v1=9"), 1).starts_with("HTTP/1.1 200"));
+    for path in [format!("/{WRONG_TOKEN}/get/V1"), format!("/external/api/update?token={token}&v1={VALUE}")] {
+        let answer = secure.get(&path, 1);
+        assert!(answer.starts_with("HTTP/1.1 4"), "{answer}");
+        canaries.expect_none("an answer over TLS", answer.as_bytes());
+    }
+    let free = server.devices()[1].clone();
+    let mut wire = Wire::login(address, &free.token);
+    wire.send_parts(command::HARDWARE, &["vw", "2", VALUE]);
+    wire.expect_pong();
+    assert_eq!(server.value(&free, "V2").as_deref(), Some(VALUE));
+    let unseal = std::fs::read(server.data_path().join("unseal.key")).expect("the key of a demo");
+
     // Where they must not be.
     let backups = server.folder().join("backups");
     let _ = server.ask(&["backup", "create", "--to", backups.to_str().expect("UTF-8")]);
@@ -248,6 +266,10 @@ fn nothing_secret_is_where_it_must_not_be() {
     assert!(server.stop().success());
     expect_none_in(&canaries, &server.data_path());
     canaries.expect_none("the log", server.log().as_bytes());
+    let copies = files(&backups).into_iter().map(|path| std::fs::read(path).expect("reads"));
+    for bytes in copies.chain([server.log().into_bytes(), page.clone().into_bytes()]) {
+        assert!(memmem::find(&bytes, &unseal).is_none(), "what unseals the store has left its file");
+    }
     positive_control(&server, &canaries, (&invite, &page));
 }
 

@@ -132,6 +132,28 @@ fn a_template_that_requires_tls_refuses_plain_logins() {
     assert!(serves(&server, "tls", &Trust::new(&issued.path("ca.pem"))), "both devices, over TLS");
 }
 
+/// A board in clear may not write through BRIDGE what it may not write itself.
+#[test]
+fn a_bridge_in_clear_does_not_reach_a_device_that_requires_tls() {
+    let issued = Issued::new();
+    let config = issued.config().replace("tls = [", "plain = [\"127.0.0.1:0\"]\ntls = [") + "[[device]]\n";
+    let server = Server::serve(&config).start();
+    let (devices, tokens) = (server.devices(), tokens(&server));
+    let trust = Trust::new(&issued.path("ca.pem"));
+    // Both targets are connected over TLS; one of them need not be.
+    let targets = [tokens[0], tokens[2]];
+    let online = Survivors::start(server.tls_address(), Some(&trust), &targets);
+    let mut clear = Wire::login(server.address(), &devices[1].token);
+    clear.expect_status(command::BRIDGE, &["64", "i", &devices[0].token], 200);
+    clear.expect_status(command::BRIDGE, &["64", "vw", "5", "77"], 6);
+    clear.expect_status(command::BRIDGE, &["65", "i", &devices[2].token], 200);
+    clear.send_parts(command::BRIDGE, &["65", "vw", "5", "77"]);
+    eventually(EFFECT, "the other one has it", || server.value(&devices[2], "V5").filter(|value| value == "77"));
+    assert_eq!(server.value(&devices[0], "V5"), None);
+    clear.expect_pong();
+    assert!(!online.stop().is_empty());
+}
+
 #[test]
 fn certificates_of_clients_are_asked_for_and_can_be_taken_back() {
     let issued = Issued::new();

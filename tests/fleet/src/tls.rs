@@ -39,6 +39,19 @@ impl Trust {
     /// When the file holds no certificate.
     #[must_use]
     pub fn with_identity(ca: &Path, version: Option<Version>, identity: Option<Identity>) -> Self {
+        Self::made(ca, version, identity, 0)
+    }
+
+    /// The authority in this file, for clients that resume one of so many earlier sessions.
+    ///
+    /// # Panics
+    /// When the file holds no certificate.
+    #[must_use]
+    pub fn remembering(ca: &Path, sessions: usize) -> Self {
+        Self::made(ca, None, None, sessions)
+    }
+
+    fn made(ca: &Path, version: Option<Version>, identity: Option<Identity>, remembered: usize) -> Self {
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_secs());
         let root = CertificateDer::from_pem_file(ca).expect("the authority's certificate");
         let options = ConnectorOptions {
@@ -49,7 +62,7 @@ impl Trust {
             post_quantum: false,
             version,
             alpn: Vec::new(),
-            remembered: 0,
+            remembered,
             clock: Clock::new(now),
         };
         Self(Connector::new(&options).expect("a connector"), ServerName::try_from("localhost").expect("a name"))
