@@ -4,8 +4,11 @@
 #   tests/console.sh build   the bundle in the user's cache folder; without Node.js it says so and succeeds
 #   tests/console.sh test    types, rules of its sources, unit tests, sizes, every screen in Chromium
 #   tests/console.sh real    journeys against a real server and board (LINCHPIN_BIN, CONSOLE_BROWSER=chromium|firefox)
+#   tests/console.sh invited LINK   somebody accepts an invitation that came by mail
 #   tests/console.sh pictures   the pictures of README.md and the guides again (LINCHPIN_BIN)
 #   tests/console.sh bench [--minutes N]   frames, filter and heap with 10,000 devices and 50,000 values a second
+#   tests/console.sh lighthouse   Lighthouse over the real server (LINCHPIN_BIN); fetches it from npm
+#   tests/console.sh reproduce   the same bytes from two folders, in another time zone and locale
 #   tests/console.sh watch   the bundle again at every change, for `linchpin dev --console DIR`
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -57,6 +60,11 @@ run_real() {
     node "$room/tests/real/run.mjs" "$@"
 }
 
+accept_invitation() {
+    packages
+    CONSOLE_WAIT_MS=${CONSOLE_WAIT_MS:-45000} node "$room/tests/real/invited.mjs" "$@"
+}
+
 # Lists and frames under load: an hour's worth by hand, not a part of the tests.
 run_bench() {
     local scratch
@@ -66,6 +74,28 @@ run_bench() {
     build
     node "$room/tests/bundle.mjs" "$scratch"
     CONSOLE_TESTS=$scratch node "$room/tests/journeys/bench.mjs" "$@"
+}
+
+# Not a package of the console: it is as large as a hundred of them, and asked for by hand.
+run_lighthouse() {
+    packages
+    local folder=$LINCHPIN_CACHE/lighthouse
+    [ -d "$folder/node_modules/lighthouse" ] || npm install --prefix "$folder" --no-audit --no-fund --loglevel=error lighthouse@12.8.2
+    CONSOLE_WAIT_MS=${CONSOLE_WAIT_MS:-45000} LIGHTHOUSE=$folder/node_modules/lighthouse node "$room/tests/real/lighthouse.mjs"
+}
+
+# `meta.json` is for the size gates and names the folder: it is not embedded.
+reproduce() {
+    packages
+    local scratch
+    scratch=$(mktemp -d)
+    # shellcheck disable=SC2064
+    trap "rm -rf '$scratch'" EXIT
+    mkdir -p "$scratch/elsewhere"
+    cp -r "$room" "$scratch/elsewhere/console"
+    LINCHPIN_CONSOLE_DIST=$scratch/here node "$room/build.mjs"
+    TZ=Asia/Kolkata LC_ALL=C LINCHPIN_CONSOLE_DIST=$scratch/there node "$scratch/elsewhere/console/build.mjs"
+    diff -rq -x meta.json "$scratch/here" "$scratch/there" && echo "the same $(wc -l <"$scratch/here/files.txt") lines of files.txt and all bytes"
 }
 
 # The pictures of README.md and the guides, from the real server and a fixed seed.
@@ -79,8 +109,11 @@ case ${1:-build} in
 build) build ;;
 test) run_tests ;;
 real) shift; run_real "$@" ;;
+invited) shift; accept_invitation "$@" ;;
 pictures) take_pictures ;;
+lighthouse) run_lighthouse ;;
+reproduce) reproduce ;;
 bench) shift; run_bench "$@" ;;
 watch) packages && node "$room/build.mjs" --watch ;;
-*) echo "usage: tests/console.sh [build|test|real|pictures|bench|watch]" >&2; exit 2 ;;
+*) echo "usage: tests/console.sh [build|test|real|invited|pictures|bench|lighthouse|reproduce|watch]" >&2; exit 2 ;;
 esac

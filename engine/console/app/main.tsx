@@ -1,7 +1,7 @@
 // The start: language and theme first, then who is signed in, then the screen of the address.
 import { render } from 'preact';
-import { App } from './shell.tsx';
-import { resume } from './session.ts';
+import { App, fetchEarly } from './shell.tsx';
+import { resume, wasSignedIn } from './session.ts';
 import { applyTheme } from './theme.ts';
 import { firstLanguage, setLanguage } from './words/words.ts';
 
@@ -9,3 +9,4 @@ applyTheme();
 await setLanguage(firstLanguage());
 render(<App />, document.getElementById('app')!);
 void resume();
+if (wasSignedIn()) fetchEarly(location.pathname);

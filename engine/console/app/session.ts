@@ -47,9 +47,11 @@ async function begin(): Promise<void> {
 const HINT = 'linchpin.signed-in';
 const hint = (on: boolean): void => { if (on) localStorage.setItem(HINT, '1'); else localStorage.removeItem(HINT); };
 
+export const wasSignedIn = (): boolean => localStorage.getItem(HINT) !== null;
+
 /** Is there a session? Asked once, at the start. */
 export async function resume(): Promise<void> {
-  if (!localStorage.getItem(HINT) && ['/', '/sign-in', '/welcome', '/invite', '/reset', '/verify', '/stop'].includes(path.peek())) { me.value = null; return; }
+  if (!wasSignedIn() && ['/', '/sign-in', '/welcome', '/invite', '/reset', '/verify', '/stop'].includes(path.peek())) { me.value = null; return; }
   try { await begin(); } catch { me.value = null; }
 }
 

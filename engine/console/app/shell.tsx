@@ -34,6 +34,14 @@ const OPEN: [RegExp, string, () => Promise<{ default: Screen }>][] = [
   [/^\/(welcome|invite|reset|verify|stop)$/, 'gates', () => import('./screens/gates.tsx')],
 ];
 
+/** Fetch what an address needs while the server is asked who is there. */
+export function fetchEarly(at: string): void {
+  const hit = ROUTES.find(([pattern]) => pattern.test(at));
+  if (!hit) return;
+  // What fails here fails again where it is drawn, and is said there.
+  void Promise.all([hit[2](), hit[1] === 'devices' ? null : loadMore()]).catch(() => {});
+}
+
 function Routed({ routes }: { routes: typeof ROUTES }) {
   void arrived.value;
   const failed = useSignal(false);
@@ -71,7 +79,8 @@ const here = (href: string): 'page' | undefined => (path.value === href || path.
 /** How the page's link to the server is, in words. */
 export function LinkLine() {
   const state = link.value;
-  const since = lastHeard.value;
+  // Something is heard many times a second: it is looked at when nothing is.
+  const since = lastHeard.peek();
   const text = state === 'live' ? t('link.live') : state === 'late' || state === 'down' ? t('link.down', { time: shortTime(since, Date.now()) }) : state === 'revoked' ? t('link.revoked') : t('link.connecting');
   return (
     <div class={`linkstate ${state}`} role="status">

@@ -1,5 +1,5 @@
 // What live sockets have reported: one signal a pin and a device, so that one value redraws one cell.
-import { signal, type Signal } from '@preact/signals';
+import { batch, signal, type Signal } from '@preact/signals';
 import type { PinNumber, PresenceState, Report, Value } from './messages.ts';
 
 /** A value with the server's time of its arrival. `at_ms` 0: never. */
@@ -78,7 +78,7 @@ export function putProperty(device: number, pin: PinNumber, name: string, value:
 
 /** Take what a report says of devices. */
 export function apply(report: Report): void {
-  if (report.kind === 'values') for (const row of report.rows) putValue(row.device, row.pin, row.value, row.at_ms);
+  if (report.kind === 'values') batch(() => { for (const row of report.rows) putValue(row.device, row.pin, row.value, row.at_ms); });
   else if (report.kind === 'presence') for (const row of report.rows) putPresence(row.device, row.state, row.since_ms, row.code);
   else if (report.kind === 'property') putProperty(report.device, report.pin, report.name, report.value);
 }

@@ -53,6 +53,8 @@ export default function DeviceScreen({ id, tab }: { id: string; tab: string }) {
   };
   useEffect(() => { void load(); }, [id, rights.value]);
   useEffect(() => { const set = watch({ what: ['presence'], select: { devices: [Number(id)] } }); return () => set.close(); }, [id]);
+  // While the server is asked for the device.
+  useEffect(() => { (TABS[tab || 'dashboard'] ?? TABS.dashboard!).screen.early(); }, [tab]);
   const one = device.value;
   if (!one) return problem.value ? <Wrong top problem={problem.value} again={() => void load()} /> : <Skeleton />;
   const may = (permission: string): boolean => one.may.includes(permission) && (!viewAs.value || viewAs.value.all.includes(permission) || viewAs.value.own.includes(permission));

@@ -16,7 +16,7 @@ import { Rows, type Shown } from '../parts/rows.tsx';
 import { go, search, setSearch } from '../router.ts';
 import { grant, may, O } from '../session.ts';
 import { named, number, t } from '../words/words.ts';
-import { FLEET_PAGE, fleetQuery, haystack, select, type Columns, type Filter, type Show, type SortBy } from './fleet.ts';
+import { FLEET_PAGE, fleetQuery, haystack, inOrder, select, type Columns, type Filter, type Show, type SortBy } from './fleet.ts';
 
 const ROW_PX = 56;
 /** Devices that one connection may watch, less what other parts of the page need. */
@@ -54,8 +54,11 @@ function Row({ c, n, picked, onPick, index }: { c: Columns; n: number; picked: b
 }
 
 function Cell({ device, pin, unit }: { device: number; pin: PinNumber; unit: string | null }) {
-  const now = reading(device, pin).value;
-  return now.at_ms === 0 ? <span class="muted">{'–'}</span> : <span class="clip">{asText(now.value)}{unit ? <span class="unit">{unit}</span> : null}</span>;
+  const live = reading(device, pin);
+  // A new value changes one text, and draws nothing else again.
+  const known = useComputed(() => live.value.at_ms !== 0);
+  const text = useComputed(() => asText(live.value.value));
+  return known.value ? <span class="clip">{text}{unit ? <span class="unit">{unit}</span> : null}</span> : <span class="muted">{'–'}</span>;
 }
 
 /** Put what the answer says into the live store: a watch then only changes it. */
@@ -80,7 +83,8 @@ function Table({ page, filter, picked, onPicked }: { page: DevicePage; filter: F
   const c = page.columns;
   const whole = page.next === null;
   const hay = useMemo(() => haystack(c), [c]);
-  const found = useMemo(() => select(c, hay, whole ? filter : { ...filter, q: '', show: 'all', template: '', tag: '' }), [c, whole, JSON.stringify(filter)]);
+  const order = useMemo(() => inOrder(c, filter), [c, filter.sort, filter.down]);
+  const found = useMemo(() => select(c, hay, whole ? filter : { ...filter, q: '', show: 'all', template: '', tag: '' }, order), [c, whole, JSON.stringify(filter)]);
   const visible = useSignal<Shown>({ first: 0, last: 0 });
   const watched = useRef<Watch | null>(null);
   useMemo(() => seed(c), [c]);

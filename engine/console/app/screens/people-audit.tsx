@@ -10,7 +10,7 @@ import { dateTime, named, t } from '../words/words.ts';
 function Thing({ text }: { text: string }) {
   const [, kind, number, name] = /^([a-z ]+) (\d+)(?: \((.*)\))?$/s.exec(text) ?? [];
   if (!kind) return <>{text}</>;
-  const words = named('kind', kind, { number: number! });
+  const words = named('object', kind, { number: number! });
   return name ? <>{name} <span class="muted">{words}</span></> : <>{words}</>;
 }
 
@@ -26,7 +26,7 @@ export function Audit() {
             <tbody>{page.items.map((one) => (
               <tr key={one.number}>
                 <td class="num muted">{String(one.number)}</td><td title={dateTime(one.at_ms)} class="muted"><Age at={one.at_ms} /></td><td>{named('actor', one.actor)}</td>
-                <td title={one.action}>{named('action', one.action)}{one.outcome === 'refused' && <> <span class="badge bad">{t('audit.refused')}</span></>}</td><td><Thing text={one.object} /></td><td class="mono muted">{one.address}</td>
+                <td class="words" title={one.action}>{named('action', one.action)}{one.outcome === 'refused' && <> <span class="badge bad">{t('audit.refused')}</span></>}</td><td class="words"><Thing text={one.object} /></td><td class="mono muted">{one.address}</td>
               </tr>
             ))}</tbody>
           </table>

@@ -9,6 +9,15 @@ import { api, awake, click, createPerson, enter, fill, makeDevice, makeTemplate,
 const meters = (page) => page.$$eval('[role="meter"]', (all) => all.map((one) => one.getAttribute('aria-valuenow')).join());
 const switchState = (page, selector) => page.$eval(selector, (one) => one.ariaChecked);
 
+/** Press Tab, forwards or back, until the button with this name has the focus. */
+async function reach(page, name) {
+  const focused = () => page.evaluate(() => document.activeElement?.getAttribute('aria-label') ?? document.activeElement?.textContent.trim());
+  await page.keyboard.down('Shift');
+  for (let n = 0; n < 60 && await focused() !== name; n++) await page.keyboard.press('Tab');
+  await page.keyboard.up('Shift');
+  assert.equal(await focused(), name, 'the keyboard reaches it');
+}
+
 /** From the link of the first start to a gauge that moves. */
 export async function firstRun(server) {
   const { page, close } = await open(server);
@@ -173,12 +182,15 @@ export async function editing(server) {
   await page.keyboard.press('z');
   await page.keyboard.up('Control');
   assert.notEqual(await at(), moved);
-  await click(page, 'Redo');
+  for (const key of ['Control', 'Shift']) await page.keyboard.down(key);
+  await page.keyboard.press('z');
+  for (const key of ['Shift', 'Control']) await page.keyboard.up(key);
   assert.equal(await at(), moved);
   await page.focus('[data-id="w8"]');
   await page.keyboard.press('Delete');
   await page.waitForFunction(() => !document.querySelector('[data-id="w8"]'));
-  await click(page, 'Save');
+  await reach(page, 'Save');
+  await page.keyboard.press('Enter');
   await page.waitForFunction(() => !location.search.includes('edit'));
   const saved = await api(page, 'GET', `/orgs/1/templates/${template}`);
   const widgets = saved.body.layout.pages[0].widgets;

@@ -38,7 +38,7 @@ test('what the first screens say is in the first script', () => {
 
 test('every sentence is used', () => {
   const all = code.map(([, text]) => text).join('\n');
-  const dynamic = [...all.matchAll(/`([\w.]+)\.\$\{/g)].map((hit) => `${hit[1]}.`).concat(['action.', 'actor.', 'kind.', 'permission.', 'trouble.', 'strength.', 'limit.', 'work.']);
+  const dynamic = [...all.matchAll(/`([\w.]+)\.\$\{/g)].map((hit) => `${hit[1]}.`).concat(['action.', 'actor.', 'object.', 'permission.', 'trouble.', 'strength.', 'limit.', 'work.']);
   const unused = Object.keys(english).filter((key) => !all.includes(`'${key}'`) && !dynamic.some((prefix) => key.startsWith(prefix)));
   assert.deepEqual(unused, []);
 });
@@ -52,9 +52,9 @@ test('why connections end is said as docs/errors.md says it, in both languages',
 
 test('each action and object of the audit log has words', () => {
   const source = read('../control/src/audit/action.rs');
-  const wanted = [...source.matchAll(/ = \d+, "([^"]+)";/g)].map((hit) => `action.${hit[1]}`).concat([...source.matchAll(/=> "([^"]+)"/g)].map((hit) => `kind.${hit[1]}`)).sort();
+  const wanted = [...source.matchAll(/ = \d+, "([^"]+)";/g)].map((hit) => `action.${hit[1]}`).concat([...source.matchAll(/=> "([^"]+)"/g)].map((hit) => `object.${hit[1]}`)).sort();
   assert.ok(wanted.length > 60, `${wanted.length} found`);
-  assert.deepEqual(Object.keys(english).filter((key) => /^(action|kind)\./.test(key)).sort(), wanted);
+  assert.deepEqual(Object.keys(english).filter((key) => /^(action|object)\./.test(key)).sort(), wanted);
 });
 
 test('no HTML from text, no inline style, no literal text, no left and right', () => {
