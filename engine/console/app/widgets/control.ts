@@ -32,8 +32,11 @@ export function useControl(device: number, pin: PinNumber): Control {
   const there = presence(device);
   const code = useSignal(0);
   const serial = useRef(0);
+  // The server has said that it retains what was set here.
+  const held = useSignal(false);
+  useSignalEffect(() => { if (there.value?.state === 'online') held.value = false; });
   // A value from after the device went was set for it by somebody: it has not said it, and gets it when it comes back.
-  const isAway = () => there.value?.state === 'offline' && cell.value.at_ms > there.value.since_ms + SINCE_MS;
+  const isAway = () => there.value?.state === 'offline' && (held.value || cell.value.at_ms > there.value.since_ms + SINCE_MS);
   const state = useComputed<ControlState>(() => phase.value ?? (cell.value.at_ms === 0 ? 'unknown' : isAway() ? 'kept' : 'known'));
   const wish = useComputed<Value>(() => (phase.value === null ? cell.value.value : wished.value));
   // The device's own word ends the waiting.
@@ -50,6 +53,7 @@ export function useControl(device: number, pin: PinNumber): Control {
     phase.value = 'pending';
     void write(device, pin, value).then((written) => {
       if (serial.current !== mine) return;
+      held.value = written.outcome === 'kept';
       if (written.outcome === 'refused') refuse(mine, written.code);
       else if (same(cell.peek().value, value)) phase.value = null;
       else if (written.outcome === 'kept') phase.value = 'kept';
