@@ -74,6 +74,8 @@ mod fault;
 mod handshake;
 mod hello;
 pub mod limits;
+#[cfg(feature = "nonces")]
+pub mod nonces;
 mod record;
 mod session;
 mod session_ids;

@@ -106,6 +106,8 @@ fn seal_in(link: &mut Link, view: &View<'_>, desk: &mut Desk, kind: ContentType,
     let head = head_bytes(version, suite);
     let plain_end = record.len() - tail_bytes(version);
     let nonce = nonce(view.iv, seq);
+    #[cfg(feature = "nonces")]
+    crate::nonces::note(view.key, &nonce);
     let (head_part, rest) = record.split_at_mut(head);
     let outer = if version == Version::Tls13 { ContentType::ApplicationData } else { kind };
     let header = [outer.number(), 3, 3, high, low];

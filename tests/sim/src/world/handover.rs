@@ -12,6 +12,19 @@ impl World {
     /// # Panics
     /// What was written cannot be read, or is not the same when it is written again.
     pub fn hand_over(&mut self) -> (usize, usize) {
+        self.go_away(Claim::Given)
+    }
+
+    /// The same, but the other process fails when it has everything: what it has read is dropped, and the shards go on with
+    /// what they had put aside.
+    ///
+    /// # Panics
+    /// As with [`Self::hand_over`].
+    pub fn take_back(&mut self) -> (usize, usize) {
+        self.go_away(Claim::TakenBack)
+    }
+
+    fn go_away(&mut self, claim: Claim) -> (usize, usize) {
         let now = self.now();
         let (mut moved, mut left) = (0, 0);
         for shard in 0..self.nodes.len() {
@@ -24,19 +37,20 @@ impl World {
                         assert!(is_ready);
                         let mut bytes = Vec::new();
                         freight.pack(&mut bytes);
-                        away.push((slot, bytes));
+                        away.push((slot, freight, bytes));
                     }
                     None => left += 1,
                 }
             }
             moved += away.len();
-            for (slot, bytes) in away {
-                let freight = Freight::unpack(&bytes).unwrap_or_else(|error| panic!("{error}"));
+            for (slot, held, bytes) in away {
+                let read = Freight::unpack(&bytes).unwrap_or_else(|error| panic!("{error}"));
                 let mut again = Vec::new();
-                freight.pack(&mut again);
+                read.pack(&mut again);
                 assert_eq!(again, bytes);
-                assert_eq!(node.shard.would_take(&freight), Ok(()));
-                node.shard.take_freight(now, slot, freight, Claim::Given, &mut node.fx);
+                let goes_on = if claim == Claim::Given { read } else { *held };
+                assert_eq!(node.shard.would_take(&goes_on), Ok(()));
+                node.shard.take_freight(now, slot, goes_on, claim, &mut node.fx);
             }
             self.carry_out(shard);
         }
