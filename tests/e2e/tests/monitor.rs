@@ -2,7 +2,7 @@
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{SocketAddr, TcpStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use linchpin_compat::limits::EFFECT;
@@ -65,6 +65,22 @@ fn metrics_are_well_formed_and_count_what_happens() {
     let said = check.wait_with_output().expect("it ends");
     let text = String::from_utf8_lossy(&said.stderr).into_owned() + &String::from_utf8_lossy(&said.stdout);
     assert!(said.status.success() && text.is_empty(), "{text}");
+}
+
+/// The rules that the package brings, with series that must and must not raise them.
+#[test]
+fn alerts_are_well_formed_and_raised_when_they_should_be() {
+    let tree = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let rules = tree.join("packaging/linchpin.rules.yml");
+    let series = std::fs::read_to_string(tree.join("tests/fixtures/rules.test.yml")).expect("the series");
+    let folder = Folder::new();
+    let test = folder.path().join("rules.test.yml");
+    std::fs::write(&test, series.replace("RULES", rules.to_str().expect("text"))).expect("writes");
+    for (what, path) in [("check", rules.as_path()), ("test", test.as_path())] {
+        let ran = Command::new(promtool()).args([what, "rules"]).arg(path).output().expect("promtool runs: make setup");
+        let said = String::from_utf8_lossy(&ran.stdout).into_owned() + &String::from_utf8_lossy(&ran.stderr);
+        assert!(ran.status.success() && said.contains("SUCCESS"), "{what}: {said}");
+    }
 }
 
 /// Where `tests/setup.sh` has put it.
