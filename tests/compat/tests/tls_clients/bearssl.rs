@@ -66,7 +66,7 @@ fn small_buffers_on_the_portable_back_end_in_rustls() {
     small_buffers(BackEnd::Portable, "rustls");
 }
 
-/// Three certificates of more than 2,048 bytes: more than any of its small buffers holds.
+/// Four certificates of more than 2,048 bytes: more than any of its small buffers holds.
 fn realistic_chain(kind: Kind, layer: &str) {
     let (server, roots) = chain::serve(&[kind], BackEnd::Auto, layer);
     let devices = server.devices();

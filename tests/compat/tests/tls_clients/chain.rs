@@ -1,7 +1,8 @@
 //! Certificates as public authorities give them, made with OpenSSL's program.
 //!
-//! Four keys: a root that devices trust, a younger root that it has signed, an intermediate, and the server's own. The
-//! last three certificates are served, as Let's Encrypt's newer hierarchy is, and they do not fit into 2,048 bytes.
+//! Five keys: a root that devices trust, a younger root that it has signed, one that this has signed in turn, an
+//! intermediate, and the server's own. The last four certificates are served, as long as chains of Let's Encrypt's newer
+//! hierarchy get, and they do not fit into 2,048 bytes.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -79,19 +80,20 @@ pub(crate) fn signed(folder: &Path, kind: Kind, name: &str, by: &str, extensions
 /// Make a chain in `folder`: `KIND.chain` and `KIND.key`. Returns the path of its root.
 pub(crate) fn chain(folder: &Path, kind: Kind) -> PathBuf {
     let name = kind.name();
-    let [root, younger, intermediate, leaf] =
-        ["root", "younger", "intermediate", "leaf"].map(|of| format!("{name}-{of}"));
+    let [root, younger, youngest, intermediate, leaf] =
+        ["root", "younger", "youngest", "intermediate", "leaf"].map(|of| format!("{name}-{of}"));
     let root_path = authority(folder, kind, &root);
     let ca = "basicConstraints=critical,CA:true\nkeyUsage=critical,keyCertSign,cRLSign\n";
     signed(folder, kind, &younger, &root, ca);
-    signed(folder, kind, &intermediate, &younger, ca);
+    signed(folder, kind, &youngest, &younger, ca);
+    signed(folder, kind, &intermediate, &youngest, ca);
     let more_names: String = (0..24).map(|n| format!(",DNS:region-{n}.{NAME}")).collect();
     let server = format!(
         "basicConstraints=critical,CA:false\nkeyUsage=critical,digitalSignature\nextendedKeyUsage=serverAuth\n\
-         subjectAltName=DNS:{NAME}{more_names}\n"
+         subjectAltName=DNS:{NAME}{more_names},IP:127.0.0.1\n"
     );
     signed(folder, kind, &leaf, &intermediate, &server);
-    let pem: String = [&leaf, &intermediate, &younger]
+    let pem: String = [&leaf, &intermediate, &youngest, &younger]
         .map(|of| std::fs::read_to_string(folder.join(format!("{of}.pem"))).expect("a certificate"))
         .concat();
     let base64_bytes: usize = pem.lines().filter(|line| !line.starts_with('-')).map(str::len).sum();

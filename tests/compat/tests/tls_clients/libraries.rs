@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use linchpin_compat::limits::LOGIN;
+use linchpin_compat::limits::{EFFECT, LOGIN};
 use linchpin_compat::{BackEnd, Client, Folder, Library, Server, scenario};
 
 use crate::chain;
@@ -58,6 +58,21 @@ fn both_stay_for_longer_than_their_heartbeat() {
             scope.spawn(move || scenario::stay(library, server, device));
         }
     });
+}
+
+/// Four certificates, as public authorities give them.
+#[test]
+fn both_log_in_over_a_realistic_chain() {
+    for kind in [chain::Kind::Ecdsa, chain::Kind::Rsa] {
+        let (server, roots) = chain::serve(&[kind], BackEnd::Auto, "in-place");
+        let devices = server.devices();
+        for (library, device) in [Library::BlynkLibrarySsl, Library::BlynklibSsl].into_iter().zip(&devices) {
+            let mut client = Client::start_trusting(library, &server, device, &roots[0]);
+            client.expect_event(LOGIN, &json!({"event": "connected"}));
+            server.write(device, "V4", "77");
+            client.expect_event(EFFECT, &json!({"event": "write", "pin": 4, "values": ["77"]}));
+        }
+    }
 }
 
 #[test]
