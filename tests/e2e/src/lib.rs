@@ -13,6 +13,7 @@ mod people;
 mod random;
 mod secure;
 mod stream;
+mod successors;
 
 pub use bad_authority::BadAuthority;
 pub use browser::{ApiAnswer, Browser, password_hash, totp};
@@ -22,3 +23,14 @@ pub use people::{Answered, SignedIn, create_person};
 pub use random::Random;
 pub use secure::Secure;
 pub use stream::Stream;
+pub use successors::Successors;
+
+/// How many of something a test has: as many as a variable of the environment says, for a run on a larger scale by hand.
+///
+/// # Panics
+/// The variable is no number.
+#[must_use]
+pub fn how_many(variable: &str, usual: u32) -> u32 {
+    let said = std::env::var(variable).ok();
+    said.map_or(usual, |said| said.parse().unwrap_or_else(|error| panic!("{variable}={said}: {error}")))
+}

@@ -7,10 +7,10 @@ use std::time::Duration;
 use linchpin_fleet::tls::{Trust, Way};
 use linchpin_tls::Desk;
 
-/// Whoever waits for longer was lost.
-const LIMIT: Duration = Duration::from_secs(60);
+/// Whoever waits for longer was lost: the longest step of an upgrade that fails takes a minute.
+const LIMIT: Duration = Duration::from_secs(150);
 
-/// See the module's page. Each of its functions panics when the connection breaks, or nothing comes for a minute.
+/// See the module's page. Each of its functions panics when the connection breaks, or nothing comes for long.
 pub struct Stream {
     socket: TcpStream,
     way: Way,

@@ -6,8 +6,9 @@ use std::process::Command;
 
 use linchpin_compat::limits::EFFECT;
 use linchpin_compat::{Folder, Server, Start, Wire, eventually, linchpin_path};
-use linchpin_e2e::Http;
+use linchpin_e2e::{Http, Successors};
 use rustix::process::Signal;
+use serde_json::json;
 
 /// The user that stands for the service's.
 const NOBODY: u32 = 65_534;
@@ -136,6 +137,31 @@ fn a_second_disk_is_the_only_other_place_under_the_unit() {
     for wrong in ["ERROR", "panicked", "Operation not permitted"] {
         assert!(!server.log().contains(wrong), "{}", server.log());
     }
+}
+
+/// The filter of system calls and the read-only root let a server be replaced, and hold for the one that takes its place.
+#[test]
+fn an_upgrade_under_the_units_restrictions() {
+    if !can_run_as_the_unit() {
+        return;
+    }
+    let config = "[listen]\nplain = [\"127.0.0.1:0\"]\n[data]\ndir = \"@/data\"\n[[device]]\n";
+    let server = as_unit(Server::serve(config)).start();
+    let device = server.devices()[0].clone();
+    let mut wire = Wire::login(server.address(), &device.token);
+    let next = Successors(&server);
+    assert_eq!(next.pids(), [0; 0]);
+    let report = server.ask(&["upgrade"]);
+    assert_eq!(
+        (&report["state"], &report["moved"], &report["left"]),
+        (&json!("done"), &json!(1), &json!(0)),
+        "{report}"
+    );
+    wire.expect_pong();
+    let pids = next.pids();
+    assert_eq!(pids.len(), 1, "{}", server.log());
+    assert_eq!(status(pids[0], "Uid"), NOBODY.to_string());
+    assert_eq!((status(pids[0], "CapEff").as_str(), status(pids[0], "Seccomp").as_str()), (ONE_CAPABILITY, "2"));
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Stands in for the new process of an upgrade, and fails at one step of it: `successor STEP exit|lie|hang`.
+//! Stands in for the new process of an upgrade, and fails at one step of it: `successor STEP exit|kill|lie|full|version|hang`.
 
 use std::os::fd::OwnedFd;
 use std::time::Duration;
@@ -44,6 +44,18 @@ impl Talk {
         }
         match self.mode.as_str() {
             "exit" => std::process::exit(9),
+            "kill" => {
+                let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
+            }
+            "full" => {
+                self.say(&HandoverMessage::Failed { text: "No space left on device (os error 28)".to_owned() });
+                std::thread::sleep(Duration::from_secs(600));
+            }
+            "version" => {
+                let formats = FormatRange { oldest: u16::MAX, newest: u16::MAX };
+                self.say(&HandoverMessage::Hello { formats, version: "of another age".to_owned() });
+                std::thread::sleep(Duration::from_secs(600));
+            }
             "lie" => {
                 self.say(&HandoverMessage::Complete { taken: 12_345 });
                 std::thread::sleep(Duration::from_secs(600));
