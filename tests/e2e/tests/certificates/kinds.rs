@@ -30,6 +30,32 @@ fn an_address_gets_a_certificate_for_days() {
 }
 
 #[test]
+fn an_account_that_the_authority_must_know() {
+    let ports = Ports::free();
+    let key = "zWNDZM6eQGHWpSRTPal5eIUYFTu7EajVIoguysqZ9wG44nMEtx3MUAsUDkMTQ12W";
+    let binding = Some(("kid-1".to_owned(), key.to_owned()));
+    let authority = PebbleAuthority::start(&AuthorityOptions { binding, ..ports.options() });
+    let order = format!("names = [\"{NAME}\"]");
+    let without = Server::serve(&ports.config(&authority, "", &order)).start();
+    let (plan, _, _) = without.operate(&["cert", "plan"]);
+    assert!(plan.contains("wants an account that is known to it: set [acme] eab"), "{plan}");
+    eventually(ISSUED, "the authority refuses it", || {
+        let line = status(&without);
+        (field(&line, "failures").as_u64() >= Some(1)).then_some(())
+    });
+    drop(without);
+    let eab = "eab = { kid = \"kid-1\", key = \"file:@/eab.key\" }";
+    let with = Server::serve(&ports.config(&authority, eab, &order));
+    std::fs::write(with.folder().join("eab.key"), key).expect("writes");
+    let mut server = with.start();
+    issued(ports.address(), &[]);
+    assert!(!server.log().contains(key), "no key in the log");
+    // The account is known from then on, by the key that was bound.
+    server.restart();
+    let _ = server.ask(&["cert", "renew", "--wait"]);
+}
+
+#[test]
 fn a_wildcard_by_records_that_a_hook_sets_and_removes() {
     let ports = Ports::free();
     let authority = PebbleAuthority::start(&ports.options());
