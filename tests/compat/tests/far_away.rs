@@ -18,6 +18,8 @@ use serde_json::json;
 const ONE_WAY_MS: [u64; 3] = [0, 25, 100];
 /// How often each client connects at each distance; `LINCHPIN_FAR_ROUNDS` says another number.
 const ROUNDS: usize = 3;
+/// Between two rounds, if they are more than a device may log in at once.
+const BETWEEN_LOGINS: Duration = Duration::from_millis(1_100);
 /// Between two values for a device: 20 a second.
 const BETWEEN_VALUES: Duration = Duration::from_millis(50);
 /// Pin that they are written to.
@@ -143,6 +145,8 @@ fn far_away(back_end: BackEnd) {
         let plain = SlowProxy::start(server.address(), one_way);
         let tls = SlowProxy::start(server.tls_address(), one_way);
         for _ in 0..rounds {
+            // A device may log in ten times at once and once a second after that.
+            let pause = (rounds > ROUNDS).then(|| std::time::Instant::now() + BETWEEN_LOGINS);
             std::thread::scope(|scope| {
                 for (library, device) in libraries.into_iter().zip(mine) {
                     let proxy = if library.is_tls() { &tls } else { &plain };
@@ -153,6 +157,9 @@ fn far_away(back_end: BackEnd) {
                 scope.spawn(|| mosquitto(&server, plain.address(), None, &others[0]));
                 scope.spawn(|| mosquitto(&server, tls.address(), Some(&server.ca()), &others[1]));
             });
+            if let Some(until) = pause {
+                std::thread::sleep(until.saturating_duration_since(std::time::Instant::now()));
+            }
         }
     }
     server.expect_no_token_in_log(&devices);
