@@ -457,8 +457,9 @@ fn aliases(
         for alias in &stream.aliases {
             let name = alias.get_ref().as_str();
             if !made.may_alias(&found, name) {
-                let what =
-                    format!("the alias {name:?} must be of one datastream only, not empty, without , + # and NUL");
+                let what = format!(
+                    "the alias {name:?} must be of one datastream only, not empty, without , + # and control characters"
+                );
                 return Err(source.error(alias.span(), what));
             }
             if found.len() >= TEMPLATE_ALIASES {

@@ -320,7 +320,7 @@ impl Template {
     pub fn may_alias(&self, known: &[(Box<str>, Pin)], name: &str) -> bool {
         let is_taken =
             known.iter().any(|known| *known.0 == *name) || self.datastreams.iter().any(|stream| *stream.name == *name);
-        !is_taken && !name.is_empty() && !name.contains([',', '+', '#', '\0'])
+        !is_taken && super::fits_topics(name) && !name.contains(',')
     }
 
     /// The same, served over TLS only or not.

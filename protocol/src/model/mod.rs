@@ -15,7 +15,7 @@ pub use datastream::{
     AmbiguousTemplate, Datastream, SYSTEM_EVENTS, SubstituteFault, Template, TemplateField, ValueKind,
 };
 pub use ids::{DeviceId, OrgId, TemplateId};
-pub use mapping::TopicMapping;
+pub use mapping::{TopicMapping, fits_topics, is_barred_in_topics};
 pub use network::Network;
 pub use pin::{Pin, PinKind};
 pub use property::is_known_property;

@@ -67,7 +67,7 @@ impl fmt::Display for MqttFault {
             Self::NotConnect => {
                 f.write_str("the first packet is not CONNECT; send it first, with the token as password")
             }
-            Self::TopicName => f.write_str("a topic is empty or holds +, # or NUL; publish to one of the device API"),
+            Self::TopicName => f.write_str("a topic holds + or #; publish to one of the device API"),
             Self::TopicAlias { alias } => {
                 write!(f, "topic alias {alias} was used, none is offered; send the topic's name")
             }

@@ -1,8 +1,8 @@
 //! One packet, read without a copy.
 
+use nom::Parser as _;
 use nom::combinator::{map, rest};
 use nom::number::complete::u8 as any_byte;
-use nom::{Err, Parser as _};
 
 use super::connect::{self, Connect};
 use super::property::{AllowedPackets, properties};
@@ -209,7 +209,7 @@ pub(super) fn publish(level: Level, flags: u8, body: &[u8]) -> Result<Publish<'_
         let has_alias =
             !properties.is_empty() && properties.iter().any(|it| matches!(it, super::Property::TopicAlias(_)));
         if topic.is_empty() && !has_alias {
-            return Err(Err::Failure(MqttFault::TopicName));
+            return broken("a message has neither a topic nor an alias");
         }
         Ok((&[][..], Publish { dup, qos, retain: flags & 1 != 0, topic, id, properties, payload }))
     })(body))

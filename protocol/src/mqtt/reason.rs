@@ -101,7 +101,9 @@ impl Reason {
     pub(super) const fn refuses_login(self) -> bool {
         matches!(
             self,
-            Self::UnsupportedProtocolVersion
+            Self::MalformedPacket
+                | Self::ProtocolError
+                | Self::UnsupportedProtocolVersion
                 | Self::ClientIdentifierNotValid
                 | Self::BadUserNameOrPassword
                 | Self::NotAuthorized

@@ -228,6 +228,9 @@ impl MqttSession {
                 Packet::Pubcomp(answer(ack.id, Reason::Success)).write(level, out);
                 Ok(MqttAsk::Nothing)
             }
+            Packet::Pubrec(Ack { id, .. }) | Packet::Pubcomp(Ack { id, .. }) if self.awaits(id) => {
+                Err(MqttFault::Protocol { what: "a message of QoS 1 is answered with a packet of QoS 2" })
+            }
             Packet::Pubrec(ack) => {
                 // The server sends nothing at QoS 2.
                 if ack.reason.code() < 0x80 {
@@ -254,6 +257,13 @@ impl MqttSession {
     pub fn on_message<'a>(&self, raw: RawPacket<'a>) -> Result<MessageParts<'a>, MqttFault> {
         debug_assert!(self.is_live() && raw.first >> 4 == 3);
         message(&publish(self.level(), raw.first & 0x0f, raw.body)?)
+    }
+
+    /// Does a message of QoS 1 with this id wait for its answer? Clients answer in the order of the messages, so that those
+    /// are the last ones.
+    const fn awaits(&self, id: u16) -> bool {
+        let behind = self.last_id.wrapping_sub(id);
+        (self.ping_id != 0 && id == self.ping_id) || behind < self.in_flight as u16
     }
 
     fn answered<'a>(&mut self, id: u16) -> MqttAsk<'a> {
@@ -325,7 +335,8 @@ impl MqttSession {
     pub fn farewell(&mut self, reason: Reason, text: &str, out: &mut Vec<u8>) {
         let level = self.level();
         if !self.is_live() {
-            if self.has(flag::KNOWN) && reason.refuses_login() {
+            let is_broken = matches!(reason, Reason::MalformedPacket | Reason::ProtocolError);
+            if self.has(flag::KNOWN) && reason.refuses_login() && (level == Level::V5 || !is_broken) {
                 self.refuse(reason, text, out);
             }
         } else if level == Level::V5 {

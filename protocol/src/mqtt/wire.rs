@@ -5,6 +5,7 @@ use nom::number::complete::{be_u16, u8 as any_byte};
 use nom::{Err, IResult, Parser as _};
 
 use super::MqttFault;
+use crate::model::is_barred_in_topics;
 
 /// What parsers of this module return.
 pub(super) type Parsed<'a, T> = IResult<&'a [u8], T, MqttFault>;
@@ -53,11 +54,13 @@ pub(super) fn binary(input: &[u8]) -> Parsed<'_, &[u8]> {
     length_data(be_u16).parse(input)
 }
 
-/// Is this a text that MQTT allows: UTF-8 without NUL?
+/// Is this a text that is taken: UTF-8 without barred code points?
 pub(super) fn checked_text(bytes: &[u8]) -> Result<&str, MqttFault> {
     let text = std::str::from_utf8(bytes).map_err(|_| MqttFault::Malformed { what: "a text is not UTF-8" })?;
-    if bytes.contains(&0) {
-        return Err(MqttFault::Malformed { what: "a text holds NUL" });
+    if text.contains(is_barred_in_topics) {
+        return Err(MqttFault::Malformed {
+            what: "a text holds NUL, another control character or what is no character",
+        });
     }
     Ok(text)
 }
@@ -68,17 +71,33 @@ pub(super) fn text(input: &[u8]) -> Parsed<'_, &str> {
     checked_text(bytes).map(|text| (left, text)).map_err(Err::Failure)
 }
 
+/// Bytes of which nearly all topics consist: neither wildcards nor what needs a closer look.
+const PLAIN: [bool; 256] = {
+    let (mut table, mut byte) = ([false; 256], b' ');
+    while byte <= b'~' {
+        table[byte as usize] = byte != b'+' && byte != b'#';
+        byte += 1;
+    }
+    table
+};
+
 /// The topic of a message: a text without wildcards. One look at each byte: it is read with every value.
 pub(super) fn topic_name(input: &[u8]) -> Parsed<'_, &str> {
     let (left, bytes) = binary(input)?;
-    if bytes.iter().any(|byte| matches!(byte, 0 | b'+' | b'#')) {
-        checked_text(bytes).map_err(Err::Failure)?;
-        return Err(Err::Failure(MqttFault::TopicName));
+    if !bytes.iter().all(|byte| PLAIN[usize::from(*byte)]) {
+        return unusual_topic(left, bytes).map_err(Err::Failure);
     }
     match std::str::from_utf8(bytes) {
         Ok(topic) => Ok((left, topic)),
         Err(_) => malformed("a text is not UTF-8"),
     }
+}
+
+/// A topic with other bytes than printable ASCII, or with wildcards.
+#[cold]
+fn unusual_topic<'a>(left: &'a [u8], bytes: &'a [u8]) -> Result<(&'a [u8], &'a str), MqttFault> {
+    let topic = checked_text(bytes)?;
+    if topic.contains(['+', '#']) { Err(MqttFault::TopicName) } else { Ok((left, topic)) }
 }
 
 /// A packet id; 0 is none.
@@ -133,6 +152,23 @@ mod tests {
         assert!(text(b"\0\x01\0").is_err() && text(b"\0\x03ab").is_err());
         // Surrogates and overlong forms are no UTF-8.
         assert!(text(b"\0\x03\xed\xa0\x80").is_err() && text(b"\0\x02\xc0\x80").is_err());
+    }
+
+    #[test]
+    fn control_characters_and_no_characters_are_barred() {
+        for barred in ['\0', '\u{1}', '\u{1f}', '\u{7f}', '\u{9f}', '\u{fdd0}', '\u{fffe}', '\u{ffff}', '\u{10ffff}'] {
+            let name = format!("ds/{barred}");
+            let field = [&(name.len() as u16).to_be_bytes(), name.as_bytes()].concat();
+            assert!(text(&field).is_err(), "{barred:?}");
+            assert!(matches!(topic_name(&field), Err(Err::Failure(MqttFault::Malformed { .. }))), "{barred:?}");
+        }
+        for taken in [' ', '~', '\u{a0}', '\u{e4}', '\u{feff}', '\u{fffd}', '\u{2a6d4}'] {
+            let name = format!("ds/{taken}");
+            let field = [&(name.len() as u16).to_be_bytes(), name.as_bytes()].concat();
+            assert_eq!(topic_name(&field), Ok((&[][..], &*name)), "{taken:?}");
+        }
+        assert_eq!(topic_name(b"\0\x04ds/+"), Err(Err::Failure(MqttFault::TopicName)));
+        assert_eq!(topic_name(b"\0\x05\xc3\xa4/#x"), Err(Err::Failure(MqttFault::TopicName)));
     }
 
     #[test]

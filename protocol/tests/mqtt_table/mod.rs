@@ -145,10 +145,11 @@ pub(crate) fn summary(mut answered: &[u8], begun: Begun, sent: &[u8]) -> String 
             14 => ("DISCONNECT", 0, Some(0)),
             kind => panic!("a server sends no kind {kind}"),
         };
-        words.push(match packet.body.get(at).copied().or(or) {
-            Some(code) => format!("{name} {code:02x}"),
-            None => name.to_owned(),
-        });
+        // SUBACK and UNSUBACK have a code a filter.
+        let codes = packet.body.get(at..).unwrap_or_default();
+        let codes = if matches!(packet.first >> 4, 9 | 11) { codes } else { codes.get(..1).unwrap_or_default() };
+        let codes: Vec<u8> = if codes.is_empty() { or.into_iter().collect() } else { codes.to_vec() };
+        words.push(codes.iter().fold(name.to_owned(), |text, code| format!("{text} {code:02x}")));
     }
     assert!(answered.is_empty(), "half a packet: {answered:?}");
     words.join(", ")

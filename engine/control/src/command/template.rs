@@ -69,7 +69,7 @@ fn aliases(template: &Template, names: Vec<(Pin, Vec<String>)>) -> Result<Vec<(B
     for (pin, name) in names.into_iter().flat_map(|(pin, names)| names.into_iter().map(move |name| (pin, name))) {
         if found.len() >= TEMPLATE_ALIASES || !template.may_alias(&found, &name) {
             let expected = format!(
-                "at most {TEMPLATE_ALIASES} in a template, each of one datastream only, not empty, without , + # and NUL"
+                "at most {TEMPLATE_ALIASES} in a template, each of one datastream only, not empty, without , + # and control characters"
             );
             return Err(CommandError::parameter("aliases", &expected));
         }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use linchpin_protocol::model::{Pin, PinKind, Template, TemplateId};
+use linchpin_protocol::model::{Pin, PinKind, Template, TemplateId, fits_topics};
 
 /// Templates that this shard knows; devices refer to them by position.
 #[derive(Debug, Default)]
@@ -15,14 +15,9 @@ struct Known {
     names: Box<[(Box<str>, Pin)]>,
 }
 
-/// Can a topic of MQTT hold this name?
-fn is_of_topics(name: &str) -> bool {
-    !name.is_empty() && !name.contains(['+', '#', '\0'])
-}
-
 /// Can a list of names, which commas separate?
 fn is_of_lists(name: &str) -> bool {
-    is_of_topics(name) && !name.contains(',') && name.trim() == name
+    fits_topics(name) && !name.contains(',') && name.trim() == name
 }
 
 impl Known {
@@ -86,7 +81,7 @@ impl Templates {
     /// The name of a pin's datastream; the pin's own, which is written to `text`, where no topic can hold that.
     pub(crate) fn name_of<'a>(&'a self, number: u16, pin: Pin, text: &'a mut PinName) -> &'a str {
         let stream = self.known(number).and_then(|known| known.template.datastream(pin));
-        if let Some(stream) = stream.filter(|stream| is_of_topics(&stream.name)) {
+        if let Some(stream) = stream.filter(|stream| fits_topics(&stream.name)) {
             return &stream.name;
         }
         text.0.clear();

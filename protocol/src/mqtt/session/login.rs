@@ -24,6 +24,11 @@ const fn refused<T>(reason: Reason) -> Result<T, MqttFault> {
     Err(MqttFault::Refused(reason))
 }
 
+/// Does the body of a CONNECT name version 5?
+fn says_5(body: &[u8]) -> bool {
+    body.starts_with(b"\0\x04MQTT\x05")
+}
+
 /// The will to store. Its topic is not judged here: a template may map it.
 fn stored(will: &Will<'_>) -> WillMessage {
     let delay_s = will.properties.iter().find_map(|property| match property {
@@ -48,7 +53,13 @@ impl MqttSession {
                 return refused(reason);
             }
             Ok(_) => return Err(MqttFault::NotConnect),
-            Err(fault) => return Err(fault),
+            Err(fault) => {
+                // MQTT 5 has an answer to a CONNECT that is broken behind its version, 3.1.1 has none.
+                if says_5(raw.body) {
+                    (self.flags, self.level) = (flag::KNOWN | flag::TEXTS, Level::V5);
+                }
+                return Err(fault);
+            }
         };
         self.flags = flag::KNOWN | flag::TEXTS;
         self.level = connect.level;

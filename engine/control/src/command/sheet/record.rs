@@ -61,7 +61,9 @@ pub(super) fn streams_of(mut lines: Vec<SheetStream>) -> Result<(Streams, Aliase
     let mut aliases = Aliases::new();
     for (pin, name) in names.into_iter().flat_map(|(pin, names)| names.into_iter().map(move |name| (pin, name))) {
         if aliases.len() >= TEMPLATE_ALIASES || !template.may_alias(&aliases, &name) {
-            let text = format!("other names of one datastream each, at most {TEMPLATE_ALIASES}, without , + # and NUL");
+            let text = format!(
+                "other names of one datastream each, at most {TEMPLATE_ALIASES}, without , + # and control characters"
+            );
             return Err(wrong("aliases", &text));
         }
         aliases.push((name.into(), pin));
