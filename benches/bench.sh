@@ -81,10 +81,13 @@ else
     part compare compare 15 4 90
     part memory-plain memory --state memory --devices 19000 --shards 1 --rounds 3
     part memory-plain-4 memory --state memory --devices 60000 --shards 4 --rounds 3
+    part memory-mqtt memory --state memory --wire mqtt --devices 19000 --shards 1 --rounds 3
+    part memory-mqtt-4 memory --state memory --wire mqtt --devices 60000 --shards 4 --rounds 3
     part memory-store memory --devices 19000 --shards 1 --rounds 1
     part memory-tls memory --state memory --tls in-place --devices 10000 --shards 1 --rounds 1
     part memory-tls-4 memory --state memory --tls in-place --devices 60000 --shards 4 --rounds 1
     part tls tls
+    part writes "$built/fleet" writes --server-bin "$server" --rounds 15
     part lanes bench lanes
     part timers bench timers
     part peers peers

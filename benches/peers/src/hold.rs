@@ -127,11 +127,13 @@ impl Hold {
         command.args(["--duration", &format!("{held_s}s"), "--ramp", &format!("{}s", ramp.as_secs().max(1))]);
         command.args(["--h-beat", HEARTBEAT, "--timeout", "60s", "--transport", transport.name()]);
         command.args(["--no-tui", "--json", "--driver", "auto"]);
-        // Only ours asks for names, and it does not speak MQTT.
-        match &server.tokens {
-            Some(tokens) => command.arg("--tokens").arg(tokens),
-            None => command.arg("--mqtt"),
-        };
+        if server.tokens.is_none() {
+            command.arg("--mqtt");
+        }
+        // Only ours asks who it is.
+        if let Some(keys) = server.tokens.as_ref().or(server.names.as_ref()) {
+            command.arg("--tokens").arg(keys);
+        }
         if let Some(authority) = &server.authority {
             command.args(["--tls-version", "1.3", "--ca"]).arg(authority);
         }

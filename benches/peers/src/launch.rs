@@ -69,8 +69,12 @@ fn free_port() -> Result<u16, String> {
 /// # Errors
 /// What it said instead of listening.
 pub(crate) fn start(found: &Found, transport: Transport, connections: u32, folder: &Folder) -> Result<Running, String> {
-    if found.subject == Subject::Linchpin {
-        return linchpin(&found.program, transport, connections, folder);
+    if matches!(found.subject, Subject::Linchpin | Subject::LinchpinMqtt) {
+        let mut server = linchpin(&found.program, transport, connections, folder)?;
+        if found.subject == Subject::LinchpinMqtt {
+            server.names = server.tokens.take().map(|tokens| names(&tokens, folder)).transpose()?;
+        }
+        return Ok(server);
     }
     let log = folder.at("server.log");
     let mut words = String::new();
@@ -93,7 +97,7 @@ fn peer(found: &Found, transport: Transport, connections: u32, port: u16, folder
     let mut command = Command::new(&found.program);
     command.current_dir(&folder.0);
     match found.subject {
-        Subject::Linchpin => return Err("Linchpin has no configuration file here".to_owned()),
+        Subject::Linchpin | Subject::LinchpinMqtt => return Err("Linchpin has no configuration file here".to_owned()),
         Subject::Mosquitto => {
             let config = folder.write("mosquitto.conf", &mosquitto(port, tls.then_some(folder.0.as_path())))?;
             command.arg("-c").arg(config);
@@ -156,6 +160,13 @@ fn rumqttd(port: u16, connections: u32, tls: Option<&Path>) -> String {
          max_inflight_count = 100\n{}",
         tls.unwrap_or_default()
     )
+}
+
+/// Names and passwords of devices that speak MQTT, a line each, of lines that end with a token.
+fn names(tokens: &Path, folder: &Folder) -> Result<PathBuf, String> {
+    let text = std::fs::read_to_string(tokens).map_err(|error| format!("{}: {error}", tokens.display()))?;
+    let lines = text.lines().filter_map(|line| line.split_whitespace().last());
+    folder.write("names", &lines.map(|token| format!("device:{token}\n")).collect::<String>())
 }
 
 /// Ours says where it listens.

@@ -14,8 +14,10 @@ pub(crate) struct Running {
     pub(crate) address: SocketAddr,
     /// Certificates that its own is checked against, if it speaks TLS.
     pub(crate) authority: Option<PathBuf>,
-    /// Tokens of its devices, if it asks for any.
+    /// Tokens of its devices, if they speak Blynk.
     pub(crate) tokens: Option<PathBuf>,
+    /// Names and passwords of its devices, if they speak MQTT and it asks for any.
+    pub(crate) names: Option<PathBuf>,
 }
 
 /// How long a server may take to listen.
@@ -37,7 +39,7 @@ impl Running {
         }
         whole.stdin(Stdio::null()).stdout(output.try_clone().map_err(file)?).stderr(output);
         let child = whole.spawn().map_err(|error| format!("setpriv (package util-linux) does not start: {error}"))?;
-        Ok(Self { child, log: log.to_owned(), address, authority: None, tokens: None })
+        Ok(Self { child, log: log.to_owned(), address, authority: None, tokens: None, names: None })
     }
 
     /// Has it ended?

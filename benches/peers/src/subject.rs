@@ -10,6 +10,8 @@ use clap::ValueEnum;
 pub(crate) enum Subject {
     /// Ours, without a store.
     Linchpin,
+    /// Ours, its devices speak MQTT.
+    LinchpinMqtt,
     /// Eclipse Mosquitto, C.
     Mosquitto,
     /// NATS, Go, through its MQTT gateway.
@@ -42,12 +44,14 @@ impl Found {
 
 impl Subject {
     /// All, in the order of the table.
-    pub(crate) const ALL: [Self; 5] = [Self::Linchpin, Self::Mosquitto, Self::NatsServer, Self::Aedes, Self::Rumqttd];
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Linchpin, Self::LinchpinMqtt, Self::Mosquitto, Self::NatsServer, Self::Aedes, Self::Rumqttd];
 
     /// Its name.
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Linchpin => "linchpin",
+            Self::LinchpinMqtt => "linchpin-mqtt",
             Self::Mosquitto => "mosquitto",
             Self::NatsServer => "nats-server",
             Self::Aedes => "aedes",
@@ -67,7 +71,7 @@ impl Subject {
     /// What to do when it is missing.
     pub(crate) const fn how_to_get(self) -> &'static str {
         match self {
-            Self::Linchpin => "cargo build --release -p linchpin",
+            Self::Linchpin | Self::LinchpinMqtt => "cargo build --release -p linchpin",
             Self::Mosquitto => "sudo apt-get install -y mosquitto",
             _ => "benches/peers/setup.sh",
         }
@@ -76,7 +80,7 @@ impl Subject {
     /// What was raised beyond its defaults, beside the descriptors of the process.
     const fn raised(self) -> &'static str {
         match self {
-            Self::Linchpin => "--memory, 1 shard, --connections",
+            Self::Linchpin | Self::LinchpinMqtt => "--memory, 1 shard, --connections",
             Self::Mosquitto => "no limit raised",
             Self::NatsServer => "raised: TLS and login timeouts",
             Self::Aedes => "raised: listen backlog",
@@ -88,7 +92,7 @@ impl Subject {
     pub(crate) fn find(self, linchpin: &Path, tools: &Path) -> Option<Found> {
         let first = |paths: Vec<PathBuf>| paths.into_iter().find(|path| path.is_file());
         let program = match self {
-            Self::Linchpin => first(vec![linchpin.to_owned()])?,
+            Self::Linchpin | Self::LinchpinMqtt => first(vec![linchpin.to_owned()])?,
             Self::Aedes => first(vec![tools.join("aedes/broker.mjs")])?,
             Self::Rumqttd => first(vec![tools.join("bin/rumqttd")])?,
             Self::NatsServer => first([vec![tools.join("nats-server")], in_search_path("nats-server")].concat())?,
@@ -96,7 +100,7 @@ impl Subject {
         };
         let version = self.version(&program)?;
         let label = match self {
-            Self::Linchpin => self.name().to_owned(),
+            Self::Linchpin | Self::LinchpinMqtt => self.name().to_owned(),
             _ => format!("{} {}", self.name(), version.split(' ').next().unwrap_or_default()),
         };
         Some(Found { subject: self, program, label, version })

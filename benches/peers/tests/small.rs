@@ -26,7 +26,15 @@ fn program(name: &str) -> PathBuf {
 fn bench(results: &Path) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_bench-peers"));
     command.arg("--results").arg(results).args(["--connections", &CONNECTIONS.to_string(), "--rounds", "1"]);
-    command.args(["--only", "linchpin,mosquitto", "--settle-s", "1", "--rest-s", "1", "--allow-debug-build"]);
+    command.args([
+        "--only",
+        "linchpin,linchpin-mqtt,mosquitto",
+        "--settle-s",
+        "1",
+        "--rest-s",
+        "1",
+        "--allow-debug-build",
+    ]);
     command.arg("--linchpin").arg(program("linchpin")).arg("--loadgen").arg(program("loadgen"));
     command.output().expect("bench-peers runs")
 }
@@ -37,13 +45,13 @@ fn lines(results: &Path) -> Vec<Value> {
 }
 
 #[test]
-fn linchpin_and_mosquitto_are_measured_once() {
+fn linchpin_on_both_wires_and_mosquitto_are_measured_once() {
     let folder = Folder(std::env::temp_dir().join(format!("linchpin-peers-small-{}", std::process::id())));
     let first = bench(&folder.0);
     let said = String::from_utf8_lossy(&first.stderr).into_owned();
     assert!(first.status.success(), "{said}\nIs mosquitto missing? tests/setup.sh test");
     let kept = lines(&folder.0);
-    assert_eq!(kept.len(), 4, "{said}");
+    assert_eq!(kept.len(), 6, "{said}");
     for line in &kept {
         assert_eq!(
             (&line["valid"], &line["round"], &line["connections"]),
@@ -55,18 +63,24 @@ fn linchpin_and_mosquitto_are_measured_once() {
         assert!((0.0..1e6).contains(&value), "{line}");
     }
     let of = |row: &str, subject: &str| {
-        let same =
-            |line: &&Value| line["row"] == row && line["subject"].as_str().is_some_and(|s| s.starts_with(subject));
+        let same = |line: &&Value| {
+            line["row"] == row && line["subject"].as_str().is_some_and(|s| s.split(' ').next() == Some(subject))
+        };
         kept.iter().filter(same).filter_map(|line| line["value"].as_f64()).collect::<Vec<f64>>()
     };
-    for subject in ["linchpin", "mosquitto 2"] {
+    for subject in ["linchpin", "linchpin-mqtt", "mosquitto"] {
         let (plain, tls) =
             (of("memory per idle connection, plain", subject), of("memory per idle connection, TLS", subject));
         assert_eq!((plain.len(), tls.len()), (1, 1), "{kept:?}");
         assert!(tls[0] > plain[0], "TLS takes memory: {kept:?}");
     }
     let table = String::from_utf8_lossy(&first.stdout).into_owned();
-    assert!(table.contains("| linchpin | Blynk |") && table.contains("| MQTT 3.1.1 |"), "{table}");
+    assert!(
+        table.contains("| linchpin | Blynk |")
+            && table.contains("| linchpin-mqtt | MQTT 3.1.1 |")
+            && table.contains("| MQTT 3.1.1 |"),
+        "{table}"
+    );
 
     // Again: nothing is measured, the table is the same.
     let second = bench(&folder.0);

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use linchpin_driver::Choice;
 use linchpin_fleet::http::closed_loop;
 use linchpin_fleet::server::{Server, cpu_time};
-use linchpin_fleet::{Fleet, FleetOptions, Order};
+use linchpin_fleet::{Fleet, FleetOptions, FleetWire, Order};
 
 /// Kept-open connections of the HTTP client.
 const CONNECTIONS: u32 = 64;
@@ -92,6 +92,7 @@ fn fleet(server: &Server, devices: u32) -> Result<Fleet, String> {
         driver: Choice::IoUring,
         in_flight: 200,
         trust: None,
+        wire: FleetWire::Blynk,
     });
     fleet.wait_online(PATIENCE).map_err(|n| format!("{n} of {devices} logged in; {}", server.log()))?;
     Ok(fleet)

@@ -4,6 +4,7 @@
 pub mod http;
 mod ring;
 pub mod server;
+mod speech;
 pub mod survivors;
 pub mod tls;
 
@@ -17,6 +18,8 @@ use std::time::{Duration, Instant};
 use linchpin_driver::{Choice, Waker};
 use linchpin_protocol::blynk::DeviceOptions;
 use linchpin_protocol::model::Token;
+
+pub use crate::speech::{FleetWire, mqtt_login, mqtt_message};
 
 use crate::tls::Trust;
 
@@ -77,6 +80,8 @@ pub struct FleetOptions {
     pub in_flight: usize,
     /// With TLS.
     pub trust: Option<Trust>,
+    /// What the devices speak.
+    pub wire: FleetWire,
 }
 
 /// A device that is not logged in by then gives up and comes back later, as the C++ library does.

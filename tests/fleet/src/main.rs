@@ -5,6 +5,7 @@ mod bench;
 mod hoarders;
 mod honest;
 mod storm;
+mod writes;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -14,7 +15,7 @@ use linchpin_bench_compare::results::{Measurement, Results};
 use linchpin_driver::Choice;
 use linchpin_fleet::server::Server;
 use linchpin_fleet::tls::Trust;
-use linchpin_fleet::{Counts, Fleet, FleetOptions, Order};
+use linchpin_fleet::{Counts, Fleet, FleetOptions, FleetWire, Order};
 
 const USAGE: &str = "usage:
   fleet memory --server-bin PATH [--devices N] [--shards N] [--rounds N] [--results FOLDER]
@@ -22,7 +23,8 @@ const USAGE: &str = "usage:
   fleet storm  --server-bin PATH [--devices N] [--shards N] [--rounds N]      all cut at once, and shares of them
   fleet hoarders --server-bin PATH [--devices N] [--shards N]      hoarders of eight kinds beside devices that ping
   fleet http   --server-bin PATH [--rounds N]      HTTP updates of a connected device, beside nginx
-  memory, cuts and storm take --tls in-place|rustls and --state disk|memory too
+  fleet writes --server-bin PATH [--rounds N]      CPU of a write: Blynk, MQTT at QoS 0 and 1, the same to mosquitto
+  memory, cuts and storm take --tls in-place|rustls, --state disk|memory and --wire blynk|mqtt too
   fleet scrape --server-bin PATH [--devices N] [--shards N] [--rounds N]      scrapes of the metrics";
 
 /// What is aimed at, bytes a device.
@@ -42,6 +44,8 @@ struct Flags {
     in_memory: bool,
     /// The server's record layer, if devices speak TLS.
     tls: Option<String>,
+    /// What devices speak.
+    wire: FleetWire,
 }
 
 fn flags(mut args: impl Iterator<Item = String>) -> Option<Flags> {
@@ -53,6 +57,7 @@ fn flags(mut args: impl Iterator<Item = String>) -> Option<Flags> {
         results: None,
         in_memory: false,
         tls: None,
+        wire: FleetWire::Blynk,
     };
     while let Some(name) = args.next() {
         let value = args.next()?;
@@ -63,6 +68,7 @@ fn flags(mut args: impl Iterator<Item = String>) -> Option<Flags> {
             "--rounds" => flags.rounds = value.parse().ok()?,
             "--state" => flags.in_memory = one_of(&value, "disk", "memory")?,
             "--tls" => flags.tls = Some(value),
+            "--wire" => flags.wire = if one_of(&value, "blynk", "mqtt")? { FleetWire::Mqtt } else { FleetWire::Blynk },
             "--results" => flags.results = Some(value.into()),
             _ => return None,
         }
@@ -88,6 +94,7 @@ fn main() -> std::process::ExitCode {
         "storm" => storm::storm(&flags),
         "hoarders" => hoarders::hoarders(&flags),
         "http" => bench::http(&flags.binary, flags.rounds),
+        "writes" => writes::writes(&flags.binary, flags.rounds),
         "scrape" => bench::scrape(&flags.binary, flags.devices, flags.shards, flags.rounds),
         _ => Err(USAGE.to_owned()),
     };
@@ -119,6 +126,7 @@ fn fleet(server: &Server, flags: &Flags, devices: u32, in_flight: usize) -> Flee
         driver: Choice::IoUring,
         in_flight,
         trust,
+        wire: flags.wire,
     })
 }
 
@@ -163,9 +171,10 @@ fn memory(flags: &Flags) -> Result<(), String> {
         ("kernel slab, both ends (for information)", column(2)),
     ];
     let mut text = format!(
-        "### {} idle devices {}, {} shard(s), {} fresh processes: growth of the resident set, bytes a device\n\n\
+        "### {} idle devices of {:?} {}, {} shard(s), {} fresh processes: growth of the resident set, bytes a device\n\n\
          | what | min | median | max |\n|---|---|---|---|\n",
         flags.devices,
+        flags.wire,
         flags.tls.as_ref().map_or("without TLS".to_owned(), |layer| format!("over TLS 1.3, record layer {layer}")),
         flags.shards,
         rounds.len()
@@ -190,7 +199,8 @@ fn keep(flags: &Flags, folder: &Path, rounds: &[[i64; 3]]) -> Result<(), String>
     };
     let state = if flags.in_memory { "" } else { ", with the store" };
     let (devices, shards) = (flags.devices, flags.shards);
-    let row = format!("idle device, {security}, {devices} on {shards} ring(s){state}");
+    let wire = if flags.wire == FleetWire::Mqtt { ", MQTT" } else { "" };
+    let row = format!("idle device, {security}, {devices} on {shards} ring(s){state}{wire}");
     let mut results = Results::open(folder)?;
     for (at, round) in rounds.iter().enumerate() {
         let bytes = (round[0] + round[1]) as f64;

@@ -6,10 +6,11 @@ use std::sync::mpsc::{Receiver, Sender};
 use std::time::{Duration, Instant};
 
 use linchpin_driver::{ConnId, Driver, Event, Mode, Options, Outgoing, Wait, Waker};
-use linchpin_protocol::blynk::{DeviceEvent, DeviceOptions, DeviceSession};
-use linchpin_protocol::model::{Millis, Pin, Token};
+use linchpin_protocol::blynk::DeviceOptions;
+use linchpin_protocol::model::{Millis, Token};
 use linchpin_tls::Desk;
 
+use crate::speech::Speech;
 use crate::tls::{Trust, Way};
 use crate::{Counts, FleetOptions, LOGIN_TIMEOUT_MS, Order, device_options};
 
@@ -26,7 +27,7 @@ enum State {
 }
 
 struct Device {
-    session: DeviceSession,
+    speech: Speech,
     way: Way,
     conn: Option<ConnId>,
     state: State,
@@ -79,7 +80,8 @@ pub(crate) fn run(
     let options =
         Options { backend: fleet.driver, connections: count + 64, process_connections: u32::MAX, ..Options::default() };
     let driver = Driver::open(&options).expect("the fleet's own ring opens");
-    let new = || Device { session: DeviceSession::new(), way: Way::Plain, conn: None, state: State::Waiting, since: 0 };
+    let new =
+        || Device { speech: Speech::new(fleet.wire), way: Way::Plain, conn: None, state: State::Waiting, since: 0 };
     let mut ring = Ring {
         devices: (0..count).map(|_| new()).collect(),
         of_conn: Vec::new(),
@@ -234,9 +236,8 @@ impl Ring<'_> {
 
     /// `from`: what the connection has to say already begins there in the arena.
     fn log_in(&mut self, at: usize, conn: ConnId, from: usize) {
-        let (now, mut session) = (self.now(), DeviceSession::new());
-        session.start(now, &self.options, &self.tokens[at], &mut self.plain);
-        self.devices[at].session = session;
+        let now = self.now();
+        self.devices[at].speech.start(now, &self.options, &self.tokens[at], &mut self.plain);
         self.say(at, conn, from);
     }
 
@@ -264,19 +265,10 @@ impl Ring<'_> {
         } else if self.arena.len() > from {
             self.send_from(conn, from);
         }
-        let (mut logged_in, mut answers, mut unasked) = (false, 0u64, Vec::new());
-        let on = &mut |event: DeviceEvent<'_>| match event {
-            DeviceEvent::LoggedIn => logged_in = true,
-            DeviceEvent::InfoAccepted | DeviceEvent::Response { .. } => answers += 1,
-            _ => {}
-        };
         let device = &mut self.devices[at];
-        if device.session.on_bytes(now, &self.options, &opened, &mut unasked, on).is_err() {
-            return self.lost(at);
-        }
-        self.counts.answers.fetch_add(answers, Ordering::Relaxed);
-        // The session wants to introduce itself at once; the fleet does that by order.
-        if logged_in && device.state == State::LoggingIn {
+        let Some(heard) = device.speech.hear(now, &self.options, &opened) else { return self.lost(at) };
+        self.counts.answers.fetch_add(heard.answers, Ordering::Relaxed);
+        if heard.logged_in && device.state == State::LoggingIn {
             device.state = State::Online;
             self.in_flight -= 1;
             add(&self.counts.logins);
@@ -310,21 +302,12 @@ impl Ring<'_> {
         let (now, from) = (self.now(), self.arena.len());
         let device = &mut self.devices[at];
         match order {
-            Order::Ping => drop_id(device.session.ping(now, &mut self.plain)),
-            Order::Introduce => {
-                let info: [&[u8]; 8] = [b"ver", b"1.4.0", b"h-beat", b"600", b"buff-in", b"1024", b"dev", b"fleet"];
-                drop_id(device.session.internal(now, &info, &mut self.plain));
-                for pin in 0..5 {
-                    let value = format!("{}", at % 1_000 + usize::from(pin));
-                    drop_id(device.session.write(now, Pin::new_virtual(pin), value.as_bytes(), &mut self.plain));
-                }
-                drop_id(device.session.ping(now, &mut self.plain));
-            }
+            Order::Ping => device.speech.ping(now, &mut self.plain),
+            Order::Introduce => device.speech.introduce(now, at, &mut self.plain),
             Order::Cut(first) if at < first as usize => return self.leave(at, RETRY_MS),
             Order::Cut(_) => return,
             Order::CutMidFrame => {
-                let value = [b'x'; 200];
-                device.session.write(now, Pin::new_virtual(9), &value, &mut self.plain);
+                device.speech.write_long(now, &mut self.plain);
                 self.devices[at].way.send(&mut self.desk, &self.plain, &mut self.arena);
                 self.plain.clear();
                 let keep = 1 + (at * 31 + now.0 as usize) % (self.arena.len() - from - 1);
@@ -355,5 +338,3 @@ impl Ring<'_> {
         self.sends.clear();
     }
 }
-
-const fn drop_id(_: u16) {}

@@ -9,7 +9,7 @@ use linchpin_driver::Choice;
 use linchpin_fleet::server::Server;
 use linchpin_fleet::survivors::Survivors;
 use linchpin_fleet::tls::{Trust, Way};
-use linchpin_fleet::{Counts, Fleet, FleetOptions, Order};
+use linchpin_fleet::{Counts, Fleet, FleetOptions, FleetWire, Order};
 use linchpin_tls::{Desk, Version};
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -23,6 +23,7 @@ fn fleet(server: &Server, devices: usize, in_flight: usize) -> Fleet {
         driver: Choice::Auto,
         in_flight,
         trust: Some(Trust::new(&server.ca)),
+        wire: FleetWire::Blynk,
     });
     fleet.wait_online(PATIENCE).unwrap_or_else(|n| panic!("{n} of {devices} online: {}", server.log()));
     fleet
