@@ -14,7 +14,7 @@ const options = {
   reconnectPeriod: 1000,
 }
 if (transport === 'tls' || transport === 'wss') options.ca = fs.readFileSync(ca)
-if (mode === 'will') options.will = { topic: 'event/offline', payload: Buffer.from('by will'), qos: 1, retain: false }
+if (mode === 'will') options.will = { topic: 'ds/V9', payload: Buffer.from('by will'), qos: 1, retain: false }
 
 const client = mqtt.connect(`${scheme}://${host}:${port}${path}`, options)
 const say = (event) => console.log(JSON.stringify(event))
@@ -44,6 +44,11 @@ async function use () {
   // An answer with a reason from 0x80 on is an error of the promise.
   const code = (topic, payload, qos = 1) => client.publishAsync(topic, payload, { qos }).then(() => 0, (e) => e.code)
   await client.subscribeAsync('downlink/#', { qos: 1 })
+  // The same event may come once a second, and this program is run several times.
+  await new Promise((resolve) => setTimeout(resolve, 1200))
+  const firmware = { tmpl: 'TMPLlinchpin', ver: '1.2.3', build: 'Nov 29 2026', type: 'TMPLlinchpin', rxbuff: 2048 }
+  if (await code('info/mcu', JSON.stringify(firmware)) !== 0) fail('info')
+  if (await code('event/hot', 'by mqtt.js') !== 0) fail('an event')
   if (await code('ds/Slider', '300') !== 0) fail('a write')
   if (await code('ds/Counter', '8', 2) !== 0) fail('a write at QoS 2')
   if (await code('batch_ds', JSON.stringify({ Message: 'js', Temperature: -1.5 })) !== 0) fail('a batch')
@@ -72,6 +77,6 @@ if (mode === 'use') {
   client.on('connect', () => client.subscribe('downlink/#', () => say({ event: 'ready' })))
   client.on('message', (topic, payload) => say({ event: 'message', topic, payload: payload.toString() }))
   client.on('close', () => say({ event: 'gone' }))
-  client.on('error', (error) => say({ event: 'error', code: error.code }))
+  client.on('error', (error) => say({ event: Number.isInteger(error.code) ? 'refused' : 'error', code: error.code }))
   process.stdin.on('end', () => process.exit(0)).resume()
 }

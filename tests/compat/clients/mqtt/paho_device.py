@@ -118,7 +118,7 @@ def wait():
     device.client.reconnect_delay_set(1, 2)
     device.client.on_connect = lambda _c, _u, _f, code, _p: (
         device.client.subscribe("downlink/#", qos=0) if not code.is_failure else None,
-        say(event="login", code=code.value),
+        say(event="refused" if code.is_failure else "login", code=code.value),
     )
     device.client.on_subscribe = lambda *_: say(event="ready")
     device.client.on_message = lambda _c, _u, message: say(
@@ -126,7 +126,7 @@ def wait():
     )
     device.client.on_disconnect = lambda _c, _u, _f, code, _p: say(event="gone", code=code.value)
     if MODE == "will":
-        device.client.will_set("event/offline", "by will", qos=1)
+        device.client.will_set("ds/V9", "by will", qos=1)
     device.client.connect(HOST, int(PORT), keepalive=45)
     device.client.loop_start()
     sys.stdin.read()
