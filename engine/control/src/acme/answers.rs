@@ -61,6 +61,11 @@ impl Orders {
                 if let Some(held) = &mut line.current {
                     held.certificate.revoked = true;
                 }
+                // Neither the day after a rollback nor the pause between two orders holds it up, after a restart neither.
+                line.wishes.renew = true;
+                if line.state.failures == 0 {
+                    line.state.not_before_s = 0;
+                }
                 self.say(now_s, at, "the certificate is revoked; a new one is ordered", fx);
                 self.store(Part::Certificates(at), fx);
             }

@@ -90,6 +90,20 @@ fn a_revoked_certificate_is_replaced_at_once_and_never_served_again() {
 }
 
 #[test]
+fn a_revocation_after_a_rollback_does_not_wait_for_a_day() {
+    let mut world = World::with_certificate(1).until_due();
+    world.run(DAY_S);
+    let second = world.served[&0].clone();
+    world.wish(Wishes { roll_back: true, ..Wishes::default() });
+    let first = world.served[&0].clone();
+    assert_ne!(first, second);
+    world.wish(Wishes { revoke: Some(1), ..Wishes::default() });
+    world.run(HOUR_S);
+    let third = &world.served[&0].certificate.key_pem;
+    assert!(*third != first.certificate.key_pem && *third != second.certificate.key_pem, "{:?}", world.said);
+}
+
+#[test]
 fn an_operator_can_order_while_the_calendar_waits() {
     let mut world = World::with_certificate(1);
     let first = world.served[&0].clone();
