@@ -47,6 +47,24 @@ impl Secure {
         self.stream.write_all(&out).expect("the connection stands");
     }
 
+    /// A device that has logged in, and says nothing more by itself.
+    ///
+    /// # Panics
+    /// When the server refuses it.
+    #[must_use]
+    pub fn log_in(address: SocketAddr, trust: &Trust, token: &str) -> Self {
+        let mut client = Self::connect(address, trust);
+        let frame = [&[29, 0, 1, 0, token.len() as u8][..], token.as_bytes()].concat();
+        let mut out = Vec::new();
+        client.way.send(&mut client.desk, &frame, &mut out);
+        client.stream.write_all(&out).expect("the connection stands");
+        while client.plain.len() < 5 {
+            client.receive();
+        }
+        assert_eq!(client.plain[..5], [0, 0, 1, 0, 200], "the answer to a login");
+        client
+    }
+
     /// Bytes of no record, as they are.
     ///
     /// # Panics
