@@ -5,11 +5,11 @@ use linchpin_control::request::{
     ExportedAs, Request, TemplateList, TemplateShow,
 };
 use linchpin_control::{Plain, Word};
-use linchpin_protocol::model::DeviceId;
 
 use super::args::{At, DeviceVerb, ExportArgs, ListFlags, PushArgument, TemplateVerb};
 use super::client;
 use super::failure::Failure;
+use super::named;
 use super::output::{json_line, print, say};
 use super::show;
 use crate::config;
@@ -19,35 +19,6 @@ use crate::when::TimeStyle;
 /// Ask the server and print its answer.
 pub(super) fn ask<R: Request>(at: &At, request: &R, text: impl FnOnce(&R::Answer) -> String) -> Result<(), Failure> {
     print(at, &client::ask(&at.socket()?, request).map_err(Failure::general)?, text)
-}
-
-/// A device by its id or its name.
-fn id(at: &At, named: &str) -> Result<Plain<DeviceId>, Failure> {
-    if named.bytes().all(|byte| byte.is_ascii_digit()) && !named.is_empty() {
-        let id = named.parse().ok().and_then(DeviceId::new).map(Plain);
-        return id.ok_or_else(|| Failure::general(format!("{named} is not {}", DeviceId::EXPECTED)));
-    }
-    let lines = client::all_devices(&at.socket()?).map_err(Failure::general)?;
-    let id = one_of_name(named, lines.iter().map(|line| (line.id, line.name.as_str())))?;
-    DeviceId::new(id).map(Plain).ok_or_else(|| Failure::general(format!("{id} is not {}", DeviceId::EXPECTED)))
-}
-
-/// The only one with a name, whatever its case.
-fn one_of_name<'a>(named: &str, all: impl Iterator<Item = (u32, &'a str)> + Clone) -> Result<u32, Failure> {
-    let found: Vec<u32> =
-        all.clone().filter(|(_, name)| name.to_lowercase() == named.to_lowercase()).map(|it| it.0).collect();
-    match found[..] {
-        [id] => Ok(id),
-        [] => {
-            let names: Vec<&str> = all.map(|it| it.1).filter(|name| !name.is_empty()).collect();
-            let near = config::nearest(named, &names).map_or(String::new(), |near| format!("; did you mean {near:?}?"));
-            Err(Failure::General(format!("there is no device named {named:?}{near} (linchpin device list shows all)")))
-        }
-        [first, second, ..] => Err(Failure::General(format!(
-            "{} devices are named {named:?}, {first} and {second} for example: give the id",
-            found.len()
-        ))),
-    }
 }
 
 /// Does a name fit a pattern, in which * stands for anything and ? for one character, whatever their case?
@@ -78,6 +49,8 @@ fn fits(pattern: &str, name: &str) -> bool {
 /// `linchpin device list`.
 fn list(filter: &ListFlags) -> Result<(), Failure> {
     let ListFlags { online, offline, name, template, limit, at } = filter;
+    let template =
+        template.as_ref().map(|template| named::template(at, template)).transpose()?.map(|id| id.to_string());
     let mut lines = client::all_devices(&at.socket()?).map_err(Failure::general)?;
     let all = lines.len();
     lines.retain(|line| {
@@ -108,18 +81,14 @@ fn word<T: Word<Form = String>>(name: &str, text: &str) -> Result<Plain<T>, Fail
 pub(super) fn device(verb: DeviceVerb) -> Result<(), Failure> {
     match verb {
         DeviceVerb::List(filter) => list(&filter),
-        DeviceVerb::Show { id: named, at } => {
-            ask(&at, &DeviceShow { device: id(&at, &named)? }, |view| show::device_text(view, TimeStyle::of(at.utc)))
-        }
+        DeviceVerb::Show { id: which, at } => ask(&at, &DeviceShow { device: named::device(&at, &which)? }, |view| {
+            show::device_text(view, TimeStyle::of(at.utc))
+        }),
         DeviceVerb::Add { org, count, template, name, tokens_out, at } => {
-            let no_org = || Failure::general("organization 0 does not exist: their numbers begin with 1");
             let request = DeviceAdd {
                 count,
-                org: org
-                    .map(|org| linchpin_protocol::model::OrgId::new(org).ok_or_else(no_org))
-                    .transpose()?
-                    .map(Plain),
-                template: template.map(|id| word("--template", &id)).transpose()?,
+                org: org.map(|org| named::org(&at, &org)).transpose()?,
+                template: template.map(|template| named::template(&at, &template)).transpose()?,
                 name: name.unwrap_or_default(),
             };
             let made = client::ask(&at.socket()?, &request).map_err(Failure::general)?;
@@ -128,8 +97,8 @@ pub(super) fn device(verb: DeviceVerb) -> Result<(), Failure> {
                 None => print(&at, &made, |made| show::tokens_text(made)),
             }
         }
-        DeviceVerb::Write { id: named, pin, value, at } => {
-            let (device, meant) = (id(&at, &named)?, word("pin", &pin)?);
+        DeviceVerb::Write { id: which, pin, value, at } => {
+            let (device, meant) = (named::device(&at, &which)?, word("pin", &pin)?);
             let shown = format!("{pin} = {value:?}");
             let answer = client::ask(&at.socket()?, &DeviceWrite { device, pin: meant, value });
             let answer = answer.map_err(|error| Failure::General(format!("{shown}: {error}")))?;
@@ -137,32 +106,34 @@ pub(super) fn device(verb: DeviceVerb) -> Result<(), Failure> {
                 show::delivered_text(answer, "the device is offline; the value is stored for its next sync")
             })
         }
-        DeviceVerb::Push { id: named, what, argument, at } => {
+        DeviceVerb::Push { id: which, what, argument, at } => {
             check_push(what, argument.as_deref())?;
             let (url, text) = (argument.clone(), argument);
-            let request = DevicePush { device: id(&at, &named)?, what: what.into(), url, text };
+            let request = DevicePush { device: named::device(&at, &which)?, what: what.into(), url, text };
             ask(&at, &request, |answer| show::delivered_text(answer, "the device is offline; nothing was sent"))
         }
-        DeviceVerb::Token { id: named, at } => {
-            ask(&at, &DeviceToken { device: id(&at, &named)? }, |made| format!("{}\n", made.token.0.expose()))
+        DeviceVerb::Token { id: which, at } => ask(&at, &DeviceToken { device: named::device(&at, &which)? }, |made| {
+            format!("{}\n", made.token.0.expose())
+        }),
+        DeviceVerb::Remove { id: which, at } => {
+            ask(&at, &DeviceRemove { device: named::device(&at, &which)? }, |gone| {
+                format!("device {} is removed\n", gone.removed)
+            })
         }
-        DeviceVerb::Remove { id: named, at } => {
-            ask(&at, &DeviceRemove { device: id(&at, &named)? }, |gone| format!("device {} is removed\n", gone.removed))
-        }
-        DeviceVerb::Diary { id: named, limit, at } => {
-            let device = named.map(|named| id(&at, &named)).transpose()?;
+        DeviceVerb::Diary { id: which, limit, at } => {
+            let device = which.map(|which| named::device(&at, &which)).transpose()?;
             ask(&at, &DeviceDiary { device, limit }, |lines| show::diary_text(lines, TimeStyle::of(at.utc)))
         }
         DeviceVerb::Export(flags) => export(&flags),
-        DeviceVerb::Tap { id: named, seconds, at } => tap(&named, seconds, &at),
+        DeviceVerb::Tap { id: which, seconds, at } => tap(&which, seconds, &at),
         DeviceVerb::Sim(flags) => super::sim::simulate(&flags),
     }
 }
 
 /// Show frames until the server or the user ends it.
-fn tap(named: &str, seconds: Option<u32>, at: &At) -> Result<(), Failure> {
+fn tap(which: &str, seconds: Option<u32>, at: &At) -> Result<(), Failure> {
     let seconds = seconds.unwrap_or(linchpin_shard::limits::TAP_S);
-    client::follow(&at.socket()?, &DeviceTap { device: id(at, named)?, seconds }, |frame| {
+    client::follow(&at.socket()?, &DeviceTap { device: named::device(at, which)?, seconds }, |frame| {
         say(&if at.json { json_line(&frame.json)? } else { show::frame_text(&frame.it) })
     })
     .map_err(Failure::general)?
@@ -192,7 +163,7 @@ fn export(flags: &ExportArgs) -> Result<(), Failure> {
         return Err(Failure::General(format!("--from-ms {from} is after --to-ms {to}: exchange them")));
     }
     let request = DeviceExport {
-        device: id(&flags.at, &flags.id)?,
+        device: named::device(&flags.at, &flags.id)?,
         pins: flags.pin.iter().map(|pin| word("--pin", pin)).collect::<Result<_, _>>()?,
         period: word("--period", &flags.period)?,
         from_ms: flags.from_ms,
@@ -210,7 +181,7 @@ pub(super) fn template(verb: TemplateVerb) -> Result<(), Failure> {
     match verb {
         TemplateVerb::List(at) => ask(&at, &TemplateList {}, |sheets| show::templates_text(sheets)),
         TemplateVerb::Show { id, at } => {
-            ask(&at, &TemplateShow { template: word("template", &id)? }, show::template_text)
+            ask(&at, &TemplateShow { template: named::this_template(&at, &id)? }, show::template_text)
         }
         TemplateVerb::Add { file, at } => {
             let request = config::template_request(&file).map_err(|error| Failure::Config(error.to_string()))?;
@@ -236,19 +207,5 @@ mod tests {
         for (pattern, name) in [("green", "Greenhouse"), ("?", ""), ("a*b", "abc"), ("", "x")] {
             assert!(!fits(pattern, name), "{pattern} {name}");
         }
-    }
-
-    #[test]
-    fn names_are_of_one_device() {
-        let all = [(1, "Garden"), (2, "Pump"), (3, "pump"), (4, "")];
-        let text = |named| match one_of_name(named, all.into_iter()) {
-            Ok(id) => id.to_string(),
-            Err(Failure::General(text) | Failure::Config(text)) => text,
-            Err(Failure::Ended(_)) => unreachable!("nothing was started"),
-        };
-        assert_eq!(text("garden"), "1");
-        assert!(text("Gardn").contains("did you mean \"Garden\"?"), "{}", text("Gardn"));
-        assert!(text("PUMP").contains("2 devices are named \"PUMP\", 2 and 3"), "{}", text("PUMP"));
-        assert!(text("zzzzzz").ends_with("(linchpin device list shows all)"));
     }
 }

@@ -9,6 +9,7 @@ mod doctor;
 mod drain;
 mod explain;
 pub(crate) mod failure;
+mod named;
 mod output;
 pub(crate) mod owner;
 mod people;

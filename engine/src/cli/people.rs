@@ -8,6 +8,8 @@ use linchpin_control::request::{
     UserSuspend,
 };
 
+use linchpin_control::Offline;
+
 use super::args::{
     AccessVerb, AdminOrgVerb, AdminVerb, AuditVerb, InOrg, InviteVerb, KeyVerb, OfUser, RoleVerb, SessionVerb, UserVerb,
 };
@@ -25,24 +27,34 @@ pub(crate) fn audit(verb: AuditVerb) -> Result<(), Failure> {
     };
     let lines = text.lines().filter(|line| !line.trim().is_empty()).map(serde_json::from_str);
     let checkpoints = lines.collect::<Result<_, _>>().map_err(Failure::general)?;
+    let org = org.map(|org| at.org(&org)).transpose()?;
     at.run(&AuditVerify { org, checkpoints })
 }
 
 /// `linchpin access`.
 pub(crate) fn access(verb: AccessVerb) -> Result<(), Failure> {
     let AccessVerb::Why { email, permission, org, at } = verb;
-    at.run(&AccessWhy { email, org, permission })
+    at.run(&AccessWhy { email, org: at.org(&org)?, permission })
 }
 
-/// What a person's number stands for is said where it is wrong.
-fn of_user(of: &OfUser, done: Result<(), Failure>) -> Result<(), Failure> {
-    done.map_err(|error| match error {
+/// Do something with a member; where it fails, it is said how they were named.
+fn of_user<R: Offline>(it: &OfUser, make: impl FnOnce(u32, u32) -> R) -> Result<(), Failure> {
+    let InOrg { org, at } = &it.of;
+    let number = at.org(org)?;
+    let user = at.user(number, &it.user)?;
+    at.run(&make(number, user)).map_err(|error| match error {
         Failure::General(text) => Failure::General(format!(
-            "user {} of organization {}: {text} (linchpin admin user list --org {} shows who is there)",
-            of.user, of.of.org, of.of.org
+            "user {user} of organization {number}: {text} (linchpin admin user list --org {number} shows who is there)"
         )),
         other => other,
     })
+}
+
+impl InOrg {
+    /// Do something with an organization.
+    fn run<R: Offline>(&self, make: impl FnOnce(u32) -> R) -> Result<(), Failure> {
+        self.at.run(&make(self.at.org(&self.org)?))
+    }
 }
 
 /// `linchpin admin`.
@@ -50,19 +62,15 @@ pub(crate) fn admin(verb: AdminVerb) -> Result<(), Failure> {
     match verb {
         AdminVerb::User(verb) => user(verb),
         AdminVerb::Org(AdminOrgVerb::List(at)) => at.run(&OrgList {}),
-        AdminVerb::Org(AdminOrgVerb::Suspend(InOrg { org, at })) => at.run(&OrgSuspend { org }),
-        AdminVerb::Org(AdminOrgVerb::Resume(InOrg { org, at })) => at.run(&OrgResume { org }),
-        AdminVerb::Role(RoleVerb::List(InOrg { org, at })) => at.run(&RoleList { org }),
-        AdminVerb::Session(SessionVerb::List(it)) => {
-            of_user(&it, it.of.at.run(&UserSessions { org: it.of.org, user: it.user }))
-        }
-        AdminVerb::Session(SessionVerb::End(it)) => {
-            of_user(&it, it.of.at.run(&UserLogout { org: it.of.org, user: it.user }))
-        }
-        AdminVerb::Invite(InviteVerb::List(InOrg { org, at })) => at.run(&InviteList { org }),
-        AdminVerb::Invite(InviteVerb::Revoke { invite, of }) => of.at.run(&InviteRevoke { org: of.org, invite }),
-        AdminVerb::Key(KeyVerb::List(InOrg { org, at })) => at.run(&KeyList { org }),
-        AdminVerb::Key(KeyVerb::Revoke { key, of }) => of.at.run(&KeyRevoke { org: of.org, key }),
+        AdminVerb::Org(AdminOrgVerb::Suspend(it)) => it.run(|org| OrgSuspend { org }),
+        AdminVerb::Org(AdminOrgVerb::Resume(it)) => it.run(|org| OrgResume { org }),
+        AdminVerb::Role(RoleVerb::List(it)) => it.run(|org| RoleList { org }),
+        AdminVerb::Session(SessionVerb::List(it)) => of_user(&it, |org, user| UserSessions { org, user }),
+        AdminVerb::Session(SessionVerb::End(it)) => of_user(&it, |org, user| UserLogout { org, user }),
+        AdminVerb::Invite(InviteVerb::List(it)) => it.run(|org| InviteList { org }),
+        AdminVerb::Invite(InviteVerb::Revoke { invite, of }) => of.run(|org| InviteRevoke { org, invite }),
+        AdminVerb::Key(KeyVerb::List(it)) => it.run(|org| KeyList { org }),
+        AdminVerb::Key(KeyVerb::Revoke { key, of }) => of.run(|org| KeyRevoke { org, key }),
         AdminVerb::Bootstrap(at) => ask(&at, &SetupRenew {}, |made| format!("{}\n", made.link)),
     }
 }
@@ -71,19 +79,16 @@ pub(crate) fn admin(verb: AdminVerb) -> Result<(), Failure> {
 fn user(verb: UserVerb) -> Result<(), Failure> {
     match verb {
         UserVerb::Create { org, role, email, name, password_stdin: _, at } => {
-            let mut line = String::new();
+            let (org, mut line) = (at.org(&org)?, String::new());
             std::io::stdin().lock().read_line(&mut line).map_err(Failure::general)?;
             let password = line.trim_end_matches(['\r', '\n']).to_owned();
             at.run(&UserCreate { org, role, email, name, password })
         }
-        UserVerb::List(InOrg { org, at }) => at.run(&UserList { org, after: None, limit: None }),
-        UserVerb::Suspend(it) => of_user(&it, it.of.at.run(&UserSuspend { org: it.of.org, user: it.user })),
-        UserVerb::Resume(it) => of_user(&it, it.of.at.run(&UserResume { org: it.of.org, user: it.user })),
-        UserVerb::ResetFactor(it) => of_user(&it, it.of.at.run(&UserResetFactor { org: it.of.org, user: it.user })),
-        UserVerb::MakeAdmin(it) => {
-            let (org, user) = (it.of.org, it.user);
-            of_user(&it, it.of.at.run(&GrantSet { org, user, role: 1, below: true, until: None }))
-        }
-        UserVerb::Remove(it) => of_user(&it, it.of.at.run(&UserRemove { org: it.of.org, user: it.user })),
+        UserVerb::List(it) => it.run(|org| UserList { org, after: None, limit: None }),
+        UserVerb::Suspend(it) => of_user(&it, |org, user| UserSuspend { org, user }),
+        UserVerb::Resume(it) => of_user(&it, |org, user| UserResume { org, user }),
+        UserVerb::ResetFactor(it) => of_user(&it, |org, user| UserResetFactor { org, user }),
+        UserVerb::MakeAdmin(it) => of_user(&it, |org, user| GrantSet { org, user, role: 1, below: true, until: None }),
+        UserVerb::Remove(it) => of_user(&it, |org, user| UserRemove { org, user }),
     }
 }

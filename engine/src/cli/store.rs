@@ -65,6 +65,11 @@ impl Where {
         self.place()?.with_store(only_reads, job)
     }
 
+    /// Carry out a command.
+    pub(super) fn answer<R: Offline>(&self, request: &R) -> Result<R::Answer, Failure> {
+        serde_json::from_value(self.place()?.ask(request)?).map_err(Failure::general)
+    }
+
     /// Carry out a command and print its answer.
     pub(super) fn run<R: Offline>(&self, request: &R) -> Result<(), Failure> {
         self.print(&self.place()?.ask(request)?)
@@ -173,9 +178,12 @@ pub(crate) fn erase(flags: &Erase) -> Result<(), Failure> {
         true => Ok(()),
         false => Err(Failure::general("nothing was erased")),
     };
-    if let Some(number) = flags.org {
+    if let Some(named) = &flags.org {
+        let number = flags.at.org(named)?;
         let org = OrgId::new(number).ok_or_else(none)?;
-        confirm(&format!("organization {org} with all its devices"))?;
+        // Both, so that a person sees what the name means.
+        let name = if *named == number.to_string() { String::new() } else { format!(" ({named})") };
+        confirm(&format!("organization {org}{name} with all its devices"))?;
         return flags.at.run(&EraseOrg { org: org.into(), to: flags.backups.clone() });
     }
     let device = DeviceId::new(flags.device.unwrap_or_default()).ok_or_else(none)?;

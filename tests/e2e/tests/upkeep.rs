@@ -106,14 +106,15 @@ fn an_erased_organization_is_gone_here_and_in_the_backups() {
     let mut server = Server::dev().shards(2).start();
     let backups = server.folder().join("backups");
     let org = field(&server.ask(&["org", "add", "Tenant"]), "org").to_string();
-    let added = server.ask(&["device", "add", "--org", &org, "--name", "Pump"]);
+    // By its name, whatever the case, or by its number.
+    let added = server.ask(&["device", "add", "--org", "tenant", "--name", "Pump"]);
     let (id, token) = (field(&added[0], "id").to_string(), text(&added[0], "token").to_owned());
     let device = Device { id: id.clone(), token: token.clone(), template: None };
     assert_eq!(Http::connect(server.address()).api(&device, "update?v1=7").status, 200);
     let staying = device_with_values(&server);
     let made = server.ask(&["backup", "create", "--to", utf8(&backups)]);
     let mut wire = Wire::login(server.address(), &token);
-    let (_, stderr, done) = server.operate(&["erase", "--org", &org, "--backups", utf8(&backups)]);
+    let (_, stderr, done) = server.operate(&["erase", "--org", "Tenant", "--backups", utf8(&backups)]);
     assert!(!done.success() && stderr.contains("nothing was erased"), "it asks first: {stderr}");
     let (_, stderr, done) = server.operate(&["erase", "--org", &org, "--yes", "--backups", utf8(&backups)]);
     assert!(done.success(), "{stderr}");

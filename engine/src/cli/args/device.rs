@@ -25,12 +25,12 @@ pub(crate) enum DeviceVerb {
         #[arg(long, value_name = "N", default_value_t = 1,
               value_parser = clap::value_parser!(u32).range(1..=i64::from(linchpin_control::limits::ADD_DEVICES)))]
         count: u32,
-        /// Their template.
+        /// Their template, by its id or name.
         #[arg(long)]
         template: Option<String>,
-        /// Their organization, by its number; the server's own without it.
-        #[arg(long, value_name = "N")]
-        org: Option<u32>,
+        /// Their organization, by its number or name; the server's own without it.
+        #[arg(long)]
+        org: Option<String>,
         /// Their name.
         #[arg(long)]
         name: Option<String>,
@@ -116,7 +116,7 @@ pub(crate) struct ListFlags {
     /// Only names like this; * stands for anything, ? for one character.
     #[arg(long, value_name = "PATTERN")]
     pub(crate) name: Option<String>,
-    /// Only those of this template.
+    /// Only those of this template, by its id or name.
     #[arg(long, value_name = "ID")]
     pub(crate) template: Option<String>,
     /// At most so many.
@@ -187,7 +187,7 @@ pub(crate) enum TemplateVerb {
     List(At),
     /// One template with its datastreams.
     Show {
-        /// Its id.
+        /// Its id or name.
         id: String,
         #[command(flatten)]
         at: At,

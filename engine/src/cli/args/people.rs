@@ -32,18 +32,28 @@ pub(crate) enum AdminVerb {
 /// An organization.
 #[derive(Args)]
 pub(crate) struct InOrg {
-    /// The organization.
-    #[arg(long, value_name = "NUMBER", default_value_t = 1)]
-    pub(crate) org: u32,
+    /// The organization, by its number or name.
+    #[arg(long, default_value = "1")]
+    pub(crate) org: String,
     #[command(flatten)]
     pub(crate) at: Where,
+}
+
+fn number_or_address(text: &str) -> Result<String, String> {
+    let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    if is_number || text.contains('@') {
+        Ok(text.to_owned())
+    } else {
+        Err("no number and no e-mail address".to_owned())
+    }
 }
 
 /// A member of an organization.
 #[derive(Args)]
 pub(crate) struct OfUser {
-    /// Their number: `linchpin admin user list` shows them.
-    pub(crate) user: u32,
+    /// Their number or e-mail address: `linchpin admin user list` shows them.
+    #[arg(value_parser = number_or_address)]
+    pub(crate) user: String,
     #[command(flatten)]
     pub(crate) of: InOrg,
 }
@@ -52,9 +62,9 @@ pub(crate) struct OfUser {
 pub(crate) enum UserVerb {
     /// Make a person who may sign in.
     Create {
-        /// Their organization.
-        #[arg(long, value_name = "NUMBER", default_value_t = 1)]
-        org: u32,
+        /// Their organization, by its number or name.
+        #[arg(long, default_value = "1")]
+        org: String,
         /// admin, staff, user, viewer, installer, or a number.
         #[arg(long)]
         role: String,

@@ -41,9 +41,9 @@ pub(crate) enum KeysVerb {
 #[derive(Args)]
 #[command(group(clap::ArgGroup::new("what").required(true).args(["org", "device"])))]
 pub(crate) struct Erase {
-    /// An organization with all that it has: its key is destroyed, in the backups too.
-    #[arg(long, value_name = "N")]
-    pub(crate) org: Option<u32>,
+    /// An organization with all that it has, by its number or name: its key is destroyed, in the backups too.
+    #[arg(long)]
+    pub(crate) org: Option<String>,
     /// A device with its token, values, history and events. Backups keep it until they are removed.
     #[arg(long, value_name = "ID")]
     pub(crate) device: Option<u32>,
@@ -139,9 +139,9 @@ pub(crate) enum UpgradeVerb {
 pub(crate) enum AuditVerb {
     /// Is the audit log whole? The first entry that is not as it was written is named.
     Verify {
-        /// The organization; all, if there is none.
-        #[arg(long, value_name = "NUMBER")]
-        org: Option<u32>,
+        /// The organization, by its number or name; all, if there is none.
+        #[arg(long)]
+        org: Option<String>,
         /// A file with checkpoints from the server's log, a JSON object a line.
         #[arg(long, value_name = "FILE")]
         checkpoints: Option<PathBuf>,
@@ -158,9 +158,9 @@ pub(crate) enum AccessVerb {
         email: String,
         /// Such as device.view.
         permission: String,
-        /// The organization.
-        #[arg(long, value_name = "NUMBER", default_value_t = 1)]
-        org: u32,
+        /// The organization, by its number or name.
+        #[arg(long, default_value = "1")]
+        org: String,
         #[command(flatten)]
         at: Where,
     },
