@@ -26,12 +26,14 @@ pub(crate) enum Trial {
     Runs,
 }
 
-/// Try it; nothing is changed.
+/// Try it; nothing is changed. `made`: a folder that is made before the server starts, if it is not there.
 ///
 /// # Errors
 /// What a start would end with.
-pub(crate) fn trial(server: &Server) -> Result<Trial, ServeError> {
-    data_folder(&server.data_path)?;
+pub(crate) fn trial(server: &Server, made: Option<&Path>) -> Result<Trial, ServeError> {
+    if made != Some(&*server.data_path) || server.data_path.exists() {
+        data_folder(&server.data_path)?;
+    }
     let runs = UnixStream::connect(server.data_path.join("admin.sock")).is_ok();
     if !runs {
         boot::check_free(&server.listen).map_err(ServeError::Boot)?;

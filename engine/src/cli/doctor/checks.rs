@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use super::gather::MachineFacts;
+use super::unit_user::looking_as;
 use super::wanted::Wanted;
 
 /// How good a finding is.
@@ -201,9 +202,13 @@ fn data_folder(wanted: &Wanted, facts: &MachineFacts) -> Finding {
         return finding("data directory", Grade::Warn, found.clone(), why, fix);
     }
     match facts.may_write_data {
+        _ if facts.is_made_at_start => {
+            finding("data directory", Grade::Ok, format!("{path}, made by systemd at the first start"), why, "")
+        }
         Some(true) => finding("data directory", Grade::Ok, path.to_string(), why, ""),
         _ => {
-            let fix = format!("install -d -m 0700 -o $USER {path}");
+            let user = looking_as().unwrap_or_else(|| "$USER".to_owned());
+            let fix = format!("install -d -m 0700 -o {user} {path}");
             finding("data directory", Grade::Warn, format!("{path} may not be written"), why, fix)
         }
     }
@@ -291,6 +296,7 @@ mod tests {
     /// A machine that was prepared.
     fn good() -> MachineFacts {
         MachineFacts {
+            is_made_at_start: false,
             descriptors_soft: Some(1_024),
             descriptors_hard: Some(1 << 20),
             file_max: Some(1 << 30),
@@ -329,6 +335,9 @@ mod tests {
     #[test]
     fn a_prepared_machine_has_nothing_to_mend() {
         assert_eq!(worst(&good()), []);
+        // The unit's StateDirectory, before the first start.
+        let fresh = MachineFacts { may_write_data: Some(false), is_made_at_start: true, ..good() };
+        assert_eq!(worst(&fresh), []);
     }
 
     #[test]

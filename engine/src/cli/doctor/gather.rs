@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use linchpin_control::BackupPlace;
 use linchpin_driver::{Backend, Choice, Options};
 
+use super::unit_user::made_at_start;
 use super::wanted::Wanted;
 use crate::serve::built_s;
 use crate::serve::trial::existing;
@@ -33,6 +34,8 @@ pub(super) struct MachineFacts {
     pub(super) entropy_bits: Option<u64>,
     pub(super) disk_free_bytes: Option<u64>,
     pub(super) may_write_data: Option<bool>,
+    /// The data directory is not there yet, and will be when the service starts.
+    pub(super) is_made_at_start: bool,
     /// Why the data directory is not safe, if it exists and is not.
     pub(super) unsafe_data: Option<String>,
     /// Length of the keyring's file, bytes; each data key takes 48.
@@ -165,5 +168,6 @@ fn disk(data_path: &Path, facts: &mut MachineFacts) {
     let keyring = crate::config::store_folder(data_path).join("keyring.a");
     facts.keyring_bytes = std::fs::metadata(keyring).ok().map(|metadata| metadata.len());
     let access = rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK;
+    facts.is_made_at_start = !data_path.exists() && made_at_start().as_deref() == Some(data_path);
     facts.may_write_data = Some(rustix::fs::access(&existing, access).is_ok());
 }

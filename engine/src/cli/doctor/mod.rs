@@ -70,7 +70,8 @@ pub(crate) fn run(config: Option<PathBuf>, user: Option<&str>, as_json: bool) ->
     };
     let listen = server.listen.clone();
     let ordered = certificates::look(server.tls.as_ref(), &server.listen)?;
-    let tried = trial(&server).map_err(|error| StartedBy::File(path, &listen).failure(error));
+    let tried = trial(&server, unit_user::made_at_start().as_deref())
+        .map_err(|error| StartedBy::File(path, &listen).failure(error));
     report(&wanted, Some(tried), ordered, as_json)
 }
 

@@ -1,6 +1,6 @@
 //! The service that has a configuration file: its user and limits, by its unit, and looking as that user.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use rustix::process::{Resource, Rlimit, setrlimit};
@@ -15,6 +15,8 @@ const UNITS: [&str; 3] = [
 ];
 /// Set for the look itself, which must not begin another one.
 const LOOKING: &str = "LINCHPIN_DOCTOR_AS";
+/// Set with it: a folder that systemd makes for the user when the service starts.
+const STATE: &str = "LINCHPIN_DOCTOR_STATE";
 
 /// What a unit says of its process.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -23,6 +25,8 @@ pub(super) struct ServiceUnit {
     descriptors: Option<u64>,
     /// Such as `+net_bind_service`.
     capabilities: String,
+    /// Made at each start, below /var/lib.
+    state: Option<PathBuf>,
 }
 
 impl ServiceUnit {
@@ -36,6 +40,7 @@ impl ServiceUnit {
             user: value("User").filter(|_| starts)?.to_owned(),
             descriptors: value("LimitNOFILE").and_then(|text| text.parse().ok()),
             capabilities: names.iter().map(|name| format!(",+{name}")).collect(),
+            state: value("StateDirectory").map(|name| Path::new("/var/lib").join(name)),
         })
     }
 
@@ -61,7 +66,11 @@ impl ServiceUnit {
         }
         let program = std::env::current_exe().map_err(Failure::general)?;
         let set = format!("-all{}", self.capabilities);
-        let ended = Command::new("setpriv")
+        let mut command = Command::new("setpriv");
+        if let Some(state) = &self.state {
+            command.env(STATE, state);
+        }
+        let ended = command
             .args(["--reuid", &self.user, "--regid", &self.user, "--init-groups", "--no-new-privs"])
             .args(["--bounding-set", &set, "--inh-caps", &set, "--ambient-caps", &set])
             .arg(program)
@@ -83,6 +92,11 @@ pub(super) fn looking_as() -> Option<String> {
     std::env::var(LOOKING).ok()
 }
 
+/// The folder that is there once the service starts, if another process has begun the look.
+pub(super) fn made_at_start() -> Option<PathBuf> {
+    looking_as().and(std::env::var_os(STATE)).map(PathBuf::from)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -95,6 +109,7 @@ mod tests {
             user: "linchpin".into(),
             descriptors: Some(1 << 20),
             capabilities: ",+net_bind_service".into(),
+            state: Some("/var/lib/linchpin".into()),
         };
         assert_eq!(found, wanted);
         assert_eq!(ServiceUnit::parse(unit, Path::new("/home/me/linchpin.toml")), None);
