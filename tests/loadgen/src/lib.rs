@@ -5,6 +5,7 @@ pub mod minimal;
 pub mod mosquitto;
 pub mod shell;
 
+use std::io::Read as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -161,6 +162,25 @@ impl Loadgen {
     pub fn signal(&self, signal: Signal) {
         let pid = Pid::from_raw(self.0.id() as i32).expect("a process");
         kill_process(pid, signal).expect("it runs");
+    }
+
+    /// Read what it says of its progress until a line has these words; [`Ran::err`] has the rest.
+    ///
+    /// # Panics
+    /// When it ends before.
+    pub fn wait_for(&mut self, words: &str) {
+        let stderr = self.0.stderr.as_mut().expect("it is read once");
+        let (mut line, mut byte) = (Vec::new(), [0]);
+        while stderr.read(&mut byte).expect("a pipe") == 1 {
+            line.push(byte[0]);
+            if byte == *b"\n" {
+                if String::from_utf8_lossy(&line).contains(words) {
+                    return;
+                }
+                line.clear();
+            }
+        }
+        panic!("it ended and never said {words:?}");
     }
 
     /// Its end.

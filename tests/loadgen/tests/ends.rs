@@ -147,6 +147,42 @@ fn an_interrupted_run_is_invalid_and_still_reports() {
 }
 
 #[test]
+fn an_interrupted_search_says_the_best_so_far() {
+    let folder = Folder::new();
+    let server = Minimal::start(None, Duration::ZERO);
+    let scenario = folder.file(
+        "search.toml",
+        r#"
+name = "search"
+[[group]]
+name = "devices"
+count = 2
+mix = [{ kind = "ping", rate = "10/s" }]
+[[phase]]
+kind = "steady"
+duration = "1s"
+"#,
+    );
+    let (target, tokens) = (server.address.to_string(), folder.tokens(&made_up_tokens(2)));
+    let (scenario, tokens) = (scenario.to_string_lossy().into_owned(), tokens.to_string_lossy().into_owned());
+    let folder = folder.file("nothing", "").with_file_name("out");
+    let out = folder.to_string_lossy().into_owned();
+    let arguments = ["search", "--slo", "p90<1s,errors=0", &*scenario, &*target, "--tokens", &*tokens];
+    let mut loadgen = Loadgen::start(&[&arguments[..], &["--out", &*out, "--allow-debug-build"]].concat());
+    loadgen.wait_for("met");
+    loadgen.signal(Signal::INT);
+    let ran = loadgen.wait(Duration::from_secs(60));
+    assert_eq!(ran.code(), 4, "{}{}", ran.out, ran.err);
+    assert!(
+        ran.out.contains("knee: ") && ran.out.contains("so far; the search was ended before its end"),
+        "{}",
+        ran.out
+    );
+    let page = std::fs::read_to_string(folder.join("search.html")).expect("its page");
+    assert!(page.contains("so far; the search was ended before its end"), "the page says it too");
+}
+
+#[test]
 fn kept_runs_are_compared_and_two_single_ones_cannot_be_separated() {
     let folder = Folder::new();
     let tokens = folder.tokens(&made_up_tokens(10));
