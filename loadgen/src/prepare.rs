@@ -2,8 +2,8 @@
 
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, OnceLock};
 
 use linchpin_driver::Choice;
 use linchpin_tls::pki_types::pem::PemObject;
@@ -60,6 +60,22 @@ fn keys(scenario: &Scenario, how: &How) -> Result<Keys, Exit> {
     }
 }
 
+/// Set by the first SIGINT or SIGTERM of the process; a second one ends it at once. One for all runs: between two of a search
+/// or a comparison a signal counts as well.
+fn interrupted() -> Arc<AtomicBool> {
+    static INTERRUPTED: OnceLock<Arc<AtomicBool>> = OnceLock::new();
+    let flag = INTERRUPTED.get_or_init(|| {
+        let flag = Arc::new(AtomicBool::new(false));
+        for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+            let (first, second) = (Arc::clone(&flag), Arc::clone(&flag));
+            let _ = signal_hook::flag::register_conditional_shutdown(signal, EndCode::Invalid as i32, second);
+            let _ = signal_hook::flag::register(signal, first);
+        }
+        flag
+    });
+    Arc::clone(flag)
+}
+
 /// Everything that a run needs.
 pub(crate) fn prepare(scenario: Scenario, target: SocketAddr, how: &How) -> Result<Setup, Exit> {
     refuse(target, how)?;
@@ -73,13 +89,6 @@ pub(crate) fn prepare(scenario: Scenario, target: SocketAddr, how: &How) -> Resu
     let clock = Clock::new(now_s);
     let tls = scenario.group.iter().map(|group| tls(group, how, &clock)).collect::<Result<Vec<_>, _>>()?;
     let pid = how.server_pid.or_else(|| target.ip().is_loopback().then(|| server::listener(target)).flatten());
-    let interrupted = Arc::new(AtomicBool::new(false));
-    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
-        let flag = Arc::clone(&interrupted);
-        // A second signal ends the program at once.
-        let _ = signal_hook::flag::register_conditional_shutdown(signal, EndCode::Invalid as i32, flag.clone());
-        let _ = signal_hook::flag::register(signal, flag);
-    }
     Ok(Setup {
         reach: Reach {
             target,
@@ -100,7 +109,7 @@ pub(crate) fn prepare(scenario: Scenario, target: SocketAddr, how: &How) -> Resu
         host: target.to_string(),
         eye: Eye { metrics: how.metrics, pid },
         restart: how.restart_command.clone(),
-        interrupted,
+        interrupted: interrupted(),
         scenario: Arc::new(scenario),
     })
 }

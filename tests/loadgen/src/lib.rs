@@ -170,17 +170,14 @@ impl Loadgen {
     /// When it ends before.
     pub fn wait_for(&mut self, words: &str) {
         let stderr = self.0.stderr.as_mut().expect("it is read once");
-        let (mut line, mut byte) = (Vec::new(), [0]);
+        let (mut said, mut byte) = (Vec::new(), [0]);
         while stderr.read(&mut byte).expect("a pipe") == 1 {
-            line.push(byte[0]);
-            if byte == *b"\n" {
-                if String::from_utf8_lossy(&line).contains(words) {
-                    return;
-                }
-                line.clear();
+            said.push(byte[0]);
+            if byte == *b"\n" && String::from_utf8_lossy(&said).contains(words) {
+                return;
             }
         }
-        panic!("it ended and never said {words:?}");
+        panic!("it ended and never said {words:?}: {}", String::from_utf8_lossy(&said));
     }
 
     /// Its end.
