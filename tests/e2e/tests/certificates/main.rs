@@ -5,5 +5,6 @@
 mod bad;
 mod issue;
 mod kinds;
+mod operate;
 mod sessions;
 mod setting;
