@@ -134,7 +134,8 @@ mod tests {
              shard answers, and 503 while the server is being drained, or with a line for what is full or has failed: the disk, \
              the connection table. Connections that ask for another host than this machine get 421. `packaging/grafana-dashboard.json` shows them.\n\nThis page \
              is made from the lists of counters: `engine/control/src/monitor/status.rs` (a shard), `engine/src/tick/counters.rs` \
-             (the thread around it), `engine/control/src/monitor/metrics/store.rs` (the store). `linchpin status --json` answers \
+             (the thread around it), `engine/control/src/monitor/metrics/store.rs` (the store), \
+             `engine/control/src/acme/metrics.rs` (certificates that are ordered, where some are). `linchpin status --json` answers \
              those of shards by the names in the second column. `LINCHPIN_BLESS=1 cargo test -p linchpin metrics` writes it.\n\n\
              | metric | in `status` | type | labels | meaning |\n|---|---|---|---|---|\n",
         );
@@ -155,25 +156,36 @@ mod tests {
     fn the_dashboard_of_metrics_asks_for_what_there_is() {
         let text = std::fs::read_to_string(path("packaging/grafana-dashboard.json")).expect("the dashboard");
         let dashboard: Value = serde_json::from_str(&text).expect("JSON");
-        let all = catalogue(&abouts());
-        let known: Vec<_> = all.iter().map(|metric| metric.name).collect();
         let mut asked = Vec::new();
         for panel in dashboard["panels"].as_array().expect("panels") {
             assert!(panel["title"].as_str().is_some_and(|title| !title.is_empty()));
             for target in panel["targets"].as_array().expect("targets") {
-                let query = target["expr"].as_str().expect("a query");
-                let words = query.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
-                for word in words.filter(|word| word.starts_with("linchpin_")) {
-                    let name =
-                        ["_bucket", "_sum", "_count"].iter().find_map(|end| word.strip_suffix(end)).unwrap_or(word);
-                    assert!(known.contains(&name), "{query}: there is no {word}");
-                    asked.push(name.to_owned());
-                }
+                asked.extend(asked_for(target["expr"].as_str().expect("a query")));
             }
         }
         asked.sort();
         asked.dedup();
         assert!(asked.len() >= 12, "the dashboard shows only {asked:?}");
+    }
+
+    /// The metrics that a query asks for, all of which there are.
+    fn asked_for(query: &str) -> Vec<String> {
+        let all = catalogue(&abouts());
+        let words = query.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+        let name = |word: &str| {
+            let name = ["_bucket", "_sum", "_count"].iter().find_map(|end| word.strip_suffix(end)).unwrap_or(word);
+            assert!(all.iter().any(|metric| metric.name == name), "{query}: there is no {word}");
+            name.to_owned()
+        };
+        words.filter(|word| word.starts_with("linchpin_")).map(name).collect()
+    }
+
+    /// So does every alert.
+    #[test]
+    fn the_alerts_of_metrics_ask_for_what_there_is() {
+        let rules = std::fs::read_to_string(path("packaging/linchpin.rules.yml")).expect("the rules");
+        let queries = rules.lines().filter_map(|line| line.trim().strip_prefix("expr: "));
+        assert!(queries.map(asked_for).filter(|asked| !asked.is_empty()).count() >= 16, "{rules}");
     }
 
     #[test]

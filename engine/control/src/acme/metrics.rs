@@ -17,50 +17,59 @@ impl AcmeDesk {
     }
 }
 
+/// What a line of orders says, where it says something.
+type OfLine = fn(&LineReport) -> Option<u64>;
+
+/// A figure of each certificate.
+const OF_CERTIFICATES: &[(&str, &str, OfLine)] = &[
+    ("linchpin_certificate_not_after_seconds", "End of the certificate, s since 1970.", |line| {
+        line.current.as_ref().map(|held| held.not_after_s)
+    }),
+    ("linchpin_certificate_lifetime_seconds", "Whole lifetime of the certificate.", |line| {
+        line.current.as_ref().map(|held| held.not_after_s - held.not_before_s)
+    }),
+    ("linchpin_certificate_reaches_devices", "1 if devices have a root of its chain.", |line| {
+        line.current.as_ref().map(|held| u64::from(held.reaches_devices))
+    }),
+    ("linchpin_certificate_alarm", "1 if something is wrong; the log says what.", |line| {
+        Some(u64::from(line.alarm != "ok"))
+    }),
+    ("linchpin_acme_next_attempt_seconds", "Next order, s since 1970.", |line| Some(line.due_s.max(line.not_before_s))),
+    ("linchpin_acme_failures", "Attempts in a row that failed.", |line| Some(u64::from(line.failures))),
+];
+
+const ORDERS: (&str, &str) = ("linchpin_acme_orders_total", "Orders that ended, by outcome.");
+const HALTED: (&str, &str) = ("linchpin_acme_halted", "1 while the store takes no records of orders.");
+
+/// Name, labels and help of each, in the order of the output. A counter's name ends in `_total`.
+pub(crate) fn abouts() -> impl Iterator<Item = (&'static str, &'static str, &'static str)> {
+    let of_certificates = OF_CERTIFICATES.iter().map(|(name, help, _)| (*name, "name, kind, profile", *help));
+    of_certificates.chain([(ORDERS.0, "outcome", ORDERS.1), (HALTED.0, "", HALTED.1)])
+}
+
 fn render(lines: &[LineReport], is_halted: bool, [issued, failed]: [u64; 2]) -> String {
     let mut text = String::new();
-    gauge(
-        &mut text,
-        lines,
-        "linchpin_certificate_not_after_seconds",
-        "End of the certificate, s since 1970.",
-        |line| line.current.as_ref().map(|held| held.not_after_s),
-    );
-    gauge(&mut text, lines, "linchpin_certificate_lifetime_seconds", "Whole lifetime of the certificate.", |line| {
-        line.current.as_ref().map(|held| held.not_after_s - held.not_before_s)
-    });
-    gauge(&mut text, lines, "linchpin_certificate_reaches_devices", "1 if devices have a root of its chain.", |line| {
-        line.current.as_ref().map(|held| u64::from(held.reaches_devices))
-    });
-    gauge(&mut text, lines, "linchpin_certificate_alarm", "1 if something is wrong; the log says what.", |line| {
-        Some(u64::from(line.alarm != "ok"))
-    });
-    gauge(&mut text, lines, "linchpin_acme_next_attempt_seconds", "Next order, s since 1970.", |line| {
-        Some(line.due_s.max(line.not_before_s))
-    });
-    gauge(&mut text, lines, "linchpin_acme_failures", "Attempts in a row that failed.", |line| {
-        Some(u64::from(line.failures))
-    });
-    head(&mut text, "linchpin_acme_orders_total", "Orders that ended, by outcome.", "counter");
-    let _ = writeln!(text, "linchpin_acme_orders_total{{outcome=\"issued\"}} {issued}");
-    let _ = writeln!(text, "linchpin_acme_orders_total{{outcome=\"failed\"}} {failed}");
-    head(&mut text, "linchpin_acme_halted", "1 while the store takes no records of orders.", "gauge");
-    let _ = writeln!(text, "linchpin_acme_halted {}", u8::from(is_halted));
+    for (name, help, value) in OF_CERTIFICATES {
+        head(&mut text, name, help);
+        for line in lines {
+            let (Some(value), Some(first)) = (value(line), line.names.first()) else { continue };
+            let (kind, profile) = (&line.kind, &line.profile);
+            // Two profiles of the same names would be one series.
+            let _ = writeln!(text, "{name}{{name=\"{first}\",kind=\"{kind}\",profile=\"{profile}\"}} {value}");
+        }
+    }
+    let (name, help) = ORDERS;
+    head(&mut text, name, help);
+    let _ = writeln!(text, "{name}{{outcome=\"issued\"}} {issued}\n{name}{{outcome=\"failed\"}} {failed}");
+    let (name, help) = HALTED;
+    head(&mut text, name, help);
+    let _ = writeln!(text, "{name} {}", u8::from(is_halted));
     text
 }
 
-fn head(text: &mut String, name: &str, help: &str, kind: &str) {
+fn head(text: &mut String, name: &str, help: &str) {
+    let kind = if name.ends_with("_total") { "counter" } else { "gauge" };
     let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}");
-}
-
-fn gauge(text: &mut String, lines: &[LineReport], name: &str, help: &str, value: impl Fn(&LineReport) -> Option<u64>) {
-    head(text, name, help, "gauge");
-    for line in lines {
-        let (Some(value), Some(first)) = (value(line), line.names.first()) else { continue };
-        // Two profiles of the same names would be one series.
-        let _ =
-            writeln!(text, "{name}{{name=\"{first}\",kind=\"{}\",profile=\"{}\"}} {value}", line.kind, line.profile);
-    }
 }
 
 #[cfg(test)]
@@ -102,6 +111,9 @@ mod tests {
             "linchpin_acme_orders_total{outcome=\"failed\"} 1\n",
         ] {
             assert!(text.contains(expected), "{expected}{text}");
+        }
+        for (name, ..) in abouts() {
+            assert!(text.contains(&format!("# TYPE {name} ")), "{name}");
         }
     }
 }

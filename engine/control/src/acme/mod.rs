@@ -44,6 +44,7 @@ use tokio::sync::mpsc;
 
 pub use desk::AcmeDesk;
 pub use line::WantedCertificate;
+pub(crate) use metrics::abouts as metric_abouts;
 pub use plan::{Gravity, Listens, PlanFinding, look_ahead};
 pub use prove::ProofMethod;
 pub use report::{CertificateReport, LineReport, OrderNote};

@@ -1,5 +1,5 @@
-//! Metrics in Prometheus' text format, from the lists of counters ([`super::status`], the engine's, [`store`]). The page
-//! docs/metrics.md is made from the same lists.
+//! Metrics in Prometheus' text format, from the lists of counters ([`super::status`], the engine's, [`store`], those of
+//! [`crate::acme`]). The page docs/metrics.md is made from the same lists.
 
 mod store;
 
@@ -63,7 +63,11 @@ pub fn catalogue(of_thread: &[About]) -> Vec<Described> {
     let of_process = OF_PROCESS.iter().map(|(name, kind, labels, help)| plain(name, *kind, labels, help));
     let of_store = OF_STORE.iter().map(|metric| plain(metric.name, metric.kind, "", metric.help));
     let of_backups = OF_BACKUPS.iter().map(|metric| plain(metric.name, metric.kind, "", metric.help));
-    of_shards.chain(of_process).chain(of_store).chain(of_backups).collect()
+    let of_orders = crate::acme::metric_abouts().map(|(name, labels, help)| {
+        let kind = if name.ends_with("_total") { Kind::Counter } else { Kind::Gauge };
+        plain(name, kind, labels, help)
+    });
+    of_shards.chain(of_process).chain(of_store).chain(of_backups).chain(of_orders).collect()
 }
 
 /// The page, from what each shard and the store say; without a store its metrics are left out.
