@@ -1,5 +1,6 @@
 //! Mail against a mail server: links do what they say.
 
+use std::process::Command;
 use std::time::Duration;
 
 use linchpin_compat::{Server, eventually};
@@ -50,6 +51,26 @@ fn a_forgotten_password_is_set_by_a_link_and_the_owner_hears_of_it() {
     let notice = mail.mail(EVE, "Passwort hat sich");
     assert!(notice.secret().is_empty() && notice.plain().contains("setzen Sie sofort ein neues"));
     let _ = eve.sign_in(EVE, "another lamp, another harbour", None).good();
+}
+
+/// The way of the journeys in tests/console.rs, whose mails are files, with a mail server between.
+#[test]
+fn an_invitation_by_mail_is_accepted_in_a_browser() {
+    let World { mail, server, mut eve, .. } = world("");
+    let to = "jonas@example.com";
+    assert_eq!(eve.post("/orgs/1/invites", &json!({"email": to, "role": 2})).status, 201);
+    let taken = mail.mail(to, "invited");
+    let plain = taken.plain();
+    let path = plain.split_once("/invite#").map(|(_, rest)| rest).unwrap_or_else(|| panic!("no link in {plain}"));
+    let path = path.split_whitespace().next().unwrap_or_default();
+    // The server was given port 0, which its links cannot name.
+    let link = format!("https://{}/invite#{path}", server.tls_address());
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../console.sh");
+    let output = Command::new("timeout").args(["120", "bash", script, "invited", &link]).output().expect("a shell");
+    let words = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    assert!(output.status.success(), "{}{}\n{}", words(&output.stdout), words(&output.stderr), server.log());
+    let users = eve.get("/orgs/1/users").good();
+    assert!(users["items"].as_array().expect("a list").iter().any(|user| user["email"] == to), "{users}");
 }
 
 #[test]

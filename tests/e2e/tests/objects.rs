@@ -2,7 +2,8 @@
 
 use linchpin_compat::limits::EFFECT;
 use linchpin_compat::{Client, Device, Library, Server, Wire, command, eventually};
-use linchpin_e2e::{SignedIn, create_person};
+use linchpin_e2e::{LivePage, SignedIn, create_person};
+use linchpin_protocol::live::LiveReport;
 use serde_json::{Value, json};
 
 const PASSWORD: &str = "correct horse battery staple";
@@ -220,6 +221,48 @@ fn people_see_what_is_theirs() {
     );
     assert_eq!(user.good("PUT", &format!("{path}/values/V0"), Some(json!({"value": "1"})))["result"], "kept");
     user.refused("DELETE", &path, None, 403);
+}
+
+/// What a live socket has been told of values since it was last read; `None`: the server has ended it.
+fn told(page: &mut LivePage) -> Option<Vec<String>> {
+    let mut values = Vec::new();
+    let stands = page.read(&mut vec![0; 65_536], &mut |report| {
+        if let LiveReport::Values { rows } = report {
+            let texts = rows.iter().filter_map(|row| String::from_utf8(row.value.to_bytes()?).ok());
+            values.extend(texts);
+        }
+    });
+    stands.then_some(values)
+}
+
+#[test]
+fn a_device_that_is_given_away_goes_from_one_live_socket_to_the_other() {
+    let server = Server::dev().shards(2).start();
+    let admin = signed_in(&server, 1, "admin", "eve@example.com");
+    let (_, device, path) = pump(&admin);
+    let id: u32 = device.id.parse().expect("a number");
+    let [bob, lea] = ["bob@example.com", "lea@example.com"].map(|email| signed_in(&server, 1, "user", email));
+    let give = |to: &SignedIn| {
+        let owner = to.good("GET", "/me", None)["user"]["id"].clone();
+        admin.good("PATCH", &path, Some(json!({ "owner": owner })));
+    };
+    let look = |who: &SignedIn| {
+        let mut page = LivePage::open(server.address(), who, 0);
+        page.watch(1, &[id], &[0]);
+        page
+    };
+    give(&bob);
+    let mut wire = Wire::login(server.address(), &device.token);
+    wire.send_parts(command::HARDWARE, &["vw", "0", "7"]);
+    let [mut his, mut hers] = [&bob, &lea].map(look);
+    eventually(EFFECT, "he sees his device", || told(&mut his)?.contains(&"7".to_owned()).then_some(()));
+    give(&lea);
+    eventually(EFFECT, "what he saw as his own is not told any more", || told(&mut his).is_none().then_some(()));
+    eventually(EFFECT, "her rights are new, and her page comes back", || told(&mut hers).is_none().then_some(()));
+    let [mut his, mut hers] = [&bob, &lea].map(look);
+    wire.send_parts(command::HARDWARE, &["vw", "0", "8"]);
+    eventually(EFFECT, "she sees hers", || told(&mut hers)?.contains(&"8".to_owned()).then_some(()));
+    assert_eq!(told(&mut his), Some(Vec::new()), "he is told nothing of it");
 }
 
 #[test]

@@ -50,6 +50,46 @@ fn field(text: &str, name: &str) -> u64 {
     line.split_whitespace().nth(1).and_then(|n| n.parse().ok()).unwrap_or(0) * 1_024
 }
 
+/// What the metrics of a server say.
+///
+/// # Panics
+/// When they cannot be read.
+#[must_use]
+pub fn scrape(metrics: SocketAddr) -> String {
+    use std::io::{Read, Write};
+    let mut socket = std::net::TcpStream::connect(metrics).expect("the metrics");
+    socket.write_all(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").expect("asks");
+    let mut text = String::new();
+    socket.read_to_string(&mut text).expect("an answer");
+    text
+}
+
+/// Memory of a process now.
+///
+/// # Panics
+/// When it is gone.
+#[must_use]
+pub fn memory(pid: u32) -> Memory {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("the server runs");
+    let machine = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    Memory { rss: field(&status, "VmRSS:"), slab: field(&machine, "Slab:") }
+}
+
+/// Memory of a process when it has not changed for half a second.
+#[must_use]
+pub fn settled_memory(pid: u32) -> Memory {
+    let mut last = memory(pid);
+    for _ in 0..40 {
+        std::thread::sleep(Duration::from_millis(500));
+        let now = memory(pid);
+        if now.rss == last.rss {
+            return now;
+        }
+        last = now;
+    }
+    last
+}
+
 impl Server {
     /// Start `binary` with so many devices and shards on a free port of the loopback.
     ///
@@ -128,12 +168,7 @@ impl Server {
     /// When they cannot be read.
     #[must_use]
     pub fn scrape(&self) -> String {
-        use std::io::{Read, Write};
-        let mut socket = std::net::TcpStream::connect(self.metrics).expect("the metrics");
-        socket.write_all(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").expect("asks");
-        let mut text = String::new();
-        socket.read_to_string(&mut text).expect("an answer");
-        text
+        scrape(self.metrics)
     }
 
     /// Ended connections by their code, all shards together.
@@ -155,24 +190,13 @@ impl Server {
     /// When it is gone.
     #[must_use]
     pub fn memory(&self) -> Memory {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("the server runs");
-        let machine = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
-        Memory { rss: field(&status, "VmRSS:"), slab: field(&machine, "Slab:") }
+        memory(self.child.id())
     }
 
     /// Its memory when it has not changed for half a second.
     #[must_use]
     pub fn settled_memory(&self) -> Memory {
-        let mut last = self.memory();
-        for _ in 0..40 {
-            std::thread::sleep(Duration::from_millis(500));
-            let now = self.memory();
-            if now.rss == last.rss {
-                return now;
-            }
-            last = now;
-        }
-        last
+        settled_memory(self.child.id())
     }
 }
 

@@ -2,18 +2,20 @@
 
 use std::sync::Arc;
 
+use linchpin_protocol::model::OrgId;
 use linchpin_shard::{Command, home_of};
 
 use super::{entry, one};
-use crate::access::{Permissions, right};
+use crate::access::{Permission, Permissions, PersonRef, right};
 use crate::command::call::RowCall;
 use crate::command::desk::Desk;
 use crate::command::request::{
     FleetToken, FleetTokenReplace, FleetTokenShow, ListPage, ShareEnd, ShareLine, ShareList, ShareSet,
 };
+use crate::loader::Loader;
 use crate::loader::device::{DeviceShare, ReplacedToken};
 use crate::shards::Fact;
-use crate::{CommandError, limits};
+use crate::{CommandError, clock, limits};
 
 pub(in crate::command) async fn show_token(
     desk: &Desk,
@@ -107,7 +109,7 @@ pub(in crate::command) async fn set_share(
     };
     desk.with_people(&call, share).await?;
     // Lists show what somebody may see.
-    let sees = permissions.has(crate::access::Permission::DeviceView);
+    let sees = permissions.has(Permission::DeviceView);
     desk.fleet.lock().share(device, person, sees.then_some(until_ms));
     people_see_other_devices(desk, person);
     Ok(())
@@ -132,8 +134,19 @@ pub(in crate::command) async fn end_share(
 }
 
 /// Live sockets of a person were granted for devices that are not those any more.
-fn people_see_other_devices(desk: &Desk, (org, user): crate::access::PersonRef) {
+fn people_see_other_devices(desk: &Desk, (org, user): PersonRef) {
     if let Some(people) = &desk.people {
         people.loader().ended().tell(linchpin_shard::WhoseRights::Person { org, user }, false);
     }
+}
+
+/// Does somebody see all devices of an organization, not only what is theirs?
+pub(super) fn sees_all(loader: &Loader, org: OrgId, person: PersonRef) -> bool {
+    let (directory, now_ms) = (loader.directory(), clock::now_ms());
+    let mut roles = directory.memberships(person).into_iter();
+    roles.any(|role| {
+        let reaches = role.org == org || role.below && directory.tree.is_within(org, role.org);
+        let counts = role.until_ms == 0 || now_ms < role.until_ms;
+        reaches && counts && role.sets.org.has(Permission::DeviceView)
+    })
 }

@@ -14,9 +14,11 @@ mod one;
 mod pending;
 mod reports;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use linchpin_protocol::model::{DeviceId, OrgId, TemplateId};
+use linchpin_shard::WhoseRights;
 use linchpin_storage::schema::Device;
 
 pub(in crate::command) use access::{end_share, list_shares, replace_token, set_share, show_token};
@@ -68,9 +70,35 @@ fn entry(org: OrgId, id: DeviceId, record: &Device) -> DeviceEntry {
 /// The registry does not take it.
 async fn publish(desk: &Desk, org: OrgId, device: DeviceId, record: &Device) -> Result<(), CommandError> {
     desk.registry().change(&entry(org, device, record))?;
-    desk.fleet.lock().put(org, device, record);
+    put_in_lists(desk, org, &[(device, record.clone())]);
     desk.publish([Fact::Device(device)]).await;
     Ok(())
+}
+
+/// Lists show devices as they are now. Whoever saw one as their own and does not any more, or does from now on, is granted
+/// anew: live sockets go by what was theirs when they began.
+fn put_in_lists(desk: &Desk, org: OrgId, devices: &[(DeviceId, Device)]) {
+    let (mut lost, mut gained) = (Vec::new(), BTreeSet::new());
+    {
+        let mut fleet = desk.fleet.lock();
+        for (device, record) in devices {
+            let before = fleet.device(*device).map(|known| (known.org, known.owner));
+            fleet.put(org, *device, record);
+            if before != Some((org, record.owner)) {
+                lost.extend(before.map(|_| *device));
+                gained.extend(record.owner);
+            }
+        }
+    }
+    let Some(people) = &desk.people else { return };
+    let ended = people.loader().ended();
+    lost.into_iter().for_each(|device| ended.tell(WhoseRights::Device(device), false));
+    for (home, user) in gained {
+        // Who sees all devices of the organization sees it already.
+        if !access::sees_all(people.loader(), org, (home, user)) {
+            ended.tell(WhoseRights::Person { org: home, user }, false);
+        }
+    }
 }
 
 /// May devices of this organization have this template?

@@ -7,7 +7,7 @@ use linchpin_protocol::model::{DeviceId, OrgId};
 use linchpin_shard::{Command, DeviceView, Report, home_of};
 use linchpin_storage::schema::Device;
 
-use super::{check_template, entry, held, list, publish};
+use super::{check_template, entry, held, list, publish, put_in_lists};
 use crate::access::scope::check;
 use crate::access::{Permission, PersonRef, ScopeReach, right};
 use crate::audit::AuditAction;
@@ -61,10 +61,7 @@ pub(super) async fn make_all(
             |made: &Made| [Fact::Device(made.entry.id), Fact::Token(registry.digest(&made.token), made.entry.id)];
         made.iter().flat_map(facts).collect()
     };
-    {
-        let mut fleet = desk.fleet.lock();
-        devices.iter().for_each(|(id, device)| fleet.put(org, *id, device));
-    }
+    put_in_lists(desk, org, &devices);
     desk.publish(facts).await;
     Ok(devices)
 }
