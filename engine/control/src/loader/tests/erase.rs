@@ -181,7 +181,7 @@ const STEPS: [&str; 6] = [
     "person: mark gone",
 ];
 
-fn open(folder: &Path, steps: Steps) -> (Arc<Store>, Loader) {
+pub(super) fn open(folder: &Path, steps: Steps) -> (Arc<Store>, Loader) {
     let mut settings = Settings::new(folder.join("store"), Unseal::Key(Zeroizing::new([1; 32])));
     settings.write_buffer_bytes = 1 << 20;
     settings.steps = steps;
@@ -206,7 +206,7 @@ fn child_that_erases() {
     loader.erase_myself(By::operator(), bob, super::now_ms()).expect("is erased");
 }
 
-fn copy(from: &Path, to: &Path) {
+pub(super) fn copy(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).expect("a folder");
     for entry in std::fs::read_dir(from).expect("a folder") {
         let path = entry.expect("an entry").path();

@@ -4,6 +4,7 @@ mod audit;
 mod door;
 mod erase;
 mod mails;
+mod moves;
 mod people;
 mod tokens;
 
