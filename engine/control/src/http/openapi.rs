@@ -17,6 +17,13 @@ pub fn openapi() -> Value {
         paths.entry(route.path).or_default().insert(route.method.to_ascii_lowercase(), operation);
     }
     schemas.insert("Problem".to_owned(), problem());
+    let mut of_platform = problem();
+    of_platform["description"] =
+        "Why a request failed, with the message where programs of Blynk's Platform API look for it.".into();
+    let message = json!({"type": "object", "properties": {"message": {"type": "string"}}, "required": ["message"]});
+    schemas.insert("Refusal".to_owned(), refusal(&message));
+    of_platform["properties"]["error"] = message;
+    schemas.insert("PlatformProblem".to_owned(), of_platform);
     json!({
         "openapi": "3.1.0",
         "info": {
@@ -32,6 +39,15 @@ pub fn openapi() -> Value {
                 "session": {"type": "apiKey", "in": "cookie", "name": "__Host-session"},
             },
         },
+    })
+}
+
+fn refusal(message: &Value) -> Value {
+    json!({
+        "type": "object",
+        "description": "Why a request was not looked at: too long, badly framed, too much at once.",
+        "required": ["error"],
+        "properties": {"error": message},
     })
 }
 
@@ -141,20 +157,43 @@ fn parameter(request: &mut Value, key: &str, name: &str, place: &str) -> Value {
     parameter
 }
 
+/// Rows whose items are written as a file, and as which; those of the others are a line of JSON each.
+const FILES: [(&str, &[&str]); 4] = [
+    ("me.export", &["application/x-tar"]),
+    ("privacy.export", &["application/x-tar"]),
+    ("fleet.export", &["text/csv"]),
+    ("fleet.export-history", &["text/csv", "application/json"]),
+];
+
+/// What the items of a row look like.
+fn items(row: &Row, item: &Value) -> Value {
+    match FILES.iter().find(|(name, _)| *name == row.name) {
+        Some((_, media)) => {
+            let content: Map<String, Value> = media.iter().map(|media| ((*media).to_owned(), json!({}))).collect();
+            json!({"description": "A file.", "content": content})
+        }
+        None => json!({"description": "A line each.", "content": {"application/x-ndjson": {"schema": item}}}),
+    }
+}
+
 fn responses(row: &Row, schemas: &mut BTreeMap<String, Value>) -> Value {
     let shapes = row.shapes();
     let answer = moved(shapes.answer.as_value(), schemas);
     let good = match &shapes.item {
         Some(item) => {
             let item = moved(item.as_value(), schemas);
-            json!({"description": "A line each.", "content": {"application/x-ndjson": {"schema": item}}})
+            items(row, &item)
         }
         None if answer.get("type").is_some_and(|kind| kind == "null") => json!({"description": "It is done."}),
         None => json!({"description": "The answer.", "content": {"application/json": {"schema": answer}}}),
     };
-    let problem = json!({"schema": {"$ref": "#/components/schemas/Problem"}});
-    json!({
-        "2XX": good,
-        "default": {"description": "It was not done.", "content": {"application/problem+json": problem}},
-    })
+    let is_platform = row.route.is_some_and(|route| route.path.starts_with("/api/v1/organization/"));
+    let of = |name: &str| json!({"schema": {"$ref": format!("#/components/schemas/{name}")}});
+    // What is no request that the API could look at is answered before it, as the device API answers.
+    let content = if is_platform {
+        json!({"application/json": {"schema": {"anyOf": [of("PlatformProblem")["schema"], of("Refusal")["schema"]]}}})
+    } else {
+        json!({"application/problem+json": of("Problem"), "application/json": of("Refusal")})
+    };
+    json!({"2XX": good, "default": {"description": "It was not done.", "content": content}})
 }
