@@ -24,7 +24,7 @@ rocksdb=$(tests/rocksdb.sh) && eval "$rocksdb"
 echo "Building"
 cargo build --release --locked --quiet --package linchpin --package loadgen --package linchpin-fleet \
     --package linchpin-bench-runtimes --package linchpin-bench-compare --package linchpin-bench-peers \
-    --package linchpin-bench-storage
+    --package linchpin-bench-storage --package linchpin-bench-people --package linchpin-e2e
 cargo bench --locked --quiet --package linchpin-bench-core --no-run 2>/dev/null
 built=$CARGO_TARGET_DIR/release
 server=$built/linchpin
@@ -52,6 +52,7 @@ compare() {
 }
 memory() { "$built/fleet" memory --server-bin "$server" --results "$out" "$@"; }
 bench() { LINCHPIN_BENCH_RESULTS=$out cargo bench --locked --quiet --package linchpin-bench-core --bench "$@"; }
+people() { LINCHPIN_BIN=$server "$built/bench-people" "$@"; }
 tls() { bench tls -- records && bench tls -- handshakes; }
 keep() { "$built/bench-compare" keep --results "$out" "$@"; }
 
@@ -93,6 +94,10 @@ else
     part peers peers
     part million million
     part storage "$built/bench-storage"
+    part people people scale
+    part timing people timing
+    part revocations env LINCHPIN_BIN="$server" "$built/revocations" 1000 200
+    part logins env LINCHPIN_BIN="$server" "$built/wrong-logins" 1000 30 1000
     part storm "$built/fleet" storm --server-bin "$server" --state memory --tls in-place --devices 20000 --shards 2 --rounds 10
     part scrape "$built/fleet" scrape --server-bin "$server" --devices 60000 --shards 4 --rounds 3
     if command -v nginx >/dev/null; then
