@@ -42,8 +42,12 @@ fn join(server: &Server, admin: &mut Browser, org: u64, email: &str, role: u16) 
     let made = admin.post(&format!("/orgs/{org}/invites"), &body);
     assert_eq!(made.status, 201, "{made:?}");
     assert_eq!(made.body.as_object().map(|all| all.len()), Some(1), "the secret is in the mail only: {made:?}");
-    let body = json!({"token": secret(&mailed(server, email)), "email": email, "name": email, "hash": password_hash(email, PASSWORD)});
+    let hash = password_hash(email, PASSWORD);
+    let mut body = json!({"token": secret(&mailed(server, email)), "email": email, "name": email, "hash": hash});
     let mut browser = Browser::new(server);
+    // Whoever does not agree that their address is stored gets no account; the link stays good.
+    browser.post("/verify", &body).expect_problem(422, "E0622");
+    body["consents"] = json!(["account"]);
     let _ = browser.post("/verify", &body).good();
     browser.post("/verify", &body).expect_problem(410, "E0613");
     let _ = browser.sign_in(email, PASSWORD, None).good();

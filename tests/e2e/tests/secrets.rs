@@ -189,7 +189,8 @@ fn nothing_secret_is_where_it_must_not_be() {
     eve.good("POST", "/orgs/1/invites", Some(json!({"email": OTHER, "role": 4})));
     let invite = link(&server, OTHER, "invite");
     canaries.add("the secret of an invitation", &invite);
-    let body = json!({"token": invite, "email": OTHER, "name": "Bob", "hash": password_hash(OTHER, PASSWORD)});
+    let body = json!({"token": invite, "email": OTHER, "name": "Bob", "hash": password_hash(OTHER, PASSWORD),
+                      "consents": ["account"]});
     SignedIn::stranger(address).good("POST", "/verify", Some(body));
     SignedIn::stranger(address).good("POST", "/reset", Some(json!({"email": OTHER})));
     canaries.add("the secret of a reset", &link(&server, OTHER, "reset"));

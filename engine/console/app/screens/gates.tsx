@@ -70,7 +70,7 @@ function Invited() {
     event.preventDefault();
     if (weak || !agreed.value) return;
     void run(async () => {
-      await post('/verify', { token: secret.get('token'), email: foldEmail(email.value), name: name.value, hash: passwordHash(email.value, password.value) });
+      await post('/verify', { token: secret.get('token'), email: foldEmail(email.value), name: name.value, hash: passwordHash(email.value, password.value), consents: ['account'] });
       await signIn(email.value, password.value);
       go('/devices', true);
     });

@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use zeroize::Zeroizing;
-
 use super::call::{RowCall, org_of};
 use super::desk::Desk;
 use super::request::{
@@ -14,7 +12,7 @@ use super::session::{check_way, input};
 use crate::access::{BuiltIn, right};
 use crate::account::{EmailAddress, GivenSecret, SecretKind};
 use crate::loader::LoaderFault;
-use crate::loader::invite::InviteAsked;
+use crate::loader::invite::{InviteAsked, Joining};
 use crate::loader::person::NewPerson;
 use crate::{Code, CommandError};
 
@@ -107,20 +105,22 @@ pub(super) async fn accept(desk: &Desk, call: Arc<RowCall>, asked: InviteAccept)
     let signed_in = call.myself().ok();
     let looked = token.clone();
     let (_, email) = desk.with_people(&call, move |call| Ok(call.loader()?.invited(&looked, call.now_ms())?)).await?;
-    let password = match (&asked.hash, signed_in) {
+    let name: Box<str> = asked.name.as_str().into();
+    let new = match (&asked.hash, signed_in) {
         (Some(hash), None) => {
+            let consents = super::me::agreed(&asked.consents)?;
             // The password's place was made with the address that was typed: another one would never be right.
             let typed = asked.email.as_deref().map(EmailAddress::parse).transpose()?;
             if typed.is_some_and(|typed| typed.folded() != email.folded()) {
                 return Err(CommandError::new(Code::Conflict, "this invitation is for another address").about("email"));
             }
-            let words = vec![asked.name.as_str().into()];
-            people.pool().hash(input("hash", hash)?, &email.folded(), words).await.map_err(LoaderFault::from)?
+            let hashed = people.pool().hash(input("hash", hash)?, &email.folded(), vec![name.clone()]).await;
+            Joining { name, password: hashed.map_err(LoaderFault::from)?, consents }
         }
-        _ => Zeroizing::default(),
+        _ => Joining { name, ..Joining::default() },
     };
     let id = desk.with_people(&call, move |call| {
-        Ok(call.loader()?.accept(call.by(), &token, signed_in, (&asked.name, password), call.now_ms())?)
+        Ok(call.loader()?.accept(call.by(), &token, signed_in, &new, call.now_ms())?)
     });
     let id = id.await?;
     Ok(LinkedPerson { org: id.0.get(), user: id.1 })

@@ -27,6 +27,18 @@ use crate::{Code, CommandError, limits};
 const PURPOSES: &[(u16, &str, &str, u32)] =
     &[(1, "account", "Name and e-mail address, to sign in", 1), (2, "news", "Mails about new versions", 1)];
 
+/// What a new account needs, and what else of this its person agrees to: numbers and versions.
+///
+/// # Errors
+/// One of them is unknown, or `account` is missing.
+pub(super) fn agreed(consents: &[String]) -> Result<Vec<(u16, u32)>, CommandError> {
+    let known = |asked: &String| PURPOSES.iter().find(|(_, name, ..)| name == asked).map(|one| (one.0, one.3));
+    let found: Option<Vec<_>> = consents.iter().map(known).collect();
+    let needed = |found: &Vec<(u16, u32)>| found.iter().any(|(purpose, _)| *purpose == PURPOSES[0].0);
+    let what = "names of the list of me.consents, with \"account\": without it there is no account";
+    found.filter(needed).ok_or_else(|| CommandError::parameter("consents", what))
+}
+
 pub(super) fn edit(call: &RowCall, asked: &MeEdit) -> Result<MyPerson, CommandError> {
     let (id, loader) = (call.myself()?, call.loader()?);
     let edit =

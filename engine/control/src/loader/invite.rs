@@ -1,6 +1,8 @@
 //! Links that are good once: invitations to an organization, and resets of passwords.
 
-use linchpin_storage::schema::{Actor, Digest, Grant, GrantKey, Invite, InviteKey, InviteKind, OrgId};
+use linchpin_storage::schema::{
+    Actor, Consent, ConsentKey, Digest, Grant, GrantKey, Invite, InviteKey, InviteKind, OrgId,
+};
 use zeroize::Zeroizing;
 
 use super::person::NewPerson;
@@ -30,6 +32,17 @@ pub struct MadeInvite {
     pub number: u32,
     /// For the mail.
     pub secret: GivenSecret,
+}
+
+/// Somebody who accepts an invitation; of whoever has an account nothing of it counts.
+#[derive(Clone, Debug, Default)]
+pub struct Joining {
+    /// For people.
+    pub name: Box<str>,
+    /// The hash of their password.
+    pub password: Zeroizing<String>,
+    /// What they agree to: numbers of purposes, and versions of the texts that they saw.
+    pub consents: Vec<(u16, u32)>,
 }
 
 impl Loader {
@@ -148,7 +161,7 @@ impl Loader {
 
     /// Accept an invitation: the link is used up, and the person is a member. Of many at once one gets through. A person
     /// who has an account already must be signed in as the one who was invited (`signed_in`); others are made, with the
-    /// hash of a password.
+    /// hash of a password, and what they agree to is written down.
     ///
     /// # Errors
     /// [`LoaderFault::Spent`]: also when the inviter or the role changed meanwhile.
@@ -157,7 +170,7 @@ impl Loader {
         by: By,
         secret: &GivenSecret,
         signed_in: Option<PersonRef>,
-        (name, password): (&str, Zeroizing<String>),
+        new: &Joining,
         now_ms: u64,
     ) -> Result<PersonRef, LoaderFault> {
         let org = self.joining(secret, now_ms)?.0.org();
@@ -170,7 +183,7 @@ impl Loader {
         change.batch.delete_index(&Digest::Invite(invite.digest))?;
         let grant = Grant { role: invite.role, below: invite.below, until_ms: 0 };
         let note = |id: PersonRef| {
-            Note::new(AuditAction::InviteAccept, ObjectKind::User, id.1, name).with("role", "", grant.role)
+            Note::new(AuditAction::InviteAccept, ObjectKind::User, id.1, &new.name).with("role", "", grant.role)
         };
         if let Some(person) = self.find_person(&email)? {
             if signed_in != Some(person.id) {
@@ -187,13 +200,19 @@ impl Loader {
         if signed_in.is_some() {
             return Err(LoaderFault::Conflict("this invitation is for another address"));
         }
-        if password.is_empty() {
+        if new.password.is_empty() {
             return Err(LoaderFault::field("hash", "a password"));
         }
-        let new = NewPerson { email, name: name.into(), role: invite.role, below: invite.below, password };
-        let id = self.add_person(&mut change, org, &new)?;
-        change.commit(org, note(id))?;
-        self.person_added(id, &new);
+        let source = if invite.kind == InviteKind::Verify { "sign-up" } else { "invitation" };
+        let (name, password) = (new.name.clone(), new.password.clone());
+        let person = NewPerson { email, name, role: invite.role, below: invite.below, password };
+        let id = self.add_person(&mut change, org, &person)?;
+        for (purpose, version) in &new.consents {
+            let consent = Consent { version: *version, given: true, source: source.into() };
+            change.batch.put(&ConsentKey::new(org, id.1, *purpose, now_ms), &consent)?;
+        }
+        change.commit(org, note(id).with("consents", "", new.consents.len()))?;
+        self.person_added(id, &person);
         Ok(id)
     }
 

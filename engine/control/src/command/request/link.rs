@@ -60,7 +60,8 @@ pub struct LinkedPerson {
     pub user: u32,
 }
 
-/// Accept an invitation. Who has an account already is signed in to it and sends the token alone; others choose a password.
+/// Accept an invitation, or what signing up began. Who has an account already is signed in to it and sends the token alone;
+/// others choose a password, and agree to what their account needs.
 #[derive(Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct InviteAccept {
@@ -79,6 +80,10 @@ pub struct InviteAccept {
     #[serde(default)]
     #[schemars(length(max = 44))]
     pub hash: Option<String>,
+    /// What a new person agrees to, by the names of `me.consents`; without `account` there is no account.
+    #[serde(default)]
+    #[schemars(length(max = 16), inner(length(max = 64)))]
+    pub consents: Vec<String>,
 }
 
 /// Ask for a link to set a new password. The answer is the same whether there is such an account or not.

@@ -16,7 +16,7 @@ use super::{World, email, org};
 use crate::access::{GiveRule, PersonRef, right};
 use crate::audit::{self, By};
 use crate::loader::device::{DeviceEdit, DeviceShare};
-use crate::loader::invite::InviteAsked;
+use crate::loader::invite::{InviteAsked, Joining};
 use crate::loader::{Loader, LoaderFault};
 
 const BOB: &str = "bob@example.com";
@@ -31,8 +31,7 @@ fn join(world: &World, admin: PersonRef, id: PersonRef, address: &str) {
     let scope = world.scope::<right::UserInvite>(&root, 3);
     let asked = InviteAsked { email: email(address), role: 4, below: false };
     let made = world.loader.invite(&scope, &world.giver(&root, 3), &asked, world.now).expect("is invited");
-    let password = Zeroizing::default();
-    world.loader.accept(By::system(), &made.secret, Some(id), ("", password), world.now).expect("accepts");
+    world.loader.accept(By::system(), &made.secret, Some(id), &Joining::default(), world.now).expect("accepts");
 }
 
 /// Bob, a User of organization 2 and a Viewer of 3, with devices, a session, a consent, and traces in the audit log.

@@ -10,12 +10,16 @@ use crate::account::{GivenSecret, SecretKind};
 use crate::audit::By;
 use crate::limits;
 use crate::loader::LoaderFault;
-use crate::loader::invite::InviteAsked;
+use crate::loader::invite::{InviteAsked, Joining};
 use crate::mail::MailKind;
 use zeroize::Zeroizing;
 
 fn password() -> Zeroizing<String> {
     Zeroizing::new("$argon2id$none".to_owned())
+}
+
+fn joining(name: &str) -> Joining {
+    Joining { name: name.into(), password: password(), consents: vec![(1, 1)] }
 }
 
 /// What waits: what it is about, whom to, and the secret of its link.
@@ -136,9 +140,10 @@ fn threat_7_an_address_that_somebody_has_is_not_told() {
     let link = secret_of(&world, MailKind::Register, "new@example.com");
     // Of two links the newer one is good.
     sign_up("NEW@example.com").expect("as ever");
-    let accept = |secret: &GivenSecret| world.loader.accept(By::system(), secret, None, ("New", password()), world.now);
+    let accept = |secret: &GivenSecret| world.loader.accept(By::system(), secret, None, &joining("New"), world.now);
     assert!(matches!(accept(&link), Err(LoaderFault::Spent)));
     let made = accept(&secret_of(&world, MailKind::Register, "NEW@example.com")).expect("is good");
+    assert_eq!(&*world.loader.consents(made).expect("reads")[0].2.source, "sign-up");
     let asker = world.asker(made);
     assert!(world.loader.admit::<right::DeviceView>(&asker, org(2), world.now).is_ok(), "a User of the organization");
     assert!(world.loader.admit::<right::UserView>(&asker, org(2), world.now).is_err());

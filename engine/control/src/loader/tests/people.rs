@@ -12,13 +12,17 @@ use crate::account::{GivenSecret, SecretKind};
 use crate::audit::By;
 use crate::limits;
 use crate::loader::LoaderFault;
-use crate::loader::invite::InviteAsked;
+use crate::loader::invite::{InviteAsked, Joining};
 use crate::loader::person::AccountEdit;
 use crate::loader::role::RoleAsked;
 use crate::loader::session::NewSession;
 
 fn password() -> Zeroizing<String> {
     Zeroizing::new("$argon2id$none".to_owned())
+}
+
+fn joining(name: &str) -> Joining {
+    Joining { name: name.into(), password: password(), consents: vec![(1, 1)] }
 }
 
 fn asked(address: &str, role: u16) -> InviteAsked {
@@ -32,7 +36,7 @@ fn threat_4_of_fifty_that_accept_one_is_let_in() {
     let (scope, giver) = (world.scope::<right::UserInvite>(&asker, 2), world.giver(&asker, 2));
     let made = world.loader.invite(&scope, &giver, &asked("bob@example.com", 2), world.now).expect("is made");
     assert!(world.loader.find_person(&email("bob@example.com")).expect("reads").is_none(), "no rights before");
-    let accept = || world.loader.accept(By::system(), &made.secret, None, ("Bob", password()), world.now);
+    let accept = || world.loader.accept(By::system(), &made.secret, None, &joining("Bob"), world.now);
     let accepted: Vec<_> = std::thread::scope(|threads| {
         let all: Vec<_> = (0..50).map(|_| threads.spawn(accept)).collect();
         all.into_iter().map(|thread| thread.join().expect("ends")).collect()
@@ -40,6 +44,10 @@ fn threat_4_of_fifty_that_accept_one_is_let_in() {
     let winners: Vec<_> = accepted.iter().filter_map(|result| result.as_ref().ok()).collect();
     assert_eq!(winners.len(), 1);
     assert!(accepted.iter().all(|result| matches!(result, Ok(_) | Err(LoaderFault::Spent))));
+    // What they agreed to stands beside the account.
+    let agreed = world.loader.consents(**winners.first().expect("one")).expect("reads");
+    let [(1, at_ms, consent)] = &*agreed else { panic!("{agreed:?}") };
+    assert!(*at_ms == world.now && consent.given && (consent.version, &*consent.source) == (1, "invitation"));
     let bob = world.asker(*winners[0]);
     assert!(world.loader.admit::<right::DeviceView>(&bob, org(2), world.now).is_ok());
     assert_eq!(world.loader.admit::<right::DeviceView>(&bob, org(3), world.now).err(), Some(Denial::Unseen));
@@ -56,7 +64,7 @@ fn threat_4_what_was_given_must_still_be_the_inviters_to_give() {
     assert!(matches!(invite("x@example.com", 1), Err(LoaderFault::Give(GiveRule::More(_)))), "Staff makes no Admin");
     let (by_staff, other) = (invite("b@example.com", 4).expect("made"), invite("c@example.com", 4).expect("made"));
     let accept = |secret: &GivenSecret, signed_in| {
-        world.loader.accept(By::system(), secret, signed_in, ("B", password()), world.now)
+        world.loader.accept(By::system(), secret, signed_in, &joining("B"), world.now)
     };
     // Forwarded to somebody who is signed in under another address.
     assert!(matches!(accept(&by_staff.secret, Some(staff)), Err(LoaderFault::Conflict(_))));
@@ -86,7 +94,7 @@ fn threat_4_what_was_given_must_still_be_the_inviters_to_give() {
     let late =
         world.loader.invite(&invites, &world.giver(&root, 2), &asked("e@example.com", 4), world.now).expect("made");
     let over = world.now + limits::INVITE_MS;
-    let accepted = world.loader.accept(By::system(), &late.secret, None, ("E", password()), over);
+    let accepted = world.loader.accept(By::system(), &late.secret, None, &joining("E"), over);
     assert!(matches!(accepted, Err(LoaderFault::Spent)));
 }
 
