@@ -1,16 +1,18 @@
-//! Mail against a mail server: links do what they say.
+//! Mail against a mail server: what waits survives kill -9, what is refused is tried again or given up, and links do what they
+//! say.
 
 use std::process::Command;
 use std::time::Duration;
 
-use linchpin_compat::{Server, eventually};
+use linchpin_compat::{Server, eventually, text};
 use linchpin_e2e::mail::{MailPartner, Trusted, config};
 use linchpin_e2e::{Browser, create_person, password_hash};
+use rustix::process::Signal;
 use serde_json::json;
 
 const PASSWORD: &str = "a lamp in the harbour";
 const EVE: &str = "eve@example.com";
-/// For a busy machine.
+/// For what the task of mails does: a pause of 5 s between two tries, and a busy machine.
 const TRIES: Duration = Duration::from_secs(90);
 
 struct World {
@@ -28,7 +30,76 @@ fn world(console: &str) -> World {
     create_person(&server, 1, "admin", EVE, PASSWORD);
     let mut eve = Browser::over_tls(&server, &trusted.path("ca.pem"));
     let _ = eve.sign_in(EVE, PASSWORD, None).good();
+    let _ = mail.mail(EVE, "new browser");
+    eventually(TRIES, "nothing waits", || (metric(&server, "linchpin_mails_waiting") == 0).then_some(()));
     World { trusted, mail, server, eve }
+}
+
+fn invite(eve: &mut Browser, email: &str) {
+    let body = json!({"email": email, "role": 2, "below": false});
+    assert_eq!(eve.post("/orgs/1/invites", &body).status, 201);
+}
+
+/// A figure of the metrics.
+fn metric(server: &Server, name: &str) -> u64 {
+    let url = format!("http://{}/metrics", text(server.ready(), "metrics"));
+    let output = Command::new("curl").args(["--silent", "--max-time", "30", &url]).output().expect("curl is installed");
+    let page = String::from_utf8(output.stdout).expect("text");
+    let line =
+        page.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')).unwrap_or_else(|| panic!("{page}"));
+    line.parse().expect("a number")
+}
+
+#[test]
+fn what_waits_survives_a_kill_and_is_sent_once_it_can_be() {
+    let World { trusted: _trusted, mail, mut server, mut eve } = world("");
+    // The server takes the mail and does not say so: whether it was sent is not known when the program is killed.
+    mail.mode("hold");
+    invite(&mut eve, "bob@example.com");
+    let first = mail.mail("bob@example.com", "invited");
+    server.signal(Signal::KILL);
+    let _ = server.end_status();
+    mail.mode("take");
+    server.start_again();
+    let of_bob =
+        |mail: &MailPartner| mail.taken().into_iter().filter(|taken| taken.to == "bob@example.com").collect::<Vec<_>>();
+    eventually(TRIES, "it is sent again after the start", || (of_bob(&mail).len() == 2).then_some(()));
+    let both = of_bob(&mail);
+    assert_eq!(both[0].field("Message-ID"), both[1].field("Message-ID"), "a mailbox can tell that it is one mail");
+    assert!(first.secret().starts_with("lpi_") && both[1].secret() == first.secret());
+    eventually(TRIES, "it is done", || (metric(&server, "linchpin_mails_waiting") == 0).then_some(()));
+    // Not a third time: neither now nor after another start.
+    server.restart();
+    let mut again = Browser::over_tls(&server, &_trusted.path("ca.pem"));
+    let _ = again.sign_in(EVE, PASSWORD, None).good();
+    invite(&mut again, "carol@example.com");
+    let _ = mail.mail("carol@example.com", "invited");
+    assert_eq!(of_bob(&mail).len(), 2);
+}
+
+#[test]
+fn what_is_refused_is_tried_again_or_given_up_and_counted() {
+    let World { trusted: _trusted, mail, server, mut eve } = world("");
+    mail.mode("451");
+    invite(&mut eve, "bob@example.com");
+    eventually(TRIES, "it was tried", || (mail.refused() > 0).then_some(()));
+    assert!(metric(&server, "linchpin_mails_waiting") >= 1);
+    mail.mode("take");
+    let taken = mail.mail("bob@example.com", "invited");
+    assert!(taken.tls, "nothing goes without TLS");
+    mail.mode("550");
+    invite(&mut eve, "nobody@example.com");
+    let given_up = || (metric(&server, "linchpin_mails_given_up_total") == 1).then_some(());
+    eventually(TRIES, "it is given up", given_up);
+    eventually(TRIES, "nothing waits", || (metric(&server, "linchpin_mails_waiting") == 0).then_some(()));
+    assert!(metric(&server, "linchpin_mail_failures_total") >= 2);
+    // The operator hears of it, and of no address: the mail server's words had one.
+    let log = server.log();
+    assert!(log.contains("a mail was given up: the server answered 550"), "{log}");
+    for canary in ["nobody@", "bob@", EVE, "lpi_", MailPartner::LOGIN.1] {
+        let line = log.lines().find(|line| line.contains(canary));
+        assert!(line.is_none(), "{canary}: {line:?}");
+    }
 }
 
 #[test]
@@ -116,7 +187,8 @@ fn people_sign_up_where_the_operator_allows_it() {
     let exists = mail.mail(EVE, "account already");
     assert!(exists.secret().is_empty());
     let hash = password_hash("bob@example.com", PASSWORD);
-    let body = json!({"token": link.secret(), "email": "bob@example.com", "name": "Bob", "hash": hash});
+    let body = json!({"token": link.secret(), "email": "bob@example.com", "name": "Bob", "hash": hash,
+                      "consents": ["account"]});
     let _ = stranger.post("/verify", &body).good();
     let _ = stranger.sign_in("bob@example.com", PASSWORD, None).good();
     let me = stranger.get("/me").good();
