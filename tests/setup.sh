@@ -162,6 +162,17 @@ schemathesis() { python_tools schemathesis tests/e2e/api/requirements.txt; }
 # A store for backups that speaks S3.
 moto() { python_tools moto tests/e2e/s3/requirements.txt; }
 
+# A server to sign in at, exactly as locked; no install scripts run.
+oidc_partner() {
+    local folder=$LINCHPIN_CLIENTS/oidc lock=tests/e2e/oidc/package-lock.json
+    mkdir -p "$folder"
+    cmp -s "$lock" "$folder/installed-lock.json" && [ -d "$folder/node_modules/oidc-provider" ] && return 0
+    echo "Installing oidc-provider in $folder/node_modules"
+    cp tests/e2e/oidc/package.json "$lock" "$folder/"
+    npm ci --prefix "$folder" --ignore-scripts --no-audit --no-fund --loglevel=error
+    cp "$lock" "$folder/installed-lock.json"
+}
+
 # A mail server for the tests of mail.
 mail_server() { python_tools mail tests/e2e/mail/requirements.txt; }
 
@@ -229,6 +240,7 @@ if [ "$purpose" = test ]; then
     schemathesis
     moto
     mail_server
+    oidc_partner
     promtool
     modern_pebble
     cargo_deny

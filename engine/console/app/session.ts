@@ -63,6 +63,14 @@ export async function signIn(email: string, password: string, code?: string): Pr
   return answer.due;
 }
 
+/** Give the second factor after a sign-in at another server. Answers what is still due: nothing. */
+export async function secondFactor(code: string): Promise<string[]> {
+  csrf.value = (await ask<Me>('/me')).csrf;
+  await post('/session/step-up', { code });
+  await begin();
+  return [];
+}
+
 /** Where to go after signing in: the address that was asked for, within this site, else the devices. */
 export function landing(): string {
   const next = search.peek().get('next') ?? '';

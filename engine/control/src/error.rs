@@ -86,6 +86,7 @@ codes! {
     Busy "busy" 503 "E0630" "The server does not keep up: try again in a moment. Nothing has changed."
     NoAnswer "no-answer" 504 "E0632" "A shard did not answer in time."
     Backup "backup" 502 "E0633" "The place of backups cannot be used, or the backup is damaged."
+    OtherServer "other-server" 502 "E0637" "The server where people sign in does not answer as it must."
     Key "key" 500 "E0634" "The keys cannot be read, or are wrong."
     Store "store" 500 "E0635" "The store cannot be read or written."
     Failed "failed" 500 "E0636" "The server failed: a bug. Its log says more."

@@ -226,6 +226,30 @@ pub const EXPORTS: usize = 4;
 pub const EXPORT_FILE_BYTES: usize = 1 << 20;
 /// An erasure that failed is tried again after this.
 pub const ERASE_AGAIN: Duration = Duration::from_secs(60);
+/// Sign-ins under way at other servers.
+pub const OIDC_FLOWS: usize = 4_096;
+/// Such a sign-in ends within this time, ms.
+pub const OIDC_FLOW_MS: u64 = 600_000;
+/// Servers where people may sign in.
+pub const OIDC_SERVERS: usize = 16;
+/// Such a server answers within this time.
+pub const OIDC_TIMEOUT: Duration = Duration::from_secs(5);
+/// Longest answer of such a server, bytes.
+pub const OIDC_ANSWER_BYTES: usize = 64 * 1024;
+/// Longest id token of such a server, bytes.
+pub const OIDC_TOKEN_BYTES: usize = 16 * 1024;
+/// Published keys of such a server that are looked at.
+pub const OIDC_KEYS: usize = 32;
+/// The clock of such a server may differ by this, s.
+pub const OIDC_LEEWAY_S: u64 = 60;
+/// Longest name of an identity there (`sub`), bytes.
+pub const OIDC_SUBJECT_BYTES: usize = 255;
+/// What such a server publishes is looked at again after this.
+pub const OIDC_FRESH: Duration = Duration::from_secs(3_600);
+/// Such a server that did not answer as it must is asked again after this.
+pub const OIDC_AGAIN: Duration = Duration::from_secs(5);
+/// A token with an unknown key lets its keys be read again, at most so often.
+pub const OIDC_KEYS_AGAIN: Duration = Duration::from_secs(60);
 /// Checkpoints that an audit log is compared with at once.
 pub const AUDIT_CHECKPOINTS: usize = 1_000;
 /// Numbers that are taken from the store at once.
@@ -287,4 +311,6 @@ pub const RESET_MS: u64 = 1_800_000;
 
 const _: () = assert!(EPOCH_SLOTS <= 1 << 16, "a stamp holds their numbers in 16 bits");
 const _: () = assert!(SESSION_SEEN_MS < SESSION_IDLE_MS && SESSION_IDLE_MS < SESSION_MS);
+const _: () = assert!(OIDC_TOKEN_BYTES < OIDC_ANSWER_BYTES, "the exchange of a code answers with a token");
+const _: () = assert!(OIDC_KEYS_AGAIN.as_secs() < OIDC_FRESH.as_secs() && OIDC_AGAIN.as_secs() >= OIDC_TIMEOUT.as_secs());
 const _: () = assert!(REFRESH_GRACE_MS < ACCESS_TOKEN_MS);

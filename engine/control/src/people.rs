@@ -12,6 +12,8 @@ use crate::limits;
 use crate::loader::sign_in::SignInDoor;
 use crate::loader::{Loader, LoaderFault};
 use crate::mail::{MailFigures, MailServer, MailTask};
+use crate::oidc::flow::OidcFlows;
+use crate::oidc::{OidcProvider, OidcServer};
 
 /// How people sign in.
 #[derive(Clone, Debug, Default)]
@@ -28,6 +30,8 @@ pub struct PeopleSettings {
     pub sign_up: Option<linchpin_storage::schema::OrgId>,
     /// Where those report who found a weakness, such as `mailto:security@example.com`.
     pub security_contacts: Vec<Box<str>>,
+    /// Servers where people may sign in, at most [`limits::OIDC_SERVERS`].
+    pub oidc: Vec<OidcServer>,
     /// Where the link stands that sets the server up, while there is nobody: `DATA/bootstrap`.
     pub setup_path: Option<PathBuf>,
     /// Which devices are played: `DATA/played`.
@@ -44,6 +48,8 @@ pub(crate) struct People {
     door: SignInDoor,
     settings: PeopleSettings,
     mails: Arc<MailFigures>,
+    providers: Vec<OidcProvider>,
+    flows: Mutex<OidcFlows>,
     /// Seats of exports.
     pub(crate) exports: Arc<Semaphore>,
     setup: Mutex<Option<SetupSecret>>,
@@ -76,11 +82,23 @@ impl People {
         getrandom::fill(&mut seed).map_err(|_| std::io::Error::other("the operating system gave no random bytes"))?;
         let seed = u64::from_ne_bytes(seed);
         let door = SignInDoor::new(Arc::clone(&loader), Arc::clone(&pool), seed, settings.own_count);
+        let providers = settings.oidc.iter().cloned().map(OidcProvider::new).collect::<Result<_, _>>();
+        let providers = providers.map_err(std::io::Error::other)?;
         let exports = Arc::new(Semaphore::new(limits::EXPORTS));
         if settings.mail.is_some() {
             loader.outbox().send_notices();
         }
-        Ok(Some(Self { loader, pool, door, settings, mails: Arc::default(), exports, setup: Mutex::default() }))
+        Ok(Some(Self {
+            loader,
+            pool,
+            door,
+            settings,
+            mails: Arc::default(),
+            providers,
+            flows: Mutex::default(),
+            exports,
+            setup: Mutex::default(),
+        }))
     }
 
     fn setup(&self) -> MutexGuard<'_, Option<SetupSecret>> {
@@ -170,6 +188,16 @@ impl People {
     pub(crate) fn mail_task(&self) -> Result<MailTask, String> {
         let ways = (self.settings.mail.as_ref(), self.settings.mail_path.as_deref());
         MailTask::new(&self.loader, ways, self.public_url(), &self.mails)
+    }
+
+    /// Servers where people may sign in.
+    pub(crate) fn providers(&self) -> &[OidcProvider] {
+        &self.providers
+    }
+
+    /// Sign-ins under way there.
+    pub(crate) const fn flows(&self) -> &Mutex<OidcFlows> {
+        &self.flows
     }
 
     /// Figures of mails, in Prometheus' text format.

@@ -12,7 +12,7 @@ use super::source::ConfigText;
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ConsoleTable {
-    public_url: Option<Spanned<String>>,
+    pub(super) public_url: Option<Spanned<String>>,
     plain: Option<Spanned<String>>,
     #[serde(default)]
     known_browsers: bool,

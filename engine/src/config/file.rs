@@ -18,6 +18,7 @@ use toml::Spanned;
 use super::acme::AcmeTable;
 use super::console::{self, ConsoleTable};
 use super::mail::{self, MailTable};
+use super::oidc::{self, OidcTable};
 use super::settings::{self, SETTINGS};
 use super::source::ConfigText;
 use super::store::{self, BackupTable, DataTable, RetentionTable};
@@ -40,6 +41,8 @@ struct File {
     #[serde(default)]
     console: ConsoleTable,
     mail: Option<Spanned<MailTable>>,
+    #[serde(default)]
+    oidc: Vec<Spanned<OidcTable>>,
     #[serde(default)]
     engine: Engine,
     #[serde(default)]
@@ -189,12 +192,13 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<Config, Vec<ConfigError>>
     let devices = if templates.is_some() { note(&mut wrong, devices) } else { None };
     let store = note(&mut wrong, store::store(&source, &file.data, &file.retention, &file.backup));
     let mail = note(&mut wrong, file.mail.as_ref().map(|table| mail::mail(&source, table)).transpose());
+    let oidc = note(&mut wrong, oidc::oidc(&source, &file.oidc, file.console.public_url.is_some()));
     let people = note(&mut wrong, console::people(&source, &file.console));
     let test_routes = file.debug.test_routes;
     let data_path = file.data.dir;
     let made = || {
         let (listen, tls, engine, log) = (listen?, tls?, engine?, log?);
-        let (store, settings, people) = (store?, settings?, PeopleSettings { mail: mail?, ..people? });
+        let (store, settings, people) = (store?, settings?, PeopleSettings { mail: mail?, oidc: oidc?, ..people? });
         let (templates, devices) = (templates?, devices?);
         Some(Config { listen, data_path, engine, log, tls, store, settings, people, test_routes, templates, devices })
     };

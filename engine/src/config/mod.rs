@@ -9,6 +9,7 @@ mod flat;
 mod hostile;
 mod mail;
 mod mistakes;
+mod oidc;
 mod reference;
 mod settings;
 mod source;

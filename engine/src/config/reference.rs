@@ -57,6 +57,7 @@ fn tables() -> Vec<Table> {
         backup(),
         console(),
         mail(),
+        oidc(),
         engine(),
         log(),
         limits_table(),
@@ -142,6 +143,33 @@ fn mail() -> Table {
         ),
     ];
     Table { head: "[mail]", what: "Mail to people: invitations, new passwords, notices.", is_example: true, keys }
+}
+
+fn oidc() -> Table {
+    let issuer = "Its address: the \"iss\" of its tokens, exactly.";
+    let domains = "Domains whose verified addresses it speaks for: whoever has an account with such an address signs in without \
+                   linking it by hand.";
+    let keys = vec![
+        key("name", "What people are shown.", "a text", Shown::Required("\"Company\"")),
+        key("issuer", issuer, "an address with https://", Shown::Required("\"https://id.example.com\"")),
+        key("client_id", "Who this server is there.", "a text", Shown::Required("\"linchpin\"")),
+        key(
+            "client_secret",
+            "What shows that; without it PKCE alone does.",
+            "\"file:/PATH\", \"credential:NAME\" or \"environment:NAME\"",
+            Shown::Example("none", "\"credential:oidc-secret\""),
+        ),
+        key("domains", domains, "a list of domains", Shown::Example("none", "[\"example.com\"]")),
+        key(
+            "ca",
+            "Authorities that sign its certificate, in the place of the system's.",
+            "a path (PEM)",
+            Shown::Example("the system's", "\"/etc/linchpin/oidc-ca.pem\""),
+        ),
+    ];
+    let what = "A server where people may sign in (OpenID Connect). It sends them back to \
+                PUBLIC_URL/api/v1/oidc/NUMBER/callback, where NUMBER counts these tables from 1.";
+    Table { head: "[[oidc]]", what, is_example: true, keys }
 }
 
 fn tls() -> Table {

@@ -193,6 +193,12 @@ impl Reads {
         self.inner.seals.index.claim(code)
     }
 
+    /// The digest of an identity at another sign-in server: its issuer and its subject, told apart.
+    #[must_use]
+    pub fn identity_digest(&self, whole: &[u8]) -> Digest {
+        self.inner.seals.index.identity(whole)
+    }
+
     /// A key that derives from the keyring's; it outlives rotations.
     #[must_use]
     pub fn labelled_key(&self, label: KeyLabel) -> Zeroizing<[u8; 32]> {

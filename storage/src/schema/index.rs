@@ -25,6 +25,8 @@ pub enum IndexKind {
     Invite = 5,
     /// Codes that claim a device.
     Claim = 6,
+    /// Identities at other sign-in servers.
+    Identity = 7,
 }
 
 /// A keyed digest: 16 bytes for tokens, which are random; 32 for what can be guessed.
@@ -42,6 +44,8 @@ pub enum Digest {
     Invite([u8; 32]),
     /// Of a code that claims a device.
     Claim([u8; 32]),
+    /// Of an identity at another sign-in server.
+    Identity([u8; 32]),
 }
 
 impl Digest {
@@ -54,7 +58,8 @@ impl Digest {
             | Self::Session(digest)
             | Self::Client(digest)
             | Self::Invite(digest)
-            | Self::Claim(digest) => Some(*digest),
+            | Self::Claim(digest)
+            | Self::Identity(digest) => Some(*digest),
         }
     }
 
@@ -67,6 +72,7 @@ impl Digest {
             Self::Client(digest) => kind(IndexKind::Client).with(digest),
             Self::Invite(digest) => kind(IndexKind::Invite).with(digest),
             Self::Claim(digest) => kind(IndexKind::Claim).with(digest),
+            Self::Identity(digest) => kind(IndexKind::Identity).with(digest),
         }
     }
 
@@ -79,6 +85,7 @@ impl Digest {
             4 => Self::Client(fields.array()?),
             5 => Self::Invite(fields.array()?),
             6 => Self::Claim(fields.array()?),
+            7 => Self::Identity(fields.array()?),
             _ => return Err(Shape),
         };
         fields.end()?;
@@ -108,6 +115,7 @@ pub(crate) struct IndexKeys {
     client: hmac::Key,
     invite: hmac::Key,
     claim: hmac::Key,
+    identity: hmac::Key,
     mac: hmac::Key,
     db_id: [u8; 16],
 }
@@ -128,6 +136,7 @@ impl IndexKeys {
             client: hmac::Key::new(hmac::HMAC_SHA256, &*keyring.labelled(KeyLabel::Client)),
             invite: hmac::Key::new(hmac::HMAC_SHA256, &*keyring.labelled(KeyLabel::Invite)),
             claim: hmac::Key::new(hmac::HMAC_SHA256, &*keyring.labelled(KeyLabel::Claim)),
+            identity: hmac::Key::new(hmac::HMAC_SHA256, &*keyring.labelled(KeyLabel::Identity)),
             mac: key(Fixed::IndexMac),
             db_id: *keyring.db_id(),
         }
@@ -159,6 +168,10 @@ impl IndexKeys {
 
     pub(crate) fn claim(&self, code: &[u8]) -> Digest {
         Digest::Claim(long(&self.claim, code))
+    }
+
+    pub(crate) fn identity(&self, whole: &[u8]) -> Digest {
+        Digest::Identity(long(&self.identity, whole))
     }
 
     fn mac(&self, key: &[u8], front: &[u8]) -> hmac::Tag {

@@ -5,6 +5,8 @@ import type { Layout } from '../layout/layout.ts';
 /** A page of a list. */
 export interface Page<T> { items: T[]; next: string | null; total?: number }
 
+/** A line of GET P/oidc: a server where people may sign in. */
+export interface OtherServer { id: number; name: string; issuer: string }
 /** POST P/session. `due` names what is missing before the session may do anything, such as `factor`. */
 export interface SessionAnswer { user: Person; csrf: string; due: string[] }
 export interface Person { id: number; org: number; email: string; name: string; locale: string | null }

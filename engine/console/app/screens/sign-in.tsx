@@ -1,9 +1,11 @@
 // Sign in: e-mail and password, then the second factor if it is due. Unknown persons and wrong passwords get the same words.
 import { useSignal } from '@preact/signals';
-import { Problem } from '../api/client.ts';
+import { useEffect } from 'preact/hooks';
+import { ask, Problem } from '../api/client.ts';
+import type { OtherServer, Page } from '../api/types.ts';
 import { Field, Line, Note } from '../parts/basic.tsx';
 import { go, search } from '../router.ts';
-import { landing, signIn } from '../session.ts';
+import { landing, secondFactor, signIn } from '../session.ts';
 import { t } from '../words/words.ts';
 import { Gate } from './gate.tsx';
 
@@ -20,7 +22,12 @@ export function SignIn() {
   const email = useSignal('');
   const password = useSignal('');
   const code = useSignal('');
-  const factor = useSignal(false);
+  // Whoever signed in at another server comes back here for the second factor, or with the reason why nothing came of it.
+  const elsewhere = search.value.get('factor') === '1';
+  const refused = search.value.get('elsewhere');
+  const factor = useSignal(elsewhere);
+  const others = useSignal<OtherServer[]>([]);
+  useEffect(() => { void ask<Page<OtherServer>>('/oidc').then((page) => { others.value = page.items; }).catch(() => {}); }, []);
   const busy = useSignal(false);
   const fault = useSignal('');
   const submit = async (event: Event) => {
@@ -30,7 +37,8 @@ export function SignIn() {
     fault.value = '';
     try {
       const to = landing();
-      const due = await signIn(email.value, password.value, factor.value ? code.value.replaceAll(' ', '') : undefined);
+      const given = code.value.replaceAll(' ', '');
+      const due = elsewhere ? await secondFactor(given) : await signIn(email.value, password.value, factor.value ? given : undefined);
       if (due.includes('factor')) factor.value = true;
       else { password.value = ''; go(to, true); }
     } catch (error) {
@@ -42,6 +50,7 @@ export function SignIn() {
   return (
     <Gate title={factor.value ? t('signin.factor') : t('signin.title')} lead={factor.value ? t('signin.factor.lead') : undefined}>
       {search.value.get('over') && !fault.value && <Note tone="warning">{t('signin.over')}</Note>}
+      {refused && !fault.value && <Note tone="warning">{t('signin.elsewhere.refused', { code: refused })}</Note>}
       {fault.value && <Note tone="bad">{fault.value}</Note>}
       <form class="form" onSubmit={(event) => void submit(event)}>
         {!factor.value ? (
@@ -56,8 +65,9 @@ export function SignIn() {
         )}
         <button type="submit" class="button primary wide" aria-busy={busy.value}>{t('signin.submit')}</button>
       </form>
+      {!factor.value && others.value.map((one) => <a key={one.id} class="button wide" href={`/api/v1/oidc/${one.id}/start`}>{t('signin.elsewhere', { name: one.name })}</a>)}
       <div class="row apart small">
-        {factor.value ? <button type="button" class="link" onClick={() => { factor.value = false; fault.value = ''; }}>{t('back')}</button> : <a href="/reset">{t('signin.forgot')}</a>}
+        {elsewhere ? <a href="/sign-in">{t('back')}</a> : factor.value ? <button type="button" class="link" onClick={() => { factor.value = false; fault.value = ''; }}>{t('back')}</button> : <a href="/reset">{t('signin.forgot')}</a>}
       </div>
     </Gate>
   );

@@ -170,6 +170,7 @@ export const ROUTES: [string, string, Handler][] = [
   ['GET', `${O}/audit`, (call) => { need(call, 'audit.view'); return page(audit); }],
   ['GET', '/server', (call) => { need(call, 'server.manage'); return server(); }],
   ['POST', '/server/(backup|backup/verify|keys/rotate)', (_call, what) => ({ what: what!.split('/').at(-1)!, begun_ms: Date.now(), ended_ms: null, error: null })],
+  ['GET', '/oidc', () => page([])],
   ['GET', '/me/sessions', () => page(sessions)],
   ['DELETE', '/me/sessions/(\\w+)', (_call, id) => { sessions.splice(sessions.findIndex((one) => one.id === id), 1); return undefined; }],
   ['GET', '/me/keys', () => page(keys)],

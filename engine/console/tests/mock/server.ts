@@ -92,7 +92,7 @@ async function api(request: IncomingMessage, response: ServerResponse, url: URL)
     for (const [method, pattern, answerOf] of ROUTES) {
       const hit = new RegExp(`^${pattern}$`).exec(path);
       if (!hit || method !== request.method) continue;
-      const isOpen = ['/reset', '/reset/confirm', '/verify', '/bootstrap'].includes(path);
+      const isOpen = ['/reset', '/reset/confirm', '/verify', '/bootstrap', '/oidc'].includes(path);
       if (user === null && !isOpen) throw new Refuse(401, 'E0602', 'Sign in first.');
       if (method !== 'GET' && !isOpen && request.headers['x-linchpin-csrf'] !== 'csrf-of-the-mock') throw new Refuse(403, 'E0606', 'The CSRF field is missing.');
       answer(200, answerOf({ method: method!, path, query: url.searchParams, body, user, etag: (request.headers['if-match'] as string | undefined) ?? null, response }, ...hit.slice(1)));

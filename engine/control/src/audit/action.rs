@@ -108,6 +108,8 @@ actions! {
     FactorRemove = 18, "user.factor-remove";
     AddressSet = 19, "user.address";
     UserMove = 20, "user.move";
+    IdentityLink = 21, "user.identity-link";
+    IdentityUnlink = 22, "user.identity-unlink";
     InviteCreate = 30, "invite.create";
     InviteAccept = 31, "invite.accept";
     InviteRevoke = 32, "invite.revoke";

@@ -51,6 +51,10 @@ pub(crate) struct CallOrigin {
     pub(crate) session: Option<GivenSecret>,
     /// The mark of a known browser.
     pub(crate) known: Option<Box<str>>,
+    /// What binds a sign-in elsewhere to this browser.
+    pub(crate) oidc: Option<Box<str>>,
+    /// Does a browser go there with its page, by `Sec-Fetch-Mode`? Then people see the answer.
+    pub(crate) is_page: bool,
     /// `If-Match`.
     pub(crate) if_match: Option<Box<str>>,
     /// Name and secret of HTTP's `Basic`, as OAuth clients send them.
@@ -67,6 +71,8 @@ impl Default for CallOrigin {
             port: 80,
             session: None,
             known: None,
+            oidc: None,
+            is_page: false,
             if_match: None,
             basic: None,
         }
@@ -82,6 +88,16 @@ impl CallOrigin {
     /// The name of the cookie that marks a known browser.
     pub(crate) fn known_cookie(&self) -> String {
         if self.over_tls { "__Host-known".to_owned() } else { format!("linchpin-known-{}", self.port) }
+    }
+
+    /// The name of the cookie that binds a sign-in at another server to this browser.
+    pub(crate) fn oidc_cookie(&self) -> String {
+        if self.over_tls { "__Host-oidc".to_owned() } else { format!("linchpin-oidc-{}", self.port) }
+    }
+
+    /// As [`CallOrigin::cookie`], but the browser sends it too when another site leads it here.
+    pub(crate) fn lax_cookie(&self, name: &str, value: Option<&str>, seconds: u64) -> String {
+        self.cookie(name, value, seconds).replace("SameSite=Strict", "SameSite=Lax")
     }
 
     /// A `Set-Cookie` that page scripts do not see and other sites do not send. `None`: the browser forgets it.
@@ -103,6 +119,8 @@ pub(crate) struct Extras {
     pub(crate) cookies: Vec<String>,
     /// What pages send in `X-Linchpin-Csrf` from now on.
     pub(crate) csrf: Option<String>,
+    /// Where the browser is led.
+    pub(crate) location: Option<String>,
     /// What follows is a file of this name.
     pub(crate) file_name: Option<String>,
     /// What follows is no JSON but of this media type; each item is a text.

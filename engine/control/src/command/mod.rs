@@ -16,6 +16,7 @@ mod log;
 mod me;
 mod members;
 mod needs;
+mod oidc;
 mod org;
 mod people;
 pub(crate) mod plain;

@@ -21,6 +21,7 @@ pub static TABLE: LazyLock<Vec<&'static Row>> = LazyLock::new(|| {
         rows::platform::ROWS,
         rows::claim::ROWS,
         rows::privacy::ROWS,
+        rows::oidc::ROWS,
     ];
     subjects.into_iter().flatten().collect()
 });

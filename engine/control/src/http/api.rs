@@ -180,6 +180,9 @@ fn with_extras(mut response: Response<Body>, extras: &Extras) -> Response<Body> 
     if let Some(csrf) = extras.csrf.as_ref().and_then(|csrf| HeaderValue::try_from(csrf).ok()) {
         headers.insert("x-linchpin-csrf", csrf);
     }
+    if let Some(place) = extras.location.as_ref().and_then(|place| HeaderValue::try_from(place).ok()) {
+        headers.insert(header::LOCATION, place);
+    }
     for cookie in extras.cookies.iter().filter_map(|cookie| HeaderValue::try_from(cookie).ok()) {
         headers.append(header::SET_COOKIE, cookie);
     }

@@ -26,10 +26,13 @@ pub(super) fn origin(headers: &HeaderMap, client: AskClient, request: u64) -> Ca
         port,
         session: None,
         known: None,
+        oidc: None,
+        is_page: text(headers, "sec-fetch-mode") == Some("navigate"),
         if_match: text(headers, "if-match").map(Into::into),
         basic: text(headers, "authorization").and_then(basic),
     };
     origin.session = session_token(headers, &origin);
+    origin.oidc = cookie(headers, &origin.oidc_cookie()).map(Into::into);
     origin.known = cookie(headers, &origin.known_cookie()).map(Into::into);
     origin
 }

@@ -137,6 +137,7 @@ impl Loader {
         receiver
             .may_assign(role.ok_or(LoaderFault::field("role", "a role of the new organization"))?.0, grant.below)?;
         let (new, keys) = ((to, id.1), self.delete_belongings(&mut change, id)?);
+        self.move_identities(&mut change, &person, Some(new))?;
         person.account.epoch += 1;
         let user = User { role: grant.role, account: person.account.to_bytes(), ..person.user };
         change.batch.delete::<User>(&UserKey::new(from, id.1))?;

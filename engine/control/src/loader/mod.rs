@@ -11,6 +11,7 @@
 //! | [`person`] | people and their accounts |
 //! | [`session`] | sessions: opened, found, ended |
 //! | `address` | signing up, and taking another address |
+//! | `identity` | identities at other sign-in servers |
 //! | [`profile`] | what people change of themselves, and what they agreed to |
 //! | `leave` | people who are removed, or move |
 //! | `privacy`, `erasures` | people who are erased |
@@ -36,6 +37,7 @@ mod erasures;
 pub mod event;
 pub mod fault;
 pub mod history;
+mod identity;
 pub mod invite;
 mod leave;
 mod mail;

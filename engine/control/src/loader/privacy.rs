@@ -80,6 +80,7 @@ impl Loader {
         let shell = User { email: "".into(), name: "".into(), account: account.to_bytes(), ..person.user.clone() };
         change.batch.put(&UserKey::new(id.0, id.1), &shell)?;
         change.batch.delete_index(&self.store.email_digest(&person.user.email))?;
+        self.move_identities(&mut change, person, None)?;
         self.delete_mails(&mut change, &person.user.email)?;
         let note = || Note::new(AuditAction::PrivacyErase, ObjectKind::User, id.1, "");
         for member in memberships.iter().filter(|member| member.org != id.0) {

@@ -4,7 +4,7 @@
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use linchpin_storage::schema::{AccountState, Actor, OrgId, SessionKind};
+use linchpin_storage::schema::{AccountLink, AccountState, Actor, OrgId, SessionKind};
 use zeroize::Zeroizing;
 
 use super::person::Person;
@@ -161,6 +161,33 @@ impl SignInDoor {
         let (id, by) = (person.id, by(asked, Actor::Person(person.id.0, person.id.1)));
         let right = self.blocking(move |loader| loader.take_factor(by, id, &code, now_ms)).await?;
         if right { Ok((person, Assurance::PASSWORD.and(Assurance::FACTOR))) } else { Err(SignInFault::Wrong) }
+    }
+
+    /// Let somebody in whom another server has signed in. It proves as much as a password: a second factor is due as ever.
+    ///
+    /// # Errors
+    /// [`SignInFault::Wrong`]: nobody here is called that there, or they may not sign in.
+    pub(crate) async fn sign_in_elsewhere(
+        &self,
+        (link, email): (AccountLink, Option<EmailAddress>),
+        (address, agent, request): (IpAddr, Box<str>, u64),
+        now_ms: u64,
+    ) -> Result<SignedIn, SignInFault> {
+        let by = |actor| By { actor, address: address.to_string().into(), agent: agent.clone(), request };
+        let stranger = by(Actor::Nobody);
+        let person =
+            self.blocking(move |loader| loader.person_of_identity(stranger, &link, email.as_ref(), now_ms)).await?;
+        let person = person.filter(|person| person.account.state == AccountState::Active).ok_or(SignInFault::Wrong)?;
+        if !self.comes_from_allowed(person.id.0, address) {
+            return Err(SignInFault::Elsewhere);
+        }
+        let (id, by) = (person.id, by(Actor::Person(person.id.0, person.id.1)));
+        let new =
+            NewSession { kind: SessionKind::Browser, assurance: Assurance::PASSWORD, agent: agent.clone(), address };
+        let (token, session) = self.blocking(move |loader| loader.open_session(by, &person, &new, now_ms)).await?;
+        let asker = self.loader.asker(&session, address, &agent, request);
+        let owes_factor = asker.standing.owes_factor(&self.loader.directory().tree, None);
+        Ok(SignedIn { token, session, person: id, owes_factor })
     }
 
     /// May people whose home this is sign in from there?

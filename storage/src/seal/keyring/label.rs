@@ -12,6 +12,8 @@ pub enum KeyLabel {
     Invite,
     /// Digests of codes that claim a device.
     Claim,
+    /// Digests of identities at other sign-in servers.
+    Identity,
     /// Pepper of passwords.
     Pepper,
     /// Seed of the Ed25519 key that signs checkpoints of the audit log.
@@ -34,6 +36,7 @@ impl KeyLabel {
             Self::Client => (Fixed::Session, b"linchpin client"),
             Self::Invite => (Fixed::Session, b"linchpin invite"),
             Self::Claim => (Fixed::Token, b"linchpin claim"),
+            Self::Identity => (Fixed::Email, b"linchpin identity"),
             Self::Pepper => (Fixed::Email, b"linchpin pepper"),
             Self::Audit => (Fixed::Sign, b"linchpin audit"),
             Self::Known => (Fixed::Session, b"linchpin known browser"),

@@ -11,6 +11,7 @@ mod link;
 mod list;
 mod me;
 mod member;
+mod oidc;
 mod org;
 mod people;
 mod platform;
@@ -69,6 +70,7 @@ pub use member::{
     RoleRemove, UserEdit, UserLine, UserList, UserLogout, UserMove, UserRemove, UserReset, UserResetFactor, UserResume,
     UserSessions, UserShow, UserSuspend,
 };
+pub use oidc::{OidcCallback, OidcLine, OidcLink, OidcList, OidcStart, OidcStarted, OidcUnlink};
 pub use org::{OrgAdd, OrgLine, OrgList};
 pub use people::{
     AccessReasons, AccessWhy, AuditVerify, CheckpointLine, FinalizedStore, MadeUser, UpgradeFinalize, UserCreate,

@@ -5,6 +5,7 @@ pub(super) mod claim;
 pub(super) mod fleet;
 pub(super) mod me;
 pub(super) mod members;
+pub(super) mod oidc;
 pub(super) mod operator;
 pub(super) mod platform;
 pub(super) mod privacy;
