@@ -312,5 +312,6 @@ pub const RESET_MS: u64 = 1_800_000;
 const _: () = assert!(EPOCH_SLOTS <= 1 << 16, "a stamp holds their numbers in 16 bits");
 const _: () = assert!(SESSION_SEEN_MS < SESSION_IDLE_MS && SESSION_IDLE_MS < SESSION_MS);
 const _: () = assert!(OIDC_TOKEN_BYTES < OIDC_ANSWER_BYTES, "the exchange of a code answers with a token");
-const _: () = assert!(OIDC_KEYS_AGAIN.as_secs() < OIDC_FRESH.as_secs() && OIDC_AGAIN.as_secs() >= OIDC_TIMEOUT.as_secs());
+const _: () =
+    assert!(OIDC_KEYS_AGAIN.as_secs() < OIDC_FRESH.as_secs() && OIDC_AGAIN.as_secs() >= OIDC_TIMEOUT.as_secs());
 const _: () = assert!(REFRESH_GRACE_MS < ACCESS_TOKEN_MS);

@@ -36,6 +36,8 @@ impl fmt::Display for EmailFault {
     }
 }
 
+impl std::error::Error for EmailFault {}
+
 impl fmt::Debug for EmailAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("EmailAddress")

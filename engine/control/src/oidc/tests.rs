@@ -117,7 +117,9 @@ async fn threat_22_a_code_is_exchanged_with_its_verifier_and_the_token_is_looked
     let (signer, token) = (Arc::new(TokenSigner::new()), Arc::new(Mutex::new(String::new())));
     let (keys, given) = (Arc::clone(&signer), Arc::clone(&token));
     let fake = Fake::start(move |path, port| match path {
-        "/token" => ok(&json!({"id_token": *given.lock().expect("no panic"), "access_token": "x", "token_type": "Bearer"})),
+        "/token" => {
+            ok(&json!({"id_token": *given.lock().expect("no panic"), "access_token": "x", "token_type": "Bearer"}))
+        }
         "/keys" => ok(&keys.key_set("k1")),
         _ => ok(&document("127.0.0.1", port)),
     })
