@@ -58,7 +58,7 @@ fn what_waits_survives_a_kill_and_is_sent_once_it_can_be() {
     invite(&mut eve, "bob@example.com");
     let first = mail.mail("bob@example.com", "invited");
     server.signal(Signal::KILL);
-    let _ = server.end_status();
+    eventually(TRIES, "it has ended", || server.has_ended().then_some(()));
     mail.mode("take");
     server.start_again();
     let of_bob =

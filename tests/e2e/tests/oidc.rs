@@ -2,7 +2,7 @@
 
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 
 use linchpin_compat::{Folder, Server, installed_path};
 use linchpin_e2e::{ApiAnswer, Browser, create_person, password_hash};
@@ -15,6 +15,8 @@ const URL: &str = "http://127.0.0.1:1";
 /// The other server; ends when dropped.
 struct Partner {
     child: Child,
+    /// Held open: it warns of its own parts there, and ends when nobody reads.
+    _output: BufReader<ChildStdout>,
     port: u16,
     folder: Folder,
 }
@@ -39,9 +41,10 @@ impl Partner {
             .spawn()
             .expect("node is installed: run make setup");
         let mut line = String::new();
-        BufReader::new(child.stdout.take().expect("its output")).read_line(&mut line).expect("its port");
+        let mut output = BufReader::new(child.stdout.take().expect("its output"));
+        output.read_line(&mut line).expect("its port");
         let port = line.trim().parse().unwrap_or_else(|_| panic!("oidc-provider said {line:?}: run make setup"));
-        Self { child, port, folder: Folder::new() }
+        Self { child, _output: output, port, folder: Folder::new() }
     }
 
     /// What a browser gets there, by its own cookies: where it is sent next, and the page.
