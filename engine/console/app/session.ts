@@ -3,7 +3,7 @@ import { computed, signal } from '@preact/signals';
 import { ask, csrf, onSignedOut, post, Problem, remove, settled } from './api/client.ts';
 import { passwordHash } from './api/hash.ts';
 import type { Grant, Me, SessionAnswer } from './api/types.ts';
-import { connect, disconnect, onAny, rights } from './live/socket.ts';
+import { connect, disconnect, onAny, onUnopened, rights } from './live/socket.ts';
 import { forget } from './live/store.ts';
 import { go, path, search } from './router.ts';
 
@@ -111,5 +111,9 @@ async function check(): Promise<void> {
   } finally { checking = false; }
 }
 onSignedOut.call = () => void check();
+onUnopened.call = () => {
+  if (!me.peek()) return;
+  void ask<Me>('/me').catch((error) => { if (error instanceof Problem && error.status === 401) void check(); });
+};
 onAny((report) => { if (report.kind === 'revoked') void check(); });
 rights.subscribe(() => { if (me.peek()) void ask<Me>('/me').then((found) => { me.value = found; }).catch(() => {}); });

@@ -127,7 +127,7 @@ fn a_forgotten_password_is_set_by_a_link_and_the_owner_hears_of_it() {
 /// The way of the journeys in tests/console.rs, whose mails are files, with a mail server between.
 #[test]
 fn an_invitation_by_mail_is_accepted_in_a_browser() {
-    let World { mail, server, mut eve, .. } = world("");
+    let World { trusted: _trusted, mail, server, mut eve } = world("");
     let to = "jonas@example.com";
     assert_eq!(eve.post("/orgs/1/invites", &json!({"email": to, "role": 2})).status, 201);
     let taken = mail.mail(to, "invited");

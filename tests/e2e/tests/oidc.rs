@@ -159,7 +159,7 @@ fn threat_22_people_sign_in_elsewhere_by_a_verified_address_or_a_link() {
     let log = bob.get("/orgs/1/audit").good().to_string();
     assert!(log.contains("user.identity-link"), "{log}");
     let log = server.log();
-    for canary in ["canary-oidc-secret", BOB, "code=", "lps_"] {
+    for canary in ["canary-oidc-secret", BOB, "?code=", "&code=", "lps_"] {
         let line = log.lines().find(|line| line.contains(canary));
         assert!(line.is_none(), "{canary}: {line:?}");
     }

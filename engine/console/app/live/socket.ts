@@ -192,6 +192,9 @@ function draw(report: Report): void {
   if (rest > 0) frameTimer = setTimeout(soon, rest); else soon();
 }
 
+/** Called when a link was not let in: a page does not hear why, and the session may have ended between two links. */
+export const onUnopened = { call: (): void => {} };
+
 function open(): void {
   drop();
   clearTimeout(retryTimer);
@@ -202,7 +205,9 @@ function open(): void {
   const made = new WebSocket(url, 'linchpin.live.1');
   socket = made;
   made.binaryType = 'arraybuffer';
+  let opened = false;
   made.onopen = () => {
+    opened = true;
     send({ kind: 'hello', build: __BUILD__ });
     for (const set of sets.values()) sendWatch(set);
     heard();
@@ -226,6 +231,7 @@ function open(): void {
     stale();
     drop();
     again();
+    if (!opened) onUnopened.call();
   };
 }
 
