@@ -85,6 +85,9 @@ fn what_is_refused_is_tried_again_or_given_up_and_counted() {
     eventually(TRIES, "it was tried", || (mail.refused() > 0).then_some(()));
     assert!(metric(&server, "linchpin_mails_waiting") >= 1);
     mail.mode("take");
+    // What waits is looked at once a minute.
+    let has_come = || mail.taken().iter().any(|taken| taken.to == "bob@example.com").then_some(());
+    eventually(2 * TRIES, "the mail comes at a later try", has_come);
     let taken = mail.mail("bob@example.com", "invited");
     assert!(taken.tls, "nothing goes without TLS");
     mail.mode("550");
