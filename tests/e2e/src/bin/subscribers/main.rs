@@ -60,6 +60,7 @@ impl Bench {
 
     /// Write and read for so long; what it took from writes to frames.
     fn measure(&mut self, time: Duration) -> Times {
+        self.writers.resume();
         let end = Instant::now() + time;
         self.crowd.times = Times::default();
         while Instant::now() < end {

@@ -46,6 +46,11 @@ impl Writers {
         self.begun + SECOND.mul_f64(write as f64 / self.ids.len() as f64)
     }
 
+    /// Go on after a pause of the bench: what was due meanwhile is due from now on, or it would count as the server's delay.
+    pub(super) fn resume(&mut self) {
+        self.begun += Instant::now().saturating_duration_since(self.due(self.written));
+    }
+
     /// All writes whose time has come.
     pub(super) fn write_due(&mut self) {
         let now = Instant::now();
