@@ -2,6 +2,7 @@
 import { batch, signal, type Signal } from '@preact/signals';
 import { decodeReport, encodeAsk } from './codec.ts';
 import { serverNow, setServerTime } from './clock.ts';
+import { Drawing } from './drawing.ts';
 import type { Ask, Outcome, PinNumber, Report, Selection, Value, What } from './messages.ts';
 import { apply } from './store.ts';
 
@@ -14,11 +15,6 @@ const FIRST_RETRY_MS = 500;
 /** About how long a page waits that was sent away only for a new grant, ms. */
 const AT_ONCE_MS = 100;
 const LAST_RETRY_MS = 30_000;
-/** Where a frame with new values takes longer than this, ms, they are drawn only so often: keys and clicks go first. */
-const SLOW_FRAME_MS = 25;
-const SLOW_DRAW_MS = 300;
-/** Values wait for a frame, in a page that is not seen for so long, ms. */
-const UNSEEN_MS = 250;
 /** A hidden page watches nothing after this time, ms. */
 const HIDDEN_MS = 60_000;
 /** Longest wait for the answer to a write, ms. */
@@ -104,9 +100,7 @@ function drop(): void {
   socket = null;
   clearTimeout(silenceTimer);
   silenceTimer = undefined;
-  cancelAnimationFrame(frame);
-  clearTimeout(frameTimer);
-  undrawn = [];
+  drawing.forget();
   if (old) {
     old.onopen = old.onmessage = old.onclose = old.onerror = null;
     old.close();
@@ -164,33 +158,7 @@ function onReport(report: Report): void {
   for (const listener of all) listener(report);
 }
 
-/** Values that came since the page was last drawn: they change it together. Other reports do not overtake them. */
-let undrawn: Report[] = [];
-let frame = 0;
-let frameTimer: ReturnType<typeof setTimeout> | undefined;
-/** When values were drawn last, and how long the frame took that they made, ms. */
-let drawnAt = 0;
-let drawn_ms = 0;
-
-function drawNow(): void {
-  cancelAnimationFrame(frame);
-  clearTimeout(frameTimer);
-  const reports = undrawn;
-  undrawn = [];
-  if (!reports.length) return;
-  drawnAt = performance.now();
-  batch(() => reports.forEach(onReport));
-  requestAnimationFrame(() => { drawn_ms = performance.now() - drawnAt; });
-}
-
-function draw(report: Report): void {
-  undrawn.push(report);
-  if (undrawn.length > 1) return;
-  const rest = drawn_ms > SLOW_FRAME_MS ? drawnAt + SLOW_DRAW_MS - performance.now() : 0;
-  // A page that is not seen has no frames.
-  const soon = () => { frame = requestAnimationFrame(drawNow); frameTimer = setTimeout(drawNow, UNSEEN_MS); };
-  if (rest > 0) frameTimer = setTimeout(soon, rest); else soon();
-}
+const drawing = new Drawing((reports) => batch(() => reports.forEach(onReport)));
 
 /** Called when a link was not let in: a page does not hear why, and the session may have ended between two links. */
 export const onUnopened = { call: (): void => {} };
@@ -221,12 +189,12 @@ function open(): void {
       made.close();
       return;
     }
-    if (report.kind === 'values') { draw(report); return; }
-    drawNow();
+    if (report.kind === 'values') { drawing.add(report); return; }
+    drawing.now();
     batch(() => onReport(report));
   };
   made.onclose = () => {
-    drawNow();
+    drawing.now();
     if (link.value !== 'late') link.value = 'down';
     stale();
     drop();
