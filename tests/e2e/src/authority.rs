@@ -1,8 +1,11 @@
 //! An authority that signs certificates for tests (pebble), with the name server that it asks, both on loopback.
 
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::{SocketAddr as UnixAddress, UnixListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Mutex;
 use std::time::{Duration, Instant, SystemTime};
 
 use linchpin_compat::Folder;
@@ -52,11 +55,27 @@ pub struct PebbleAuthority {
     pub is_modern: bool,
 }
 
-/// A port that was free a moment ago.
+/// Ports that the system gives to nobody who asks for any: Linux' own choice begins above them.
+const PORTS: std::ops::Range<u16> = 20_000..32_000;
+
+/// A port that nobody else gets while this program runs: not another test, not a connection that goes out.
+///
+/// # Panics
+/// All are taken.
 #[must_use]
 pub fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    listener.local_addr().expect("an address").port()
+    // The names are the tests' alone, whatever process they run in. They end with it.
+    static TAKEN: Mutex<Vec<UnixListener>> = Mutex::new(Vec::new());
+    let start = std::process::id() as usize * 64;
+    for port in PORTS.cycle().skip(start % PORTS.len()).take(PORTS.len()) {
+        let name = UnixAddress::from_abstract_name(format!("linchpin-test-port-{port}")).expect("a short name");
+        let Ok(reserved) = UnixListener::bind_addr(&name) else { continue };
+        if TcpListener::bind(loopback(port)).is_ok() {
+            TAKEN.lock().expect("no test fails here").push(reserved);
+            return port;
+        }
+    }
+    panic!("no port of {PORTS:?} is free");
 }
 
 fn loopback(port: u16) -> SocketAddr {
