@@ -46,8 +46,8 @@ pub(super) enum Heard {
     Card,
     /// The latest value of a pin.
     Value(Pin),
-    /// Its properties.
-    Properties,
+    /// Properties of these pins.
+    Properties(PinSet),
     /// Everything that was wanted has come.
     All,
 }

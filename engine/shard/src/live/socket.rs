@@ -209,10 +209,10 @@ impl LiveSocket {
         match heard {
             Heard::Value(pin) if seen.wanted.pins.has(pin) => seen.dirty.insert(pin),
             Heard::Card if seen.wanted.presence => seen.card = true,
-            Heard::Properties if !seen.wanted.pins.is_empty() => seen.properties = true,
+            Heard::Properties(pins) if !seen.wanted.pins.both(&pins).is_empty() => seen.properties = true,
             // A snapshot may be complete now.
             Heard::All => return true,
-            Heard::Value(_) | Heard::Card | Heard::Properties => return false,
+            Heard::Value(_) | Heard::Card | Heard::Properties(_) => return false,
         }
         Self::list(&mut self.dirty, seen, device);
         true

@@ -209,3 +209,70 @@ fn failed_logins_are_shown_to_operators_and_to_their_own_address() {
     late.run(&mut world, 300);
     assert_eq!(seen(&late), seen(&operator));
 }
+
+/// Rows of values that a page was told since a report, and how many of them said what it knew already.
+fn told_since(page: &Page, begin: usize) -> (usize, usize) {
+    let mut known = std::collections::BTreeMap::new();
+    let (mut told, mut repeated) = (0, 0);
+    for (at, (_, report)) in page.reports.iter().enumerate() {
+        let LiveReport::Values { rows } = report else { continue };
+        for row in rows {
+            let before = known.insert((row.device, row.pin), (row.at_ms, row.value.clone()));
+            if at >= begin {
+                told += 1;
+                repeated += usize::from(before == Some((row.at_ms, row.value.clone())));
+            }
+        }
+    }
+    (told, repeated)
+}
+
+/// What one page wants of a device is no news for the others that watch it: one that comes, changes its mind, never reads
+/// and is ended for it, leaves them with one row a change.
+#[test]
+fn what_others_watch_is_no_news() {
+    const ROUNDS: u32 = 50;
+    let mut world = World::new(&options(2));
+    let tokens: Vec<Token> = (1..=6).map(|id| world.add_device(id, None)).collect();
+    world.grant(1, &grant(&[(1, LiveRights::ALL)]));
+    let mut devices: Vec<Script> = tokens.iter().map(|token| Script::introduced(&mut world, token)).collect();
+    for device in &mut devices {
+        device.ask(&mut world, command::PROPERTY, b"1\0label\0Pump");
+        device.ask(&mut world, command::HARDWARE, b"vw\x002\0long");
+    }
+    let ids: Vec<u32> = (1..=6).collect();
+    let mut pages: Vec<Page> = (0..8).map(|at| Page::open(&mut world, 1, at % 2 == 1)).collect();
+    for page in &mut pages {
+        page.watch(&mut world, 1, &ids, &[1]);
+        page.run(&mut world, 200);
+    }
+    let begins: Vec<usize> = pages.iter().map(|page| page.reports.len()).collect();
+    let mut slow: Vec<Page> = Vec::new();
+    for round in 0..ROUNDS {
+        for device in &mut devices {
+            device.send(&mut world, command::HARDWARE, format!("vw\x001\0{round}").as_bytes());
+        }
+        world.run_ms(500);
+        match round {
+            // On either shard.
+            5..9 => slow.push(Page::open(&mut world, 1, false)),
+            9 => slow.iter().for_each(|page| page.watch(&mut world, 1, &ids, &[1, 2])),
+            10 => slow.iter().for_each(|page| world.set_window(page.conn, 10)),
+            12 => slow.iter().for_each(|page| page.watch(&mut world, 2, &ids, &[])),
+            14 => slow[0].say(&mut world, &LiveAsk::Unwatch { set: 2 }),
+            _ => {}
+        }
+        world.run_ms(500);
+        pages.iter_mut().for_each(|page| page.read(&mut world));
+    }
+    let slow_ends = world.ends.iter().filter(|end| end.1 == End::LiveSlow).count();
+    assert_eq!(slow_ends, slow.len(), "those that never read were ended while the others watched");
+    for (page, begin) in pages.iter().zip(begins) {
+        let wanted = (ROUNDS as usize * ids.len(), 0);
+        assert_eq!(told_since(page, begin), wanted, "rows told, and rows told again");
+        let others = page.reports[begin..].iter().filter(|(_, report)| {
+            matches!(report, LiveReport::Presence { .. } | LiveReport::Property { .. } | LiveReport::Snapshot { .. })
+        });
+        assert_eq!(others.count(), 0, "nothing else has changed");
+    }
+}
