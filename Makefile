@@ -32,6 +32,7 @@ build:
 	@tests/setup.sh build
 	@. tests/environment.sh && rocksdb=$$(tests/rocksdb.sh) && eval "$$rocksdb" && \
 	    cargo build --release --locked --package linchpin --package loadgen && \
+	    packaging/split-debug.sh "$$CARGO_TARGET_DIR/release" linchpin loadgen && \
 	    echo "Built linchpin and loadgen in $$CARGO_TARGET_DIR/release"
 
 console:

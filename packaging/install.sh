@@ -17,7 +17,8 @@ zsh_folder=$root/share/zsh/site-functions
 fish_folder=$root/share/fish/vendor_completions.d
 
 if [ "${1:-}" = remove ]; then
-    rm -f "$root"/bin/{linchpin,loadgen} "$man"/linchpin*.1 "$bash_folder/linchpin" "$zsh_folder/_linchpin" "$fish_folder/linchpin.fish"
+    rm -f "$root"/bin/{linchpin,loadgen} "$root"/bin/.debug/{linchpin,loadgen}.debug "$man"/linchpin*.1 "$bash_folder/linchpin" "$zsh_folder/_linchpin" "$fish_folder/linchpin.fish"
+    rmdir --ignore-fail-on-non-empty "$root/bin/.debug" 2>/dev/null || true
     echo "Removed Linchpin from $root"
     exit 0
 fi
@@ -28,6 +29,10 @@ for name in linchpin loadgen; do
     # Whole or not at all, also while the old one runs.
     install -D -m 0755 "$built/$name" "$root/bin/.$name.new"
     mv "$root/bin/.$name.new" "$root/bin/$name"
+    # Names and lines for backtraces.
+    if [ -f "$built/.debug/$name.debug" ]; then
+        install -D -m 0644 "$built/.debug/$name.debug" "$root/bin/.debug/$name.debug"
+    fi
 done
 mkdir -p "$man" "$bash_folder" "$zsh_folder" "$fish_folder"
 "$built/linchpin" man "$man" >/dev/null

@@ -11,6 +11,7 @@ rocksdb=$(tests/rocksdb.sh)
 eval "$rocksdb"
 echo "Building Linchpin (about 4 minutes the first time, seconds after that)"
 cargo build --release --locked --quiet --package linchpin
+packaging/split-debug.sh "$CARGO_TARGET_DIR/release" linchpin
 linchpin=$CARGO_TARGET_DIR/release/linchpin
 
 folder=$(mktemp -d)

@@ -1,12 +1,13 @@
 //! Keys, erasing, checks, backups and organizations: on the running server and without it.
 
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 
 use linchpin_compat::limits::{EFFECT, START};
 use linchpin_compat::{Device, Folder, Server, Wire, command, eventually, field, installed_path, linchpin_path, text};
 use linchpin_e2e::Http;
+use linchpin_e2e::authority::free_port;
 use serde_json::Value;
 
 fn device_with_values(server: &Server) -> Device {
@@ -206,7 +207,7 @@ struct S3 {
 
 impl S3 {
     fn start() -> Self {
-        let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port");
+        let free = SocketAddr::from(([127, 0, 0, 1], free_port()));
         let program: PathBuf = installed_path().join("moto/bin/moto_server");
         let child = Command::new(program)
             .args(["-H", "127.0.0.1", "-p", &free.port().to_string()])
@@ -253,7 +254,7 @@ fn backups_go_to_a_bucket_and_come_back() {
 #[test]
 fn a_place_that_is_not_there_is_said_and_changes_nothing() {
     let server = Server::dev().start();
-    let closed = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port");
+    let closed = SocketAddr::from(([127, 0, 0, 1], free_port()));
     let url = format!("http://{closed}");
     let environment = [
         ("AWS_ACCESS_KEY_ID", "a-secret-id"),
