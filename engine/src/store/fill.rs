@@ -1,5 +1,6 @@
 //! What must exist before a server serves: the demo of `linchpin dev`, or what the configuration file names.
 
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::fmt;
 use std::path::PathBuf;
 
@@ -9,6 +10,9 @@ use linchpin_protocol::model::{DeviceId, Template};
 use crate::cause::Cause;
 use crate::config::DeviceConfig;
 use crate::serve::demo;
+
+/// Devices of the file that are written together: one sync of the disk for all of them.
+const WRITTEN_TOGETHER: usize = 1_000;
 
 /// See the module's page.
 pub(crate) enum Fill {
@@ -90,7 +94,12 @@ struct Filling<'a> {
     registry: &'a mut Registry,
     keep: Option<&'a Keep>,
     /// Devices that the file has named so far.
-    named: Vec<DeviceId>,
+    named: HashSet<DeviceId>,
+    /// Devices of the store by name, in the order of their ids: who has no token in the file is the first of its name that
+    /// nobody was yet.
+    by_name: HashMap<Box<str>, VecDeque<DeviceId>>,
+    /// Made for the file and not in the store yet: they go there together.
+    unwritten: Vec<Made>,
 }
 
 impl Fill {
@@ -99,7 +108,7 @@ impl Fill {
     /// # Errors
     /// See [`FillError`].
     pub(crate) fn make(self, registry: &mut Registry, keep: Option<&Keep>) -> Result<Vec<Made>, FillError> {
-        let mut filling = Filling { registry, keep, named: Vec::new() };
+        let mut filling = Filling::new(registry, keep);
         match self {
             Self::Dev { more, tokens_out } => {
                 filling.put(demo::template())?;
@@ -116,13 +125,36 @@ impl Fill {
                 for template in templates {
                     filling.put(template)?;
                 }
-                devices.into_iter().map(|device| filling.file_device(&path, device)).collect()
+                filling.index_names();
+                let made: Result<Vec<Made>, _> =
+                    devices.into_iter().map(|device| filling.file_device(&path, device)).collect();
+                filling.write()?;
+                made
             }
         }
     }
 }
 
-impl Filling<'_> {
+impl<'a> Filling<'a> {
+    fn new(registry: &'a mut Registry, keep: Option<&'a Keep>) -> Self {
+        Self { registry, keep, named: HashSet::new(), by_name: HashMap::new(), unwritten: Vec::new() }
+    }
+
+    fn index_names(&mut self) {
+        for known in self.registry.devices() {
+            self.by_name.entry(known.name.clone()).or_default().push_back(known.id);
+        }
+    }
+
+    /// What is made so far is in the store.
+    fn write(&mut self) -> Result<(), FillError> {
+        let made = std::mem::take(&mut self.unwritten);
+        match self.keep {
+            Some(keep) if !made.is_empty() => Ok(keep.add_devices(&made)?),
+            _ => Ok(()),
+        }
+    }
+
     fn put(&mut self, template: Template) -> Result<(), FillError> {
         let is_same = |known: &TemplateEntry| {
             let mut record = known.record.with_template(template.clone());
@@ -178,15 +210,18 @@ impl Filling<'_> {
         let DeviceConfig { name, template, token } = device;
         let wrong = |source: RegistryError| FillError::Config { path: path.to_owned(), name: name.clone(), source };
         let known = match (token, self.keep) {
-            (Some(token), Some(keep)) => keep.find(&token)?.and_then(|id| self.registry.device(id)),
-            (None, Some(_)) => {
-                let is_it = |known: &&DeviceEntry| *known.name == *name && !self.named.contains(&known.id);
-                self.registry.devices().iter().find(is_it)
+            (Some(token), Some(keep)) => {
+                // A token that the file has twice is one device.
+                if self.unwritten.iter().any(|made| made.token == token) {
+                    self.write()?;
+                }
+                keep.find(&token)?.and_then(|id| self.registry.device(id))
             }
+            (None, Some(_)) => self.first_of(&name).and_then(|id| self.registry.device(id)),
             (_, None) => None,
         };
         if let Some(known) = known.cloned() {
-            self.named.push(known.id);
+            self.named.insert(known.id);
             if known.template == template && *known.name == *name {
                 return self.with_token(known);
             }
@@ -205,11 +240,20 @@ impl Filling<'_> {
                 made.into_iter().next().ok_or_else(|| FillError::NoDevice)?
             }
         };
-        self.named.push(made.entry.id);
-        if let Some(keep) = self.keep {
-            keep.add_devices(std::slice::from_ref(&made))?;
+        self.named.insert(made.entry.id);
+        if self.keep.is_some() {
+            self.unwritten.push(made.clone());
+        }
+        if self.unwritten.len() == WRITTEN_TOGETHER {
+            self.write()?;
         }
         Ok(made)
+    }
+
+    /// A device of the store with this name that the file has not named yet.
+    fn first_of(&mut self, name: &str) -> Option<DeviceId> {
+        let ids = self.by_name.get_mut(name)?;
+        std::iter::from_fn(|| ids.pop_front()).find(|id| !self.named.contains(id))
     }
 }
 

@@ -18,7 +18,10 @@ impl Shard {
         let carry = if connection.carry.is_some() { self.connections.hold(slot, |c| c.carry.take()) } else { None };
         let Some(mut carry) = carry else {
             let used = self.whole(turn, slot, bytes);
-            return self.retain_carry(slot, &bytes[used..], None);
+            if used < bytes.len() {
+                self.retain_carry(slot, &bytes[used..], None);
+            }
+            return;
         };
         carry.extend_from_slice(bytes);
         let used = self.whole(turn, slot, &carry);
