@@ -25,6 +25,8 @@ const PASSWORD: &str = "correct horse battery staple";
 const SLOWEST: Duration = Duration::from_millis(150);
 /// The one that does not read may lengthen that of the others by so much, percent.
 const LONGER_PERCENT: u32 = 10;
+/// Alone and beside it, in turn: between two measurements of the same the 99th percentile differs by more than a tenth.
+const ROUNDS: usize = 3;
 /// A socket that does not read is ended after 30 s; its buffers take some seconds to fill.
 const ENDED: Duration = Duration::from_secs(60);
 /// Pins that each subscriber watches besides, to see what one costs.
@@ -45,6 +47,22 @@ struct Held {
 }
 
 impl Bench {
+    /// How long frames take alone, and beside one that never reads; whether that one was ended each time.
+    fn rounds(&mut self, time: Duration) -> (Vec<Times>, Vec<Times>, bool) {
+        let (mut alone, mut beside, mut is_slow_ended) = (Vec::new(), Vec::new(), true);
+        for _ in 0..ROUNDS {
+            alone.push(self.measure(time));
+            let slow = self.open_slow();
+            beside.push(self.measure(time));
+            let lived = Instant::now();
+            while !slow.has_ended() && lived.elapsed() < ENDED {
+                let _ = self.measure(Duration::from_secs(1));
+            }
+            is_slow_ended &= slow.has_ended();
+        }
+        (alone, beside, is_slow_ended)
+    }
+
     /// What its metrics say, all shards together.
     fn sum(&self, name: &str) -> u64 {
         let address = self.server.ready()["metrics"].as_str().and_then(|text| text.parse().ok()).expect("an address");
@@ -106,6 +124,13 @@ impl Bench {
     }
 }
 
+/// Of all rounds.
+fn median_p99(rounds: &[Times]) -> Duration {
+    let mut all: Vec<Duration> = rounds.iter().map(|times| times.at(99)).collect();
+    all.sort_unstable();
+    all[all.len() / 2]
+}
+
 fn main() -> Result<(), Box<dyn Error>> {
     let mut line = std::env::args().skip(1);
     let mut number = |default: usize| line.next().map_or(Ok(default), |text| text.parse());
@@ -124,15 +149,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     bench.open(subscribers);
     let opened = begun.elapsed();
     let watched = bench.held();
-    let alone = bench.measure(time);
-    let slow = bench.open_slow();
-    let beside = bench.measure(time);
-    let lived = Instant::now();
-    while !slow.has_ended() && lived.elapsed() < ENDED {
-        let _ = bench.measure(Duration::from_secs(1));
-    }
-    let is_slow_ended = slow.has_ended();
-    drop(slow);
+    let (alone, beside, is_slow_ended) = bench.rounds(time);
     let before = bench.held();
     bench.crowd.watch_more(&bench.writers, MORE_PINS);
     let _ = bench.measure(Duration::from_secs(3));
@@ -149,8 +166,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         "subscribers {subscribers}, devices {devices}, 1 value/s each; opened in {:.1} s",
         opened.as_secs_f64()
     )?;
-    for (what, times) in [("alone", &alone), ("beside one that never reads", &beside)] {
-        writeln!(out, "{what}: {}", times.words())?;
+    for (alone, beside) in alone.iter().zip(&beside) {
+        writeln!(out, "alone: {}\nbeside one that never reads: {}", alone.words(), beside.words())?;
     }
     writeln!(out, "the one that never reads was ended: {is_slow_ended}")?;
     writeln!(
@@ -169,13 +186,15 @@ fn main() -> Result<(), Box<dyn Error>> {
         out,
         "base {base:?}\nopen {watched:?}\nwith {MORE_PINS} pins more {more:?}\nclosed {first:?}\nopened and closed again {again:?}"
     )?;
+    let (alone_p99, beside_p99) = (median_p99(&alone), median_p99(&beside));
+    writeln!(out, "median of the 99th percentiles: {alone_p99:.1?} alone, {beside_p99:.1?} beside it")?;
     let wanted = [
-        (alone.at(99) <= SLOWEST, "the 99th percentile is above 150 ms"),
+        (alone_p99 <= SLOWEST, "the 99th percentile is above 150 ms"),
         (
-            beside.at(99) <= alone.at(99) * (100 + LONGER_PERCENT) / 100,
+            beside_p99 <= alone_p99 * (100 + LONGER_PERCENT) / 100,
             "the one that never reads slows the others down",
         ),
-        (alone.len() >= subscribers * seconds * 95 / 100, "values are missing"),
+        (alone.iter().all(|times| times.len() >= subscribers * seconds * 95 / 100), "values are missing"),
         (is_slow_ended, "the one that never reads is still there"),
         (first.live == base.live && again.live == base.live, "live sockets left something behind"),
         (again.resident <= first.resident + first.resident / 20, "each crowd leaves memory behind"),
