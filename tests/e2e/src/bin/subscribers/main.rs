@@ -190,10 +190,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     writeln!(out, "median of the 99th percentiles: {alone_p99:.1?} alone, {beside_p99:.1?} beside it")?;
     let wanted = [
         (alone_p99 <= SLOWEST, "the 99th percentile is above 150 ms"),
-        (
-            beside_p99 <= alone_p99 * (100 + LONGER_PERCENT) / 100,
-            "the one that never reads slows the others down",
-        ),
+        (beside_p99 <= alone_p99 * (100 + LONGER_PERCENT) / 100, "the one that never reads slows the others down"),
         (alone.iter().all(|times| times.len() >= subscribers * seconds * 95 / 100), "values are missing"),
         (is_slow_ended, "the one that never reads is still there"),
         (first.live == base.live && again.live == base.live, "live sockets left something behind"),
