@@ -194,6 +194,9 @@ function Selection({ ids, onDone }: { ids: number[]; onDone: () => void }) {
 function Filters({ page, filter }: { page: DevicePage | null; filter: Filter }) {
   const templates = useAsk<Page<TemplateLine>>(may('template.view') ? `${O.value}/templates` : null);
   const tags = useMemo(() => [...new Set(page?.columns.tags.flat() ?? [])].sort(), [page]);
+  // Its place is there before its names are: nothing moves when they come.
+  const named = templates.body.value?.items ?? [];
+  const hasTemplates = templates.body.value ? named.length > 0 : may('template.view') && (page?.columns.template.some((one) => one !== null) ?? false);
   const counts = page?.counts;
   const count: Record<Show, number | undefined> = { all: counts && counts.online + counts.offline + counts.never, online: counts?.online, offline: counts?.offline, never: counts?.never, trouble: counts?.trouble };
   return (
@@ -204,10 +207,10 @@ function Filters({ page, filter }: { page: DevicePage | null; filter: Filter }) 
           <input class="input" type="search" aria-label={t('devices.search')} placeholder={t('devices.search')} value={filter.q} onInput={(event) => setSearch({ q: event.currentTarget.value })} />
           {!filter.q && <kbd aria-hidden="true">{'/'}</kbd>}
         </div>
-        {templates.body.value && templates.body.value.items.length > 0 && (
+        {hasTemplates && (
           <select class="input filter" aria-label={t('nav.templates')} value={filter.template} onChange={(event) => setSearch({ template: event.currentTarget.value })}>
             <option value="">{t('devices.anytemplate')}</option>
-            {templates.body.value.items.map((one) => <option key={one.id} value={one.id}>{one.name}</option>)}
+            {named.map((one) => <option key={one.id} value={one.id}>{one.name}</option>)}
           </select>
         )}
         {tags.length > 0 && (
