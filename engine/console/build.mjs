@@ -49,9 +49,32 @@ export function sources() {
   return hash.digest('hex').slice(0, 16);
 }
 
+/** Files that are loaded when they are needed: those that some source imports by a call. */
+function parts() {
+  const sources = walk(join(here, 'app')).filter((path) => /\.tsx?$/.test(path));
+  return new Set(sources.flatMap((path) => [...readFileSync(path, 'utf8').matchAll(/\bimport\('(\.[^']+)'\)/g)].map((call) => join(dirname(path), call[1]))));
+}
+
+/**
+ * One chunk for all that the frame needs: a module of it goes apart with whatever part shares it otherwise, ten small files
+ * before anything is drawn. Each part imports the frame, which is there already when a part is loaded, and so all of the
+ * frame's modules have the same importers.
+ */
+const frame = {
+  name: 'frame',
+  setup(build) {
+    const lazy = parts();
+    const frame = join(here, 'app/shell.tsx');
+    build.onLoad({ filter: /\.tsx?$/ }, ({ path }) => {
+      if (!lazy.has(path)) return undefined;
+      return { contents: `${readFileSync(path, 'utf8')}\nimport ${JSON.stringify(frame)};\n`, loader: path.endsWith('x') ? 'tsx' : 'ts' };
+    });
+  },
+};
+
 const options = {
   absWorkingDir: here,
-  entryPoints: { main: 'app/main.tsx', style: 'app/style/index.css', more: 'app/style/more.css' },
+  entryPoints: { early: 'app/early.ts', main: 'app/main.tsx', style: 'app/style/index.css', more: 'app/style/more.css' },
   outdir: join(out, 'assets'),
   entryNames: '[name]-[hash]',
   chunkNames: '[name]-[hash]',
@@ -66,19 +89,30 @@ const options = {
   metafile: true,
   legalComments: 'none',
   logLevel: 'warning',
+  plugins: [frame],
   define: { __BUILD__: JSON.stringify(sources()) },
 };
 
-/** The page: one script, one style sheet, and hints for what the script imports at once. */
+/** The page: one style sheet, the first script, the script, hints for what it imports at once, and the files of two screens. */
 function page(metafile) {
   const outputs = Object.entries(metafile.outputs);
   const short = (path) => `/assets/${path.split('/assets/')[1]}`;
   const [script, built] = outputs.find(([, output]) => output.entryPoint === 'app/main.tsx');
   const sheet = (source) => outputs.find(([path, output]) => output.entryPoint === source && path.endsWith('.css'))[0];
-  const early = built.imports.filter((i) => i.kind === 'import-statement').map((i) => `<link rel="modulepreload" href="${short(i.path)}">`);
+  const imports = (output) => output.imports.filter((i) => i.kind === 'import-statement').map((i) => i.path);
+  const whole = (path, into = new Set()) => { if (!into.has(path)) { into.add(path); imports(metafile.outputs[path]).forEach((one) => whole(one, into)); } return into; };
+  const first = whole(script);
+  // The one module of its own chunk: loading it runs it.
+  const early = outputs.find(([, output]) => Object.keys(output.inputs).join() === 'app/early.ts')[0];
+  const preloads = [...first].filter((path) => path !== script && path !== early).map((path) => `<link rel="modulepreload" href="${short(path)}">`);
+  const part = (name, ...sources) => {
+    const found = sources.flatMap((source) => [...whole(outputs.find(([, output]) => output.entryPoint === source)[0])]);
+    return `<meta name="${name}-part" content="${[...new Set(found)].filter((path) => !first.has(path)).map(short).join(' ')}">`;
+  };
   return readFileSync(join(here, 'app/index.html'), 'utf8')
     .replace('<!-- style -->', `<link rel="stylesheet" href="${short(sheet('app/style/index.css'))}">\n<meta name="more-style" content="${short(sheet('app/style/more.css'))}">`)
-    .replace('<!-- script -->', [...early, `<script type="module" src="${short(script)}"></script>`].join('\n'));
+    .replace('<!-- parts -->', [part('devices', 'app/screens/devices.tsx'), part('device', 'app/screens/device.tsx', 'app/screens/device-dashboard.tsx', 'app/words/more.ts')].join('\n'))
+    .replace('<!-- script -->', [`<script type="module" async src="${short(early)}"></script>`, ...preloads, `<script type="module" src="${short(script)}"></script>`].join('\n'));
 }
 
 /** One file with its compressed forms; answers its line in `files.txt`. */
@@ -114,7 +148,7 @@ async function build() {
 
 async function watch() {
   const say = { name: 'say', setup: (b) => b.onEnd((result) => { if (result.errors.length === 0) console.log(`${finish(result)} files in ${out}`); }) };
-  const context = await esbuild.context({ ...options, write: false, plugins: [say] });
+  const context = await esbuild.context({ ...options, write: false, plugins: [...options.plugins, say] });
   await context.watch();
 }
 

@@ -3,6 +3,7 @@ import { computed, signal } from '@preact/signals';
 import { ask, csrf, onSignedOut, post, Problem, remove, settled } from './api/client.ts';
 import { passwordHash } from './api/hash.ts';
 import type { Grant, Me, SessionAnswer } from './api/types.ts';
+import { HINT, wasSignedIn } from './early.ts';
 import { connect, disconnect, onAny, onUnopened, rights } from './live/socket.ts';
 import { forget } from './live/store.ts';
 import { go, path, search } from './router.ts';
@@ -33,21 +34,19 @@ export function may(permission: string): boolean {
 export function setOrg(id: number): void {
   orgId.value = id;
   localStorage.setItem('linchpin.org', String(id));
+  hint();
 }
 
 async function begin(): Promise<void> {
   const found = await ask<Me>('/me');
   csrf.value = found.csrf;
   me.value = found;
-  hint(true);
+  hint();
   connect();
 }
 
-/** Only a hint, not a right: that this browser has signed in. Without it the sign-in form does not ask who is there. */
-const HINT = 'linchpin.signed-in';
-const hint = (on: boolean): void => { if (on) localStorage.setItem(HINT, '1'); else localStorage.removeItem(HINT); };
-
-export const wasSignedIn = (): boolean => localStorage.getItem(HINT) !== null;
+/** For the next visit: see early.ts. */
+const hint = (): void => localStorage.setItem(HINT, String(grant.peek()?.org ?? 0));
 
 /** Is there a session? Asked once, at the start. */
 export async function resume(): Promise<void> {
@@ -88,7 +87,7 @@ function end(): void {
   forget();
   csrf.value = '';
   viewAs.value = null;
-  hint(false);
+  localStorage.removeItem(HINT);
   me.value = null;
 }
 

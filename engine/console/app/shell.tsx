@@ -2,6 +2,8 @@
 import type { ComponentType } from 'preact';
 import { useEffect } from 'preact/hooks';
 import { signal, useSignal, useSignalEffect } from '@preact/signals';
+import { rememberOrg } from './api/devices.ts';
+import { probableOrg } from './early.ts';
 import { clockError } from './live/clock.ts';
 import { hurry, lastHeard, link, newBuild } from './live/socket.ts';
 import { Announcer, Empty, Skeleton, Toasts } from './parts/basic.tsx';
@@ -34,10 +36,12 @@ const OPEN: [RegExp, string, () => Promise<{ default: Screen }>][] = [
   [/^\/(welcome|invite|reset|verify|stop)$/, 'gates', () => import('./screens/gates.tsx')],
 ];
 
-/** Fetch what an address needs while the server is asked who is there. */
+/** Fetch what an address needs while the server is asked who is there: its code. What it asks was asked by early.ts. */
 export function fetchEarly(at: string): void {
   const hit = ROUTES.find(([pattern]) => pattern.test(at));
   if (!hit) return;
+  const org = probableOrg();
+  if (org && hit[1] === 'device') rememberOrg(Number(hit[0].exec(at)![1]), org);
   // What fails here fails again where it is drawn, and is said there.
   void Promise.all([hit[2](), hit[1] === 'devices' ? null : loadMore()]).catch(() => {});
 }

@@ -1,5 +1,6 @@
 // Asks the server. One place that knows cookies, the CSRF field and the shape of errors.
 import { signal } from '@preact/signals';
+import { takeEarly } from '../early.ts';
 import { setServerTime } from '../live/clock.ts';
 
 /** The server's answer to a request that failed: problem+json. `status` 0: no answer came. */
@@ -61,11 +62,11 @@ async function askOnce<T>(path: string, options: AskOptions): Promise<Answer<T>>
   if (method !== 'GET' && csrf.peek()) headers['x-linchpin-csrf'] = csrf.peek();
   if (options.etag) headers['if-match'] = options.etag;
   const late = AbortSignal.timeout(ANSWER_MS);
-  const response = await fetch(`${BASE}${path}`, {
+  const response = await ((method === 'GET' ? takeEarly(path) : null) ?? fetch(`${BASE}${path}`, {
     method, headers, credentials: 'same-origin', cache: 'no-store',
     body: options.body === undefined ? undefined : JSON.stringify(options.body),
     signal: options.signal ? AbortSignal.any([options.signal, late]) : late,
-  }).catch((error: unknown) => {
+  })).catch((error: unknown) => {
     if (options.signal?.aborted) throw error;
     throw new Problem(0, 'OFFLINE', error instanceof Error ? error.message : String(error));
   });

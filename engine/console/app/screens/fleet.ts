@@ -2,14 +2,14 @@
 // server when there are more.
 import { query } from '../api/query.ts';
 import type { DevicePage } from '../api/types.ts';
+import { FLEET_PAGE, fleetPath } from '../early.ts';
 
 export type Show = 'all' | 'online' | 'offline' | 'never' | 'trouble';
 export type SortBy = 'name' | 'state' | 'template' | 'seen';
 export interface Filter { q: string; show: Show; template: string; tag: string; meta: string; sort: SortBy; down: boolean }
 export type Columns = DevicePage['columns'];
 
-/** Devices that one answer may hold. */
-export const FLEET_PAGE = 10_000;
+export { FLEET_PAGE };
 
 const has = (online: boolean | null, trouble: number | null, show: Show): boolean =>
   show === 'all' || (show === 'trouble' ? trouble !== null : show === 'never' ? online === null : online === (show === 'online'));
@@ -50,8 +50,7 @@ function comparer(c: Columns, filter: Filter): (a: number, b: number) => number 
 
 /** The question for one page; a filter only when the server must apply it. */
 export function fleetQuery(org: string, filter: Filter | null): string {
-  const asked = filter
-    ? { q: filter.q, show: filter.show === 'all' ? null : filter.show, template: filter.template, tag: filter.tag, meta: filter.meta, sort: filter.sort, order: filter.down ? 'desc' : null }
-    : {};
+  if (!filter) return fleetPath(org);
+  const asked = { q: filter.q, show: filter.show === 'all' ? null : filter.show, template: filter.template, tag: filter.tag, meta: filter.meta, sort: filter.sort, order: filter.down ? 'desc' : null };
   return `${org}/devices${query({ ...asked, below: true, limit: FLEET_PAGE })}`;
 }
