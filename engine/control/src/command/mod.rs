@@ -1,6 +1,7 @@
 //! What can be asked of the control plane: one table of typed commands, and what each does.
 
 mod address;
+mod bounds;
 mod call;
 mod certificate;
 mod desk;

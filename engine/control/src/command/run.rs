@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use schemars::Schema;
 
+use super::bounds;
 use super::call::RowCall;
 use super::desk::Desk;
 use super::request::Request;
@@ -68,15 +69,11 @@ pub(crate) fn answer(answer: &impl Serialize) -> Result<Value, CommandError> {
     serde_json::to_value(answer).map_err(|error| CommandError::new(Code::Store, error.to_string()))
 }
 
-/// A request from its parameters: types first, then the ranges of its schema.
+/// A request from its parameters: types first, then the limits of its schema.
 pub(crate) fn read<R: Request>(schema: &Schema, parameters: Value) -> Result<R, CommandError> {
     let given = parameters.clone();
     let request = typed(parameters)?;
-    if let (Value::Object(given), Some(Value::Object(known))) = (given, schema.get("properties")) {
-        for (name, value) in &given {
-            known.get(name).map_or(Ok(()), |schema| within(name, value, schema))?;
-        }
-    }
+    bounds::check(schema, &given)?;
     Ok(request)
 }
 
@@ -109,25 +106,4 @@ fn in_words(expected: &str) -> &str {
         "a sequence" => "a list",
         other => other,
     }
-}
-
-/// Is a value within what its schema says? Lengths of texts are in bytes.
-fn within(name: &str, value: &Value, schema: &Value) -> Result<(), CommandError> {
-    let (size, least, most, unit) = match value {
-        Value::Number(number) => (number.as_f64(), "minimum", "maximum", ""),
-        Value::String(text) => (Some(text.len() as f64), "minLength", "maxLength", " bytes"),
-        Value::Array(items) => (Some(items.len() as f64), "minItems", "maxItems", " items"),
-        _ => return Ok(()),
-    };
-    let bound = |name: &str| schema.get(name).and_then(Value::as_f64);
-    let (Some(size), least, most) = (size, bound(least), bound(most)) else { return Ok(()) };
-    if least.is_none_or(|least| size >= least) && most.is_none_or(|most| size <= most) {
-        return Ok(());
-    }
-    let expected = match (least, most) {
-        (Some(least), Some(most)) => format!("{least} to {most}{unit}, not {size}"),
-        (Some(least), None) => format!("at least {least}{unit}, not {size}"),
-        (_, most) => format!("at most {}{unit}, not {size}", most.unwrap_or_default()),
-    };
-    Err(CommandError::parameter(name, &expected))
 }
