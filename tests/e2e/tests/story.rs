@@ -1,4 +1,4 @@
-//! A company on Linchpin, from the set-up link to the audit of all: people by mail, a second factor, a real device, and what the
+//! A company on Linchpin, from the set-up link to the last byte: people by mail, a second factor, a real device, and what the
 //! law demands. Over HTTPS, against a mail server, with codes by oathtool.
 
 use std::path::Path;
@@ -8,6 +8,8 @@ use std::time::Duration;
 use linchpin_compat::{Client, Device, Library, Server, eventually, limits};
 use linchpin_e2e::mail::{MailPartner, Trusted, config};
 use linchpin_e2e::{Browser, password_hash};
+use linchpin_storage::schema::{AuditEntry, AuditFace, AuditKey, OrgId, Record};
+use linchpin_storage::{Class, Settings, Store, Unseal};
 use serde_json::{Value, json};
 
 const PASSWORD: &str = "a lamp in the harbour";
@@ -203,7 +205,7 @@ impl Story {
 }
 
 #[test]
-fn a_company_from_the_first_link_to_the_audit_of_all() {
+fn a_company_from_the_first_link_to_the_last_byte() {
     let mut story = Story::begin();
     story.second_factor();
     let (device, mut client) = story.device();
@@ -216,9 +218,61 @@ fn a_company_from_the_first_link_to_the_audit_of_all() {
     verify(&mut story.server, story.brewery);
 }
 
-/// The audit log of an organization is whole, from its first entry on.
+/// The audit log of an organization is whole; after one byte of it was changed it is not, and it is said where.
 fn verify(server: &mut Server, org: u64) {
     assert!(server.stop().success());
-    let verified = server.ask(&["audit", "verify", "--org", &org.to_string()]);
-    assert!(verified[0]["last"].as_u64().is_some_and(|last| last > 2), "{verified}");
+    let asked = org.to_string();
+    let whole = server.ask(&["audit", "verify", "--org", &asked]);
+    assert!(whole[0]["last"].as_u64().is_some_and(|last| last > 2), "{whole}");
+    let data = server.data_path();
+    let refused = |why: &str| {
+        let (stdout, stderr, status) = server.operate(&["audit", "verify", "--org", &asked]);
+        assert!(!status.success() && stderr.contains(why), "{why}: {stdout}{stderr}");
+    };
+    let key = |number| AuditKey::new(OrgId::new(org.try_into().expect("a number")).expect("not zero"), number);
+    // By somebody with the keys of the store: it opens, and the chain says so.
+    let other_action = |entry: &mut AuditEntry| entry.action ^= 1;
+    change(&data, &key(1), other_action);
+    refused("entry 2 was not written behind the entry that is before it");
+    change(&data, &key(1), other_action);
+    let other_salt = |face: &mut AuditFace| face.salt[0] ^= 1;
+    change(&data, &key(2), other_salt);
+    refused("the names and addresses of entry 2 are not those it was written with");
+    change(&data, &key(2), other_salt);
+    assert_eq!(
+        server.ask(&["audit", "verify", "--org", &asked])[0]["last"],
+        whole[0]["last"],
+        "what was put back is whole"
+    );
+    // By somebody without them: on the disk.
+    let table = flip_on_disk(&data.join("store/db"));
+    refused(&format!("{table} has changed"));
+}
+
+/// Change a record of the audit log, and seal it as the server does.
+fn change<R: Record<Key = AuditKey>>(data: &Path, key: &AuditKey, edit: impl FnOnce(&mut R)) {
+    let settings = Settings::new(data.join("store"), Unseal::File(data.join("unseal.key")));
+    let store = Store::open(settings).expect("nobody uses it");
+    let mut record = store.get::<R>(key).expect("reads").expect("is there");
+    edit(&mut record);
+    let mut batch = store.batch();
+    batch.put(key, &record).expect("fits");
+    store.commit(Class::A, batch).expect("commits");
+    store.close().expect("closes");
+}
+
+/// Flip a byte of a record in a table of the audit log; its name. The end of a table says what it is of: the name of this value
+/// ends with `name`, the one before it is 22 bytes longer.
+fn flip_on_disk(folder: &Path) -> String {
+    let files = std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path());
+    for path in files {
+        let mut bytes = std::fs::read(&path).expect("reads");
+        if bytes.windows(12).any(|window| window == b"\x16\x04\x05nameaudit") {
+            // Behind the key: in the sealed bytes of the first record.
+            bytes[60] ^= 1;
+            std::fs::write(&path, bytes).expect("nobody uses it");
+            return path.file_name().and_then(|name| name.to_str()).expect("a name").to_owned();
+        }
+    }
+    panic!("no table in {} is of the audit log", folder.display());
 }
