@@ -8,6 +8,10 @@ use std::sync::OnceLock;
 /// Built together, as `tests/run.sh` builds them: another selection has other features, and each would undo the other's work.
 const PACKAGES: [&str; 3] = ["linchpin", "loadgen", "linchpin-bench-runtimes"];
 
+/// How variables begin that cargo sets for a running test.
+const OF_THE_TEST: [&str; 5] =
+    ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_CRATE_NAME", "CARGO_BIN_", "CARGO_PRIMARY_PACKAGE"];
+
 /// The path of a program: from `LINCHPIN_BIN`, `LOADGEN_BIN` and so on, else built beside the running test.
 ///
 /// The build runs once a test program, about half a second when nothing changed.
@@ -36,6 +40,12 @@ fn build() -> PathBuf {
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.args(["build", "--quiet", "--locked", "--target-dir"]).arg(&target);
     cargo.args(PACKAGES.iter().flat_map(|package| ["--package", package]));
+    // What cargo says to this test is not for the build: build scripts that look at it (ring's does) would run again, and all
+    // that depends on them would be compiled again, here and at the next build outside.
+    let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+    for name in names.filter(|name| OF_THE_TEST.iter().any(|start| name.starts_with(start))) {
+        cargo.env_remove(name);
+    }
     if folder.ends_with("release") {
         cargo.arg("--release");
     }
