@@ -50,7 +50,7 @@ impl Subjects {
 pub enum LiveSelection {
     /// These devices.
     Devices(Vec<u32>),
-    /// A window of what a query finds.
+    /// To hear when a query would find something else. Its rows are the list's of the HTTP API.
     Query {
         /// The organization.
         org: u32,
@@ -62,7 +62,7 @@ pub enum LiveSelection {
         sort: String,
         /// The first row of the window.
         first: u32,
-        /// Rows of the window; 0 to hear of changes only.
+        /// Rows of the window: 0, more are refused.
         count: u16,
     },
     /// All devices of an organization.

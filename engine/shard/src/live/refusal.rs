@@ -49,6 +49,8 @@ refusals! {
         "Check the organization and the person's role.";
     Crowded = 711, "The server is too busy for this.",
         "Try again in a moment.";
+    NoRows = 712, "A live query was asked for rows; it only says when the list would be another one.",
+        "Ask the list of devices, and watch those of its devices that are shown.";
 }
 
 impl LiveRefusal {

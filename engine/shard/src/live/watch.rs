@@ -75,6 +75,8 @@ impl Shard {
                 self.want_attempts(turn, slot, what, 1);
                 return self.see_devices(turn, slot, number, devices);
             }
+            // Rows are the list's: see docs/decisions/0241.
+            LiveSelection::Query { count: 1.., .. } => return Err(LiveRefusal::NoRows),
             LiveSelection::Query { org, below, .. } => (org, below, true),
             LiveSelection::Subtree { org, below } => (org, below, false),
         };

@@ -210,6 +210,34 @@ fn failed_logins_are_shown_to_operators_and_to_their_own_address() {
     assert_eq!(seen(&late), seen(&operator));
 }
 
+/// A query says when the list would be another one, and who comes and goes; its rows are not told here, and whoever asks for
+/// them hears so.
+#[test]
+fn a_query_says_that_the_list_has_changed_and_refuses_rows() {
+    let (mut world, tokens) = world();
+    let what = Subjects { presence: true, ..Subjects::default() };
+    let query =
+        |count| LiveSelection::Query { org: 1, below: true, text: String::new(), sort: "name".into(), first: 0, count };
+    let mut page = Page::open(&mut world, 1, true);
+    for (set, count) in [(1, 0), (2, 1), (3, 500)] {
+        let pins = WatchedPins::Some(Vec::new());
+        page.say(&mut world, &LiveAsk::Watch { set, what, select: query(count), pins, every: Vec::new() });
+    }
+    page.run(&mut world, 300);
+    let refused = page.reports.iter().filter_map(|(_, report)| match report {
+        LiveReport::Refused { set, code } => Some((*set, *code)),
+        _ => None,
+    });
+    let no_rows = linchpin_shard::LiveRefusal::NoRows.number();
+    assert_eq!(refused.collect::<Vec<_>>(), [(2, no_rows), (3, no_rows)]);
+    assert_eq!(page.snapshots.get(&1), Some(&Vec::new()));
+    let _device = Script::introduced(&mut world, &tokens[0]);
+    world.add_device(30, None);
+    page.run(&mut world, 1_500);
+    assert_eq!(page.presence.get(&1), Some(&LivePresence::Online), "who comes is told");
+    assert!(page.reports.iter().any(|(_, report)| matches!(report, LiveReport::Changed { set: 1 })));
+}
+
 /// Rows of values that a page was told since a report, and how many of them said what it knew already.
 fn told_since(page: &Page, begin: usize) -> (usize, usize) {
     let mut known = std::collections::BTreeMap::new();
