@@ -216,26 +216,17 @@ fn start(
     let mut ready = Ready::new(&engine, &control, &desk.socket, ca.as_deref(), &devices);
     setup::links(&mut ready, &control, desk.people.public_url.as_deref());
     drop(devices);
-    say_of_itself(&ready, ready_file.as_deref(), control.device_names(), announce)?;
-    drop(ready);
+    announce(&ready, control.device_names()).map_err(|error| ServeError::Boot(BootError::Io(error)))?;
     say_ready(&engine, &control, listener.is_some());
+    // Last of all: whoever waits for it finds what was said before.
+    if let Some(path) = ready_file {
+        ready.write(&path)?;
+    }
+    drop(ready);
     watchdog::start(&engine.progress);
     let asks = Vec::new();
     let running = Running { engine, control: Some(control), stored, tls, desk, store_config: store, data_path, asks };
     Ok((running, Reload { config, orders }))
-}
-
-/// Write the ready file, and let whoever started the server say what it says.
-fn say_of_itself(
-    ready: &Ready,
-    ready_file: Option<&Path>,
-    names: DeviceNames,
-    announce: impl FnOnce(&Ready, DeviceNames) -> std::io::Result<()>,
-) -> Result<(), ServeError> {
-    if let Some(path) = ready_file {
-        ready.write(path)?;
-    }
-    announce(ready, names).map_err(|error| ServeError::Boot(BootError::Io(error)))
 }
 
 /// Take the connections of the process before, and let it go.
