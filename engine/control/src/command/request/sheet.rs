@@ -158,7 +158,8 @@ pub struct SheetEvent {
     /// The text where the device sends none.
     #[serde(default)]
     pub text: String,
-    /// How many a device may log in a day; 0: as many as the server allows.
+    /// How many a device may log in a day; 0: as many as the server allows. Retained for tools: the server counts all events of a
+    /// device together, by its own limit, and not yet by this one.
     #[serde(default)]
     pub per_day: u16,
 }
@@ -221,7 +222,7 @@ pub struct SheetConnection {
     /// Are its devices served over TLS only?
     #[serde(default)]
     pub tls_required: bool,
-    /// How long a device may be away before it counts as offline, s.
+    /// How long a device may be away before it counts as offline, s. Retained for tools: the server says at once who is away.
     #[serde(default)]
     #[schemars(range(max = 31_536_000))]
     pub offline_wait_s: u32,
