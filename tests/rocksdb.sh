@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# RocksDB's static library, compiled once per machine whatever the profile (about 9 minutes on two cores).
+# RocksDB's static library, compiled once per machine whatever the profile (9 to 14 minutes on two cores).
 #
 # Keeps it in ${XDG_CACHE_HOME:-$HOME/.cache}/linchpin/rocksdb-VERSION and prints the lines that make cargo use it:
 #   eval "$(tests/rocksdb.sh)"
@@ -23,7 +23,7 @@ mkdir -p "$folder"
 exec 9>"$folder/lock"
 flock 9
 if [ ! -s "$library" ]; then
-    echo "Compiling RocksDB $version, once per machine (about 9 minutes)" >&2
+    echo "Compiling RocksDB $version, once per machine (9 to 14 minutes on two cores)" >&2
     # A profile of its own kind: optimised whatever the caller builds, without debug information (it made the library
     # 1.5 GB and doubled the time), and kept apart from the caller's target folder.
     env -u ROCKSDB_LIB_DIR -u ROCKSDB_STATIC CARGO_TARGET_DIR="$folder/target" \
