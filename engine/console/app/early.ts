@@ -8,6 +8,8 @@ const EARLY_MS = 10_000;
 export const FLEET_PAGE = 10_000;
 
 const answers = new Map<string, { at: number; response: Promise<Response> }>();
+/** Nothing was changed since the page began, nor who has signed in. */
+let isFirst = true;
 
 function askEarly(path: string): Promise<Response> {
   const response = fetch(`${BASE}${path}`, { headers: { accept: 'application/json' }, credentials: 'same-origin', cache: 'no-store', signal: AbortSignal.timeout(EARLY_MS) });
@@ -30,7 +32,13 @@ function askDevice(org: number, id: string): void {
 export function takeEarly(path: string): Promise<Response> | null {
   const found = answers.get(path);
   answers.delete(path);
-  return found && performance.now() - found.at < EARLY_MS ? found.response : null;
+  return isFirst && found && performance.now() - found.at < EARLY_MS ? found.response : null;
+}
+
+/** Something is about to change: what was answered before, perhaps for somebody else, is not true any more. */
+export function forgetEarly(): void {
+  isFirst = false;
+  answers.clear();
 }
 
 /** Only a hint, not a right: that this browser has signed in, and the organization that was shown. */
@@ -56,6 +64,7 @@ function preload(name: string): void {
 
 /** Called once by itself. */
 export function begin(): void {
+  isFirst = true;
   if (!wasSignedIn()) return;
   void askEarly('/me');
   const org = probableOrg();

@@ -1,6 +1,6 @@
 // Asks the server. One place that knows cookies, the CSRF field and the shape of errors.
 import { signal } from '@preact/signals';
-import { takeEarly } from '../early.ts';
+import { forgetEarly, takeEarly } from '../early.ts';
 import { setServerTime } from '../live/clock.ts';
 
 /** The server's answer to a request that failed: problem+json. `status` 0: no answer came. */
@@ -61,6 +61,7 @@ async function askOnce<T>(path: string, options: AskOptions): Promise<Answer<T>>
   if (options.body !== undefined) headers['content-type'] = 'application/json';
   if (method !== 'GET' && csrf.peek()) headers['x-linchpin-csrf'] = csrf.peek();
   if (options.etag) headers['if-match'] = options.etag;
+  if (method !== 'GET') forgetEarly();
   const late = AbortSignal.timeout(ANSWER_MS);
   const response = await ((method === 'GET' ? takeEarly(path) : null) ?? fetch(`${BASE}${path}`, {
     method, headers, credentials: 'same-origin', cache: 'no-store',

@@ -12,7 +12,11 @@ let status = 200;
 Object.assign(globalThis, {
   localStorage: { getItem: (key: string) => storage.get(key) ?? null },
   location: place,
+  addEventListener: () => {},
+  // A timer that goes on would hold the test.
+  setInterval: () => 0,
   document: {
+    addEventListener: () => {},
     querySelector: (what: string) => ({ content: metas[/"(.+)"/.exec(what)![1]!] }),
     createElement: () => ({}),
     head: { append: (link: { rel: string; href: string }) => links.push(link) },
@@ -21,6 +25,7 @@ Object.assign(globalThis, {
 });
 const { begin, fleetPath, takeEarly } = await import('../../app/early.ts');
 const { fleetQuery } = await import('../../app/screens/fleet.ts');
+const { ask, post } = await import('../../app/api/client.ts');
 
 async function visit(pathname: string, hint: string | null): Promise<string[]> {
   asked.length = 0;
@@ -64,4 +69,14 @@ test('an early answer is used once, and not when it is old', async (context) => 
   context.mock.method(performance, 'now', () => now + 10_001);
   assert.equal(takeEarly(fleetPath('/orgs/3')), null);
   assert.equal(takeEarly('/other'), null);
+});
+
+test('what was answered before a sign-in is not shown after it', async () => {
+  status = 401;
+  await visit('/devices', '3');
+  status = 200;
+  answer = { csrf: 'x' };
+  await post('/session', {});
+  answer = { total: 1 };
+  assert.deepEqual(await ask(fleetPath('/orgs/3')), { total: 1 });
 });
