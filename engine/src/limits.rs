@@ -17,6 +17,8 @@ pub(crate) const LANE_LETTERS_MIN: usize = 32;
 pub(crate) const LETTERS_PER_TICK: usize = 1_024;
 /// Parts of control's answers that one tick takes: of 16 KiB at most each, so that a tick writes a megabyte of them.
 pub(crate) const ANSWERS_PER_TICK: usize = 64;
+/// New devices of the configuration file that wait to be written to the store together: one sync of the disk for all of them.
+pub(crate) const WRITTEN_TOGETHER: usize = 1_000;
 /// Rounds in which a tick carries out what its own effects caused (letters that come back undelivered).
 pub(crate) const ROUNDS: usize = 4;
 /// Pins of a shard whose newest value may wait for the journal, when the disk is slow; of more only the memory knows.

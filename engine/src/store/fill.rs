@@ -9,10 +9,8 @@ use linchpin_protocol::model::{DeviceId, Template};
 
 use crate::cause::Cause;
 use crate::config::DeviceConfig;
+use crate::limits;
 use crate::serve::demo;
-
-/// Devices of the file that are written together: one sync of the disk for all of them.
-const WRITTEN_TOGETHER: usize = 1_000;
 
 /// See the module's page.
 pub(crate) enum Fill {
@@ -244,7 +242,7 @@ impl<'a> Filling<'a> {
         if self.keep.is_some() {
             self.unwritten.push(made.clone());
         }
-        if self.unwritten.len() == WRITTEN_TOGETHER {
+        if self.unwritten.len() == limits::WRITTEN_TOGETHER {
             self.write()?;
         }
         Ok(made)

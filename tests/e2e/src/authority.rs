@@ -66,8 +66,9 @@ const PORTS: std::ops::Range<u16> = 20_000..32_000;
 pub fn free_port() -> u16 {
     // The names are the tests' alone, whatever process they run in. They end with it.
     static TAKEN: Mutex<Vec<UnixListener>> = Mutex::new(Vec::new());
-    let start = std::process::id() as usize * 64;
-    for port in PORTS.cycle().skip(start % PORTS.len()).take(PORTS.len()) {
+    // Each process looks from another one on.
+    let first = PORTS.start + (std::process::id() * 64 % PORTS.len() as u32) as u16;
+    for port in (first..PORTS.end).chain(PORTS.start..first) {
         let name = UnixAddress::from_abstract_name(format!("linchpin-test-port-{port}")).expect("a short name");
         let Ok(reserved) = UnixListener::bind_addr(&name) else { continue };
         if TcpListener::bind(loopback(port)).is_ok() {

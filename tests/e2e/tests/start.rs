@@ -5,7 +5,8 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use linchpin_compat::limits::EFFECT;
-use linchpin_compat::{BackEnd, Server, Wire, eventually, field, text};
+use linchpin_compat::{BackEnd, Folder, Server, Wire, eventually, field, text};
+use linchpin_e2e::Http;
 use serde_json::Value;
 
 fn mode(path: &Path) -> u32 {
@@ -154,4 +155,30 @@ fn a_wrong_flag_is_a_usage_error() {
     let Err((status, log)) = Server::dev().option("--driver", "fastest").try_start() else { panic!("no such driver") };
     assert_eq!(status.code(), Some(2), "{log}");
     assert!(log.contains("io_uring") && log.contains("portable"), "lists what there is: {log}");
+}
+
+#[test]
+fn the_devices_of_a_file_are_written_together_and_found_again() {
+    const DEVICES: usize = 300;
+    let folder = Folder::new();
+    let token = folder.path().join("token");
+    std::fs::write(&token, "a".repeat(32)).expect("writes");
+    std::fs::set_permissions(&token, std::fs::Permissions::from_mode(0o600)).expect("it is ours");
+    let same = "[[device]]\nname = \"Pump\"\n".repeat(DEVICES);
+    // A token that is there twice is one device.
+    let twice = format!("[[device]]\nname = \"Tank\"\ntoken_file = {token:?}\n").repeat(2);
+    let config = format!(
+        "[listen]\nplain = [\"127.0.0.1:0\"]\nmetrics = \"127.0.0.1:0\"\n[data]\ndir = \"@/data\"\n{same}{twice}"
+    );
+    let mut server = Server::serve(&config).start();
+    let first = server.devices();
+    let page = Http::connect(text(server.ready(), "metrics").parse().expect("an address")).get("/metrics").body;
+    let line = page.lines().find_map(|line| line.strip_prefix("linchpin_store_commits_total "));
+    let commits: usize = line.and_then(|count| count.parse().ok()).expect("a number");
+    assert!(commits < DEVICES / 3, "{commits} commits for {DEVICES} devices");
+    let ids: std::collections::BTreeSet<_> = first.iter().map(|device| device.id.clone()).collect();
+    assert_eq!(ids.len(), DEVICES + 1, "each table without a token is a device, a token is one");
+    server.restart();
+    let again = server.devices();
+    assert!(first.iter().zip(&again).all(|(before, now)| (&before.id, &before.token) == (&now.id, &now.token)));
 }
