@@ -7,6 +7,7 @@ use linchpin_control::ListedBackup;
 use linchpin_control::request::{
     Delivered, DeviceFull, DeviceLine, DiaryLine, Frame, MadeDevice, StreamKind, TemplateSheet,
 };
+use linchpin_protocol::model::one_line;
 use serde_json::Value;
 
 use super::status::bytes;
@@ -14,7 +15,7 @@ use super::status::bytes;
 use crate::when::{self, TimeStyle};
 
 /// A value for people: text without quotes, `-` for nothing. What devices send is not trusted with the terminal:
-/// control characters are replaced.
+/// hidden characters are replaced.
 pub(crate) fn plain(value: &Value) -> String {
     match value {
         Value::Null => "-".to_owned(),
@@ -23,9 +24,9 @@ pub(crate) fn plain(value: &Value) -> String {
     }
 }
 
-/// Text of a device for a terminal: parts of a value with bars between them, no control characters.
+/// Text of a device for a terminal: parts of a value with bars between them, no hidden characters.
 pub(crate) fn printable(text: &str) -> String {
-    text.replace('\0', " | ").replace(char::is_control, "\u{fffd}")
+    one_line(&text.replace('\0', " | ")).into_owned()
 }
 
 /// The same, `-` for nothing.
@@ -209,6 +210,7 @@ pub(crate) fn template_text(template: &TemplateSheet) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use linchpin_protocol::model::is_hidden;
     use serde_json::json;
 
     fn read<T: serde::de::DeserializeOwned>(json: Value) -> T {
@@ -218,14 +220,14 @@ mod tests {
     #[test]
     fn what_a_device_sends_cannot_drive_the_terminal() {
         let view = json!({
-            "id": 7, "online": true, "name": "pump\u{1b}[2J", "template": null, "last_seen_s": null,
+            "id": 7, "online": true, "name": "pump\u{1b}[2J\u{202e}", "template": null, "last_seen_s": null,
             "values": [{"pin": "V1", "value": "1\u{0}2\u{1b}]0;x\u{7}\r\n", "at_ms": 0}],
             "properties": [], "metadata": {}, "events": [{"code": "a\u{1b}", "text": "\u{9b}", "at_ms": 1}],
             "firmware": {"dev\u{1b}c": "ESP32\u{9b}1m"}, "peer": null, "last_end": null,
         });
         let text = device_text(&read(view), TimeStyle::Utc);
         assert!(text.contains("1 | 2") && text.contains("ESP32"), "{text}");
-        assert!(text.chars().all(|c| c == '\n' || !c.is_control()), "{text:?}");
+        assert!(text.chars().all(|c| c == '\n' || !is_hidden(c)), "{text:?}");
     }
 
     #[test]
@@ -251,7 +253,7 @@ mod tests {
             "what": "Silence.", "fix": "Look.", "firmware": {"fw": "1\u{1b}[2J"}});
         let text = diary_text(&[read(line)], TimeStyle::Utc);
         assert!(text.contains("E0103  device 7") && text.contains("Look."), "{text}");
-        assert!(text.chars().all(|c| c == '\n' || !c.is_control()), "{text:?}");
+        assert!(text.chars().all(|c| c == '\n' || !is_hidden(c)), "{text:?}");
         assert!(diary_text(&[], TimeStyle::Utc).starts_with("no connection"));
         let frame = json!({"direction": "to-device", "command": "RESPONSE", "id": 4, "status": 200});
         assert_eq!(frame_text(&read(frame)), "<- RESPONSE       id 4     200\n");

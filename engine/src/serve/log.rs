@@ -15,6 +15,7 @@ use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::{FormatTime as _, SystemTime};
 
+use super::log_line::log_line;
 use super::repeats::Repeats;
 use crate::limits;
 
@@ -82,11 +83,7 @@ impl Write for Line<'_> {
             self.0.left_out.repeated.fetch_add(1, Ordering::Relaxed);
             return Ok(line.len());
         }
-        let mut kept = line[..line.len().min(limits::LOG_LINE_BYTES)].to_vec();
-        if kept.len() < line.len() {
-            kept.extend_from_slice(b"...\n");
-        }
-        if let Err(TrySendError::Full(_)) = self.0.messages.try_send(Message::Line(kept)) {
+        if let Err(TrySendError::Full(_)) = self.0.messages.try_send(Message::Line(log_line(line))) {
             self.0.left_out.lost.fetch_add(1, Ordering::Relaxed);
         }
         Ok(line.len())

@@ -9,6 +9,7 @@ mod dev;
 pub(crate) mod error;
 pub(crate) mod launch;
 pub(crate) mod log;
+mod log_line;
 pub(crate) mod machine;
 mod notify;
 mod occupant;

@@ -309,20 +309,22 @@ fn threat_21_names_stay_within_a_line_of_the_log() {
         wire.send(command::LOGIN, bad.as_bytes());
     }
     let device = &server.devices()[0];
-    let mut wire = Wire::login(address, &device.token);
-    for bad in ["a\r\nFORGED", "a\u{202e}b", "a\nFORGED"] {
+    for bad in ["a\u{202e}b", "a\r\nFORGED", "a\u{2067}b", "a\nFORGED"] {
+        let mut wire = Wire::login(address, &device.token);
+        wire.send_parts(command::INTERNAL, &["ver", bad, "dev", bad]);
         wire.send_parts(command::HARDWARE, &["vw", "1", bad]);
         wire.send_parts(command::EVENT_LOG, &["dry", bad]);
-        wire.send_parts(command::INTERNAL, &["ver", bad, "dev", bad]);
+        // All of it was looked at when nothing more is answered.
+        while wire.receive(Duration::from_millis(500)).is_some() {}
     }
-    // All of it was looked at when nothing more is answered.
-    while wire.receive(Duration::from_millis(500)).is_some() {}
-    let log = server.log();
-    assert!(log.contains("FORGED") || log.lines().count() > 10, "there is a log: {log}");
+    // What the device says of itself is in the lines of its arrivals.
+    let log = eventually(EFFECT, "four arrivals", || {
+        Some(server.log()).filter(|log| log.matches(" online from 127.0.0.1, ").count() == 4)
+    });
     for line in log.lines() {
         assert!(!line.trim_start().starts_with("FORGED"), "{line:?}");
         let is_hidden = |letter: char| {
-            letter != '\t' && letter.is_control() || matches!(letter, '\u{202a}'..='\u{202e}' | '\u{2028}' | '\u{2029}')
+            letter != '\t' && letter.is_control() || matches!(letter, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
         };
         assert!(!line.contains(is_hidden), "{line:?}");
     }

@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use lettre::message::header::{ContentTransferEncoding, ContentType};
 use lettre::message::{Body, Mailbox, MultiPart, SinglePart};
 use lettre::{Address, Message};
+use linchpin_protocol::model::is_hidden;
 use linchpin_storage::schema::{MailKey, OutboxMail};
 
 use super::kind::MailKind;
@@ -76,8 +77,7 @@ fn escaped(text: &str) -> String {
 
 /// Texts of people are one line, without what turns letters round.
 fn one_line(text: &str) -> String {
-    let is_bidi = |c: char| matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    text.chars().filter(|c| !c.is_control() && !is_bidi(*c)).collect()
+    text.replace(is_hidden, "")
 }
 
 /// `2026-11-29 18:04 UTC`.

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use linchpin_protocol::model::DeviceId;
+use linchpin_protocol::model::{DeviceId, one_line};
 use linchpin_shard::{Blame, End};
 
 use crate::config::hide_runs;
@@ -85,10 +85,11 @@ fn next(end: End, device: Option<DeviceId>, around: &Around<'_>) -> String {
     format!(" Next: {command}")
 }
 
-/// Text of a device or a person for a terminal: short, without control characters and tokens.
+/// Text of a device or a person for a terminal: short, without hidden characters and tokens.
 fn word(text: &str) -> String {
-    let text = text.replace('\0', " | ").replace(char::is_control, "\u{fffd}");
-    let text = hide_runs(&text, |run_bytes| run_bytes >= linchpin_protocol::limits::TOKEN_BYTES);
+    let text = hide_runs(&one_line(&text.replace('\0', " | ")), |run_bytes| {
+        run_bytes >= linchpin_protocol::limits::TOKEN_BYTES
+    });
     let mut short: String = text.chars().take(limits::HEARD_WORD_CHARS).collect();
     if short.len() < text.len() {
         short.push('…');

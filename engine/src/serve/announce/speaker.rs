@@ -174,7 +174,7 @@ pub(super) fn start(
 
 #[cfg(test)]
 mod tests {
-    use linchpin_protocol::model::Pin;
+    use linchpin_protocol::model::{Pin, is_hidden};
 
     use super::*;
 
@@ -277,8 +277,11 @@ mod tests {
     #[test]
     fn no_token_and_no_control_character_is_printed() {
         let token = "0123456789abcdefghij-_ABCDEFGHIJ";
-        let introduced =
-            Noticed::Introduced { device: id(9), board: format!("{token}\u{1b}[2J").into(), library: "1".into() };
+        let introduced = Noticed::Introduced {
+            device: id(9),
+            board: format!("{token}\u{1b}[2J").into(),
+            library: "1\u{202e}2".into(),
+        };
         let first = Noticed::FirstValue {
             device: id(9),
             pin: Pin::new_virtual(0),
@@ -287,7 +290,7 @@ mod tests {
         let lines = told(vec![(0, online(9, PLAIN)), (1, introduced), (2, first)]);
         assert_eq!(lines.len(), 2);
         for line in lines {
-            assert!(!line.contains(token) && line.contains("****") && !line.contains(char::is_control), "{line:?}");
+            assert!(!line.contains(token) && line.contains("****") && !line.contains(is_hidden), "{line:?}");
         }
     }
 }

@@ -1,0 +1,36 @@
+//! What people and devices wrote, within a line of ours: a log, a terminal, the subject of a mail.
+
+use std::borrow::Cow;
+
+/// Whether a letter changes how the rest of its line is read without being seen: control characters, the separators of
+/// lines and paragraphs, and the marks that turn the direction of writing.
+#[must_use]
+pub fn is_hidden(letter: char) -> bool {
+    letter.is_control()
+        || matches!(letter, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// The text with U+FFFD in the place of each hidden letter; borrowed where there is none.
+#[must_use]
+pub fn one_line(text: &str) -> Cow<'_, str> {
+    if text.contains(is_hidden) { text.replace(is_hidden, "\u{fffd}").into() } else { text.into() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_hidden_stays_in_a_line() {
+        for hidden in
+            ["\n", "\r", "\0", "\u{1b}", "\u{7f}", "\u{85}", "\u{9b}", "\u{2028}", "\u{2029}", "\u{202e}", "\u{2067}"]
+        {
+            assert_eq!(one_line(&format!("a{hidden}b")), "a\u{fffd}b", "{hidden:?}");
+        }
+        // What other scripts are written with stays.
+        for text in ["", "Gerät 1", "שלום", "مرحبا", "\u{645}\u{6cc}\u{200c}\u{62e}", "👩\u{200d}🔧", "\u{fffd}"]
+        {
+            assert!(matches!(one_line(text), Cow::Borrowed(same) if same == text), "{text:?}");
+        }
+    }
+}
