@@ -373,6 +373,8 @@ pub struct DeviceRow {
 pub struct DeviceView {
     /// The list's line.
     pub row: DeviceRow,
+    /// Away, and still shown as online: the wait of its template is not over.
+    pub absent: bool,
     /// Latest values in the order of their pins: pin, raw value, Unix ms of the write.
     pub values: Vec<(Pin, Box<[u8]>, u64)>,
     /// Properties: pin, name, raw value.
@@ -416,6 +418,8 @@ pub struct ShardStatus {
     pub wills: u64,
     /// Bytes of wills that wait for their delay.
     pub will_bytes: u64,
+    /// Devices that are away and still shown as online: their template's wait is not over.
+    pub absent: u64,
     /// HTTP requests.
     pub requests: u64,
     /// Requests that the control plane was asked to answer.

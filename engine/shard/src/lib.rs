@@ -66,7 +66,7 @@ pub use parcel::{Cargo, LocalLetter, Parcel};
 pub use settings::Settings;
 pub use shard::{Shard, ShardOptions};
 pub use store::identity::{FieldAsk, FieldWay, ReservedField};
-pub use store::{AwaitedAnswer, AwaitedKind, Change, DeviceChange, EventId, Intake, Points, Restored};
+pub use store::{AwaitedAnswer, AwaitedKind, Change, DeviceChange, EventDay, EventId, Intake, Points, Restored};
 pub use tls::TlsOptions;
 
 pub(crate) use turn::Turn;

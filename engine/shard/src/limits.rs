@@ -267,6 +267,10 @@ pub const EVENTS_PER_DAY: u32 = 100;
 /// Same event code at most once in this time, ms.
 pub const EVENT_REPEAT_MS: u64 = 1_000;
 
+/// Devices of a shard that are away and still shown as online (a template's offline wait), about 80 bytes each; beyond that they
+/// are shown as offline at once.
+pub const ABSENCES: usize = 1 << 20;
+
 /// Devices that have changed since lists last looked; beyond that all are looked at.
 pub const CHANGED_DEVICES: usize = 65_536;
 /// Rows of one device list page.

@@ -7,6 +7,7 @@ use linchpin_protocol::model::{Millis, Now};
 use crate::connection::Connections;
 use crate::connection::failures::LoginFailures;
 use crate::device::Devices;
+use crate::device::absence::Absences;
 use crate::device::catalog::Catalog;
 use crate::http::asks::admit::HttpOptions;
 use crate::http::asks::table::Asks;
@@ -60,6 +61,8 @@ pub struct Shard {
     pub(crate) store: StoreLink,
     /// Wills of MQTT devices that wait for their delay.
     pub(crate) wills: Wills,
+    /// Devices that are away and still shown as online.
+    pub(crate) absences: Absences,
     /// TLS, if it is spoken.
     pub(crate) tls: Option<Box<SharedTls>>,
     /// Requests that the control plane answers.
@@ -115,6 +118,7 @@ impl Shard {
             arrivals: Arrivals::default(),
             store: StoreLink::new(options.intake, options.replaying),
             wills: Wills::default(),
+            absences: Absences::default(),
             tls: options
                 .tls
                 .map(|tls| Box::new(SharedTls::new(tls, options.settings.handshake_wait_ms, options.seed, now))),

@@ -250,6 +250,10 @@ pub struct Template {
     pub datastreams: Vec<Datastream>,
     /// Codes of the events that its devices may log.
     pub events: Vec<Box<str>>,
+    /// How many events of a code a device may log in a day, 1 or more; a code without a line: as many as the server allows.
+    pub event_limits: Vec<(Box<str>, u16)>,
+    /// How long a device may be away before it is shown as offline, s.
+    pub offline_wait_s: u32,
     /// The metadata fields that its devices have; empty: any.
     pub fields: Vec<TemplateField>,
     /// Its devices are served over TLS only.
@@ -266,8 +270,18 @@ impl Template {
     pub fn new(id: TemplateId, name: Box<str>, mut datastreams: Vec<Datastream>, events: Vec<Box<str>>) -> Self {
         datastreams.sort_by_key(|datastream| datastream.pin);
         datastreams.dedup_by_key(|datastream| datastream.pin);
-        let (fields, aliases, topics) = (Vec::new(), Vec::new(), Vec::new());
-        Self { id, name, datastreams, events, fields, requires_tls: false, aliases, topics }
+        Self {
+            id,
+            name,
+            datastreams,
+            events,
+            event_limits: Vec::new(),
+            offline_wait_s: 0,
+            fields: Vec::new(),
+            requires_tls: false,
+            aliases: Vec::new(),
+            topics: Vec::new(),
+        }
     }
 
     /// With these metadata fields and no others, at most `limits::TEMPLATE_FIELDS`; none: its devices have any.
@@ -327,6 +341,18 @@ impl Template {
     #[must_use]
     pub fn with_tls_required(self, requires_tls: bool) -> Self {
         Self { requires_tls, ..self }
+    }
+
+    /// The same, whose devices are shown as offline after this time only, s.
+    #[must_use]
+    pub fn with_offline_wait(self, offline_wait_s: u32) -> Self {
+        Self { offline_wait_s, ..self }
+    }
+
+    /// With limits of events, each with its code, 1 or more a device and day.
+    #[must_use]
+    pub fn with_event_limits(self, event_limits: Vec<(Box<str>, u16)>) -> Self {
+        Self { event_limits, ..self }
     }
 
     /// Are ids and names of fields each there once?
@@ -390,6 +416,12 @@ impl Template {
     #[must_use]
     pub fn has_event(&self, code: &str) -> bool {
         code.starts_with(SYSTEM_EVENTS) || self.events.iter().any(|known| &**known == code)
+    }
+
+    /// How many events of this code a device may log in a day; none: as many as the server allows.
+    #[must_use]
+    pub fn event_limit(&self, code: &str) -> Option<u16> {
+        self.event_limits.iter().find(|(known, _)| **known == *code).map(|(_, limit)| *limit)
     }
 }
 

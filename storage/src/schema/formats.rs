@@ -208,6 +208,7 @@ fn templates(fixtures: &mut Fixtures) {
     };
     let known = TemplateField { id: 3, name: "Room".into(), default: "Bath".into(), by_device: false };
     record.template.fields = vec![known];
+    (record.template.event_limits, record.template.offline_wait_s) = (vec![("hot".into(), 100)], 30);
     fixtures.older("template-4", &record);
     let by = Some((OrgId::FIRST, 2));
     let version = TemplateVersion { at_ms: 5, by, note: "first".into(), record };

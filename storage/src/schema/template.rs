@@ -14,7 +14,8 @@ key_in_org!(
 /// A template as it is stored: what shards check values against, and what control adds to it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TemplateRecord {
-    /// What shards know, with the ids of datastreams. Its fields are those of the sheet: stored with the sheet.
+    /// What shards know, with the ids of datastreams. Its fields, the limits of its events and how long its devices may be away
+    /// are those of the sheet: stored with the sheet.
     pub template: Template,
     /// What else there is of each datastream: one a datastream, in their order.
     pub streams: Vec<StreamSheet>,
@@ -44,7 +45,13 @@ impl TemplateRecord {
         let mut sheet = self.sheet.clone();
         sheet.events.retain(|event| template.has_event(&event.code));
         sheet.fields = meta_fields(&template, &self.sheet.fields);
-        Self { template, streams, sheet }
+        Self { template: with_rules(template, &sheet), streams, sheet }
+    }
+
+    /// The same with another sheet.
+    #[must_use]
+    pub fn with_sheet(self, sheet: SheetRecord) -> Self {
+        Self { template: with_rules(self.template, &sheet), sheet, ..self }
     }
 
     /// What else there is of the datastream on a pin.
@@ -84,6 +91,13 @@ fn template_fields(fields: &[MetaField]) -> Vec<TemplateField> {
         TemplateField { id, name, default, by_device }
     };
     fields.iter().map(one).collect()
+}
+
+/// What the sheet says and shards enforce.
+fn with_rules(template: Template, sheet: &SheetRecord) -> Template {
+    let limited = sheet.events.iter().filter(|event| event.per_day > 0);
+    let limits = limited.map(|event| (event.code.clone(), event.per_day)).collect();
+    template.with_event_limits(limits).with_offline_wait(sheet.offline_wait_s)
 }
 
 const INT: u8 = 1;
@@ -235,7 +249,7 @@ fn take_fourth(bytes: &[u8]) -> Result<TemplateRecord, Shape> {
     let sheet = SheetRecord::take_fourth(&mut fields)?;
     template.fields = template_fields(&sheet.fields);
     fields.end()?;
-    Ok(TemplateRecord { template, streams, sheet })
+    Ok(TemplateRecord { template: with_rules(template, &sheet), streams, sheet })
 }
 
 impl Record for TemplateRecord {
@@ -299,7 +313,7 @@ impl Record for TemplateRecord {
         template.fields = template_fields(&sheet.fields);
         take_names(&mut fields, &mut template)?;
         fields.end()?;
-        Ok(Self { template, streams, sheet })
+        Ok(Self { template: with_rules(template, &sheet), streams, sheet })
     }
 }
 

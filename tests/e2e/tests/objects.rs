@@ -2,7 +2,7 @@
 
 use linchpin_compat::limits::EFFECT;
 use linchpin_compat::{Client, Device, Library, Server, Wire, command, eventually};
-use linchpin_e2e::{LivePage, SignedIn, create_person};
+use linchpin_e2e::{Http, LivePage, SignedIn, create_person};
 use linchpin_protocol::live::LiveReport;
 use serde_json::{Value, json};
 
@@ -160,6 +160,40 @@ fn events_are_listed_and_resolved() {
     let second = admin.good("GET", &format!("/orgs/1/events?limit=1&after={next}"), None);
     assert_ne!(first["items"][0]["id"], second["items"][0]["id"]);
     assert_eq!(second["next"], Value::Null);
+}
+
+#[test]
+fn a_template_says_how_often_events_come_and_when_a_device_is_away() {
+    let mut server = Server::dev().shards(2).start();
+    let admin = signed_in(&server, 1, "admin", "eve@example.com");
+    let (template, device, path) = pump(&admin);
+    let change = json!({
+        "events": [{"code": "dry", "name": "It runs dry", "level": "critical", "per_day": 1}],
+        "connection": {"tls_required": false, "offline_wait_s": 86_400},
+    });
+    admin.good("PUT", &format!("/orgs/1/templates/{template}"), Some(change));
+    let log = |server: &Server| Http::connect(server.address()).api(&device, "logEvent?code=dry");
+    assert_eq!(log(&server).status, 200);
+    let is_used_up = |server: &Server| {
+        let reply = log(server);
+        (reply.status == 429 && reply.body.contains("allows 1 event")).then_some(())
+    };
+    // Not "too soon".
+    eventually(EFFECT, "no second event of this code is taken", || is_used_up(&server));
+
+    let wire = Wire::login(server.address(), &device.token);
+    eventually(EFFECT, "it is online", || (admin.good("GET", &path, None)["online"] == true).then_some(()));
+    drop(wire);
+    eventually(EFFECT, "the diary says that it has gone", || {
+        let diary = admin.good("GET", &format!("{path}/diary"), None);
+        (diary["items"][0]["kind"] == "offline").then_some(())
+    });
+    assert_eq!(admin.good("GET", &path, None)["online"], true, "people are shown that later");
+    assert_eq!(admin.good("GET", "/orgs/1/devices?show=online", None)["total"], 1);
+    assert!(!server.is_online(&device), "an operator sees what is");
+
+    server.restart();
+    eventually(EFFECT, "what was logged before counts", || is_used_up(&server));
 }
 
 #[test]

@@ -144,6 +144,7 @@ async fn full(desk: &Desk, call: &Arc<RowCall>, device: DeviceId) -> Result<Plat
     desk.fleet.refresh(&desk.shards).await?;
     let (view, entry) = (fleet::view(desk, device).await?, template_of(desk, &record));
     let presence = crate::fleet::presence_of(&desk.fleet.lock(), device);
+    let is_online = view.row.online || view.absent;
     let since_ms = u64::from(presence.since_s) * 1_000;
     Ok(PlatformDevice {
         line: PlatformDeviceLine {
@@ -155,9 +156,9 @@ async fn full(desk: &Desk, call: &Arc<RowCall>, device: DeviceId) -> Result<Plat
             owner_user_id: record.owner.map(|(_, user)| user),
         },
         token: token.map(Into::into),
-        lifecycle_status: PlatformLifecycle { name: if view.row.online { "Online" } else { "Offline" }.to_owned() },
-        connect_time: if view.row.online { since_ms } else { 0 },
-        disconnect_time: if view.row.online { 0 } else { since_ms },
+        lifecycle_status: PlatformLifecycle { name: if is_online { "Online" } else { "Offline" }.to_owned() },
+        connect_time: if is_online { since_ms } else { 0 },
+        disconnect_time: if is_online { 0 } else { since_ms },
         hardware_info: hardware(&view),
         ip: view.peer.map(|peer| peer.ip().to_string()),
         data_stream_values: stream_values(&view, entry.as_ref()),

@@ -188,6 +188,12 @@ pub const OF_SHARD: &[Counter<ShardStatus>] = &[
         "Memory of wills that wait for their delay.",
         |s: &ShardStatus| number(s.will_bytes),
     ),
+    Counter::gauge(
+        "absent",
+        "linchpin_devices_absent",
+        "Devices that are away and still shown as online: the wait of their template is not over.",
+        |s: &ShardStatus| number(s.absent),
+    ),
     Counter::gauge("draining", "linchpin_draining", "1 while the server is being drained.", |s: &ShardStatus| {
         Figure::Flag(s.draining)
     }),

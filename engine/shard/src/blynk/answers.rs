@@ -20,7 +20,7 @@ pub(crate) fn status_of(refused: Refused) -> Status {
         Refused::FieldIsReserved => Status::NotAllowed,
         Refused::NoPlace | Refused::NoSuchStream(_) => Status::IllegalCommandBody,
         Refused::EndsClient | Refused::PingsItself => Status::DeviceNotInNetwork,
-        Refused::EventTooSoon | Refused::EventsUsedUp => Status::QuotaLimit,
+        Refused::EventTooSoon | Refused::EventsUsedUp | Refused::EventCodeUsedUp(_) => Status::QuotaLimit,
         Refused::OtherTemplate => Status::InvalidToken,
     }
 }

@@ -18,6 +18,8 @@ pub(crate) enum Timer {
     Drain,
     /// A will waits for its delay.
     Wills,
+    /// A device that is away is not shown as offline yet.
+    Absences,
     /// Asks have credit to give, or bytes of a file to write.
     Asks,
     /// Live sockets: pages, homes and shards are to be told something.
@@ -31,12 +33,13 @@ pub(crate) enum Timer {
 }
 
 impl Timer {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 11] = [
         Self::Connections,
         Self::Arrivals,
         Self::Taps,
         Self::Drain,
         Self::Wills,
+        Self::Absences,
         Self::Asks,
         Self::Live,
         Self::Handshakes,
@@ -60,6 +63,7 @@ impl Shard {
             Timer::Taps => self.tap_deadline(),
             Timer::Drain => self.operator.drain.as_ref().map(|drain| drain.next),
             Timer::Wills => self.wills.deadline(),
+            Timer::Absences => self.absences.deadline(),
             Timer::Asks => self.asks.soon_at(),
             Timer::Live => self.live.due_at(),
             Timer::Handshakes => self.handshake_deadline(),
@@ -78,6 +82,7 @@ impl Shard {
                 Timer::Taps => self.expire_taps(turn.now),
                 Timer::Drain => self.drain_some(turn),
                 Timer::Wills => self.expire_wills(turn),
+                Timer::Absences => self.end_absences(turn.now),
                 Timer::Asks => self.asks_due(turn),
                 Timer::Live => self.live_due(turn),
                 Timer::Handshakes => {}

@@ -5,8 +5,8 @@ use std::collections::VecDeque;
 use linchpin_protocol::model::SYSTEM_EVENTS;
 use linchpin_protocol::model::{Millis, Now, Pin, UnixMillis};
 
-use crate::EventId;
 use crate::limits::{EVENT_REPEAT_MS, EVENTS_PER_DAY, EVENTS_RETAINED, METADATA, PROPERTIES};
+use crate::{EventDay, EventId};
 
 /// One logged event.
 #[derive(Debug)]
@@ -25,8 +25,24 @@ pub(crate) struct Attributes {
     properties: Vec<(Pin, Box<str>, Box<[u8]>)>,
     metadata: Vec<(Box<str>, Box<str>)>,
     events: VecDeque<Event>,
-    day_start: Millis,
+    /// When the day of the counts below is over.
+    day_end: Millis,
     events_today: u32,
+    /// Of the codes that have limits of their own, how many of each; no more lines than events.
+    of_codes: Vec<(Box<str>, u16)>,
+}
+
+/// An event that is about to be logged.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct NewEvent<'a> {
+    /// What the device sent.
+    pub(crate) code: &'a str,
+    /// For people; may be empty.
+    pub(crate) description: &'a str,
+    /// Its number.
+    pub(crate) number: u32,
+    /// How many of its code the template allows in a day.
+    pub(crate) limit: Option<u16>,
 }
 
 /// [`PROPERTIES`] or [`METADATA`] is reached.
@@ -40,6 +56,8 @@ pub(crate) enum EventRefused {
     TooSoon,
     /// [`EVENTS_PER_DAY`] is reached.
     DayFull,
+    /// So many of the code is what the template allows in a day.
+    CodeFull(u16),
 }
 
 const DAY_MS: u64 = 24 * 3_600 * 1_000;
@@ -104,26 +122,24 @@ impl Attributes {
         self.metadata.iter().map(|(name, value)| (&**name, &**value))
     }
 
-    /// Log an event under a number; at [`EVENTS_RETAINED`] the oldest is forgotten.
-    pub(crate) fn log_event(
-        &mut self,
-        code: &str,
-        description: &str,
-        now: Now,
-        number: u32,
-    ) -> Result<(), EventRefused> {
+    /// Log an event; at [`EVENTS_RETAINED`] the oldest is forgotten. A day begins with its first event. What is refused does not
+    /// count.
+    pub(crate) fn log_event(&mut self, event: NewEvent<'_>, now: Now) -> Result<(), EventRefused> {
+        let NewEvent { code, description, number, limit } = event;
         let is_recent = |e: &Event| e.logged.is_some_and(|logged| now.mono.since(logged) < EVENT_REPEAT_MS);
         if self.events.iter().any(|e| *e.code == *code && is_recent(e)) {
             return Err(EventRefused::TooSoon);
         }
-        if now.mono.since(self.day_start) >= DAY_MS || self.events_today == 0 {
-            self.day_start = now.mono;
-            self.events_today = 0;
+        if now.mono >= self.day_end || self.events_today == 0 {
+            self.begin_day(now.mono.after(DAY_MS));
         }
         // Events of the system, such as that of an update, are outside of it.
         if !code.starts_with(SYSTEM_EVENTS) {
             if self.events_today >= EVENTS_PER_DAY {
                 return Err(EventRefused::DayFull);
+            }
+            if let Some(limit) = limit {
+                self.count_code(code, limit)?;
             }
             self.events_today += 1;
         }
@@ -137,6 +153,20 @@ impl Attributes {
         Ok(())
     }
 
+    fn begin_day(&mut self, end: Millis) {
+        (self.day_end, self.events_today) = (end, 0);
+        self.of_codes = Vec::new();
+    }
+
+    fn count_code(&mut self, code: &str, limit: u16) -> Result<(), EventRefused> {
+        match self.of_codes.iter_mut().find(|(known, _)| **known == *code) {
+            Some((_, count)) if *count >= limit => return Err(EventRefused::CodeFull(limit)),
+            Some((_, count)) => *count += 1,
+            None => self.of_codes.push((code.into(), 1)),
+        }
+        Ok(())
+    }
+
     fn push_event(&mut self, event: Event) {
         if self.events.len() >= EVENTS_RETAINED {
             self.events.pop_front();
@@ -144,10 +174,26 @@ impl Attributes {
         self.events.push_back(event);
     }
 
-    /// Restore an event that was logged before this process began; those of today count for the day.
-    pub(crate) fn restore_event(&mut self, id: EventId, code: Box<str>, description: Box<str>, now: Now) {
-        self.events_today += u32::from(now.wall.0.saturating_sub(id.at.0) < DAY_MS);
+    /// Restore an open event that was logged before this process began.
+    pub(crate) fn restore_event(&mut self, id: EventId, code: Box<str>, description: Box<str>) {
         self.push_event(Event { code, description, at: id.at, number: id.number, logged: None });
+    }
+
+    /// What was logged in the day before this process began counts for the device's day.
+    pub(crate) fn restore_day(&mut self, day: EventDay, now: Now) {
+        let left_ms = DAY_MS.saturating_sub(now.wall.0.saturating_sub(day.first.0));
+        self.day_end = now.mono.after(left_ms);
+        for (code, count) in day.counts.into_iter().take(EVENTS_PER_DAY as usize) {
+            if code.starts_with(SYSTEM_EVENTS) {
+                continue;
+            }
+            self.events_today += u32::from(count);
+            // It may have logged some already.
+            match self.of_codes.iter_mut().find(|(known, _)| *known == code) {
+                Some((_, known)) => *known = known.saturating_add(count),
+                None => self.of_codes.push((code, count)),
+            }
+        }
     }
 
     /// No event is open any more.
@@ -212,10 +258,11 @@ mod tests {
     #[test]
     fn events_are_limited_per_second_and_day_and_can_be_resolved() {
         let mut attributes = Attributes::default();
-        assert_eq!(attributes.log_event("hot", "first", now(0), 0), Ok(()));
-        assert_eq!(attributes.log_event("hot", "again", now(EVENT_REPEAT_MS - 1), 0), Err(EventRefused::TooSoon));
-        assert_eq!(attributes.log_event("cold", "", now(1), 0), Ok(()));
-        assert_eq!(attributes.log_event("hot", "second", now(EVENT_REPEAT_MS), 0), Ok(()));
+        let event = |code, description| NewEvent { code, description, number: 0, limit: None };
+        assert_eq!(attributes.log_event(event("hot", "first"), now(0)), Ok(()));
+        assert_eq!(attributes.log_event(event("hot", "again"), now(EVENT_REPEAT_MS - 1)), Err(EventRefused::TooSoon));
+        assert_eq!(attributes.log_event(event("cold", ""), now(1)), Ok(()));
+        assert_eq!(attributes.log_event(event("hot", "second"), now(EVENT_REPEAT_MS)), Ok(()));
         assert_eq!(attributes.clear_event("hot", false).len(), 1);
         let left: Vec<_> = attributes.events().map(|(c, d, _)| format!("{c}:{d}")).collect();
         assert_eq!(left, ["hot:first", "cold:"]);
@@ -223,10 +270,38 @@ mod tests {
         assert!(attributes.clear_event("hot", true).is_empty());
         let mut refused = 0;
         for n in 0..u64::from(EVENTS_PER_DAY) + 10 {
-            refused += u32::from(attributes.log_event("tick", "", now((n + 2) * EVENT_REPEAT_MS), 0).is_err());
+            refused += u32::from(attributes.log_event(event("tick", ""), now((n + 2) * EVENT_REPEAT_MS)).is_err());
         }
         assert_eq!(refused, 10 + 3, "three were logged before");
-        assert_eq!(attributes.log_event("tick", "", now(DAY_MS), 0), Ok(()));
+        assert_eq!(attributes.log_event(event("tick", ""), now(DAY_MS)), Ok(()));
         assert!(attributes.events().count() <= EVENTS_RETAINED);
+    }
+    #[test]
+    fn events_of_a_code_are_limited_by_the_template() {
+        let mut attributes = Attributes::default();
+        let event = |code, limit| NewEvent { code, description: "", number: 0, limit };
+        for n in 0..3 {
+            assert_eq!(attributes.log_event(event("hot", Some(3)), now(n * EVENT_REPEAT_MS)), Ok(()));
+        }
+        assert_eq!(attributes.log_event(event("hot", Some(3)), now(DAY_MS - 1)), Err(EventRefused::CodeFull(3)));
+        // Others go on; a higher limit counts what was logged; one that was taken away is none.
+        assert_eq!(attributes.log_event(event("cold", Some(1)), now(DAY_MS - 1)), Ok(()));
+        assert_eq!(attributes.log_event(event("hot", Some(4)), now(DAY_MS - 1)), Ok(()));
+        // The day began with the first event.
+        assert_eq!(attributes.log_event(event("hot", Some(3)), now(DAY_MS + EVENT_REPEAT_MS)), Ok(()));
+    }
+
+    #[test]
+    fn what_was_logged_before_a_restart_counts_until_its_day_is_over() {
+        let mut attributes = Attributes::default();
+        let event = |code, limit| NewEvent { code, description: "", number: 0, limit };
+        let first = UnixMillis(now(0).wall.0 - DAY_MS + 5_000);
+        let counts = vec![("hot".into(), 2), ("cold".into(), 96), ("sys_ota".into(), 40)];
+        attributes.restore_day(EventDay { first, counts }, now(0));
+        assert_eq!(attributes.log_event(event("hot", Some(2)), now(0)), Err(EventRefused::CodeFull(2)));
+        assert_eq!(attributes.log_event(event("cold", None), now(0)), Ok(()));
+        assert_eq!(attributes.log_event(event("mild", None), now(0)), Ok(()));
+        assert_eq!(attributes.log_event(event("wet", None), now(4_999)), Err(EventRefused::DayFull));
+        assert_eq!(attributes.log_event(event("hot", Some(2)), now(5_000)), Ok(()));
     }
 }

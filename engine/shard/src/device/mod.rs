@@ -1,5 +1,6 @@
 //! One device at its home: what outlives its connections.
 
+pub(crate) mod absence;
 pub(crate) mod attributes;
 pub(crate) mod catalog;
 pub(crate) mod firmware;

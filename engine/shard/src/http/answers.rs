@@ -24,7 +24,7 @@ fn refusal(dialect: Dialect, refused: Refused) -> Reply {
             return Reply::error(dialect, 400, "Can't find Event with this code in Product template");
         }
         Refused::NotStored | Refused::StoreFailed => 503,
-        Refused::EventTooSoon | Refused::EventsUsedUp => 429,
+        Refused::EventTooSoon | Refused::EventsUsedUp | Refused::EventCodeUsedUp(_) => 429,
         Refused::FieldIsReserved => 403,
         Refused::Time(_)
         | Refused::TokenIsSecret

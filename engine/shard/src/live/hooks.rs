@@ -125,12 +125,13 @@ impl Shard {
     /// A device as it is now.
     pub(super) fn card_of(&self, now: Now, position: u32) -> Card {
         let device = &self.devices[position];
+        let absent_s = self.absences.since_s(position);
         let since_ms = match device.connection() {
             Some(slot) => wall_at(now, self.connections[slot].begun.millis()).0,
-            None => u64::from(device.seen_s) * 1_000,
+            None => u64::from(absent_s.unwrap_or(device.seen_s)) * 1_000,
         };
         let code = device.last_end.map_or(0, End::number);
-        Card { org: device.org, is_online: device.slot.is_some(), since_ms, code }
+        Card { org: device.org, is_online: device.slot.is_some() || absent_s.is_some(), since_ms, code }
     }
 
     pub(super) fn card_row(&self, now: Now, device: DeviceId, is_fresh: bool) -> CardRow {

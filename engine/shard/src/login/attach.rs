@@ -34,6 +34,7 @@ impl Shard {
         self.counters.online += 1;
         self.counters.logins += 1;
         self.revoke_will(position);
+        self.absences.take(position);
         self.operator.changed.note(position);
         self.tell_presence(turn.now, position);
 
@@ -77,10 +78,12 @@ impl Shard {
         let record = &mut self.devices[position];
         if record.connection() == Some(slot) {
             record.slot = None;
-            record.seen_s = now.wall.seconds() as u32;
+            let since_s = std::mem::replace(&mut record.seen_s, now.wall.seconds() as u32);
             record.last_end = Some(end);
-            self.operator.changed.note(position);
-            self.tell_presence(now, position);
+            if !self.begin_absence(now, position, since_s, end) {
+                self.operator.changed.note(position);
+                self.tell_presence(now, position);
+            }
         }
     }
 }

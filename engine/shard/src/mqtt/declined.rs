@@ -91,7 +91,8 @@ impl Declined {
             Self::Topic => 801,
             Self::Name | Self::Refused(Refused::Fault(Fault::NoDatastream { .. })) => 802,
             Self::Refused(Refused::NotStored | Refused::StoreFailed) | Self::Busy => 805,
-            Self::Refused(Refused::EventTooSoon | Refused::EventsUsedUp) | Self::Quota => 804,
+            Self::Refused(Refused::EventTooSoon | Refused::EventsUsedUp | Refused::EventCodeUsedUp(_))
+            | Self::Quota => 804,
             Self::Refused(
                 Refused::NothingThere | Refused::TokenIsSecret | Refused::NoSuchEvent | Refused::NoSuchStream(_),
             )
@@ -114,7 +115,8 @@ impl Declined {
                 | Refused::NothingThere
                 | Refused::TokenIsSecret,
             ) => Reason::TopicNameInvalid,
-            Self::Refused(Refused::EventTooSoon | Refused::EventsUsedUp) | Self::Quota => Reason::QuotaExceeded,
+            Self::Refused(Refused::EventTooSoon | Refused::EventsUsedUp | Refused::EventCodeUsedUp(_))
+            | Self::Quota => Reason::QuotaExceeded,
             Self::Refused(Refused::OtherTemplate) => Reason::NotAuthorized,
             Self::Refused(Refused::Fault(_) | Refused::Time(_))
             | Self::Payload(_)

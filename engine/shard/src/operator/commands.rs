@@ -95,6 +95,7 @@ impl Shard {
             self.end(turn, slot, End::DeviceRemoved);
         }
         self.revoke_will(position);
+        self.absences.take(position);
         self.devices.remove(id);
         self.tell_all(turn.now, position, true);
         Report::Done
@@ -114,6 +115,7 @@ impl Shard {
             declined: self.counters.declined,
             wills: self.counters.wills,
             will_bytes: self.wills.bytes() as u64,
+            absent: self.absences.len() as u64,
             requests: self.counters.requests,
             asks: self.counters.asks,
             asks_refused: self.counters.asks_refused,
@@ -163,6 +165,7 @@ impl Shard {
         let attributes = device.rare.as_ref().map(|r| &r.attributes);
         Report::Device(Box::new(DeviceView {
             row: self.row(position),
+            absent: self.absences.since_s(position).is_some(),
             values: device.values.iter().map(|(pin, value, at)| (pin, value.into(), at.0)).collect(),
             properties: attributes
                 .map(|a| a.properties().map(|(p, n, v)| (p, n.into(), v.into())).collect())

@@ -11,12 +11,13 @@ impl Shard {
     fn glance(&self, position: u32) -> DeviceGlance {
         let device = &self.devices[position];
         let since_s = u64::from(device.seen_s);
+        let absent_s = self.absences.since_s(position).map(u64::from);
         let attributes = device.rare.as_ref().map(|rare| &rare.attributes);
         let firmware = device.firmware.map(|blob| InfoPairs::new(self.catalog.firmware.get(blob)));
         DeviceGlance {
             id: device.id,
-            is_online: device.slot.is_some(),
-            since_s,
+            is_online: device.slot.is_some() || absent_s.is_some(),
+            since_s: absent_s.unwrap_or(since_s),
             seen_s: match device.connection() {
                 Some(slot) => self.connections[slot].heard.millis().0 / 1_000 + self.clock.wall_offset_s,
                 None => since_s,

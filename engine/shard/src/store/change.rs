@@ -3,6 +3,7 @@
 use linchpin_protocol::model::{DeviceId, OrgId, Pin, UnixMillis};
 
 use crate::End;
+use crate::limits::EVENTS_PER_DAY;
 
 /// A change of a device, for the store.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,6 +64,32 @@ pub struct EventId {
     pub number: u32,
 }
 
+/// What a device has logged in a day.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EventDay {
+    /// When the first was logged.
+    pub first: UnixMillis,
+    /// How many of each code.
+    pub counts: Vec<(Box<str>, u16)>,
+}
+
+impl EventDay {
+    /// A day that begins.
+    #[must_use]
+    pub const fn new(first: UnixMillis) -> Self {
+        Self { first, counts: Vec::new() }
+    }
+
+    /// One more of a code; at most as many codes as a day has events.
+    pub fn count(&mut self, code: &str) {
+        match self.counts.iter().position(|(known, _)| **known == *code) {
+            Some(at) => self.counts[at].1 = self.counts[at].1.saturating_add(1),
+            None if self.counts.len() < EVENTS_PER_DAY as usize => self.counts.push((code.into(), 1)),
+            None => {}
+        }
+    }
+}
+
 /// What a device had when the server was last stopped, or what its journal adds to that.
 #[derive(Debug, Default)]
 pub struct Restored {
@@ -72,6 +99,8 @@ pub struct Restored {
     pub properties: Vec<(Pin, Box<str>, Box<[u8]>)>,
     /// Name, value.
     pub metadata: Vec<(Box<str>, Box<str>)>,
-    /// Events, oldest first: which, code, description.
+    /// Open events, oldest first: which, code, description.
     pub events: Vec<(EventId, Box<str>, Box<str>)>,
+    /// What was logged in the last 24 hours, open or not.
+    pub day: Option<EventDay>,
 }

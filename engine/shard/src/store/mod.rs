@@ -13,7 +13,7 @@ mod restore;
 use std::collections::VecDeque;
 
 pub use awaited::{AwaitedAnswer, AwaitedKind};
-pub use change::{Change, DeviceChange, EventId, Restored};
+pub use change::{Change, DeviceChange, EventDay, EventId, Restored};
 pub use intake::Intake;
 use parked::Parked;
 pub use points::Points;

@@ -3,7 +3,7 @@
 use linchpin_protocol::model::{Now, Pin, UnixMillis};
 
 use super::form::{ERASED, is_plain, stored};
-use crate::device::attributes::EventRefused;
+use crate::device::attributes::{EventRefused, NewEvent};
 use crate::device::verbs::Refused;
 use crate::{Change, DeviceChange, Effect, End, EventId, Intake, Shard, Turn};
 
@@ -104,16 +104,17 @@ impl Shard {
         !self.store.changed.is_empty()
     }
 
-    /// Log an event of a device and store it.
+    /// Log an event (code, description) of a device and store it.
     pub(crate) fn store_event(
         &mut self,
         turn: &mut Turn<'_>,
         position: u32,
-        code: &str,
-        description: &str,
+        (code, description): (&str, &str),
+        limit: Option<u16>,
     ) -> Result<(), EventRefused> {
         let id = self.entry_id(turn.now);
-        self.devices[position].rare_mut().attributes.log_event(code, description, turn.now, id.number)?;
+        let event = NewEvent { code, description, number: id.number, limit };
+        self.devices[position].rare_mut().attributes.log_event(event, turn.now)?;
         self.tell_event(turn.now, position, id, code, description);
         if self.store.intake != Intake::Memory {
             self.store_change(turn, position, Change::Event { id, code: code.into(), description: description.into() });

@@ -45,7 +45,8 @@ impl Shard {
             // A value that does not fit was stored under larger limits.
             let _ = device.values.restore(pin, value_of(&value), at);
         }
-        if restored.properties.is_empty() && restored.metadata.is_empty() && restored.events.is_empty() {
+        let has_attributes = !(restored.properties.is_empty() && restored.metadata.is_empty());
+        if !has_attributes && restored.events.is_empty() && restored.day.is_none() {
             return;
         }
         let attributes: &mut Attributes = &mut device.rare_mut().attributes;
@@ -56,7 +57,10 @@ impl Shard {
             let _ = attributes.set_metadata(&name, &value);
         }
         for (id, code, description) in restored.events {
-            attributes.restore_event(id, code, description, now);
+            attributes.restore_event(id, code, description);
+        }
+        if let Some(day) = restored.day {
+            attributes.restore_day(day, now);
         }
     }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use linchpin_protocol::http::History;
 use linchpin_protocol::model::{DeviceId, Pin, UnixMillis};
 use linchpin_shard::{
-    AwaitedAnswer, Change, ConnRef, DeviceChange, DeviceView, Effects, End, EventId, FieldAsk, Restored,
+    AwaitedAnswer, Change, ConnRef, DeviceChange, DeviceView, Effects, End, EventDay, EventId, FieldAsk, Restored,
 };
 
 /// Values of a pin: when, value.
@@ -74,6 +74,7 @@ impl Store {
         for ((_, at, number), (code, description)) in of_device {
             let id = EventId { at: UnixMillis(*at), number: *number };
             restored.events.push((id, code.clone(), description.clone()));
+            restored.day.get_or_insert_with(|| EventDay::new(id.at)).count(code);
         }
         restored
     }

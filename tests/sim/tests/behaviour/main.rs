@@ -1,5 +1,6 @@
 //! What the server does, one behaviour a file, in virtual time.
 
+mod absence;
 mod bodies;
 mod bridges;
 mod clock_and_metadata;

@@ -1,7 +1,7 @@
 //! What a page is told, and when.
 
 use linchpin_protocol::live::{LiveAsk, LivePresence, LiveReport, LiveSelection, LiveValue, Subjects, WatchedPins};
-use linchpin_protocol::model::Pin;
+use linchpin_protocol::model::{Pin, Template, TemplateId};
 use linchpin_protocol::mqtt::Level;
 use linchpin_shard::{End, LiveRights};
 use linchpin_sim::{MqttLogin, MqttScript, Script};
@@ -54,6 +54,46 @@ fn a_snapshot_comes_first_and_then_what_changes() {
         assert_eq!((row.device, row.state, row.code), (5, LivePresence::Offline, End::PeerReset.number()));
         assert!(world.wall_ms().abs_diff(row.since_ms) < 2_000);
     }
+}
+
+#[test]
+fn a_page_hears_of_an_absence_when_the_wait_of_the_template_is_over() {
+    let mut world = World::new(&options(3));
+    let id = TemplateId::parse(b"TMPLwait").expect("valid");
+    world.add_template(&Template::new(id, "Wait".into(), Vec::new(), Vec::new()).with_offline_wait(30));
+    let token = world.add_device(4, Some(id));
+    world.grant(1, &grant(&[(1, LiveRights::ALL)]));
+    let script = Script::introduced(&mut world, &token);
+    let mut page = Page::open(&mut world, 1, true);
+    page.watch(&mut world, 3, &[4], &[]);
+    page.run(&mut world, 300);
+    world.abort(script.conn);
+    page.run(&mut world, 1_000);
+    assert_eq!(page.presence[&4], LivePresence::Online);
+    // Who begins to watch meanwhile sees the same.
+    let mut late = Page::open(&mut world, 1, true);
+    late.watch(&mut world, 5, &[4], &[]);
+    late.run(&mut world, 300);
+    assert_eq!(late.presence[&4], LivePresence::Online);
+    // Back in time: nobody heard of it.
+    let script = Script::introduced(&mut world, &token);
+    page.run(&mut world, 31_000);
+    let is_offline = |(_, report): &(u64, LiveReport)| match report {
+        LiveReport::Presence { rows } => rows.iter().any(|row| row.state != LivePresence::Online),
+        _ => false,
+    };
+    assert!(!page.reports.iter().any(is_offline));
+    world.abort(script.conn);
+    let left_ms = world.wall_ms();
+    page.run(&mut world, 29_000);
+    assert_eq!(page.presence[&4], LivePresence::Online);
+    page.run(&mut world, 2_000);
+    assert_eq!(page.presence[&4], LivePresence::Offline);
+    let row = page.reports.iter().rev().find_map(|(_, report)| match report {
+        LiveReport::Presence { rows } => Some(rows[0]),
+        _ => None,
+    });
+    assert!(row.expect("it was told").since_ms.abs_diff(left_ms) < 2_000, "since it left");
 }
 
 #[test]

@@ -143,15 +143,17 @@ pub(in crate::command) async fn diary(
     // Who has just gone is not said to be there.
     desk.fleet.refresh(&desk.shards).await?;
     let online = desk.fleet.lock().device(device.0).map(|device| device.presence).filter(|presence| presence.is_online);
+    // Shown as online is also who is away for less than its template's wait; its end is the newest line then.
+    let peer = one::view(desk, device.0).await?.peer;
     let mut lines = Vec::new();
-    if let Some(presence) = online {
+    if let (Some(presence), Some(peer)) = (online, peer) {
         lines.push(FleetDiaryLine {
             at_ms: u64::from(presence.since_s) * 1_000,
             kind: "online".to_owned(),
             code: 0,
             sentence: "The device logged in.".to_owned(),
             fix: None,
-            address: one::view(desk, device.0).await?.peer.map(|peer| peer.ip().to_string()),
+            address: Some(peer.ip().to_string()),
             lasted_ms: None,
         });
     }

@@ -158,8 +158,7 @@ pub struct SheetEvent {
     /// The text where the device sends none.
     #[serde(default)]
     pub text: String,
-    /// How many a device may log in a day; 0: as many as the server allows. Retained for tools: the server counts all events of a
-    /// device together, by its own limit, and not yet by this one.
+    /// How many a device may log in 24 hours; 0: as many as the server allows, 100 of all events together. More are refused.
     #[serde(default)]
     pub per_day: u16,
 }
@@ -222,7 +221,8 @@ pub struct SheetConnection {
     /// Are its devices served over TLS only?
     #[serde(default)]
     pub tls_required: bool,
-    /// How long a device may be away before it counts as offline, s. Retained for tools: the server says at once who is away.
+    /// How long a device may be away before it is shown as offline, s. One that is back before was never away: lists, counts and
+    /// live sockets show it as online all the time. Its diary and `isHardwareConnected` say what its connections do.
     #[serde(default)]
     #[schemars(range(max = 31_536_000))]
     pub offline_wait_s: u32,

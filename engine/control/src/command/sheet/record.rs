@@ -230,7 +230,7 @@ pub(super) fn parts(
     let codes = events.iter().map(|event| event.code.clone()).collect();
     let template = Template::new(id, name.into(), streams, codes).with_tls_required(connection.tls_required);
     let sheet = SheetRecord { events, offline_wait_s: connection.offline_wait_s, ..SheetRecord::default() };
-    TemplateRecord { template, streams: sheets, sheet }
+    TemplateRecord { template, streams: sheets, sheet: SheetRecord::default() }.with_sheet(sheet)
 }
 
 fn line_of(template: &Template, stream: &Datastream, sheet: &StreamSheet) -> SheetStream {

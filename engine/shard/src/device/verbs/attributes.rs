@@ -54,13 +54,16 @@ impl Shard {
         code: &str,
         description: &str,
     ) -> Result<(), Refused> {
-        if self.template_of(position).is_some_and(|template| !template.has_event(code)) {
+        let template = self.template_of(position);
+        if template.is_some_and(|template| !template.has_event(code)) {
             return Err(Refused::NoSuchEvent);
         }
+        let limit = template.and_then(|template| template.event_limit(code));
         self.takes_changes()?;
-        self.store_event(turn, position, code, description).map_err(|refused| match refused {
+        self.store_event(turn, position, (code, description), limit).map_err(|refused| match refused {
             EventRefused::TooSoon => Refused::EventTooSoon,
             EventRefused::DayFull => Refused::EventsUsedUp,
+            EventRefused::CodeFull(limit) => Refused::EventCodeUsedUp(limit),
         })
     }
 

@@ -53,6 +53,8 @@ pub enum Refused {
     EventTooSoon,
     /// The device has logged `limits::EVENTS_PER_DAY` events today.
     EventsUsedUp,
+    /// The device has logged as many events of this code today as its template allows.
+    EventCodeUsedUp(u16),
     /// The firmware was made for another template.
     OtherTemplate,
 }
@@ -109,6 +111,10 @@ impl fmt::Display for Refused {
             Self::EventTooSoon => f.write_str("The same event came less than a second ago: log it less often."),
             Self::EventsUsedUp => {
                 write!(f, "The device has logged {EVENTS_PER_DAY} events today: log fewer.")
+            }
+            Self::EventCodeUsedUp(limit) => {
+                let events = if limit == 1 { "event" } else { "events" };
+                write!(f, "The template allows {limit} {events} of this code a day, the device has logged them: log fewer.")
             }
             Self::OtherTemplate => f.write_str("The firmware names another template than the device has."),
         }
