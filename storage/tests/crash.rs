@@ -10,11 +10,12 @@ mod world;
 use std::path::Path;
 use std::time::Duration;
 
+use linchpin_protocol::model::Pin;
 use linchpin_storage::schema::Device;
 use linchpin_storage::{Class, Error, Store};
-use world::child::{Cost, Running, check, now_ms, number_of, settings_at};
+use world::child::{Cost, ROUNDING_MS, Running, check, now_ms, number_of, settings_at};
 use world::disk::{Disk, FileSystem, may_mount};
-use world::{Folder, a_device, add_org, close, device_key};
+use world::{Folder, a_device, add_org, close, device, device_key, org};
 
 /// What the tests below start.
 #[test]
@@ -169,6 +170,46 @@ fn power_cuts(what: &str, disk: &Disk, cuts: u32) {
         costs.push(check(settings_at(&folder, &anchor), &said, first, ended_ms));
     }
     report(what, &costs);
+    disk.unmount();
+}
+
+/// Points of a device of which nothing is in memory, on a disk that is gone: nobody has been told so by a failed write yet.
+#[test]
+fn points_that_a_dead_disk_refuses_are_at_risk() {
+    if !may_mount("points that a dead disk refuses") {
+        return;
+    }
+    let disk = Disk::new("unreadable", 256);
+    let path = disk.mount.join("data");
+    std::fs::create_dir(&path).expect("a folder");
+    let open = || Store::open(settings_at(&path, &disk.folder.at("anchor"))).expect("opens");
+    let write = |store: &Store, value: &[u8]| {
+        let mut lane = store.telemetry_lane().expect("a lane");
+        lane.write(org(1), device(1), Pin::new_virtual(0), now_ms(), value).expect("room");
+        lane.close_batch().expect("room");
+    };
+    let store = open();
+    add_org(&store, 1, "Acme");
+    write(&store, b"1");
+    store.store_all().expect("stores");
+    close(store);
+    let store = open();
+    disk.cut();
+    let begun = std::time::Instant::now();
+    write(&store, b"2");
+    while store.figures().telemetry_batches == 0 {
+        assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", store.figures());
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    std::thread::sleep(Duration::from_millis(100));
+    let least_ms = 100 - ROUNDING_MS;
+    let figures = store.figures();
+    assert!(
+        figures.refused_points == 1 || figures.unjournaled_batches == 1,
+        "it is in memory or on the disk: {figures:?}"
+    );
+    assert!(figures.unsynced_ms >= least_ms, "{figures:?}");
+    drop(store);
     disk.unmount();
 }
 

@@ -52,6 +52,8 @@ pub(crate) struct Collector {
     next_chunk: u64,
     by_org: Slots<u32, Vec<u8>>,
     record: Vec<u8>,
+    /// A point of the batch that is being taken was refused, because its device cannot be read.
+    is_unreadable: bool,
     pub(crate) storing: Storing,
     /// Samples in memory.
     pub(crate) samples: usize,
@@ -80,6 +82,7 @@ impl Collector {
             next_chunk: base,
             by_org: Slots::default(),
             record: Vec::new(),
+            is_unreadable: false,
             storing: Storing::default(),
             samples: 0,
             open_bytes: 0,
@@ -218,6 +221,7 @@ impl Collector {
     /// Journal a batch and collect its points, or hold it until the replay is over; memory for the next one.
     fn take(&mut self, points: PointBatch) -> Vec<u8> {
         self.newest += 1;
+        self.is_unreadable = false;
         let mut fields = Fields(&points.bytes);
         let mut count = 0;
         while !fields.0.is_empty() {
@@ -237,6 +241,9 @@ impl Collector {
         let collected = &self.inner.collected;
         collected.points.fetch_add(count, Ordering::Relaxed);
         collected.batches.fetch_add(1, Ordering::Relaxed);
+        if self.is_unreadable {
+            collected.at_risk.refuse(self.newest, points.begun);
+        }
         if let Err(error) = self.journal(&points) {
             tracing::warn!(%error, "a journal batch was not written");
         }
@@ -273,6 +280,7 @@ impl Collector {
                     if matches!(error, Error::Erased { .. } | Error::Key { .. }) {
                         tracing::debug!(%error, "a point was refused");
                     } else {
+                        self.is_unreadable = true;
                         tracing::error!(%error, "a point was refused");
                     }
                     return false;

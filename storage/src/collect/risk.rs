@@ -63,6 +63,8 @@ pub(crate) struct AtRisk {
     lanes: Mutex<Vec<Arc<LaneClock>>>,
     batches: Mutex<BTreeMap<u64, Batch>>,
     failed: AtomicU64,
+    /// The newest batch with points that were refused because their device cannot be read, and when the first of these was begun.
+    unreadable: Mutex<Option<(u64, Instant)>>,
 }
 
 impl AtRisk {
@@ -95,8 +97,17 @@ impl AtRisk {
         });
     }
 
+    /// Points of a batch were refused, because what is stored of their device cannot be read: by a damaged record, or by a disk
+    /// that is gone. Until the disk has taken something since, nobody knows which.
+    pub(crate) fn refuse(&self, number: u64, begun: Instant) {
+        let mut unreadable = self.unreadable.lock().unwrap_or_else(PoisonError::into_inner);
+        let begun = unreadable.map_or(begun, |(_, first)| first.min(begun));
+        *unreadable = Some((number, begun));
+    }
+
     /// All points of batches below this number are stored.
     pub(crate) fn stored_below(&self, number: u64) {
+        self.unreadable.lock().unwrap_or_else(PoisonError::into_inner).take_if(|(newest, _)| *newest < number);
         self.with(|batches| batches.retain(|at, batch| *at >= number || !batch.has_failed));
     }
 
@@ -119,7 +130,8 @@ impl AtRisk {
             open.filter_map(|clock| clock.oldest()).min()
         };
         let taken = self.with(|batches| batches.values().map(|batch| batch.begun).min());
-        open.into_iter().chain(taken).min().map_or(0, |begun| begun.elapsed().as_millis() as u64)
+        let refused = self.unreadable.lock().unwrap_or_else(PoisonError::into_inner).map(|(_, begun)| begun);
+        open.into_iter().chain(taken).chain(refused).min().map_or(0, |begun| begun.elapsed().as_millis() as u64)
     }
 }
 
@@ -204,5 +216,19 @@ mod tests {
         assert!(risk.has_failed());
         risk.stored_below(2);
         assert!(!risk.has_failed() && risk.oldest_ms() == 0);
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_at_risk_until_something_is_stored_since() {
+        let risk = AtRisk::default();
+        risk.refuse(7, Instant::now() - Duration::from_secs(9));
+        risk.refuse(8, Instant::now());
+        risk.stored_below(8);
+        assert!(
+            risk.oldest_ms() >= 9_000 && !risk.has_failed(),
+            "one damaged record does not make all others be stored"
+        );
+        risk.stored_below(9);
+        assert_eq!(risk.oldest_ms(), 0);
     }
 }

@@ -34,7 +34,7 @@ pub struct StoreFigures {
     pub telemetry_batches: u64,
     /// Journal batches that the disk did not take.
     pub unjournaled_batches: u64,
-    /// Points of organizations without a key, or older than what is retained.
+    /// Points of organizations without a key, older than what is retained, or of devices whose records cannot be read.
     pub refused_points: u64,
     /// Raw points given up because neither disk nor memory had room.
     pub given_up_points: u64,

@@ -26,7 +26,7 @@ const DELAY_MS: u64 = 60;
 /// What is stated for class B while a sync takes half of it at most, ms.
 const CLASS_B_MS: u64 = 1_000;
 /// Two clocks that are read one after the other and cut to whole milliseconds may differ by this, ms.
-const ROUNDING_MS: u64 = 3;
+pub const ROUNDING_MS: u64 = 3;
 const TELEMETRY: u32 = 1_000_000;
 
 pub fn now_ms() -> u64 {

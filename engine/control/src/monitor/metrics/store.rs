@@ -53,9 +53,11 @@ pub(super) const OF_STORE: &[Single<StoreFigures>] = &[
     ),
     counter("linchpin_store_points_total", "Values taken into the journal.", |f| f.telemetry_points as f64),
     counter("linchpin_store_point_batches_total", "Batches they came in.", |f| f.telemetry_batches as f64),
-    counter("linchpin_store_refused_points_total", "Values refused: too old, or their organization was erased.", |f| {
-        f.refused_points as f64
-    }),
+    counter(
+        "linchpin_store_refused_points_total",
+        "Values refused: too old, of an erased organization, or of a device whose records cannot be read.",
+        |f| f.refused_points as f64,
+    ),
     counter("linchpin_store_lost_points_total", "Values left out of history: disk and memory had no room.", |f| {
         f.given_up_points as f64
     }),
