@@ -50,7 +50,7 @@ pub(crate) fn run(data: &Path, sizes: Sizes) -> Outcome {
     let mut growth = Growth::begin()?;
     let begun = Instant::now();
     let loaded = Keep::new(Arc::clone(&store)).load()?;
-    let (devices_s, a_device) = (begun.elapsed().as_secs_f64(), growth.each(sizes.devices)?);
+    let (devices_s, a_device) = (begun.elapsed().as_secs_f64(), growth.each(fill::devices_in_all(sizes))?);
     let begun = Instant::now();
     let loader = Loader::open(Arc::clone(&store))?;
     let (people_s, a_person) = (begun.elapsed().as_secs_f64(), growth.each(sizes.people)?);

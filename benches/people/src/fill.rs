@@ -10,8 +10,14 @@ use linchpin_storage::{Batch, Class, Store};
 
 use crate::{Outcome, Sizes, now_ms};
 
-/// Devices of the first organization that are looked at.
+/// Devices of the first organization that are looked at: they are there and have both tags.
 pub(crate) const WATCHED: u32 = 10_000;
+/// Those of it that are there and have one tag only.
+pub(crate) const OTHERWISE: u32 = 1_000;
+/// Those of it that have both tags and are not there.
+const AWAY: u32 = 9_000;
+/// All devices of the first organization.
+const OF_FIRST: u32 = WATCHED + OTHERWISE + AWAY;
 /// The first number that nobody has.
 const FIRST: u32 = 1_000;
 const BATCH_BYTES: usize = 1 << 20;
@@ -23,9 +29,14 @@ pub(crate) fn token(number: u32) -> Token {
     Token::from_random(&seed)
 }
 
-/// Tokens of the devices that are looked at.
-pub(crate) fn watched() -> impl Iterator<Item = Token> {
-    (FIRST..FIRST + WATCHED).map(token)
+/// Tokens of the devices that connect.
+pub(crate) fn connected() -> impl Iterator<Item = Token> {
+    (FIRST..FIRST + WATCHED + OTHERWISE).map(token)
+}
+
+/// How many devices there will be.
+pub(crate) fn devices_in_all(sizes: Sizes) -> u32 {
+    sizes.devices.max(OF_FIRST)
 }
 
 /// The token of somebody's session.
@@ -131,16 +142,17 @@ pub(crate) fn accounts(store: &Store, sizes: Sizes) -> Outcome {
     filling.end(CounterName::User, people(sizes).end)
 }
 
-/// Devices: those that are looked at in the first organization, the others in all of them by turns.
+/// Devices: those that are looked at in the first organization, with as many others that a filter must leave out, the rest in all
+/// organizations by turns.
 pub(crate) fn devices(store: &Store, template: TemplateId, sizes: Sizes) -> Outcome {
     let (mut filling, now) = (Filling::new(store), now_ms());
-    let end = FIRST + sizes.devices.max(WATCHED);
+    let end = FIRST + devices_in_all(sizes);
     for number in FIRST..end {
-        let is_watched = number < FIRST + WATCHED;
-        let at = if is_watched { org(1)? } else { org_of(number, sizes)? };
+        let at = if number < FIRST + OF_FIRST { org(1)? } else { org_of(number, sizes)? };
+        let has_one_tag = (WATCHED..WATCHED + OTHERWISE).contains(&(number - FIRST)) || at != org(1)?;
         let (token, id) = (token(number), DeviceId::new(number).ok_or("zero")?);
         let mut record = Device::new(format!("Pump {number}").into(), Some(template), token, now);
-        record.tags = if is_watched { vec!["pump".into(), "north".into()] } else { vec!["pump".into()] };
+        record.tags = if has_one_tag { vec!["pump".into()] } else { vec!["pump".into(), "north".into()] };
         filling.batch.put(&DeviceKey::new(at, id), &record)?;
         filling.batch.put_index(&store.token_digest(&token), &IndexEntry { org: at, number })?;
         filling.pour()?;

@@ -45,7 +45,7 @@ pub(crate) fn run(sizes: Sizes) -> Outcome {
     println!(
         "{{\"start_s\":{:.2},\"server_bytes\":{large},\"server_bytes_a_device\":{}}}",
         start.as_secs_f64(),
-        large.saturating_sub(small) / u64::from(sizes.devices)
+        large.saturating_sub(small) / u64::from(fill::devices_in_all(sizes))
     );
     let wires = connect(server.address())?;
     let admin = SignedIn::new(server.address(), "bench@example.com", PASSWORD);
@@ -77,12 +77,12 @@ fn bytes_below(folder: &std::path::Path) -> u64 {
         .sum()
 }
 
-/// The devices that are looked at: each is there and has sent a value.
+/// The devices that are looked at, and those that the tags leave out: each is there and has sent a value.
 fn connect(address: SocketAddr) -> Outcome<Vec<Wire>> {
     let limit = getrlimit(Resource::Nofile);
     setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit })?;
-    let mut wires = Vec::with_capacity(fill::WATCHED as usize);
-    for token in fill::watched() {
+    let mut wires = Vec::with_capacity((fill::WATCHED + fill::OTHERWISE) as usize);
+    for token in fill::connected() {
         let mut wire = Wire::login(address, token.expose());
         wire.send_parts(command::HARDWARE, &["vw", "1", "21.5"]);
         wires.push(wire);
