@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::fmt;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::cause::Cause;
@@ -49,4 +50,10 @@ pub(super) fn read(path: &Path) -> Result<Vec<u8>, TlsError> {
         }
         _ => wrong(path, error),
     })
+}
+
+/// What is wrong with who may read or write a key. Its group may read it: so a service gets the key of another program.
+pub(super) fn exposed(key: &Path) -> Option<String> {
+    let mode = std::fs::metadata(key).ok()?.mode() & 0o777;
+    (mode & 0o027 != 0).then(|| format!("others may read or exchange this key (mode {mode:o}): run chmod o=,g-w on it"))
 }

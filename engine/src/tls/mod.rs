@@ -21,7 +21,7 @@ use linchpin_tls::{
 };
 
 pub(crate) use error::TlsError;
-use error::{read, wrong};
+use error::{exposed, read, wrong};
 pub(crate) use local::Local;
 pub(crate) use ordered::{AcmeConfig, Ordering, TrustedRoot, open_tls, order_again};
 use tickets::TicketFile;
@@ -125,6 +125,9 @@ impl TlsConfig {
 
     fn identity(&self, chain: &Path, key: &Path, now_s: u64) -> Result<Identity, TlsError> {
         let (chain_pem, key_pem) = (read(chain)?, zeroize(read(key)?));
+        if let Some(warning) = exposed(key) {
+            tracing::warn!("{}: {warning}", key.display());
+        }
         let at = |fault: &SetupFault| match fault {
             SetupFault::Key | SetupFault::KeyMismatch | SetupFault::Pem("private key") => key,
             _ => chain,

@@ -4,7 +4,7 @@ use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
-use linchpin_compat::{Server, Wire};
+use linchpin_compat::{Frame, Server, Wire, command};
 use linchpin_e2e::{Http, Secure};
 use linchpin_fleet::tls::{Trust, Way};
 use rustix::net::{AddressFamily, SocketFlags, SocketType};
@@ -99,6 +99,25 @@ fn devices_log_in_on_a_table_full_of_idle_clients() {
     wires.iter_mut().for_each(Wire::expect_pong);
     assert_eq!(wires.len(), 10);
     drop(idle);
+}
+
+/// Whichever shards the connections come to, an address has one number of failed logins.
+#[test]
+fn wrong_logins_are_counted_over_all_shards() {
+    const GUESSES: usize = 600;
+    let server = Server::dev().shards(4).start();
+    let begun = Instant::now();
+    let guess = |n: usize| {
+        let mut wire = Wire::connect(server.address());
+        // Who failed too often may be gone before its next byte.
+        let _ = wire.try_send_bytes(&Frame::new(command::LOGIN, 1, format!("{n:032}").as_bytes()).bytes());
+        wire.receive(PATIENCE).is_some()
+    };
+    let answered = (0..GUESSES).filter(|n| guess(*n)).count();
+    // 200 at once and one a second.
+    let most = 200 + begun.elapsed().as_secs() as usize + 1;
+    assert!((200..=most).contains(&answered), "{answered} of {GUESSES} wrong logins were answered, {most} may be");
+    Wire::login(server.address(), &server.devices()[0].token).expect_pong();
 }
 
 #[test]

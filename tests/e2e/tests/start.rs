@@ -62,6 +62,28 @@ fn the_data_directory_and_the_admin_socket_are_private() {
     assert_eq!(mode(&server.data_path().join("admin.sock")), 0o600);
 }
 
+/// What others may write into, or another user owns, could be exchanged under the server.
+#[test]
+fn a_data_directory_of_others_is_not_used() {
+    let folder = Folder::new();
+    let data = folder.path().join("data");
+    std::fs::create_dir(&data).expect("a folder");
+    let expect_refused = |words: &str| {
+        let Err((status, log)) = Server::dev().option("--data", &data).try_start() else { panic!("it must not start") };
+        assert!(!status.success() && log.contains(words), "{log}");
+        assert_eq!(std::fs::read_dir(&data).expect("a folder").count(), 0, "something was written");
+    };
+    for others in [0o777, 0o770, 0o757] {
+        std::fs::set_permissions(&data, std::fs::Permissions::from_mode(others)).expect("its own folder");
+        expect_refused("chmod go-w");
+    }
+    std::fs::set_permissions(&data, std::fs::Permissions::from_mode(0o755)).expect("its own folder");
+    if rustix::process::geteuid().is_root() {
+        std::os::unix::fs::chown(&data, Some(65_534), None).expect("root may");
+        expect_refused("sudo -u '#65534'");
+    }
+}
+
 #[test]
 fn more_devices_get_a_private_file_of_tokens_and_all_log_in() {
     let server = Server::dev().shards(3).devices(40).start();

@@ -1,5 +1,7 @@
 //! TLS of `linchpin serve`: certificates from files, clients' certificates, plain ports that are off.
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, SystemTime};
@@ -262,14 +264,27 @@ fn mistakes_name_the_file_and_what_is_wrong() {
     wrong(&good, &["ca.pem", "no certificate"]);
 }
 
+/// The server goes on with it: whoever could read it has it.
+#[test]
+fn a_key_of_a_certificate_that_others_may_read_is_said() {
+    let issued = Issued::new();
+    for (mode, is_exposed) in [(0o644, true), (0o660, true), (0o640, false), (0o600, false)] {
+        std::fs::set_permissions(issued.path("key.pem"), Permissions::from_mode(mode)).expect("its own file");
+        let server = Server::serve(&issued.config()).start();
+        let said = format!("key.pem: others may read or exchange this key (mode {mode:o}): run chmod");
+        assert_eq!(server.log().contains(&said), is_exposed, "{mode:o}: {}", server.log());
+        let (status, text) = check(&issued.config());
+        assert_eq!((status, text.contains(&said)), (Some(0), is_exposed), "{mode:o}: {text}");
+    }
+}
+
 #[test]
 fn a_key_of_tickets_that_others_may_read_stops_the_start() {
-    use std::os::unix::fs::PermissionsExt;
     let mut server = Server::dev().start();
     let _ = server.stop();
     let data = server.data_path();
     let key: &Path = &data.join("unseal.key");
-    std::fs::set_permissions(key, std::fs::Permissions::from_mode(0o644)).expect("its own file");
+    std::fs::set_permissions(key, Permissions::from_mode(0o644)).expect("its own file");
     let Err((status, log)) = Server::dev().option("--data", &data).option("--tls", "127.0.0.1:0").try_start() else {
         panic!("it must not start")
     };
