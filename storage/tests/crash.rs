@@ -41,11 +41,13 @@ fn report(what: &str, costs: &[Cost]) {
     assert!(sum > costs.len() * 20, "{sum} writes: too little was written to show anything");
 }
 
-/// Different at each end, the same in each run.
-fn pause(round: u32) -> Duration {
-    // Now and then long enough for class B to be due.
-    let long = if round % 7 == 6 { 1_500 } else { 0 };
-    Duration::from_millis(long + 80 + u64::from(round.wrapping_mul(2_654_435_761) >> 8) % 500)
+/// Let it run: differently long at each end, the same in each run. Now and then long enough for class B to be due.
+fn pause(running: &Running, round: u32, seed: u32) {
+    let number = round.wrapping_add(seed.wrapping_mul(1_009));
+    std::thread::sleep(Duration::from_millis(80 + u64::from(number.wrapping_mul(2_654_435_761) >> 8) % 500));
+    if round % 7 == 6 {
+        running.await_events(20);
+    }
 }
 
 #[test]
@@ -59,7 +61,7 @@ fn nothing_acknowledged_is_lost_when_the_program_is_killed() {
     for round in 0..number_of("LINCHPIN_KILLS", 50) {
         let first = round * 10_000 + round % 2 + 1;
         let mut running = Running::start(&folder.0, &anchor, first);
-        std::thread::sleep(pause(round));
+        pause(&running, round, 0);
         let ended_ms = now_ms();
         let said = running.kill();
         costs.push(check(settings_at(&folder.0, &anchor), &said, first, ended_ms));
@@ -161,7 +163,7 @@ fn power_cuts(what: &str, disk: &Disk, cuts: u32) {
     for round in 0..cuts {
         let first = round * 10_000 + round % 2 + 1;
         let mut running = Running::start(&folder, &anchor, first);
-        std::thread::sleep(pause(round.wrapping_add(seed.wrapping_mul(1_009))));
+        pause(&running, round, seed);
         let ended_ms = now_ms();
         disk.cut();
         let said = running.kill();

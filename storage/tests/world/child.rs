@@ -196,6 +196,19 @@ impl Running {
         running
     }
 
+    /// Let it run until so many events must be on the disk, however slow the machine is.
+    pub fn await_events(&self, count: usize) {
+        let begun = Instant::now();
+        let are_old = || {
+            let said = self.said.lock().expect("a lock");
+            let before_ms = now_ms() - 3 * CLASS_B_MS / 2;
+            pairs(&said, "B ").filter(|(at_ms, _)| *at_ms < before_ms).count() >= count
+        };
+        while !are_old() && begun.elapsed() < Duration::from_secs(30) {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
     pub fn kill(&mut self) -> Vec<String> {
         // Through strace its own child would go on.
         let own = self.said.lock().expect("a lock").iter().find_map(|line| Some(line.split_once("pid ")?.1.to_owned()));
