@@ -310,7 +310,7 @@ impl Collector {
     /// Seal and hand over the journal records of the newest number.
     fn journal(&mut self, points: &PointBatch) -> Result<(), Error> {
         let mut batch = Batch::new(self.inner.sealing(Sealer::Collector));
-        let mut is_empty = true;
+        let (mut is_empty, mut unsealed) = (true, None);
         for (org, raw) in self.by_org.iter_mut().filter(|(_, raw)| !raw.is_empty()) {
             self.record.clear();
             journal::pack(points.base_ms, raw, &mut self.record);
@@ -318,18 +318,26 @@ impl Collector {
             let org = OrgId::new(*org).expect("it came from one");
             match batch.put_sealed(Family::Journal, 0, &journal::key(self.newest, org), &self.record) {
                 Ok(()) => is_empty = false,
-                Err(error) => tracing::debug!(%error, "points of an organization without a key were refused"),
+                Err(error @ (Error::Erased { .. } | Error::Key { .. })) => {
+                    tracing::debug!(%error, "points of an organization without a key were refused");
+                }
+                // No data key could be registered: the points are in memory only.
+                Err(error) => unsealed = Some(error),
             }
         }
-        if is_empty {
+        if is_empty && unsealed.is_none() {
             return Ok(());
         }
         let (number, at_risk) = (self.newest, self.inner.collected.at_risk.clone());
         at_risk.begin(number, points.begun);
         let done = {
-            let at_risk = at_risk.clone();
-            move |result: Result<(), Error>| at_risk.done(number, result.is_ok())
+            let (at_risk, is_whole) = (at_risk.clone(), unsealed.is_none());
+            move |result: Result<(), Error>| at_risk.done(number, is_whole && result.is_ok())
         };
+        if let Some(error) = unsealed.filter(|_| is_empty) {
+            done(Ok(()));
+            return Err(error);
+        }
         let handed = self.inner.queue.write_patiently(Class::C, batch.writes, Some(Box::new(done)));
         handed.inspect_err(|_| at_risk.done(number, false))
     }

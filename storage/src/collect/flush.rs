@@ -297,8 +297,8 @@ impl Collector {
     fn trim(&mut self) {
         let bound = self.first_dirty().unwrap_or(self.number + 1);
         let at_risk = Arc::clone(&self.inner.collected.at_risk);
-        let has_failed = at_risk.has_failed();
-        if !self.storing.may_trim || (bound <= self.storing.trimmed && !has_failed) {
+        let waits = at_risk.waits();
+        if !self.storing.may_trim || (bound <= self.storing.trimmed && !waits) {
             return;
         }
         let mut writes = EncodedWrites::default();
@@ -312,7 +312,7 @@ impl Collector {
             }
         };
         let (class, done): (Class, Option<Done>) =
-            if has_failed { (Class::C, Some(Box::new(is_stored))) } else { (Class::B, None) };
+            if waits { (Class::C, Some(Box::new(is_stored))) } else { (Class::B, None) };
         if self.inner.queue.write_patiently(class, writes, done).is_ok() {
             self.storing.trimmed = self.storing.trimmed.max(bound);
         }
