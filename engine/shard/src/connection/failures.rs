@@ -82,13 +82,23 @@ mod tests {
 
     #[test]
     fn shards_that_count_at_once_lose_nothing() {
-        let table = LoginFailures::new([5; 16]);
+        // Begun together and often: four threads that start one after the other hardly meet.
+        let (tables, together) = ([const { LoginFailures::new([5; 16]) }; 50], std::sync::Barrier::new(4));
         let bad = ip("198.51.100.9");
-        let passed: usize = std::thread::scope(|scope| {
-            let shard = || (0..200).filter(|_| !table.failed_too_often(&bad, Millis(1_000))).count();
+        let shard = || -> Vec<usize> {
+            let count = |table: &LoginFailures| {
+                together.wait();
+                (0..200).filter(|_| !table.failed_too_often(&bad, Millis(1_000))).count()
+            };
+            tables.iter().map(count).collect()
+        };
+        let passed: Vec<Vec<usize>> = std::thread::scope(|scope| {
             let shards: Vec<_> = (0..4).map(|_| scope.spawn(shard)).collect();
-            shards.into_iter().map(|shard| shard.join().expect("counts")).sum()
+            shards.into_iter().map(|shard| shard.join().expect("counts")).collect()
         });
-        assert_eq!(passed, LOGIN_FAILURE_BURST as usize, "of 800 failures of four shards");
+        for round in 0..tables.len() {
+            let passed: usize = passed.iter().map(|shard| shard[round]).sum();
+            assert_eq!(passed, LOGIN_FAILURE_BURST as usize, "of 800 failures of four shards, round {round}");
+        }
     }
 }
