@@ -252,12 +252,16 @@ fn pairs<'a>(said: &'a [String], front: &'a str) -> impl DoubleEndedIterator<Ite
 
 /// Everything that the child said is there; how much telemetry is not. `ended_ms`: when its end began, and nothing was
 /// promised any more. Before that it may have had no turn: what it told last says how long ago that was, and how old what
-/// was at risk then had become, by slow syncs and by a machine that is busy.
+/// was at risk then had become, by slow syncs and by a machine that is busy. What it tells after its end is not looked at: no
+/// power cut lets a program go on, and a sync under way may return as if all were well when ext4's journal is aborted.
 pub fn check(settings: Settings, said: &[String], first: u32, ended_ms: u64) -> Cost {
     let begun = Instant::now();
     let store = Store::open(settings).unwrap_or_else(|error| panic!("REFUSED after {first}: {error}"));
     let opened = begun.elapsed();
-    let (told_at_ms, told_ms) = pairs(said, "U ").next_back().unwrap_or((0, 0));
+    // Its clock was read before the figures: they are of before the end if the next clock is.
+    let told: Vec<(u64, u64)> = pairs(said, "U ").collect();
+    let last = told.windows(2).rfind(|two| two[1].0 <= ended_ms);
+    let (told_at_ms, told_ms) = last.map_or((0, 0), |two| two[0]);
     let acknowledged = said.iter().filter_map(|line| line.strip_prefix("A ")?.split_once(' ')?.0.parse::<u32>().ok());
     let mut count = 0;
     for number in acknowledged {
