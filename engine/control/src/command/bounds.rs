@@ -102,7 +102,8 @@ fn list<'a>(schema: &'a Value, name: &str) -> &'a [Value] {
     schema.get(name).and_then(Value::as_array).map_or(&[], Vec::as_slice)
 }
 
-/// Numbers by their value, texts by their bytes, lists by their items.
+/// Numbers by their value, texts by their bytes, lists by their items. A text has at least so many characters, too: that is what
+/// `minLength` means to whoever reads the schema.
 fn size(path: &str, value: &Value, schema: &Value) -> Result<(), CommandError> {
     let (size, least, most, unit) = match value {
         Value::Number(number) => (number.as_f64(), "minimum", "maximum", ""),
@@ -111,6 +112,14 @@ fn size(path: &str, value: &Value, schema: &Value) -> Result<(), CommandError> {
         _ => return Ok(()),
     };
     let bound = |name: &str| schema.get(name).and_then(Value::as_f64);
+    if let (Value::String(text), Some(least)) = (value, bound(least))
+        && ((text.chars().count() as f64) < least)
+    {
+        return Err(CommandError::parameter(
+            path,
+            &format!("at least {least} characters, not {}", text.chars().count()),
+        ));
+    }
     let (Some(size), least, most) = (size, bound(least), bound(most)) else { return Ok(()) };
     if least.is_none_or(|least| size >= least) && most.is_none_or(|most| size <= most) {
         return Ok(());
@@ -228,6 +237,18 @@ mod tests {
                 }
             }
         }
+    }
+
+    /// Four bytes are not four characters.
+    #[test]
+    fn a_short_text_of_long_characters_is_short() {
+        let schema = json!({"minLength": 4, "maxLength": 6});
+        for (text, is_good) in [("abcd", true), (",\u{f3}f", false), ("\u{f3}\u{f3}\u{f3}", false), ("\u{f3}abc", true)]
+        {
+            assert_eq!(size("code", &json!(text), &schema).is_ok(), is_good, "{text}");
+        }
+        let error = size("code", &json!("\u{f3}\u{f3}\u{f3}\u{f3}"), &schema).expect_err("eight bytes");
+        assert!(error.text.contains("4 to 6 bytes, not 8"), "{}", error.text);
     }
 
     #[test]

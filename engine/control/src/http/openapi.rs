@@ -149,6 +149,12 @@ fn parameter(request: &mut Value, key: &str, name: &str, place: &str) -> Value {
         is_needed |= required.iter().any(|known| known == key);
         required.retain(|known| known != key);
     }
+    // An empty value of a query is none, where there may be none.
+    if let Some(alternatives) = schema.get_mut("anyOf").and_then(Value::as_array_mut).filter(|_| place == "query")
+        && alternatives.iter().any(|one| one["type"] == "null")
+    {
+        alternatives.push(json!({"const": ""}));
+    }
     let description = schema.as_object_mut().and_then(|fields| fields.remove("description"));
     let mut parameter = json!({"name": name, "in": place, "required": is_needed, "schema": schema});
     if let Some(description) = description {
