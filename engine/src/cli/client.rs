@@ -81,10 +81,16 @@ impl<T: DeserializeOwned> Got<T> {
 /// A line from the server: one of these is there.
 #[derive(Deserialize)]
 struct Reply {
+    #[serde(default, deserialize_with = "even_null")]
     ok: Option<Value>,
     error: Option<CommandError>,
     item: Option<Value>,
     end: Option<bool>,
+}
+
+/// What is there, even if it is `null`: commands that say nothing else are answered by that.
+fn even_null<'de, D: serde::Deserializer<'de>>(value: D) -> Result<Option<Value>, D::Error> {
+    Value::deserialize(value).map(Some)
 }
 
 /// A conversation of one request.

@@ -253,7 +253,8 @@ fn a_second_factor_is_set_up_demanded_and_recovered() {
     // The operator takes it away.
     let users = server.ask(&["admin", "user", "list"]);
     let number = users["items"][0]["id"].to_string();
-    let _ = server.operate(&["admin", "user", "reset-factor", &number]);
+    let (_, said, status) = server.operate(&["admin", "user", "reset-factor", &number]);
+    assert!(status.success(), "{said}");
     other.get("/me").expect_problem(401, "E0602");
     let due = sign_in_patiently(&mut other, PASSWORD, None).good();
     assert_eq!(due["due"], json!([]));
