@@ -23,10 +23,12 @@ mkdir -p "$copy"
 git archive HEAD | tar -x -C "$copy"
 patch --quiet --strip=1 --directory "$copy" <"$patch"
 
+# A folder of its own: cargo takes the copy's crates for those of this tree, and would leave programs with switches here.
+built=$copy-built
 echo "== build"
-cargo build --quiet --manifest-path "$copy/Cargo.toml" --package linchpin --package loadgen --package linchpin-bench-runtimes
-cp "$CARGO_TARGET_DIR/debug/linchpin" "$copy/linchpin-mutant"
-cargo test --quiet --no-run --manifest-path "$copy/Cargo.toml" --package linchpin-control --package linchpin-protocol --lib
+cargo build --quiet --target-dir "$built" --manifest-path "$copy/Cargo.toml" --package linchpin --package loadgen --package linchpin-bench-runtimes
+cp "$built/debug/linchpin" "$copy/linchpin-mutant"
+cargo test --quiet --no-run --target-dir "$built" --manifest-path "$copy/Cargo.toml" --package linchpin-control --package linchpin-protocol --lib
 cargo test --quiet --no-run --package linchpin-e2e --test permissions --test threats
 
 # What a line runs, with the switch of its number; its status is that of the tests.
@@ -36,8 +38,8 @@ run() {
     case $kind in
         matrix) LINCHPIN_BIN=$copy/linchpin-mutant LINCHPIN_ROWS=${1:-} cargo test --package linchpin-e2e --test permissions ;;
         e2e) LINCHPIN_BIN=$copy/linchpin-mutant cargo test --package linchpin-e2e --test "$1" "$2" ;;
-        unit) cargo test --manifest-path "$copy/Cargo.toml" --package linchpin-control --lib "$1" ;;
-        protocol) cargo test --manifest-path "$copy/Cargo.toml" --package linchpin-protocol --lib "$1" ;;
+        unit) cargo test --target-dir "$built" --manifest-path "$copy/Cargo.toml" --package linchpin-control --lib "$1" ;;
+        protocol) cargo test --target-dir "$built" --manifest-path "$copy/Cargo.toml" --package linchpin-protocol --lib "$1" ;;
         *) echo "unknown place $kind" >&2; return 0 ;;
     esac
 }
@@ -50,7 +52,7 @@ while IFS='|' read -r number what where; do
     read -ra words <<<"$where"
     log=$copy/$number.log
     # The rest of the list is not for whatever reads its standard input.
-    if LINCHPIN_MUTANT=$number timeout 900 bash -c "$(declare -f run); copy=$copy; run ${words[*]}" >"$log" 2>&1 </dev/null; then
+    if LINCHPIN_MUTANT=$number timeout 900 bash -c "$(declare -f run); copy=$copy; built=$built; run ${words[*]}" >"$log" 2>&1 </dev/null; then
         echo "$number NOT SEEN:$what(${words[*]})"
         unseen=$((unseen + 1))
     elif grep -q "panicked\|FAILED\|cells are not as expected" "$log"; then

@@ -228,6 +228,28 @@ fn many_are_made_tagged_and_removed() {
 }
 
 #[test]
+fn lists_of_all_below_show_what_the_role_reaches() {
+    let server = Server::dev().start();
+    let admin = signed_in(&server, 1, "admin", "eve@example.com");
+    let (_, said, status) = server.operate(&["admin", "user", "make-admin", "eve@example.com"]);
+    assert!(status.success(), "{said}{}", server.log());
+    let shop = admin.good("POST", "/orgs/1/orgs", Some(json!({"name": "Shop"})))["id"].clone();
+    let made = admin.good("POST", &format!("/orgs/{shop}/devices"), Some(json!({"name": "Till"})));
+    let staff = signed_in(&server, 1, "staff", "sam@example.com");
+    let me = staff.good("GET", "/me", None)["user"]["id"].clone();
+    let grant = |below: bool| {
+        admin.good("PUT", &format!("/orgs/1/users/{me}/grant"), Some(json!({"role": 2, "below": below})));
+        let list = staff.good("GET", "/orgs/1/devices?below=true", None);
+        let ids = list["columns"]["id"].as_array().expect("a column");
+        (ids.contains(&made["id"]), list["counts"].clone(), list["total"].clone())
+    };
+    let (reaches, [without, with]) = (|(is_listed, ..): &(bool, Value, Value)| *is_listed, [false, true].map(grant));
+    assert!(!reaches(&without) && reaches(&with), "{without:?}, {with:?}");
+    let total = |seen: &(bool, Value, Value)| seen.2.as_u64().expect("a number");
+    assert_eq!(total(&without) + 1, total(&with), "totals count what is reached");
+}
+
+#[test]
 fn people_see_what_is_theirs() {
     let server = Server::dev().start();
     let admin = signed_in(&server, 1, "admin", "eve@example.com");

@@ -61,8 +61,11 @@ fn threat_2_a_foreign_id_among_many_changes_nothing() {
 fn threat_6_links_never_come_from_a_request() {
     let server = Server::dev().start();
     let address = server.address();
-    let ways: [(&str, &str, String, bool); 7] = [
+    // A name that the server answers for, and that links do not begin with.
+    let other = format!("Host: localhost:{}\r\n", address.port());
+    let ways: [(&str, &str, String, bool); 8] = [
         ("/api/v1/reset", "", format!("Host: {address}\r\n"), true),
+        ("/api/v1/reset", "", other, true),
         ("/api/v1/reset", "X-Forwarded-Host: evil.example\r\n", format!("Host: {address}\r\n"), true),
         ("/api/v1/reset", "Forwarded: host=evil.example;proto=https\r\n", format!("Host: {address}\r\n"), true),
         ("http://evil.example/api/v1/reset", "", format!("Host: {address}\r\n"), false),

@@ -36,9 +36,20 @@ fn threat_4_of_fifty_that_accept_one_is_let_in() {
     let (scope, giver) = (world.scope::<right::UserInvite>(&asker, 2), world.giver(&asker, 2));
     let made = world.loader.invite(&scope, &giver, &asked("bob@example.com", 2), world.now).expect("is made");
     assert!(world.loader.find_person(&email("bob@example.com")).expect("reads").is_none(), "no rights before");
-    let accept = || world.loader.accept(By::system(), &made.secret, None, &joining("Bob"), world.now);
+    let begun = AtomicU64::new(0);
+    let accept = || {
+        begun.fetch_add(1, Ordering::SeqCst);
+        world.loader.accept(By::system(), &made.secret, None, &joining("Bob"), world.now)
+    };
     let accepted: Vec<_> = std::thread::scope(|threads| {
+        // All of them look at the link while it is good: none may change anything yet.
+        let locked = world.loader.ledger.change(By::system(), &[org(1), org(2)], world.now);
         let all: Vec<_> = (0..50).map(|_| threads.spawn(accept)).collect();
+        while begun.load(Ordering::SeqCst) < 50 {
+            std::thread::yield_now();
+        }
+        std::thread::sleep(std::time::Duration::from_millis(100));
+        drop(locked);
         all.into_iter().map(|thread| thread.join().expect("ends")).collect()
     });
     let winners: Vec<_> = accepted.iter().filter_map(|result| result.as_ref().ok()).collect();
