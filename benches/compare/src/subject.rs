@@ -47,16 +47,7 @@ pub(crate) struct Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        if let Some(pid) = Pid::from_raw(self.child.id() as i32) {
-            let _ = kill_process(pid, Signal::TERM);
-        }
-        let end = Instant::now() + PATIENCE;
-        while matches!(self.child.try_wait(), Ok(None)) {
-            if Instant::now() > end {
-                let _ = self.child.kill();
-            }
-            std::thread::sleep(Duration::from_millis(5));
-        }
+        self.stop();
         let _ = std::fs::remove_dir_all(&self.folder);
     }
 }
@@ -103,40 +94,96 @@ impl Programs {
         let _ = std::fs::remove_dir_all(&folder);
         let wrong = |error: std::io::Error| format!("{}: {error}", folder.display());
         std::fs::create_dir_all(&folder).map_err(wrong)?;
-        let (ready, tokens, log) = (folder.join("ready"), folder.join("tokens"), folder.join("log"));
-        let mut command;
         let ours = match subject {
             BEFORE => self.before.as_deref(),
             name => (name == SUBJECTS[0]).then_some(self.linchpin.as_path()),
         };
-        if let Some(program) = ours {
-            command = self.command(program, rings);
-            // With its store. No quota may refuse what the others do not count.
-            command.args(["dev", "--plain", "127.0.0.1:0", "--tls", "off", "--shards", &rings.to_string()]);
-            command.args(["--set", "messages_per_second=100000", "--set", "message_burst=100000"]);
-            command.args(["--devices", &devices.to_string(), "--connections", &(devices + 500).to_string()]);
-            command.arg("--data").arg(folder.join("data")).arg("--tokens-out").arg(&tokens);
+        let (mut command, tokens) = if let Some(program) = ours {
+            let tokens = folder.join("tokens");
+            with_devices(program, &folder, devices, &tokens)?;
+            let config = folder.join("linchpin.toml");
+            std::fs::write(&config, config_text(&folder, devices, rings)).map_err(wrong)?;
+            let mut command = self.command(program, rings);
+            command.arg("serve").arg("--config").arg(config);
+            (command, Some(tokens))
         } else {
-            command = self.command(&self.runtimes, 1);
+            let mut command = self.command(&self.runtimes, 1);
             command.args(["--runtime", subject]);
-        }
-        command.arg("--ready-file").arg(&ready).stdin(Stdio::null());
-        let file = File::create(&log).map_err(wrong)?;
-        command.stdout(file.try_clone().map_err(wrong)?).stderr(file);
-        let child = spawn_on(cpu, &mut command)?;
-        let tokens = ours.map(|_| tokens);
-        let mut running = Running { child, folder, address: ([127, 0, 0, 1], 0).into(), metrics: None, tokens };
-        let told = running.wait_ready(&ready).ok_or_else(|| {
-            format!("{subject} does not listen; it said: {}", std::fs::read_to_string(&log).unwrap_or_default())
-        })?;
+            (command, None)
+        };
+        let (mut running, told) = Running::start(&mut command, subject, folder, cpu)?;
         let address = |name: &str| told[name].as_str().and_then(|text| text.parse().ok());
         running.address = address("plain").ok_or_else(|| format!("{subject} does not say where it listens: {told}"))?;
         running.metrics = address("metrics");
+        running.tokens = tokens;
         Ok(running)
     }
 }
 
+/// A store with so many devices. `dev` makes it, and ends: it tells of each device that arrives, which is no part of
+/// what is compared.
+fn with_devices(program: &Path, folder: &Path, devices: u32, tokens: &Path) -> Result<(), String> {
+    let mut command = Command::new(program);
+    command.args(["dev", "--plain", "127.0.0.1:0", "--tls", "off", "--shards", "1"]);
+    command.args(["--devices", &devices.to_string(), "--tokens-out"]).arg(tokens);
+    command.arg("--data").arg(folder.join("data"));
+    let (running, _) = Running::start(&mut command, "dev", folder.to_owned(), 0)?;
+    running.end();
+    Ok(())
+}
+
+/// No quota may refuse what the others do not count.
+fn config_text(folder: &Path, devices: u32, rings: u16) -> String {
+    format!(
+        "[listen]\nplain = [\"127.0.0.1:0\"]\nmetrics = \"127.0.0.1:0\"\n[data]\ndir = \"{}\"\n\
+         [engine]\nshards = {rings}\nconnections = {}\n\
+         [limits]\nmessages_per_second = 100000\nmessage_burst = 100000\n",
+        folder.join("data").display(),
+        devices + 500
+    )
+}
+
 impl Running {
+    /// Start it on one CPU and wait until it says where it listens.
+    fn start(
+        command: &mut Command,
+        subject: &str,
+        folder: PathBuf,
+        cpu: usize,
+    ) -> Result<(Self, serde_json::Value), String> {
+        let wrong = |error: std::io::Error| format!("{}: {error}", folder.display());
+        let (ready, log) = (folder.join("ready"), folder.join("log"));
+        let file = File::create(&log).map_err(wrong)?;
+        command.arg("--ready-file").arg(&ready).stdin(Stdio::null());
+        command.stdout(file.try_clone().map_err(wrong)?).stderr(file);
+        let child = spawn_on(cpu, command)?;
+        let mut running = Self { child, folder, address: ([127, 0, 0, 1], 0).into(), metrics: None, tokens: None };
+        let told = running.wait_ready(&ready).ok_or_else(|| {
+            format!("{subject} does not listen; it said: {}", std::fs::read_to_string(&log).unwrap_or_default())
+        })?;
+        Ok((running, told))
+    }
+
+    /// End it, as an operator does, and leave its folder.
+    fn end(mut self) {
+        self.stop();
+        let _ = std::fs::remove_file(self.folder.join("ready"));
+        self.folder = PathBuf::new();
+    }
+
+    fn stop(&mut self) {
+        if let Some(pid) = Pid::from_raw(self.child.id() as i32) {
+            let _ = kill_process(pid, Signal::TERM);
+        }
+        let end = Instant::now() + PATIENCE;
+        while matches!(self.child.try_wait(), Ok(None)) {
+            if Instant::now() > end {
+                let _ = self.child.kill();
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
     fn wait_ready(&mut self, ready: &Path) -> Option<serde_json::Value> {
         let end = Instant::now() + PATIENCE;
         loop {
