@@ -223,10 +223,11 @@ impl Orders {
         fx: &mut Vec<OrderEffect>,
     ) {
         match failure.kind {
-            FailureKind::AlreadyReplaced if matches!(call, AcmeCall::Order { replaces: true }) => {
+            FailureKind::NotReplaceable if matches!(call, AcmeCall::Order { replaces: true }) => {
                 // RFC 9773, 5: the order is made again without the field, once.
                 self.lines[at].state.replaced = true;
-                self.say(now_s, at, "the certificate was replaced before: ordering without saying so", fx);
+                let text = format!("{}: ordering without saying what is replaced", failure.text);
+                self.say(now_s, at, text, fx);
                 self.store(Part::Line(at), fx);
             }
             FailureKind::AccountGone => {

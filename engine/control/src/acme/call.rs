@@ -114,8 +114,8 @@ pub(crate) enum FailureKind {
     Limited,
     /// The authority does not want this; asking again will not change that soon.
     Refused,
-    /// The certificate to be replaced is replaced already.
-    AlreadyReplaced,
+    /// The authority does not take the certificate that is to be replaced: it is already, or is not found.
+    NotReplaceable,
     /// The authority does not know the order any more.
     OrderGone,
     /// It does not know the account any more.

@@ -17,6 +17,23 @@ pub(super) fn failure(error: &Error) -> CallFailure {
     }
 }
 
+/// The same of an order that names the certificate which it replaces. Many an authority cannot find that one: it has lost
+/// it, has not filed it yet, or counts it as replaced. An order without the name may be made at once.
+pub(super) fn of_replacing(error: &Error) -> CallFailure {
+    let mut failure = failure(error);
+    let is_lookup = matches!(error, Error::Unsupported(_))
+        || matches!(error, Error::Api(problem) if failure.kind == FailureKind::Refused || is_internal(problem));
+    if is_lookup {
+        failure.kind = FailureKind::NotReplaceable;
+    }
+    failure
+}
+
+/// Something went wrong with this one request; the authority itself is there.
+fn is_internal(problem: &Problem) -> bool {
+    problem.status == Some(500) && problem.r#type.as_deref().is_some_and(|kind| kind.ends_with(":serverInternal"))
+}
+
 /// Was the nonce refused? Nothing was done then, and the same may be asked again at once.
 pub(super) fn is_bad_nonce(error: &Error) -> bool {
     matches!(error, Error::Api(problem) if problem.r#type.as_deref().is_some_and(|kind| kind.ends_with(":badNonce")))
@@ -43,11 +60,11 @@ fn kind(problem: &Problem) -> FailureKind {
     let name = problem.r#type.as_deref().unwrap_or_default().rsplit(':').next().unwrap_or_default();
     match name {
         "rateLimited" => FailureKind::Limited,
-        "alreadyReplaced" => FailureKind::AlreadyReplaced,
+        "alreadyReplaced" => FailureKind::NotReplaceable,
         "accountDoesNotExist" => FailureKind::AccountGone,
         "badNonce" | "serverInternal" | "orderNotReady" => FailureKind::Unreachable,
         _ => match problem.status {
-            Some(409) => FailureKind::AlreadyReplaced,
+            Some(409) => FailureKind::NotReplaceable,
             Some(429) => FailureKind::Limited,
             Some(500..) => FailureKind::Unreachable,
             _ => FailureKind::Refused,
@@ -89,13 +106,32 @@ mod tests {
             failure(&Error::Api(problem(&json))).kind
         };
         assert_eq!(of("rateLimited", 429), FailureKind::Limited);
-        assert_eq!(of("alreadyReplaced", 409), FailureKind::AlreadyReplaced);
-        assert_eq!(of("conflict", 409), FailureKind::AlreadyReplaced);
+        assert_eq!(of("alreadyReplaced", 409), FailureKind::NotReplaceable);
+        assert_eq!(of("conflict", 409), FailureKind::NotReplaceable);
         assert_eq!(of("accountDoesNotExist", 400), FailureKind::AccountGone);
         assert_eq!(of("badNonce", 400), FailureKind::Unreachable);
         assert_eq!(of("serverInternal", 500), FailureKind::Unreachable);
         assert_eq!(of("rejectedIdentifier", 400), FailureKind::Refused);
         assert_eq!(failure(&Error::Str("no answer")).kind, FailureKind::Unreachable);
+    }
+
+    #[test]
+    fn an_authority_that_cannot_find_what_is_replaced_gets_an_order_without_it() {
+        let of = |kind: &str, status: u16| {
+            let json = format!(r#"{{"type": "urn:ietf:params:acme:error:{kind}", "status": {status}, "detail": "d"}}"#);
+            of_replacing(&Error::Api(problem(&json))).kind
+        };
+        for (kind, status) in
+            [("alreadyReplaced", 409), ("malformed", 400), ("malformed", 404), ("serverInternal", 500)]
+        {
+            assert_eq!(of(kind, status), FailureKind::NotReplaceable, "{kind} {status}");
+        }
+        assert_eq!(of_replacing(&Error::Unsupported("replaces")).kind, FailureKind::NotReplaceable);
+        // Here the name of the certificate changes nothing.
+        assert_eq!(of("rateLimited", 429), FailureKind::Limited);
+        assert_eq!(of("accountDoesNotExist", 400), FailureKind::AccountGone);
+        assert_eq!(of("serverInternal", 503), FailureKind::Unreachable);
+        assert_eq!(of_replacing(&Error::Str("no answer")).kind, FailureKind::Unreachable);
     }
 
     #[test]

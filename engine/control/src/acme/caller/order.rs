@@ -7,7 +7,7 @@ use linchpin_tls::{NewKey, Provider};
 
 use super::{Called, Caller, certificate_id, refused};
 use crate::acme::call::{AcmeAnswer, CallFailure, FailureKind, OrderStage};
-use crate::acme::fault::{exchange, failure, of_problem};
+use crate::acme::fault::{exchange, failure, of_problem, of_replacing};
 use crate::acme::hook::{self, SetRecord};
 use crate::acme::judge::judge;
 use crate::acme::line::OrderLine;
@@ -44,10 +44,7 @@ impl Caller {
                 self.order = Some(order);
                 Ok(AcmeAnswer::Ordered(url))
             }
-            // It knows nothing of renewal information.
-            Err(instant_acme::Error::Unsupported(_)) if replaces => {
-                Err(CallFailure::new(FailureKind::AlreadyReplaced, "the authority does not take it"))
-            }
+            Err(error) if replaces => Err(of_replacing(&error)),
             Err(error) => Err(failure(&error)),
         }
     }

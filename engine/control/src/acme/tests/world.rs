@@ -376,7 +376,7 @@ impl Authority {
 
     fn order(&mut self, now_s: u64, line: &OrderLine, replaces: bool) -> AcmeAnswer {
         if replaces && self.bad == Bad::AlreadyReplaced {
-            return failed(FailureKind::AlreadyReplaced, "alreadyReplaced");
+            return failed(FailureKind::NotReplaceable, "alreadyReplaced");
         }
         let is_open = |order: &FakeOrder| matches!(order.stage, OrderStage::Pending | OrderStage::Ready);
         let same = |order: &FakeOrder| order.names == line.names && order.kind == line.kind;
