@@ -107,7 +107,7 @@ pub(crate) const INTRODUCTION_WAIT_MS: u64 = 700;
 /// Logins that wait like this; more are printed without it.
 pub(crate) const INTRODUCTIONS: usize = 64;
 /// Pins of a shard whose first value was printed; of more none is.
-pub(crate) const SEEN_PINS: usize = 65_536;
+pub(crate) const SEEN_PINS: usize = 4_096;
 /// Pins that are looked up first.
 pub(crate) const RECENT_PINS: usize = 4_096;
 /// Lines of the log that wait to be written; when there is no room, lines are lost and counted.
