@@ -15,7 +15,7 @@ type Pinned = (&'static str, &'static str);
 const VENDORED: [(&str, &str, &str, Option<Pinned>); 6] = [
     ("librocksdb-sys", "rocksdb", "Apache-2.0", None),
     ("aws-lc-sys", "aws-lc", "ISC AND (Apache-2.0 OR ISC) AND OpenSSL", Some(("0.47.0", "5.12.0"))),
-    ("libmimalloc-sys", "mimalloc", "MIT", Some(("0.1.49", "2.3.2"))),
+    ("libmimalloc-sys", "mimalloc", "MIT", Some(("0.1.49", "3.3.2"))),
     ("zstd-sys", "zstd", "BSD-3-Clause", None),
     ("bzip2-sys", "bzip2", "bzip2-1.0.6", None),
     ("libz-sys", "zlib", "Zlib", Some(("1.1.31", "1.3.2"))),

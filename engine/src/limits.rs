@@ -82,6 +82,8 @@ pub(crate) const PORT_WITHIN: Duration = Duration::from_secs(1);
 pub(crate) const PORT_TICK: Duration = Duration::from_millis(20);
 /// Longest sleep of an idle shard: its clocks are looked at once in this time.
 pub(crate) const IDLE: Duration = Duration::from_secs(1);
+/// How often a shard gives memory back that its thread has freed, ms; the allocator itself waits a second before it does.
+pub(crate) const GIVE_BACK_MS: u64 = 1_000;
 /// Commands in one chunk while a shard is loaded.
 pub(crate) const LOAD_CHUNK: usize = 256;
 /// Chunks that wait for a shard while it is loaded.

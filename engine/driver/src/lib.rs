@@ -17,6 +17,7 @@
 mod backlog;
 mod event;
 pub mod limits;
+mod memory;
 mod options;
 mod passage;
 mod portable;
@@ -30,6 +31,7 @@ use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 
 pub use event::{ConnId, DriverCounters, Event, ListenerId, Mode, Outgoing, Wait};
+pub use memory::give_back_freed;
 pub use options::{Backend, Choice, Descriptors, Features, IdleReceive, OpenError, Options};
 pub use passage::Passage;
 pub use probe::{Probe, probe};

@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 
 use linchpin_control::Answers;
 use linchpin_control::http::AskLane;
-use linchpin_driver::{ConnId, Driver, Event, ListenerId, Mailbox, Mode, Outgoing, Wait};
+use linchpin_driver::{ConnId, Driver, Event, ListenerId, Mailbox, Mode, Outgoing, Wait, give_back_freed};
 use linchpin_protocol::model::{Millis, Now};
 use linchpin_shard::{
     Command, Effect, Effects, Input, LocalLetter, MoveId, Parcel, Receive, Report, RequestId, Shard, ShardId, Slot,
@@ -71,6 +71,8 @@ struct Scratch {
     undelivered: Vec<(ShardId, Parcel)>,
     /// Requests whose answers come behind all that the shard has said to the store, until they are answered.
     fenced: Vec<RequestId>,
+    /// When freed memory was last given back.
+    given_back: Millis,
 }
 
 const fn conn(slot: Slot) -> ConnId {
@@ -187,6 +189,11 @@ impl Core {
             store.tick(now.mono, &mut self.shard);
         }
         self.lanes.deliver();
+        // Also while nothing happens: the memory of a busy time must not stay.
+        if now.mono.since(scratch.given_back) >= limits::GIVE_BACK_MS {
+            scratch.given_back = now.mono;
+            give_back_freed();
+        }
         self.ticks.note(now.mono, begun.elapsed());
         Ok(())
     }

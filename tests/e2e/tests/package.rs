@@ -109,7 +109,7 @@ fn the_bill_of_materials_lists_what_is_in_the_program() {
         count += 1;
     }
     assert!(count > 100, "{listed}");
-    for (name, version) in [("rocksdb", "11.8.1"), ("aws-lc", "5.12.0"), ("mimalloc", "2.3.2")] {
+    for (name, version) in [("rocksdb", "11.8.1"), ("aws-lc", "5.12.0"), ("mimalloc", "3.3.2")] {
         assert!(has(name, version), "{name} {version}: see VENDORED in packaging/bill.rs");
     }
     assert!(

@@ -29,6 +29,8 @@ const LONGER_PERCENT: u32 = 10;
 const ROUNDS: usize = 3;
 /// A socket that does not read is ended after 30 s; its buffers take some seconds to fill.
 const ENDED: Duration = Duration::from_secs(60);
+/// Memory that was freed goes back to the system within this time, of which the allocator waits a second.
+const GIVEN_BACK: Duration = Duration::from_secs(5);
 /// Pins that each subscriber watches besides, to see what one costs.
 const MORE_PINS: u8 = 20;
 
@@ -112,6 +114,7 @@ impl Bench {
             }
             std::thread::sleep(Duration::from_millis(100));
         }
+        std::thread::sleep(GIVEN_BACK);
         Ok(self.held())
     }
 
