@@ -2,7 +2,7 @@
 # Puts in place what building, the demo and the tests need.
 #
 #   tests/setup.sh check    Rust and a C compiler: formatting, lints and the crates that need no RocksDB
-#   tests/setup.sh build    the above, a C++ compiler and libclang for RocksDB
+#   tests/setup.sh build    the above, a C++ compiler, clang and libclang for RocksDB
 #   tests/setup.sh demo     the above and the Python client
 #   tests/setup.sh test     the above, Node.js with its clients, BearSSL, mbedTLS, OpenSSL, GnuTLS,
 #                           sslscan, testssl.sh, strace, valgrind, xfsprogs, Chromium, Mosquitto, pebble, lintian, oathtool, schemathesis, moto, aiosmtpd, promtool, cargo-deny
@@ -33,6 +33,8 @@ missing_packages() {
     [ "$purpose" != check ] || return 0
     has c++ || echo g++
     has_libclang || echo libclang-dev
+    # Halves the time of RocksDB's compilation, once per machine.
+    has clang++ || compgen -G "$LINCHPIN_CACHE/rocksdb-$(rocksdb_version)/librocksdb.a" >/dev/null || echo clang
     [ "$purpose" != build ] || return 0
     has python3 || echo python3
     python3 -c 'import ensurepip, venv' >/dev/null 2>&1 || echo python3-venv
