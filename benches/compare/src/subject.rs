@@ -47,7 +47,16 @@ pub(crate) struct Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        self.stop();
+        if let Some(pid) = Pid::from_raw(self.child.id() as i32) {
+            let _ = kill_process(pid, Signal::TERM);
+        }
+        let end = Instant::now() + PATIENCE;
+        while matches!(self.child.try_wait(), Ok(None)) {
+            if Instant::now() > end {
+                let _ = self.child.kill();
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
         let _ = std::fs::remove_dir_all(&self.folder);
     }
 }
@@ -127,9 +136,10 @@ fn with_devices(program: &Path, folder: &Path, devices: u32, tokens: &Path) -> R
     command.args(["dev", "--plain", "127.0.0.1:0", "--tls", "off", "--shards", "1"]);
     command.args(["--devices", &devices.to_string(), "--tokens-out"]).arg(tokens);
     command.arg("--data").arg(folder.join("data"));
-    let (running, _) = Running::start(&mut command, "dev", folder.to_owned(), 0)?;
-    running.end();
-    Ok(())
+    let own = folder.join("dev");
+    std::fs::create_dir(&own).map_err(|error| format!("{}: {error}", own.display()))?;
+    // Its end is the end of this.
+    Running::start(&mut command, "dev", own, 0).map(drop)
 }
 
 /// No quota may refuse what the others do not count.
@@ -162,26 +172,6 @@ impl Running {
             format!("{subject} does not listen; it said: {}", std::fs::read_to_string(&log).unwrap_or_default())
         })?;
         Ok((running, told))
-    }
-
-    /// End it, as an operator does, and leave its folder.
-    fn end(mut self) {
-        self.stop();
-        let _ = std::fs::remove_file(self.folder.join("ready"));
-        self.folder = PathBuf::new();
-    }
-
-    fn stop(&mut self) {
-        if let Some(pid) = Pid::from_raw(self.child.id() as i32) {
-            let _ = kill_process(pid, Signal::TERM);
-        }
-        let end = Instant::now() + PATIENCE;
-        while matches!(self.child.try_wait(), Ok(None)) {
-            if Instant::now() > end {
-                let _ = self.child.kill();
-            }
-            std::thread::sleep(Duration::from_millis(5));
-        }
     }
 
     fn wait_ready(&mut self, ready: &Path) -> Option<serde_json::Value> {
