@@ -197,6 +197,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         (alone.iter().all(|times| times.len() >= subscribers * seconds * 95 / 100), "values are missing"),
         (is_slow_ended, "the one that never reads is still there"),
         (first.live == base.live && again.live == base.live, "live sockets left something behind"),
+        (first.resident <= base.resident + base.resident / 10, "memory does not come back"),
         (again.resident <= first.resident + first.resident / 20, "each crowd leaves memory behind"),
     ];
     let missed: Vec<&str> = wanted.iter().filter(|(holds, _)| !holds).map(|(_, words)| *words).collect();
