@@ -26,7 +26,7 @@ pub(crate) fn plain(value: &Value) -> String {
 
 /// Text of a device for a terminal: parts of a value with bars between them, no hidden characters.
 pub(crate) fn printable(text: &str) -> String {
-    one_line(&text.replace('\0', " | ")).into_owned()
+    one_line(text)
 }
 
 /// The same, `-` for nothing.

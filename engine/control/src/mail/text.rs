@@ -76,7 +76,7 @@ fn escaped(text: &str) -> String {
 }
 
 /// Texts of people are one line, without what turns letters round.
-fn one_line(text: &str) -> String {
+fn without_hidden(text: &str) -> String {
     text.replace(is_hidden, "")
 }
 
@@ -104,7 +104,8 @@ struct Bodies {
 fn bodies(public_url: &str, kind: MailKind, mail: &OutboxMail) -> Bodies {
     let is_german = mail.locale.get(..2).is_some_and(|front| front.eq_ignore_ascii_case("de"));
     let words = kind.words(is_german);
-    let org = field(mail, ORG).map(one_line).filter(|org| !org.is_empty()).unwrap_or_else(|| "Linchpin".to_owned());
+    let org =
+        field(mail, ORG).map(without_hidden).filter(|org| !org.is_empty()).unwrap_or_else(|| "Linchpin".to_owned());
     let sentence = words.sentence.replace("{org}", &org);
     let (hello, once) =
         if is_german { ("Guten Tag,", "Der Link gilt einmal, bis") } else { ("Hello,", "The link works once, until") };

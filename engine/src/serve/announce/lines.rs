@@ -87,9 +87,7 @@ fn next(end: End, device: Option<DeviceId>, around: &Around<'_>) -> String {
 
 /// Text of a device or a person for a terminal: short, without hidden characters and tokens.
 fn word(text: &str) -> String {
-    let text = hide_runs(&one_line(&text.replace('\0', " | ")), |run_bytes| {
-        run_bytes >= linchpin_protocol::limits::TOKEN_BYTES
-    });
+    let text = hide_runs(&one_line(text), |run_bytes| run_bytes >= linchpin_protocol::limits::TOKEN_BYTES);
     let mut short: String = text.chars().take(limits::HEARD_WORD_CHARS).collect();
     if short.len() < text.len() {
         short.push('…');
