@@ -18,7 +18,7 @@ pub struct ListedField {
 pub struct ListedFields(Vec<ListedField>);
 
 /// Names of fields that may stand once: two of them could be read as the one or the other.
-const SINGLE: [&str; 17] = [
+const SINGLE: [&str; 18] = [
     "authorization",
     "content-encoding",
     "content-type",
@@ -35,6 +35,7 @@ const SINGLE: [&str; 17] = [
     "sec-fetch-site",
     "user-agent",
     "x-linchpin-csrf",
+    "x-linchpin-view-as",
     "x-request-id",
 ];
 

@@ -46,11 +46,24 @@ impl LivePage {
         }
         rustix::net::bind(&socket, &SocketAddr::from((from, 0))).expect("a loopback address");
         rustix::net::connect(&socket, &server).expect("the server listens");
-        let mut stream = TcpStream::from(socket);
+        let proof = format!("Origin: http://{server}\r\nCookie: {}\r\n", who.cookie());
+        Self::upgraded(server, TcpStream::from(socket), "live", &proof)
+    }
+
+    /// Open one by a ticket.
+    ///
+    /// # Panics
+    /// When the server does not grant it.
+    #[must_use]
+    pub fn open_by_ticket(server: SocketAddr, ticket: &str) -> Self {
+        let stream = TcpStream::connect(server).expect("the server listens");
+        Self::upgraded(server, stream, &format!("live?ticket={ticket}"), "")
+    }
+
+    fn upgraded(server: SocketAddr, mut stream: TcpStream, target: &str, proof: &str) -> Self {
         stream.set_read_timeout(Some(Duration::from_secs(30))).expect("an open socket");
-        let cookie = who.cookie();
         let head = format!(
-            "GET /api/v1/live HTTP/1.1\r\nHost: {server}\r\nOrigin: http://{server}\r\nCookie: {cookie}\r\n\
+            "GET /api/v1/{target} HTTP/1.1\r\nHost: {server}\r\n{proof}\
              Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
              Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: {BINARY}\r\n\r\n"
         );
@@ -63,7 +76,7 @@ impl LivePage {
             head.push(byte[0]);
         }
         let head = String::from_utf8_lossy(&head);
-        assert!(head.starts_with("HTTP/1.1 101 "), "subscriber {at}: {head}");
+        assert!(head.starts_with("HTTP/1.1 101 "), "{target}: {head}");
         stream.set_nonblocking(true).expect("an open socket");
         Self { stream, decoder: Decoder::of_messages(Role::Client, false), message: Vec::new() }
     }

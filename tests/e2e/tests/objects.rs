@@ -249,6 +249,94 @@ fn lists_of_all_below_show_what_the_role_reaches() {
     assert_eq!(total(&without) + 1, total(&with), "totals count what is reached");
 }
 
+/// Ask through the eyes of a role.
+fn through(who: &SignedIn, role: &str, method: &str, path: &str, body: Option<Value>) -> linchpin_e2e::Answered {
+    who.ask_with(method, path, &format!("X-Linchpin-View-As: {role}\r\n"), body)
+}
+
+#[test]
+fn a_view_as_a_role_reads_what_the_role_allows_and_no_more() {
+    let server = Server::dev().start();
+    let admin = signed_in(&server, 1, "admin", "eve@example.com");
+    let staff = signed_in(&server, 1, "staff", "sam@example.com");
+    let user = signed_in(&server, 1, "user", "bob@example.com");
+    // Whoever makes a device owns it: this one is the Admin's, the other is Staff's.
+    let (template, device, path) = pump(&admin);
+    let other = staff.good("POST", "/orgs/1/devices", Some(json!({"name": "Attic"})))["id"].clone();
+    let other_path = format!("/orgs/1/devices/{other}");
+    let ids = |who: &SignedIn, role: &str| {
+        through(who, role, "GET", "/orgs/1/devices?sort=name", None).body["columns"]["id"].clone()
+    };
+    let own = json!([device.id.parse::<u32>().expect("a number")]);
+    // Viewer sees all, also those that nobody owns; User what the person who looks owns, and what is shared with them.
+    let all = admin.good("GET", "/orgs/1/devices?sort=name", None)["columns"]["id"].clone();
+    assert!(all.as_array().is_some_and(|all| all.len() > 2 && all.contains(&other)), "{all}");
+    assert_eq!(ids(&admin, "1/4"), all);
+    assert_eq!((ids(&admin, "1/3"), ids(&staff, "1/3")), (own, json!([other])));
+    let shop = admin.good("POST", "/orgs/1/orgs", Some(json!({"name": "Shop"})))["id"].clone();
+    for (call, role, status) in [
+        (path.clone(), "1/4", 200),
+        (path.clone(), "1/3", 200),
+        (other_path, "1/3", 404),
+        (format!("{path}/token"), "1/1", 403),
+        (format!("/orgs/1/templates/{template}"), "1/3", 403),
+        ("/orgs/1/audit".to_owned(), "1/4", 403),
+        ("/orgs/1/audit".to_owned(), "1/1", 200),
+        (format!("/orgs/{shop}"), "1/1", 404),
+        (format!("/orgs/{shop}"), format!("{shop}/4").as_str(), 200),
+        ("/orgs/1".to_owned(), "1/999", 404),
+        ("/orgs/1".to_owned(), "777/1", 404),
+        ("/orgs/1".to_owned(), "Viewer", 422),
+        // What is the person's own has no role.
+        ("/me".to_owned(), "1/3", 200),
+    ] {
+        let answer = through(&admin, role, "GET", &call, None);
+        assert_eq!(answer.status, status, "{call} as {role}: {}", answer.text);
+    }
+    // Nothing is changed, not even as the role that may.
+    let write = || Some(json!({"value": "1"}));
+    let refused = through(&admin, "1/1", "PUT", &format!("{path}/values/V0"), write());
+    assert_eq!((refused.status, text(&refused.body, "code")), (403, "E0603"), "{}", refused.text);
+    assert_eq!(text(&refused.body, "field"), "x-linchpin-view-as");
+    assert_eq!(server.value(&device, "V0"), None);
+    // A role is no way up: Staff as Admin sees what Staff sees, and whoever may not see roles has no view.
+    assert_eq!(through(&staff, "1/1", "GET", "/orgs/1/audit", None).status, 403);
+    assert_eq!(through(&staff, "1/1", "GET", &path, None).status, 200);
+    assert_eq!(through(&user, "1/1", "GET", "/orgs/1/devices", None).status, 403);
+}
+
+#[test]
+fn a_live_socket_has_the_eyes_that_its_ticket_was_asked_with() {
+    let server = Server::dev().start();
+    let admin = signed_in(&server, 1, "admin", "eve@example.com");
+    let staff = signed_in(&server, 1, "staff", "sam@example.com");
+    let made = |who: &SignedIn, name: &str| {
+        let made = who.good("POST", "/orgs/1/devices", Some(json!({"name": name})));
+        let mut wire = Wire::login(server.address(), text(&made, "token"));
+        wire.send_parts(command::HARDWARE, &["vw", "0", name]);
+        let id = u32::try_from(made["id"].as_u64().expect("a number")).expect("a number of a device");
+        (id, wire)
+    };
+    let [(mine, _mine), (theirs, _theirs)] = [made(&admin, "mine"), made(&staff, "theirs")];
+    let seen = |role: &str, count: usize| {
+        let given = through(&admin, role, "POST", "/live/ticket", None);
+        let ticket = given.body["ticket"].as_str().unwrap_or_else(|| panic!("no ticket: {}", given.text));
+        let mut page = LivePage::open_by_ticket(server.address(), ticket);
+        // What may be seen comes with the first snapshot, in the order that it was asked for: the device that the view does
+        // not see is asked for first.
+        page.watch(1, &[theirs, mine], &[0]);
+        let mut values = Vec::new();
+        eventually(EFFECT, "the values come", || {
+            values.extend(told(&mut page).expect("the socket stands"));
+            (values.len() >= count).then_some(())
+        });
+        values.sort();
+        values
+    };
+    assert_eq!(seen("1/4", 2), ["mine", "theirs"]);
+    assert_eq!(seen("1/3", 1), ["mine"]);
+}
+
 #[test]
 fn people_see_what_is_theirs() {
     let server = Server::dev().start();

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 
 use super::permission::{Permission, Permissions};
 use super::role::{BuiltIn, RoleSets};
-use super::scope::check;
+use super::scope::{ScopeReach, check};
 use super::standing::{Assurance, Membership, Standing};
 use super::tree::Tree;
 use super::tree::tests::{org, small};
@@ -55,7 +55,7 @@ impl World {
             assurance: Assurance::PASSWORD,
             has_factor: false,
             proven_ms: NOW,
-            viewing_as: false,
+            view: None,
             address: [127, 0, 0, 1].into(),
             request: 0,
         }
@@ -159,6 +159,49 @@ proptest! {
                 prop_assert!(before[&at].contains(powers), "organization {at}: {step:?} gave {powers:?}");
             }
         }
+    }
+
+    /// A view as a role lets nobody do anything that they could not do before, and nothing that the role cannot; it reads, in
+    /// the organization of the view only; and what the person loses meanwhile the view loses too.
+    #[test]
+    fn threat_14_a_view_as_a_role_gains_nothing(
+        world in world(),
+        view in (1u32..=5, bits(), bits()),
+        lost in prop::option::of(1u32..=5),
+    ) {
+        let (viewed, role) = (org(view.0), RoleSets::from_bits(view.1, view.2));
+        for person in 0..PEOPLE {
+            let mut who = world.standing(person);
+            let mut seen = who.view_as(viewed, role);
+            // As at a live socket: the ticket is older than the memberships.
+            who.memberships.retain(|member| Some(member.org.get()) != lost);
+            seen.memberships.clone_from(&who.memberships);
+            for (at, permission) in (1..=5).flat_map(|at| Permission::ALL.map(|permission| (org(at), permission))) {
+                let [mine, through] = [&who, &seen].map(|one| check(one, at, &world.tree, permission, NOW));
+                let Ok(reach) = through else { continue };
+                prop_assert!(at == viewed && permission.is_reading(), "{at} {permission}");
+                prop_assert!(role.with_own().has(permission) || role.org.has(permission), "{permission} is not the role's");
+                prop_assert!(mine == Ok(ScopeReach::Org) || mine == Ok(reach), "{at} {permission}: {mine:?}, {reach:?}");
+                prop_assert!(reach != ScopeReach::Org || role.org.has(permission), "{permission}: wider than the role");
+            }
+        }
+    }
+}
+
+/// Nor does the view say anything if it never shows anything: an Admin's shows what the role reads, to the last permission.
+#[test]
+fn an_admins_view_shows_all_that_the_role_reads() {
+    let world = World {
+        tree: small(),
+        roles: BTreeMap::new(),
+        grants: vec![BTreeMap::from([(1, (1, true))])],
+        keys: Vec::new(),
+    };
+    for role in BuiltIn::ALL {
+        let seen = world.standing(0).view_as(org(2), role.sets());
+        assert_eq!(seen.sets(&world.tree, org(2), NOW).org, role.sets().org.both(Permissions::READING), "{role:?}");
+        assert_eq!(seen.sets(&world.tree, org(2), NOW).with_own(), role.sets().with_own().both(Permissions::READING));
+        assert_eq!(seen.sets(&world.tree, org(1), NOW), RoleSets::NONE, "not beside it");
     }
 }
 

@@ -88,7 +88,7 @@ mod tests {
             assurance: Assurance::PASSWORD,
             has_factor: false,
             proven_ms: 0,
-            viewing_as: false,
+            view: None,
             address: [127, 0, 0, 1].into(),
             request: 0,
         };

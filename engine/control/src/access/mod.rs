@@ -27,7 +27,7 @@ pub use explain::explain;
 pub use permission::{Permission, Permissions, Right, right};
 pub use role::{BuiltIn, GiveRule, RoleSets};
 pub use scope::{Denial, Scope, ScopeReach, admit};
-pub use standing::{Assurance, Membership, Standing};
+pub use standing::{Assurance, Membership, RoleEyes, Standing};
 pub use tree::{OrgNode, Tree, TreeError};
 
 #[cfg(test)]

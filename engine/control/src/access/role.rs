@@ -61,6 +61,12 @@ impl RoleSets {
         Self { own: self.own.without(others), org: self.org.without(others) }
     }
 
+    /// What of this is among these.
+    #[must_use]
+    pub const fn only(self, some: Permissions) -> Self {
+        Self { own: self.own.both(some), org: self.org.both(some) }
+    }
+
     /// Is nothing allowed?
     #[must_use]
     pub const fn is_empty(self) -> bool {

@@ -168,7 +168,7 @@ pub fn check(
     permission: Permission,
     now_ms: u64,
 ) -> Result<ScopeReach, Denial> {
-    if tree.get(org).is_none() {
+    if tree.get(org).is_none() || !who.looks_at(org) {
         return Err(Denial::Unseen);
     }
     if who.counting(tree, org, now_ms).next().is_none() {
@@ -226,7 +226,7 @@ mod tests {
             assurance: Assurance::PASSWORD,
             has_factor: false,
             proven_ms: NOW,
-            viewing_as: false,
+            view: None,
             address: [192, 0, 2, 1].into(),
             request: 9,
         }
@@ -319,7 +319,7 @@ mod tests {
         assert_eq!(may::<right::DeviceView>(&key, 2), Ok(ScopeReach::Org));
         assert_eq!(may::<right::DeviceEdit>(&key, 2), Err(Denial::Missing(Permission::DeviceEdit)));
         let staff = person(vec![member(2, BuiltIn::Staff, false)]);
-        let seen = staff.view_as(&small(), org(2), BuiltIn::Admin.sets(), NOW);
+        let seen = staff.view_as(org(2), BuiltIn::Admin.sets());
         assert_eq!(may::<right::DeviceView>(&seen, 2), Ok(ScopeReach::Org));
         for permission in Permission::ALL {
             let (mine, viewed) =

@@ -70,6 +70,16 @@ pub struct Membership {
     pub until_ms: u64,
 }
 
+/// The eyes of a role: whoever looks through them reads only, in one organization only, and sees what both the role and their
+/// own roles allow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RoleEyes {
+    /// Where.
+    pub org: OrgId,
+    /// What the role allows there.
+    pub sets: RoleSets,
+}
+
 /// Somebody, with what they may do.
 #[derive(Clone, Debug)]
 pub struct Standing {
@@ -87,8 +97,8 @@ pub struct Standing {
     pub has_factor: bool,
     /// When they last proved it, ms since 1970.
     pub proven_ms: u64,
-    /// They look through the eyes of a role: nothing can be changed.
-    pub viewing_as: bool,
+    /// They look through the eyes of a role; `None`: through their own.
+    pub view: Option<RoleEyes>,
     /// Where the request came from.
     pub address: IpAddr,
     /// The request, for the audit log; 0: none.
@@ -104,14 +114,20 @@ impl Standing {
             let alive = member.until_ms == 0 || now_ms < member.until_ms;
             let reaches = member.org == org || (member.below && tree.is_within(org, member.org));
             let above = suspended.is_none_or(|at| member.org != at && tree.is_within(at, member.org));
-            alive && reaches && above && tree.get(org).is_some()
+            alive && reaches && above && self.looks_at(org) && tree.get(org).is_some()
         })
+    }
+
+    /// Do they look at this organization? Through the eyes of a role one sees the organization of the view and no other.
+    #[must_use]
+    pub fn looks_at(&self, org: OrgId) -> bool {
+        self.view.is_none_or(|view| view.org == org)
     }
 
     fn limited(&self, org: OrgId, sets: RoleSets) -> RoleSets {
         let sets = self.limit.map_or(sets, |limit| sets.both(limit));
         let sets = if self.assurance.is_key() { sets.for_machines() } else { sets };
-        let sets = if self.viewing_as { sets.without(Permissions::ALL.without(Permissions::READING)) } else { sets };
+        let sets = self.view.map_or(sets, |view| sets.both(view.sets).only(Permissions::READING));
         if org == OrgId::FIRST { sets } else { sets.without(Permissions::of(&[Permission::ServerManage])) }
     }
 
@@ -137,13 +153,11 @@ impl Standing {
         self.memberships.iter().any(|member| member.org == org && member.role == role)
     }
 
-    /// The same person through the eyes of a role of an organization: read only, and never more than they may
-    /// themselves.
+    /// The same person through the eyes of a role of an organization. Their own roles stay, and are narrowed each time that
+    /// something is asked: whoever loses a role loses it in the view too.
     #[must_use]
-    pub fn view_as(&self, tree: &Tree, org: OrgId, role: RoleSets, now_ms: u64) -> Self {
-        let sets = self.sets(tree, org, now_ms).both(role);
-        let membership = Membership { org, role: 0, sets, below: false, until_ms: 0 };
-        Self { memberships: vec![membership], viewing_as: true, ..self.clone() }
+    pub fn view_as(&self, org: OrgId, sets: RoleSets) -> Self {
+        Self { view: Some(RoleEyes { org, sets }), ..self.clone() }
     }
 
     /// Must they give a second factor first in this organization? Because they have one, or because it or their home

@@ -118,7 +118,7 @@ pub(super) fn why(upkeep: &Upkeep, asked: &AccessWhy) -> Result<AccessReasons, C
         },
         has_factor: person.account.has_factor(),
         proven_ms: now_ms,
-        viewing_as: false,
+        view: None,
         address: [127, 0, 0, 1].into(),
         request: 0,
     };

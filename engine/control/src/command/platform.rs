@@ -34,10 +34,10 @@ fn of_device<T>(device: DeviceId, result: Result<T, CommandError>) -> Result<T, 
 
 /// The organization of the asker.
 fn own_org(call: &RowCall) -> OrgId {
-    match call.caller() {
-        RowCaller::Known(known) => known.asker.standing.memberships.first().map_or(OrgId::FIRST, |member| member.org),
-        _ => OrgId::FIRST,
-    }
+    let RowCaller::Known(known) = call.caller() else { return OrgId::FIRST };
+    let standing = &known.asker.standing;
+    let first = || standing.memberships.first().map_or(OrgId::FIRST, |member| member.org);
+    standing.view.map_or_else(first, |view| view.org)
 }
 
 fn template_of(desk: &Desk, record: &Device) -> Option<TemplateEntry> {

@@ -8,6 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use linchpin_protocol::http::host_name;
 
 use super::AskClient;
+use super::viewing::viewed;
 use crate::account::{GivenSecret, SecretKind};
 use crate::command::{CallOrigin, KnownCaller, Needs, RowCaller};
 use crate::loader::{Loader, LoaderFault};
@@ -66,11 +67,25 @@ fn session_token(headers: &HeaderMap, origin: &CallOrigin) -> Option<GivenSecret
     GivenSecret::parse(SecretKind::Session, cookie(headers, &origin.session_cookie())?)
 }
 
-/// Who it is. A field that says who, and is not good, is an error: nobody is taken for a stranger by mistake.
+/// Who it is, and through whose eyes they look at what is not their own person's.
+///
+/// # Errors
+/// Those of [`sender`] and [`viewed`].
+pub(super) async fn caller(
+    loader: &Arc<Loader>,
+    (headers, method): (&HeaderMap, &Method),
+    origin: &CallOrigin,
+    needs: Needs,
+) -> Result<RowCaller, CommandError> {
+    let caller = sender(loader, (headers, method), origin, needs).await?;
+    viewed(loader, (headers, method), caller, needs)
+}
+
+/// Who sends it. A field that says who, and is not good, is an error: nobody is taken for a stranger by mistake.
 ///
 /// # Errors
 /// [`Code::SignInFirst`], [`Code::ForgedRequest`], the store.
-pub(super) async fn caller(
+pub(super) async fn sender(
     loader: &Arc<Loader>,
     (headers, method): (&HeaderMap, &Method),
     origin: &CallOrigin,

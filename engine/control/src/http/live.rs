@@ -20,8 +20,9 @@ use linchpin_storage::schema::OrgId;
 use ring::digest::{SHA256, digest};
 
 use super::AskClient;
-use super::caller::{caller, is_own_page, origin};
+use super::caller::{is_own_page, origin, sender};
 use super::problem::problem;
+use super::viewing::looking;
 use crate::access::scope::check;
 use crate::access::{Permission, ScopeReach};
 use crate::account::ended::live_user;
@@ -98,7 +99,9 @@ async fn known(
     from: &CallOrigin,
 ) -> Result<KnownCaller, CommandError> {
     let people = desk.people()?;
-    match caller(people.loader(), (headers, method), from, Needs::Myself).await? {
+    let sender = sender(people.loader(), (headers, method), from, Needs::Myself).await?;
+    // To ask for a ticket changes nothing: a view as a role may have one, and the socket has the view's eyes.
+    match looking(people.loader(), headers, sender)? {
         RowCaller::Known(known) => Ok(*known),
         _ => Err(CommandError::new(Code::SignInFirst, "sign in first")),
     }
@@ -163,7 +166,7 @@ fn grant_of(desk: &Desk, known: KnownCaller, stamp: u64) -> Result<LiveGrant, Co
         standing.memberships = loader.directory().memberships(person);
     }
     let directory = loader.directory();
-    let tree = &directory.tree;
+    let (standing, tree) = (standing, &directory.tree);
     if standing.owes_factor(tree, None) {
         return Err(CommandError::new(Code::FactorDue, "a second factor must be given first"));
     }
@@ -173,6 +176,7 @@ fn grant_of(desk: &Desk, known: KnownCaller, stamp: u64) -> Result<LiveGrant, Co
     }
     orgs.sort_unstable();
     orgs.dedup();
+    orgs.retain(|org| standing.looks_at(*org));
     let (mut scopes, mut own) = (Vec::new(), BTreeMap::<DeviceId, LiveRights>::new());
     let fleet = desk.fleet.lock();
     for org in orgs.into_iter().take(LIVE_SCOPES) {
@@ -190,7 +194,11 @@ fn grant_of(desk: &Desk, known: KnownCaller, stamp: u64) -> Result<LiveGrant, Co
             own.extend(fleet.owned_in(org, person).into_iter().map(|device| (device, owned)));
         }
     }
-    let shared = standing.person.map(|person| fleet.shared_with(person, now_ms)).unwrap_or_default();
+    let mut shared = standing.person.map(|person| fleet.shared_with(person, now_ms)).unwrap_or_default();
+    if let Some(view) = standing.view {
+        let sees = check(&standing, view.org, tree, Permission::DeviceView, now_ms).is_ok();
+        shared.retain(|device| sees && fleet.home(*device) == Some(view.org));
+    }
     drop(fleet);
     for device in shared {
         let rights = own.entry(device).or_default();

@@ -22,6 +22,7 @@ mod problem;
 mod routes;
 mod security;
 mod serve;
+mod viewing;
 
 pub use admission::Owner;
 pub(crate) use api::front;

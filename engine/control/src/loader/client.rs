@@ -218,7 +218,7 @@ impl Loader {
             assurance: Assurance::KEY,
             has_factor: false,
             proven_ms: 0,
-            viewing_as: false,
+            view: None,
             address,
             request,
         };

@@ -92,7 +92,7 @@ impl Loader {
             assurance: Assurance::KEY,
             has_factor: false,
             proven_ms: 0,
-            viewing_as: false,
+            view: None,
             address: [127, 0, 0, 1].into(),
             request: 0,
         }))

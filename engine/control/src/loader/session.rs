@@ -120,7 +120,7 @@ impl Loader {
             assurance: Assurance::from_bits(record.assurance),
             has_factor: person.account.has_factor(),
             proven_ms: record.proven_ms,
-            viewing_as: false,
+            view: None,
             address: [127, 0, 0, 1].into(),
             request: 0,
         };
