@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use linchpin_protocol::model::DAY_MS;
+
 use crate::disk::steps::Steps;
 use crate::limits;
 use crate::schema::Family;
 use crate::seal::cipher::NonceWatch;
 use crate::seal::unseal::Unseal;
-
-pub(crate) const DAY_MS: u64 = 86_400_000;
 
 /// How to open a store.
 #[derive(Clone, Debug)]

@@ -391,6 +391,14 @@ pub struct DeviceView {
     pub last_end: Option<End>,
 }
 
+impl DeviceView {
+    /// Is it shown as online: it is, or it is away and its wait is not over (docs/decisions/0192)?
+    #[must_use]
+    pub const fn is_shown_online(&self) -> bool {
+        self.row.online || self.absent
+    }
+}
+
 /// What a shard holds and has counted since its start.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ShardStatus {

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::ops::ControlFlow;
 
 use linchpin_control::CommandLane;
-use linchpin_protocol::model::UnixMillis;
+use linchpin_protocol::model::{DAY_MS, UnixMillis};
 use linchpin_shard::{Command, EventDay, EventId, Restored, ShardId, limits as shard};
 use linchpin_storage::schema::{DeviceKey, Event};
 use linchpin_storage::{Error, Reads};
@@ -13,8 +13,6 @@ use super::load::{restore, values};
 use crate::limits;
 use crate::tick::clock::TickClock;
 use crate::tick::command_lane::ToShard;
-
-const DAY_MS: u64 = 24 * 3_600 * 1_000;
 
 /// What one device has logged.
 #[derive(Default)]

@@ -21,6 +21,6 @@ pub use network::Network;
 pub use pin::{Pin, PinKind};
 pub use property::is_known_property;
 pub use text::{is_hidden, one_line};
-pub use time::{Millis, Now, UnixMillis};
+pub use time::{DAY_MS, Millis, Now, UnixMillis};
 pub use token::Token;
 pub use value::{Number, ValueRef};

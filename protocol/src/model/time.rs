@@ -21,6 +21,9 @@ impl Millis {
     }
 }
 
+/// 24 hours, ms.
+pub const DAY_MS: u64 = 24 * 3_600 * 1_000;
+
 /// A point on the wall clock, ms since 1970-01-01 UTC. It may jump.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UnixMillis(pub u64);

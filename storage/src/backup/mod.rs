@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::PoisonError;
 
+use linchpin_protocol::model::DAY_MS;
 use ring::digest;
 
 use crate::disk::durable;
@@ -16,7 +17,7 @@ use crate::schema::key::hex;
 use crate::seal::keyring;
 use crate::seal::keyring::{body::Fixed, file};
 use crate::seal::unseal::Unseal;
-use crate::settings::{DAY_MS, Layout, Settings};
+use crate::settings::{Layout, Settings};
 use crate::store::Store;
 use crate::{Error, schema};
 

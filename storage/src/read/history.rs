@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use linchpin_protocol::model::Pin;
+use linchpin_protocol::model::{DAY_MS, Pin};
 
 use crate::collect::ask::Ask;
 use crate::read::reader::broken;
@@ -10,7 +10,6 @@ use crate::read::reads::Reads;
 use crate::schema::chunk::{self, ChunkKey, Sample};
 use crate::schema::rollup::{self, Grain, Row, RowsKey};
 use crate::schema::{DeviceKey, Family, KeyBytes};
-use crate::settings::DAY_MS;
 use crate::store::Store;
 use crate::{Error, Problem, limits};
 

@@ -7,9 +7,11 @@
 use std::ops::ControlFlow;
 use std::sync::{Arc, PoisonError};
 
+use linchpin_protocol::model::DAY_MS;
+
 use crate::read::reads::Reads;
 use crate::schema::{self, AuditEntry, AuditKey, Family, KeyBytes, Org, OrgId, RecordKey as _};
-use crate::settings::{DAY_MS, before};
+use crate::settings::before;
 use crate::shared::Inner;
 use crate::store::Store;
 use crate::threads::{Ticking, ticking};

@@ -8,13 +8,12 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use linchpin_protocol::model::DeviceId;
+use linchpin_protocol::model::{DAY_MS, DeviceId};
 use ring::digest::{SHA256, digest};
 use ring::rand::{SecureRandom as _, SystemRandom};
 
 use crate::read::reads::Reads;
 use crate::schema::{DeviceKey, FileKey, FileKind, FilePiece, FileRecord, OrgId, PieceKey};
-use crate::settings::DAY_MS;
 use crate::shared::Inner;
 use crate::write::batch::Batch;
 use crate::write::committer::Class;

@@ -9,6 +9,8 @@
 
 use std::net::IpAddr;
 
+use linchpin_protocol::model::DAY_MS;
+
 use crate::limits;
 
 /// Try again after so long, ms; at least 1.
@@ -198,14 +200,13 @@ const fn is_recent(at_ms: u64, now_ms: u64) -> bool {
 
 /// The pause after so many failures of an account; the last rung holds until the day ends.
 const fn rest_ms(failures: u32, now_ms: u64) -> u64 {
-    const DAY: u64 = 86_400_000;
     match failures {
         0 => 0,
         1..3 => 1_000,
         3..9 => 3_000,
         9..25 => 5_000,
         25..100 => 10_000,
-        _ => DAY - now_ms % DAY,
+        _ => DAY_MS - now_ms % DAY_MS,
     }
 }
 

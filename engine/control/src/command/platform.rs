@@ -144,7 +144,7 @@ async fn full(desk: &Desk, call: &Arc<RowCall>, device: DeviceId) -> Result<Plat
     desk.fleet.refresh(&desk.shards).await?;
     let (view, entry) = (fleet::view(desk, device).await?, template_of(desk, &record));
     let presence = crate::fleet::presence_of(&desk.fleet.lock(), device);
-    let is_online = view.row.online || view.absent;
+    let is_online = view.is_shown_online();
     let since_ms = u64::from(presence.since_s) * 1_000;
     Ok(PlatformDevice {
         line: PlatformDeviceLine {

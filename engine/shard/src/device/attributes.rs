@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use linchpin_protocol::model::SYSTEM_EVENTS;
-use linchpin_protocol::model::{Millis, Now, Pin, UnixMillis};
+use linchpin_protocol::model::{DAY_MS, Millis, Now, Pin, UnixMillis};
 
 use crate::limits::{EVENT_REPEAT_MS, EVENTS_PER_DAY, EVENTS_RETAINED, METADATA, PROPERTIES};
 use crate::{EventDay, EventId};
@@ -59,8 +59,6 @@ pub(crate) enum EventRefused {
     /// So many of the code is what the template allows in a day.
     CodeFull(u16),
 }
-
-const DAY_MS: u64 = 24 * 3_600 * 1_000;
 
 impl Attributes {
     /// Set a widget property of a pin.

@@ -154,7 +154,7 @@ async fn sheet(
         owner_name,
         tags: record.tags.iter().map(ToString::to_string).collect(),
         metadata: view.metadata.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect(),
-        online: was_here.then_some(view.row.online || view.absent),
+        online: was_here.then_some(view.is_shown_online()),
         since_ms: if was_here { u64::from(presence.since_s) * 1_000 } else { record.created_ms },
         seen_ms: (view.row.last_seen_s > 0).then_some(view.row.last_seen_s * 1_000),
         created_ms: record.created_ms,
