@@ -20,7 +20,7 @@ pub use mapping::{TopicMapping, fits_topics, is_barred_in_topics};
 pub use network::Network;
 pub use pin::{Pin, PinKind};
 pub use property::is_known_property;
-pub use text::{is_hidden, one_line};
+pub use text::{is_barred_in_names, is_hidden, one_line};
 pub use time::{DAY_MS, Millis, Now, UnixMillis};
 pub use token::Token;
 pub use value::{Number, ValueRef};

@@ -8,6 +8,14 @@ pub fn is_hidden(letter: char) -> bool {
         || matches!(letter, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
+/// Whether a letter is not for names: one of the hidden ones, for a name with it breaks its line or looks like another. The
+/// marks that only say to which side a sign belongs (U+061C, U+200E, U+200F) are allowed, as are the joiners of letters: whoever
+/// writes from right to left, or an emoji, needs them, and they turn no letter around.
+#[must_use]
+pub fn is_barred_in_names(letter: char) -> bool {
+    is_hidden(letter) && !matches!(letter, '\u{61c}' | '\u{200e}' | '\u{200f}')
+}
+
 /// The text with bars between its parts (NUL is between parts of a value) and U+FFFD in the place of each hidden letter.
 #[must_use]
 pub fn one_line(text: &str) -> String {
@@ -17,6 +25,21 @@ pub fn one_line(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_are_of_every_script_and_turn_nothing_around() {
+        for barred in [
+            '\0', '\n', '\u{1b}', '\u{7f}', '\u{85}', '\u{2028}', '\u{2029}', '\u{202a}', '\u{202e}', '\u{2066}',
+            '\u{2069}',
+        ] {
+            assert!(is_barred_in_names(barred), "{barred:?}");
+        }
+        for name in
+            ["حديقة", "גינה (2)\u{200f}", "می\u{200c}خواهم", "👩\u{200d}🌾", "Ångström", "温室", "\u{61c}١٢", "a b"]
+        {
+            assert!(!name.contains(is_barred_in_names), "{name:?}");
+        }
+    }
 
     #[test]
     fn nothing_hidden_stays_in_a_line() {

@@ -9,6 +9,7 @@ use linchpin_storage::schema::{
     Refresh, SessionKey, SessionKind,
 };
 
+use super::name::name_fits;
 use super::{Asker, Loader, LoaderFault, by_of};
 use crate::access::role::Giver;
 use crate::access::{Assurance, Membership, PersonRef, RoleSets, Scope, Standing, right};
@@ -64,10 +65,7 @@ impl ClientAsked {
 
     /// Is it within what a record takes?
     pub(super) fn check(&self) -> Result<(), LoaderFault> {
-        let most = linchpin_storage::limits::NAME_BYTES;
-        if self.name.is_empty() || self.name.len() > most || self.name.chars().any(char::is_control) {
-            return Err(LoaderFault::field("name", format!("1 to {most} bytes without control characters")));
-        }
+        name_fits(&self.name, 1..=linchpin_storage::limits::NAME_BYTES)?;
         if self.from.len() > linchpin_storage::limits::ADDRESS_RANGES {
             let most = linchpin_storage::limits::ADDRESS_RANGES;
             return Err(LoaderFault::field("from", format!("at most {most} ranges")));

@@ -5,6 +5,7 @@ use std::ops::ControlFlow;
 use linchpin_protocol::model::{DeviceId, OrgId, TemplateId, Token};
 use linchpin_storage::schema::{Actor, Counter, CounterName, Device, DeviceKey, IndexEntry, ShareKey, ShareRecord};
 
+use super::name::{check_name, name_fits};
 use super::{Loader, LoaderFault, by_of};
 use crate::access::role::Giver;
 use crate::access::{Denial, Permission, Permissions, PersonRef, Right, RoleSets, Scope, ScopeReach, right};
@@ -44,18 +45,6 @@ pub struct DeviceShare {
     pub until_ms: u64,
 }
 
-/// Does the name fit?
-///
-/// # Errors
-/// [`LoaderFault::Field`].
-pub(super) fn name_fits(name: &str) -> Result<(), LoaderFault> {
-    let most = limits::NAME_BYTES;
-    if name.len() <= most && !name.chars().any(char::is_control) {
-        return Ok(());
-    }
-    Err(LoaderFault::field("name", format!("at most {most} bytes without control characters")))
-}
-
 /// Tags in order, each once.
 ///
 /// # Errors
@@ -65,10 +54,11 @@ pub(super) fn tags_of(tags: Vec<Box<str>>) -> Result<Vec<Box<str>>, LoaderFault>
     let mut tags: Vec<Box<str>> = tags.into_iter().map(|tag| tag.trim().into()).collect();
     tags.sort_unstable();
     tags.dedup();
-    let fits = |tag: &str| (1..=longest).contains(&tag.len()) && !tag.contains(|c: char| c.is_control() || c == ',');
-    if tags.len() > most || !tags.iter().all(|tag| fits(tag)) {
-        let text = format!("at most {most} tags of 1 to {longest} bytes, without commas and control characters");
-        return Err(LoaderFault::field("tags", text));
+    if tags.len() > most || tags.iter().any(|tag| tag.contains(',')) {
+        return Err(LoaderFault::field("tags", format!("at most {most}, none with a comma")));
+    }
+    for tag in &tags {
+        check_name(tag, 1..=longest).map_err(|expected| LoaderFault::field("tags", expected))?;
     }
     Ok(tags)
 }
@@ -137,7 +127,7 @@ impl Loader {
     ) -> Result<(), LoaderFault> {
         let org = scope.org();
         for (_, record) in devices.iter_mut() {
-            name_fits(&record.name)?;
+            name_fits(&record.name, 0..=limits::NAME_BYTES)?;
             record.tags = tags_of(std::mem::take(&mut record.tags))?;
             match scope.reach() {
                 ScopeReach::Own(home, user) => record.owner = Some((home, user)),
@@ -174,7 +164,7 @@ impl Loader {
         edit: DeviceEdit,
         now_ms: u64,
     ) -> Result<(Device, Device), LoaderFault> {
-        edit.name.as_deref().map_or(Ok(()), name_fits)?;
+        edit.name.as_deref().map_or(Ok(()), |name| name_fits(name, 0..=limits::NAME_BYTES))?;
         let tags = edit.tags.map(tags_of).transpose()?;
         if edit.owner.is_some() && scope.reach() != ScopeReach::Org {
             // Whoever may edit their own devices only gives none away.

@@ -41,6 +41,7 @@ mod identity;
 pub mod invite;
 mod leave;
 mod mail;
+pub(crate) mod name;
 mod numbers;
 pub mod org;
 pub mod person;

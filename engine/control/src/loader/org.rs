@@ -2,6 +2,7 @@
 
 use linchpin_storage::schema::{Counter, CounterName, Org, OrgId, OrgKind, OrgPolicy, OrgState};
 
+use super::name::name_fits;
 use super::{Loader, LoaderFault, by_of};
 use crate::access::{Scope, right};
 use crate::account::{Changed, Whose};
@@ -20,12 +21,9 @@ pub struct OrgEdit {
     pub locale: Option<Box<str>>,
 }
 
-pub(super) fn name_fits(name: &str) -> Result<(), LoaderFault> {
-    let most = linchpin_storage::limits::NAME_BYTES;
-    if !name.is_empty() && name.len() <= most && !name.chars().any(char::is_control) {
-        return Ok(());
-    }
-    Err(LoaderFault::field("name", format!("1 to {most} bytes without control characters")))
+/// Does the name of an organization fit?
+pub(super) fn org_name_fits(name: &str) -> Result<(), LoaderFault> {
+    name_fits(name, 1..=linchpin_storage::limits::NAME_BYTES)
 }
 
 impl Loader {
@@ -99,7 +97,7 @@ impl Loader {
         (name, kind, policy): (&str, OrgKind, OrgPolicy),
         now_ms: u64,
     ) -> Result<(OrgId, Org), LoaderFault> {
-        name_fits(name)?;
+        org_name_fits(name)?;
         let parent = scope.org();
         // One at a time: the number is taken and written in this change.
         let mut change = self.ledger.change(by_of(scope), &[OrgId::FIRST, parent], now_ms);
@@ -135,7 +133,7 @@ impl Loader {
     /// # Errors
     /// [`LoaderFault`].
     pub fn edit_org(&self, scope: &Scope<right::OrgEdit>, asked: OrgEdit, now_ms: u64) -> Result<(), LoaderFault> {
-        asked.name.as_deref().map_or(Ok(()), name_fits)?;
+        asked.name.as_deref().map_or(Ok(()), org_name_fits)?;
         let org = scope.org();
         let mut change = self.ledger.change(by_of(scope), &[org], now_ms);
         let (before, after) = self.edit(&mut change, org, |record| {

@@ -4,6 +4,7 @@ use linchpin_storage::schema::{Account, AccountState, CounterName, Grant, GrantK
 use ring::hmac;
 use zeroize::Zeroizing;
 
+use super::name::name_fits;
 use super::{Loader, LoaderFault, by_of};
 use crate::access::{PersonRef, Scope, right};
 use crate::account::totp::{self, FactorFound};
@@ -57,10 +58,9 @@ pub enum AccountEdit {
     Resume,
 }
 
-pub(super) fn name_fits(name: &str) -> Result<(), LoaderFault> {
-    let fits = name.len() <= linchpin_storage::limits::NAME_BYTES && !name.chars().any(char::is_control);
-    let expected = || format!("at most {} bytes without control characters", linchpin_storage::limits::NAME_BYTES);
-    if fits { Ok(()) } else { Err(LoaderFault::field("name", expected())) }
+/// Does the name of a person fit?
+pub(super) fn person_name_fits(name: &str) -> Result<(), LoaderFault> {
+    name_fits(name, 0..=linchpin_storage::limits::NAME_BYTES)
 }
 
 impl Loader {
@@ -130,7 +130,7 @@ impl Loader {
         org: OrgId,
         new: &NewPerson,
     ) -> Result<PersonRef, LoaderFault> {
-        name_fits(&new.name)?;
+        person_name_fits(&new.name)?;
         let digest = self.store.email_digest(new.email.expose());
         if self.store.lookup(&digest)?.is_some() {
             return Err(LoaderFault::Conflict("somebody has this e-mail address already"));

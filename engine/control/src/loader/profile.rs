@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use linchpin_storage::schema::{Account, Consent, ConsentKey, User, UserKey};
 
-use super::person::name_fits;
+use super::person::person_name_fits;
 use super::{Loader, LoaderFault, by_of};
 use crate::access::{PersonRef, Scope, right};
 use crate::audit::{AuditAction, By, Note, ObjectKind};
@@ -30,7 +30,7 @@ impl Loader {
     /// # Errors
     /// [`LoaderFault`].
     pub fn edit_profile(&self, by: By, id: PersonRef, edit: &ProfileEdit, now_ms: u64) -> Result<(), LoaderFault> {
-        edit.name.as_deref().map_or(Ok(()), name_fits)?;
+        edit.name.as_deref().map_or(Ok(()), person_name_fits)?;
         edit.locale.as_deref().map_or(Ok(()), locale_fits)?;
         let mut change = self.ledger.change(by, &[id.0], now_ms);
         let before = self.myself(id)?;

@@ -2,6 +2,7 @@
 
 use linchpin_storage::schema::{Grant, GrantKey, RoleKey, RoleRecord, User, UserKey};
 
+use super::name::name_fits;
 use super::{Loader, LoaderFault, by_of};
 use crate::access::role::{Giver, RoleSets};
 use crate::access::{BuiltIn, GiveRule, PersonRef, Scope, right};
@@ -75,10 +76,7 @@ impl Loader {
         now_ms: u64,
     ) -> Result<(), LoaderFault> {
         let (org, number) = (scope.org(), asked.number);
-        let name_bytes = linchpin_storage::limits::NAME_BYTES;
-        if asked.name.is_empty() || asked.name.len() > name_bytes || asked.name.chars().any(char::is_control) {
-            return Err(LoaderFault::field("name", format!("1 to {name_bytes} bytes without control characters")));
-        }
+        name_fits(&asked.name, 1..=linchpin_storage::limits::NAME_BYTES)?;
         if number == 0 {
             return Err(LoaderFault::field("role", "a number from 1 on"));
         }

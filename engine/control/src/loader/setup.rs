@@ -25,7 +25,7 @@ impl Loader {
         new: &NewPerson,
         now_ms: u64,
     ) -> Result<PersonRef, LoaderFault> {
-        super::org::name_fits(org_name)?;
+        super::org::org_name_fits(org_name)?;
         let org = OrgId::FIRST;
         let mut change = self.ledger.change(by, &[org], now_ms);
         if !self.is_empty() {

@@ -10,6 +10,7 @@ use crate::access::right;
 use crate::command::call::RowCall;
 use crate::command::desk::Desk;
 use crate::command::request::{FleetBulk, FleetBulkLine, ListPage};
+use crate::loader::name::check_name;
 use crate::{Code, CommandError, limits};
 
 /// A line that can be made, or why not.
@@ -55,9 +56,7 @@ fn row(header: &csv::StringRecord, record: &csv::StringRecord) -> BulkRow {
         (1..=limits::META_NAME_BYTES).contains(&field.len())
             && value.as_ref().is_some_and(|value| value.len() <= limits::META_VALUE_BYTES)
     };
-    if name.len() > limits::NAME_BYTES {
-        return Err(format!("a name of {} bytes is too long, {} are allowed", name.len(), limits::NAME_BYTES));
-    }
+    check_name(name, 0..=limits::NAME_BYTES).map_err(|expected| format!("the name must be {expected}"))?;
     if !fields.iter().all(fits) {
         return Err("a field of the metadata is too long".to_owned());
     }

@@ -16,8 +16,14 @@ use super::request::{
     SheetShow, SheetStream, SheetSummary, SheetVersionLine, SheetVersionShow, SheetVersions,
 };
 use crate::access::{Right, right};
+use crate::loader::name::check_name;
 use crate::shards::Fact;
-use crate::{Code, CommandError, TemplateEntry};
+use crate::{Code, CommandError, TemplateEntry, limits};
+
+/// Does the name of a template fit?
+fn template_named(name: &str) -> Result<(), CommandError> {
+    check_name(name, 0..=limits::NAME_BYTES).map_err(|expected| CommandError::parameter("name", &expected))
+}
 
 fn missing() -> CommandError {
     CommandError::new(Code::NotFound, "there is no such thing")
@@ -188,6 +194,7 @@ pub(super) async fn make(desk: &Desk, call: Arc<RowCall>, asked: SheetMake) -> R
         Some(device) if asked.streams.is_empty() => from_device(desk, &call, org, device).await?,
         _ => asked.streams,
     };
+    template_named(&asked.name)?;
     let (streams, aliases) = streams_of(streams)?;
     let mut record = parts(id, &asked.name, streams, events_of(asked.events)?, asked.connection);
     record.template.aliases = aliases;
@@ -213,6 +220,7 @@ pub(super) async fn save(desk: &Desk, call: Arc<RowCall>, asked: SheetSave) -> R
     let known = answer(before.org, &before.record, 0);
     let (streams, aliases) = streams_of(asked.streams.unwrap_or(known.streams))?;
     let events = events_of(asked.events.unwrap_or(known.events))?;
+    asked.name.as_deref().map_or(Ok(()), template_named)?;
     let name = asked.name.unwrap_or(known.name);
     let mut record = parts(id, &name, streams, events, asked.connection.unwrap_or(known.connection));
     record.template.aliases = aliases;

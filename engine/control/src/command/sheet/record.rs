@@ -1,5 +1,7 @@
 //! A template's sheet as people have it, and as it is stored.
 
+use std::ops::RangeInclusive;
+
 use linchpin_protocol::limits::{TEMPLATE_ALIASES, TEMPLATE_TOPICS};
 use linchpin_protocol::model::{Datastream, OrgId, Pin, SYSTEM_EVENTS, Template, TemplateId, TopicMapping, ValueKind};
 use linchpin_storage::limits::{LAYOUT_BYTES, META_FIELDS, STREAM_LABELS, TEMPLATE_EVENTS};
@@ -12,10 +14,16 @@ use crate::command::request::{
     SheetAnswer, SheetConnection, SheetEvent, SheetField, SheetFieldKind, SheetKind, SheetLabel, SheetLevel,
     SheetStream, TopicLine,
 };
+use crate::loader::name::check_name;
 use crate::{CommandError, limits};
 
 fn wrong(field: &str, expected: &str) -> CommandError {
     CommandError::parameter(field, expected).about(field)
+}
+
+/// The name of something in a template.
+pub(super) fn named(field: &str, name: &str, lens: RangeInclusive<usize>) -> Result<(), CommandError> {
+    check_name(name, lens).map_err(|expected| wrong(field, &format!("with a name that is {expected}")))
 }
 
 impl SheetStream {
@@ -73,11 +81,8 @@ pub(super) fn streams_of(mut lines: Vec<SheetStream>) -> Result<(Streams, Aliase
 
 fn stream_of(line: SheetStream) -> Result<(Datastream, StreamSheet), CommandError> {
     let pin = line.pin.0;
-    if [&line.name, &line.alias]
-        .iter()
-        .any(|text| text.len() > limits::NAME_BYTES || text.chars().any(char::is_control))
-    {
-        return Err(wrong("streams", &format!("names of at most {} bytes ({pin})", limits::NAME_BYTES)));
+    for text in [&line.name, &line.alias] {
+        named("streams", text, 0..=limits::NAME_BYTES)?;
     }
     if line.min.zip(line.max).is_some_and(|(min, max)| min > max) {
         return Err(wrong("streams", &format!("min at most max ({pin})")));
@@ -135,10 +140,9 @@ pub(super) fn events_of(lines: Vec<SheetEvent>) -> Result<Vec<EventSheet>, Comma
             );
             return Err(wrong("events", &text));
         }
-        if line.name.len() > limits::NAME_BYTES || line.text.len() > limits::EVENT_TEXT_BYTES {
-            let text =
-                format!("names of at most {} bytes and texts of {}", limits::NAME_BYTES, limits::EVENT_TEXT_BYTES);
-            return Err(wrong("events", &text));
+        named("events", &line.name, 0..=limits::NAME_BYTES)?;
+        if line.text.len() > limits::EVENT_TEXT_BYTES {
+            return Err(wrong("events", &format!("with texts of at most {} bytes", limits::EVENT_TEXT_BYTES)));
         }
         found.push(EventSheet {
             code: line.code.into(),
@@ -176,9 +180,8 @@ pub(super) fn fields_of(lines: Vec<SheetField>) -> Result<Vec<MetaField>, Comman
     }
     let mut found: Vec<MetaField> = Vec::new();
     for line in lines {
-        let fits =
-            (1..=limits::META_NAME_BYTES).contains(&line.name.len()) && line.default.len() <= limits::META_VALUE_BYTES;
-        if !fits || found.iter().any(|known| *known.name == *line.name) {
+        named("metadata", &line.name, 1..=limits::META_NAME_BYTES)?;
+        if line.default.len() > limits::META_VALUE_BYTES || found.iter().any(|known| *known.name == *line.name) {
             return Err(wrong("metadata", "fields with a name of their own"));
         }
         let kind = KINDS.iter().find(|(kind, _)| *kind == line.kind).map_or(FieldKind::Text, |(_, kind)| *kind);
