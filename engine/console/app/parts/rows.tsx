@@ -6,7 +6,9 @@ import { useSignal, type Signal } from '@preact/signals';
 
 /** Lists up to here are drawn whole, once they have rested. */
 const REAL_ROWS = 500;
-/** Time in which the number of rows does not change before the rest is drawn, ms, and how many at a time. */
+/** Lists up to here are drawn whole at once. */
+const FEW_ROWS = 24;
+/** Time in which the number of rows does not change before what is not in view is drawn, ms, and how many at a time. */
 const REST_MS = 150;
 const AT_ONCE = 50;
 /** Rows drawn beyond what is in view, each way. */
@@ -14,20 +16,34 @@ const MARGIN = 12;
 
 export interface Shown { first: number; last: number }
 
+const same = (a: Shown, b: Shown): boolean => a.first === b.first && a.last === b.last;
+/** So many rows more, each way. */
+const widened = ({ first, last }: Shown, count: number, by: number): Shown => ({ first: Math.max(0, Math.min(first, count) - by), last: Math.max(0, Math.min(count, last + by)) });
+
+/** The rows to draw of `count`, of which `seen` are in view: those alone after a change, with a margin when the list rests,
+ * and from the first one on while `drawn` of them are real rows. */
+export function toDraw(seen: Shown, count: number, rests: boolean, drawn: number): Shown {
+  if (count <= FEW_ROWS) return { first: 0, last: count };
+  if (drawn > 0) return { first: 0, last: Math.min(count, Math.max(drawn, seen.last)) };
+  return widened(seen, count, rests ? MARGIN : 0);
+}
+
 /** `visible` is set to the rows in view and their margin: what is worth watching. */
 export function Rows({ count, height, visible, children }: { count: number; height: number; visible?: Signal<Shown>; children: (first: number, last: number) => ComponentChildren }) {
   const box = useRef<HTMLDivElement>(null);
   const inner = useRef<HTMLDivElement>(null);
-  const shown = useSignal<Shown>({ first: 0, last: Math.min(count, 40) });
-  const grown = useSignal({ count: 0, rows: 0 });
-  const drawn = grown.value.count === count ? grown.value.rows : 0;
-  const whole = count <= Math.max(AT_ONCE, drawn);
-  // What is in view comes at once, the rest in small steps: a key in the search field is not waited for.
+  // In view, without a margin.
+  const shown = useSignal<Shown>({ first: 0, last: Math.ceil(innerHeight / height) });
+  // The length that rests, and how many real rows are drawn of it; 0: a window.
+  const rested = useSignal({ count: -1, rows: 0 });
+  const rests = rested.value.count === count;
+  // What is in view comes at once, the rest when the list rests, in small steps: a key in the search field is not waited for.
   useEffect(() => {
-    if (count <= AT_ONCE || count > REAL_ROWS) return;
+    if (count <= FEW_ROWS) return;
     let timer = setTimeout(function grow() {
-      const rows = Math.max(grown.peek().count === count ? grown.peek().rows : 0, shown.peek().last) + AT_ONCE;
-      grown.value = { count, rows };
+      if (count > REAL_ROWS) { rested.value = { count, rows: 0 }; return; }
+      const rows = Math.max(rested.peek().count === count ? rested.peek().rows : 0, shown.peek().last) + AT_ONCE;
+      rested.value = { count, rows };
       if (rows < count) timer = setTimeout(grow, 0);
     }, REST_MS);
     return () => clearTimeout(timer);
@@ -37,23 +53,19 @@ export function Rows({ count, height, visible, children }: { count: number; heig
     const measure = () => {
       asked = 0;
       const top = box.current?.getBoundingClientRect().top ?? 0;
-      const first = Math.max(0, Math.floor(-top / height) - MARGIN);
-      const last = Math.min(count, Math.ceil((innerHeight - top) / height) + MARGIN);
-      const before = shown.peek();
-      if (first === before.first && last === before.last) return;
-      shown.value = { first, last };
-      if (visible) visible.value = shown.peek();
+      const seen = { first: Math.max(0, Math.floor(-top / height)), last: Math.max(0, Math.ceil((innerHeight - top) / height)) };
+      if (!same(seen, shown.peek())) shown.value = seen;
+      const watched = widened(seen, count, MARGIN);
+      if (visible && !same(watched, visible.peek())) visible.value = watched;
     };
     const later = () => { asked ||= requestAnimationFrame(measure); };
     measure();
-    if (visible) visible.value = shown.peek();
     addEventListener('scroll', later, { passive: true });
     addEventListener('resize', later);
     return () => { cancelAnimationFrame(asked); removeEventListener('scroll', later); removeEventListener('resize', later); };
   }, [count, height]);
-  const { first, last } = whole ? { first: 0, last: count }
-    : drawn ? { first: 0, last: Math.min(count, Math.max(drawn, shown.value.last)) }
-      : { first: Math.min(shown.value.first, count), last: Math.min(shown.value.last, count) };
+  const { first, last } = toDraw(shown.value, count, rests, rests ? rested.value.rows : 0);
+  const whole = first === 0 && last === count;
   useEffect(() => {
     if (box.current) box.current.style.height = whole ? '' : `${count * height}px`;
     if (inner.current) inner.current.style.transform = whole ? '' : `translateY(${first * height}px)`;

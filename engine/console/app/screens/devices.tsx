@@ -13,7 +13,7 @@ import { Age, Empty, Failed, Head, Line, Loaded, Presence, toast } from '../part
 import { Confirm, Dialog, Menu } from '../parts/dialog.tsx';
 import { Icon } from '../parts/icon.tsx';
 import { Rows, type Shown } from '../parts/rows.tsx';
-import { go, search, setSearch } from '../router.ts';
+import { go, search, setSearch, typeSearch } from '../router.ts';
 import { grant, may, O } from '../session.ts';
 import { named, number, t } from '../words/words.ts';
 import { FLEET_PAGE, fleetQuery, haystack, inOrder, select, type Columns, type Filter, type Show, type SortBy } from './fleet.ts';
@@ -204,7 +204,7 @@ function Filters({ page, filter }: { page: DevicePage | null; filter: Filter }) 
       <div class="row">
         <div class="searchbox">
           <Icon name="search" size={16} />
-          <input class="input" type="search" aria-label={t('devices.search')} placeholder={t('devices.search')} value={filter.q} onInput={(event) => setSearch({ q: event.currentTarget.value })} />
+          <input class="input" type="search" aria-label={t('devices.search')} placeholder={t('devices.search')} value={filter.q} onInput={(event) => typeSearch({ q: event.currentTarget.value })} />
           {!filter.q && <kbd aria-hidden="true">{'/'}</kbd>}
         </div>
         {hasTemplates && (
