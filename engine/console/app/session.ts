@@ -1,10 +1,12 @@
 // Who is signed in, and what they may do where.
-import { computed, signal } from '@preact/signals';
+import { batch, computed, signal } from '@preact/signals';
 import { ask, csrf, onSignedOut, post, Problem, remove, settled } from './api/client.ts';
 import { passwordHash } from './api/hash.ts';
-import type { Grant, Me, SessionAnswer } from './api/types.ts';
+import type { Device, Grant, Me, Role, SessionAnswer } from './api/types.ts';
 import { HINT, wasSignedIn } from './early.ts';
-import { connect, disconnect, onAny, onUnopened, rights } from './live/socket.ts';
+import { eyes, onViewLost } from './eyes.ts';
+import { askTicket } from './live/address.ts';
+import { connect, disconnect, onAny, onUnopened, renew, rights } from './live/socket.ts';
 import { forget } from './live/store.ts';
 import { go, path, search } from './router.ts';
 
@@ -12,8 +14,8 @@ import { go, path, search } from './router.ts';
 export const me = signal<Me | null | undefined>(undefined);
 /** The organization that the screens show. */
 export const orgId = signal(Number(localStorage.getItem('linchpin.org')) || 0);
-/** The role that the person views the console as; `null` for their own. */
-export const viewAs = signal<{ name: string; all: string[]; own: string[] } | null>(null);
+/** The role whose eyes the person looks through; `null`: their own. The server shows less by it, the screens hide the rest. */
+export const viewAs = signal<Role | null>(null);
 
 export const grant = computed<Grant | null>(() => {
   const grants = me.value?.grants ?? [];
@@ -27,11 +29,32 @@ export function may(permission: string): boolean {
   const held = grant.value;
   if (!held) return false;
   const seen = viewAs.value;
-  if (seen && !seen.all.includes(permission) && !seen.own.includes(permission)) return false;
+  // A browser fetches a file without the view: it would hold what the role does not see.
+  if (seen && (permission === 'device.export' || !(seen.org.includes(permission) || seen.own.includes(permission)))) return false;
   return held.all.includes(permission) || held.own.includes(permission);
 }
 
+/** The same with one device: as the server says, and in a view as the role could. */
+export function mayWith(device: Device): (permission: string) => boolean {
+  const seen = viewAs.value;
+  if (!seen) return (permission) => device.may.includes(permission);
+  const isOwner = device.owner === me.value?.user.id;
+  return (permission) => may(permission) && (isOwner || seen.org.includes(permission) || device.may.includes(permission));
+}
+
+function view(role: Role | null): void {
+  const now = role ? `${grant.peek()?.org ?? 0}/${role.id}` : '';
+  if (now === eyes.peek()) return;
+  batch(() => { viewAs.value = role; eyes.value = now; });
+  forget();
+  renew();
+}
+/** Look through the eyes of a role in the organization that is shown. */
+export const look = (role: Role): void => view(role);
+export const leaveView = (): void => view(null);
+
 export function setOrg(id: number): void {
+  leaveView();
   orgId.value = id;
   localStorage.setItem('linchpin.org', String(id));
   hint();
@@ -86,7 +109,7 @@ function end(): void {
   disconnect();
   forget();
   csrf.value = '';
-  viewAs.value = null;
+  batch(() => { viewAs.value = null; eyes.value = ''; });
   localStorage.removeItem(HINT);
   me.value = null;
 }
@@ -109,6 +132,8 @@ async function check(): Promise<void> {
     }
   } finally { checking = false; }
 }
+onViewLost.call = leaveView;
+askTicket.call = async () => (await post<{ ticket: string }>('/live/ticket')).ticket;
 onSignedOut.call = () => void check();
 onUnopened.call = () => {
   if (!me.peek()) return;

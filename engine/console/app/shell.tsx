@@ -4,6 +4,7 @@ import { useEffect } from 'preact/hooks';
 import { signal, useSignal, useSignalEffect } from '@preact/signals';
 import { rememberOrg } from './api/devices.ts';
 import { probableOrg } from './early.ts';
+import { eyes } from './eyes.ts';
 import { clockError } from './live/clock.ts';
 import { hurry, lastHeard, link, newBuild } from './live/socket.ts';
 import { Announcer, Empty, Skeleton, Toasts } from './parts/basic.tsx';
@@ -11,7 +12,7 @@ import { Dialog } from './parts/dialog.tsx';
 import { Icon, Mark, type IconName } from './parts/icon.tsx';
 import { loadMore } from './more.ts';
 import { go, path } from './router.ts';
-import { grant, may, me, setOrg, viewAs } from './session.ts';
+import { grant, leaveView, may, me, setOrg, viewAs } from './session.ts';
 import { openPalette, Palette, useKeys } from './palette.tsx';
 import { SignIn } from './screens/sign-in.tsx';
 import { shortTime, t, type Key } from './words/words.ts';
@@ -63,7 +64,8 @@ function Routed({ routes }: { routes: typeof ROUTES }) {
   if (failed.value) return <Empty top icon="cut" title={t('wrong.offline')} text={t('wrong.offline.text')}><button type="button" class="button" onClick={() => location.reload()}>{t('again')}</button></Empty>;
   if (!Found) return <Skeleton />;
   const parts = hit[0].exec(at)!;
-  return <Found key={`${hit[1]} ${parts[1] ?? ''}`} id={parts[1] ?? ''} tab={parts[2] ?? ''} />;
+  // Another view asks again.
+  return <Found key={`${hit[1]} ${parts[1] ?? ''} ${eyes.value}`} id={parts[1] ?? ''} tab={parts[2] ?? ''} />;
 }
 
 interface Place { href: string; icon: IconName; text: Key; permission?: string }
@@ -110,7 +112,7 @@ function Banners() {
   const clock = clockError.value;
   return (
     <>
-      {viewAs.value && <div class="banner" role="status"><Icon name="people" size={18} /><span>{t('viewas.on', { role: viewAs.value.name })}</span><button type="button" class="button small" onClick={() => { viewAs.value = null; }}>{t('viewas.end')}</button></div>}
+      {viewAs.value && <div class="banner" role="status"><Icon name="people" size={18} /><span>{t('viewas.on', { role: viewAs.value.name })}</span><button type="button" class="button small" onClick={leaveView}>{t('viewas.end')}</button></div>}
       {(link.value === 'late' || link.value === 'down') && <div class="banner" role="status"><Icon name="cut" size={18} /><span>{t('link.banner')}</span><button type="button" class="button small" onClick={hurry}>{t('link.now')}</button></div>}
       {newBuild.value && <div class="banner"><Icon name="about" size={18} /><span>{t('build.new')}</span><button type="button" class="button small" onClick={() => location.reload()}>{t('build.reload')}</button></div>}
       {Math.abs(clock) > 120_000 && <div class="banner"><Icon name="clock" size={18} /><span>{t('clock.off', { n: Math.round(Math.abs(clock) / 60_000) })}</span></div>}

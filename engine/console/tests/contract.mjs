@@ -12,8 +12,8 @@ import { typeOf } from './contract/schema.mjs';
 const room = join(dirname(fileURLToPath(import.meta.url)), '..');
 const scratch = join(process.argv[2], 'contract');
 const api = JSON.parse(readFileSync(join(room, '../../docs/openapi.json'), 'utf8'));
-/** Answers on the socket, not by a route. */
-const SOCKETS = new Set(['GET /live']);
+/** Of live sockets: docs/live.md has them, no row of the server's table. */
+const SOCKETS = new Set(['GET /live', 'POST /live/ticket']);
 /** The server has these not yet: a route that is there must leave this list. */
 const AWAITED = new Set([]);
 

@@ -1,7 +1,9 @@
 // Asks the server. One place that knows cookies, the CSRF field and the shape of errors.
 import { signal } from '@preact/signals';
 import { forgetEarly, takeEarly } from '../early.ts';
+import { EYES, eyes, isAllowed, isOwn, onViewLost } from '../eyes.ts';
 import { setServerTime } from '../live/clock.ts';
+import { t } from '../words/words.ts';
 
 /** The server's answer to a request that failed: problem+json. `status` 0: no answer came. */
 export class Problem extends Error {
@@ -28,6 +30,8 @@ const BASE = '/api/v1';
 const SIGN_IN_FIRST = 'E0602';
 /** Its code for "your role does not allow it". */
 export const FORBIDDEN = 'E0603';
+/** Of this page: a view as a role changes nothing. */
+export const VIEWING = 'VIEWING';
 /** Longest wait for an answer, ms. */
 const ANSWER_MS = 30_000;
 
@@ -61,9 +65,11 @@ async function askOnce<T>(path: string, options: AskOptions): Promise<Answer<T>>
   if (options.body !== undefined) headers['content-type'] = 'application/json';
   if (method !== 'GET' && csrf.peek()) headers['x-linchpin-csrf'] = csrf.peek();
   if (options.etag) headers['if-match'] = options.etag;
+  if (eyes.peek() && !isAllowed(method, path)) throw new Problem(403, VIEWING, t('viewas.readonly'));
+  if (eyes.peek() && !isOwn(path)) headers[EYES] = eyes.peek();
   if (method !== 'GET') forgetEarly();
   const late = AbortSignal.timeout(ANSWER_MS);
-  const response = await ((method === 'GET' ? takeEarly(path) : null) ?? fetch(`${BASE}${path}`, {
+  const response = await ((method === 'GET' && !eyes.peek() ? takeEarly(path) : null) ?? fetch(`${BASE}${path}`, {
     method, headers, credentials: 'same-origin', cache: 'no-store',
     body: options.body === undefined ? undefined : JSON.stringify(options.body),
     signal: options.signal ? AbortSignal.any([options.signal, late]) : late,
@@ -78,6 +84,7 @@ async function askOnce<T>(path: string, options: AskOptions): Promise<Answer<T>>
   if (renewed) csrf.value = renewed;
   if (!response.ok) {
     const found = await problem(response);
+    if (found.field === EYES && headers[EYES] === eyes.peek()) onViewLost.call();
     // A wrong password at a step-up is a 401 too: it does not end the session.
     if (found.code === SIGN_IN_FIRST && csrf.peek() && path !== '/session' && path !== '/me') onSignedOut.call();
     throw found;

@@ -1,8 +1,10 @@
 // One live socket for the whole page. It watches what is on the screen, reconnects by itself, and says how it is.
 import { batch, signal, type Signal } from '@preact/signals';
+import { liveAddress } from './address.ts';
 import { decodeReport, encodeAsk } from './codec.ts';
 import { serverNow, setServerTime } from './clock.ts';
 import { Drawing } from './drawing.ts';
+import { eyes } from '../eyes.ts';
 import type { Ask, Outcome, PinNumber, Report, Selection, Value, What } from './messages.ts';
 import { apply } from './store.ts';
 
@@ -94,10 +96,13 @@ function heard(): void {
   if (link.value !== 'live') link.value = 'live';
 }
 
+/** The socket that is wanted last: what was asked for an earlier one is not used. */
+let serial = 0;
 /** End the socket without waiting for its close. */
 function drop(): void {
   const old = socket;
   socket = null;
+  serial++;
   clearTimeout(silenceTimer);
   silenceTimer = undefined;
   drawing.forget();
@@ -168,8 +173,15 @@ function open(): void {
   clearTimeout(retryTimer);
   if (!wanted || asleep) return;
   if (link.value !== 'late' && link.value !== 'down') link.value = 'connecting';
-  const url = new URL('/api/v1/live', location.href);
-  url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
+  const mine = serial;
+  liveAddress((url) => { if (mine === serial && wanted) dial(url); }, () => {
+    if (mine !== serial) return;
+    if (link.value !== 'late') link.value = 'down';
+    again();
+  });
+}
+
+function dial(url: URL): void {
   const made = new WebSocket(url, 'linchpin.live.1');
   socket = made;
   made.binaryType = 'arraybuffer';
@@ -220,6 +232,15 @@ export function disconnect(): void {
   link.value = 'idle';
 }
 
+/** Connect again, for another view of the same person: what the old socket saw is not shown any more. */
+export function renew(): void {
+  if (!wanted) return;
+  stale();
+  link.value = 'connecting';
+  retry_ms = FIRST_RETRY_MS;
+  open();
+}
+
 /** Connect now instead of at the next retry. */
 export function hurry(): void {
   if (!wanted || socket?.readyState === WebSocket.OPEN) return;
@@ -241,9 +262,9 @@ export function watch(options: WatchOptions): Watch {
   return set;
 }
 
-/** Write a value to a device. Without a link it is refused at once: nothing is retained in the page. */
+/** Write a value to a device. Without a link, and in a view as a role, it is refused at once: nothing is retained in the page. */
 export function write(device: number, pin: PinNumber, value: Value): Promise<Written> {
-  if (socket?.readyState !== WebSocket.OPEN) return Promise.resolve({ outcome: 'refused', code: 0 });
+  if (eyes.peek() || socket?.readyState !== WebSocket.OPEN) return Promise.resolve({ outcome: 'refused', code: 0 });
   const request = nextRequest++;
   return new Promise((answer) => {
     const timer = setTimeout(() => { writes.delete(request); answer({ outcome: 'refused', code: 0 }); }, WRITE_MS);

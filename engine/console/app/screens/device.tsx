@@ -10,7 +10,7 @@ import { Head, Lasting, Presence, Skeleton, Wrong } from '../parts/basic.tsx';
 import { lazy } from '../parts/lazy.tsx';
 import { rights } from '../live/socket.ts';
 import { path } from '../router.ts';
-import { viewAs } from '../session.ts';
+import { mayWith } from '../session.ts';
 import { t, type Key } from '../words/words.ts';
 
 export interface DeviceProps { device: Device; may: (permission: string) => boolean; reload: () => void }
@@ -57,7 +57,7 @@ export default function DeviceScreen({ id, tab }: { id: string; tab: string }) {
   useEffect(() => { (TABS[tab || 'dashboard'] ?? TABS.dashboard!).screen.early(); }, [tab]);
   const one = device.value;
   if (!one) return problem.value ? <Wrong top problem={problem.value} again={() => void load()} /> : <Skeleton />;
-  const may = (permission: string): boolean => one.may.includes(permission) && (!viewAs.value || viewAs.value.all.includes(permission) || viewAs.value.own.includes(permission));
+  const may = mayWith(one);
   const shown = Object.entries(TABS).filter(([, one]) => may(one.permission));
   const current = TABS[tab || 'dashboard'] ?? TABS.dashboard!;
   const Screen = current.screen;

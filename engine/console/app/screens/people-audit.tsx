@@ -3,7 +3,7 @@ import type { AuditEntry, Page } from '../api/types.ts';
 import { useAsk } from '../api/use.ts';
 import { Age, Empty, Loaded } from '../parts/basic.tsx';
 import { Icon } from '../parts/icon.tsx';
-import { O } from '../session.ts';
+import { O, viewAs } from '../session.ts';
 import { dateTime, named, t } from '../words/words.ts';
 
 /** "device 3 (North bay)" as the log has it: the name first, then what kind of thing it is. */
@@ -18,7 +18,7 @@ export function Audit() {
   const audit = useAsk<Page<AuditEntry>>(`${O.value}/audit?limit=200`);
   return (
     <section class="card" aria-labelledby="audit-title">
-      <header><h2 id="audit-title">{t('people.tab.audit')}</h2><a class="button small" download href={`/api/v1${O.value}/audit.jsonl`}><Icon name="download" size={16} />{t('audit.export')}</a></header>
+      <header><h2 id="audit-title">{t('people.tab.audit')}</h2>{!viewAs.value && <a class="button small" download href={`/api/v1${O.value}/audit.jsonl`}><Icon name="download" size={16} />{t('audit.export')}</a>}</header>
       <Loaded asked={audit}>{(page) => page.items.length === 0 ? <Empty icon="history" tone="neutral" title={t('audit.none')} /> : (
         <div class="table-wrap" tabIndex={0} role="group" aria-label={t('people.tab.audit')}>
           <table class="table">

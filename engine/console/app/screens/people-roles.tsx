@@ -7,7 +7,7 @@ import { Failed, Line, Loaded, Note, toast } from '../parts/basic.tsx';
 import { Dialog, Menu } from '../parts/dialog.tsx';
 import { Icon } from '../parts/icon.tsx';
 import { go } from '../router.ts';
-import { grant, may, O, viewAs } from '../session.ts';
+import { grant, look, may, O } from '../session.ts';
 import { named, t, type Key } from '../words/words.ts';
 
 /** Every permission, by what it is about. Those of devices, events and dashboards may be for owned devices only. */
@@ -70,7 +70,7 @@ export function Roles() {
   const open = useSignal<{ role: Role; isNew: boolean } | null>(null);
   const { problem, run } = useDo();
   const drop = (role: Role) => void run(async () => { await remove(`${O.value}/roles/${role.id}`); toast(t('role.removed')); await roles.again(); });
-  const look = (role: Role) => { viewAs.value = { name: role.name, all: role.org, own: role.own }; go('/devices'); };
+  const lookAs = (role: Role) => { look(role); go('/devices'); };
   const fresh = (from?: Role) => { const used = (roles.body.value?.items ?? []).map((one) => one.id); open.value = { isNew: true, role: { id: Math.max(15, ...used) + 1, name: from ? t('role.copyof', { name: from.name }) : '', builtin: false, inherited: false, users: 0, org: from?.org ?? [], own: from?.own ?? [] } }; };
   return (
     <section class="card" aria-labelledby="roles-title">
@@ -83,7 +83,7 @@ export function Roles() {
               <div class="grow"><button type="button" class="link" onClick={() => { open.value = { role, isNew: false }; }}>{role.name}</button><p class="muted small">{t('role.counts', { n: role.org.length, own: role.own.length })}</p></div>
               {role.builtin && <span class="badge">{t('role.builtin')}</span>}
               <span class="muted small">{t('role.users', { n: role.users })}</span>
-              <button type="button" class="button small" aria-label={t('role.viewas', { name: role.name })} onClick={() => look(role)}>{t('role.viewas.short')}</button>
+              <button type="button" class="button small" aria-label={t('role.viewas', { name: role.name })} onClick={() => lookAs(role)}>{t('role.viewas.short')}</button>
               {may('role.edit') && <Menu label={t('people.actions', { name: role.name })} items={[{ text: t('role.copy'), icon: 'copy', run: () => fresh(role) }, !role.builtin && { text: t('remove'), icon: 'trash', danger: true, run: () => drop(role) }]} />}
             </li>
           ))}

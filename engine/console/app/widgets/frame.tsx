@@ -1,6 +1,7 @@
 // The frame of a widget: its title, how old its value is, and what happened to the last write.
 import type { ComponentChildren } from 'preact';
 import { useComputed } from '@preact/signals';
+import { eyes } from '../eyes.ts';
 import { now } from '../live/clock.ts';
 import { link } from '../live/socket.ts';
 import type { Reading } from '../live/store.ts';
@@ -30,7 +31,7 @@ export function ControlLine({ control }: { control: Control }) {
   // Without a value the widget itself says so.
   if (state === 'known' || state === 'unknown') return null;
   const code = control.code.value;
-  const text = state === 'pending' ? t('control.pending') : state === 'kept' ? t('control.kept') : link.value !== 'live' ? t('control.nolink') : code ? t('control.refused', { reason: codeName(code) }) : t('control.noanswer');
+  const text = state === 'pending' ? t('control.pending') : state === 'kept' ? t('control.kept') : eyes.value ? t('viewas.readonly') : link.value !== 'live' ? t('control.nolink') : code ? t('control.refused', { reason: codeName(code) }) : t('control.noanswer');
   return <span class={`control-line ${state}`} role={state === 'refused' ? 'alert' : 'status'}>{text}</span>;
 }
 

@@ -1,25 +1,7 @@
 // What a person does, against the mock server.
 import assert from 'node:assert/strict';
-import { go, open, PASSWORD, serve, settle, signIn, text, waitText } from './world.mjs';
-
-/** Run with a server and a page that are ended whatever happens. */
-async function within(run, { server: options = ['--still'], page: look = {} } = {}) {
-  const server = await serve(...options);
-  const world = await open(server, look);
-  try { await run({ server, ...world }); } finally { await world.close().catch(() => {}); server.end(); }
-}
-
-async function enter(page, server, email) {
-  await signIn(page, server, email);
-  await page.waitForFunction(() => location.pathname === '/devices');
-  await settle(page);
-}
-
-const click = async (page, name, within = 'body') => {
-  const found = await page.waitForSelector(`${within} ::-p-aria([name="${name}"])`);
-  await found.click();
-};
-const widget = (title) => `.widget:has(h2[title="${title}"])`;
+import { click, enter, widget, within } from './steps.mjs';
+import { go, PASSWORD, settle, signIn, text, waitText } from './world.mjs';
 
 export const journeys = {
   'sign in, a row is a link, sign out': () => within(async ({ page, server }) => {
@@ -211,33 +193,6 @@ export const journeys = {
     assert.match(await text(page, 'dialog[open]'), /Someone saved in between/);
     await click(page, 'Save mine over it', 'dialog[open]');
     await page.waitForFunction(() => !location.search.includes('edit'));
-  }),
-
-  'a smaller role sees fewer things, and a change of role reaches the page at once': () => within(async ({ page, server }) => {
-    await enter(page, server, 'viewer@example.com');
-    assert.equal(await page.$('a[href="/devices/add"]'), null);
-    await server.lever('role', { email: 'viewer@example.com', role: 1 });
-    await page.waitForSelector('a[href="/devices/add"]', { timeout: 2_000 });
-    await server.lever('role', { email: 'viewer@example.com', role: 4 });
-    await page.waitForFunction(() => !document.querySelector('a[href="/devices/add"]'), { timeout: 2_000 });
-  }),
-
-  'revoked rights sign out': () => within(async ({ page, server }) => {
-    await enter(page, server);
-    await server.lever('revoke');
-    await page.waitForFunction(() => location.pathname === '/sign-in', { timeout: 2_000 });
-    await waitText(page, '.panel', 'session has ended');
-  }),
-
-  'view as a role': () => within(async ({ page, server }) => {
-    await enter(page, server);
-    await go(page, '/people/roles');
-    await click(page, 'View as Viewer');
-    await page.waitForSelector('.banner');
-    await page.waitForFunction(() => location.pathname === '/devices');
-    assert.equal(await page.$('a[href="/devices/add"]'), null);
-    await click(page, 'End preview');
-    await page.waitForSelector('a[href="/devices/add"]');
   }),
 
   'broken, forbidden and slow answers say so': () => within(async ({ page, server }) => {

@@ -25,7 +25,8 @@ export class LiveSocket {
   private left: Buffer = Buffer.alloc(0);
   private timers: NodeJS.Timeout[];
 
-  constructor(private readonly socket: Duplex, request: IncomingMessage) {
+  /** `sees`: what a view as a role shows; such a socket writes nothing. */
+  constructor(private readonly socket: Duplex, request: IncomingMessage, private readonly sees?: (device: MockDevice) => boolean) {
     const key = createHash('sha1').update(`${request.headers['sec-websocket-key']}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest('base64');
     socket.write(`HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${key}\r\nSec-WebSocket-Protocol: linchpin.live.1\r\n\r\n`);
     LiveSocket.all.add(this);
@@ -74,7 +75,7 @@ export class LiveSocket {
 
   private watch(ask: WatchAsk): void {
     this.watches.set(ask.set, ask);
-    const found = 'devices' in ask.select ? ask.select.devices.map((id) => devices.get(id)).filter((one): one is MockDevice => Boolean(one)) : [];
+    const found = 'devices' in ask.select ? ask.select.devices.map((id) => devices.get(id)).filter((one): one is MockDevice => one !== undefined && (this.sees?.(one) ?? true)) : [];
     if (ask.what.includes('presence') && found.length) this.report({ kind: 'presence', rows: found.map((one) => ({ device: one.id, state: one.online === null ? 'never' : one.online ? 'online' : 'offline', since_ms: Math.round(one.since_ms), code: one.trouble ?? 0 })) });
     if (ask.what.includes('values')) {
       const rows = found.flatMap((one) => [...one.values].filter(([pin]) => ask.pins === 'all' || ask.pins.includes(pinNumber(pin)!)).map(([pin, held]) => ({ device: one.id, pin: pinNumber(pin)!, at_ms: Math.round(held.at_ms), value: value(held.text) })));
@@ -87,6 +88,7 @@ export class LiveSocket {
 
   private write(ask: Extract<Ask, { kind: 'write' }>): void {
     const device = devices.get(ask.device);
+    if (this.sees) { this.report({ kind: 'wrote', request: ask.request, outcome: 'refused', code: 603 }); return; }
     if (!device || behaviour.refuse) { this.report({ kind: 'wrote', request: ask.request, outcome: 'refused', code: behaviour.refuse || 404 }); return; }
     const isHere = device.online === true && !behaviour.offline.has(device.id);
     this.report({ kind: 'wrote', request: ask.request, outcome: isHere ? 'delivered' : 'kept', code: 0 });
@@ -96,6 +98,7 @@ export class LiveSocket {
 
   /** One dirty bit a pin: a newer value replaces an older one that has not gone out. */
   mark(device: MockDevice, pin: string, text: string, at_ms: number): void {
+    if (this.sees && !this.sees(device)) return;
     const index = pinNumber(pin)!;
     for (const watch of this.watches.values()) {
       if (!watch.what.includes('values') || !('devices' in watch.select) || !watch.select.devices.includes(device.id)) continue;

@@ -5,7 +5,7 @@ import { fault } from '../../app/layout/layout.ts';
 import { addDevice, ALL, audit, consents, devices, diary, events, invites, keys, orgs, roles, seeded, sessions, START, templates, users, versions, type MockDevice } from './fleet.ts';
 import { behaviour, setPresence, setValue, toAll } from './live.ts';
 
-export interface Call { method: string; path: string; query: URLSearchParams; body: Record<string, any>; user: number | null; etag: string | null; response: ServerResponse }
+export interface Call { method: string; path: string; query: URLSearchParams; body: Record<string, any>; user: number | null; view: number | null; etag: string | null; response: ServerResponse }
 export class Refuse extends Error { constructor(readonly status: number, readonly code: string, detail: string, readonly field?: string) { super(detail); } }
 
 const page = <T>(items: T[]) => ({ items, next: null });
@@ -17,10 +17,18 @@ const grantOf = (user: number) => {
   const role = roles.find((one) => one.id === line.role)!;
   return { role, line };
 };
-const may = (user: number, permission: string): boolean => { const { role } = grantOf(user); return role.org.includes(permission) || role.own.includes(permission); };
+/** What somebody may do, in a view only what its role may too. */
+const may = ({ user, view }: Call, permission: string): boolean => {
+  const eyes = view === null ? [grantOf(user!).role] : [grantOf(user!).role, roles.find((one) => one.id === view)!];
+  return eyes.every((role) => role.org.includes(permission) || role.own.includes(permission));
+};
+/** Is a device seen by who asks, in a view with the role's eyes? */
+export function isSeen(user: number, view: number | null, one: MockDevice): boolean {
+  return view === null || roles.find((role) => role.id === view)!.org.includes('device.view') || one.owner === user;
+}
 function need(call: Call, permission: string): void {
   if (call.user === null) throw new Refuse(401, 'E0602', 'Sign in first.');
-  if (!may(call.user, permission)) throw new Refuse(403, 'E0603', `Your role lacks ${permission}.`);
+  if (!may(call, permission)) throw new Refuse(403, 'E0603', `Your role lacks ${permission}.`);
 }
 
 function device(id: string): MockDevice {
@@ -34,7 +42,7 @@ function list(call: Call): DevicePage {
   need(call, 'device.view');
   const q = (call.query.get('q') ?? '').toLowerCase();
   const limit = Number(call.query.get('limit') ?? 500);
-  const all = [...devices.values()];
+  const all = [...devices.values()].filter((one) => isSeen(call.user!, call.view, one));
   const found = all.filter((one) => one.name.toLowerCase().includes(q));
   const rows = found.slice(0, limit);
   const shown = (one: MockDevice) => (one.template ? template(one.template).streams[0]!.pin : (one.values.keys().next().value as string | undefined) ?? null);
@@ -51,11 +59,12 @@ function list(call: Call): DevicePage {
 
 function show(call: Call, one: MockDevice) {
   need(call, 'device.view');
+  if (!isSeen(call.user!, call.view, one)) throw missing();
   const { role } = grantOf(call.user!);
   return {
     id: one.id, org: one.org, org_name: orgs.find((org) => org.id === one.org)!.name, name: one.name, template: one.template, template_name: one.template && template(one.template).name, owner: one.owner, owner_name: users.find((user) => user.id === one.owner)?.name ?? null,
     tags: one.tags, metadata: one.metadata, online: one.online, since_ms: Math.round(one.since_ms), seen_ms: one.seen_ms && Math.round(one.seen_ms), created_ms: one.created_ms, address: one.online === null ? null : '10.0.0.31', transport: 'TLS 1.3', board: 'ESP32 DevKit', firmware: '1.4.2', library: 'Blynk 1.3.2',
-    may: [...role.org, ...role.own],
+    may: [...role.org, ...role.own].filter((name) => call.view === null || (/\.(view|diagnose)$/.test(name) && may(call, name))),
   };
 }
 
@@ -114,6 +123,7 @@ const O = '/orgs/(\\d+)';
 const D = `${O}/devices/(\\d+)`;
 /** Method, path, what it answers. */
 export const ROUTES: [string, string, Handler][] = [
+  ['POST', '/live/ticket', (call) => ({ ticket: `${call.user}-${call.view ?? 0}`, seconds: 30 })],
   ['GET', '/me', (call) => {
     if (call.user === null) throw new Refuse(401, 'E0602', 'Sign in first.');
     const { role, line } = grantOf(call.user);

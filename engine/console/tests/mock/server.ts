@@ -5,9 +5,10 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { passwordHash } from '../../app/api/hash.ts';
-import { devices, events, fill, seeded, users } from './fleet.ts';
+import { devices, events, fill, roles, seeded, users } from './fleet.ts';
 import { attempt, behaviour, LiveSocket, setPresence, setValue, storm, toAll } from './live.ts';
-import { Refuse, ROUTES } from './routes.ts';
+import { isSeen, Refuse, ROUTES } from './routes.ts';
+import { EYES, isAllowed, isOwn } from '../../app/eyes.ts';
 
 const words = process.argv.slice(2);
 const option = (name: string, otherwise: number): number => (words.includes(name) ? Number(words[words.indexOf(name) + 1]) : otherwise);
@@ -70,6 +71,7 @@ function lever(path: string, body: Record<string, any>): unknown {
   else if (path === '/mock/role') { users.find((one) => one.email === body.email)!.role = body.role; toAll({ kind: 'hello', server_ms: Date.now(), build: behaviour.build, rights: Date.now() & 0xffff }); }
   else if (path === '/mock/empty') { devices.clear(); events.length = 0; }
   else if (path === '/mock/storm') storm(body.rows);
+  else if (path === '/mock/owner') devices.get(body.device)!.owner = body.owner;
   else if (path === '/mock/forgive') failures.clear();
   return undefined;
 }
@@ -95,7 +97,11 @@ async function api(request: IncomingMessage, response: ServerResponse, url: URL)
       const isOpen = ['/reset', '/reset/confirm', '/verify', '/bootstrap', '/oidc'].includes(path);
       if (user === null && !isOpen) throw new Refuse(401, 'E0602', 'Sign in first.');
       if (method !== 'GET' && !isOpen && request.headers['x-linchpin-csrf'] !== 'csrf-of-the-mock') throw new Refuse(403, 'E0606', 'The CSRF field is missing.');
-      answer(200, answerOf({ method: method!, path, query: url.searchParams, body, user, etag: (request.headers['if-match'] as string | undefined) ?? null, response }, ...hit.slice(1)));
+      const field = request.headers[EYES] as string | undefined;
+      const view = field === undefined || isOwn(path) ? null : Number(/^\d+\/(\d+)$/.exec(field)?.[1]);
+      if (view !== null && !roles.some((one) => one.id === view)) throw new Refuse(404, 'E0601', 'There is no such role.', EYES);
+      if (field !== undefined && !isAllowed(method!, path)) throw new Refuse(403, 'E0603', 'A view as a role changes nothing.', EYES);
+      answer(200, answerOf({ view, method: method!, path, query: url.searchParams, body, user, etag: (request.headers['if-match'] as string | undefined) ?? null, response }, ...hit.slice(1)));
       return;
     }
     throw new Refuse(404, 'E0600', `There is no route ${request.method} ${path}.`);
@@ -112,8 +118,10 @@ const server = createServer((request, response) => {
   else file(request, response, url.pathname);
 });
 server.on('upgrade', (request, socket) => {
+  const ticket = new URL(request.url ?? '/', 'http://localhost').searchParams.get('ticket');
   if (!signedIn.has(cookie(request))) { socket.end('HTTP/1.1 401 Unauthorized\r\n\r\n'); return; }
-  new LiveSocket(socket, request);
+  const [user, view] = (ticket ?? '').split('-').map(Number);
+  new LiveSocket(socket, request, ticket ? (one) => isSeen(user!, view || null, one) : undefined);
 });
 
 fill(option('--devices', 24));

@@ -1,0 +1,55 @@
+// What an organization sets for its people and devices, against the mock server.
+import assert from 'node:assert/strict';
+import { click, enter, widget, within } from './steps.mjs';
+import { go, waitText } from './world.mjs';
+
+export const people = {
+  'a smaller role sees fewer things, and a change of role reaches the page at once': () => within(async ({ page, server }) => {
+    await enter(page, server, 'viewer@example.com');
+    assert.equal(await page.$('a[href="/devices/add"]'), null);
+    await server.lever('role', { email: 'viewer@example.com', role: 1 });
+    await page.waitForSelector('a[href="/devices/add"]', { timeout: 2_000 });
+    await server.lever('role', { email: 'viewer@example.com', role: 4 });
+    await page.waitForFunction(() => !document.querySelector('a[href="/devices/add"]'), { timeout: 2_000 });
+  }),
+
+  'revoked rights sign out': () => within(async ({ page, server }) => {
+    await enter(page, server);
+    await server.lever('revoke');
+    await page.waitForFunction(() => location.pathname === '/sign-in', { timeout: 2_000 });
+    await waitText(page, '.panel', 'session has ended');
+  }),
+
+  'view as a role': () => within(async ({ page, server }) => {
+    await enter(page, server);
+    await go(page, '/people/roles');
+    await click(page, 'View as Viewer');
+    await waitText(page, '.banner', 'the role Viewer');
+    await page.waitForFunction(() => location.pathname === '/devices');
+    await page.waitForSelector('.device-row:not(.head)');
+    assert.equal(await page.$('a[href="/devices/add"]'), null);
+    const all = await page.$$eval('.device-row:not(.head)', (rows) => rows.length);
+    await click(page, 'Leave this view');
+    await page.waitForSelector('a[href="/devices/add"]');
+    assert.equal(await page.$('.banner'), null);
+    // A role that sees only its own: what the person who looks owns. The server says so, not the page.
+    await server.lever('owner', { device: 1, owner: 3 });
+    await go(page, '/people/roles');
+    await click(page, 'View as User');
+    await page.waitForFunction((count) => { const rows = document.querySelectorAll('.device-row:not(.head)').length; return rows > 0 && rows === count - 1; }, {}, all);
+    assert.equal(await page.$('a[href="/devices/1"]'), null);
+    // Values stay live, by a socket that has the view's eyes; what would change something is refused, and says why.
+    await waitText(page, '.linkstate', 'Live');
+    await page.click('a[href="/devices/2"]');
+    const fan = `.grid:not([inert]) ${widget('Fan')} [role="switch"]`;
+    await page.waitForSelector(fan);
+    await server.lever('value', { device: 2, pin: 'V0', text: '37' });
+    await page.waitForFunction(() => [...document.querySelectorAll('[role="meter"]')].some((one) => one.getAttribute('aria-valuenow') === '37'));
+    const before = (await server.lever('values', { device: 2 })).V4;
+    await page.click(fan);
+    await waitText(page, widget('Fan'), 'Leave the view first');
+    assert.equal((await server.lever('values', { device: 2 })).V4, before);
+    await click(page, 'Leave this view');
+    await page.waitForFunction(() => !document.querySelector('.banner'));
+  }),
+};
