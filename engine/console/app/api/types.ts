@@ -67,7 +67,7 @@ export interface Stream {
   pin: string; name: string; alias: string; kind: StreamKind; unit: string | null; min: number | null; max: number | null; decimals: number | null;
   default: string | null; labels: { value: string; text: string }[]; stale_after_s: number | null; hidden: boolean; writable: boolean;
 }
-export interface EventKindSheet { code: string; name: string; level: 'info' | 'warning' | 'critical' | 'content'; text: string }
+export interface EventKindSheet { code: string; name: string; level: 'info' | 'warning' | 'critical' | 'content'; text: string; per_day: number }
 export interface MetaField { name: string; kind: 'text' | 'number' | 'time' | 'contact' | 'cost' | 'coordinates' | 'switch' | 'list' | 'device' | 'time_zone'; unit: string | null; required: boolean }
 /** GET O/templates/{t}: the whole template; its ETag is its version. */
 export interface Template {

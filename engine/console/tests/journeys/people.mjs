@@ -4,6 +4,27 @@ import { click, enter, widget, within } from './steps.mjs';
 import { go, waitText } from './world.mjs';
 
 export const people = {
+  'limits of events and of a wait are set with the template': () => within(async ({ page, server }) => {
+    await enter(page, server);
+    await go(page, '/templates/TMPLgreen001/events');
+    const most = 'li:nth-child(1) input[inputmode="numeric"]';
+    assert.equal(await (await page.waitForSelector(most)).evaluate((one) => one.value), '0');
+    // More than the server takes in a day of all events, and what is no number.
+    for (const [typed, shown] of [['5', '5'], ['500', '100'], ['-3', '0'], ['x', '0'], ['7', '7']]) {
+      await page.$eval(most, (one, text) => { one.value = text; one.dispatchEvent(new Event('input', { bubbles: true })); }, typed);
+      await page.waitForFunction((s, text) => document.querySelector(s).value === text, {}, most, shown);
+    }
+    await click(page, 'Save');
+    await page.waitForFunction(() => !document.querySelector('.savebar'));
+    await page.click('a[href="/templates/TMPLgreen001/connection"]');
+    await page.waitForSelector('input[inputmode="numeric"]');
+    await page.$eval('input[inputmode="numeric"]', (one) => { one.value = '90'; one.dispatchEvent(new Event('input', { bubbles: true })); });
+    await click(page, 'Save');
+    await page.waitForFunction(() => !document.querySelector('.savebar'));
+    const saved = await page.evaluate(async () => (await fetch('/api/v1/orgs/1/templates/TMPLgreen001')).json());
+    assert.deepEqual([saved.events.map((one) => one.per_day), saved.connection.offline_wait_s], [[7, 4], 90]);
+  }),
+
   'a smaller role sees fewer things, and a change of role reaches the page at once': () => within(async ({ page, server }) => {
     await enter(page, server, 'viewer@example.com');
     assert.equal(await page.$('a[href="/devices/add"]'), null);

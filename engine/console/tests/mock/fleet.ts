@@ -64,7 +64,7 @@ const climateLayout: Layout = {
 
 export const templates: Template[] = [
   { id: 'TMPLgreen001', org: 1, name: 'Greenhouse climate', description: 'Air, soil and light with fan, pump and vents.', version: 7, devices: 0, changed_ms: START - 3 * DAY, streams: climate,
-    events: [{ code: 'too_hot', name: 'Too hot', level: 'critical', text: 'Air above 36 °C' }, { code: 'dry', name: 'Soil is dry', level: 'warning', text: 'Soil moisture below 15 %' }],
+    events: [{ code: 'too_hot', name: 'Too hot', level: 'critical', text: 'Air above 36 °C', per_day: 0 }, { code: 'dry', name: 'Soil is dry', level: 'warning', text: 'Soil moisture below 15 %', per_day: 4 }],
     metadata: [{ name: 'Bay', kind: 'text', unit: null, required: true }, { name: 'Area', kind: 'number', unit: 'm²', required: false }], connection: { tls_required: false, offline_wait_s: 0 }, layout: climateLayout },
   { id: 'TMPLmeter002', org: 1, name: 'Energy meter', description: 'Three-phase meter on DIN rail.', version: 3, devices: 0, changed_ms: START - 21 * DAY,
     streams: [stream('V0', 'Power', { unit: 'W', max: 12_000, decimals: 0 }), stream('V1', 'Voltage', { unit: 'V', min: 200, max: 250, decimals: 1 }), stream('V2', 'Energy today', { unit: 'kWh', max: 100, decimals: 2 })],
