@@ -2,11 +2,13 @@
 // browser, LINCHPIN_CLIENTS the folder with the npm client.
 import { join } from 'node:path';
 import { browse, BROWSER, endBrowser } from '../journeys/world.mjs';
-import * as journeys from './journeys.mjs';
+import * as all from './journeys.mjs';
 import { startServer } from './server.mjs';
 import { tour } from './tour.mjs';
+import { view } from './view.mjs';
 
-const ORDER = ['firstRun', 'ownBoard', 'controls', 'editing', 'people', 'factor', 'siblings', 'exports', 'operator', 'overTls'];
+const journeys = { ...all, view };
+const ORDER = ['firstRun', 'ownBoard', 'controls', 'editing', 'people', 'view', 'factor', 'siblings', 'exports', 'operator', 'overTls'];
 const wanted = process.argv.slice(2);
 let failed = 0;
 
