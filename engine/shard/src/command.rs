@@ -11,7 +11,7 @@ use crate::{AwaitedAnswer, ConnRef, Digest, End, EventId, FieldAsk, Intake, Rest
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct RequestId(pub u64);
 
-/// Something the server itself sends to a device.
+/// Something the server itself does with a device: an order that is sent to it, or a verb.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Push {
     /// `HARDWARE vw|dw|aw`: set a pin. Also becomes the latest value.
@@ -26,8 +26,33 @@ pub enum Push {
         /// Where from, http or https.
         url: Box<str>,
     },
+    /// Log an event, as the device does.
+    Event {
+        /// Its code.
+        code: Box<str>,
+        /// What is said of it; may be empty.
+        description: Box<str>,
+    },
+    /// Set how a pin is shown.
+    Property {
+        /// The pin.
+        pin: Pin,
+        /// The property's name.
+        name: Box<str>,
+        /// Raw value.
+        value: Box<[u8]>,
+    },
+    /// Points of one pin with times of their own: all of them or none.
+    Points {
+        /// The pin.
+        pin: Pin,
+        /// Unix ms and raw value.
+        points: Vec<(u64, Box<[u8]>)>,
+    },
     /// `INTERNAL dbg reboot`.
     Reboot,
+    /// `downlink/reconfigure`: go to the setup of Wi-Fi. The Blynk wire has no such order.
+    Reconfigure,
     /// `downlink/ping` at QoS 1: its answer shows that the device is there. No PING is ever sent by the Blynk wire.
     Ping,
     /// `DEBUG_PRINT` text, or `downlink/diag`.

@@ -19,7 +19,7 @@ pub(crate) fn status_of(refused: Refused) -> Status {
         Refused::NothingThere | Refused::TokenIsSecret => Status::NoData,
         Refused::FieldIsReserved => Status::NotAllowed,
         Refused::NoPlace | Refused::NoSuchStream(_) => Status::IllegalCommandBody,
-        Refused::EndsClient | Refused::PingsItself => Status::DeviceNotInNetwork,
+        Refused::EndsClient | Refused::PingsItself | Refused::NoSuchOrder => Status::DeviceNotInNetwork,
         Refused::EventTooSoon | Refused::EventsUsedUp | Refused::EventCodeUsedUp(_) => Status::QuotaLimit,
         Refused::OtherTemplate => Status::InvalidToken,
     }

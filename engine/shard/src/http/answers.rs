@@ -31,6 +31,7 @@ fn refusal(dialect: Dialect, refused: Refused) -> Reply {
         | Refused::NoPlace
         | Refused::EndsClient
         | Refused::PingsItself
+        | Refused::NoSuchOrder
         | Refused::TooLarge { .. }
         | Refused::Offline
         | Refused::Unsubscribed

@@ -185,9 +185,10 @@ impl Shard {
     /// An order of an operator.
     pub(crate) fn push_mqtt(&mut self, turn: &mut Turn<'_>, slot: Slot, push: &Push) -> Result<(), Refused> {
         let done = match push {
-            Push::Write { .. } => return Ok(()),
+            Push::Write { .. } | Push::Event { .. } | Push::Property { .. } | Push::Points { .. } => return Ok(()),
             Push::Ota { url } => self.publish(turn, slot, None, Downlink::Ota, payload::firmware(url).as_bytes()),
             Push::Reboot => self.publish(turn, slot, None, Downlink::Reboot, b""),
+            Push::Reconfigure => self.publish(turn, slot, None, Downlink::Reconfigure, b""),
             Push::Ping => self.publish(turn, slot, None, Downlink::Ping, b""),
             Push::Debug { text } => self.publish(turn, slot, None, Downlink::Diag, text.as_bytes()),
         };

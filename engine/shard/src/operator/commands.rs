@@ -202,12 +202,18 @@ impl Shard {
                     Err(refused) => Err(refused),
                 }
             }
+            Push::Event { code, description } => self.log_event(turn, position, code, description),
+            Push::Property { pin, name, value } => {
+                self.set_properties(position, std::iter::once(*pin), &std::iter::once((&**name, &**value)))
+            }
+            Push::Points { pin, points } => self.batch(turn, position, *pin, points, Origin::Operator),
             other if let Some(slot) = self.devices[position].connection().filter(|slot| self.is_mqtt(*slot)) => {
                 self.push_mqtt(turn, slot, other)
             }
             // Two libraries end the connection at a PING of the server.
             Push::Ping if self.devices[position].connection().is_some() => Err(Refused::PingsItself),
-            Push::Ping => Err(Refused::Offline),
+            Push::Reconfigure if self.devices[position].connection().is_some() => Err(Refused::NoSuchOrder),
+            Push::Ping | Push::Reconfigure => Err(Refused::Offline),
             Push::Ota { url } => self.send_frame(turn, position, |out, id| internal::ota(out, id, url)),
             Push::Reboot => self.send_frame(turn, position, internal::reboot),
             Push::Debug { .. } if self.is_python(position) => Err(Refused::EndsClient),

@@ -144,6 +144,8 @@ fn pushes_are_what_every_library_takes() {
     // Rule 3, whatever the operator wants.
     let refused = world.ask(1, |request, device| Command::Push { request, device, push: Push::Ping });
     assert!(matches!(refused, linchpin_shard::Report::Rejected(linchpin_shard::Refused::PingsItself)), "{refused:?}");
+    let refused = world.ask(1, |request, device| Command::Push { request, device, push: Push::Reconfigure });
+    assert!(matches!(refused, linchpin_shard::Report::Rejected(linchpin_shard::Refused::NoSuchOrder)), "{refused:?}");
     script.expect_nothing(&mut world);
 }
 

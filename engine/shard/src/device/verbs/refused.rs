@@ -47,6 +47,8 @@ pub enum Refused {
     EndsClient,
     /// Devices on the Blynk wire are not pinged: they ping.
     PingsItself,
+    /// Devices on the Blynk wire know no such order.
+    NoSuchOrder,
     /// The template has no event with this code.
     NoSuchEvent,
     /// The same event came less than `limits::EVENT_REPEAT_MS` ago.
@@ -103,6 +105,9 @@ impl fmt::Display for Refused {
             Self::PingsItself => f.write_str(
                 "Not sent: this device speaks Blynk, in which devices ping and some libraries break when the server does.",
             ),
+            Self::NoSuchOrder => {
+                f.write_str("Not sent: this device speaks Blynk, which has no such order; devices on MQTT take it.")
+            }
             Self::NothingThere => f.write_str("There is no such field or open event: check the name."),
             Self::TokenIsSecret => {
                 f.write_str("The server keeps a digest of the Auth Token only: the device has the token already.")

@@ -44,6 +44,8 @@ fn orders_of_operators() {
     assert_eq!((heard[1].topic.as_str(), heard[1].qos), ("downlink/ping", 1));
     script.acknowledge(&mut world, heard[1].id);
     assert!(script.hear(&mut world).is_empty());
+    assert!(matches!(push(&mut world, Push::Reconfigure), Report::Done));
+    assert_eq!(script.messages(&mut world), [message("downlink/reconfigure", "")]);
 }
 
 #[test]
