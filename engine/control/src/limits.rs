@@ -54,6 +54,10 @@ pub const TAG_BYTES: usize = 40;
 pub const DEVICE_SHARES: usize = 64;
 /// Versions of a template that are retained besides the one in force.
 pub const TEMPLATE_VERSIONS: usize = 20;
+/// Points that one request of Blynk's Platform API puts into a history: they fit into [`API_BODY_BYTES`].
+pub const IMPORT_POINTS: usize = 1_000;
+/// Members of an organization that a search looks at, each by its record; of more the list is read instead.
+pub const MEMBERS_SEARCHED: usize = 10_000;
 /// Events that one question for a list looks at; beyond that it must name a device.
 pub const EVENTS_LOOKED_AT: usize = 1_000_000;
 /// Longest note of who resolves an event, bytes.

@@ -180,7 +180,7 @@ fn an_address_changes_by_the_new_mailbox_and_is_stopped_by_the_old_one() {
 
 #[test]
 fn people_sign_up_where_the_operator_allows_it() {
-    let World { trusted, mail, server, .. } =
+    let World { trusted, mail, server, mut eve } =
         world("register = 1\nsecurity_contact = [\"mailto:security\\u0040iot.example\"]");
     let mut stranger = Browser::over_tls(&server, &trusted.path("ca.pem"));
     for email in ["bob@example.com", EVE] {
@@ -196,6 +196,10 @@ fn people_sign_up_where_the_operator_allows_it() {
     let _ = stranger.sign_in("bob@example.com", PASSWORD, None).good();
     let me = stranger.get("/me").good();
     assert_eq!((&me["grants"][0]["org"], &me["grants"][0]["role_name"]), (&json!(1), &json!("User")));
+    // So does a program of Blynk's Platform API for somebody.
+    let body = json!({"email": "fred@example.com", "locale": "en"});
+    assert_eq!(eve.post("/organization/users/register", &body).status, 204);
+    assert!(!mail.mail("fred@example.com", "signing up").secret().is_empty());
     let page = stranger.ask_raw("GET", "/.well-known/security.txt", &[], None);
     let page = page.body.as_str().unwrap_or_default().to_owned();
     assert!(page.starts_with("Contact: mailto:security@iot.example\nExpires: 20"), "{page}");

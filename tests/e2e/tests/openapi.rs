@@ -44,6 +44,9 @@ fn known(admin: &SignedIn) -> Vec<(&'static str, Value)> {
         ("template", template["id"].clone()),
         ("templateId", template["id"].clone()),
         ("user", json!(1)),
+        ("userId", json!(1)),
+        ("ownerEmail", json!("bob1@example.com")),
+        ("userEmail", json!("bob1@example.com")),
     ]
 }
 
@@ -65,7 +68,7 @@ fn second_factor(admin: &mut SignedIn) {
 fn settings(known: &[(&str, Value)]) -> String {
     let mut text = format!("[checks]\nnegative_data_rejection.expected-statuses = {REFUSALS:?}\n");
     for (name, value) in known {
-        let often = if *name == "user" { 1.0 } else { 0.9 };
+        let often = if matches!(*name, "user" | "userId") { 1.0 } else { 0.9 };
         let _ = writeln!(text, "[dictionaries.{name}]\nvalues = [{value}]");
         for place in ["path", "query"] {
             let _ = writeln!(text, "[parameters.\"{place}.{name}\"]\ndictionary = \"{name}\"\nprobability = {often:?}");

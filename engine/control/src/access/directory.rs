@@ -121,6 +121,22 @@ impl Directory {
         members
     }
 
+    /// The person with this number: numbers of people are given out once, whatever their home.
+    #[must_use]
+    pub fn person(&self, user: u32) -> Option<PersonRef> {
+        self.grants.keys().find(|(_, number)| *number == user).copied()
+    }
+
+    /// How many people have a role in each organization.
+    #[must_use]
+    pub fn member_counts(&self) -> HashMap<OrgId, u64> {
+        let mut counts = HashMap::new();
+        for (org, _) in self.grants.values().flatten().filter(|(_, grant)| grant.role != 0) {
+            *counts.entry(*org).or_default() += 1;
+        }
+        counts
+    }
+
     /// People who are being erased: they have no role at home any more.
     #[must_use]
     pub fn leaving(&self) -> Vec<PersonRef> {

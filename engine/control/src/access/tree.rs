@@ -21,7 +21,7 @@ pub struct OrgNode {
     /// What it demands of its people and keys.
     pub policy: OrgPolicy,
     /// How many are right below it.
-    children: u32,
+    pub children: u32,
 }
 
 /// Why the tree cannot be changed like this.

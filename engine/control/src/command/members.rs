@@ -17,7 +17,7 @@ use crate::loader::LoaderFault;
 use crate::loader::person::Person;
 use crate::loader::profile::ProfileEdit;
 use crate::loader::role::{RoleAsked, RoleFound};
-use crate::{CommandError, limits};
+use crate::{Code, CommandError, limits};
 
 /// A member by number: whoever is none does not exist.
 fn member(call: &RowCall, org: OrgId, user: u32) -> Result<(PersonRef, Grant), CommandError> {
@@ -63,6 +63,67 @@ pub(super) fn list(call: &RowCall, asked: &UserList) -> Result<ListPage<UserLine
     });
     let items = page.iter().map(|(person, grant)| line(call, org, person, *grant));
     Ok(ListPage { items: items.collect::<Result<_, _>>()?, next })
+}
+
+/// Members from `skip` on, at most `take`, in the order of their homes and numbers, and how many there are in all.
+pub(super) fn page(
+    call: &RowCall,
+    org: OrgId,
+    (skip, take): (usize, usize),
+) -> Result<(Vec<UserLine>, usize), CommandError> {
+    let (scope, loader) = (call.scope::<right::UserView>(org)?, call.loader()?);
+    let members = loader.directory().members(org);
+    let part = members.iter().skip(skip).take(take);
+    let items = part.map(|(id, grant)| line(call, org, &loader.person(&scope, *id)?, *grant));
+    Ok((items.collect::<Result<_, _>>()?, members.len()))
+}
+
+/// By what members that were searched for are sorted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum MemberOrder {
+    Id,
+    Name,
+    Email,
+    Status,
+    Role,
+}
+
+/// Members whose name or address contains a text, sorted, the other way round if asked for; a part, and how many there are.
+pub(super) fn search(
+    call: &RowCall,
+    (org, text): (OrgId, &str),
+    (order, is_descending): (MemberOrder, bool),
+    (skip, take): (usize, usize),
+) -> Result<(Vec<UserLine>, usize), CommandError> {
+    let (scope, loader) = (call.scope::<right::UserView>(org)?, call.loader()?);
+    let (members, text) = (loader.directory().members(org), text.to_lowercase());
+    if members.len() > limits::MEMBERS_SEARCHED {
+        let (count, most) = (members.len(), limits::MEMBERS_SEARCHED);
+        let text = format!("{count} members are too many to search, {most} are looked at: read the list by pages");
+        return Err(CommandError::new(Code::Refused, text));
+    }
+    let mut found = Vec::new();
+    for (id, grant) in members {
+        let person = loader.person(&scope, id)?;
+        let (name, email) = (person.user.name.to_lowercase(), person.user.email.to_lowercase());
+        if !name.contains(&text) && !email.contains(&text) {
+            continue;
+        }
+        let key = match order {
+            MemberOrder::Id => (u64::from(id.1), String::new()),
+            MemberOrder::Name => (0, name),
+            MemberOrder::Email => (0, email),
+            MemberOrder::Status => (person.account.state as u64, String::new()),
+            MemberOrder::Role => (u64::from(grant.role), String::new()),
+        };
+        found.push((key, id, person, grant));
+    }
+    found.sort_unstable_by(|a, b| {
+        let keys = if is_descending { b.0.cmp(&a.0) } else { a.0.cmp(&b.0) };
+        keys.then(a.1.cmp(&b.1))
+    });
+    let part = found.iter().skip(skip).take(take).map(|(_, _, person, grant)| line(call, org, person, *grant));
+    Ok((part.collect::<Result<_, _>>()?, found.len()))
 }
 
 pub(super) fn show(call: &RowCall, asked: &UserShow) -> Result<UserLine, CommandError> {

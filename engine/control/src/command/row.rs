@@ -49,6 +49,15 @@ pub struct Route {
     pub path: &'static str,
 }
 
+impl Route {
+    /// Is it one of Blynk's Platform API, with its shapes and errors?
+    #[must_use]
+    pub fn is_platform(&self) -> bool {
+        let below = self.path.strip_prefix("/api/v1/organization");
+        below.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    }
+}
+
 /// The JSON schemas of a command.
 #[derive(Clone, Debug)]
 pub struct Shapes {

@@ -118,11 +118,86 @@ fn below(call: &RowCall, asked: &OrgChildren, devices: Devices<'_>) -> Result<Li
     Ok(ListPage { items, next })
 }
 
+/// By what organizations that were searched for are sorted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum OrgOrder {
+    Id,
+    Name,
+    Devices,
+    Users,
+    Children,
+}
+
+/// Organizations to look for.
+#[derive(Clone, Debug)]
+pub(super) struct OrgSearch {
+    /// This one and those below it.
+    pub(super) org: OrgId,
+    /// What the name contains, in any case of letters.
+    pub(super) text: String,
+    /// By what they are sorted, and whether the other way round; of equal ones the smaller number comes first.
+    pub(super) order: (OrgOrder, bool),
+    /// How many are left out, and how many are wanted.
+    pub(super) part: (usize, usize),
+}
+
+/// Organizations that are found, and how many there are in all. A role that does not reach below finds its own only.
+pub(super) async fn search(
+    desk: &Desk,
+    call: &Arc<RowCall>,
+    asked: OrgSearch,
+) -> Result<(Vec<OrgSheet>, usize), CommandError> {
+    let devices = counted(desk);
+    desk.with_people(call, move |call| {
+        call.scope::<right::OrgView>(asked.org)?;
+        let mut found = matching(call, &asked, &devices)?;
+        let (order, total) = (asked.order.1, found.len());
+        found.sort_unstable_by(|a, b| {
+            let keys = if order { b.0.cmp(&a.0) } else { a.0.cmp(&b.0) };
+            keys.then(a.1.cmp(&b.1))
+        });
+        let (skip, take) = asked.part;
+        let part = found.into_iter().skip(skip).take(take).map(|(_, id)| {
+            let scope = call.scope::<right::OrgView>(id)?;
+            sheet(call, id, &call.loader()?.org(&scope)?, &devices)
+        });
+        Ok((part.collect::<Result<_, _>>()?, total))
+    })
+    .await
+}
+
+/// What an organization is sorted by, as a number or a text, and which it is.
+type Ranked = ((u64, String), OrgId);
+
+/// Those that fit.
+fn matching(call: &RowCall, asked: &OrgSearch, devices: Devices<'_>) -> Result<Vec<Ranked>, CommandError> {
+    let (directory, text) = (call.loader()?.directory(), asked.text.to_lowercase());
+    let users = if asked.order.0 == OrgOrder::Users { directory.member_counts() } else { Default::default() };
+    let mut found = Vec::new();
+    for id in directory.tree.below(asked.org) {
+        let Some(node) = directory.tree.get(id) else { continue };
+        let name = node.name.to_lowercase();
+        if !name.contains(&text) || id != asked.org && !call.may_see(id, Permission::OrgView, &directory) {
+            continue;
+        }
+        let key = match asked.order.0 {
+            OrgOrder::Id => (id.get().into(), String::new()),
+            OrgOrder::Name => (0, name),
+            OrgOrder::Devices => (devices(id), String::new()),
+            OrgOrder::Users => (users.get(&id).copied().unwrap_or(0), String::new()),
+            OrgOrder::Children => (u64::from(node.children), String::new()),
+        };
+        found.push((key, id));
+    }
+    Ok(found)
+}
+
 pub(super) async fn create(desk: &Desk, call: Arc<RowCall>, asked: OrgCreate) -> Result<OrgSheet, CommandError> {
     let made = desk.with_people(&call, move |call| {
         let scope = call.scope::<right::OrgCreate>(org_of(asked.org)?)?;
         let demands = asked.policy.as_ref().map(policy).transpose()?.unwrap_or_default();
-        let (id, org) = call.loader()?.create_org(&scope, (&asked.name, kind(asked.kind), demands), call.now_ms())?;
+        let new = (&*asked.name, kind(asked.kind), demands, asked.time_zone.as_deref().unwrap_or_default());
+        let (id, org) = call.loader()?.create_org(&scope, new, call.now_ms())?;
         sheet(call, id, &org, &|_| 0)
     });
     let made = made.await?;

@@ -25,9 +25,6 @@ use super::{AskClient, Front, Owner};
 use crate::command::{Desk, Extras, Outcome, Row, RowCall, Streamed, TABLE};
 use crate::{Code, CommandError, limits};
 
-/// Where Blynk's Platform API is.
-const PLATFORM: &str = "/api/v1/organization/";
-
 /// What answers asks: the routes of the table, and who is whose.
 pub(crate) fn front(desk: &Arc<Desk>, options: RouteOptions) -> Front {
     let owners = Arc::clone(desk);
@@ -99,7 +96,7 @@ async fn take(desk: &Desk, row: &'static Row, request: Request) -> Response<Body
             if error.code.status() >= 500 {
                 tracing::warn!(command = row.name, request = format!("{number:016x}"), %error, "a request failed");
             }
-            let is_platform = row.route.is_some_and(|route| route.path.starts_with(PLATFORM));
+            let is_platform = row.route.is_some_and(|route| route.is_platform());
             problem_at(&error, number, is_platform)
         }
     };

@@ -193,7 +193,7 @@ fn responses(row: &Row, schemas: &mut BTreeMap<String, Value>) -> Value {
         None if answer.get("type").is_some_and(|kind| kind == "null") => json!({"description": "It is done."}),
         None => json!({"description": "The answer.", "content": {"application/json": {"schema": answer}}}),
     };
-    let is_platform = row.route.is_some_and(|route| route.path.starts_with("/api/v1/organization/"));
+    let is_platform = row.route.is_some_and(|route| route.is_platform());
     let of = |name: &str| json!({"schema": {"$ref": format!("#/components/schemas/{name}")}});
     // What is no request that the API could look at is answered before it, as the device API answers.
     let content = if is_platform {

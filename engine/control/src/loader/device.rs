@@ -166,13 +166,7 @@ impl Loader {
     ) -> Result<(Device, Device), LoaderFault> {
         edit.name.as_deref().map_or(Ok(()), |name| name_fits(name, 0..=limits::NAME_BYTES))?;
         let tags = edit.tags.map(tags_of).transpose()?;
-        if edit.owner.is_some() && scope.reach() != ScopeReach::Org {
-            // Whoever may edit their own devices only gives none away.
-            return Err(Denial::Missing(Permission::DeviceTransfer).into());
-        }
-        if let Some(Some(owner)) = edit.owner {
-            self.is_member(owner, scope.org())?;
-        }
+        edit.owner.map_or(Ok(()), |owner| self.check_owner(scope, owner))?;
         let mut change = self.ledger.change(by_of(scope), &[scope.org()], now_ms);
         let (key, before) = self.held(scope, device, now_ms)?;
         let mut after = before.clone();
@@ -198,6 +192,17 @@ impl Loader {
             .with("tags", before.tags.join(", "), after.tags.join(", "));
         change.commit(key.org(), note)?;
         Ok((before, after))
+    }
+
+    /// May devices of the organization be given to this person, or to nobody?
+    ///
+    /// # Errors
+    /// [`LoaderFault`]: the caller may edit their own devices only, and gives none away; they have no role there.
+    pub fn check_owner(&self, scope: &Scope<right::DeviceEdit>, owner: Option<PersonRef>) -> Result<(), LoaderFault> {
+        if scope.reach() != ScopeReach::Org {
+            return Err(Denial::Missing(Permission::DeviceTransfer).into());
+        }
+        owner.map_or(Ok(()), |owner| self.is_member(owner, scope.org()))
     }
 
     /// Owners are people who have a role in the organization.

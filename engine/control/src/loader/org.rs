@@ -94,7 +94,7 @@ impl Loader {
     pub fn create_org(
         &self,
         scope: &Scope<right::OrgCreate>,
-        (name, kind, policy): (&str, OrgKind, OrgPolicy),
+        (name, kind, policy, time_zone): (&str, OrgKind, OrgPolicy, &str),
         now_ms: u64,
     ) -> Result<(OrgId, Org), LoaderFault> {
         org_name_fits(name)?;
@@ -106,7 +106,8 @@ impl Loader {
         let org = u32::try_from(next).ok().and_then(OrgId::new);
         let org = org.ok_or(LoaderFault::Full { what: "organizations", limit: u32::MAX as usize })?;
         self.store.add_org(org)?;
-        let record = Org { kind, policy, ..Org::new(name, Some((parent, depth - 1)), now_ms) };
+        let record =
+            Org { kind, policy, time_zone: time_zone.into(), ..Org::new(name, Some((parent, depth - 1)), now_ms) };
         change.batch.put(&org, &record)?;
         change.batch.put(&CounterName::Org, &Counter(next + 1))?;
         change.commit(parent, Note::new(AuditAction::OrgCreate, ObjectKind::Org, org.get(), name))?;

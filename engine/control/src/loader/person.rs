@@ -96,6 +96,16 @@ impl Loader {
         self.member(scope.org(), id)
     }
 
+    /// The member of the organization of the scope with this address; others are missing.
+    ///
+    /// # Errors
+    /// As [`Loader::person`].
+    pub fn person_of(&self, scope: &Scope<right::UserView>, email: &EmailAddress) -> Result<Person, LoaderFault> {
+        let person = self.find_person(email)?.ok_or(LoaderFault::Missing)?;
+        self.directory().grant(person.id, scope.org()).ok_or(LoaderFault::Missing)?;
+        Ok(person)
+    }
+
     pub(super) fn member(&self, org: OrgId, id: PersonRef) -> Result<Person, LoaderFault> {
         self.directory().grant(id, org).ok_or(LoaderFault::Missing)?;
         self.person_at(id)?.ok_or(LoaderFault::Missing)

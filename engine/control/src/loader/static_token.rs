@@ -107,6 +107,27 @@ impl Loader {
         Ok(found)
     }
 
+    /// Pairs of an organization, the oldest first, without the first `skip`, at most `take`; and how many there are in all.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn static_page(
+        &self,
+        scope: &Scope<right::DeviceBatch>,
+        (skip, take): (usize, usize),
+    ) -> Result<(Vec<StaticLine>, usize), LoaderFault> {
+        let (mut found, mut total) = (Vec::new(), 0);
+        self.store.scan_org::<StaticToken>(scope.org(), |key, pair| {
+            if total >= skip && found.len() < take {
+                let StaticToken { template, state, made_ms, .. } = pair;
+                found.push(StaticLine { number: key.number() as u32, template, state, made_ms });
+            }
+            total += 1;
+            ControlFlow::Continue(())
+        })?;
+        Ok((found, total))
+    }
+
     /// Claim a device with the code that was printed for it. Whoever claims it must have a role in its organization that lets
     /// them see what is theirs; they own it from then on.
     ///

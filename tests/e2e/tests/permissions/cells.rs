@@ -24,7 +24,8 @@ enum Wanted {
 }
 
 /// Rows after which a person is not as before.
-const USED_UP: [&str; 5] = ["user.remove", "user.move", "user.suspend", "user.reset", "user.reset-factor"];
+const USED_UP: [&str; 6] =
+    ["user.remove", "user.move", "user.suspend", "user.reset", "user.reset-factor", "platform.user-transfer"];
 
 /// A request with nothing left open.
 struct Filled {
@@ -83,7 +84,7 @@ impl Cells {
         let mut found = slots(&path);
         found.extend(slots(&line.query));
         found.extend(slots(&line.body));
-        found.retain(|name| !["org", "pin", "version"].contains(&&**name));
+        found.retain(|name| !["org", "pin", "version", "now"].contains(&&**name));
         if line.reach == "below" {
             found.push("below".to_owned());
         }
@@ -95,6 +96,13 @@ impl Cells {
     fn names_org(&self, line: &PermissionLine) -> bool {
         let (_, path) = self.route(line);
         [&path, &line.query, &line.body].iter().any(|text| text.contains("{org}"))
+    }
+
+    /// The slot by which a line without an organization says where it acts; what else it names is looked for there.
+    fn says_place(&self, line: &PermissionLine) -> Option<&'static str> {
+        let open = self.open(line);
+        let mut named = ["device", "bare", "code", "template", "user"].into_iter();
+        named.find(|name| !self.names_org(line) && open.iter().any(|slot| slot == name))
     }
 
     /// What the line acts on in a place, made when it is not there any more. `owner`: whose devices are.
@@ -130,6 +138,8 @@ impl Cells {
         values.insert("org".into(), org.clone());
         values.insert("pin".into(), "V0".into());
         values.insert("version".into(), 1.into());
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970");
+        values.insert("now".into(), (now.as_millis() as u64).into());
         let query = fill(&line.query, &values);
         let path = fill(&path, &values);
         let path = if query.is_empty() { path } else { format!("{path}?{query}") };
@@ -249,7 +259,7 @@ impl Cells {
     pub(crate) fn with_foreign_ids(&mut self, line: &PermissionLine, callers: &[Caller]) {
         for slot in self.open(line) {
             // What says itself where it is has been in every place.
-            let says_place = !self.names_org(line) && ["device", "bare", "code"].contains(&&*slot);
+            let says_place = self.says_place(line).is_some_and(|named| named == slot);
             if slot == "email" || says_place || line.reach == "below" && slot == "below" {
                 continue;
             }
@@ -298,7 +308,7 @@ impl Cells {
             let is_named = |slot: &&String| ["session", "key"].contains(&slot.as_str());
             for whose in [other, at] {
                 let is_own = whose == at;
-                if !line.elsewhere.is_empty() && callers[at].role != 'K' {
+                if !line.elsewhere.is_empty() && (callers[at].role != 'K' || line.key) {
                     continue;
                 }
                 if !is_own && (!slots.iter().any(|slot| is_named(&slot)) || callers[at].role == 'K') {
@@ -406,7 +416,7 @@ fn wanted_foreign(line: &PermissionLine, caller: &Caller, (slot, place): (&str, 
         (line.may.contains(letter), line.may.contains(letter.to_ascii_lowercase()))
     };
     // Whoever reaches below may use what is there: as a target it is theirs to name.
-    let is_target = matches!(slot, "below" | "parent");
+    let is_target = matches!(slot, "below" | "parent" | "person");
     if is_target && place == Place::Child && all && caller.below {
         return Wanted::Done;
     }

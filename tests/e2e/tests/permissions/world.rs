@@ -56,7 +56,7 @@ pub(crate) struct World {
     pub(crate) root: SignedIn,
     orgs: BTreeMap<Place, u64>,
     templates: BTreeMap<Place, String>,
-    members: BTreeMap<Place, u64>,
+    members: BTreeMap<Place, (u64, String)>,
     next: u64,
 }
 
@@ -113,6 +113,16 @@ impl World {
         let items = all["items"].as_array().expect("a list");
         let found = items.iter().find(|user| user["email"] == email.as_str()).expect("a member");
         (found["id"].as_u64().expect("a number"), email)
+    }
+
+    /// Somebody who stays a member.
+    fn known_member(&mut self, place: Place) -> (u64, String) {
+        if let Some(known) = self.members.get(&place) {
+            return known.clone();
+        }
+        let made = self.member(place, "viewer");
+        self.members.insert(place, made.clone());
+        made
     }
 
     /// Somebody with a role in [`Place::Own`], signed in.
@@ -206,6 +216,7 @@ impl World {
                 "code" => "sqr_nobody".into(),
                 "event" => "4000000-1800000000000-1".into(),
                 "email" => self.fresh_email(Place::Own).into(),
+                "member" | "person" => "nobody@example.com".into(),
                 "below" | "parent" => 60_001.into(),
                 "device" | "bare" => 4_000_000.into(),
                 // Never the same: a role of any number can be made.
@@ -215,14 +226,9 @@ impl World {
         }
         match slot {
             "fresh user" => self.member(place, "viewer").0.into(),
-            "user" => match self.members.get(&place) {
-                Some(known) => (*known).into(),
-                None => {
-                    let made = self.member(place, "viewer").0;
-                    self.members.insert(place, made);
-                    made.into()
-                }
-            },
+            "user" => self.known_member(place).0.into(),
+            // By their addresses: in the organization that is asked about, or in one below it.
+            "member" | "person" => self.known_member(place).1.into(),
             "role" => {
                 let number = 6 + self.fresh();
                 let path = format!("/orgs/{}/roles/{number}", self.org(place));
@@ -260,6 +266,7 @@ impl World {
     /// What somebody sends about themselves. `of`: whose it is.
     pub(crate) fn own(&mut self, slot: &str, of: &mut Caller) -> Value {
         match slot {
+            "email" => of.email.clone().into(),
             "hash" => password_hash(&of.email, PASSWORD).into(),
             "purpose" => "news".into(),
             "totp" => totp(&of.factor, 0).into(),

@@ -13,6 +13,7 @@ mod moves;
 mod one;
 mod pending;
 mod reports;
+mod verbs;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -30,10 +31,12 @@ pub(in crate::command) use list::{list, scopes, tags};
 pub(crate) use moves::resume_moves;
 pub(in crate::command) use moves::{move_one, unclaim};
 pub(in crate::command) use one::{
-    change, device_values, give_template, make, name_of as people_name, remove, set_field, set_owner, show, view,
+    change, check_owner, device_values, give_template, make, name_of as people_name, remove, set_field, set_owner,
+    show, view,
 };
 pub(crate) use pending::follow as follow_boards;
 pub(in crate::command) use reports::{attempts, chart, diary, erase, values, write};
+pub(in crate::command) use verbs::{import, log_event, reconfigure, set_property};
 
 use super::call::RowCall;
 use super::desk::Desk;

@@ -368,6 +368,21 @@ pub(in crate::command) async fn set_owner(
     publish(desk, org, device, &record).await
 }
 
+/// Can a device that is about to be made be given to this person? Asked before, so that none is made for nobody.
+pub(in crate::command) async fn check_owner(
+    desk: &Desk,
+    call: &Arc<RowCall>,
+    org: OrgId,
+    owner: u32,
+) -> Result<(), CommandError> {
+    desk.with_people(call, move |call| {
+        call.scope::<right::DeviceCreate>(org)?;
+        let scope = call.scope::<right::DeviceEdit>(org)?;
+        Ok(call.loader()?.check_owner(&scope, Some((org, owner)))?)
+    })
+    .await
+}
+
 /// Set one field of a device's metadata.
 pub(in crate::command) async fn set_field(
     desk: &Desk,

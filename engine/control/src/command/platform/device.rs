@@ -43,7 +43,12 @@ fn stream_values(view: &DeviceView, entry: Option<&TemplateEntry>) -> Vec<Platfo
     view.values.iter().map(line).collect()
 }
 
-async fn full(desk: &Desk, call: &Arc<RowCall>, device: DeviceId) -> Result<PlatformDevice, CommandError> {
+/// A device without its values, and what they are made from.
+async fn base(
+    desk: &Desk,
+    call: &Arc<RowCall>,
+    device: DeviceId,
+) -> Result<(PlatformDeviceBase, DeviceView, Option<TemplateEntry>), CommandError> {
     let org = home(desk, device)?;
     let record = of_device(device, fleet::held::<right::DeviceView>(desk, call, org, device).await)?;
     // Whoever may see tokens sees it here too, and it is written down.
@@ -58,7 +63,7 @@ async fn full(desk: &Desk, call: &Arc<RowCall>, device: DeviceId) -> Result<Plat
     let presence = crate::fleet::presence_of(&desk.fleet.lock(), device);
     let is_online = view.is_shown_online();
     let since_ms = u64::from(presence.since_s) * 1_000;
-    Ok(PlatformDevice {
+    let base = PlatformDeviceBase {
         line: PlatformDeviceLine {
             id: device.get(),
             template_id: entry.as_ref().map(|entry| entry.number),
@@ -73,9 +78,25 @@ async fn full(desk: &Desk, call: &Arc<RowCall>, device: DeviceId) -> Result<Plat
         disconnect_time: if is_online { 0 } else { since_ms },
         hardware_info: hardware(&view),
         ip: view.peer.map(|peer| peer.ip().to_string()),
+    };
+    Ok((base, view, entry))
+}
+
+async fn full(desk: &Desk, call: &Arc<RowCall>, device: DeviceId) -> Result<PlatformDevice, CommandError> {
+    let (base, view, entry) = base(desk, call, device).await?;
+    Ok(PlatformDevice {
+        base,
         data_stream_values: stream_values(&view, entry.as_ref()),
         meta_field_values: meta_values(&view, entry.as_ref()),
     })
+}
+
+pub(in crate::command) async fn base_info(
+    desk: &Desk,
+    call: Arc<RowCall>,
+    asked: PlatformBaseShow,
+) -> Result<PlatformDeviceBase, CommandError> {
+    Ok(base(desk, &call, asked.device_id.0).await?.0)
 }
 
 pub(in crate::command) async fn device(
@@ -93,6 +114,9 @@ pub(in crate::command) async fn create(
 ) -> Result<PlatformDevice, CommandError> {
     let PlatformDeviceCreate { template_id, org_id, name, owner_id } = asked;
     let org = org_id.unwrap_or_else(|| own_org(&call).into());
+    if let Some(owner) = owner_id {
+        fleet::check_owner(desk, &call, org.0, owner).await?;
+    }
     let (tags, metadata) = (Vec::new(), BTreeMap::new());
     let make = FleetMake { org, name, template: Some(template_id), tags, metadata, is_virtual: false };
     let made = fleet::make(desk, Arc::clone(&call), make).await?;

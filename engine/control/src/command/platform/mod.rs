@@ -5,12 +5,22 @@
 //! |---|---|
 //! | `device` | one device: made, shown, changed, given away, removed |
 //! | `list` | devices a page at a time |
-//! | `value` | values, their history, metadata |
+//! | `value` | values, their history, properties, metadata |
+//! | `log` | events of devices, and when they came and went |
+//! | `board` | boards that are set up, static tokens |
+//! | `org` | organizations |
 //! | `template` | templates |
+//! | `user` | people |
+//! | `join` | people who are to come |
 
+mod board;
 mod device;
+mod join;
 mod list;
+mod log;
+mod org;
 mod template;
+mod user;
 mod value;
 
 use linchpin_protocol::model::{Datastream, DeviceId, OrgId, Pin, ValueKind};
@@ -21,10 +31,15 @@ use super::call::{RowCall, RowCaller};
 use super::desk::Desk;
 use crate::{Code, CommandError, TemplateEntry};
 
-pub(super) use device::{clear, create, delete, device, edit, online, remove_owner, tags, transfer};
-pub(super) use list::devices;
-pub(super) use template::templates;
-pub(super) use value::{history, metafields, set_metafield, set_value, set_values, values};
+pub(super) use board::{provision, reconfigure, statics};
+pub(super) use device::{base_info, clear, create, delete, device, edit, online, remove_owner, tags, transfer};
+pub(super) use join::{create_in_org, create_user, invite, register};
+pub(super) use list::{by_owner, by_user_org, devices, last_activated, search_devices};
+pub(super) use log::{logs, timeline, trigger};
+pub(super) use org::{create_org, delete_org, org, profile, search_orgs};
+pub(super) use template::{events, fields, streams, template, templates};
+pub(super) use user::{move_user, search_users, set_role, show_user, users};
+pub(super) use value::{history, import, metafields, set_metafield, set_property, set_value, set_values, values};
 
 fn missing(device: DeviceId) -> CommandError {
     let text = format!("Device with identifier {device} is not found or belong to another organization.");
@@ -37,8 +52,12 @@ fn home(desk: &Desk, device: DeviceId) -> Result<OrgId, CommandError> {
 }
 
 /// What is not there and what may not be seen read the same.
+fn hidden<T>(result: Result<T, CommandError>, missing: impl Fn() -> CommandError) -> Result<T, CommandError> {
+    result.map_err(|error| if error.code.status() == 404 { missing() } else { error })
+}
+
 fn of_device<T>(device: DeviceId, result: Result<T, CommandError>) -> Result<T, CommandError> {
-    result.map_err(|error| if error.code.status() == 404 { missing(device) } else { error })
+    hidden(result, || missing(device))
 }
 
 /// The organization of the asker.

@@ -56,7 +56,6 @@ async fn pins_of(
         let entry = entry.as_ref()?;
         entry.template().datastreams.iter().find(|stream| stream.id == *id).map(|stream| stream.pin)
     };
-    let no_stream = || CommandError::new(Code::NotFound, "DataStream is not found.");
     let pins = ids.iter().map(|id| pin_of(id).ok_or_else(no_stream)).collect::<Result<_, _>>()?;
     Ok((org, pins))
 }
@@ -76,17 +75,46 @@ async fn write(
     }
 }
 
+/// The pin of a datastream by its id.
+async fn pin_of(desk: &Desk, call: &Arc<RowCall>, device: DeviceId, id: u32) -> Result<(OrgId, Pin), CommandError> {
+    let (org, pins) = pins_of(desk, call, device, &[id]).await?;
+    Ok((org, pins.into_iter().next().ok_or_else(no_stream)?))
+}
+
+fn no_stream() -> CommandError {
+    CommandError::new(Code::NotFound, "DataStream is not found.")
+}
+
+pub(in crate::command) async fn set_property(
+    desk: &Desk,
+    call: Arc<RowCall>,
+    asked: PlatformPropertySet,
+) -> Result<(), CommandError> {
+    let (device, value) = (asked.device_id.0, text_of(&asked.value)?);
+    let (org, pin) = pin_of(desk, &call, device, asked.data_stream_id).await?;
+    fleet::set_property(desk, &call, (org, device), (pin, asked.property, value)).await
+}
+
+pub(in crate::command) async fn import(
+    desk: &Desk,
+    call: Arc<RowCall>,
+    asked: PlatformImport,
+) -> Result<(), CommandError> {
+    let device = asked.device_id.0;
+    let point = |point: &PlatformPastPoint| Ok((point.ts, text_of(&point.value)?));
+    let points = asked.values.iter().map(point).collect::<Result<Vec<_>, CommandError>>()?;
+    let (org, pin) = pin_of(desk, &call, device, asked.data_stream_id).await?;
+    fleet::import(desk, &call, (org, device), (pin, points)).await
+}
+
 pub(in crate::command) async fn set_value(
     desk: &Desk,
     call: Arc<RowCall>,
     asked: PlatformValueSet,
 ) -> Result<(), CommandError> {
     let (device, value) = (asked.device_id.0, text_of(&asked.value)?);
-    let (org, pins) = pins_of(desk, &call, device, &[asked.data_stream_id]).await?;
-    match pins.first() {
-        Some(pin) => write(desk, &call, org, device, (*pin, value)).await,
-        None => Ok(()),
-    }
+    let (org, pin) = pin_of(desk, &call, device, asked.data_stream_id).await?;
+    write(desk, &call, org, device, (pin, value)).await
 }
 
 pub(in crate::command) async fn set_values(

@@ -77,11 +77,19 @@ pub use people::{
     VerifiedAudit,
 };
 pub use platform::{
-    PlatformClear, PlatformConnected, PlatformDevice, PlatformDeviceCreate, PlatformDeviceDelete, PlatformDeviceEdit,
-    PlatformDeviceLine, PlatformDeviceShow, PlatformDevices, PlatformHardware, PlatformHistory, PlatformLifecycle,
-    PlatformMetaField, PlatformMetaFieldSet, PlatformMetaFields, PlatformOnline, PlatformOwnerRemove, PlatformPage,
-    PlatformPoint, PlatformTag, PlatformTags, PlatformTemplate, PlatformTemplates, PlatformTransfer, PlatformValue,
-    PlatformValueSet, PlatformValues, PlatformValuesSet,
+    PlatformBaseShow, PlatformByOwner, PlatformByUserOrg, PlatformClear, PlatformConnected, PlatformCreateInOrg,
+    PlatformDevice, PlatformDeviceBase, PlatformDeviceCreate, PlatformDeviceDelete, PlatformDeviceEdit,
+    PlatformDeviceLine, PlatformDeviceSearch, PlatformDeviceShow, PlatformDevices, PlatformEvent, PlatformEventType,
+    PlatformEvents, PlatformField, PlatformFields, PlatformHardware, PlatformHistory, PlatformImport, PlatformInvite,
+    PlatformInvited, PlatformLastActivated, PlatformLifecycle, PlatformLog, PlatformLogs, PlatformMetaField,
+    PlatformMetaFieldSet, PlatformMetaFields, PlatformOnline, PlatformOrder, PlatformOrg, PlatformOrgCreate,
+    PlatformOrgDelete, PlatformOrgSearch, PlatformOrgShow, PlatformOrgSort, PlatformOrgType, PlatformOwnerRemove,
+    PlatformPage, PlatformPastPoint, PlatformPoint, PlatformProfile, PlatformPropertySet, PlatformProvision,
+    PlatformProvisioned, PlatformReconfigure, PlatformReconfigured, PlatformRegister, PlatformSort, PlatformStatic,
+    PlatformStatics, PlatformStream, PlatformStreams, PlatformTag, PlatformTags, PlatformTemplate,
+    PlatformTemplateShow, PlatformTemplates, PlatformTimeline, PlatformTimelineLine, PlatformTransfer, PlatformTrigger,
+    PlatformUser, PlatformUserCreate, PlatformUserRole, PlatformUserSearch, PlatformUserShow, PlatformUserSort,
+    PlatformUserTransfer, PlatformUsers, PlatformValue, PlatformValueSet, PlatformValues, PlatformValuesSet,
 };
 pub use privacy::{MeErase, MeExport, OrgErase, OrgExport, PrivacyExportBegun};
 pub use server::{

@@ -120,6 +120,10 @@ pub struct OrgCreate {
     /// What it demands.
     #[serde(default)]
     pub policy: Option<PolicySheet>,
+    /// An IANA name such as `Europe/Berlin`.
+    #[serde(default)]
+    #[schemars(length(max = 64))]
+    pub time_zone: Option<String>,
 }
 
 /// Change an organization.

@@ -214,7 +214,7 @@ fn threat_3_moving_takes_two_rights_and_makes_no_circle() {
     world.loader.move_org(&leave, &enter, world.now).expect("both agree");
     let again = world.asker(chief);
     assert_eq!(world.loader.admit::<right::OrgView>(&again, org(4), world.now).err(), Some(Denial::Unseen));
-    let new = ("Below", OrgKind::Branch, OrgPolicy::default());
+    let new = ("Below", OrgKind::Branch, OrgPolicy::default(), "Europe/Berlin");
     let (made, _) = world.loader.create_org(&world.scope(&root, 4), new, world.now).expect("is made");
     assert!(world.loader.directory().tree.is_within(made, org(3)));
     // The store says the same.

@@ -33,6 +33,14 @@ pub struct PlatformDeviceShow {
     pub device_id: Plain<DeviceId>,
 }
 
+/// One device without its values.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct PlatformBaseShow {
+    /// Its id.
+    pub device_id: Plain<DeviceId>,
+}
+
 /// How a device is.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -41,10 +49,10 @@ pub struct PlatformLifecycle {
     pub name: String,
 }
 
-/// A device in full. Its token is among it only for those who may see tokens, which is written down.
+/// A device without its values. Its token is among it only for those who may see tokens, which is written down.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct PlatformDevice {
+pub struct PlatformDeviceBase {
     /// As in lists.
     #[serde(flatten)]
     pub line: PlatformDeviceLine,
@@ -61,6 +69,15 @@ pub struct PlatformDevice {
     pub hardware_info: PlatformHardware,
     /// Address of its connection.
     pub ip: Option<String>,
+}
+
+/// A device in full.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PlatformDevice {
+    /// Without its values.
+    #[serde(flatten)]
+    pub base: PlatformDeviceBase,
     /// Latest values.
     pub data_stream_values: Vec<PlatformValue>,
     /// Metadata.

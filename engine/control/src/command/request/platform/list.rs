@@ -4,27 +4,92 @@ use linchpin_protocol::model::OrgId;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::size;
+use super::PlatformOrder;
 use crate::command::plain::Plain;
 
-/// Devices of the organization of the asker, a page at a time.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct PlatformDevices {
-    /// Which page, from 0.
-    #[serde(default)]
-    #[schemars(range(max = 10_000))]
-    pub page: usize,
-    /// Devices of a page.
-    #[serde(default = "size")]
-    #[schemars(range(min = 1, max = 1_000))]
-    pub size: usize,
-    /// Also those of organizations below.
-    #[serde(default)]
-    pub include_sub_org_devices: bool,
-    /// Another organization than the asker's.
-    #[serde(default)]
-    pub org_id: Option<Plain<OrgId>>,
+paged! {
+    /// Devices of the organization of the asker, a page at a time.
+    PlatformDevices {
+        /// Also those of organizations below.
+        #[serde(default)]
+        include_sub_org_devices: bool,
+        /// Another organization than the asker's.
+        #[serde(default)]
+        org_id: Option<Plain<OrgId>>,
+    }
+}
+
+/// By what devices are sorted; of equal ones the smaller id comes first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum PlatformSort {
+    /// By id.
+    #[default]
+    #[serde(rename = "Device Id")]
+    Id,
+    /// By name, without regard to the case of letters.
+    Name,
+    /// By when it was made.
+    #[serde(rename = "Activated At")]
+    Activated,
+    /// By when it was last heard. A connected device counts as heard now.
+    #[serde(rename = "Last Reported At")]
+    Reported,
+    /// By the name of its template.
+    #[serde(rename = "Template Name")]
+    Template,
+    /// Online, offline, never here.
+    Status,
+}
+
+paged! {
+    /// Devices by words that their name, id, template's name or tags contain.
+    PlatformDeviceSearch {
+        /// The words, in any order and case.
+        #[schemars(length(max = 255))]
+        query: String,
+        /// By what they are sorted.
+        #[serde(default)]
+        sort_by: PlatformSort,
+        /// In which direction.
+        #[serde(default)]
+        sort_order: PlatformOrder,
+        /// Another organization than the asker's.
+        #[serde(default)]
+        org_id: Option<Plain<OrgId>>,
+    }
+}
+
+paged! {
+    /// Devices that somebody owns, by their address. Whoever asks sees the members of the organization.
+    PlatformByOwner {
+        /// The e-mail address of a member.
+        #[schemars(length(max = 254))]
+        owner_email: String,
+        /// Another organization than the asker's.
+        #[serde(default)]
+        org_id: Option<Plain<OrgId>>,
+    }
+}
+
+paged! {
+    /// Devices of the organization in which somebody is at home, by their address.
+    PlatformByUserOrg {
+        /// The e-mail address of somebody whose home is the organization or one below it.
+        #[schemars(length(max = 254))]
+        user_email: String,
+        /// Where they are looked for instead of the asker's organization.
+        #[serde(default)]
+        org_id: Option<Plain<OrgId>>,
+    }
+}
+
+paged! {
+    /// Devices, those that were made last first.
+    PlatformLastActivated {
+        /// Another organization than the asker's.
+        #[serde(default)]
+        org_id: Option<Plain<OrgId>>,
+    }
 }
 
 /// A page of something.

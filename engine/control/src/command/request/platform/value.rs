@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::size;
 use crate::command::plain::Plain;
+use crate::limits;
 
 /// A latest value.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -71,6 +72,44 @@ pub struct PlatformValuesSet {
     pub device_id: Plain<DeviceId>,
     /// Values by the ids of their datastreams.
     pub values: BTreeMap<String, Value>,
+}
+
+/// Set how a datastream of a device is shown.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct PlatformPropertySet {
+    /// The device.
+    pub device_id: Plain<DeviceId>,
+    /// The datastream, by its id in the template.
+    pub data_stream_id: u32,
+    /// The property of its widgets, such as `color`.
+    #[schemars(length(min = 1, max = 32))]
+    pub property: String,
+    /// A number or a text.
+    pub value: Value,
+}
+
+/// A point of the past.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PlatformPastPoint {
+    /// A number or a text.
+    pub value: Value,
+    /// When, Unix ms; within a month.
+    pub ts: u64,
+}
+
+/// Put points of the past into the history of a datastream: all of them or none. The device hears nothing of it.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct PlatformImport {
+    /// The device.
+    pub device_id: Plain<DeviceId>,
+    /// The datastream, by its id in the template.
+    pub data_stream_id: u32,
+    /// The points.
+    #[schemars(length(min = 1, max = limits::IMPORT_POINTS))]
+    pub values: Vec<PlatformPastPoint>,
 }
 
 /// Raw points of a pin, the oldest first.
