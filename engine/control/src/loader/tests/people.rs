@@ -207,6 +207,14 @@ fn threat_3_moving_takes_two_rights_and_makes_no_circle() {
     // The Admin of 2 may let 4 go, but has no say in 3.
     let leave = world.scope::<right::OrgTransfer>(&asker, 4);
     assert_eq!(world.loader.admit::<right::OrgCreate>(&asker, org(3), world.now).err(), Some(Denial::Unseen));
+    // Making organizations is not moving them.
+    let sets = RoleSets { org: Permissions::of(&[Permission::OrgView, Permission::OrgCreate]), ..RoleSets::NONE };
+    let role = RoleAsked { number: 20, name: "Maker".into(), sets };
+    world.loader.put_role(&world.scope(&root, 2), &world.giver(&root, 2), false, &role, world.now).expect("is made");
+    let maker = world.asker(world.person(2, "maker@example.com", 20, true));
+    let refused = world.loader.admit::<right::OrgTransfer>(&maker, org(4), world.now).err();
+    assert_eq!(refused, Some(Denial::Missing(Permission::OrgTransfer)));
+    assert!(world.loader.admit::<right::OrgCreate>(&maker, org(4), world.now).is_ok());
     let inside = world.scope::<right::OrgCreate>(&asker, 4);
     let circle = world.loader.move_org(&world.scope(&asker, 2), &inside, world.now);
     assert!(matches!(circle, Err(LoaderFault::Tree(TreeError::Circle))));
