@@ -13,6 +13,7 @@ mod log_line;
 pub(crate) mod machine;
 mod notify;
 mod occupant;
+mod ports;
 pub(crate) mod progress;
 pub(crate) mod ready;
 mod repeats;
@@ -369,7 +370,7 @@ fn check_alone(data_path: &Path, listen: &Listen) -> Result<(), ServeError> {
     let path = data_path.join("admin.sock");
     match std::os::unix::net::UnixStream::connect(&path) {
         Ok(_) => Err(ServeError::Control(linchpin_control::StartError::InUse { path })),
-        Err(_) => boot::check_free(listen).map_err(ServeError::Boot),
+        Err(_) => ports::check_free(listen).map_err(ServeError::Boot),
     }
 }
 

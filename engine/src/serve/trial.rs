@@ -13,6 +13,7 @@ use super::Server;
 use super::advice::DATA_ADVICE;
 use super::boot;
 use super::error::ServeError;
+use super::ports;
 use crate::config::{StoreConfig, default_key_file, store_folder};
 use crate::store::{self, StoreError};
 use crate::tls::TlsConfig;
@@ -36,7 +37,7 @@ pub(crate) fn trial(server: &Server, made: Option<&Path>) -> Result<Trial, Serve
     }
     let runs = UnixStream::connect(server.data_path.join("admin.sock")).is_ok();
     if !runs {
-        boot::check_free(&server.listen).map_err(ServeError::Boot)?;
+        ports::check_free(&server.listen).map_err(ServeError::Boot)?;
         if let Some(config) = &server.store {
             try_store(&server.data_path, config).map_err(ServeError::Store)?;
         }
