@@ -363,7 +363,8 @@ mod tests {
             shard.connections.hold(SLOT, |c| c.wire.tls = Tls::On(nearly_used_up(Side::Server)));
             fx.clear();
             fx.send(other, |out| out.extend_from_slice(b"in clear"));
-            fx.send(SLOT, |out| out.resize(out.len() + plain_bytes, 7));
+            let taken = fx.send(SLOT, |out| out.resize(out.len() + plain_bytes, 7));
+            assert_eq!(taken, if plain_bytes < arena_bytes { plain_bytes } else { 0 }, "before the seal");
             shard.seal(now, &mut fx);
             assert_eq!(fx.pending(other), b"in clear");
             assert!(fx.pending(SLOT).is_empty());
