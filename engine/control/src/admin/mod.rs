@@ -8,6 +8,7 @@ use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::Path;
 use std::sync::Arc;
 
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
@@ -102,12 +103,12 @@ async fn converse(stream: UnixStream, desk: &Desk) -> std::io::Result<()> {
             let text = format!("a line of more than {} bytes is not read: send several commands", limits::LINE_BYTES);
             let refusal = Err(CommandError::new(Code::LineTooLong, text));
             // The rest of the line would be taken for commands.
-            return write_line(&mut write, &reply(&Value::Null, refusal)).await;
+            return write_line(&mut write, reply(&Value::Null, refusal)).await;
         }
         let (id, outcome) = carry_out(&line, desk).await;
         match outcome {
-            Ok(Outcome::Answer(answer)) => write_line(&mut write, &reply(&id, Ok(answer))).await?,
-            Err(error) => write_line(&mut write, &reply(&id, Err(error))).await?,
+            Ok(Outcome::Answer(answer)) => write_line(&mut write, reply(&id, Ok(answer))).await?,
+            Err(error) => write_line(&mut write, reply(&id, Err(error))).await?,
             // No other command is read on this connection: its end ends the stream.
             Ok(Outcome::Stream(stream)) => return show(&id, stream, &mut read, &mut write).await,
         }
@@ -115,8 +116,8 @@ async fn converse(stream: UnixStream, desk: &Desk) -> std::io::Result<()> {
 }
 
 /// Write one answer; an asker that does not read is given up.
-async fn write_line(write: &mut OwnedWriteHalf, answer: &Value) -> std::io::Result<()> {
-    let mut bytes = answer.to_string().into_bytes();
+async fn write_line(write: &mut OwnedWriteHalf, answer: String) -> std::io::Result<()> {
+    let mut bytes = answer.into_bytes();
     bytes.push(b'\n');
     match tokio::time::timeout(limits::ADMIN_WRITE, write.write_all(&bytes)).await {
         Ok(written) => written,
@@ -157,24 +158,24 @@ async fn show(
     read: &mut BufReader<OwnedReadHalf>,
     write: &mut OwnedWriteHalf,
 ) -> std::io::Result<()> {
-    write_line(write, &reply(id, Ok(stream.begun))).await?;
+    write_line(write, reply(id, Ok(stream.begun))).await?;
     let mut byte = [0];
     loop {
         tokio::select! {
             // Anything that the asker says or its end: it has seen enough.
             _ = read.read(&mut byte) => return Ok(()),
             item = stream.items.next_json() => match item {
-                Some(Ok(item)) => write_line(write, &json!({"id": id, "item": item})).await?,
-                Some(Err(error)) => return write_line(write, &reply(id, Err(error))).await,
-                None => return write_line(write, &json!({"id": id, "end": true})).await,
+                Some(Ok(item)) => write_line(write, json!({"id": id, "item": item}).to_string()).await?,
+                Some(Err(error)) => return write_line(write, reply(id, Err(error))).await,
+                None => return write_line(write, json!({"id": id, "end": true}).to_string()).await,
             },
         }
     }
 }
 
-fn reply(id: &Value, answer: Result<Value, CommandError>) -> Value {
+fn reply(id: &Value, answer: Result<Box<RawValue>, CommandError>) -> String {
     match answer {
-        Ok(value) => json!({"id": id, "ok": value}),
-        Err(error) => json!({"id": id, "error": error}),
+        Ok(answer) => format!("{{\"id\":{id},\"ok\":{answer}}}"),
+        Err(error) => json!({"id": id, "error": error}).to_string(),
     }
 }

@@ -205,7 +205,7 @@ macro_rules! rows {
             run: $crate::command::row::rows!(@run $kind $request $run),
             #[cfg(test)]
             read: |schema, parameters| {
-                $crate::command::run::answer(&$crate::command::run::read::<$request>(schema, parameters)?)
+                $crate::command::run::value(&$crate::command::run::read::<$request>(schema, parameters)?)
             },
         }),*];
     };

@@ -11,6 +11,7 @@ use axum::routing::{MethodFilter, MethodRouter, get, on};
 use futures_core::Stream;
 use linchpin_shard::AskStart;
 use serde_json::Value;
+use serde_json::value::RawValue;
 use tokio::sync::mpsc;
 
 use super::caller::{caller, origin};
@@ -140,18 +141,18 @@ async fn answer(desk: &Desk, row: &'static Row, request: Request, number: u64) -
     let extras = call.take_extras();
     let is_head = parts.method == Method::HEAD;
     match outcome {
-        Outcome::Answer(value) => Ok(with_extras(once(&value, is_head), &extras)),
+        Outcome::Answer(answer) => Ok(with_extras(once(answer, is_head), &extras)),
         Outcome::Stream(stream) => Ok(with_extras(streamed(stream, &extras), &extras)),
     }
 }
 
-fn once(value: &Value, is_head: bool) -> Response<Body> {
-    if value.is_null() {
+fn once(answer: Box<RawValue>, is_head: bool) -> Response<Body> {
+    if answer.get() == "null" {
         let mut response = Response::new(Body::empty());
         *response.status_mut() = StatusCode::NO_CONTENT;
         return response;
     }
-    let mut response = once_text(value.to_string());
+    let mut response = once_text(Box::<str>::from(answer).into());
     if is_head {
         *response.body_mut() = Body::empty();
     }

@@ -13,7 +13,7 @@ use crate::command::desk::Desk;
 use crate::command::plain::Plain;
 use crate::command::request::{FleetColumns, FleetCounts, FleetList, FleetPage, FleetShow, FleetTags, SortOrder};
 use crate::fleet::{DeviceFilter, DeviceSort, FleetDevice, FoundPage, Show};
-use crate::{Code, CommandError};
+use crate::{Code, CommandError, limits};
 
 /// What lists need of a template.
 pub(super) struct TemplateFace {
@@ -153,10 +153,20 @@ async fn glances(
         of_shards[home_of(device.id, desk.shards.count()).index()].push((device.id, first));
     }
     let mut found = HashMap::with_capacity(page.devices.len());
-    for (shard, devices) in desk.shards.all().zip(of_shards) {
-        for some in devices.chunks(LIST_ROWS as usize) {
+    let mut parts: Vec<_> = desk.shards.all().zip(of_shards.iter().map(|of| of.chunks(LIST_ROWS as usize))).collect();
+    // A part of each shard at a time: they look at the same time, and none of them for long.
+    loop {
+        let mut asked = Vec::with_capacity(parts.len());
+        for (shard, parts) in &mut parts {
+            let Some(some) = parts.next() else { continue };
             let ask = |request| Command::Glance { request, devices: some.to_vec() };
-            if let Report::Glances { rows, .. } = desk.shards.ask(shard, ask).await? {
+            asked.push((*shard, desk.shards.begin_within(*shard, ask, limits::ANSWER_TIMEOUT).await?));
+        }
+        if asked.is_empty() {
+            break;
+        }
+        for (shard, asked) in asked {
+            if let Report::Glances { rows, .. } = desk.shards.finish(shard, asked).await? {
                 found.extend(rows.into_iter().map(|glance| (glance.id, glance)));
             }
         }
