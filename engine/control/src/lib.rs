@@ -44,7 +44,7 @@ pub use monitor::status::{OF_SHARD, ShardFigures};
 pub use oidc::OidcServer;
 pub use people::PeopleSettings;
 pub use registry::records::Keep;
-pub use registry::{DeviceEntry, Loaded, Made, NewDevices, Registry, RegistryError, TemplateEntry};
+pub use registry::{DeviceEntry, Indexer, Loaded, Made, NewDevices, Registry, RegistryError, TemplateEntry};
 pub use replacer::Replacer;
 pub use shards::{Answers, CommandLane, Shards, push_within};
 pub use start::{Control, Duties, start};

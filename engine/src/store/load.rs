@@ -81,9 +81,10 @@ pub(crate) fn load_all(
 }
 
 fn load_index(registry: &Registry, keep: &Keep, mut loaders: Loaders) -> Result<(), Error> {
+    let indexer = registry.indexer();
     keep.store().load_index(IndexKind::Token, |digest, entry| {
         if let (schema::Digest::Token(digest), Some(device)) = (digest, DeviceId::new(entry.number)) {
-            loaders.give(registry.index(device, Digest(digest)));
+            loaders.give(indexer.index(device, Digest(digest)));
         }
     })
 }

@@ -7,7 +7,7 @@
 mod entry;
 pub(crate) mod records;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use linchpin_protocol::model::{DeviceId, OrgId, Template, TemplateId, Token};
 use linchpin_shard::{Command, Digest, ShardId, TokenRight, digest, home_of, index_owner_of};
@@ -376,13 +376,56 @@ impl Registry {
     #[must_use]
     pub fn index(&self, device: DeviceId, digest: Digest) -> (ShardId, Command) {
         let epoch = self.device(device).map_or(0, |device| device.token_epoch);
-        (index_owner_of(&digest, self.shards), Command::IndexToken { digest, right: TokenRight { device, epoch } })
+        told(self.shards, digest, TokenRight { device, epoch })
     }
+
+    /// [`Registry::index`] for the tokens of all devices, in any order: tokens come by their digests, and a search for the
+    /// device of each of a million would miss the caches twenty times.
+    #[must_use]
+    pub fn indexer(&self) -> Indexer {
+        let with_later = self.devices.iter().filter(|device| device.token_epoch > 0);
+        Indexer { shards: self.shards, epochs: with_later.map(|device| (device.id, device.token_epoch)).collect() }
+    }
+}
+
+/// What owners of index entries are told of the tokens of a registry's devices, as it was when this was made.
+#[derive(Debug)]
+pub struct Indexer {
+    shards: u16,
+    /// Of devices that had a token before the present one.
+    epochs: HashMap<DeviceId, u16>,
+}
+
+impl Indexer {
+    /// See [`Registry::index`].
+    #[must_use]
+    pub fn index(&self, device: DeviceId, digest: Digest) -> (ShardId, Command) {
+        let epoch = self.epochs.get(&device).copied().unwrap_or(0);
+        told(self.shards, digest, TokenRight { device, epoch })
+    }
+}
+
+fn told(shards: u16, digest: Digest, right: TokenRight) -> (ShardId, Command) {
+    (index_owner_of(&digest, shards), Command::IndexToken { digest, right })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_indexer_says_of_every_token_what_the_registry_says() {
+        let mut registry = Registry::new(4, [1; 32]);
+        let _ = registry.add(&NewDevices { count: 9, ..NewDevices::default() }).expect("room");
+        for (at, epoch) in [(2, 1), (8, 700)] {
+            registry.devices[at].token_epoch = epoch;
+        }
+        let indexer = registry.indexer();
+        for id in (1..=10).filter_map(DeviceId::new) {
+            let digest = Digest([id.get() as u8; 16]);
+            assert_eq!(format!("{:?}", indexer.index(id, digest)), format!("{:?}", registry.index(id, digest)));
+        }
+    }
 
     #[test]
     fn ids_ascend_and_tokens_differ() {
