@@ -1,6 +1,6 @@
 //! Bodies of requests, cut from the stream as their bytes come.
 
-use crate::limits::{HTTP_BODY_BYTES, HTTP_CHUNK_LINE_BYTES, HTTP_CHUNKS};
+use crate::limits::{HTTP_BODY_BYTES, HTTP_CHUNK_LINE_BYTES, HTTP_CHUNKS, HTTP_HEAD_BYTES};
 
 use super::HttpFault;
 
@@ -139,34 +139,80 @@ impl State {
 /// The second half of the answer is how many bytes it took.
 pub(super) fn chunked(bytes: &[u8]) -> Result<Option<(Vec<u8>, usize)>, HttpFault> {
     // Copied only once everything is there: a body that comes byte by byte costs little.
-    let Walked::Whole(used) = walk(bytes, |_| {})? else { return Ok(None) };
+    let Some(used) = walk(bytes, |_| {})? else { return Ok(None) };
     let mut body = Vec::new();
     walk(bytes, |chunk| body.extend_from_slice(chunk))?;
     Ok(Some((body, used)))
 }
 
-/// How many bytes a chunked body of which these have come has at least: with fewer it is not worth to look at it again.
-/// `None`: it is whole, or wrong.
-pub(super) fn least_chunked(bytes: &[u8]) -> Option<usize> {
-    match walk(bytes, |_| {}) {
-        Ok(Walked::Partial { least }) => Some(least),
-        Ok(Walked::Whole(_)) | Err(_) => None,
-    }
+/// How far the chunks of a request were gone through that lies in a buffer from its first byte on and is not whole: what was
+/// gone through is not looked at again however often more comes. It is good for that buffer only.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ChunksSeen {
+    /// Where the next chunk begins; 0: nothing was gone through.
+    at: u32,
+    /// Bytes before it that are not of the body.
+    framing: u16,
+    /// Chunks before it.
+    chunks: u16,
 }
 
-/// How far chunks go.
-enum Walked {
-    /// To their end, after so many bytes.
-    Whole(usize),
-    /// The end has not come; it takes so many bytes at least.
-    Partial { least: usize },
+impl ChunksSeen {
+    /// Nothing was gone through.
+    pub const NONE: Self = Self { at: 0, framing: 0, chunks: 0 };
+
+    /// Behind a head of so many bytes.
+    pub(super) const fn behind_head(len: usize) -> Self {
+        const _: () = assert!(HTTP_HEAD_BYTES * 2 + HTTP_CHUNKS * (HTTP_CHUNK_LINE_BYTES + 4) <= u16::MAX as usize);
+        Self { at: len as u32, framing: len as u16, chunks: 0 }
+    }
+
+    /// Bytes of the request that are not looked at again before it is whole.
+    #[must_use]
+    pub const fn bytes(self) -> usize {
+        self.at as usize
+    }
+
+    pub(super) const fn is_behind_head(self) -> bool {
+        self.at > 0
+    }
+
+    /// Go on through the chunks. How many bytes the request has at least: with fewer it is not worth to look at it again;
+    /// `None`: it is whole, or wrong.
+    pub(super) fn least(&mut self, bytes: &[u8]) -> Option<usize> {
+        while usize::from(self.chunks) < HTTP_CHUNKS {
+            let at = self.at as usize;
+            let (rest, mut decoder) = (bytes.get(at..)?, BodyDecoder::new(BodyLength::Chunked));
+            let (part, used) = decoder.next(rest, usize::MAX).ok()?;
+            let chunk_bytes = match part {
+                BodyPart::Bytes(chunk) => chunk.len(),
+                BodyPart::More => 0,
+                BodyPart::End => return None,
+            };
+            let body_bytes = at - usize::from(self.framing) + chunk_bytes;
+            if body_bytes + decoder.left() > HTTP_BODY_BYTES {
+                return None;
+            }
+            if chunk_bytes == 0 && decoder.left() == 0 {
+                return Some(at + used + 1);
+            }
+            let Some(behind) = rest.get(used..used + 2).filter(|_| decoder.left() == 0) else {
+                return Some(at + used + decoder.left() + CHUNK_AND_LAST);
+            };
+            decoder.next(behind, 0).ok()?;
+            self.at += used as u32 + 2;
+            self.framing += (used + 2 - chunk_bytes) as u16;
+            self.chunks += 1;
+        }
+        None
+    }
 }
 
 /// The shortest end of a body behind a chunk.
 const CHUNK_AND_LAST: usize = b"\r\n0\r\n\r\n".len();
 
-/// Go through all chunks.
-fn walk<'a>(bytes: &'a [u8], mut on_chunk: impl FnMut(&'a [u8])) -> Result<Walked, HttpFault> {
+/// Go through all chunks. How many bytes they take, `None` if their end has not come.
+fn walk<'a>(bytes: &'a [u8], mut on_chunk: impl FnMut(&'a [u8])) -> Result<Option<usize>, HttpFault> {
     let mut decoder = BodyDecoder::new(BodyLength::Chunked);
     let (mut at, mut body_bytes) = (0, 0);
     for _ in 0..HTTP_CHUNKS {
@@ -181,11 +227,8 @@ fn walk<'a>(bytes: &'a [u8], mut on_chunk: impl FnMut(&'a [u8])) -> Result<Walke
         }
         match part {
             BodyPart::Bytes(_) => {}
-            BodyPart::More => {
-                let end = if decoder.left() > 0 { decoder.left() + CHUNK_AND_LAST } else { 1 };
-                return Ok(Walked::Partial { least: at + end });
-            }
-            BodyPart::End => return Ok(Walked::Whole(at)),
+            BodyPart::More => return Ok(None),
+            BodyPart::End => return Ok(Some(at)),
         }
     }
     Err(HttpFault::Chunk { what: "too many chunks" })
@@ -287,11 +330,30 @@ mod tests {
             wire.extend_from_slice(b"GET / HTTP/1.1\r\n");
             prop_assert_eq!(read(BodyLength::Chunked, &wire, step, most), (Ok(Some(chunks.concat())), len));
             prop_assert_eq!(chunked(&wire), Ok(Some((chunks.concat(), len))));
+            // Looked at from the beginning, and going on from the cut before.
+            let mut going_on = ChunksSeen::behind_head(0);
             for cut in 0..len {
-                let least = least_chunked(&wire[..cut]).expect("its end has not come");
+                let least = ChunksSeen::behind_head(0).least(&wire[..cut]).expect("its end has not come");
                 prop_assert!(cut < least && least <= len, "{cut} bytes of {len} have come, {least} at least");
+                prop_assert_eq!(going_on.least(&wire[..cut]), Some(least));
             }
-            prop_assert_eq!(least_chunked(&wire), None);
+            prop_assert_eq!(going_on.least(&wire), None);
+            prop_assert_eq!(ChunksSeen::behind_head(0).least(&wire), None);
+        }
+
+        /// What is wrong is not waited for, and more is waited for only while a whole body may still come.
+        #[test]
+        fn who_goes_on_through_chunks_judges_as_who_begins_anew(
+            bytes in proptest::collection::vec(prop_oneof![Just(b'\r'), Just(b'\n'), Just(b'1'), Just(b'0'), any::<u8>()], 0..60),
+        ) {
+            let mut going_on = ChunksSeen::behind_head(0);
+            for cut in 0..=bytes.len() {
+                let least = going_on.least(&bytes[..cut]);
+                prop_assert_eq!(least.is_some(), matches!(chunked(&bytes[..cut]), Ok(None)), "{} bytes", cut);
+                if least.is_none() {
+                    break;
+                }
+            }
         }
 
         /// The cut of the bytes changes nothing, right or wrong.

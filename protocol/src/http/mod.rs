@@ -25,7 +25,7 @@ mod write;
 pub use api::{Call, Dialect, Route, What, Writes, route, token};
 pub(crate) use api::{text_of, written};
 pub use asset::{Asset, AssetForm, AssetTable, CacheClass, is_known_etag, wants_html};
-pub use body::{BodyDecoder, BodyLength, BodyPart};
+pub use body::{BodyDecoder, BodyLength, BodyPart, ChunksSeen};
 pub use fault::HttpFault;
 pub use fields::{ListedField, ListedFields, host_name};
 pub use head::{Head, Method};

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use crate::limits::{HTTP_BODY_BYTES, HTTP_HEAD_BYTES};
 
-use super::{BodyLength, Head, HttpFault, body, head};
+use super::{BodyLength, ChunksSeen, Head, HttpFault, body, head};
 
 /// A whole request. Borrows from the received bytes; a chunked body is its own.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,12 +68,14 @@ pub fn with_body<'a>(bytes: &'a [u8], head: Head<'a>, skipped: usize) -> Result<
 }
 
 /// How many bytes there must be before the first request of `bytes`, which has a chunked body, can be whole. `None`: it may
-/// be, or it has none.
+/// be, or it has none. `seen`: how far the same buffer was gone through when it had fewer bytes.
 #[must_use]
-pub fn least_bytes(bytes: &[u8]) -> Option<usize> {
-    let (head, skipped) = next_head(bytes).ok()??;
-    let begin = skipped + head.len_bytes;
-    (head.body == BodyLength::Chunked).then(|| body::least_chunked(&bytes[begin..]))?.map(|least| begin + least)
+pub fn least_bytes(bytes: &[u8], seen: &mut ChunksSeen) -> Option<usize> {
+    if !seen.is_behind_head() {
+        let (head, skipped) = next_head(bytes).ok()??;
+        *seen = ChunksSeen::behind_head((head.body == BodyLength::Chunked).then_some(skipped + head.len_bytes)?);
+    }
+    seen.least(bytes)
 }
 
 /// The first request in `bytes`, which begin at a request's first byte.

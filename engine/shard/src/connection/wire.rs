@@ -1,6 +1,7 @@
 //! The layers of a connection, outermost first: TLS, framing, and what is spoken within.
 
 use linchpin_protocol::blynk::Session;
+use linchpin_protocol::http::ChunksSeen;
 use linchpin_protocol::limits::DEFAULT_BUFF_IN_BYTES;
 use linchpin_protocol::mqtt::MqttSession;
 use linchpin_protocol::ws::{Decoder, Role};
@@ -56,6 +57,8 @@ pub(crate) enum Exchange {
         verified: bool,
         /// So many bytes must be there before it is worth to look at them again; 0: any.
         need: u32,
+        /// How far the chunks of its body were gone through.
+        seen: ChunksSeen,
     },
     /// Another shard has been asked.
     Asking {
@@ -93,7 +96,7 @@ const _: () = assert!(size_of::<Wire>() == 48);
 
 impl Exchange {
     /// The next request is awaited, and nothing is known of it.
-    pub(crate) const AT_BEGIN: Self = Self::Reading { verified: false, need: 0 };
+    pub(crate) const AT_BEGIN: Self = Self::Reading { verified: false, need: 0, seen: ChunksSeen::NONE };
 }
 
 impl Framing {

@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use linchpin_protocol::blynk::Session;
+use linchpin_protocol::http::ChunksSeen;
 use linchpin_protocol::limits::{BRIDGES, HTTP_HEAD_BYTES};
 use linchpin_protocol::model::DeviceId;
 use linchpin_protocol::mqtt::MqttSession;
@@ -38,7 +39,7 @@ impl Pack for Exchange {
     fn write(&self, out: &mut Vec<u8>) {
         // Others do not travel: `Shard::readiness`.
         let (verified, need) = match *self {
-            Self::Reading { verified, need } => (verified, need),
+            Self::Reading { verified, need, .. } => (verified, need),
             _ => (false, 0),
         };
         out.push(u8::from(verified));
@@ -49,7 +50,7 @@ impl Pack for Exchange {
         if version != Self::VERSION {
             return Err(Unreadable::new(Self::NAME, "its version"));
         }
-        Ok(Self::Reading { verified: from.flag()?, need: from.u32()? })
+        Ok(Self::Reading { verified: from.flag()?, need: from.u32()?, seen: ChunksSeen::NONE })
     }
 }
 

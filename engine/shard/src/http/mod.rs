@@ -4,3 +4,5 @@ pub(crate) mod answers;
 pub(crate) mod asks;
 mod named;
 pub(crate) mod requests;
+#[cfg(test)]
+mod tests;

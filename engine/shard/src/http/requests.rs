@@ -1,8 +1,8 @@
 //! HTTP on a device port: requests in, one at a time, answers out.
 
 use linchpin_protocol::http::{
-    Answer, BodyLength, Call, Dialect, Head, HttpFault, Next, Reply, Request, Route, What, least_bytes, next_head,
-    route, token, with_body,
+    Answer, BodyLength, Call, ChunksSeen, Dialect, Head, HttpFault, Next, Reply, Request, Route, What, least_bytes,
+    next_head, route, token, with_body,
 };
 use linchpin_protocol::limits::{HTTP_BODY_BYTES, HTTP_HEAD_BYTES};
 use linchpin_protocol::model::Token;
@@ -49,21 +49,22 @@ impl Shard {
         }
         // It grows in place, and is looked at when it can be whole.
         let reading = match self.connections[slot].exchange() {
-            Some(Exchange::Reading { verified, need }) => Some((verified, need as usize)),
+            Some(Exchange::Reading { verified, need, seen }) => Some((verified, need as usize, seen)),
             _ => None,
         };
+        let mut seen = reading.map_or(ChunksSeen::NONE, |(.., seen)| seen);
         let least = self.connections.hold(slot, |c| {
             let carry = c.carry.get_or_insert_default();
             carry.extend_from_slice(bytes);
             match reading {
-                Some((_, need)) if carry.len() < need => Some(need),
-                // Its token is good, so it may be long: chunks are gone through where they are.
-                Some((true, _)) => least_bytes(carry),
+                Some((_, need, _)) if carry.len() < need => Some(need),
+                // Its token is good, so it may be long: chunks are gone through where they are, each once.
+                Some((true, ..)) => least_bytes(carry, &mut seen),
                 _ => None,
             }
         });
-        if let (Some((verified, _)), Some(least)) = (reading, least) {
-            self.connections[slot].serve(Exchange::Reading { verified, need: least as u32 });
+        if let (Some((verified, ..)), Some(least)) = (reading, least) {
+            self.connections[slot].serve(Exchange::Reading { verified, need: least as u32, seen });
             return self.arm_for_request(turn, slot);
         }
         let carry = self.connections.hold(slot, |c| c.carry.take());
@@ -406,7 +407,11 @@ impl Shard {
         };
         // Before its token was found good no more is read than a head may have.
         let need = if is_verified { whole } else { whole.min(HTTP_HEAD_BYTES + 1) };
-        self.connections[slot].serve(Exchange::Reading { verified: is_verified, need: need as u32 });
+        self.connections[slot].serve(Exchange::Reading {
+            verified: is_verified,
+            need: need as u32,
+            seen: ChunksSeen::NONE,
+        });
         self.await_more(turn, slot, rest);
     }
 
@@ -415,7 +420,7 @@ impl Shard {
         let manner = Manner::LAST;
         match reply {
             Some(reply) if reply.status == 200 => {
-                self.connections[slot].serve(Exchange::Reading { verified: true, need: 0 });
+                self.connections[slot].serve(Exchange::Reading { verified: true, need: 0, seen: ChunksSeen::NONE });
                 self.connections.recharge(slot);
                 self.set_deadline(turn.now, slot, limits::HTTP_BODY_TIMEOUT_MS);
                 self.arm_for_request(turn, slot);

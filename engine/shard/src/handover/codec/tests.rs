@@ -44,7 +44,10 @@ fn freight() -> impl Strategy<Value = Freight> {
             plain;
         let (footing, speech) = match kind {
             0 => (Footing::Opening, Speech::Unknown),
-            1 => (Footing::Serving, Speech::Http(Exchange::Reading { verified: ws, need: heartbeat_s.into() })),
+            1 => (
+                Footing::Serving,
+                Speech::Http(Exchange::Reading { verified: ws, need: heartbeat_s.into(), seen: ChunksSeen::NONE }),
+            ),
             _ => (Footing::Live(device(heard_ms.max(1))), blynk()),
         };
         let framing = match (ws, kind) {
