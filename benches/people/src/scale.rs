@@ -95,8 +95,10 @@ fn connect(address: SocketAddr) -> Outcome<Vec<Wire>> {
 fn pages(server: &Server, admin: &SignedIn, (rows, count, most_ms): (u32, usize, f64)) -> Outcome<Option<String>> {
     let path = format!("/orgs/1/devices?show=online&tag=pump,north&sort=seen&order=desc&limit={rows}");
     let page = admin.good("GET", &path, None);
-    let len = |name: &str| page[name].as_array().map_or(0, Vec::len);
-    let values = page["value"].as_array().map_or(0, |all| all.iter().filter(|value| **value == json!("21.5")).count());
+    let columns = &page["columns"];
+    let len = |name: &str| columns[name].as_array().map_or(0, Vec::len);
+    let values =
+        columns["value"].as_array().map_or(0, |all| all.iter().filter(|value| **value == json!("21.5")).count());
     if (len("id"), values, &page["total"]) != (rows as usize, rows as usize, &Value::from(fill::WATCHED)) {
         return Err(format!("{} rows, {values} values, total {}", len("id"), page["total"]).into());
     }
