@@ -18,13 +18,13 @@ function askEarly(path: string): Promise<Response> {
   return response;
 }
 
-/** A device, its latest values, and its template as soon as it is known which. */
+/** A device, its latest values, and its template as soon as it is known that it has one. */
 function askDevice(org: number, id: string): void {
   const path = `/orgs/${org}/devices/${id}`;
   void askEarly(`${path}/values`);
   askEarly(path).then(async (response) => {
-    const found = response.ok ? (await response.clone().json()) as { org: number; template: string | null } : null;
-    if (found?.template) askEarly(`/orgs/${found.org}/templates/${found.template}`);
+    const found = response.ok ? (await response.clone().json()) as { template: string | null } : null;
+    if (found?.template) askEarly(`${path}/template`);
   }).catch(() => {});
 }
 

@@ -367,6 +367,52 @@ fn people_see_what_is_theirs() {
     user.refused("DELETE", &path, None, 403);
 }
 
+#[test]
+fn a_user_sees_the_dashboard_of_their_own_device_without_a_right_to_templates() {
+    let server = Server::dev().start();
+    let admin = signed_in(&server, 1, "admin", "eve@example.com");
+    let (template, device, path) = pump(&admin);
+    let (_, _, of_others) = pump(&admin);
+    let layout = json!({"version": 1, "pages": [{"id": "p1", "title": "All", "roles": null, "widgets": []}]});
+    let mut streams = sheet()["streams"].clone();
+    streams[1]["hidden"] = json!(true);
+    let whole = format!("/orgs/1/templates/{template}");
+    let etag = admin.ask("GET", &whole, None).field("etag").expect("a version").to_owned();
+    let body = json!({"streams": streams, "layout": layout, "note": "hides one"});
+    let saved = admin.ask_with("PUT", &whole, &format!("if-match: {etag}\r\n"), Some(body));
+    assert_eq!(saved.status, 200, "{}", saved.body);
+
+    let user = signed_in(&server, 1, "user", "bob@example.com");
+    let me = user.good("GET", "/me", None)["user"]["id"].as_u64().expect("a number");
+    let mine = format!("{path}/template");
+    user.refused("GET", &mine, None, 404);
+    // Of a share to look at: the same.
+    admin.good("PUT", &format!("{path}/shares/{me}"), Some(json!({"permissions": ["device.view"]})));
+    assert_eq!(text(&user.good("GET", &mine, None), "name"), "Pump");
+    admin.good("DELETE", &format!("{path}/shares/{me}"), None);
+    user.refused("GET", &mine, None, 404);
+    admin.good("PATCH", &path, Some(json!({"owner": me})));
+
+    let shown = user.ask("GET", &mine, None);
+    assert_eq!((shown.status, shown.field("etag")), (200, saved.field("etag")), "{}", shown.body);
+    assert_eq!(
+        (text(&shown.body, "id"), text(&shown.body, "name"), &shown.body["layout"]),
+        (template.as_str(), "Pump", &layout)
+    );
+    let pins =
+        |answer: &Value| answer["streams"].as_array().expect("a list").iter().map(|one| one["pin"].clone()).collect();
+    let (seen, all): (Vec<Value>, Vec<Value>) = (pins(&shown.body), pins(&admin.good("GET", &mine, None)));
+    assert_eq!((seen, all), (vec![json!("V0"), json!("V2")], vec![json!("V0"), json!("V1"), json!("V2")]));
+    assert_eq!((&shown.body["streams"][0]["unit"], &shown.body["metadata"][0]["name"]), (&json!("%"), &json!("Room")));
+    // No right besides comes of it; another's device is as one that is not there.
+    let refusals = [(whole, 403), (format!("{of_others}/template"), 404), ("/orgs/1/devices/999/template".into(), 404)];
+    refusals.into_iter().for_each(|(path, status)| drop(user.refused("GET", &path, None, status)));
+    // A device without a template has none to show.
+    admin.good("PATCH", &path, Some(json!({"template": null})));
+    user.refused("GET", &mine, None, 404);
+    server.expect_no_token_in_log(&[device]);
+}
+
 /// What a live socket has been told of values since it was last read; `None`: the server has ended it.
 fn told(page: &mut LivePage) -> Option<Vec<String>> {
     let mut values = Vec::new();

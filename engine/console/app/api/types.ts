@@ -76,6 +76,8 @@ export interface Template {
   connection: { tls_required: boolean; offline_wait_s: number };
   layout: Layout;
 }
+/** GET D/template: what the page of a device shows of its template; also for who sees no templates. `layout` null: no dashboards either. */
+export type DeviceTemplate = Pick<Template, 'id' | 'name' | 'streams' | 'metadata'> & { layout: Layout | null };
 export type TemplateLine = Pick<Template, 'id' | 'org' | 'name' | 'description' | 'version' | 'devices' | 'changed_ms'> & { streams: number };
 export interface TemplateVersion { version: number; at_ms: number; by: string | null; note: string }
 

@@ -3,7 +3,7 @@ import { useEffect, useMemo } from 'preact/hooks';
 import { useComputed, useSignal } from '@preact/signals';
 
 import { D } from '../api/devices.ts';
-import type { Latest, Stream, Template } from '../api/types.ts';
+import type { DeviceTemplate, Latest, Stream, Template } from '../api/types.ts';
 import { ask } from '../api/client.ts';
 import { useAsk, useDo } from '../api/use.ts';
 import { draft, type Layout } from '../layout/layout.ts';
@@ -15,7 +15,7 @@ import { Icon } from '../parts/icon.tsx';
 import { Grid } from '../layout/grid.tsx';
 import { lazy } from '../parts/lazy.tsx';
 import { search, setSearch } from '../router.ts';
-import { grant } from '../session.ts';
+import { grant, may as mayHere } from '../session.ts';
 import { t } from '../words/words.ts';
 import type { DeviceProps } from './device.tsx';
 
@@ -69,17 +69,27 @@ function useLive(device: number, pins: string[] | 'all', every: number[]): Watch
   return held.value;
 }
 
-function Saved({ device, may, template, etag, again }: DeviceProps & { template: Template; etag: string; again: () => void }) {
+/** The editor saves the template as a whole, so it asks for all of it. */
+function Edited({ device, again }: DeviceProps & { again: () => void }) {
+  const whole = useAsk<Template>(device.template ? `/orgs/${device.org}/templates/${device.template}` : null);
+  const template = whole.body.value;
+  if (whole.problem.value && !template) return <Wrong problem={whole.problem.value} again={() => void whole.again()} />;
+  if (!template) return <Skeleton />;
+  return <Editor template={template} etag={whole.etag.value ?? ''} device={device.id} pins={template.streams.map((one) => one.pin)} onSaved={again} onClose={() => setSearch({ edit: null })} />;
+}
+
+function Saved({ template, layout, again, ...props }: DeviceProps & { template: DeviceTemplate; layout: Layout; again: () => void }) {
+  const { device, may } = props;
   const editing = search.value.get('edit') === '1';
   const role = grant.value?.role ?? 0;
-  const pages = template.layout.pages.filter((page) => page.roles === null || page.roles.includes(role) || may('dashboard.edit'));
+  const pages = layout.pages.filter((page) => page.roles === null || page.roles.includes(role) || may('dashboard.edit'));
   const pageId = search.value.get('page') ?? pages[0]?.id;
   const page = pages.find((one) => one.id === pageId) ?? pages[0];
-  const pins = editing ? ('all' as const) : [...new Set(template.layout.pages.flatMap((one) => one.widgets.flatMap((widget) => (widget.kind === 'table' && widget.pins.length === 0 ? template.streams.map((stream) => stream.pin) : widget.pins))))];
-  const set = useLive(device.id, pins, terminals(template.layout));
+  const pins = editing ? ('all' as const) : [...new Set(layout.pages.flatMap((one) => one.widgets.flatMap((widget) => (widget.kind === 'table' && widget.pins.length === 0 ? template.streams.map((stream) => stream.pin) : widget.pins))))];
+  const set = useLive(device.id, pins, terminals(layout));
   const fresh = set?.fresh.value ?? false;
-  const mayEdit = grant.value?.all.includes('dashboard.edit') ?? false;
-  if (editing && mayEdit) return <Editor template={template} etag={etag} device={device.id} pins={template.streams.map((one) => one.pin)} onSaved={again} onClose={() => setSearch({ edit: null })} />;
+  const mayEdit = (grant.value?.all.includes('dashboard.edit') ?? false) && mayHere('dashboard.edit') && mayHere('template.view');
+  if (editing && mayEdit) return <Edited {...props} again={again} />;
   return (
     <div class="stack">
       <div class="row apart">
@@ -102,7 +112,7 @@ function Unplanned(props: DeviceProps) {
 export default function Dashboard(props: DeviceProps) {
   const { device } = props;
   const latest = useAsk<Latest[]>(`${D(device.id)}/values`);
-  const template = useAsk<Template>(device.template ? `/orgs/${device.org}/templates/${device.template}` : null);
+  const template = useAsk<DeviceTemplate>(device.template ? `${D(device.id)}/template` : null);
   useMemo(() => {
     for (const one of latest.body.value ?? []) {
       const pin = pinNumber(one.pin);
@@ -114,6 +124,9 @@ export default function Dashboard(props: DeviceProps) {
   if (device.template === null) return <Unplanned {...props} />;
   if (template.problem.value && !template.body.value) return <Wrong problem={template.problem.value} again={() => void template.again()} />;
   if (!template.body.value) return <Skeleton />;
-  return <Saved {...props} template={template.body.value} etag={template.etag.value ?? ''} again={() => void template.again()} />;
+  const { layout } = template.body.value;
+  // Who may not see dashboards sees the values as they come.
+  if (layout === null) return <Unplanned {...props} />;
+  return <Saved {...props} template={template.body.value} layout={layout} again={() => void template.again()} />;
 }
 

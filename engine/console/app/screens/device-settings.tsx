@@ -2,12 +2,13 @@
 import { useSignal } from '@preact/signals';
 import { ask, patch, remove } from '../api/client.ts';
 import { D } from '../api/devices.ts';
-import type { Page, Share, Template, TemplateLine } from '../api/types.ts';
+import type { DeviceTemplate, Page, Share, TemplateLine } from '../api/types.ts';
 import { useAsk, useDo } from '../api/use.ts';
 import { Age, Failed, Field, Line, Loaded, Secret, toast } from '../parts/basic.tsx';
 import { Confirm } from '../parts/dialog.tsx';
 import { go } from '../router.ts';
 import { StepUp } from '../parts/step-up.tsx';
+import { may as mayHere } from '../session.ts';
 import { date, named, t } from '../words/words.ts';
 import type { DeviceProps } from './device.tsx';
 
@@ -16,8 +17,8 @@ function About({ device, may, reload }: DeviceProps) {
   const tags = useSignal(device.tags.join(', '));
   const template = useSignal(device.template ?? '');
   const metadata = useSignal(device.metadata);
-  const templates = useAsk<Page<TemplateLine>>(`/orgs/${device.org}/templates`);
-  const sheet = useAsk<Template>(device.template ? `/orgs/${device.org}/templates/${device.template}` : null);
+  const templates = useAsk<Page<TemplateLine>>(mayHere('template.view') ? `/orgs/${device.org}/templates` : null);
+  const sheet = useAsk<DeviceTemplate>(device.template ? `${D(device.id)}/template` : null);
   const { busy, problem, run } = useDo();
   const fields = [...new Set([...(sheet.body.value?.metadata.map((field) => field.name) ?? []), ...Object.keys(metadata.value)])];
   const submit = (event: Event) => {

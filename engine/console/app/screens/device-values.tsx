@@ -4,7 +4,7 @@ import { useComputed, useSignal } from '@preact/signals';
 import { query } from '../api/query.ts';
 import { D } from '../api/devices.ts';
 import { RANGES, useSeries, type Range } from '../api/series.ts';
-import type { Template } from '../api/types.ts';
+import type { DeviceTemplate } from '../api/types.ts';
 import { useAsk } from '../api/use.ts';
 import { blank } from '../layout/layout.ts';
 import { serverNow } from '../live/clock.ts';
@@ -24,7 +24,7 @@ const PointTable = lazy<{ lines: Line[]; label: string }>(async () => ({ default
 const NAMES = Object.keys(RANGES) as Range[];
 
 export default function Values({ device, may }: DeviceProps) {
-  const template = useAsk<Template>(device.template ? `/orgs/${device.org}/templates/${device.template}` : null);
+  const template = useAsk<DeviceTemplate>(device.template ? `${D(device.id)}/template` : null);
   const streams = template.body.value?.streams ?? [];
   useEffect(() => { const set = watch({ what: ['values'], select: { devices: [device.id] }, pins: 'all' }); return () => set.close(); }, [device.id]);
   const pins = useComputed(() => { void pinsSeen.value; return pinsOf(device.id); });

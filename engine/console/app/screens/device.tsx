@@ -71,7 +71,7 @@ export default function DeviceScreen({ id, tab }: { id: string; tab: string }) {
           return <a key={name} href={href} aria-current={path.value === href ? 'page' : undefined}>{t(entry.text)}</a>;
         })}
       </nav>
-      {may(current.permission) ? <Screen key={one.id} device={one} may={may} reload={() => void load()} /> : <Wrong problem={new Problem(403, FORBIDDEN, current.permission)} />}
+      {may(current.permission) ? <Screen key={`${one.id} ${one.template}`} device={one} may={may} reload={() => void load()} /> : <Wrong problem={new Problem(403, FORBIDDEN, current.permission)} />}
     </div>
   );
 }

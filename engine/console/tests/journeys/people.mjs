@@ -34,6 +34,29 @@ export const people = {
     await page.waitForFunction(() => !document.querySelector('a[href="/devices/add"]'), { timeout: 2_000 });
   }),
 
+  'a User sees the dashboard of a device of their own, and no template': () => within(async ({ page, server }) => {
+    await server.lever('owner', { device: 2, owner: 3 });
+    await enter(page, server, 'ines@example.com');
+    await page.waitForSelector('a[href="/devices/2"]');
+    assert.equal((await page.$$('.device-row:not(.head)')).length, 1);
+    const refused = [];
+    page.on('response', (response) => { if (response.status() >= 400) refused.push(response.url()); });
+    await page.click('a[href="/devices/2"]');
+    await page.waitForSelector(`.grid:not([inert]) ${widget('Fan')} [role="switch"]`);
+    await page.click('a[href="/devices/2/values"]');
+    await page.waitForFunction(() => [...document.querySelectorAll('.chip')].some((one) => one.textContent === 'V0 Air temperature'));
+    await page.click('a[href="/devices/2/settings"]');
+    await page.waitForFunction(() => [...document.querySelectorAll('label')].some((one) => one.textContent.includes('Bay')));
+    // Early, before the page knows who it is, and by itself.
+    await go(page, '/devices/2');
+    await page.waitForSelector(`.grid:not([inert]) ${widget('Fan')} [role="switch"]`);
+    assert.deepEqual(refused.filter((url) => url.includes('/template')), []);
+    assert.equal(await page.evaluate(async () => (await fetch('/api/v1/orgs/1/templates/TMPLgreen001')).status), 403);
+    await go(page, '/devices/1');
+    await page.waitForSelector('main [role="alert"]');
+    assert.equal(await page.$('.grid'), null);
+  }),
+
   'revoked rights sign out': () => within(async ({ page, server }) => {
     await enter(page, server);
     await server.lever('revoke');

@@ -118,7 +118,7 @@ export const ALL = [...DEVICE_ALL, 'template.view', 'template.edit', 'template.d
 export const roles: Role[] = [
   { id: 1, name: 'Admin', builtin: true, inherited: false, users: 1, org: ALL, own: [] },
   { id: 2, name: 'Staff', builtin: true, inherited: false, users: 2, org: ALL.filter((name) => !/delete|erase|token|transfer|role\.(edit|assign)|org\.(edit|create|delete)|key|audit|privacy|server|user\.(edit|suspend|remove|reset)/.test(name)), own: [] },
-  { id: 3, name: 'User', builtin: true, inherited: false, users: 3, org: ['template.view'], own: ['device.view', 'device.control', 'device.edit', 'device.export', 'event.view', 'event.resolve', 'dashboard.view'] },
+  { id: 3, name: 'User', builtin: true, inherited: false, users: 3, org: ['dashboard.view', 'org.view'], own: ['device.view', 'device.control', 'device.edit', 'device.export', 'event.view', 'event.resolve', 'automation.run', 'dashboard.view'] },
   { id: 4, name: 'Viewer', builtin: true, inherited: false, users: 1, org: ['device.view', 'event.view', 'template.view', 'dashboard.view', 'org.view'], own: [] },
   { id: 5, name: 'Installer', builtin: true, inherited: false, users: 0, org: ['device.view', 'device.control', 'device.create', 'device.edit', 'device.diagnose', 'device.batch', 'event.view', 'template.view', 'dashboard.view', 'org.view'], own: ['device.token'] },
 ];

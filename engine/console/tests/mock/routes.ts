@@ -22,9 +22,10 @@ const may = ({ user, view }: Call, permission: string): boolean => {
   const eyes = view === null ? [grantOf(user!).role] : [grantOf(user!).role, roles.find((one) => one.id === view)!];
   return eyes.every((role) => role.org.includes(permission) || role.own.includes(permission));
 };
-/** Is a device seen by who asks, in a view with the role's eyes? */
+/** Is a device seen by who asks, in a view with the role's eyes too? */
 export function isSeen(user: number, view: number | null, one: MockDevice): boolean {
-  return view === null || roles.find((role) => role.id === view)!.org.includes('device.view') || one.owner === user;
+  const eyes = view === null ? [grantOf(user).role] : [grantOf(user).role, roles.find((role) => role.id === view)!];
+  return eyes.every((role) => role.org.includes('device.view') || (role.own.includes('device.view') && one.owner === user));
 }
 function need(call: Call, permission: string): void {
   if (call.user === null) throw new Refuse(401, 'E0602', 'Sign in first.');
@@ -66,6 +67,16 @@ function show(call: Call, one: MockDevice) {
     tags: one.tags, metadata: one.metadata, online: one.online, since_ms: Math.round(one.since_ms), seen_ms: one.seen_ms && Math.round(one.seen_ms), created_ms: one.created_ms, address: one.online === null ? null : '10.0.0.31', transport: 'TLS 1.3', board: 'ESP32 DevKit', firmware: '1.4.2', library: 'Blynk 1.3.2',
     may: [...role.org, ...role.own].filter((name) => call.view === null || (/\.(view|diagnose)$/.test(name) && may(call, name))),
   };
+}
+
+/** What the page of a device shows of its template: hidden datastreams only for who sees templates. */
+function shownTemplate(call: Call, one: MockDevice) {
+  need(call, 'device.view');
+  if (!isSeen(call.user!, call.view, one) || !one.template) throw missing();
+  const whole = template(one.template);
+  call.response.setHeader('etag', tag(whole));
+  const { id, name, streams, metadata, layout } = whole;
+  return { id, name, streams: streams.filter((stream) => !stream.hidden || may(call, 'template.view')), metadata, layout: may(call, 'dashboard.view') ? layout : null };
 }
 
 function history(one: MockDevice, query: URLSearchParams) {
@@ -143,6 +154,7 @@ export const ROUTES: [string, string, Handler][] = [
   ['GET', D, (call, _o, id) => show(call, device(id!))],
   ['PATCH', D, (call, _o, id) => { need(call, 'device.edit'); Object.assign(device(id!), call.body); return show(call, device(id!)); }],
   ['DELETE', D, (call, _o, id) => { need(call, 'device.delete'); devices.delete(Number(id)); return undefined; }],
+  ['GET', `${D}/template`, (call, _o, id) => shownTemplate(call, device(id!))],
   ['GET', `${D}/values`, (_call, _o, id) => [...device(id!).values].map(([pin, held]) => ({ pin, value: held.text, at_ms: Math.round(held.at_ms), properties: device(id!).properties.get(pin) ?? {} }))],
   ['GET', `${D}/history`, (call, _o, id) => history(device(id!), call.query)],
   ['GET', `${D}/diary`, (call, _o, id) => { need(call, 'device.diagnose'); return page(diary(device(id!))); }],

@@ -29,11 +29,12 @@ export async function view(server) {
   await waitText(page, '.linkstate', 'Live');
   await page.click(`a[href="/devices/${mine.id}"]`);
   await waitText(page, 'h1', 'Orchard gate');
-  // The role sees no templates, so no dashboard of one: the values are on the page of data.
+  // The role sees no templates, but the dashboard of a device of one's own.
+  await page.waitForFunction(() => [...document.querySelectorAll('.grid:not([inert]) [role="meter"], .grid:not([inert]) .widget')].some((one) => one.textContent.includes('21.5')));
   await page.click(`a[href="/devices/${mine.id}/values"]`);
   await page.waitForFunction(() => document.body.textContent.includes('21.5'));
-  board.write(0, '33.25');
-  await page.waitForFunction(() => document.body.textContent.includes('33.25'));
+  board.write(0, '33.5');
+  await page.waitForFunction(() => document.body.textContent.includes('33.5'));
   await click(page, 'Leave this view');
   await page.waitForFunction(() => !document.querySelector('.banner'));
   await go(page, `/devices/${theirs.id}`);

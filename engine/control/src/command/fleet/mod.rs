@@ -13,6 +13,7 @@ mod moves;
 mod one;
 mod pending;
 mod reports;
+mod template;
 mod verbs;
 
 use std::collections::BTreeSet;
@@ -36,6 +37,7 @@ pub(in crate::command) use one::{
 };
 pub(crate) use pending::follow as follow_boards;
 pub(in crate::command) use reports::{attempts, chart, diary, erase, values, write};
+pub(in crate::command) use template::template;
 pub(in crate::command) use verbs::{import, log_event, reconfigure, set_property};
 
 use super::call::RowCall;

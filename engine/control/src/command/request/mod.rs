@@ -5,6 +5,7 @@ mod audit;
 mod certificate;
 mod claim;
 mod device;
+mod device_template;
 mod fleet;
 mod key;
 mod link;
@@ -47,6 +48,7 @@ pub use device::{
     DeviceShow, DeviceTap, DeviceToken, DeviceWrite, DiaryLine, EventLine, ExportBegun, ExportPiece, ExportedAs, Frame,
     MadeDevice, PropertyLine, Pushed, RemovedDevice, TapBegun, ValueLine,
 };
+pub use device_template::{FleetTemplate, FleetTemplateShown};
 pub use fleet::{
     AttemptLine, AttemptList, FleetBatch, FleetBatchDone, FleetBulk, FleetBulkLine, FleetChange, FleetChart,
     FleetCharted, FleetColumns, FleetCounts, FleetDiary, FleetDiaryLine, FleetErase, FleetExport, FleetExported,

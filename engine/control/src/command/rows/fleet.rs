@@ -28,6 +28,8 @@ rows! {
         => "DELETE" "/api/v1/orgs/{org}/devices/{device}";
     web FleetValues "fleet.values" -> Vec<FleetValue>: DeviceView, Look, fleet::values
         => "GET" "/api/v1/orgs/{org}/devices/{device}/values";
+    web FleetTemplate "fleet.template" -> FleetTemplateShown: DeviceView & DashboardView & TemplateView, Look, fleet::template
+        => "GET" "/api/v1/orgs/{org}/devices/{device}/template";
     web FleetWrite "fleet.write" -> FleetWritten: DeviceControl, Change, fleet::write
         => "PUT" "/api/v1/orgs/{org}/devices/{device}/values/{pin}";
     web FleetChart "fleet.chart" -> FleetCharted: DeviceView, Look, fleet::chart

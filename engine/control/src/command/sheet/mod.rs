@@ -45,7 +45,7 @@ async fn seen<P: Right + 'static>(
     .await
 }
 
-fn etag(entry: &TemplateEntry) -> String {
+pub(super) fn etag(entry: &TemplateEntry) -> String {
     format!("\"{}\"", entry.record.sheet.version)
 }
 
