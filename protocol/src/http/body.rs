@@ -196,10 +196,12 @@ impl ChunksSeen {
             if chunk_bytes == 0 && decoder.left() == 0 {
                 return Some(at + used + 1);
             }
-            let Some(behind) = rest.get(used..used + 2).filter(|_| decoder.left() == 0) else {
-                return Some(at + used + decoder.left() + CHUNK_AND_LAST);
-            };
+            let left = decoder.left();
+            let behind = if left == 0 { &rest[used..rest.len().min(used + 2)] } else { &[][..] };
             decoder.next(behind, 0).ok()?;
+            if behind.len() < 2 {
+                return Some(at + used + left + CHUNK_AND_LAST);
+            }
             self.at += used as u32 + 2;
             self.framing += (used + 2 - chunk_bytes) as u16;
             self.chunks += 1;
@@ -262,10 +264,12 @@ mod tests {
             b"3 \r\nabc\r\n",
             b"3\nabc\r\n",
             b"3\r\nabcd\r\n",
+            b"1\r\n\r\n",
             b"0\r\nTrailer: x\r\n\r\n",
             b"000000000003\r\nabc\r\n",
         ] {
             assert!(matches!(chunked(bad), Err(HttpFault::Chunk { .. })), "{:?}", bad.escape_ascii().to_string());
+            assert_eq!(ChunksSeen::behind_head(0).least(bad), None, "not waited for");
             let (all, _) = read(BodyLength::Chunked, bad, bad.len(), usize::MAX);
             assert!(matches!(all, Err(HttpFault::Chunk { .. })), "{:?}", bad.escape_ascii().to_string());
         }
