@@ -6,7 +6,7 @@ use linchpin_protocol::model::{DeviceId, OrgId};
 use linchpin_storage::schema::StaticState;
 
 use super::org::of_org;
-use super::{home, of_device, own_org};
+use super::{home, of_device, org_or_own};
 use crate::access::right;
 use crate::command::call::RowCall;
 use crate::command::desk::Desk;
@@ -47,7 +47,7 @@ pub(in crate::command) async fn statics(
     asked: PlatformStatics,
 ) -> Result<PlatformPage<PlatformStatic>, CommandError> {
     let PlatformStatics { org_id, page, size } = asked;
-    let org = org_id.map_or_else(|| own_org(&call), |org| org.0);
+    let org = org_or_own(&call, org_id);
     let look = move |call: &RowCall| {
         let scope = call.scope::<right::DeviceBatch>(org)?;
         Ok(call.loader()?.static_page(&scope, (page * size, size))?)

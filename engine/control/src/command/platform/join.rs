@@ -5,7 +5,7 @@ use std::sync::Arc;
 use linchpin_protocol::model::OrgId;
 
 use super::org::of_org;
-use super::own_org;
+use super::{org_or_own, own_org};
 use crate::access::role::GiveRule;
 use crate::access::{Permission, right};
 use crate::account::EmailAddress;
@@ -32,7 +32,7 @@ pub(in crate::command) async fn invite(
     call: Arc<RowCall>,
     asked: PlatformInvite,
 ) -> Result<PlatformInvited, CommandError> {
-    let org = asked.org_id.map_or_else(|| own_org(&call), |org| org.0);
+    let org = org_or_own(&call, asked.org_id);
     invited(desk, call, org, (asked.email, asked.role_id)).await
 }
 
@@ -75,7 +75,7 @@ pub(in crate::command) async fn create_user(
     asked: PlatformUserCreate,
 ) -> Result<PlatformInvited, CommandError> {
     let PlatformUserCreate { email, name, organization_name, org_id, role_id, time_zone, password_hash } = asked;
-    let above = org_id.map_or_else(|| own_org(&call), |org| org.0);
+    let above = org_or_own(&call, org_id);
     of_org(desk.with_people(&call, move |call| check_invitation(call, above, role_id)).await)?;
     check_hash(password_hash.as_ref())?;
     EmailAddress::parse(&email).map_err(|fault| CommandError::from(fault).about("email"))?;

@@ -7,7 +7,7 @@ use linchpin_protocol::model::{OrgId, TemplateId};
 
 use super::org::of_org;
 use super::user::missing_person;
-use super::{hidden, own_org};
+use super::{hidden, org_or_own};
 use crate::CommandError;
 use crate::access::{ScopeReach, right};
 use crate::account::EmailAddress;
@@ -61,7 +61,7 @@ pub(in crate::command) async fn devices(
     asked: PlatformDevices,
 ) -> Result<PlatformPage<PlatformDeviceLine>, CommandError> {
     let PlatformDevices { page, size, include_sub_org_devices, org_id } = asked;
-    let org = org_id.map_or_else(|| own_org(&call), |org| org.0);
+    let org = org_or_own(&call, org_id);
     let scopes = fleet::scopes(desk, &call, org, include_sub_org_devices).await?;
     let (filter, order) = (DeviceFilter::default(), (DeviceSort::Id, false));
     answer(desk, &call, Question { scopes, filter, order, page, size }).await
@@ -73,7 +73,7 @@ pub(in crate::command) async fn search_devices(
     asked: PlatformDeviceSearch,
 ) -> Result<PlatformPage<PlatformDeviceLine>, CommandError> {
     let PlatformDeviceSearch { query, sort_by, sort_order, org_id, page, size } = asked;
-    let org = org_id.map_or_else(|| own_org(&call), |org| org.0);
+    let org = org_or_own(&call, org_id);
     let scopes = of_org(fleet::scopes(desk, &call, org, false).await)?;
     let words = query.to_lowercase().split_whitespace().map(str::to_owned).collect();
     let is_descending = sort_order == PlatformOrder::Desc;
@@ -96,7 +96,7 @@ pub(in crate::command) async fn last_activated(
     asked: PlatformLastActivated,
 ) -> Result<PlatformPage<PlatformDeviceLine>, CommandError> {
     let PlatformLastActivated { org_id, page, size } = asked;
-    let org = org_id.map_or_else(|| own_org(&call), |org| org.0);
+    let org = org_or_own(&call, org_id);
     let scopes = of_org(fleet::scopes(desk, &call, org, false).await)?;
     let (filter, order) = (DeviceFilter::default(), (DeviceSort::Created, false));
     answer(desk, &call, Question { scopes, filter, order, page, size }).await
@@ -108,7 +108,7 @@ pub(in crate::command) async fn by_owner(
     asked: PlatformByOwner,
 ) -> Result<PlatformPage<PlatformDeviceLine>, CommandError> {
     let PlatformByOwner { owner_email, org_id, page, size } = asked;
-    let org = org_id.map_or_else(|| own_org(&call), |org| org.0);
+    let org = org_or_own(&call, org_id);
     let scopes = of_org(fleet::scopes(desk, &call, org, false).await)?;
     // Who may not see people learns nothing of an address: that is asked before it is looked up.
     of_org(desk.with_people(&call, move |call| call.scope::<right::UserView>(org).map(drop)).await)?;
@@ -128,7 +128,7 @@ pub(in crate::command) async fn by_user_org(
     asked: PlatformByUserOrg,
 ) -> Result<PlatformPage<PlatformDeviceLine>, CommandError> {
     let PlatformByUserOrg { user_email, org_id, page, size } = asked;
-    let org = org_id.map_or_else(|| own_org(&call), |org| org.0);
+    let org = org_or_own(&call, org_id);
     let look = move |call: &RowCall| {
         call.scope::<right::DeviceView>(org)?;
         call.scope::<right::UserView>(org).map(drop)

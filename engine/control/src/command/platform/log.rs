@@ -64,8 +64,7 @@ pub(in crate::command) async fn timeline(
         resolved_at: line.resolved_ms,
         resolved_comment: line.note.clone(),
     };
-    let content = wanted.iter().skip(page * size).take(size).map(line).collect();
-    Ok(PlatformPage { content, total_elements: wanted.len() })
+    Ok(PlatformPage::of(&wanted, (page, size), line))
 }
 
 pub(in crate::command) async fn logs(
@@ -83,6 +82,5 @@ pub(in crate::command) async fn logs(
         code: line.code,
         ip: line.address.clone(),
     };
-    let content = found.iter().skip(page * size).take(size).map(line).collect();
-    Ok(PlatformPage { content, total_elements: found.len() })
+    Ok(PlatformPage::of(&found, (page, size), line))
 }

@@ -29,6 +29,7 @@ use serde_json::Value;
 
 use super::call::{RowCall, RowCaller};
 use super::desk::Desk;
+use super::plain::Plain;
 use crate::{Code, CommandError, TemplateEntry};
 
 pub(super) use board::{provision, reconfigure, statics};
@@ -66,6 +67,11 @@ fn own_org(call: &RowCall) -> OrgId {
     let standing = &known.asker.standing;
     let first = || standing.memberships.first().map_or(OrgId::FIRST, |member| member.org);
     standing.view.map_or_else(first, |view| view.org)
+}
+
+/// The organization that a request names, or that of the asker.
+fn org_or_own(call: &RowCall, named: Option<Plain<OrgId>>) -> OrgId {
+    named.map_or_else(|| own_org(call), |org| org.0)
 }
 
 fn template_of(desk: &Desk, record: &Device) -> Option<TemplateEntry> {

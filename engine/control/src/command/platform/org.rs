@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use linchpin_protocol::model::OrgId;
 
-use super::{hidden, own_org};
+use super::{hidden, org_or_own, own_org};
 use crate::command::call::RowCall;
 use crate::command::desk::Desk;
 use crate::command::request::*;
@@ -81,7 +81,7 @@ pub(in crate::command) async fn create_org(
         | PlatformOrgType::Installer
         | PlatformOrgType::Reseller => OrgKindName::Partner,
     };
-    let above = parent_id.map_or_else(|| own_org(&call), |org| org.0);
+    let above = org_or_own(&call, parent_id);
     let new = OrgCreate { org: above.get(), name, kind, policy: None, time_zone };
     of_org(tree::create(desk, call, new).await.map(line))
 }

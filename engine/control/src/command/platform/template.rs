@@ -7,7 +7,7 @@ use linchpin_storage::schema::EventSeverity;
 use serde_json::Value;
 
 use super::org::of_org;
-use super::{hidden, own_org, typed};
+use super::{hidden, org_or_own, own_org, typed};
 use crate::access::right;
 use crate::command::call::RowCall;
 use crate::command::desk::Desk;
@@ -32,10 +32,9 @@ pub(in crate::command) async fn templates(
     call: Arc<RowCall>,
     asked: PlatformTemplates,
 ) -> Result<PlatformPage<PlatformTemplate>, CommandError> {
-    let org = asked.org_id.map_or_else(|| own_org(&call), |org| org.0);
+    let org = org_or_own(&call, asked.org_id);
     let seen = of_org(sheet::templates_seen(desk, &call, org).await)?;
-    let content = seen.iter().skip(asked.page * asked.size).take(asked.size).map(line).collect();
-    Ok(PlatformPage { content, total_elements: seen.len() })
+    Ok(PlatformPage::of(&seen, (asked.page, asked.size), line))
 }
 
 /// By the id that firmware carries, else by the number.

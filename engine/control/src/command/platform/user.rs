@@ -3,7 +3,7 @@
 use linchpin_protocol::model::OrgId;
 
 use super::org::of_org;
-use super::{hidden, own_org};
+use super::{hidden, org_or_own};
 use crate::command::call::RowCall;
 use crate::command::members::{self, MemberOrder};
 use crate::command::request::*;
@@ -34,7 +34,7 @@ pub(in crate::command) fn users(
     call: &RowCall,
     asked: &PlatformUsers,
 ) -> Result<PlatformPage<PlatformUser>, CommandError> {
-    let org = asked.org_id.map_or_else(|| own_org(call), |org| org.0);
+    let org = org_or_own(call, asked.org_id);
     let (found, total_elements) = of_org(members::page(call, org, (asked.page * asked.size, asked.size)))?;
     Ok(PlatformPage { content: found.into_iter().map(user).collect(), total_elements })
 }
@@ -43,7 +43,7 @@ pub(in crate::command) fn search_users(
     call: &RowCall,
     asked: &PlatformUserSearch,
 ) -> Result<PlatformPage<PlatformUser>, CommandError> {
-    let org = asked.org_id.map_or_else(|| own_org(call), |org| org.0);
+    let org = org_or_own(call, asked.org_id);
     let order = match asked.sort_by {
         PlatformUserSort::Id => MemberOrder::Id,
         PlatformUserSort::Name => MemberOrder::Name,

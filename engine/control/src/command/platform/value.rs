@@ -147,9 +147,7 @@ pub(in crate::command) async fn history(
     let key = DeviceKey::new(org, device);
     let read = move |upkeep: &crate::Upkeep| Ok(upkeep.keep().store().samples(key, pin.0, from_ms, to_ms)?);
     let samples = desk.with_upkeep(read).await?;
-    let points = samples.iter().skip(page * size).take(size);
-    let content = points.map(|sample| PlatformPoint { created_at: sample.at_ms, value: sample.value }).collect();
-    Ok(PlatformPage { content, total_elements: samples.len() })
+    Ok(PlatformPage::of(&samples, (page, size), |of| PlatformPoint { created_at: of.at_ms, value: of.value }))
 }
 
 pub(in crate::command) async fn metafields(

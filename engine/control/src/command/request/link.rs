@@ -5,16 +5,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::limits;
 
-macro_rules! secretive {
-    ($($name:ident)*) => {$(
-        impl std::fmt::Debug for $name {
-            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str(stringify!($name))
-            }
-        }
-    )*};
-}
-
 secretive!(SetupOpen InviteAccept PasswordForgot PasswordReset SetupLink SignUp AddressConfirm AddressStop);
 
 /// Does the server wait to be set up?

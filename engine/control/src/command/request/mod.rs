@@ -1,6 +1,17 @@
 //! What can be asked of the control plane, and how it is answered: the same types on both sides of the admin socket.
 //! Unknown fields are refused. The comments of fields are the text of docs/admin.md.
 
+/// Requests that hold secrets or addresses: their debug form is their name.
+macro_rules! secretive {
+    ($($name:ident)*) => {$(
+        impl std::fmt::Debug for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(stringify!($name))
+            }
+        }
+    )*};
+}
+
 mod audit;
 mod certificate;
 mod claim;

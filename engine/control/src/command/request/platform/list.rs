@@ -102,6 +102,14 @@ pub struct PlatformPage<T> {
     pub total_elements: usize,
 }
 
+impl<T> PlatformPage<T> {
+    /// The lines of a page, of all that were found.
+    pub(in crate::command) fn of<F>(found: &[F], (page, size): (usize, usize), line: impl Fn(&F) -> T) -> Self {
+        let content = found.iter().skip(page * size).take(size).map(line).collect();
+        Self { content, total_elements: found.len() }
+    }
+}
+
 /// A device in a list.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]

@@ -209,14 +209,4 @@ pub struct PlatformRegister {
     pub locale: Option<String>,
 }
 
-macro_rules! secretive {
-    ($($name:ident)*) => {$(
-        impl std::fmt::Debug for $name {
-            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str(stringify!($name))
-            }
-        }
-    )*};
-}
-
 secretive!(PlatformInvited PlatformInvite PlatformCreateInOrg PlatformUserCreate PlatformRegister);
