@@ -81,6 +81,8 @@ impl Store {
     pub fn telemetry_lane(&self) -> Result<TelemetryLane, Error> {
         let thread = self.inner.waker.get().cloned().ok_or(Error::Closed)?;
         let (lane, end) = lane::lane(thread);
+        // Before the collector knows of it: at a start it may be long behind, and what is written meanwhile is at risk.
+        self.inner.collected.at_risk.watch(end.clock.clone());
         self.inner.ask(Ask::Lane(end))?;
         Ok(lane)
     }

@@ -23,6 +23,9 @@ fn child_that_writes() {
     world::child::child_that_writes();
 }
 
+/// Writes that each end falls behind, at least.
+const WRITES: usize = 20;
+
 fn report(what: &str, costs: &[Cost]) {
     let sum: usize = costs.iter().map(|cost| cost.acknowledged).sum();
     let logged: usize = costs.iter().map(|cost| cost.logged).sum();
@@ -38,13 +41,15 @@ fn report(what: &str, costs: &[Cost]) {
         lost[lost.len() - 1],
     );
     assert!(logged > costs.len() || costs.len() < 7, "{logged} events");
-    assert!(sum > costs.len() * 20, "{sum} writes: too little was written to show anything");
+    assert!(sum > costs.len() * WRITES, "{sum} writes: too little was written to show anything");
 }
 
-/// Let it run: differently long at each end, the same in each run. Now and then long enough for class B to be due.
+/// Let it run: differently long at each end, the same in each run, and until it has written something. Now and then long enough
+/// for class B to be due.
 fn pause(running: &Running, round: u32, seed: u32) {
     let number = round.wrapping_add(seed.wrapping_mul(1_009));
     std::thread::sleep(Duration::from_millis(80 + u64::from(number.wrapping_mul(2_654_435_761) >> 8) % 500));
+    running.await_writes(WRITES + 1);
     if round % 7 == 6 {
         running.await_events(20);
     }

@@ -138,10 +138,7 @@ impl Collector {
             }
         }
         match ask {
-            Ask::Lane(lane) => {
-                self.inner.collected.at_risk.watch(lane.clock.clone());
-                self.lanes.push(lane);
-            }
+            Ask::Lane(lane) => self.lanes.push(lane),
             Ask::Store(key, done) => self.wait_for(Some(slot_of(key)), done),
             Ask::StoreAll(done) => self.wait_for(None, done),
             Ask::Forget(org, device, done) => {

@@ -196,15 +196,20 @@ impl Running {
         running
     }
 
-    /// Let it run until so many events must be on the disk, however slow the machine is.
+    /// Let it run until so many writes are acknowledged, however slow the machine is.
+    pub fn await_writes(&self, count: usize) {
+        self.await_said("writes", |said| said.iter().filter(|line| line.starts_with("A ")).count() >= count);
+    }
+
+    /// Let it run until so many events must be on the disk, as [`check`] counts them.
     pub fn await_events(&self, count: usize) {
+        self.await_said("events", |said| due_events(said, &Told::last(said, now_ms()), now_ms()).count() >= count);
+    }
+
+    fn await_said(&self, what: &str, is_enough: impl Fn(&[String]) -> bool) {
         let begun = Instant::now();
-        let are_old = || {
-            let said = self.said.lock().expect("a lock");
-            let before_ms = now_ms() - 3 * CLASS_B_MS / 2;
-            pairs(&said, "B ").filter(|(at_ms, _)| *at_ms < before_ms).count() >= count
-        };
-        while !are_old() && begun.elapsed() < Duration::from_secs(30) {
+        while !is_enough(&self.said.lock().expect("a lock")) {
+            assert!(begun.elapsed() < Duration::from_secs(60), "the child says too few {what}");
             std::thread::sleep(Duration::from_millis(20));
         }
     }
@@ -250,6 +255,33 @@ fn pairs<'a>(said: &'a [String], front: &'a str) -> impl DoubleEndedIterator<Ite
     })
 }
 
+/// What it said last of what is at risk, and when.
+struct Told {
+    at_ms: u64,
+    ms: u64,
+}
+
+impl Told {
+    /// Its clock was read before the figures: they are of before the end if the next clock is.
+    fn last(said: &[String], ended_ms: u64) -> Self {
+        let told: Vec<(u64, u64)> = pairs(said, "U ").collect();
+        let last = told.windows(2).rfind(|two| two[1].0 <= ended_ms);
+        let (at_ms, ms) = last.map_or((0, 0), |two| two[0]);
+        Self { at_ms, ms }
+    }
+
+    /// How old an event may be that is not on the disk: half a second until its sync begins, and as long as that takes.
+    fn due_ms(&self) -> u64 {
+        CLASS_B_MS.max(CLASS_B_MS / 2 + self.ms) + DELAY_MS
+    }
+}
+
+/// Events that must be on the disk when the end begins: when they were acknowledged, ms, and their numbers.
+fn due_events<'a>(said: &'a [String], told: &Told, ended_ms: u64) -> impl Iterator<Item = (u64, u64)> + use<'a> {
+    let (until_ms, due_ms) = (ended_ms.min(told.at_ms), told.due_ms());
+    pairs(said, "B ").filter(move |(at_ms, _)| at_ms + due_ms < until_ms)
+}
+
 /// Everything that the child said is there; how much telemetry is not. `ended_ms`: when its end began, and nothing was
 /// promised any more. Before that it may have had no turn: what it told last says how long ago that was, and how old what
 /// was at risk then had become, by slow syncs and by a machine that is busy. What it tells after its end is not looked at: no
@@ -258,10 +290,8 @@ pub fn check(settings: Settings, said: &[String], first: u32, ended_ms: u64) -> 
     let begun = Instant::now();
     let store = Store::open(settings).unwrap_or_else(|error| panic!("REFUSED after {first}: {error}"));
     let opened = begun.elapsed();
-    // Its clock was read before the figures: they are of before the end if the next clock is.
-    let told: Vec<(u64, u64)> = pairs(said, "U ").collect();
-    let last = told.windows(2).rfind(|two| two[1].0 <= ended_ms);
-    let (told_at_ms, told_ms) = last.map_or((0, 0), |two| two[0]);
+    let told = Told::last(said, ended_ms);
+    let (told_at_ms, told_ms, due_ms) = (told.at_ms, told.ms, told.due_ms());
     let acknowledged = said.iter().filter_map(|line| line.strip_prefix("A ")?.split_once(' ')?.0.parse::<u32>().ok());
     let mut count = 0;
     for number in acknowledged {
@@ -270,9 +300,7 @@ pub fn check(settings: Settings, said: &[String], first: u32, ended_ms: u64) -> 
         assert_eq!(found, Some(a_device(number)), "LOST: device {number} was acknowledged");
     }
     let mut logged = 0;
-    // Half a second until its sync begins at the latest, and as long as that takes.
-    let due_ms = CLASS_B_MS.max(CLASS_B_MS / 2 + told_ms) + DELAY_MS;
-    for (at_ms, number) in pairs(said, "B ").filter(|(at_ms, _)| at_ms + due_ms < ended_ms.min(told_at_ms)) {
+    for (at_ms, number) in due_events(said, &told, ended_ms) {
         let found = store.get::<Event>(&event_key(number as u32)).expect("reads").is_some();
         let age_ms = told_at_ms - at_ms;
         assert!(found, "LOST: event {number} is {age_ms} ms old, {due_ms} ms may be; {told_ms} ms were told");
