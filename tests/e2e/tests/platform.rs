@@ -313,3 +313,19 @@ fn people_are_found_invited_and_moved() {
     let ann = SignedIn::new(world.server.address(), "ann@example.com", PASSWORD);
     assert_eq!(ann.ask("POST", "/organization/users/register", body).status, 403);
 }
+
+#[test]
+fn nothing_is_made_for_an_address_that_takes_no_more_mails() {
+    let world = world();
+    let invite = json!({"email": "gus@example.com", "name": "Gus", "roleId": 3, "locale": "en_US"});
+    let full = (0..100).map(|_| world.ask("POST", "/users/invite", Some(invite.clone()))).find(|it| it.status != 201);
+    let full = full.expect("somebody has had enough mails");
+    let message = text(&full.body["error"], "message");
+    assert!(full.status == 429 && message.contains("mails to one address"), "{}", full.text);
+    let count = || world.get("/search?query=")["totalElements"].clone();
+    let before = count();
+    let create = |email: &str| json!({"email": email, "name": "Gus", "organizationName": "Gus's home"});
+    world.refused(("POST", "/users/create"), Some(create("gus@example.com")), 429, message);
+    assert_eq!(count(), before, "no organization without its person");
+    world.post("/users/create", create("hal@example.com"), 201);
+}

@@ -12,7 +12,7 @@ use super::session::{check_way, input};
 use crate::access::{BuiltIn, right};
 use crate::account::{EmailAddress, GivenSecret, SecretKind};
 use crate::loader::LoaderFault;
-use crate::loader::invite::{InviteAsked, Joining};
+use crate::loader::invite::{InviteAsked, InviteRoom, Joining};
 use crate::loader::person::NewPerson;
 use crate::{Code, CommandError};
 
@@ -81,11 +81,21 @@ pub(super) async fn create(
     call: Arc<RowCall>,
     asked: InviteCreate,
 ) -> Result<MadeInvitation, CommandError> {
+    invite(desk, call, asked, None).await
+}
+
+/// As [`create`], with the room that was taken for it.
+pub(super) async fn invite(
+    desk: &Desk,
+    call: Arc<RowCall>,
+    asked: InviteCreate,
+    room: Option<InviteRoom>,
+) -> Result<MadeInvitation, CommandError> {
     let made = desk.with_people(&call, move |call| {
         let org = org_of(asked.org)?;
         let scope = call.scope::<right::UserInvite>(org)?;
         let new = InviteAsked { email: EmailAddress::parse(&asked.email)?, role: asked.role, below: asked.below };
-        let made = call.loader()?.invite(&scope, &call.giver(org)?, &new, call.now_ms())?;
+        let made = call.loader()?.invite(&scope, &call.giver(org)?, &new, room, call.now_ms())?;
         Ok(MadeInvitation { id: made.number })
     });
     let made = made.await?;

@@ -34,6 +34,10 @@ pub struct MadeInvite {
     pub secret: GivenSecret,
 }
 
+/// Room for the mail of an invitation: it is counted, and not put yet.
+#[derive(Debug)]
+pub struct InviteRoom([u8; 32]);
+
 /// Somebody who accepts an invitation; of whoever has an account nothing of it counts.
 #[derive(Clone, Debug, Default)]
 pub struct Joining {
@@ -46,7 +50,25 @@ pub struct Joining {
 }
 
 impl Loader {
-    /// Invite somebody. They have no rights before they accept.
+    /// Count an invitation to this address before something is made that needs it.
+    ///
+    /// # Errors
+    /// [`LoaderFault::Full`].
+    pub fn invite_room(&self, email: &EmailAddress, now_ms: u64) -> Result<InviteRoom, LoaderFault> {
+        self.outbox.check_room()?;
+        let (key, most) = (self.email_key(email), limits::INVITES_PER_ADDRESS);
+        if !self.outbox.admits(&key, most, now_ms) {
+            return Err(LoaderFault::Full { what: "mails to one address within an hour", limit: most as usize });
+        }
+        Ok(InviteRoom(key))
+    }
+
+    /// Nobody will be invited by it.
+    pub fn free_room(&self, room: &InviteRoom) {
+        self.outbox.give_back(&room.0);
+    }
+
+    /// Invite somebody. They have no rights before they accept. `room`: what was counted for it already.
     ///
     /// # Errors
     /// [`LoaderFault`].
@@ -55,6 +77,7 @@ impl Loader {
         scope: &Scope<right::UserInvite>,
         giver: &Giver,
         asked: &InviteAsked,
+        room: Option<InviteRoom>,
         now_ms: u64,
     ) -> Result<MadeInvite, LoaderFault> {
         let org = scope.org();
@@ -65,9 +88,9 @@ impl Loader {
         if self.invites(scope, now_ms)?.len() >= limits::INVITES {
             return Err(LoaderFault::Full { what: "invitations of an organization", limit: limits::INVITES });
         }
-        let most = limits::INVITES_PER_ADDRESS;
-        if !self.outbox.admits(&self.email_key(&asked.email), most, now_ms) {
-            return Err(LoaderFault::Full { what: "mails to one address within an hour", limit: most as usize });
+        // Of another address it is none.
+        if room.is_none_or(|room| room.0 != self.email_key(&asked.email)) {
+            self.invite_room(&asked.email, now_ms)?;
         }
         let inviter = match scope.actor() {
             Actor::Person(home, user) => Some((home, user)),

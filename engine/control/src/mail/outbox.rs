@@ -75,6 +75,25 @@ impl Outbox {
         is_admitted
     }
 
+    /// A mail that was counted will not be put.
+    pub(crate) fn give_back(&self, digest: &[u8; 32]) {
+        let key = u64::from_be_bytes(*digest.first_chunk().unwrap_or(&[0; 8]));
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        counts.0.entry(key).and_modify(|(count, _)| *count = count.saturating_sub(1));
+    }
+
+    /// May one more wait?
+    ///
+    /// # Errors
+    /// [`LoaderFault::Full`]: too many do.
+    pub(crate) fn check_room(&self) -> Result<(), LoaderFault> {
+        if self.waiting.load(Ordering::Relaxed) >= limits::MAILS {
+            self.refused.fetch_add(1, Ordering::Relaxed);
+            return Err(LoaderFault::Full { what: "mails that wait to be sent", limit: limits::MAILS });
+        }
+        Ok(())
+    }
+
     /// Put a mail into the batch of what causes it. After the commit, [`Outbox::wake`].
     ///
     /// # Errors
@@ -86,10 +105,7 @@ impl Outbox {
         mail: &NewMail<'_>,
         now_ms: u64,
     ) -> Result<(), LoaderFault> {
-        if self.waiting.load(Ordering::Relaxed) >= limits::MAILS {
-            self.refused.fetch_add(1, Ordering::Relaxed);
-            return Err(LoaderFault::Full { what: "mails that wait to be sent", limit: limits::MAILS });
-        }
+        self.check_room()?;
         let mut fields: Vec<(Box<str>, Box<str>)> = vec![(ORG.into(), mail.org_name.clone())];
         if let Some((secret, until_ms)) = mail.secret {
             fields.push((TOKEN.into(), secret.expose().into()));

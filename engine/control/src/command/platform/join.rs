@@ -14,6 +14,7 @@ use crate::command::desk::Desk;
 use crate::command::request::*;
 use crate::command::{address, links, tree};
 use crate::loader::LoaderFault;
+use crate::loader::invite::InviteRoom;
 use crate::{Code, CommandError};
 
 async fn invited(
@@ -21,9 +22,10 @@ async fn invited(
     call: Arc<RowCall>,
     org: OrgId,
     (email, role): (String, u16),
+    room: Option<InviteRoom>,
 ) -> Result<PlatformInvited, CommandError> {
     let asked = InviteCreate { org: org.get(), email: email.clone(), role, below: false };
-    let made = of_org(links::create(desk, call, asked).await)?;
+    let made = of_org(links::invite(desk, call, asked, room).await)?;
     Ok(PlatformInvited { invite_id: made.id, email, role_id: role, org_id: org.get(), status: "Pending".to_owned() })
 }
 
@@ -33,7 +35,7 @@ pub(in crate::command) async fn invite(
     asked: PlatformInvite,
 ) -> Result<PlatformInvited, CommandError> {
     let org = org_or_own(&call, asked.org_id);
-    invited(desk, call, org, (asked.email, asked.role_id)).await
+    invited(desk, call, org, (asked.email, asked.role_id), None).await
 }
 
 /// Nobody knows somebody else's password: not even whoever made the account.
@@ -53,7 +55,7 @@ pub(in crate::command) async fn create_in_org(
     let org = asked.org_id.0;
     of_org(desk.with_people(&call, move |call| call.scope::<right::UserInvite>(org).map(drop)).await)?;
     check_hash(asked.password_hash.as_ref())?;
-    invited(desk, call, org, (asked.email, asked.role_id)).await
+    invited(desk, call, org, (asked.email, asked.role_id), None).await
 }
 
 /// All that an invitation needs, before an organization is made for it.
@@ -78,7 +80,8 @@ pub(in crate::command) async fn create_user(
     let above = org_or_own(&call, org_id);
     of_org(desk.with_people(&call, move |call| check_invitation(call, above, role_id)).await)?;
     check_hash(password_hash.as_ref())?;
-    EmailAddress::parse(&email).map_err(|fault| CommandError::from(fault).about("email"))?;
+    let address = EmailAddress::parse(&email).map_err(|fault| CommandError::from(fault).about("email"))?;
+    let room = desk.with_people(&call, move |call| Ok(call.loader()?.invite_room(&address, call.now_ms())?)).await?;
     let new = OrgCreate {
         org: above.get(),
         name: organization_name.unwrap_or(name),
@@ -86,10 +89,14 @@ pub(in crate::command) async fn create_user(
         policy: None,
         time_zone,
     };
-    let made = of_org(tree::create(desk, Arc::clone(&call), new).await)?;
+    let made = of_org(tree::create(desk, Arc::clone(&call), new).await);
+    if made.is_err() {
+        call.loader()?.free_room(&room);
+    }
+    let made = made?;
     let org = OrgId::new(made.id).ok_or_else(|| CommandError::new(Code::Failed, "no organization was made"))?;
-    // What can still be in the way is the pace of mails to one address: the organization is there then, and is named.
-    invited(desk, call, org, (email, role_id)).await.map_err(|error| CommandError {
+    // What can still be in the way is a store that has just failed: the organization is there then, and is named.
+    invited(desk, call, org, (email, role_id), Some(room)).await.map_err(|error| CommandError {
         text: format!("organization {org} was made, but nobody was invited: {}", error.text),
         ..error
     })

@@ -30,7 +30,7 @@ fn join(world: &World, admin: PersonRef, id: PersonRef, address: &str) {
     let root = world.asker(admin);
     let scope = world.scope::<right::UserInvite>(&root, 3);
     let asked = InviteAsked { email: email(address), role: 4, below: false };
-    let made = world.loader.invite(&scope, &world.giver(&root, 3), &asked, world.now).expect("is invited");
+    let made = world.loader.invite(&scope, &world.giver(&root, 3), &asked, None, world.now).expect("is invited");
     world.loader.accept(By::system(), &made.secret, Some(id), &Joining::default(), world.now).expect("accepts");
 }
 

@@ -48,7 +48,7 @@ fn an_invitation_and_its_mail_are_one_change() {
     let asker = world.asker(admin);
     let scope = world.scope::<right::UserInvite>(&asker, 2);
     let asked = InviteAsked { email: email("bob@example.com"), role: 3, below: false };
-    let made = world.loader.invite(&scope, &world.giver(&asker, 2), &asked, world.now).expect("is made");
+    let made = world.loader.invite(&scope, &world.giver(&asker, 2), &asked, None, world.now).expect("is made");
     assert!(secret_of(&world, MailKind::Invite, "bob@example.com") == made.secret);
     let due = world.loader.due_mails(world.now).expect("reads").due;
     assert_eq!(due.len(), 1);

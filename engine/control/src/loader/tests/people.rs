@@ -34,7 +34,7 @@ fn threat_4_of_fifty_that_accept_one_is_let_in() {
     let (world, admin) = World::new("accept");
     let asker = world.asker(admin);
     let (scope, giver) = (world.scope::<right::UserInvite>(&asker, 2), world.giver(&asker, 2));
-    let made = world.loader.invite(&scope, &giver, &asked("bob@example.com", 2), world.now).expect("is made");
+    let made = world.loader.invite(&scope, &giver, &asked("bob@example.com", 2), None, world.now).expect("is made");
     assert!(world.loader.find_person(&email("bob@example.com")).expect("reads").is_none(), "no rights before");
     let begun = AtomicU64::new(0);
     let accept = || {
@@ -71,7 +71,7 @@ fn threat_4_what_was_given_must_still_be_the_inviters_to_give() {
     let staff = world.person(2, "staff@example.com", 2, false);
     let asker = world.asker(staff);
     let (scope, giver) = (world.scope::<right::UserInvite>(&asker, 2), world.giver(&asker, 2));
-    let invite = |address: &str, role| world.loader.invite(&scope, &giver, &asked(address, role), world.now);
+    let invite = |address: &str, role| world.loader.invite(&scope, &giver, &asked(address, role), None, world.now);
     assert!(matches!(invite("x@example.com", 1), Err(LoaderFault::Give(GiveRule::More(_)))), "Staff makes no Admin");
     let (by_staff, other) = (invite("b@example.com", 4).expect("made"), invite("c@example.com", 4).expect("made"));
     let accept = |secret: &GivenSecret, signed_in| {
@@ -96,14 +96,18 @@ fn threat_4_what_was_given_must_still_be_the_inviters_to_give() {
     let edits = world.scope::<right::RoleEdit>(&root, 2);
     let mut role = RoleAsked { number: 7, name: "Night".into(), sets: BuiltIn::Viewer.sets() };
     world.loader.put_role(&edits, &world.giver(&root, 2), false, &role, world.now).expect("is made");
-    let made =
-        world.loader.invite(&invites, &world.giver(&root, 2), &asked("d@example.com", 7), world.now).expect("made");
+    let made = world
+        .loader
+        .invite(&invites, &world.giver(&root, 2), &asked("d@example.com", 7), None, world.now)
+        .expect("made");
     role.sets = BuiltIn::Staff.sets();
     world.loader.put_role(&edits, &world.giver(&root, 2), false, &role, world.now).expect("is changed");
     assert!(matches!(accept(&made.secret, None), Err(LoaderFault::Spent)));
     // Over.
-    let late =
-        world.loader.invite(&invites, &world.giver(&root, 2), &asked("e@example.com", 4), world.now).expect("made");
+    let late = world
+        .loader
+        .invite(&invites, &world.giver(&root, 2), &asked("e@example.com", 4), None, world.now)
+        .expect("made");
     let over = world.now + limits::INVITE_MS;
     let accepted = world.loader.accept(By::system(), &late.secret, None, &joining("E"), over);
     assert!(matches!(accepted, Err(LoaderFault::Spent)));
