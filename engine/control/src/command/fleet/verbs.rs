@@ -45,18 +45,18 @@ fn check_value(field: &str, value: &[u8]) -> Result<(), CommandError> {
     Err(CommandError::new(Code::ValueTooLong, text).about(field))
 }
 
-/// Log an event of a device.
+/// Log an event of a device. The description comes with the name that the caller knows it by.
 pub(in crate::command) async fn log_event(
     desk: &Desk,
     call: &Arc<RowCall>,
     (org, device): (OrgId, DeviceId),
-    (code, description): (String, String),
+    (code, (field, description)): (String, (&str, String)),
 ) -> Result<(), CommandError> {
     held::<right::DeviceControl>(desk, call, org, device).await?;
     let (chars, most) = (description.chars().count(), MAX_EVENT_DESCRIPTION_CHARS);
     if chars > most {
         let expected = format!("at most {most} characters, not {chars}");
-        return Err(CommandError::parameter("eventDescription", &expected).about("eventDescription"));
+        return Err(CommandError::parameter(field, &expected));
     }
     let push = Push::Event { code: code.into(), description: description.into() };
     carry_out(desk, device, push).await.map(drop)

@@ -17,7 +17,7 @@ pub(in crate::command) async fn trigger(
     let device = asked.device_id.0;
     let org = home(desk, device)?;
     of_device(device, fleet::held::<crate::access::right::DeviceControl>(desk, &call, org, device).await)?;
-    let event = (asked.event_code, asked.event_description);
+    let event = (asked.event_code, ("eventDescription", asked.event_description));
     fleet::log_event(desk, &call, (org, device), event).await.map_err(|error| match error.code {
         Code::NotFound => CommandError::new(Code::NotFound, "Event with provided code is not found."),
         _ => error,
