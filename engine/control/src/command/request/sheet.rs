@@ -120,7 +120,8 @@ pub struct SheetStream {
     /// A value that is older is shown as stale, s.
     #[serde(default)]
     pub stale_after_s: Option<u32>,
-    /// Is it left out of what people see?
+    /// Is it left out of the list of devices, and of a device's page for whoever sees no templates? For display only: its values
+    /// are given to whoever sees the device.
     #[serde(default)]
     pub hidden: bool,
     /// May people write it?
