@@ -338,6 +338,25 @@ fn a_live_socket_has_the_eyes_that_its_ticket_was_asked_with() {
 }
 
 #[test]
+fn a_refusal_of_the_view_only_is_none_of_the_person() {
+    let server = Server::dev().start();
+    let admin = signed_in(&server, 1, "admin", "eve@example.com");
+    let staff = signed_in(&server, 1, "staff", "sam@example.com");
+    let refusals = || {
+        let log = admin.good("GET", "/orgs/1/audit", None)["items"].as_array().expect("a list").clone();
+        log.iter().filter(|line| line["action"] == "access.deny").count()
+    };
+    // An Admin may read the log, a Viewer may not: that is how a Viewer sees it.
+    assert_eq!(through(&admin, "1/4", "GET", "/orgs/1/audit", None).status, 403);
+    assert_eq!(refusals(), 0);
+    // Staff may not read it with their own eyes either: the view is no way to look for what is open without a trace.
+    assert_eq!(through(&staff, "1/1", "GET", "/orgs/1/audit", None).status, 403);
+    assert_eq!(refusals(), 1);
+    staff.refused("GET", "/orgs/1/audit", None, 403);
+    assert_eq!(refusals(), 2);
+}
+
+#[test]
 fn people_see_what_is_theirs() {
     let server = Server::dev().start();
     let admin = signed_in(&server, 1, "admin", "eve@example.com");

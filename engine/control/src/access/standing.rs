@@ -160,6 +160,12 @@ impl Standing {
         Self { view: Some(RoleEyes { org, sets }), ..self.clone() }
     }
 
+    /// They with their own eyes; `None`: they look through these.
+    #[must_use]
+    pub fn own_eyes(&self) -> Option<Self> {
+        self.view.map(|_| Self { view: None, ..self.clone() })
+    }
+
     /// Must they give a second factor first in this organization? Because they have one, or because it or their home
     /// demands it.
     #[must_use]

@@ -189,7 +189,13 @@ impl RowCall {
             RowCaller::Operator => Err(CommandError::no_such_org(org)),
             RowCaller::Stranger => Err(CommandError::new(Code::SignInFirst, "sign in first")),
             RowCaller::Known(known) => loader.admit(&known.asker, org, self.now_ms).map_err(|denial| {
-                if denial.status() == 403 {
+                // Who looks through the eyes of a role is refused as it would be: of theirs it is one if theirs do not see it.
+                let is_theirs = || match known.asker.standing.own_eyes() {
+                    Some(own) => check(&own, org, &loader.directory().tree, P::PERMISSION, self.now_ms)
+                        .is_err_and(|denial| denial.status() == 403),
+                    None => true,
+                };
+                if denial.status() == 403 && is_theirs() {
                     let note = Note::new(AuditAction::Denied, ObjectKind::Org, org.get(), P::PERMISSION.name());
                     if let Err(error) = loader.ledger().refuse(self.by(), org, note, self.now_ms) {
                         tracing::error!(%error, "a refusal was not written down");
