@@ -357,6 +357,53 @@ fn a_refusal_of_the_view_only_is_none_of_the_person() {
 }
 
 #[test]
+fn a_role_without_dashboard_view_sees_no_dashboard() {
+    let server = Server::dev().start();
+    let admin = signed_in(&server, 1, "admin", "eve@example.com");
+    let (template, device, path) = pump(&admin);
+    let layout = json!({"version": 1, "pages": [{"id": "p1", "title": "All", "roles": null, "widgets": []}]});
+    let whole = format!("/orgs/1/templates/{template}");
+    let etag = admin.ask("GET", &whole, None).field("etag").expect("a version").to_owned();
+    let body = json!({"streams": sheet()["streams"], "layout": layout, "note": "a dashboard"});
+    let saved = admin.ask_with("PUT", &whole, &format!("if-match: {etag}\r\n"), Some(body));
+    assert_eq!(saved.status, 200, "{}", saved.body);
+    let mut wire = Wire::login(server.address(), &device.token);
+    let id: u32 = device.id.parse().expect("a number");
+
+    let mut number = 20;
+    let mut member = |permissions: Value, email: &str| {
+        let role = json!({"name": format!("Role {number}"), "org": permissions});
+        admin.good("PUT", &format!("/orgs/1/roles/{number}"), Some(role));
+        let person = signed_in(&server, 1, "viewer", email);
+        let me = person.good("GET", "/me", None)["user"]["id"].clone();
+        admin.good("PUT", &format!("/orgs/1/users/{me}/grant"), Some(json!({"role": number})));
+        number += 1;
+        person
+    };
+    let values = member(json!(["device.view"]), "val@example.com");
+    let both = member(json!(["device.view", "dashboard.view"]), "bea@example.com");
+    let boards = member(json!(["dashboard.view"]), "dan@example.com");
+    let own = format!("{path}/template");
+    let shown = |who: &SignedIn| who.good("GET", &own, None)["layout"].clone();
+    assert_eq!((shown(&values), shown(&both)), (Value::Null, layout));
+    // Without the device there is no dashboard of it, whatever else the role has; nor the template of all.
+    boards.refused("GET", &own, None, 403);
+    [&values, &both, &boards].into_iter().for_each(|who| drop(who.refused("GET", &whole, None, 403)));
+    // Values belong to the device: a live socket gives them without a dashboard, and not with a dashboard only.
+    let mut pages = [&boards, &values, &both].map(|who| LivePage::open(server.address(), who, 0));
+    pages.iter_mut().for_each(|page| page.watch(1, &[id], &[0]));
+    for value in ["42", "43"] {
+        wire.send_parts(command::HARDWARE, &["vw", "0", value]);
+        for page in &mut pages[1..] {
+            eventually(EFFECT, "the value comes", || {
+                told(page).expect("the socket stands").contains(&value.to_owned()).then_some(())
+            });
+        }
+        assert_eq!(told(&mut pages[0]).unwrap_or_default(), Vec::<String>::new());
+    }
+}
+
+#[test]
 fn people_see_what_is_theirs() {
     let server = Server::dev().start();
     let admin = signed_in(&server, 1, "admin", "eve@example.com");
