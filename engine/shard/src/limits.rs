@@ -225,11 +225,9 @@ pub const HOLDINGS_ROWS: usize = 64;
 pub const FILLING_PERCENT: usize = 80;
 /// See [`FILLING_PERCENT`], ms.
 pub const HTTP_IDLE_FILLING_MS: u64 = 5_000;
-/// From this part of the table on, sixteenths, connections that have not logged in make room: the oldest of the network
-/// that has most. The driver takes no more at 63/64.
+/// Connections that have not logged in may take what devices leave of this part of the table, sixteenths. Beyond it they
+/// make room: the oldest of the network that has most. The driver takes no more at 63/64.
 pub const FULL_SIXTEENTHS: usize = 15;
-/// Connections that have not logged in may take one in so many of the table.
-pub const STRANGERS_PART: usize = 2;
 /// Those of one address may take one in so many of the table, but always [`STRANGERS_OF_ONE`].
 pub const STRANGER_SHARES: usize = 32;
 /// See [`STRANGER_SHARES`].
@@ -238,7 +236,7 @@ pub const STRANGERS_OF_ONE: usize = 1_024;
 pub const NEWCOMER_MS: u64 = 250;
 /// One look at the table gives back one place in so many.
 pub const TABLE_BATCH: usize = 64;
-/// While the table is not crowded, addresses beyond their share are looked for this often, ms.
+/// Addresses beyond their share are looked for this often, and room on a full table after a look in vain, ms.
 pub const ROOM_LOOK_MS: u64 = 250;
 /// A close that cannot finish, since the peer does not read what was sent last, becomes a reset after this time, ms.
 pub const CLOSING_MS: u64 = 10_000;

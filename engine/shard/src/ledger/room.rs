@@ -3,12 +3,14 @@
 //! Looked at when a connection is accepted, since that is when one is missing. The table itself says who is there, so an
 //! idle connection costs nothing here; a look gives back many places at once, so that it is paid seldom.
 
+use std::collections::BTreeSet;
+
 use linchpin_protocol::model::Now;
 
 use super::choice::{Holding, who_gives_back};
 use super::owner::{Payer, PayerPrefix};
 use crate::connection::{Connection, Connections, Exchange, Phase};
-use crate::limits::{FULL_SIXTEENTHS, ROOM_LOOK_MS, STRANGER_SHARES, STRANGERS_PART, TABLE_BATCH};
+use crate::limits::{FULL_SIXTEENTHS, ROOM_LOOK_MS, STRANGER_SHARES, TABLE_BATCH};
 use crate::{End, Shard, Slot, Turn, limits};
 
 impl Connections {
@@ -47,23 +49,21 @@ impl Connections {
 }
 
 impl Shard {
-    /// A connection has come: is there room for the next, and does nobody hold more than a stranger may?
+    /// A connection has come: is there room for the next, and does no address hold more than it may?
     pub(crate) fn look_for_room(&mut self, turn: &mut Turn<'_>) {
         let connections = &self.connections;
         let known = self.counters.online + self.counters.live_sockets;
         let strangers = connections.staying().saturating_sub(known as usize);
-        // The common case: few have not logged in.
-        if !connections.is_full() && strangers * STRANGER_SHARES <= connections.slots() {
+        let is_full = connections.is_full();
+        // The common case: few have not logged in. A table of devices alone is not searched: nobody in it could go.
+        if strangers == 0 || !is_full && strangers * STRANGER_SHARES <= connections.slots() {
             return;
         }
-        let is_crowded = connections.is_full() || strangers * STRANGERS_PART > connections.slots();
-        if !is_crowded && turn.now.mono < self.room_due_at {
-            return;
-        }
-        self.room_due_at = turn.now.mono.after(ROOM_LOOK_MS);
-        // A table of devices alone is not searched: nobody in it could go.
-        if strangers > 0 {
-            self.make_room(turn, strangers);
+        // Who comes to a full table whose last look was in vain waits for the next.
+        let is_due = if is_full { self.room_again_at.is_none() } else { self.room_due_at <= turn.now.mono };
+        if is_due {
+            self.room_due_at = turn.now.mono.after(ROOM_LOOK_MS);
+            self.make_room(turn, is_full);
         }
     }
 
@@ -76,25 +76,21 @@ impl Shard {
     }
 
     #[cold]
-    fn make_room(&mut self, turn: &mut Turn<'_>, strangers: usize) {
+    fn make_room(&mut self, turn: &mut Turn<'_>, is_full: bool) {
         let slots = self.connections.slots();
-        let batch = (slots / TABLE_BATCH).max(1);
-        let half = slots / STRANGERS_PART;
-        let mut need = if strangers > half { strangers - half + batch } else { 0 };
-        if self.connections.is_full() {
-            need = need.max(batch);
-        }
-        if !self.connections.strangers(turn.now).any(|holding| holding.may_end) {
-            self.room_again_at = self.connections.is_full().then(|| turn.now.mono.after(ROOM_LOOK_MS));
-            return;
-        }
         let mut held: Vec<_> = self.connections.strangers(turn.now).collect();
-        let mut ended = who_gives_back(&held, |_| 0, need as u64);
-        held.retain(|holding| !ended.contains(&holding.key));
-        ended.extend(beyond_share(&held, (slots / STRANGER_SHARES).max(limits::STRANGERS_OF_ONE) as u64));
+        let mut ended = Vec::new();
+        if held.iter().any(|holding| holding.may_end) {
+            ended = beyond_share(&held, (slots / STRANGER_SHARES).max(limits::STRANGERS_OF_ONE) as u64);
+            let batch = (slots / TABLE_BATCH).max(1);
+            if is_full && ended.len() < batch {
+                let gone: BTreeSet<_> = ended.iter().copied().collect();
+                held.retain(|holding| !gone.contains(&holding.key));
+                ended.extend(who_gives_back(&held, |_| 0, (batch - ended.len()) as u64));
+            }
+        }
         // Nobody may come who could ask again: newcomers that stay silent make room a moment later.
-        let lacks_room = self.connections.is_full() && ended.is_empty();
-        self.room_again_at = lacks_room.then(|| turn.now.mono.after(ROOM_LOOK_MS));
+        self.room_again_at = (is_full && ended.is_empty()).then(|| turn.now.mono.after(ROOM_LOOK_MS));
         for slot in ended {
             self.end(turn, slot, End::Crowded);
         }

@@ -322,6 +322,25 @@ fn a_hoarder_on_sixteen_shards_is_one() {
 }
 
 #[test]
+fn a_storm_may_take_what_the_table_has_left() {
+    let mut world = world_of(1, 64, Settings::default());
+    let tokens: Vec<_> = (1..=58).map(|id| world.add_device(id, None)).collect();
+    // As many as were online come back at once, and the server or the way to it is slow.
+    let mut devices = Vec::new();
+    for at in 0..tokens.len() {
+        devices.push(Script::connect_from(&mut world, [127, 0, 1, at as u8]));
+        world.run_ms(40);
+    }
+    for (script, token) in devices.iter_mut().zip(&tokens) {
+        script.send(&mut world, command::LOGIN, token.expose().as_bytes());
+    }
+    world.run_ms(500);
+    assert_eq!(ends(&world), [], "there is room for all of them");
+    assert!(devices.iter_mut().all(|device| device.receive(&mut world).is_some()));
+    devices.iter_mut().for_each(|device| device.expect_alive(&mut world));
+}
+
+#[test]
 fn on_a_table_full_of_devices_those_who_come_wait() {
     let mut world = world_of(1, 32, Settings::default());
     let tokens: Vec<_> = (1..=60).map(|id| world.add_device(id, None)).collect();
