@@ -234,7 +234,7 @@ fn beside(server: &Server, devices: &[Token], own: &[Token], hoard: Option<Hoard
     Felt { pings, handshakes, failed, begun: scene.begun.load(Ordering::Relaxed), cores }
 }
 
-/// Each kind in turn, beside the same devices.
+/// Each kind in turn, round after round, beside the same devices.
 pub(crate) fn hoarders(flags: &Flags) -> Result<(), String> {
     let devices = flags.devices.min(1_000);
     let server = server(flags, devices + 8);
@@ -268,10 +268,13 @@ pub(crate) fn hoarders(flags: &Flags) -> Result<(), String> {
         );
     };
     row("none", &quiet, "");
-    for (name, hoard) in KINDS {
-        let felt = beside(&server, neighbours, own, Some(hoard));
-        std::thread::sleep(AFTER);
-        row(name, &felt, &format!("{:+.0} %", (megabytes(&server) / base - 1.0) * 100.0));
+    // The first round takes what a process needs once for each kind; whether memory grows, the next ones tell.
+    for round in 1..=flags.rounds.max(1) {
+        for (name, hoard) in KINDS {
+            let felt = beside(&server, neighbours, own, Some(hoard));
+            std::thread::sleep(AFTER);
+            row(&format!("{name}, {round}"), &felt, &format!("{:+.0} %", (megabytes(&server) / base - 1.0) * 100.0));
+        }
     }
     println!("\nEnds: {}", server.ends());
     Ok(())

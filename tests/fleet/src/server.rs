@@ -1,5 +1,6 @@
 //! The server under test, as a fresh process.
 
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -75,19 +76,27 @@ pub fn memory(pid: u32) -> Memory {
     Memory { rss: field(&status, "VmRSS:"), slab: field(&machine, "Slab:") }
 }
 
-/// Memory of a process when it has not changed for half a second.
+/// Looks at memory until it counts as settled, half a second apart: what is freed is given back up to two seconds later, so
+/// two equal looks can both be before it.
+const STILL: usize = 7;
+/// It has settled when these differ by no more than one in so many.
+const STILL_PART: u64 = 500;
+
+/// Memory of a process when it has not changed for three seconds, or as it is after half a minute.
 #[must_use]
 pub fn settled_memory(pid: u32) -> Memory {
-    let mut last = memory(pid);
-    for _ in 0..40 {
+    let mut last = VecDeque::from([memory(pid)]);
+    for _ in 0..60 {
         std::thread::sleep(Duration::from_millis(500));
-        let now = memory(pid);
-        if now.rss == last.rss {
-            return now;
+        last.push_front(memory(pid));
+        last.truncate(STILL);
+        let least = last.iter().map(|look| look.rss).min().unwrap_or_default();
+        let most = last.iter().map(|look| look.rss).max().unwrap_or_default();
+        if last.len() == STILL && most - least <= most / STILL_PART {
+            break;
         }
-        last = now;
     }
-    last
+    last[0]
 }
 
 impl Server {
