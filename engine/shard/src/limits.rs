@@ -121,6 +121,9 @@ pub const TAP_S: u32 = 3_600;
 pub const TAPPED_BODY_BYTES: usize = 1_024;
 /// A refused login stays open this long after its answer, ms, so that the client reads status 9 and not a reset.
 pub const REFUSAL_LINGER_MS: u64 = 1_000;
+/// What it sends meanwhile is read away up to so much, KiB, counted up at each read: more than any request has.
+pub const REFUSED_KIB: u32 = 1_024;
+const _: () = assert!(REFUSED_KIB as usize * 1_024 > linchpin_protocol::limits::HTTP_BODY_BYTES);
 /// A login that another shard must resolve or that travels home gives up after this time, ms. Below the C++ library's
 /// 6 s, so that it hears the reason.
 pub const HOME_TIMEOUT_MS: u64 = 4_000;

@@ -53,14 +53,11 @@ impl Shard {
                 }
                 if is_sealed { self.sealed_bytes(turn, slot, bytes) } else { self.plain_bytes(turn, slot, bytes) }
             }
-            phase @ (Phase::Serving | Phase::Refused(_)) => {
-                self.ask_received(turn, slot);
-                if is_sealed && phase == Phase::Serving {
-                    self.sealed_bytes(turn, slot, bytes);
-                } else {
-                    self.plain_bytes(turn, slot, bytes);
-                }
+            Phase::Serving => {
+                self.forget_armed(slot);
+                if is_sealed { self.sealed_bytes(turn, slot, bytes) } else { self.plain_bytes(turn, slot, bytes) }
             }
+            Phase::Refused { .. } => self.refused_bytes(turn, slot, bytes.len()),
             _ => self.plain_bytes(turn, slot, bytes),
         }
     }

@@ -70,7 +70,7 @@ impl Shard {
         self.forget_armed(slot);
         match self.connections.get(slot).map(|c| c.phase) {
             // It has read its refusal.
-            Some(Phase::Refused(refusal)) => self.end(turn, slot, refusal),
+            Some(Phase::Refused { end: refusal, .. }) => self.end(turn, slot, refusal),
             // The move answers; home will see the end of the stream.
             Some(Phase::Leaving { .. }) | None => {}
             // It may still read its answer.

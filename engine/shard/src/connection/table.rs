@@ -11,7 +11,7 @@ use super::wire::{Exchange, Framing, Speech, Wire};
 use crate::blynk::bridge::Bridge;
 use crate::ledger::ShardLedger;
 use crate::tls::Tls;
-use crate::{End, ShardId, Slot};
+use crate::{End, Receive, ShardId, Slot};
 
 /// Where a connection stands. Transitions: `Free -> Opening -> Resolving -> (Leaving | Live | Refused) -> Closing ->
 /// Free`, and at home `Free -> Live | Refused`. TLS: `Opening -> Handshake -> Opening`. HTTP: `Opening -> Serving ->
@@ -41,7 +41,12 @@ pub(crate) enum Phase {
     /// A person's live socket.
     Watching,
     /// Answered with a refusal; stays open a moment so that the client reads it.
-    Refused(End),
+    Refused {
+        /// How it will end.
+        end: End,
+        /// How it is armed.
+        receive: Receive,
+    },
     /// Its state was given to the process that takes this one's place, or waits to come back.
     Away,
     /// Ordered to close; nothing is sent or read any more.
@@ -128,7 +133,7 @@ pub(crate) struct Connection {
     pub(crate) carry: Option<Box<Vec<u8>>>,
     /// Queue and bridges, if any.
     pub(crate) extra: Option<Box<Extra>>,
-    /// When bytes last came.
+    /// When bytes last came; in `Refused`, how many KiB have come since: see [`Self::reads_away`].
     pub(crate) heard: Ticks,
     /// When the current phase must end; in `Live`, when pushes stop waiting for INFO (`heard` decides about silence).
     pub(crate) deadline: Ticks,
@@ -193,6 +198,18 @@ impl Connection {
         });
         let wire = &self.wire;
         carry + extra + wire.framing.held_bytes() + wire.tls.held_bytes() + wire.speech.held_bytes()
+    }
+
+    /// It was refused, and what it sends from now on is read away.
+    pub(crate) fn refuse(&mut self, end: End, receive: Receive) {
+        self.phase = Phase::Refused { end, receive };
+        self.heard = Ticks(0);
+    }
+
+    /// So many bytes came after the refusal: is more read away?
+    pub(crate) fn reads_away(&mut self, bytes: usize) -> bool {
+        self.heard.0 += bytes.div_ceil(1_024) as u32;
+        self.heard.0 < crate::limits::REFUSED_KIB
     }
 
     /// Is a device logged in?

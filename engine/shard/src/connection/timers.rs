@@ -111,7 +111,7 @@ impl Shard {
             Phase::Opening if due => self.end(turn, slot, End::LoginTimeout),
             Phase::Handshake if due => self.end(turn, slot, End::HandshakeTimeout),
             Phase::Resolving { .. } if due => self.end(turn, slot, End::Busy),
-            Phase::Refused(end) if due => self.end(turn, slot, end),
+            Phase::Refused { end, .. } if due => self.end(turn, slot, end),
             Phase::Live => self.expire_live(turn, slot),
             // Its peer does not take what was sent last. The driver answers an abort at once.
             Phase::Closing => {
@@ -125,7 +125,7 @@ impl Shard {
             Phase::Opening
             | Phase::Handshake
             | Phase::Resolving { .. }
-            | Phase::Refused(_)
+            | Phase::Refused { .. }
             | Phase::Serving
             | Phase::Watching => {
                 self.connections.wheel.set(slot, connection.deadline.millis());

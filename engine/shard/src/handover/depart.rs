@@ -42,9 +42,11 @@ impl Shard {
             },
             // Its page comes back by itself, and what it watches is told anew.
             Phase::Watching => Readiness::Never,
-            Phase::Handshake | Phase::Resolving { .. } | Phase::Leaving { .. } | Phase::Refused(_) | Phase::Closing => {
-                Readiness::Soon
-            }
+            Phase::Handshake
+            | Phase::Resolving { .. }
+            | Phase::Leaving { .. }
+            | Phase::Refused { .. }
+            | Phase::Closing => Readiness::Soon,
         };
         match (footing, tls) {
             (Readiness::Soon, _) | (_, Readiness::Soon) => Readiness::Soon,

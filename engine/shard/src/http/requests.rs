@@ -469,7 +469,7 @@ impl Shard {
             Some(Exchange::Reading { .. }) => {
                 let text = "The request did not come in time: send it at once.";
                 self.write_reply(turn, slot, &Reply::error(Dialect::Current, 408, text), Manner::LAST, "");
-                self.linger(turn, slot, End::LoginTimeout);
+                self.linger(turn, slot, End::LoginTimeout, Receive::Once);
             }
             Some(Exchange::Asking { .. } | Exchange::Verifying) => {
                 let reply = Reply::error(Dialect::Current, 503, "The server is too busy: try again in a moment.");

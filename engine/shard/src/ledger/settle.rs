@@ -15,7 +15,7 @@ impl Connection {
             | Phase::Resolving { .. }
             | Phase::Leaving { .. }
             | Phase::Away
-            | Phase::Refused(_) => LedgerClass::Opening,
+            | Phase::Refused { .. } => LedgerClass::Opening,
             Phase::Handshake => LedgerClass::Tls,
             Phase::Serving | Phase::Watching | Phase::Closing => LedgerClass::Http,
             Phase::Live => LedgerClass::Live,
@@ -34,7 +34,7 @@ impl Connection {
     /// Does it wait for its peer? Whoever waits for the server is no hoarder.
     pub(crate) fn awaits_peer(&self) -> bool {
         match self.phase {
-            Phase::Opening | Phase::Refused(_) | Phase::Closing | Phase::Live | Phase::Watching => true,
+            Phase::Opening | Phase::Refused { .. } | Phase::Closing | Phase::Live | Phase::Watching => true,
             Phase::Handshake => match &self.wire.tls {
                 Tls::Greeting(greeted) => !greeted.greeting.is_complete(),
                 Tls::Handshake(shaking) => shaking.awaits_peer(),

@@ -105,23 +105,36 @@ impl Shard {
     /// The answer is already queued: leave the connection open for a moment, so that the peer reads it before the close.
     /// The caller guarantees that nothing is armed or that the connection stays armed.
     pub(crate) fn refuse(&mut self, turn: &mut Turn<'_>, slot: Slot, end: End) {
-        let was_live = self.connections[slot].phase == Phase::Live;
-        if was_live {
+        if self.connections[slot].phase == Phase::Live {
             self.leave_live(turn, slot, end);
-        } else if !self.is_armed_by_ask(slot) {
-            // To notice that the peer is gone already.
-            turn.fx.push(Effect::Arm { slot, receive: Receive::Stay });
+            return self.linger(turn, slot, end, Receive::Stay);
         }
-        self.linger(turn, slot, end);
+        if !self.is_armed_by_ask(slot) {
+            // To notice that the peer is gone already.
+            turn.fx.push(Effect::Arm { slot, receive: Receive::Once });
+        }
+        self.linger(turn, slot, end, Receive::Once);
     }
 
-    /// As [`Self::refuse`] for a connection that is armed and has not logged in.
-    pub(crate) fn linger(&mut self, turn: &mut Turn<'_>, slot: Slot, end: End) {
+    /// As [`Self::refuse`] for a connection that is armed like this and has not logged in.
+    pub(crate) fn linger(&mut self, turn: &mut Turn<'_>, slot: Slot, end: End, receive: Receive) {
         self.connections.hold(slot, |c| {
             c.carry = None;
             c.extra = None;
-            c.phase = Phase::Refused(end);
+            c.refuse(end, receive);
         });
         self.set_deadline(turn.now, slot, limits::REFUSAL_LINGER_MS);
+    }
+
+    /// Bytes of a peer that was refused: they are read away, for a close before them would be a reset and the answer lost. Who
+    /// sends more than any request has waits for the close: reading at its pace would be work for as long as it likes.
+    pub(crate) fn refused_bytes(&mut self, turn: &mut Turn<'_>, slot: Slot, bytes: usize) {
+        self.forget_armed(slot);
+        let Phase::Refused { end, receive } = self.connections[slot].phase else { return };
+        match (receive, self.connections[slot].reads_away(bytes)) {
+            (Receive::Once, true) => turn.fx.push(Effect::Arm { slot, receive }),
+            (Receive::Stay, false) => self.end(turn, slot, end),
+            (Receive::Once, false) | (Receive::Stay, true) => {}
+        }
     }
 }

@@ -74,7 +74,7 @@ impl Shard {
                 self.end(turn, slot, End::Drained);
                 true
             }
-            Phase::Free | Phase::Away | Phase::Leaving { .. } | Phase::Refused(_) | Phase::Closing => false,
+            Phase::Free | Phase::Away | Phase::Leaving { .. } | Phase::Refused { .. } | Phase::Closing => false,
         }
     }
 }

@@ -223,16 +223,6 @@ impl Shard {
         self.connections.get(slot).is_some_and(|c| c.exchange() == Some(Exchange::UnderWay))
     }
 
-    /// Bytes came to a connection that is served or refused: the receive that an ask had armed is used up. An answer that
-    /// closes its connection goes on to read, so that the close does not become a reset.
-    pub(crate) fn ask_received(&mut self, turn: &mut Turn<'_>, slot: Slot) {
-        let was_armed = self.asks.armed.remove(&slot);
-        if was_armed && matches!(self.connections[slot].phase, Phase::Refused(_)) {
-            self.asks.armed.insert(slot);
-            turn.fx.push(Effect::Arm { slot, receive: Receive::Once });
-        }
-    }
-
     /// A TLS record is not whole: its connection receives again.
     pub(crate) fn arm_again(&mut self, turn: &mut Turn<'_>, slot: Slot) {
         let is_serving = self.connections[slot].phase == Phase::Serving;
@@ -252,7 +242,7 @@ impl Shard {
         self.asks.ended.contains(&slot)
     }
 
-    /// The receive that an ask had armed has ended.
+    /// The receive that an ask had armed has ended, or is used up.
     pub(crate) fn forget_armed(&mut self, slot: Slot) {
         self.asks.armed.remove(&slot);
     }
