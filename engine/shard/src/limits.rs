@@ -6,6 +6,8 @@ pub const MESSAGES_PER_SECOND: u32 = 50;
 pub const MESSAGE_BURST: u32 = 100;
 /// Points of a batch that count as one message.
 pub const POINTS_PER_MESSAGE: usize = 16;
+/// A question about history counts as so many messages: a month takes a core 20 ms.
+pub const HISTORY_MESSAGES: usize = 5;
 /// Pins written at once that count as one message.
 pub const WRITES_PER_MESSAGE: usize = 8;
 /// Bytes of a long HTTP body that count as one message, before they are read.

@@ -7,7 +7,7 @@ use linchpin_protocol::model::{DeviceId, Now, Pin, ValueKind, ValueRef};
 use super::named::kind_name;
 use crate::device::quota::{Bucket, messages_of_points, messages_of_writes};
 use crate::device::verbs::{Origin, Refused};
-use crate::limits::BODY_BYTES_PER_MESSAGE;
+use crate::limits::{BODY_BYTES_PER_MESSAGE, HISTORY_MESSAGES};
 use crate::store::identity::FieldWay;
 use crate::{AwaitedKind, ConnRef, Effect, Intake, Shard, Turn};
 
@@ -49,6 +49,7 @@ fn messages_of(what: &What) -> usize {
         What::Upload(bytes) => (*bytes as usize).div_ceil(BODY_BYTES_PER_MESSAGE),
         What::Batch(_, points) => messages_of_points(points.len()),
         What::Update(writes) => messages_of_writes(writes.len()),
+        What::History(_) => HISTORY_MESSAGES,
         _ => 1,
     }
 }

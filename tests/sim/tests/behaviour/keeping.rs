@@ -180,6 +180,25 @@ fn history_is_asked_at_home_and_answered_later() {
     }
 }
 
+/// Reading and writing it costs a core more than anything else that a token may ask for.
+#[test]
+fn a_question_about_history_counts_as_five_messages() {
+    let (mut world, token) = world();
+    let mut ask = |world: &mut World| {
+        let conn = world.connect([127, 0, 0, 3]);
+        let path = format!("/external/api/data/get?pin=v3&token={}", token.expose());
+        world.send(conn, format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n").as_bytes());
+        world.run_ms(1);
+        world.store.asked.pop().is_some()
+    };
+    // 100 messages at once, of which the last may go below zero, and what is earned meanwhile.
+    let asked = (0..30).filter(|_| ask(&mut world)).count();
+    assert!((20..=22).contains(&asked), "{asked}");
+    world.run_ms(1_000);
+    let asked = (0..30).filter(|_| ask(&mut world)).count();
+    assert!((10..=12).contains(&asked), "{asked}");
+}
+
 #[test]
 fn history_that_never_answers_ends_with_503() {
     let (mut world, token) = world();
