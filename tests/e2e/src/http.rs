@@ -2,9 +2,10 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use linchpin_compat::Device;
+use linchpin_compat::limits::EFFECT;
 use linchpin_protocol::http::client;
 
 /// A response.
@@ -75,12 +76,21 @@ impl Http {
         self.ask("GET", path, "", b"")
     }
 
-    /// Ask with any method. `fields`: header fields, each ended by CR LF.
+    /// Ask with any method. `fields`: header fields, each ended by CR LF. A server that has just started reads its journal
+    /// first, on a busy machine for a moment: whoever is told to try again then, does.
     pub fn ask(&mut self, method: &str, path: &str, fields: &str, body: &[u8]) -> Reply {
         let mut out = Vec::new();
         client::request(&mut out, method, path, "127.0.0.1", fields, body);
-        self.send(&out);
-        self.receive()
+        let since = Instant::now();
+        loop {
+            self.send(&out);
+            let reply = self.receive();
+            let is_early = reply.status == 503 && reply.body.contains("has just started");
+            if !is_early || since.elapsed() > EFFECT {
+                return reply;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
 
     /// A call of the current API for a device; `call` with its query.
