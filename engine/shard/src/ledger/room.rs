@@ -78,9 +78,10 @@ impl Shard {
     #[cold]
     fn make_room(&mut self, turn: &mut Turn<'_>, is_full: bool) {
         let slots = self.connections.slots();
-        let mut held: Vec<_> = self.connections.strangers(turn.now).collect();
         let mut ended = Vec::new();
-        if held.iter().any(|holding| holding.may_end) {
+        // Mostly nobody may: then nothing is gathered.
+        if self.connections.strangers(turn.now).any(|holding| holding.may_end) {
+            let mut held: Vec<_> = self.connections.strangers(turn.now).collect();
             ended = beyond_share(&held, (slots / STRANGER_SHARES).max(limits::STRANGERS_OF_ONE) as u64);
             let batch = (slots / TABLE_BATCH).max(1);
             if is_full && ended.len() < batch {

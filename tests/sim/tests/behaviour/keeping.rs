@@ -184,7 +184,7 @@ fn history_is_asked_at_home_and_answered_later() {
 #[test]
 fn a_question_about_history_counts_as_five_messages() {
     let (mut world, token) = world();
-    let mut ask = |world: &mut World| {
+    let ask = |world: &mut World| {
         let conn = world.connect([127, 0, 0, 3]);
         let path = format!("/external/api/data/get?pin=v3&token={}", token.expose());
         world.send(conn, format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n").as_bytes());
