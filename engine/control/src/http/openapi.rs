@@ -149,18 +149,27 @@ fn parameter(request: &mut Value, key: &str, name: &str, place: &str) -> Value {
         is_needed |= required.iter().any(|known| known == key);
         required.retain(|known| known != key);
     }
-    // An empty value of a query is none, where there may be none.
-    if let Some(alternatives) = schema.get_mut("anyOf").and_then(Value::as_array_mut).filter(|_| place == "query")
-        && alternatives.iter().any(|one| one["type"] == "null")
-    {
-        alternatives.push(json!({"const": ""}));
-    }
     let description = schema.as_object_mut().and_then(|fields| fields.remove("description"));
+    if place == "query" {
+        schema = or_empty(schema);
+    }
     let mut parameter = json!({"name": name, "in": place, "required": is_needed, "schema": schema});
     if let Some(description) = description {
         parameter["description"] = description;
     }
     parameter
+}
+
+/// An empty value of a query is none, where there may be none; where there may be a text it is that.
+fn or_empty(mut schema: Value) -> Value {
+    if let Some(alternatives) = schema.get_mut("anyOf").and_then(Value::as_array_mut) {
+        if alternatives.iter().any(|one| one["type"] == "null") {
+            alternatives.push(json!({"const": ""}));
+        }
+        return schema;
+    }
+    let may_be = |wanted: &str| schema["type"].as_array().is_some_and(|kinds| kinds.iter().any(|kind| kind == wanted));
+    if may_be("null") && !may_be("string") { json!({"anyOf": [schema, {"const": ""}]}) } else { schema }
 }
 
 /// Rows whose items are written as a file, and as which; those of the others are a line of JSON each.
