@@ -189,7 +189,7 @@ impl RowCall {
             RowCaller::Operator => Err(CommandError::no_such_org(org)),
             RowCaller::Stranger => Err(CommandError::new(Code::SignInFirst, "sign in first")),
             RowCaller::Known(known) => loader.admit(&known.asker, org, self.now_ms).map_err(|denial| {
-                // Who looks through the eyes of a role is refused as it would be: of theirs it is one if theirs do not see it.
+                // Under a view the role is refused. It is an attempt of the person only if their own eyes may not see it either.
                 let is_theirs = || match known.asker.standing.own_eyes() {
                     Some(own) => check(&own, org, &loader.directory().tree, P::PERMISSION, self.now_ms)
                         .is_err_and(|denial| denial.status() == 403),

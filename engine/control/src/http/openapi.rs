@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
+use super::parameters::is_of;
 use crate::command::{Needs, Row, TABLE};
 
 /// The document.
@@ -168,8 +169,8 @@ fn or_empty(mut schema: Value) -> Value {
         }
         return schema;
     }
-    let may_be = |wanted: &str| schema["type"].as_array().is_some_and(|kinds| kinds.iter().any(|kind| kind == wanted));
-    if may_be("null") && !may_be("string") { json!({"anyOf": [schema, {"const": ""}]}) } else { schema }
+    let takes_empty = is_of(&schema, "null") && !is_of(&schema, "string");
+    if takes_empty { json!({"anyOf": [schema, {"const": ""}]}) } else { schema }
 }
 
 /// Rows whose items are written as a file, and as which; those of the others are a line of JSON each.

@@ -124,7 +124,7 @@ fn scalar_or(schema: &Value, text: &str, otherwise: Value) -> Value {
 }
 
 /// Is it of this type, or is one of its alternatives?
-fn is_of(schema: &Value, wanted: &str) -> bool {
+pub(super) fn is_of(schema: &Value, wanted: &str) -> bool {
     let one = match schema.get("type") {
         Some(Value::String(kind)) => kind == wanted,
         Some(Value::Array(kinds)) => kinds.iter().any(|kind| kind == wanted),
