@@ -64,7 +64,10 @@ impl Taken {
     /// The plain text of the body, decoded.
     #[must_use]
     pub fn plain(&self) -> String {
-        let part = self.text.split("\r\n--").find(|part| part.contains("Content-Type: text/plain")).unwrap_or_default();
+        // A line of a part may begin with dashes too: a secret goes on there now and then.
+        let boundary = self.text.split_once("boundary=\"").and_then(|(_, rest)| Some(rest.split_once('"')?.0));
+        let mark = format!("\r\n--{}", boundary.unwrap_or_default());
+        let part = self.text.split(&*mark).find(|part| part.contains("Content-Type: text/plain")).unwrap_or_default();
         let (head, body) = part.split_once("\r\n\r\n").unwrap_or_default();
         if head.contains("base64") {
             let bytes = STANDARD.decode(body.replace(['\r', '\n'], "")).unwrap_or_default();
@@ -218,4 +221,20 @@ pub fn config(trusted: &Trusted, mail: &MailPartner, console: &str) -> String {
         password.display(),
         path("ca.pem"),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_goes_on_in_a_line_that_begins_with_dashes() {
+        let text = "Subject: You are invited\r\nContent-Type: multipart/alternative;\r\n boundary=\"cut\"\r\n\r\n\
+                    --cut\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n\
+                    Hello,\r\n\r\nhttps://localhost:43211/invite#token=3Dlpi_abc=\r\n--def&email=3Dbob@example.com\r\n\r\n\
+                    --cut\r\nContent-Type: text/html; charset=utf-8\r\n\r\n<p>#token=other</p>\r\n--cut--\r\n";
+        let taken = Taken { to: "bob@example.com".to_owned(), tls: true, text: text.to_owned() };
+        assert_eq!(taken.secret(), "lpi_abc--def");
+        assert!(!taken.plain().contains("other"), "{}", taken.plain());
+    }
 }
