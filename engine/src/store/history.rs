@@ -25,7 +25,7 @@ pub(super) fn answer(reads: &Reads, files: (&FileShelf, &ExportsUnderWay), asked
     match text(reads, query) {
         Ok(Some(body)) => {
             let content = if asked.ask.output == HistoryOutput::Csv { Content::Csv } else { Content::Json };
-            Reply { status: 200, content, body: body.into(), allow: None }
+            Reply { content, body: body.into(), ..Reply::empty() }
         }
         Ok(None) => error(
             400,

@@ -43,6 +43,8 @@ pub struct Reply {
     pub body: Box<[u8]>,
     /// The methods of a path that was asked with another one, for its `Allow` field.
     pub allow: Option<Box<str>>,
+    /// The device is far beyond its quota of requests: the asker's next one is read a moment later.
+    pub holds_back: bool,
 }
 
 impl Reply {
@@ -55,13 +57,13 @@ impl Reply {
     /// A text.
     #[must_use]
     pub fn text(text: &str) -> Self {
-        Self { status: 200, content: Content::Text, body: text.as_bytes().into(), allow: None }
+        Self { status: 200, content: Content::Text, body: text.as_bytes().into(), allow: None, holds_back: false }
     }
 
     /// JSON.
     #[must_use]
     pub fn json(json: String) -> Self {
-        Self { status: 200, content: Content::Json, body: json.into_bytes().into(), allow: None }
+        Self { status: 200, content: Content::Json, body: json.into_bytes().into(), allow: None, holds_back: false }
     }
 
     /// A refusal in the words of a dialect.

@@ -3,6 +3,7 @@
 
 mod bench;
 mod hoarders;
+mod hoards;
 mod honest;
 mod storm;
 mod writes;

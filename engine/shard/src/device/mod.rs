@@ -32,6 +32,8 @@ pub(crate) struct Rare {
     pub(crate) pings: Option<Bucket>,
     /// Quota of HTTP requests.
     pub(crate) requests: Option<Bucket>,
+    /// Requests that it refused.
+    pub(crate) refusals: Flood,
     /// Quota of what bridges of other devices write.
     pub(crate) bridged: Option<Bucket>,
 }

@@ -2,7 +2,9 @@
 
 use linchpin_protocol::model::Millis;
 
-use crate::limits::{FLOOD_DROPS, FLOOD_WINDOW_MS, POINTS_PER_MESSAGE, QUOTA_NOTICE_MS, WRITES_PER_MESSAGE};
+use crate::limits::{
+    FLOOD_DROPS, FLOOD_WINDOW_MS, POINTS_PER_MESSAGE, QUOTA_NOTICE_MS, REFUSALS_AT_ONCE, WRITES_PER_MESSAGE,
+};
 
 /// A token bucket in 8 bytes: thousandths of a message, below zero what is owed, and the time of the last look in ms
 /// (wraps after 49 days).
@@ -93,14 +95,24 @@ pub(crate) struct Flood {
 }
 
 impl Flood {
-    /// One more message was dropped.
-    pub(crate) fn on_drop(&mut self, now: Millis) -> Verdict {
+    /// One more; how many are in this window.
+    fn count(&mut self, now: Millis) -> u32 {
         if now.since(self.window_start) >= FLOOD_WINDOW_MS {
             self.window_start = now;
             self.drops = 0;
         }
-        self.drops += 1;
-        if self.drops > FLOOD_DROPS {
+        self.drops = self.drops.saturating_add(1);
+        self.drops
+    }
+
+    /// One more HTTP request was refused: is the asker held back from now on, until the window ends?
+    pub(crate) fn holds_back(&mut self, now: Millis) -> bool {
+        self.count(now) > REFUSALS_AT_ONCE
+    }
+
+    /// One more message was dropped.
+    pub(crate) fn on_drop(&mut self, now: Millis) -> Verdict {
+        if self.count(now) > FLOOD_DROPS {
             self.drops = 0;
             return Verdict::End;
         }

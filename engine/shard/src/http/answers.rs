@@ -101,7 +101,9 @@ impl Shard {
             return refuse(403, "The template of this device requires TLS: use https.");
         }
         if !self.within_http_quota(now, position, messages_of(&call.what)) {
-            return refuse(429, "Too many requests for this device: send fewer or several values in one.");
+            let text = "Too many requests for this device: send fewer or several values in one.";
+            let holds_back = self.devices[position].rare_mut().refusals.holds_back(now.mono);
+            return Err(Reply { holds_back, ..Reply::error(call.dialect, 429, text) });
         }
         let reads = matches!(call.what, What::Get(_) | What::GetAll | What::Project);
         if reads && self.store.parked.is_some() {

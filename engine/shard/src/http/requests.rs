@@ -168,7 +168,11 @@ impl Shard {
         let timeout_ms = if is_history { limits::HISTORY_TIMEOUT_MS } else { limits::HOME_TIMEOUT_MS };
         let call = Call { over_tls: self.connections[slot].wire.tls.is_on(), ..call };
         match self.ask(turn, slot, &token, call) {
-            Asked::Answered(reply) => self.deliver_reply(turn, slot, reply, dialect, manner),
+            Asked::Answered(reply) => {
+                let holds_back = reply.as_ref().is_some_and(|reply| reply.holds_back);
+                let goes_on = self.deliver_reply(turn, slot, reply, dialect, manner);
+                self.goes_on_at_once(turn, slot, goes_on, holds_back, after)
+            }
             Asked::Elsewhere => {
                 let Manner { keep_alive, head_only } = manner;
                 let is_legacy = dialect == Dialect::Legacy;
@@ -256,6 +260,7 @@ impl Shard {
             return;
         }
         let slot = asker.slot;
+        let holds_back = reply.as_ref().is_some_and(|reply| reply.holds_back);
         let goes_on = match self.connections[slot].exchange() {
             Some(Exchange::Asking { keep_alive, head_only, is_legacy }) => {
                 let dialect = if is_legacy { Dialect::Legacy } else { Dialect::Current };
@@ -265,7 +270,7 @@ impl Shard {
             Some(Exchange::Verifying) => self.verified(turn, slot, reply.as_deref()),
             _ => false,
         };
-        if goes_on {
+        if self.goes_on_at_once(turn, slot, goes_on, holds_back, &[]) {
             // What follows must be whole in time, as if it had come now.
             self.set_deadline(turn.now, slot, u64::from(self.settings.login_timeout_ms));
             let carry = self.connections.hold(slot, |c| c.carry.take());
@@ -436,6 +441,22 @@ impl Shard {
             }
         }
         false
+    }
+
+    /// May the next request be read now? Refusals that nobody waits for would take a core: after many of them the next
+    /// request, which `after` may begin, has to wait.
+    fn goes_on_at_once(
+        &mut self,
+        turn: &mut Turn<'_>,
+        slot: Slot,
+        goes_on: bool,
+        holds_back: bool,
+        after: &[u8],
+    ) -> bool {
+        if goes_on && holds_back {
+            self.pause_http(turn, slot, after);
+        }
+        goes_on && !holds_back
     }
 
     fn pause_http(&mut self, turn: &mut Turn<'_>, slot: Slot, rest: &[u8]) {

@@ -80,6 +80,29 @@ fn a_batch_counts_what_it_holds() {
     assert_eq!(client.ask(&mut world, &ask("batch/update", "[[1789990000000,1]]")).0, 200);
 }
 
+/// Refusals in a closed loop are work too: they are bounded, at the device's shard and at another one.
+#[test]
+fn who_goes_on_beyond_the_quota_of_requests_is_held_back() {
+    for device in 1..=4 {
+        let mut world = World::new(&WorldOptions::default());
+        let token = world.add_device(device, None);
+        let mut client = http::Client::connect(&mut world);
+        let ask = format!("GET /external/api/isHardwareConnected?token={} HTTP/1.1\r\nHost: x\r\n\r\n", token.expose());
+        client.send(&mut world, &ask.repeat(500));
+        world.run_ms(1_000);
+        // A hundred that pass, a hundred refusals at once, and then what a second earns with a refusal a tick.
+        let at_once = client.answers(&mut world).len();
+        assert!((200..300).contains(&at_once), "{at_once} of 500 within a second");
+        world.run_ms(8_000);
+        assert_eq!(at_once + client.answers(&mut world).len(), 500, "none is lost");
+        world.run_ms(10_000);
+        client.send(&mut world, &ask.repeat(150));
+        world.run_ms(100);
+        assert_eq!(client.answers(&mut world).len(), 150, "later it is as if nothing had been");
+        world.audit();
+    }
+}
+
 #[test]
 fn a_flood_ends_it() {
     let (mut world, token) = world();
