@@ -328,4 +328,22 @@ fn nothing_is_made_for_an_address_that_takes_no_more_mails() {
     world.refused(("POST", "/users/create"), Some(create("gus@example.com")), 429, message);
     assert_eq!(count(), before, "no organization without its person");
     world.post("/users/create", create("hal@example.com"), 201);
+    // Who is refused later, as one organization too deep, has not used up a mail.
+    let mut above = json!(1);
+    let refused = (0..20).find_map(|n| {
+        let body = json!({"email": format!("deep{n}@example.com"), "name": "Deep", "orgId": above});
+        let made = world.ask("POST", "/users/create", Some(body));
+        if made.status != 201 {
+            return Some(made);
+        }
+        above = made.body["orgId"].clone();
+        None
+    });
+    let refused = refused.expect("the tree ends somewhere");
+    let message = text(&refused.body["error"], "message");
+    for _ in 0..30 {
+        let deep = json!({"email": "ivy@example.com", "name": "Ivy", "orgId": above});
+        world.refused(("POST", "/users/create"), Some(deep), refused.status, message);
+    }
+    world.post("/users/create", create("ivy@example.com"), 201);
 }
