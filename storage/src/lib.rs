@@ -104,7 +104,7 @@ pub use disk::verify::Verified;
 pub use error::{Error, Problem};
 pub use read::chart::{ChartPoint, ChartQuery};
 pub use read::export::{Export, ExportFormat, ExportQuery, TimeFormat};
-pub use read::figures::{FamilyFigures, StoreFigures};
+pub use read::figures::{FamilyFigures, StoreFigures, StoreMemory};
 pub use read::query::{Granularity, Period, Query, Source};
 pub use read::reads::Reads;
 pub use read::zone::Zone;

@@ -9,7 +9,8 @@ use linchpin_storage::schema::{
 };
 use linchpin_storage::{Class, Error, Store};
 use world::{
-    Folder, LATE_MS, add_device, add_org, add_user, check_devices, close, device, device_key, open, org, token,
+    Folder, LATE_MS, a_device, add_device, add_org, add_user, check_devices, close, device, device_key, open, org,
+    token,
 };
 
 fn fill(store: &Store) {
@@ -181,4 +182,30 @@ fn tables_are_merged_and_old_ones_go() {
         assert!(begun.elapsed().as_secs() < 30, "{} tables, {files} files", verified.tables);
         std::thread::sleep(std::time::Duration::from_millis(200));
     }
+}
+
+/// What is written waits in buffers, what is read stays in the cache: both are told, so that nobody else is blamed for them.
+#[test]
+fn the_memory_of_buffers_and_of_the_cache_is_told() {
+    let folder = Folder::new("memory");
+    let store = open(&folder.0).expect("opens");
+    add_org(&store, 1, "Acme");
+    let empty = store.memory();
+    let mut batch = store.batch();
+    for number in 1..=2_000 {
+        batch.put(&device_key(1, number), &a_device(number)).expect("fits");
+    }
+    store.commit(Class::A, batch).expect("commits");
+    let filled = store.memory();
+    assert!(filled.write_buffers > empty.write_buffers + 100_000, "{empty:?} {filled:?}");
+    close(store);
+    let store = open(&folder.0).expect("opens");
+    let begun = store.memory();
+    assert!(begun.write_buffers < filled.write_buffers, "{filled:?} {begun:?}");
+    for number in 1..=2_000 {
+        assert!(store.get::<Device>(&device_key(1, number)).expect("reads").is_some());
+    }
+    let read = store.memory();
+    assert!(read.block_cache > begun.block_cache + 50_000, "{begun:?} {read:?}");
+    close(store);
 }

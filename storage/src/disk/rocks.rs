@@ -4,12 +4,14 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use rocksdb::perf::MemoryUsageBuilder;
 use rocksdb::{
     BlockBasedOptions, BoundColumnFamily, Cache, ColumnFamilyDescriptor, DBCompressionType, DBRecoveryMode,
     DBWithThreadMode, DEFAULT_COLUMN_FAMILY_NAME, ErrorKind, InfoLogger, LogLevel, MultiThreaded, Options,
 };
 
 use crate::disk::filter::CompactionFilters;
+use crate::read::figures::StoreMemory;
 use crate::retire::trusted_clock::TrustedClock;
 use crate::schema::{Families, Family};
 use crate::settings::{Layout, Settings};
@@ -35,6 +37,8 @@ pub(crate) struct Rocks {
     pub(crate) db: Db,
     path: PathBuf,
     column_options: Options,
+    /// One for all column families.
+    cache: Cache,
     /// Names of the column families; also lets one be made or dropped at a time.
     names: Mutex<BTreeSet<String>>,
     /// Those that were there at the opening and whose tables are not compacted yet.
@@ -228,7 +232,20 @@ impl Rocks {
         let column_options = column_options(cache, settings.write_buffer_bytes, true);
         let waiting = Mutex::new(names.clone());
         let names = Mutex::new(names.into_iter().collect());
-        Self { db, path: layout.db.clone(), column_options, names, waiting }
+        Self { db, path: layout.db.clone(), column_options, cache: cache.clone(), names, waiting }
+    }
+
+    /// What buffers and caches take.
+    pub(crate) fn memory(&self) -> Result<StoreMemory, rocksdb::Error> {
+        let mut asked = MemoryUsageBuilder::new()?;
+        asked.add_db(&self.db);
+        asked.add_cache(&self.cache);
+        let told = asked.build()?;
+        Ok(StoreMemory {
+            write_buffers: told.approximate_mem_table_total(),
+            tables: told.approximate_mem_table_readers_total(),
+            block_cache: told.approximate_cache_total(),
+        })
     }
 
     /// Let RocksDB compact one more column family that has something to compact. To be called once in a while: each costs

@@ -52,6 +52,17 @@ pub struct StoreFigures {
     pub data_key_limit: usize,
 }
 
+/// Memory of the store's own buffers and caches. They are bounded, and stay filled: by whom is nobody's debt.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StoreMemory {
+    /// Records that are not written to tables yet, bytes; beyond [`crate::limits::WRITE_BUFFERS_BYTES`] they are written.
+    pub write_buffers: u64,
+    /// Indexes and filters of open tables that are not in the cache, bytes.
+    pub tables: u64,
+    /// Blocks of tables that were read, bytes; [`crate::limits::BLOCK_CACHE_BYTES`] at most.
+    pub block_cache: u64,
+}
+
 /// What one family of records takes; for `linchpin store stats`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FamilyFigures {
@@ -81,6 +92,12 @@ impl Reads {
             figures
         };
         Family::ALL.into_iter().map(of).collect()
+    }
+
+    /// What the store's buffers and caches take now, as RocksDB counts it; 0 if it does not say.
+    #[must_use]
+    pub fn memory(&self) -> StoreMemory {
+        self.inner.rocks.memory().unwrap_or_default()
     }
 
     /// The figures now.

@@ -28,6 +28,14 @@ fn megabytes(server: &Server) -> f64 {
     server.settled_memory().rss as f64 / 1e6
 }
 
+/// What the store's own buffers and caches take, MB: bounded, and kept, whoever filled them.
+fn buffers(server: &Server) -> f64 {
+    let names = ["write_buffer", "table_reader", "block_cache"].map(|part| format!("linchpin_store_{part}_bytes "));
+    let page = server.scrape();
+    let of = |name: &String| page.lines().find_map(|line| line.strip_prefix(name.as_str())?.parse::<f64>().ok());
+    names.iter().map(|name| of(name).expect("the store's memory is exported")).sum::<f64>() / 1e6
+}
+
 /// What the others felt while one kind went on.
 struct Felt {
     pings: Vec<Duration>,
@@ -77,8 +85,8 @@ struct Row {
     failed: usize,
     begun: u64,
     cores: Vec<f64>,
-    /// Memory behind each round to that before all, percent.
-    memory: Vec<f64>,
+    /// Memory behind each round to that before all, percent, and what more the store's buffers take, MB.
+    memory: Vec<(f64, f64)>,
 }
 
 impl Row {
@@ -98,7 +106,8 @@ impl Row {
 
     fn line(&self, name: &str, quiet: &Self) -> String {
         let (p99, quiet) = (self.p99(), quiet.p99());
-        let memory: Vec<String> = self.memory.iter().map(|percent| format!("{percent:+.0} %")).collect();
+        let memory: Vec<String> =
+            self.memory.iter().map(|(percent, mb)| format!("{percent:+.0} % ({mb:+.1})")).collect();
         format!(
             "| {name} | {} | {:.2} | {:.2} | {:.1} | 0 | {:.1} | {:.1} | {} of {} | {:.2} | {} |",
             self.begun,
@@ -123,7 +132,7 @@ pub(crate) fn hoarders(flags: &Flags) -> Result<(), String> {
     let (neighbours, own) = server.tokens.split_at(devices as usize);
     // Once for what a process needs the first time.
     drop(beside(&server, neighbours, own, None));
-    let base = megabytes(&server);
+    let (base, base_buffers) = (megabytes(&server), buffers(&server));
     let mut quiet = Row::default();
     let mut rows: Vec<Row> = KINDS.iter().map(|_| Row::default()).collect();
     for round in 1..=flags.rounds.max(1) {
@@ -131,14 +140,14 @@ pub(crate) fn hoarders(flags: &Flags) -> Result<(), String> {
             quiet.add(beside(&server, neighbours, own, None));
             row.add(beside(&server, neighbours, own, Some(*hoard)));
             std::thread::sleep(AFTER);
-            row.memory.push((megabytes(&server) / base - 1.0) * 100.0);
+            row.memory.push(((megabytes(&server) / base - 1.0) * 100.0, buffers(&server) - base_buffers));
             eprintln!("round {round}: {}", row.line(name, &quiet));
         }
     }
     println!(
         "### Hoarders beside {devices} devices that ping every 5 s, {} shards, {} s each, rounds: {}\n\n\
          | hoarders | connections begun | ping p50, ms | p99, ms | to quiet | devices lost | honest handshakes p99, ms | to quiet | \
-         failed | server CPU, cores | memory after each round, to {base:.0} MB |\n|---|---|---|---|---|---|---|---|---|---|---|",
+         failed | server CPU, cores | memory after each round, to {base:.0} MB (of it the store's buffers, MB) |\n|---|---|---|---|---|---|---|---|---|---|---|",
         flags.shards,
         ROUND.as_secs(),
         flags.rounds.max(1),

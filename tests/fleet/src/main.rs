@@ -22,7 +22,7 @@ const USAGE: &str = "usage:
   fleet memory --server-bin PATH [--devices N] [--shards N] [--rounds N] [--results FOLDER]
   fleet cuts   --server-bin PATH [--devices N] [--shards N] [--rounds N]
   fleet storm  --server-bin PATH [--devices N] [--shards N] [--rounds N]      all cut at once, and shares of them
-  fleet hoarders --server-bin PATH [--devices N] [--shards N] [--rounds N]      hoarders of eight kinds beside devices
+  fleet hoarders --server-bin PATH [--devices N] [--shards N] [--rounds N]      hoarders of nine kinds beside devices
   fleet http   --server-bin PATH [--rounds N]      HTTP updates of a connected device, beside nginx
   fleet writes --server-bin PATH [--rounds N]      CPU of a write: Blynk, MQTT at QoS 0 and 1, the same to mosquitto
   memory, cuts and storm take --tls in-place|rustls, --state disk|memory and --wire blynk|mqtt too

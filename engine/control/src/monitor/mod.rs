@@ -69,7 +69,10 @@ async fn page(State(monitor): State<Monitor>) -> Response {
         Ok(shards) => {
             let kind = [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
             let upkeep = monitor.desk.upkeep.as_ref();
-            let store = upkeep.map(|upkeep| (upkeep.keep().store().figures(), upkeep.figures()));
+            let store = upkeep.map(|upkeep| {
+                let store = upkeep.keep().store();
+                (store.figures(), store.memory(), upkeep.figures())
+            });
             let waiting = monitor.desk.desired.unacknowledged();
             let paced = monitor.desk.people.as_ref().map_or(0, |people| people.loader().pace().refused());
             let mut text = metrics::page(&shards, &monitor.desk.facts, (waiting, paced), store.as_ref());

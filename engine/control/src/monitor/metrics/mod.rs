@@ -5,13 +5,13 @@ mod store;
 
 use std::fmt::Write as _;
 
-use linchpin_storage::StoreFigures;
+use linchpin_storage::{StoreFigures, StoreMemory};
 
 use super::figure::{About, Figure, Kind, Times};
 use super::status::{OF_SHARD, ShardFigures, abouts};
 use crate::Facts;
 use crate::backup::BackupFigures;
-use store::{OF_BACKUPS, OF_STORE, Single};
+use store::{OF_BACKUPS, OF_MEMORY, OF_STORE, Single};
 
 /// Metrics of the process: name, kind, labels, help.
 const OF_PROCESS: &[(&str, Kind, &str, &str)] = &[
@@ -62,12 +62,13 @@ pub fn catalogue(of_thread: &[About]) -> Vec<Described> {
     let plain = |name, kind, labels: &str, help| Described { name, key: "", kind, labels: labels.to_owned(), help };
     let of_process = OF_PROCESS.iter().map(|(name, kind, labels, help)| plain(name, *kind, labels, help));
     let of_store = OF_STORE.iter().map(|metric| plain(metric.name, metric.kind, "", metric.help));
+    let of_memory = OF_MEMORY.iter().map(|metric| plain(metric.name, metric.kind, "", metric.help));
     let of_backups = OF_BACKUPS.iter().map(|metric| plain(metric.name, metric.kind, "", metric.help));
     let of_orders = crate::acme::metric_abouts().map(|(name, labels, help)| {
         let kind = if name.ends_with("_total") { Kind::Counter } else { Kind::Gauge };
         plain(name, kind, labels, help)
     });
-    of_shards.chain(of_process).chain(of_store).chain(of_backups).chain(of_orders).collect()
+    of_shards.chain(of_process).chain(of_store).chain(of_memory).chain(of_backups).chain(of_orders).collect()
 }
 
 /// The page, from what each shard and the store say; without a store its metrics are left out.
@@ -76,7 +77,7 @@ pub fn page(
     shards: &[ShardFigures],
     facts: &Facts,
     (unacknowledged, paced): (usize, u64),
-    store: Option<&(StoreFigures, BackupFigures)>,
+    store: Option<&(StoreFigures, StoreMemory, BackupFigures)>,
 ) -> String {
     let mut out = String::new();
     for counter in OF_SHARD {
@@ -97,8 +98,9 @@ pub fn page(
             _ => writeln!(out, "{name}{{version=\"{}\",commit=\"{}\"}} 1", facts.version, facts.commit),
         };
     }
-    if let Some((figures, backups)) = store {
+    if let Some((figures, memory, backups)) = store {
         singles(&mut out, OF_STORE, figures);
+        singles(&mut out, OF_MEMORY, memory);
         singles(&mut out, OF_BACKUPS, backups);
     }
     out
@@ -184,7 +186,12 @@ mod tests {
             config: None,
         };
         let figures = StoreFigures { unsynced_ms: 28, is_full: true, ..StoreFigures::default() };
-        let page = page(&[shard.clone(), shard], &facts, (0, 3), Some(&(figures, BackupFigures::default())));
+        let page = page(
+            &[shard.clone(), shard],
+            &facts,
+            (0, 3),
+            Some(&(figures, StoreMemory::default(), BackupFigures::default())),
+        );
         // Those of orders come behind the page, from `acme`, whose test looks at each.
         let of_orders: Vec<&str> = crate::acme::metric_abouts().map(|(name, ..)| name).collect();
         let of_page = catalogue(&facts.counters).into_iter().filter(|it| !of_orders.contains(&it.name));

@@ -1,6 +1,6 @@
 //! Metrics of the store.
 
-use linchpin_storage::StoreFigures;
+use linchpin_storage::{StoreFigures, StoreMemory};
 
 use crate::backup::BackupFigures;
 use crate::monitor::figure::Kind;
@@ -69,6 +69,20 @@ pub(super) const OF_STORE: &[Single<StoreFigures>] = &[
         f.unsynced_ms as f64 / MS_PER_S
     }),
     gauge("linchpin_store_epoch", "Epoch of the inventory; see docs/storage.md.", |f| f.epoch as f64),
+];
+
+pub(super) const OF_MEMORY: &[Single<StoreMemory>] = &[
+    gauge(
+        "linchpin_store_write_buffer_bytes",
+        "Memory of records that are not written to tables yet; bounded, and filled by whoever writes.",
+        |f| f.write_buffers as f64,
+    ),
+    gauge("linchpin_store_table_reader_bytes", "Memory of indexes and filters of open tables.", |f| f.tables as f64),
+    gauge(
+        "linchpin_store_block_cache_bytes",
+        "Memory of blocks that were read; bounded, and filled by whoever reads.",
+        |f| f.block_cache as f64,
+    ),
 ];
 
 pub(super) const OF_BACKUPS: &[Single<BackupFigures>] = &[
