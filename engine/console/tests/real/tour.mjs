@@ -9,7 +9,7 @@ import { violations, wider } from '../journeys/audits.mjs';
 import { endBrowser, go, open, settle, signIn } from '../journeys/world.mjs';
 import { furnish } from './furnish.mjs';
 import { startServer } from './server.mjs';
-import { createPerson, enter, MARA, PASSWORD } from './stage.mjs';
+import { api, createPerson, enter, MARA, PASSWORD } from './stage.mjs';
 
 const screens = ({ first, template, devices }) => [
   ['devices', '/devices'], ['add', '/devices/add'], ['waiting', '/devices/waiting'],
@@ -20,9 +20,15 @@ const screens = ({ first, template, devices }) => [
   ['server', '/server'], ['shards', '/server/shards'], ['certificates', '/server/certificates'], ['backups', '/server/backups'], ['keys', '/server/keys'], ['limits', '/server/limits'], ['findings', '/server/findings'],
   ['me', '/me'], ['security', '/me/security'], ['personal-keys', '/me/keys'], ['privacy', '/me/privacy'],
 ];
+// What somebody with the role User sees of what is theirs.
+const own = ({ first, devices }) => [
+  ['user-devices', '/devices'], ['user-dashboard', `/devices/${first.id}`], ['user-timeline', `/devices/${first.id}/timeline`], ['user-data', `/devices/${first.id}/values`], ['user-settings', `/devices/${first.id}/settings`],
+  ['user-never', `/devices/${devices[7].id}`], ['user-events', '/events'], ['user-me', '/me'],
+];
+const ULI = 'uli@example.com';
 const OPEN = [['sign-in', '/sign-in'], ['invite', '/invite#token=x&email=lena@example.org'], ['reset', '/reset']];
 
-async function look(server, made, { width, dark, bypass }, out) {
+async function look(server, [email, pages], { width, dark, bypass }, out) {
   const { page, wrong, close } = await open(server, { width, height: width < 500 ? 640 : 900, dark, bypass });
   const found = [];
   const check = async (name) => {
@@ -34,12 +40,12 @@ async function look(server, made, { width, dark, bypass }, out) {
   const breaches = [];
   const collect = async () => breaches.push(...await page.evaluate(() => globalThis.breaches.splice(0)));
   for (const [name, path] of OPEN) { await page.goto(`${server.url}${path}`); await settle(page); await check(name); await collect(); }
-  await signIn(page, server, MARA, PASSWORD);
+  await signIn(page, server, email, PASSWORD);
   await page.waitForFunction(() => location.pathname === '/devices');
   await settle(page);
-  for (const [name, path] of screens(made)) { await go(page, path); await check(name); }
+  for (const [name, path] of pages) { await go(page, path); await check(name); }
   await collect();
-  assert.deepEqual(found, [], `${width} ${dark ? 'dark' : 'light'}`);
+  assert.deepEqual(found, [], `${email} ${width} ${dark ? 'dark' : 'light'}`);
   if (!bypass) { assert.deepEqual(breaches, [], 'the policy was broken'); assert.deepEqual(wrong, [], 'the console said something, or something was asked from elsewhere'); }
   await close();
 }
@@ -48,10 +54,15 @@ async function look(server, made, { width, dark, bypass }, out) {
 export async function tour(server, out) {
   const { page, close } = await enter(server, MARA);
   const made = await furnish(server, page);
+  createPerson(server, ULI, 'user');
+  const { id } = (await api(page, 'GET', '/orgs/1/users')).body.items.find((one) => one.email === ULI);
+  for (const device of [made.first, made.devices[7]]) await api(page, 'PATCH', `/orgs/1/devices/${device.id}`, { owner: id });
   await close();
   try {
     // Once with axe, which is put in around the policy; once without, to count what breaks it.
-    for (const one of [{ width: 1280, dark: false, bypass: true }, { width: 1280, dark: true, bypass: true }, { width: 320, dark: true, bypass: true }, { width: 1280, dark: false, bypass: false }]) await look(server, made, one, one.bypass ? out : null);
+    for (const one of [{ width: 1280, dark: false, bypass: true }, { width: 1280, dark: true, bypass: true }, { width: 320, dark: true, bypass: true }, { width: 1280, dark: false, bypass: false }]) {
+      for (const who of [[MARA, screens(made)], [ULI, own(made)]]) await look(server, who, one, one.bypass ? out : null);
+    }
   } finally { made.boards.forEach((board) => board.kill()); }
 }
 
