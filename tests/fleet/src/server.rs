@@ -99,6 +99,17 @@ pub fn settled_memory(pid: u32) -> Memory {
     last[0]
 }
 
+/// What the store's own buffers and caches take, by a page of metrics, bytes.
+///
+/// # Panics
+/// When it does not say it.
+#[must_use]
+pub fn store_memory(page: &str) -> u64 {
+    let names = ["write_buffer", "table_reader", "block_cache"].map(|part| format!("linchpin_store_{part}_bytes "));
+    let of = |name: &String| page.lines().find_map(|line| line.strip_prefix(name.as_str())?.parse::<u64>().ok());
+    names.iter().map(|name| of(name).expect("the store's memory is exported")).sum()
+}
+
 impl Server {
     /// Start `binary` with so many devices and shards on a free port of the loopback.
     ///
@@ -191,6 +202,15 @@ impl Server {
         }
         let words: Vec<_> = sums.into_iter().map(|(code, count)| format!("{count} x {code}")).collect();
         words.join(", ")
+    }
+
+    /// What the store's own buffers and caches take, bytes: bounded, and kept, whoever filled them.
+    ///
+    /// # Panics
+    /// When its metrics do not say it.
+    #[must_use]
+    pub fn store_memory(&self) -> u64 {
+        store_memory(&self.scrape())
     }
 
     /// Its memory now.
