@@ -210,8 +210,8 @@ impl LiveSocket {
             Heard::Value(pin) if seen.wanted.pins.has(pin) => seen.dirty.insert(pin),
             Heard::Card if seen.wanted.presence => seen.card = true,
             Heard::Properties(pins) if !seen.wanted.pins.both(&pins).is_empty() => seen.properties = true,
-            // A snapshot may be complete now.
-            Heard::All => return true,
+            // A snapshot may be complete now. What others watch is known now, too: that is nothing to be told.
+            Heard::All => return self.sets.values().any(|set| set.stage == LiveStage::Waiting),
             Heard::Value(_) | Heard::Card | Heard::Properties(_) => return false,
         }
         Self::list(&mut self.dirty, seen, device);

@@ -344,3 +344,33 @@ fn what_others_watch_is_no_news() {
         assert_eq!(others.count(), 0, "nothing else has changed");
     }
 }
+
+/// What one page begins to watch does not use up the pace of the others: they hear of a change at once, not 100 ms later.
+#[test]
+fn what_others_begin_to_watch_delays_nobody() {
+    let mut world = World::new(&options(2));
+    let tokens: Vec<Token> = (1..=4).map(|id| world.add_device(id, None)).collect();
+    world.grant(1, &grant(&[(1, LiveRights::ALL)]));
+    let mut devices: Vec<Script> = tokens.iter().map(|token| Script::introduced(&mut world, token)).collect();
+    for device in &mut devices {
+        device.ask(&mut world, command::HARDWARE, b"vw\x002\0long");
+    }
+    let ids: Vec<u32> = (1..=4).collect();
+    let mut pages: Vec<Page> = (0..4).map(|_| Page::open(&mut world, 1, false)).collect();
+    for page in &mut pages {
+        page.watch(&mut world, 1, &ids, &[1]);
+        page.run(&mut world, 200);
+    }
+    for (device, id) in devices.iter_mut().zip(&ids) {
+        world.run_ms(500);
+        let mut other = Page::open(&mut world, 1, false);
+        other.watch(&mut world, 1, &ids, &[1, 2]);
+        other.run(&mut world, 20);
+        device.send(&mut world, command::HARDWARE, b"vw\x001\0new");
+        world.run_ms(30);
+        for page in &mut pages {
+            page.read(&mut world);
+            assert_eq!(page.value(*id, 1).as_deref(), Some("new"), "device {id}");
+        }
+    }
+}
