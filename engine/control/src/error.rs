@@ -187,7 +187,7 @@ impl From<LoaderFault> for CommandError {
             LoaderFault::Missing => Code::NotFound,
             LoaderFault::Give(_) => Code::Forbidden,
             LoaderFault::Tree(_) | LoaderFault::Conflict(_) => Code::Conflict,
-            LoaderFault::Full { .. } => Code::TooMany,
+            LoaderFault::Full { .. } | LoaderFault::Often { .. } => Code::TooMany,
             LoaderFault::Spent => Code::Spent,
         };
         Self::new(code, fault.to_string())

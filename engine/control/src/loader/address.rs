@@ -131,7 +131,7 @@ impl Loader {
         }
         if !self.outbox.admits(&self.email_key(new), limits::MAILS_PER_ADDRESS, now_ms) {
             let limit = limits::MAILS_PER_ADDRESS as usize;
-            return Err(LoaderFault::Full { what: "mails to one address within an hour", limit });
+            return Err(LoaderFault::Often { what: "mails to one address within an hour", limit });
         }
         let locale = &*person.account.locale;
         self.void_links(&mut change, id.0, |invite| is_of_address(invite, id))?;

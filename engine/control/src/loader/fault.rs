@@ -36,6 +36,13 @@ pub enum LoaderFault {
         /// The limit.
         limit: usize,
     },
+    /// As many in a while as there may be.
+    Often {
+        /// Of what, and in which time.
+        what: &'static str,
+        /// The limit.
+        limit: usize,
+    },
     /// The link or token is not good (any more).
     Spent,
     /// The key, or its organization, has sent as many requests as it may in a minute.
@@ -64,7 +71,7 @@ impl LoaderFault {
             Self::Field { .. } => 422,
             Self::Cursor => 400,
             Self::Spent => 410,
-            Self::Paced { .. } => 429,
+            Self::Often { .. } | Self::Paced { .. } => 429,
             Self::Store(_) => 503,
         }
     }
@@ -81,6 +88,7 @@ impl LoaderFault {
             Self::Field { .. } => "field",
             Self::Cursor => "bad-cursor",
             Self::Full { .. } => "full",
+            Self::Often { .. } => "often",
             Self::Spent => "spent",
             Self::Paced { .. } => "too-fast",
             Self::Store(_) => "store",
@@ -99,6 +107,7 @@ impl fmt::Display for LoaderFault {
             Self::Field { field, expected } => write!(f, "{field} must be {expected}"),
             Self::Cursor => f.write_str("the cursor is of another list, or too old: begin anew"),
             Self::Full { what, limit } => write!(f, "{limit} {what} are the most: remove one first"),
+            Self::Often { what, limit } => write!(f, "{limit} {what} are the most: try again later"),
             Self::Spent => f.write_str("this link or token was used, has ended, or was taken back"),
             Self::Paced { retry_ms } => {
                 let seconds = retry_ms.div_ceil(1_000);

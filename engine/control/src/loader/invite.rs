@@ -58,7 +58,7 @@ impl Loader {
         self.outbox.check_room()?;
         let (key, most) = (self.email_key(email), limits::INVITES_PER_ADDRESS);
         if !self.outbox.admits(&key, most, now_ms) {
-            return Err(LoaderFault::Full { what: "mails to one address within an hour", limit: most as usize });
+            return Err(LoaderFault::Often { what: "mails to one address within an hour", limit: most as usize });
         }
         Ok(InviteRoom(key))
     }

@@ -85,11 +85,11 @@ impl Outbox {
     /// May one more wait?
     ///
     /// # Errors
-    /// [`LoaderFault::Full`]: too many do.
+    /// [`LoaderFault::Often`]: too many do.
     pub(crate) fn check_room(&self) -> Result<(), LoaderFault> {
         if self.waiting.load(Ordering::Relaxed) >= limits::MAILS {
             self.refused.fetch_add(1, Ordering::Relaxed);
-            return Err(LoaderFault::Full { what: "mails that wait to be sent", limit: limits::MAILS });
+            return Err(LoaderFault::Often { what: "mails that wait to be sent", limit: limits::MAILS });
         }
         Ok(())
     }
@@ -97,7 +97,7 @@ impl Outbox {
     /// Put a mail into the batch of what causes it. After the commit, [`Outbox::wake`].
     ///
     /// # Errors
-    /// [`LoaderFault::Full`]: too many wait.
+    /// [`LoaderFault::Often`]: too many wait.
     pub(crate) fn put(
         &self,
         batch: &mut Batch,

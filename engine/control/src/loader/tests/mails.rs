@@ -79,7 +79,7 @@ fn the_outbox_is_bounded() {
     let due = world.loader.due_mails(world.now).expect("reads").due;
     assert_eq!(due.len(), limits::MAILS_TOGETHER);
     let refused = world.loader.reset_link(By::operator(), admin, world.now);
-    assert!(matches!(refused, Err(LoaderFault::Full { limit: limits::MAILS, .. })), "{refused:?}");
+    assert!(matches!(refused, Err(LoaderFault::Often { limit: limits::MAILS, .. })), "{refused:?}");
 }
 
 #[test]
