@@ -31,6 +31,8 @@ const ROUNDS: usize = 3;
 const ENDED: Duration = Duration::from_secs(60);
 /// Memory that was freed goes back to the system within this time, of which the allocator waits a second.
 const GIVEN_BACK: Duration = Duration::from_secs(5);
+/// Crowds that come and go.
+const CROWDS: usize = 4;
 /// Pins that each subscriber watches besides, to see what one costs.
 const MORE_PINS: u8 = 20;
 
@@ -126,7 +128,8 @@ impl Bench {
             }
             std::thread::sleep(Duration::from_millis(100));
         }
-        std::thread::sleep(GIVEN_BACK);
+        // Devices go on writing, as before the first crowd: what they write anew leaves the places where the crowd was.
+        let _ = self.measure(GIVEN_BACK);
         Ok(self.held())
     }
 
@@ -170,9 +173,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     let _ = bench.measure(Duration::from_secs(3));
     let more = bench.held();
     let first = bench.close()?;
-    // Once more: what an allocator retains does not grow.
-    bench.open(subscribers);
-    let again = bench.close()?;
+    // Again and again: what an allocator retains does not grow.
+    let mut again = Vec::new();
+    for _ in 1..CROWDS {
+        bench.open(subscribers);
+        again.push(bench.close()?);
+    }
     let each = |from: u64, to: u64, count: usize| (to as i64 - from as i64) / count as i64;
     let pins = subscribers * usize::from(MORE_PINS);
     let mut out = std::io::stdout();
@@ -203,14 +209,17 @@ fn main() -> Result<(), Box<dyn Error>> {
     )?;
     let (alone_p99, beside_p99) = (median_p99(&alone), median_p99(&beside));
     writeln!(out, "median of the 99th percentiles: {alone_p99:.1?} alone, {beside_p99:.1?} beside it")?;
+    let closed = || std::iter::once(&first).chain(&again);
     let wanted = [
         (alone_p99 <= SLOWEST, "the 99th percentile is above 150 ms"),
         (beside_p99 <= alone_p99 * (100 + LONGER_PERCENT) / 100, "the one that never reads slows the others down"),
         (alone.iter().all(|times| times.len() >= subscribers * seconds * 95 / 100), "values are missing"),
         (is_slow_ended, "the one that never reads is still there"),
-        (first.live == base.live && again.live == base.live, "live sockets left something behind"),
-        (first.without_store() <= base.without_store() + base.resident / 10, "memory does not come back"),
-        (again.without_store() <= first.without_store() + first.resident / 20, "each crowd leaves memory behind"),
+        (closed().all(|held| held.live == base.live), "live sockets left something behind"),
+        (
+            closed().all(|held| held.without_store() <= base.without_store() + base.resident / 10),
+            "memory does not come back",
+        ),
     ];
     let missed: Vec<&str> = wanted.iter().filter(|(holds, _)| !holds).map(|(_, words)| *words).collect();
     if missed.is_empty() { Ok(()) } else { Err(missed.join("; ").into()) }
