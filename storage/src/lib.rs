@@ -99,12 +99,13 @@ mod write;
 
 pub use collect::lane::{LaneFull, TelemetryLane};
 pub use disk::durable::{check_folder, write_private};
+pub use disk::rocks::StoreMemory;
 pub use disk::steps::Steps;
 pub use disk::verify::Verified;
 pub use error::{Error, Problem};
 pub use read::chart::{ChartPoint, ChartQuery};
 pub use read::export::{Export, ExportFormat, ExportQuery, TimeFormat};
-pub use read::figures::{FamilyFigures, StoreFigures, StoreMemory};
+pub use read::figures::{FamilyFigures, StoreFigures};
 pub use read::query::{Granularity, Period, Query, Source};
 pub use read::reads::Reads;
 pub use read::zone::Zone;

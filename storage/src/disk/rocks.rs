@@ -11,7 +11,6 @@ use rocksdb::{
 };
 
 use crate::disk::filter::CompactionFilters;
-use crate::read::figures::StoreMemory;
 use crate::retire::trusted_clock::TrustedClock;
 use crate::schema::{Families, Family};
 use crate::settings::{Layout, Settings};
@@ -30,6 +29,17 @@ fn logger(from: LogLevel) -> InfoLogger {
             LogLevel::Info | LogLevel::Debug | LogLevel::Header => tracing::trace!(target: "rocksdb", "{line}"),
         }
     })
+}
+
+/// Memory of the store's own buffers and caches. They are bounded, and stay filled: by whom is nobody's debt.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StoreMemory {
+    /// Records that are not written to tables yet, bytes; beyond [`crate::limits::WRITE_BUFFERS_BYTES`] they are written.
+    pub write_buffers: u64,
+    /// Indexes and filters of open tables that are not in the cache, bytes.
+    pub tables: u64,
+    /// Blocks of tables that were read, bytes; [`crate::limits::BLOCK_CACHE_BYTES`] at most.
+    pub block_cache: u64,
 }
 
 /// An open database and what new column families need.

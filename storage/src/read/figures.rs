@@ -4,6 +4,7 @@ use std::ops::ControlFlow;
 use std::sync::atomic::Ordering;
 
 use crate::Error;
+use crate::disk::rocks::StoreMemory;
 use crate::read::reads::Reads;
 use crate::schema::{Family, KeyBytes};
 
@@ -50,17 +51,6 @@ pub struct StoreFigures {
     pub data_keys: usize,
     /// How many there may be.
     pub data_key_limit: usize,
-}
-
-/// Memory of the store's own buffers and caches. They are bounded, and stay filled: by whom is nobody's debt.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct StoreMemory {
-    /// Records that are not written to tables yet, bytes; beyond [`crate::limits::WRITE_BUFFERS_BYTES`] they are written.
-    pub write_buffers: u64,
-    /// Indexes and filters of open tables that are not in the cache, bytes.
-    pub tables: u64,
-    /// Blocks of tables that were read, bytes; [`crate::limits::BLOCK_CACHE_BYTES`] at most.
-    pub block_cache: u64,
 }
 
 /// What one family of records takes; for `linchpin store stats`.
