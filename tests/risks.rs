@@ -1,5 +1,7 @@
 //! What a review would look for at every change: known weaknesses of crates, dangerous patterns, faults that were mended.
 
+use std::path::Path;
+use std::process::Command;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use linchpin_tests::tree;
@@ -24,6 +26,32 @@ fn the_advisories_are_not_old() {
     let Some(said) = snapshot().stale((now.as_secs() / 86_400) as i64) else { return };
     assert!(std::env::var_os("LINCHPIN_RELEASE").is_none(), "{said}");
     linchpin_tests::left_out(&format!("known weaknesses of crates: {said}"));
+}
+
+/// What `patch` says of a patch that does not fit the tree.
+fn misfit(patch: &Path) -> Option<String> {
+    let mut tried = Command::new("patch");
+    tried.args(["--dry-run", "--force", "--strip=1", "--directory"]).arg(root()).arg("--input").arg(patch);
+    let said = tried.output().expect("patch is installed: run make setup");
+    (!said.status.success()).then(|| String::from_utf8_lossy(&said.stdout).into_owned())
+}
+
+/// `tests/mutants.sh` is run by hand: what it takes out must fit the tree meanwhile, and be there for each line of its list.
+#[test]
+fn the_switches_of_the_mutants_fit_the_tree() {
+    /// Switches from here on are permissions, all in one place.
+    const PERMISSIONS: u32 = 100;
+    expect_none(misfit(&root().join("tests/mutants/switches.patch")));
+    let (list, switches) = (read("tests/mutants/list"), read("tests/mutants/switches.patch"));
+    let numbers = list.lines().filter_map(|line| line.split_once(" | ")?.0.parse::<u32>().ok());
+    let missing = |number: &u32| *number < PERMISSIONS && !switches.contains(&format!("mutant({number})"));
+    expect_none(numbers.filter(missing).map(|number| format!("no switch {number}")));
+    let bad = std::env::temp_dir().join(format!("linchpin-bad-{}.patch", std::process::id()));
+    let text = switches.replacen("pub fn may_assign", "pub fn may_not_assign", 1);
+    std::fs::write(&bad, text).expect("writes");
+    let found = misfit(&bad);
+    std::fs::remove_file(&bad).expect("is there");
+    assert!(found.is_some_and(|said| said.contains("FAILED")));
 }
 
 /// Lists of files in `tests/fixtures/tidy.toml`.

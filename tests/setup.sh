@@ -5,7 +5,7 @@
 #   tests/setup.sh build    the above, a C++ compiler, clang and libclang for RocksDB
 #   tests/setup.sh demo     the above and the Python client
 #   tests/setup.sh test     the above, Node.js with its clients, BearSSL, mbedTLS, OpenSSL, GnuTLS,
-#                           sslscan, testssl.sh, strace, valgrind, xfsprogs, Chromium, Mosquitto, pebble, lintian, oathtool, schemathesis, moto, aiosmtpd, promtool, cargo-deny
+#                           sslscan, testssl.sh, strace, valgrind, xfsprogs, Chromium, Mosquitto, pebble, lintian, oathtool, patch, schemathesis, moto, aiosmtpd, promtool, cargo-deny
 #
 # System packages are installed when this may be done without a question (root, or sudo without a password). Otherwise,
 # and for Rust itself, it prints the one line that installs everything that is missing and ends with status 2.
@@ -64,6 +64,7 @@ missing_packages() {
     has pebble || echo pebble
     # Codes of a second factor, by another program than ours.
     has oathtool || echo oathtool
+    has patch || echo patch
     # The package is looked at and installed on a copy of this system.
     has dpkg-shlibdeps || echo dpkg-dev
     has lintian || echo lintian
