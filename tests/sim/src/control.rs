@@ -211,6 +211,8 @@ impl Task {
             "/api/v1/live" if !self.has_begun => Some(self.start(401, Some(0))),
             "/api/v1/live" => Some(self.end()),
             "/api/panic" => self.fail(),
+            "/api/often" if !self.has_begun => Some(self.start(429, Some(0))),
+            "/api/often" => Some(self.end()),
             "/api/refuse" if !self.has_begun => Some(self.start(413, Some(0))),
             "/api/refuse" => Some(self.end()),
             _ => None,

@@ -459,7 +459,7 @@ impl Shard {
         goes_on && !holds_back
     }
 
-    fn pause_http(&mut self, turn: &mut Turn<'_>, slot: Slot, rest: &[u8]) {
+    pub(crate) fn pause_http(&mut self, turn: &mut Turn<'_>, slot: Slot, rest: &[u8]) {
         self.connections[slot].serve(Exchange::Pausing);
         self.set_deadline(turn.now, slot, limits::WHEEL_TICK_MS);
         self.retain_http(slot, rest);

@@ -155,6 +155,23 @@ fn pipelined_requests_are_answered_in_order_and_wait_within_a_bound() {
     leave(&mut world, &[]);
 }
 
+/// Refusals in a closed loop are work for control: what follows one on its connection waits for a moment, and is not lost.
+#[test]
+fn who_asked_too_often_is_read_again_a_moment_later() {
+    let (mut world, mut client) = world_and_client();
+    for _ in 0..20 {
+        client.ask(&mut world, "GET", "/api/often", "", b"");
+    }
+    client.ask(&mut world, "GET", "/api/v1/ping", "", b"");
+    run(&mut world, &mut client, 500);
+    let at_once = client.whole_answers().len();
+    assert!((4..=9).contains(&at_once), "{at_once} answers in half a second");
+    run(&mut world, &mut client, 4_000);
+    let statuses = statuses(&client);
+    assert_eq!((statuses.len(), statuses.last()), (21, Some(&200)), "{statuses:?}");
+    leave(&mut world, &[&client]);
+}
+
 #[test]
 fn the_bodies_of_head_and_http_1_0() {
     let mut world = world();

@@ -83,7 +83,8 @@ impl Shard {
         let ask = UnderWay::file(turn.now.mono, name, &start, body, manner, &mut out);
         turn.fx.send(slot, |wire| wire.extend_from_slice(&out.wire));
         match out.over {
-            Some(AskEnd::Next) => {
+            // A file is never too much.
+            Some(AskEnd::Next | AskEnd::Later) => {
                 self.connections[slot].serve(Exchange::AT_BEGIN);
                 return Some(head.len_bytes);
             }

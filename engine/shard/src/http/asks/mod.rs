@@ -160,7 +160,7 @@ impl Shard {
         let Some(ask) = self.asks.remove(slot) else { return };
         let peer_ended = ask.has_peer_ended();
         match over {
-            AskEnd::Next => {
+            AskEnd::Next | AskEnd::Later => {
                 if self.operator.drain.is_some() {
                     return self.refuse(turn, slot, End::HttpDone);
                 }
@@ -170,7 +170,11 @@ impl Shard {
                 if peer_ended {
                     self.asks.ended.insert(slot);
                 }
-                self.requests(turn, slot, &rest);
+                match over {
+                    // Refusals that nobody waits for would take a core.
+                    AskEnd::Later => self.pause_http(turn, slot, &rest),
+                    _ => self.requests(turn, slot, &rest),
+                }
             }
             AskEnd::Close(end) if peer_ended => self.end(turn, slot, end),
             AskEnd::Close(end) => self.refuse(turn, slot, end),

@@ -20,11 +20,16 @@ pub(crate) struct AskOut {
     pub(super) over: Option<AskEnd>,
 }
 
+/// Status of an answer that says so.
+const TOO_MANY: u16 = 429;
+
 /// How an ask is over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum AskEnd {
     /// Answered; the next request may follow.
     Next,
+    /// Answered that it was too much: the next request is read a moment later.
+    Later,
     /// Answered; the connection ends when the client has read it.
     Close(End),
     /// The answer cannot be finished: the connection is broken off.
@@ -57,6 +62,8 @@ pub(crate) struct UnderWay {
     granted: usize,
     /// The connection is used again after the answer; decided with its head.
     stays: bool,
+    /// The answer says that too much was asked for.
+    is_too_much: bool,
     pace: Pace,
     /// The server stops: when an answer must have come.
     drain_at: Option<Millis>,
@@ -107,6 +114,7 @@ impl UnderWay {
             answer: Answering::new(),
             granted: 0,
             stays: false,
+            is_too_much: false,
             pace: Pace::new(now),
             drain_at: None,
             peer_ended: false,
@@ -234,6 +242,7 @@ impl UnderWay {
         // An answer that comes before the end of the body leaves bytes behind that nobody may take for a request.
         let is_clean = self.upload.has_come() && !self.peer_ended;
         self.stays = self.manner.keep_alive && !self.manner.is_http_1_0 && self.drain_at.is_none() && is_clean;
+        self.is_too_much = start.status == TOO_MANY;
         let started = self.answer.start(now, start, self.manner, self.stays, &mut out.wire);
         self.check(started, out);
     }
@@ -330,7 +339,11 @@ impl UnderWay {
             return self.refuse(Problem::Malformed(fault), out);
         }
         if self.answer.is_over() {
-            out.over = Some(if self.stays { AskEnd::Next } else { AskEnd::Close(End::HttpDone) });
+            out.over = Some(match (self.stays, self.is_too_much) {
+                (true, false) => AskEnd::Next,
+                (true, true) => AskEnd::Later,
+                (false, _) => AskEnd::Close(End::HttpDone),
+            });
             return;
         }
         self.pass_turn(now);
