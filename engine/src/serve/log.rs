@@ -3,9 +3,9 @@
 //! place of the program writes its line again and again.
 
 use std::io::{self, Write};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use linchpin_control::push_within;
@@ -52,6 +52,8 @@ impl Default for LogOptions {
 /// What goes to the writing thread.
 enum Message {
     Line(Vec<u8>),
+    /// Write what is queued, and answer.
+    Settle(SyncSender<()>),
     /// Write what is queued, answer, and end.
     End(SyncSender<()>),
 }
@@ -114,18 +116,32 @@ pub(crate) struct Log {
 
 impl Drop for Log {
     fn drop(&mut self) {
-        let (answer, written) = sync_channel(1);
-        let end = Instant::now() + limits::LOG_END;
-        let offer = |message| match self.messages.try_send(message) {
-            Err(TrySendError::Full(back)) => Err(back),
-            // Without its thread there is nothing to wait for.
-            _ => Ok(()),
-        };
-        if push_within(Message::End(answer), limits::LOG_END, offer).is_err() {
-            return;
-        }
-        let _ = written.recv_timeout(end.saturating_duration_since(Instant::now()));
+        wait_until_written(&self.messages, Message::End);
     }
+}
+
+/// The log of this process; none before [`start`].
+static STARTED: OnceLock<SyncSender<Message>> = OnceLock::new();
+
+/// What was said until now is written when this returns, or the log has taken longer than [`limits::LOG_END`] for it.
+pub(crate) fn settle() {
+    if let Some(messages) = STARTED.get() {
+        wait_until_written(messages, Message::Settle);
+    }
+}
+
+fn wait_until_written(messages: &SyncSender<Message>, message: fn(SyncSender<()>) -> Message) {
+    let (answer, written) = sync_channel(1);
+    let end = Instant::now() + limits::LOG_END;
+    let offer = |message| match messages.try_send(message) {
+        Err(TrySendError::Full(back)) => Err(back),
+        // Without its thread there is nothing to wait for.
+        _ => Ok(()),
+    };
+    if push_within(message(answer), limits::LOG_END, offer).is_err() {
+        return;
+    }
+    let _ = written.recv_timeout(end.saturating_duration_since(Instant::now()));
 }
 
 /// A queue and the thread that writes it to `out`.
@@ -152,9 +168,11 @@ fn write_all(queued: &Receiver<Message>, left_out: &LeftOut, format: Format, mut
                 let _ = out.write_all(lost_line(format, count, reason).as_bytes());
             }
         }
-        if let Message::End(answer) = message {
+        if let Message::Settle(answer) | Message::End(answer) = &message {
             let _ = out.flush();
             let _ = answer.send(());
+        }
+        if matches!(message, Message::End(_)) {
             return;
         }
     }
@@ -182,6 +200,7 @@ pub(crate) fn start(options: LogOptions) -> io::Result<Log> {
     let level = std::env::var("RUST_LOG").ok().and_then(|text| text.parse().ok()).unwrap_or(options.level);
     let colours = std::env::var_os("NO_COLOR").is_none() && io::IsTerminal::is_terminal(&io::stderr());
     let (queue, log) = queue(options.format, limits::LOG_LINES_QUEUED, io::stderr())?;
+    let _ = STARTED.set(log.messages.clone());
     let lines = tracing_subscriber::fmt().with_max_level(level).with_writer(queue).with_target(false);
     match options.format {
         Format::Text => lines.with_ansi(colours).init(),
@@ -270,6 +289,35 @@ mod tests {
         assert!((limits::LOG_REPEATS..count / 2).contains(&lines("again and again")), "{}", lines("again and again"));
         assert_eq!(lines("something else"), 1);
         assert!(lines("log lines were left out: the same one came too often") >= 1);
+    }
+
+    /// A disk that takes its time.
+    struct Slow(Pipe);
+
+    impl Write for Slow {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            std::thread::sleep(std::time::Duration::from_millis(5));
+            self.0.write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn what_was_said_before_is_written_when_it_has_settled() {
+        let pipe = Pipe::default();
+        let (queue, log) = queue(Format::Text, 100, Slow(pipe.clone())).expect("a thread");
+        for round in 1..=3 {
+            for number in 0..10 {
+                say(&queue, &format!("line {number}"));
+            }
+            wait_until_written(&queue.messages, Message::Settle);
+            let text = String::from_utf8(pipe.0.lock().expect("the pipe").clone()).expect("UTF-8");
+            assert_eq!(text.lines().count(), 10 * round, "and it goes on");
+        }
+        drop(log);
     }
 
     #[test]

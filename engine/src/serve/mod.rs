@@ -222,6 +222,7 @@ fn start(
     say_ready(&engine, &control, listener.is_some());
     // Last of all: whoever waits for it finds what was said before.
     if let Some(path) = ready_file {
+        log::settle();
         ready.write(&path)?;
     }
     drop(ready);
