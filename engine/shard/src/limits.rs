@@ -19,10 +19,10 @@ pub const PING_PARTS: [u32; 2] = [5, 2];
 pub const QUOTA_NOTICE_MS: u64 = 60_000;
 /// More drops than this within [`FLOOD_WINDOW_MS`] end the connection.
 pub const FLOOD_DROPS: u32 = 200;
-/// So many refusals of HTTP requests for a device within [`FLOOD_WINDOW_MS`] are followed at once by the next request on
-/// the connection; after more of them it is read a tick of the wheel later.
+/// After so many refusals of HTTP requests for a device within [`FLOOD_WINDOW_MS`] the next request on the connection is
+/// read a tick of the wheel later, no longer at once.
 pub const REFUSALS_AT_ONCE: u32 = 100;
-/// Window for [`FLOOD_DROPS`], ms.
+/// Window for [`FLOOD_DROPS`] and [`REFUSALS_AT_ONCE`], ms.
 pub const FLOOD_WINDOW_MS: u64 = 10_000;
 
 /// Connections from one address at a time. Generous: cellular fleets share addresses.

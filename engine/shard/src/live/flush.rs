@@ -33,12 +33,10 @@ impl Shard {
         }
         let mut frames = LiveFrames::new(socket.encoding);
         let is_whole = socket.flush(turn.now, &live.mirror, limits::LIVE_CHANGED_MS, &mut frames);
+        let changed_at = socket.changed_at(limits::LIVE_CHANGED_MS);
         // Nothing to tell uses up no pace.
         if !frames.out.is_empty() {
             socket.next_flush = turn.now.mono.after(limits::LIVE_FLUSH_MS);
-        }
-        let changed_at = socket.changed_at(limits::LIVE_CHANGED_MS);
-        if !frames.out.is_empty() {
             live.flushed += 1;
             turn.fx.send(slot, |out| out.extend_from_slice(&frames.out));
         }

@@ -295,6 +295,16 @@ fn told_since(page: &Page, begin: usize) -> (usize, usize) {
     (told, repeated)
 }
 
+/// Pages that watch the first pin of these devices, in both encodings.
+fn pages_that_watch(world: &mut World, count: usize, ids: &[u32]) -> Vec<Page> {
+    let mut pages: Vec<Page> = (0..count).map(|at| Page::open(world, 1, at % 2 == 1)).collect();
+    for page in &mut pages {
+        page.watch(world, 1, ids, &[1]);
+        page.run(world, 200);
+    }
+    pages
+}
+
 /// What one page wants of a device is no news for the others that watch it: one that comes, changes its mind, never reads
 /// and is ended for it, leaves them with one row a change.
 #[test]
@@ -309,11 +319,7 @@ fn what_others_watch_is_no_news() {
         device.ask(&mut world, command::HARDWARE, b"vw\x002\0long");
     }
     let ids: Vec<u32> = (1..=6).collect();
-    let mut pages: Vec<Page> = (0..8).map(|at| Page::open(&mut world, 1, at % 2 == 1)).collect();
-    for page in &mut pages {
-        page.watch(&mut world, 1, &ids, &[1]);
-        page.run(&mut world, 200);
-    }
+    let mut pages = pages_that_watch(&mut world, 8, &ids);
     let begins: Vec<usize> = pages.iter().map(|page| page.reports.len()).collect();
     let mut slow: Vec<Page> = Vec::new();
     for round in 0..ROUNDS {
@@ -356,11 +362,7 @@ fn what_others_begin_to_watch_delays_nobody() {
         device.ask(&mut world, command::HARDWARE, b"vw\x002\0long");
     }
     let ids: Vec<u32> = (1..=4).collect();
-    let mut pages: Vec<Page> = (0..4).map(|_| Page::open(&mut world, 1, false)).collect();
-    for page in &mut pages {
-        page.watch(&mut world, 1, &ids, &[1]);
-        page.run(&mut world, 200);
-    }
+    let mut pages = pages_that_watch(&mut world, 4, &ids);
     for (device, id) in devices.iter_mut().zip(&ids) {
         world.run_ms(500);
         let mut other = Page::open(&mut world, 1, false);

@@ -52,13 +52,6 @@ struct Held {
     store: u64,
 }
 
-impl Held {
-    /// Without the store's buffers.
-    const fn without_store(self) -> u64 {
-        self.resident.saturating_sub(self.store)
-    }
-}
-
 impl Bench {
     /// How long frames take alone, and beside one that never reads; whether that one was ended each time.
     fn rounds(&mut self, time: Duration) -> (Vec<Times>, Vec<Times>, bool) {
@@ -210,15 +203,23 @@ fn main() -> Result<(), Box<dyn Error>> {
     let (alone_p99, beside_p99) = (median_p99(&alone), median_p99(&beside));
     writeln!(out, "median of the 99th percentiles: {alone_p99:.1?} alone, {beside_p99:.1?} beside it")?;
     let closed = || std::iter::once(&first).chain(&again);
+    let without_store = |held: &Held| held.resident.saturating_sub(held.store) / 1_000_000;
+    writeln!(
+        out,
+        "without the store's buffers, MB: {} before, {:?} after each crowd",
+        without_store(&base),
+        closed().map(without_store).collect::<Vec<_>>()
+    )?;
     let wanted = [
         (alone_p99 <= SLOWEST, "the 99th percentile is above 150 ms"),
         (beside_p99 <= alone_p99 * (100 + LONGER_PERCENT) / 100, "the one that never reads slows the others down"),
         (alone.iter().all(|times| times.len() >= subscribers * seconds * 95 / 100), "values are missing"),
         (is_slow_ended, "the one that never reads is still there"),
         (closed().all(|held| held.live == base.live), "live sockets left something behind"),
+        (closed().all(|held| held.resident <= base.resident + base.resident / 10), "memory does not come back"),
         (
-            closed().all(|held| held.without_store() <= base.without_store() + base.resident / 10),
-            "memory does not come back",
+            again.iter().all(|held| held.resident <= first.resident + first.resident / 20),
+            "each crowd leaves memory behind",
         ),
     ];
     let missed: Vec<&str> = wanted.iter().filter(|(holds, _)| !holds).map(|(_, words)| *words).collect();
